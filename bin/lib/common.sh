@@ -1,0 +1,109 @@
+# Shared by the commands in bin/. Sourced, never run: finds and installs what a fresh Debian lacks.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+# What a person has to type where we may not install.
+installation_of() {
+    local sudo="sudo "
+    ((EUID != 0)) || sudo=
+    echo "${sudo}apt-get install --no-install-recommends $*"
+}
+
+require_cargo() {
+    # rustup puts cargo here, and a shell that was open before knows nothing of it.
+    command -v cargo >/dev/null || PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    command -v cargo >/dev/null || fail "cargo is missing: install it from https://rustup.rs"
+}
+
+# Rust links with cc, also where no crate contains C.
+require_cc() {
+    command -v cc >/dev/null && return
+    try_install gcc libc6-dev || fail "no C compiler found: type  $(installation_of gcc libc6-dev)"
+}
+
+may_install() {
+    command -v apt-get >/dev/null || return 1
+    ((EUID == 0)) || sudo -n true 2>/dev/null
+}
+
+as_root() {
+    if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
+}
+
+# Installs Debian packages where this account may; returns 1 where it may not.
+try_install() {
+    may_install || return 1
+    say "installing $*"
+    apt_install "$@" || { as_root apt-get -q update >&2 && apt_install "$@"; }
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+        install --no-install-recommends "$@" >&2 </dev/null
+}
+
+# Prints the folders that hold a usable server, the newest version first.
+postgresql_folders() {
+    local folder version path_folder
+    local -a folders=() path_folders
+    for version in 18 17 16 15; do
+        folders+=("/usr/lib/postgresql/$version/bin" "/usr/pgsql-$version/bin")
+    done
+    if command -v pg_config >/dev/null; then folders+=("$(pg_config --bindir)"); fi
+    IFS=: read -ra path_folders <<<"$PATH"
+    for path_folder in "${path_folders[@]}"; do
+        folder=$(readlink -f "$path_folder/postgres") && folders+=("$(dirname "$folder")")
+    done
+    [[ -z ${PG_BIN_DIR:-} ]] || folders=("$PG_BIN_DIR")
+    for folder in "${folders[@]}"; do
+        version=$(postgresql_version "$folder") || continue
+        if [[ $version == 1[5-8] ]]; then printf '%s\n' "$folder"; fi
+    done | awk '!seen[$0]++'
+}
+
+# Prints the major version of the server in folder $1.
+postgresql_version() {
+    [[ -x $1/postgres && -x $1/initdb ]] || return 1
+    "$1/postgres" --version 2>/dev/null | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p'
+}
+
+require_postgresql() {
+    [[ -z $(postgresql_folders) ]] || return 0
+    [[ -z ${PG_BIN_DIR:-} ]] ||
+        fail "PG_BIN_DIR=$PG_BIN_DIR holds no PostgreSQL 15 to 18: correct it or unset it"
+    install_postgresql || fail "no PostgreSQL 15 to 18 found: type  $(installation_of postgresql)"
+    [[ -n $(postgresql_folders) ]] ||
+        fail "apt-get has no PostgreSQL 15 to 18 here: see https://www.postgresql.org/download/"
+}
+
+# Debian's package makes a cluster and a service that nobody asked for; we want the programs only.
+install_postgresql() {
+    may_install || return 1
+    local is_new=yes status=0
+    ! dpkg -s postgresql-common >/dev/null 2>&1 || is_new=no
+    local folder=/etc/postgresql-common/createcluster.d
+    local setting=$folder/pigeonhole.conf
+    local had_folder=no
+    [[ ! -d $folder ]] || had_folder=yes
+    as_root mkdir -p "$folder" || return 1
+    echo "create_main_cluster = false" | as_root tee "$setting" >/dev/null || return 1
+    try_install postgresql || status=1
+    # Only a first installation makes a cluster, so the setting has done its part.
+    as_root rm -f "$setting"
+    [[ $had_folder == yes ]] || as_root rmdir --ignore-fail-on-non-empty "$folder"
+    [[ $is_new == no ]] || disable_postgresql_service
+    return $status
+}
+
+disable_postgresql_service() {
+    if [[ -d /run/systemd/system ]]; then as_root systemctl stop postgresql.service || true; fi
+    as_root deb-systemd-helper disable postgresql.service >/dev/null 2>&1 || true
+    as_root update-rc.d postgresql disable >/dev/null 2>&1 || true
+}

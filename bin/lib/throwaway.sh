@@ -1,0 +1,158 @@
+# PostgreSQL servers that live only as long as a test run. Sourced after common.sh.
+# shellcheck shell=bash
+#
+# They listen on 127.0.0.1 and trust whoever connects: Citus nodes connect to each other as the
+# user of the client, and passwords for that would have to be handed to every node. What that
+# opens is bounded: to accounts on this machine, ports chosen at random, invented data, and the
+# length of the run. Do not run the tests on a machine whose other accounts you do not trust.
+
+throwaway_folder=
+throwaway_pids=()
+throwaway_ports=()
+initializations=()
+
+# Starts one server (plain) or three (citus) with the programs in folder $1.
+start_throwaway() {
+    local bin=$1 kind=$2 count=1 node
+    [[ $kind == plain ]] || count=3
+    # Root's TMPDIR may be closed to the account that PostgreSQL runs as.
+    local parent=/tmp
+    ((EUID == 0)) || parent=${TMPDIR:-/tmp}
+    throwaway_folder=$(mktemp -d "$parent/pigeonhole-test.XXXXXX")
+    chmod 711 "$throwaway_folder"
+    for ((node = 0; node < count; node++)); do
+        initialize_node "$bin" "$node" &
+        initializations+=($!)
+    done
+    for node in "${initializations[@]}"; do wait "$node" || fail "initdb failed"; done
+    initializations=()
+    for ((node = 0; node < count; node++)); do start_node "$bin" "$node" "$kind"; done
+    for ((node = 0; node < count; node++)); do prepare_node "$bin" "$node" "$kind"; done
+    [[ $kind == plain ]] || join_nodes "$bin"
+}
+
+# Replaces this subshell by a command; as root under another account, for PostgreSQL refuses root.
+exec_as_server_account() {
+    cd /
+    if ((EUID == 0)); then
+        local account
+        account=$(server_account)
+        exec setpriv --reuid="$account" --regid="$(id -g "$account")" --clear-groups "$@"
+    fi
+    exec "$@"
+}
+
+server_account() {
+    if id -u postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi
+}
+
+initialize_node() {
+    local bin=$1 data=$throwaway_folder/node$2
+    mkdir -m 700 "$data"
+    ((EUID != 0)) || chown "$(server_account):" "$data"
+    (exec_as_server_account env LC_ALL=C "$bin/initdb" --pgdata "$data" --username postgres \
+        --auth trust --encoding UTF8 --locale C.UTF-8 --no-sync --no-instructions) \
+        >"$data.log" 2>&1 || { cat "$data.log" >&2; return 1; }
+}
+
+start_node() {
+    local bin=$1 node=$2 kind=$3 attempt
+    for attempt in 1 2 3 4 5; do
+        throwaway_ports[node]=$(free_port)
+        launch_node "$bin" "$node" "$kind"
+        if node_answers "$bin" "$node"; then return; fi
+    done
+    tail -n 20 "$throwaway_folder/node$node.log" >&2
+    fail "the throw-away PostgreSQL did not start after $attempt attempts"
+}
+
+# Below the range from which the system hands out ports, so that no test client takes it first.
+free_port() {
+    local port
+    while port=$((RANDOM % 12000 + 20000)); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            echo "$port"
+            return
+        fi
+    done
+}
+
+launch_node() {
+    local bin=$1 node=$2 kind=$3 data=$throwaway_folder/node$2
+    local -a settings=(
+        port="${throwaway_ports[node]}" listen_addresses=127.0.0.1 unix_socket_directories=
+        max_connections=300 max_prepared_transactions=200 timezone=UTC
+        # Nothing here has to survive a power cut.
+        fsync=off synchronous_commit=off full_page_writes=off
+    )
+    if [[ $kind == citus ]]; then
+        settings+=(
+            shared_preload_libraries=citus wal_level=logical max_worker_processes=24
+            citus.node_conninfo=sslmode=prefer citus.local_hostname=127.0.0.1
+            citus.enable_statistics_collection=off
+        )
+    fi
+    local -a arguments=()
+    local setting
+    for setting in "${settings[@]}"; do arguments+=(-c "$setting"); done
+    # A session of its own keeps Ctrl-C away from it: we stop it after the tests have ended.
+    (exec_as_server_account setsid env LC_ALL=C "$bin/postgres" -D "$data" "${arguments[@]}") \
+        >>"$data.log" 2>&1 </dev/null &
+    throwaway_pids[node]=$!
+}
+
+node_answers() {
+    local bin=$1 node=$2 tries
+    for ((tries = 0; tries < 300; tries++)); do
+        kill -0 "${throwaway_pids[node]}" 2>/dev/null || return 1
+        if on_node "$bin" "$node" postgres 'SELECT 1' >/dev/null 2>&1; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+# Runs SQL $4 in database $3 of a node; psql must not pick up the caller's own settings.
+on_node() {
+    env -u PGOPTIONS -u PGSERVICE -u PGSSLMODE "$1/psql" -X -q -A -t -v ON_ERROR_STOP=1 \
+        -h 127.0.0.1 -p "${throwaway_ports[$2]}" -U postgres -d "$3" -c "$4"
+}
+
+prepare_node() {
+    local bin=$1 node=$2 kind=$3
+    on_node "$bin" "$node" postgres 'CREATE DATABASE pigeonhole' 2>>"$throwaway_folder/psql.log"
+    [[ $kind == plain ]] || on_node "$bin" "$node" pigeonhole 'CREATE EXTENSION citus'
+}
+
+join_nodes() {
+    local bin=$1 node
+    on_node "$bin" 0 pigeonhole \
+        "SELECT citus_set_coordinator_host('127.0.0.1', ${throwaway_ports[0]})" >/dev/null
+    # Group numbers of our own: those from Citus's sequence can jump, and ids grow with them.
+    for node in 1 2; do
+        on_node "$bin" 0 pigeonhole \
+            "SELECT citus_add_node('127.0.0.1', ${throwaway_ports[node]}, groupid => $node)" >/dev/null
+    done
+}
+
+stop_throwaway() {
+    local pid tries
+    for pid in "${throwaway_pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
+    for pid in "${throwaway_pids[@]}"; do
+        for ((tries = 0; tries < 100; tries++)); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -QUIT "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    throwaway_pids=()
+    # An initdb ends within a second, and until then it would refill the folder.
+    for pid in "${initializations[@]}"; do wait "$pid" 2>/dev/null || true; done
+    [[ -z $throwaway_folder ]] || rm -rf "$throwaway_folder"
+}
+
+# "host:port,host:port,…", the coordinator first.
+throwaway_addresses() {
+    local IFS=,
+    echo "${throwaway_ports[*]/#/127.0.0.1:}"
+}

@@ -1,0 +1,89 @@
+//! Bearer tokens: getting one and giving it back.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::openapi::Problem;
+use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in};
+use crate::domain::{Identifier, LoginPassword, TenantName};
+use crate::pages::user_agent;
+use crate::store::SessionKind;
+use crate::web::{Context, Error, FieldErrors, Json};
+
+/// Who logs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginBody {
+    /// A user name or an e-mail.
+    username: String,
+    password: String,
+    /// Where the name is in several organizations: the number of one.
+    tenant_id: Option<i64>,
+    /// Or its name.
+    tenant_name: Option<String>,
+}
+
+/// A bearer token.
+#[derive(Serialize, ToSchema)]
+pub struct LoginAnswer {
+    /// To send as `Authorization: Bearer …`.
+    token: String,
+    /// When it ends; two weeks without use end it sooner.
+    expires_at: DateTime<Utc>,
+}
+
+/// Log in and get a bearer token.
+///
+/// # Errors
+/// 401 for a wrong name or password, 422 where the organization must be named as well.
+#[utoipa::path(post, path = "/api/login", request_body = LoginBody, responses(
+    (status = 200, body = LoginAnswer), (status = 401, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::Data<Context>) -> Result<HttpResponse, Error> {
+    let Json(body) = body;
+    let attempt = parse(&body)?;
+    let matched = match log_in(&context.database, &context.hasher, &attempt).await? {
+        LoginOutcome::Matched(matched) => matched,
+        LoginOutcome::TooManyTenants => return Err(name_the_tenant("This name is in many organizations; give tenant_id or tenant_name.")),
+        LoginOutcome::Refused => {
+            log::info!(target: "security", "login refused for {:?}, address {:?}", body.username, request.peer_addr());
+            return Err(Error::WrongLogin);
+        }
+    };
+    let [only] = matched.as_slice() else {
+        return Err(name_the_tenant("The password fits in several organizations; give tenant_id or tenant_name."));
+    };
+    let token = Token::generate(only.candidate.tenant)?;
+    let tenant = context.database.tenant(only.candidate.tenant);
+    let expires_at = tenant.start_session(only.candidate.user, &token.hash(), SessionKind::Script, &user_agent(&request)).await?;
+    log::info!(target: "security", "logged in: tenant {}, user {}, address {:?}", only.candidate.tenant, only.candidate.user, request.peer_addr());
+    Ok(HttpResponse::Ok().json(LoginAnswer { token: token.expose().to_owned(), expires_at }))
+}
+
+/// Log out: the token is worth nothing from now on.
+///
+/// # Errors
+/// 401 without a token in force.
+#[utoipa::path(post, path = "/api/logout", security(("bearer" = [])), responses((status = 204), (status = 401, body = Problem)))]
+pub async fn destroy(request: HttpRequest, user: CurrentUser) -> Result<HttpResponse, Error> {
+    user.tenant.end_session(&user.token.hash()).await?;
+    log::info!(target: "security", "logged out: tenant {}, user {}, address {:?}", user.tenant.tenant(), user.id, request.peer_addr());
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn parse(body: &LoginBody) -> Result<LoginAttempt, Error> {
+    let mut errors = FieldErrors::default();
+    let password = errors.keep("password", LoginPassword::parse(&body.password));
+    let tenant_name = errors.keep("tenant_name", body.tenant_name.as_deref().map(TenantName::parse).transpose());
+    match (password, tenant_name) {
+        (Some(password), Some(tenant_name)) => {
+            Ok(LoginAttempt { identifier: Identifier::from_typed(&body.username), password, tenant_name, tenant_number: body.tenant_id })
+        }
+        _ => Err(Error::Invalid(errors)),
+    }
+}
+
+fn name_the_tenant(message: &str) -> Error {
+    Error::Invalid(FieldErrors::one("tenant_name", message))
+}

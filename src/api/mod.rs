@@ -1,0 +1,12 @@
+//! JSON for scripts: one file for each resource and one flat map of routes. Only bearer tokens count here, so nothing in
+//! a browser's cookie jar can act. The shapes are described by `openapi`, from this code.
+
+mod login;
+mod me;
+mod notes;
+mod openapi;
+mod registration;
+mod routes;
+
+pub use openapi::document;
+pub use routes::ROUTES;

@@ -1,0 +1,250 @@
+//! Notes.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::openapi::Problem;
+use crate::auth::CurrentUser;
+use crate::domain::{NoteContent, NoteId, NoteTitle};
+use crate::store::{Bin, Cursor, Edit, Extent, Note, Saved};
+use crate::web::paging::{PAGE_SIZE, decode, encode};
+use crate::web::{Error, FieldErrors, Json};
+
+const LARGEST_PAGE: i64 = 100;
+
+/// A note to write.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewNote {
+    /// Markdown, up to 256 KiB.
+    content: String,
+    /// Up to 200 characters.
+    title: Option<String>,
+    /// When given, it must be the token's.
+    tenant_id: Option<i64>,
+    /// When given, it must be the token's user.
+    userid: Option<i64>,
+}
+
+/// A note's new text.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedNote {
+    /// Markdown, up to 256 KiB.
+    content: String,
+    /// None takes the title away.
+    title: Option<String>,
+    /// The version that this change started from. When the note is newer, what does not overlap is merged.
+    version: Option<i32>,
+}
+
+/// A note.
+#[derive(Serialize, ToSchema)]
+pub struct NoteView {
+    note_id: i64,
+    tenant_id: i64,
+    user_id: i64,
+    title: Option<String>,
+    content: String,
+    version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+/// A note was written.
+#[derive(Serialize, ToSchema)]
+pub struct NoteCreated {
+    note_id: i64,
+    message: &'static str,
+}
+
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// 1 to 100, 20 when not given.
+    limit: Option<String>,
+    /// From the `next` link of the page before.
+    cursor: Option<String>,
+}
+
+/// List the token's user's notes, newest first; the `Link` header leads to the next page (RFC 8288).
+///
+/// # Errors
+/// 401 without a token in force, 422 for a cursor that is none.
+#[utoipa::path(get, path = "/api/notes", params(ListQuery), security(("bearer" = [])), responses(
+    (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
+pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
+    let limit = match query.limit.as_deref().map(str::parse::<i64>) {
+        None => PAGE_SIZE,
+        Some(Ok(limit)) => u16::try_from(limit.clamp(1, LARGEST_PAGE)).unwrap_or(PAGE_SIZE),
+        Some(Err(_)) => return Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
+    };
+    let cursor = match query.cursor.as_deref().map(decode) {
+        None => Cursor::Start,
+        Some(Some((time, id))) => Cursor::OlderThan(time, id),
+        Some(None) => return Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours."))),
+    };
+    let page = user.tenant.notes(user.id, Bin::Out, cursor, limit, Extent::Whole).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(last) = page.notes.last().filter(|_| page.has_older) {
+        response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last.position()))));
+    }
+    let tenant = user.tenant.tenant().number();
+    Ok(response.json(page.notes.into_iter().map(|note| view(tenant, note)).collect::<Vec<_>>()))
+}
+
+/// Write a note.
+///
+/// # Errors
+/// 403 for another tenant's or user's number, 422 for a text that cannot be accepted.
+#[utoipa::path(post, path = "/api/notes", request_body = NewNote, security(("bearer" = [])), responses(
+    (status = 201, body = NoteCreated, headers(("Location" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(user: CurrentUser, body: Json<NewNote>) -> Result<HttpResponse, Error> {
+    let Json(body) = body;
+    let tenant = user.tenant.tenant().number();
+    if body.tenant_id.is_some_and(|given| given != tenant) || body.userid.is_some_and(|given| given != user.id.number()) {
+        return Err(Error::Forbidden("This token belongs to another organization or user."));
+    }
+    let (title, content) = parse(body.title.as_deref(), body.content)?;
+    let note = user.tenant.create_note(user.id, title.as_ref(), &content).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, format!("/api/notes/{}", note.id)))
+        .insert_header((header::ETAG, etag(note.version)))
+        .json(NoteCreated { note_id: note.id.number(), message: "Note created successfully" }))
+}
+
+/// Read a note.
+///
+/// # Errors
+/// 404 for a note that is not there or not the user's.
+#[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
+    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+    let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let known = header_of(&request, &header::IF_NONE_MATCH).is_some_and(|tags| matches_version(tags, note.version, Comparison::Weak));
+    if known {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(note.version))).finish());
+    }
+    Ok(answer(&user, note))
+}
+
+/// Replace a note's text. With `If-Match` it must still be at that version; with `version` in the body, what was changed
+/// meanwhile is merged where it does not overlap; with neither, it replaces what is there. What is replaced is kept.
+///
+/// # Errors
+/// 404 as for reading, 412 with the current ETag when the version does not fit, 422 for a text that cannot be accepted.
+#[utoipa::path(put, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>, Header)), request_body = ChangedNote, security(("bearer" = [])), responses(
+    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 401, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
+pub async fn update(
+    request: HttpRequest,
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+    body: Json<ChangedNote>,
+) -> Result<HttpResponse, Error> {
+    let Json(body) = body;
+    let (title, content) = parse(body.title.as_deref(), body.content)?;
+    let condition = header_of(&request, &header::IF_MATCH);
+    if let (None, Some(version)) = (condition, body.version) {
+        return save(&user, *id, Edit { title, content, version, from_browser: false }, Overtaken::Merge).await;
+    }
+    let current = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    if condition.is_some_and(|tags| !matches_version(tags, current.version, Comparison::Strong)) {
+        return Err(Error::PreconditionFailed { etag: etag(current.version) });
+    }
+    save(&user, *id, Edit { title, content, version: current.version, from_browser: false }, Overtaken::Refuse).await
+}
+
+/// Move a note to the bin.
+///
+/// # Errors
+/// 404 as for reading, 412 when `If-Match` does not fit.
+#[utoipa::path(delete, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>, Header)), security(("bearer" = [])), responses(
+    (status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem)))]
+pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+    let mut version = None;
+    if let Some(tags) = header_of(&request, &header::IF_MATCH) {
+        let current = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+        if !matches_version(tags, current.version, Comparison::Strong) {
+            return Err(Error::PreconditionFailed { etag: etag(current.version) });
+        }
+        version = Some(current.version);
+    }
+    if user.tenant.delete_note(user.id, *id, version).await? {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    // With a condition it may be there, but changed since the look a moment ago.
+    match user.tenant.note(user.id, *id).await? {
+        Some(current) => Err(Error::PreconditionFailed { etag: etag(current.version) }),
+        None => Err(Error::NotFound),
+    }
+}
+
+/// What to do when the note is no longer at the version that an edit started from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Overtaken {
+    Merge,
+    Refuse,
+}
+
+async fn save(user: &CurrentUser, id: NoteId, edit: Edit, overtaken: Overtaken) -> Result<HttpResponse, Error> {
+    let saved = match overtaken {
+        Overtaken::Merge => user.tenant.save_note(user.id, id, &edit).await?,
+        Overtaken::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
+    };
+    match saved {
+        Saved::Stored { note, .. } => Ok(answer(user, note)),
+        Saved::Conflict { current, .. } => Err(Error::PreconditionFailed { etag: etag(current.version) }),
+        Saved::Gone => Err(Error::NotFound),
+    }
+}
+
+fn answer(user: &CurrentUser, note: Note) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(user.tenant.tenant().number(), note))
+}
+
+fn view(tenant_id: i64, note: Note) -> NoteView {
+    NoteView {
+        note_id: note.id.number(),
+        tenant_id,
+        user_id: note.author.number(),
+        title: note.title.map(|title| title.as_str().to_owned()),
+        content: note.content.into_string(),
+        version: note.version,
+        created_at: note.created_at,
+        updated_at: note.updated_at,
+    }
+}
+
+fn parse(title: Option<&str>, content: String) -> Result<(Option<NoteTitle>, NoteContent), Error> {
+    let mut errors = FieldErrors::default();
+    let title = errors.keep("title", NoteTitle::parse_optional(title.unwrap_or_default()));
+    let content = errors.keep("content", NoteContent::parse(content));
+    title.zip(content).ok_or(Error::Invalid(errors))
+}
+
+fn etag(version: i32) -> String {
+    format!("\"{version}\"")
+}
+
+fn header_of<'a>(request: &'a HttpRequest, name: &header::HeaderName) -> Option<&'a str> {
+    request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
+}
+
+/// How entity tags are compared (RFC 9110, 8.8.3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Strong,
+    Weak,
+}
+
+/// Whether a list of entity tags, or `*`, names this version.
+fn matches_version(tags: &str, version: i32, comparison: Comparison) -> bool {
+    let wanted = etag(version);
+    tags.split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag == wanted || (comparison == Comparison::Weak && tag.strip_prefix("W/") == Some(&wanted)))
+}

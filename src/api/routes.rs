@@ -1,0 +1,20 @@
+//! The API map: every call, in one place. What is public is marked; everything else asks for a bearer token.
+
+use actix_web::web;
+
+use super::{login, me, notes, openapi, registration};
+use crate::web::Route;
+
+/// All calls.
+pub const ROUTES: &[Route] = &[
+    Route { method: "POST", path: "/api/register", public: true, handler: || web::route().to(registration::create) },
+    Route { method: "POST", path: "/api/login", public: true, handler: || web::route().to(login::create) },
+    Route { method: "POST", path: "/api/logout", public: false, handler: || web::route().to(login::destroy) },
+    Route { method: "GET", path: "/api/me", public: false, handler: || web::route().to(me::show) },
+    Route { method: "GET", path: "/api/notes", public: false, handler: || web::route().to(notes::index) },
+    Route { method: "POST", path: "/api/notes", public: false, handler: || web::route().to(notes::create) },
+    Route { method: "GET", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::show) },
+    Route { method: "PUT", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::update) },
+    Route { method: "DELETE", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::destroy) },
+    Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
+];

@@ -1,0 +1,92 @@
+//! Assembles the web application: routes, middleware and shared state around a database. One function serves production
+//! and tests alike.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+
+use crate::auth::Hasher;
+use crate::db::Database;
+use crate::settings::Settings;
+use crate::web::{Context, cookie, edge, routes};
+use crate::{api, pages};
+
+/// How long requests in flight may take to finish after a stop was asked for, in seconds.
+const SHUTDOWN_PATIENCE: u64 = 30;
+/// The longest that the head of a request may take to arrive.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// The longest that an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// A server that listens and is about to serve.
+pub struct Listening {
+    /// Where.
+    pub address: SocketAddr,
+    /// What to await.
+    pub server: actix_web::dev::Server,
+}
+
+/// Why nothing can be served at the address.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody else listens there.
+    #[error("{0} is in use by another program; stop that one or set BIND to another port")]
+    InUse(SocketAddr),
+    /// Anything else.
+    #[error("cannot listen on {0}: {1}")]
+    Other(SocketAddr, std::io::Error),
+}
+
+/// Takes the address. Done before anything else is started, so that a second start changes nothing.
+///
+/// # Errors
+/// [`ListenError`], which names the address.
+pub fn take_address(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => ListenError::InUse(address),
+        _ => ListenError::Other(address, error),
+    })
+}
+
+/// Builds the server. It stops when its handle is told to; signals are the caller's.
+///
+/// # Errors
+/// [`ListenError`].
+pub fn listen(
+    listener: TcpListener,
+    settings: &Settings,
+    key: actix_web::cookie::Key,
+    database: Database,
+) -> Result<Listening, ListenError> {
+    let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
+    let context = web::Data::new(Context {
+        database,
+        hasher: Hasher::default(),
+        origins: settings.origins(address.port()),
+        key,
+        previous_key: settings.previous_secret_key.clone(),
+        production: settings.production(),
+    });
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(context.clone())
+            .app_data(web::PathConfig::default().error_handler(|_, _| crate::web::Error::NotFound.into()))
+            .app_data(web::QueryConfig::default().error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()))
+            .wrap(cookie::middleware(&context))
+            .wrap(from_fn(edge::pass))
+            .wrap(Compress::default())
+            .configure(|config| routes::register(config, api::ROUTES))
+            .configure(|config| routes::register(config, pages::ROUTES))
+            .default_service(web::route().to(async || Err::<actix_web::HttpResponse, _>(crate::web::Error::NotFound)))
+    })
+    .client_request_timeout(HEAD_DEADLINE)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(SHUTDOWN_PATIENCE)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| ListenError::Other(address, error))?
+    .run();
+    Ok(Listening { address, server })
+}

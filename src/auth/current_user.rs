@@ -1,0 +1,87 @@
+//! The extractor that stands before everything private.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_session::SessionExt;
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::token::Token;
+use crate::db::TenantHandle;
+use crate::domain::UserId;
+use crate::store::{Session, SessionKind};
+use crate::web::{Context, Error, cookie};
+
+/// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's token, the
+/// API the bearer token, and never the other way round.
+pub struct CurrentUser {
+    /// The rows that the request may reach.
+    pub tenant: TenantHandle,
+    /// The user.
+    pub id: UserId,
+    /// The session and what belongs to it.
+    pub session: Session,
+    /// The session's secret.
+    pub token: Token,
+}
+
+/// The token that a request carries, whether or not its session is in force.
+pub struct SessionToken(pub Option<Token>);
+
+type Extraction = Pin<Box<dyn Future<Output = Result<CurrentUser, Error>>>>;
+
+impl FromRequest for CurrentUser {
+    type Error = Error;
+    type Future = Extraction;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let token = token_of(request);
+        let context = request.app_data::<web::Data<Context>>().cloned();
+        let request = request.clone();
+        Box::pin(async move {
+            let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
+            let tenant = context.database.tenant(token.tenant());
+            let session = tenant.session(&token.hash()).await?.ok_or(Error::LoginRequired)?;
+            if session.stale {
+                note_use(&tenant, &token);
+            }
+            if session.kind == SessionKind::Remembered {
+                cookie::remember(&request);
+            }
+            Ok(Self { tenant, id: session.user, session, token })
+        })
+    }
+}
+
+impl FromRequest for SessionToken {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Ok(Self(token_of(request))))
+    }
+}
+
+fn token_of(request: &HttpRequest) -> Option<Token> {
+    if request.path().starts_with("/api/") { bearer(request) } else { cookie::token(&request.get_session()) }
+}
+
+/// The token of the one Authorization header (RFC 6750, 2.1; the scheme's case does not matter).
+fn bearer(request: &HttpRequest) -> Option<Token> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION);
+    let (Some(only), None) = (headers.next(), headers.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim()))?
+}
+
+/// Writes down, beside the request, that the session is in use. Once a minute is enough to tell an idle one.
+fn note_use(tenant: &TenantHandle, token: &Token) {
+    let (tenant, hash) = (tenant.clone(), token.hash());
+    tokio::spawn(async move {
+        if let Err(error) = tenant.touch_session(&hash).await {
+            log::warn!("a session's use could not be written down: {error}");
+        }
+    });
+}

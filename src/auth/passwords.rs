@@ -1,0 +1,136 @@
+//! Password hashes: bcrypt over a keyed pre-hash, off the asynchronous threads, at most one for each core at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::{LoginPassword, NewPassword};
+
+/// The work factor (OWASP Password Storage asks for 10 or more).
+const COST: u32 = 12;
+/// The longest that a hash waits for a free core before the asker is told to come back.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// The hash of no password, for users that do not exist: they cost the same time.
+const NOBODY: &str = "$2b$12$C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
+
+/// All cores are busy with hashes, and will be for longer than an asker should wait.
+#[derive(Debug, thiserror::Error)]
+#[error("too many passwords are being checked")]
+pub struct Busy;
+
+/// Hashes and checks passwords.
+#[derive(Clone)]
+pub struct Hasher {
+    cores: Arc<Semaphore>,
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { cores: Arc::new(Semaphore::new(cores)) }
+    }
+}
+
+impl Hasher {
+    /// The hash to store for a new password.
+    ///
+    /// # Errors
+    /// [`Busy`] when no core is free soon.
+    pub async fn hash(&self, password: &NewPassword) -> Result<String, Busy> {
+        let digest = prehash(password.expose());
+        self.on_a_core(move || bcrypt::hash(digest, COST)).await?.map_err(|error| {
+            log::error!("bcrypt could not hash: {error}");
+            Busy
+        })
+    }
+
+    /// Whether `password` belongs to `hash`. One hash is computed in any case: also for no user at all and for a stored
+    /// hash that is corrupt, so that the time of the answer says nothing.
+    ///
+    /// # Errors
+    /// [`Busy`] when no core is free soon.
+    pub async fn verify(&self, password: &LoginPassword, hash: Option<&str>) -> Result<bool, Busy> {
+        let digest = prehash(password.expose());
+        let stored = hash.filter(|hash| cost_of(hash).is_some()).map(str::to_owned);
+        if hash.is_some() && stored.is_none() {
+            log::error!("a stored password hash is corrupt; its user cannot log in");
+        }
+        let known = stored.is_some();
+        let matches = self.on_a_core(move || bcrypt::verify(digest, stored.as_deref().unwrap_or(NOBODY)).unwrap_or(false)).await?;
+        Ok(known && matches)
+    }
+
+    /// A hash at today's cost for a password that was just checked against one of another cost; none when it is right.
+    pub async fn refresh(&self, password: &LoginPassword, hash: &str) -> Option<String> {
+        if cost_of(hash) == Some(COST) {
+            return None;
+        }
+        let digest = prehash(password.expose());
+        self.on_a_core(move || bcrypt::hash(digest, COST)).await.ok()?.ok()
+    }
+
+    async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        // The permit goes with the work: an asker that hangs up must not free a core that is still hashing.
+        let work = move || {
+            let _held: OwnedSemaphorePermit = permit;
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+    }
+}
+
+/// bcrypt reads 72 bytes and stops at NUL. Hashing first keeps every byte of a long password, and the fixed key keeps
+/// our hashes apart from anybody's plain SHA-256. It is public and cannot be lost.
+fn prehash(password: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"pigeonhole password v1").expect("HMAC takes a key of any length");
+    mac.update(password);
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// The cost of a well-formed hash.
+fn cost_of(hash: &str) -> Option<u32> {
+    if hash.len() != 60 || !hash.is_ascii() {
+        return None;
+    }
+    hash.parse::<bcrypt::HashParts>().ok().map(|parts| parts.get_cost())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_byte_of_a_long_password_counts() {
+        let hasher = Hasher::default();
+        let long = "x".repeat(100);
+        let hash = hasher.hash(&NewPassword::parse(&long).expect("valid")).await.expect("a free core");
+        assert!(hash.starts_with("$2b$12$"));
+        let typed = |text: &str| LoginPassword::parse(text).expect("valid");
+        assert!(hasher.verify(&typed(&long), Some(&hash)).await.expect("a free core"));
+        let other = format!("{}y", &long[..99]);
+        assert!(!hasher.verify(&typed(&other), Some(&hash)).await.expect("a free core"));
+    }
+
+    #[tokio::test]
+    async fn no_user_and_a_corrupt_hash_are_a_plain_no() {
+        let hasher = Hasher::default();
+        let password = LoginPassword::parse("testpass").expect("valid");
+        for hash in [None, Some("é".repeat(30)), Some("$2b$12$short".to_owned()), Some(String::new())] {
+            assert!(!hasher.verify(&password, hash.as_deref()).await.expect("a free core"));
+        }
+        assert_eq!(cost_of(NOBODY), Some(COST));
+    }
+
+    #[tokio::test]
+    async fn more_hashes_than_cores_wait_and_the_surplus_is_told_to_come_back() {
+        let hasher = Hasher { cores: Arc::new(Semaphore::new(0)) };
+        let password = LoginPassword::parse("testpass").expect("valid");
+        assert!(hasher.verify(&password, None).await.is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! `pigeonhole migrate`.
+
+use anyhow::Context;
+
+use crate::db;
+use crate::settings::Settings;
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// In one line, what stands in the way.
+pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let config = settings.database.as_ref().context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
+    let report = db::migrate(config, settings.demo_tenant).await?;
+    if report.applied.is_empty() {
+        println!("the schema is up to date");
+    }
+    for migration in report.applied {
+        println!("applied {migration}");
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Single connections for migrations and checks, outside the pools.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, Config, NoTls};
+
+/// The longest that opening a connection may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// A database that cannot be reached, in one line that names it but not its password.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot connect to the database {database} at {address}: {reason}")]
+pub struct ConnectError {
+    database: String,
+    address: String,
+    reason: String,
+}
+
+/// Opens one connection as the user that `config` names.
+///
+/// # Errors
+/// When no session stands within 5 seconds.
+pub async fn connect(config: &Config) -> Result<Client, ConnectError> {
+    let failed =
+        |reason: String| ConnectError { database: config.get_dbname().unwrap_or_default().to_owned(), address: address(config), reason };
+    let mut config = config.clone();
+    config.connect_timeout(CONNECT_TIMEOUT).keepalives_idle(Duration::from_secs(5));
+    match tokio::time::timeout(Duration::from_secs(5), config.connect(NoTls)).await {
+        Err(_) => Err(failed("no answer within 5 seconds".to_owned())),
+        Ok(Err(error)) => Err(failed(reason(&error))),
+        Ok(Ok((client, connection))) => {
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    log::debug!("a database connection ended: {error}");
+                }
+            });
+            Ok(client)
+        }
+    }
+}
+
+fn address(config: &Config) -> String {
+    use tokio_postgres::config::Host;
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .zip(config.get_ports().iter().chain(std::iter::repeat(&5432)))
+        .map(|(host, port)| match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            Host::Unix(folder) => folder.display().to_string(),
+        })
+        .collect();
+    hosts.join(", ")
+}
+
+/// The deepest cause of a connection failure, which is the one that says something.
+pub(super) fn reason(error: &tokio_postgres::Error) -> String {
+    if let Some(database) = error.as_db_error() {
+        return database.message().to_owned();
+    }
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}

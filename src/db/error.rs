@@ -1,0 +1,69 @@
+//! What can go wrong at the database, sorted by what the asker should do about it.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+/// A failed database call.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The database cannot answer now: down, overloaded, locked, read-only, full or too slow. Nothing was acknowledged.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// A unique constraint, named here, already holds such a row (SQLSTATE 23505).
+    #[error("the unique constraint {0} is taken")]
+    Taken(String),
+    /// The transaction met another and may be tried again (SQLSTATE 40001, 40P01).
+    #[error("the transaction must be repeated")]
+    Repeat(#[source] tokio_postgres::Error),
+    /// A fault of ours or of the schema.
+    #[error("the statement failed")]
+    Fault(#[source] tokio_postgres::Error),
+}
+
+impl DbError {
+    /// The clock of ours ran out.
+    pub(super) fn too_slow() -> Self {
+        Self::Unavailable(Some("no answer before the deadline".into()))
+    }
+}
+
+impl From<PoolError> for DbError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            other => Self::Unavailable(Some(other.into())),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for DbError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(database) = error.as_db_error() else {
+            // Without an answer of the server it is the connection that failed, unless we sent values that do not fit.
+            let ours = error.to_string().starts_with("error serializing") || error.to_string().starts_with("error deserializing");
+            return if ours { Self::Fault(error) } else { Self::Unavailable(Some(error.into())) };
+        };
+        let state = database.code();
+        if *state == SqlState::UNIQUE_VIOLATION {
+            return Self::Taken(constraint_of_table(database.constraint().unwrap_or_default()));
+        }
+        if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
+            return Self::Repeat(error);
+        }
+        if is_passing(state.code()) { Self::Unavailable(Some(error.into())) } else { Self::Fault(error) }
+    }
+}
+
+/// Citus reports the constraint of the shard, which is the table's with the shard's number behind it.
+fn constraint_of_table(constraint: &str) -> String {
+    match constraint.rsplit_once('_') {
+        Some((name, shard)) if !shard.is_empty() && shard.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+        _ => constraint.to_owned(),
+    }
+}
+
+/// Whether a state passes by itself or by an operator's hand: connection trouble (08), out of resources (53), stopped or
+/// starting (57), a standby (25006), a lock not had in time (55P03), a node that Citus cannot reach or an I/O error (58).
+fn is_passing(state: &str) -> bool {
+    ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class)) || ["25006", "25P03", "55P03", "28000"].contains(&state)
+}

@@ -1,0 +1,62 @@
+//! The last look before serving: every tenant's table must have row-level security in force for the application's role.
+//! A policy that was dropped, widened or never written stops the start, instead of leaking later.
+
+use deadpool_postgres::Pool;
+
+use super::error::DbError;
+
+/// Why it would be unsafe to serve on this database.
+#[derive(Debug, thiserror::Error)]
+pub enum UnsafeSchema {
+    /// The first thing found.
+    #[error("refusing to serve: {0}")]
+    Found(String),
+    /// The check itself could not run.
+    #[error("refusing to serve: the schema could not be checked")]
+    Unchecked(#[from] DbError),
+}
+
+/// Tables that hold rows of tenants and are not as they must be, seen by the role that asks. A policy for this role must
+/// be the plain comparison with the setting, and nothing else.
+const UNGUARDED_TABLES: &str = "
+    WITH guarded AS (
+        SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity, c.relowner,
+               CASE WHEN c.oid = 'shared.tenants'::regclass THEN 'id' ELSE 'tenant_id' END AS tenant_column
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared')
+          AND (c.oid = 'shared.tenants'::regclass
+               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+    ), mine AS (
+        SELECT p.polrelid, pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+        FROM pg_policy p
+        WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR (SELECT oid FROM pg_roles WHERE rolname = current_user) = ANY (p.polroles))
+    )
+    SELECT name || CASE
+        WHEN NOT relrowsecurity THEN ' has no row-level security'
+        WHEN relforcerowsecurity THEN ' FORCEs row-level security, which stops every online shard move'
+        WHEN NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = guarded.oid) THEN ' has no policy'
+        WHEN pg_has_role(current_user, relowner, 'USAGE') THEN ' is owned by the application''s role'
+        ELSE ' has a policy for the application''s role that is not the plain comparison with app.tenant_id' END
+    FROM guarded
+    WHERE NOT relrowsecurity OR relforcerowsecurity
+       OR NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = guarded.oid)
+       OR pg_has_role(current_user, relowner, 'USAGE')
+       OR EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid AND (
+              qual IS DISTINCT FROM '(' || tenant_column || ' = (current_setting(''app.tenant_id''::text))::bigint)'
+              OR coalesce(with_check, qual) IS DISTINCT FROM qual))
+    ORDER BY 1 LIMIT 1";
+
+const OVERPOWERED_ROLE: &str = "
+    SELECT rolname || CASE WHEN rolsuper THEN ' is a superuser' ELSE ' bypasses row-level security' END
+    FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
+
+/// Looks through the eyes of the pool's own role.
+pub(super) async fn check(pool: &Pool) -> Result<(), UnsafeSchema> {
+    let client = pool.get().await.map_err(DbError::from)?;
+    for query in [OVERPOWERED_ROLE, UNGUARDED_TABLES] {
+        if let Some(row) = client.query_opt(query, &[]).await.map_err(DbError::from)? {
+            return Err(UnsafeSchema::Found(row.get(0)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! One tenant's door to the database. A call is one transaction in one pipelined round trip: BEGIN, SET LOCAL of the
+//! tenant, the prepared statements and COMMIT leave together, so an asker that goes away in the middle leaves no
+//! transaction open, and a statement that forgets its tenant sees nothing.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use futures_util::future::{join_all, join3, try_join_all};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::error::DbError;
+use crate::domain::TenantId;
+
+/// The longest that a call may take, on our own clock: no server's timeout covers a server that is frozen.
+pub(super) const CALL_DEADLINE: Duration = Duration::from_millis(2500);
+const REPEATS: u32 = 3;
+
+/// A statement of the store, prepared once on each connection.
+pub(crate) struct Statement {
+    /// Its text, with `$1` always the tenant where the table belongs to tenants.
+    pub(crate) sql: &'static str,
+}
+
+impl Statement {
+    /// A statement with this text.
+    pub(crate) const fn new(sql: &'static str) -> Self {
+        Self { sql }
+    }
+}
+
+/// A statement with its values.
+pub(crate) struct Step<'a> {
+    pub(crate) statement: &'static Statement,
+    pub(crate) values: &'a [&'a (dyn ToSql + Sync)],
+}
+
+/// The only way to the rows of a tenant, and only of that tenant. What it can do is written in `store`.
+#[derive(Clone)]
+pub struct TenantHandle {
+    pool: Pool,
+    tenant: TenantId,
+}
+
+impl TenantHandle {
+    pub(super) fn new(pool: Pool, tenant: TenantId) -> Self {
+        Self { pool, tenant }
+    }
+
+    /// The tenant whose rows this handle reaches.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Runs one statement in a transaction of its own.
+    pub(crate) async fn rows(&self, statement: &'static Statement, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+        let mut results = self.transaction(&[Step { statement, values }]).await?;
+        Ok(results.pop().unwrap_or_default())
+    }
+
+    /// Runs one statement that gives a row at most.
+    pub(crate) async fn row(&self, statement: &'static Statement, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, DbError> {
+        Ok(self.rows(statement, values).await?.pop())
+    }
+
+    /// Runs the steps in one transaction and gives the rows of each. Either all of them took effect or none; after an
+    /// error of the connection it is unknown which.
+    pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+        let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
+        let mut repeats = 0;
+        loop {
+            match within(deadline, &self.pool, async |client| self.attempt(client, steps).await).await {
+                Err(DbError::Repeat(error)) if repeats < REPEATS => {
+                    repeats += 1;
+                    log::debug!("repeating a transaction: {error}");
+                    tokio::time::sleep(Duration::from_millis(5 * u64::from(repeats) + u64::from(jitter()))).await;
+                }
+                Err(DbError::Repeat(error)) => return Err(DbError::Unavailable(Some(error.into()))),
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt(&self, client: &Object, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+        let prepared = try_join_all(steps.iter().map(|step| client.prepare_cached(step.statement.sql))).await?;
+        let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'", self.tenant);
+        let queries = steps.iter().zip(&prepared).map(|(step, statement)| client.query(statement, step.values));
+        // The first poll of each future puts its messages on the wire, in this order, before any answer is awaited.
+        let (opened, results, committed) = join3(client.batch_execute(&opening), join_all(queries), client.batch_execute("COMMIT")).await;
+        opened?;
+        let rows = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        committed?;
+        Ok(rows)
+    }
+}
+
+/// Borrows a connection and works on it until `deadline`; a connection that does not answer in time is thrown away, as
+/// nobody knows what it is still waiting for.
+pub(super) async fn within<T>(
+    deadline: tokio::time::Instant,
+    pool: &Pool,
+    work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+) -> Result<T, DbError> {
+    let client = tokio::time::timeout_at(deadline, pool.get()).await.map_err(|_| DbError::too_slow())??;
+    let mut borrowed = Borrowed { client: Some(client), answered: false };
+    let Some(client) = borrowed.client.as_mut() else { return Err(DbError::too_slow()) };
+    let result = tokio::time::timeout_at(deadline, work(client)).await;
+    borrowed.answered = true;
+    result.unwrap_or_else(|_| {
+        borrowed.discard();
+        Err(DbError::too_slow())
+    })
+}
+
+/// A borrowed connection that goes back to the pool only when its work was answered.
+struct Borrowed {
+    client: Option<Object>,
+    answered: bool,
+}
+
+impl Borrowed {
+    fn discard(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.discard();
+        }
+    }
+}
+
+/// 0 to 15 milliseconds, so that two that met do not meet again.
+fn jitter() -> u8 {
+    let mut byte = [0];
+    let _ = getrandom::fill(&mut byte);
+    byte[0] & 15
+}

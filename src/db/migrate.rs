@@ -1,0 +1,147 @@
+//! Forward-only migrations. refinery applies them and refuses edited or unknown ones; the lock that it lacks is here, so
+//! that any number of processes may start at once.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, Config};
+
+use super::connect::{ConnectError, connect, reason};
+use super::roles;
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// Any fixed number: the key of the advisory lock that one migrating process holds.
+const LOCK_KEY: i64 = 0x7069_6765_6f6e;
+const LOCK_PATIENCE: Duration = Duration::from_secs(300);
+
+/// What a run did.
+#[derive(Debug)]
+pub struct MigrationReport {
+    /// The migrations that this run applied, by name; empty when there was nothing to do.
+    pub applied: Vec<String>,
+}
+
+/// Why the schema could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Another process migrates for longer than five minutes.
+    #[error("another process has been migrating this database for over 300 seconds")]
+    Locked,
+    /// The schema is newer than this program, or an applied migration was edited.
+    #[error("the database's schema does not fit this program: {0}")]
+    Mismatch(String),
+    /// A statement failed; that migration left nothing behind.
+    #[error("{context}: {reason}")]
+    Failed {
+        /// What was tried.
+        context: &'static str,
+        /// What the database said.
+        reason: String,
+    },
+}
+
+fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) -> MigrateError {
+    move |error| MigrateError::Failed { context, reason: reason(&error) }
+}
+
+/// Brings the schema up to date and puts the demo tenant where `demo_tenant` wants it, as the user of `config`, who must
+/// be allowed to make roles the first time.
+///
+/// # Errors
+/// See [`MigrateError`]; a failed migration is rolled back whole.
+pub async fn migrate(config: &Config, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
+    let mut client = connect(config).await?;
+    lock(&client).await?;
+    // The lock lives as long as this session, and no longer, however this function ends.
+    roles::prepare(&client).await.map_err(failed("making the database roles"))?;
+    client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await.map_err(failed("taking the owner's role"))?;
+    let report = embedded::migrations::runner().run_async(&mut client).await.map_err(|error| describe(&error))?;
+    place_demo_tenant(&client, demo_tenant).await.map_err(failed("placing the demo tenant"))?;
+    Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
+}
+
+/// The migrations that the database lacks, without changing anything.
+///
+/// # Errors
+/// [`MigrateError::Mismatch`] when the database knows a migration that this program does not, or another text of one.
+pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
+    let client = connect(config).await?;
+    let table: bool = client
+        .query_one("SELECT to_regclass('public.refinery_schema_history') IS NOT NULL", &[])
+        .await
+        .map_err(failed("looking for the schema's history"))?
+        .get(0);
+    let rows = if table {
+        let _ = client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await;
+        client
+            .query("SELECT version, name, checksum FROM public.refinery_schema_history", &[])
+            .await
+            .map_err(failed("reading the schema's history"))?
+    } else {
+        Vec::new()
+    };
+    let runner = embedded::migrations::runner();
+    let known = runner.get_migrations();
+    for row in &rows {
+        let (version, name, checksum): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
+        let same = known
+            .iter()
+            .any(|migration| migration.version() == version && migration.name() == name && migration.checksum().to_string() == checksum);
+        if !same {
+            return Err(MigrateError::Mismatch(format!(
+                "it has applied V{version}__{name}, which this program does not know in that form"
+            )));
+        }
+    }
+    let applied: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(known.iter().filter(|migration| !applied.contains(&migration.version())).map(ToString::to_string).collect())
+}
+
+async fn lock(client: &Client) -> Result<(), MigrateError> {
+    let started = tokio::time::Instant::now();
+    loop {
+        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK_KEY]).await.map_err(failed("taking the migration lock"))?;
+        if row.get(0) {
+            return Ok(());
+        }
+        if started.elapsed() > LOCK_PATIENCE {
+            return Err(MigrateError::Locked);
+        }
+        log::info!("another process is migrating this database; waiting for it");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn describe(error: &refinery::Error) -> MigrateError {
+    use refinery::error::Kind;
+    match error.kind() {
+        Kind::DivergentVersion(applied, _) => {
+            MigrateError::Mismatch(format!("the applied migration {applied} differs from this program's"))
+        }
+        Kind::MissingVersion(missing) => MigrateError::Mismatch(format!("it has applied {missing}, which this program does not know")),
+        _ => {
+            let mut deepest: &dyn std::error::Error = error;
+            while let Some(source) = deepest.source() {
+                deepest = source;
+            }
+            MigrateError::Failed { context: "applying the migrations", reason: deepest.to_string() }
+        }
+    }
+}
+
+/// Tenant 1 is the demo: open to all when wanted, closed to newcomers when not.
+async fn place_demo_tenant(client: &Client, wanted: bool) -> Result<(), tokio_postgres::Error> {
+    let policy = client.query_opt("SELECT join_policy FROM shared.tenants WHERE id = 1", &[]).await?.map(|row| row.get::<_, String>(0));
+    let statement = match (policy.as_deref(), wanted) {
+        (None, true) => "INSERT INTO shared.tenants (id, name, name_key, join_policy) VALUES (1, 'Demo', 'demo', 'open')",
+        (Some("invite"), true) => "UPDATE shared.tenants SET join_policy = 'open' WHERE id = 1",
+        (Some("open"), false) => "UPDATE shared.tenants SET join_policy = 'invite' WHERE id = 1",
+        _ => return Ok(()),
+    };
+    client.batch_execute(statement).await
+}

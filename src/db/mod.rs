@@ -1,0 +1,19 @@
+//! The way to the database: pools, roles, the tenant-bound transaction, migrations, and the guard that refuses to serve
+//! on a schema without row-level security. The pools are private to this module; only `store` builds statements and
+//! hands them to the handles given out here.
+
+mod connect;
+mod error;
+mod guard;
+mod handle;
+mod migrate;
+mod pools;
+mod roles;
+
+pub use connect::{ConnectError, connect};
+pub use error::DbError;
+pub use guard::UnsafeSchema;
+pub use handle::TenantHandle;
+pub(crate) use handle::{Statement, Step};
+pub use migrate::{MigrateError, MigrationReport, migrate, pending};
+pub use pools::{Database, DirectoryHandle, SignUpHandle};

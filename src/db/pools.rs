@@ -1,0 +1,125 @@
+//! The pools, one for each role that requests need. Each connection takes its role when it is opened, whatever user
+//! DATABASE_URL names, and no pool leaves this module.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::{Config, NoTls};
+
+use super::connect::CONNECT_TIMEOUT;
+use super::error::DbError;
+use super::guard::{self, UnsafeSchema};
+use super::handle::{CALL_DEADLINE, TenantHandle, within};
+use super::roles;
+use crate::domain::TenantId;
+
+/// Time limits of every pooled connection (acceptance T4); the server enforces them, our own clock stands behind.
+const LIMITS: &str = "-c statement_timeout=2s -c lock_timeout=1500ms -c idle_in_transaction_session_timeout=10s";
+/// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain PostgreSQL
+/// takes it as a setting of nobody's.
+const CITUS: &str = "-c citus.propagate_set_commands=local";
+const DIRECTORY_POOL_SIZE: usize = 4;
+
+/// The database, as the application sees it.
+#[derive(Clone)]
+pub struct Database {
+    app: Pool,
+    login: Pool,
+    sign_up: Pool,
+    maintenance: Pool,
+}
+
+impl Database {
+    /// Makes the pools; nothing is connected yet.
+    pub fn new(config: &Config, pool_size: usize) -> Self {
+        Self {
+            app: pool(config, roles::APP, pool_size),
+            login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE),
+            sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE),
+            maintenance: pool(config, roles::MAINTENANCE, 1),
+        }
+    }
+
+    /// The handle on one tenant's rows.
+    pub fn tenant(&self, tenant: TenantId) -> TenantHandle {
+        TenantHandle::new(self.app.clone(), tenant)
+    }
+
+    /// The handle on the login directory.
+    pub fn directory(&self) -> DirectoryHandle {
+        DirectoryHandle { pool: self.login.clone() }
+    }
+
+    /// The handle that founds tenants and adds users.
+    pub fn sign_up(&self) -> SignUpHandle {
+        SignUpHandle { pool: self.sign_up.clone() }
+    }
+
+    /// Runs `work` as the role that removes what expired in all tenants.
+    pub(crate) async fn maintain<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.maintenance, work).await
+    }
+
+    /// Refuses a schema on which a tenant's rows could leak.
+    ///
+    /// # Errors
+    /// What is wrong with the schema or the role, in one sentence.
+    pub async fn refuse_unsafe_schema(&self) -> Result<(), UnsafeSchema> {
+        guard::check(&self.app).await
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when there is none within a second.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
+        within(deadline, &self.app, async |client| Ok(client.batch_execute("SELECT 1").await?)).await
+    }
+}
+
+/// Finds users by what they log in with. Reads the directory and the names of tenants, and nothing else.
+pub struct DirectoryHandle {
+    pool: Pool,
+}
+
+impl DirectoryHandle {
+    /// Borrows a connection for one piece of work within the deadline of a call.
+    pub(crate) async fn run<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
+    }
+}
+
+/// Founds tenants and adds users to them, and can do nothing else.
+pub struct SignUpHandle {
+    pool: Pool,
+}
+
+impl SignUpHandle {
+    /// Borrows a connection for one piece of work within the deadline of a call.
+    pub(crate) async fn run<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
+    }
+}
+
+fn pool(config: &Config, role: &str, size: usize) -> Pool {
+    let mut config = config.clone();
+    let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+    config
+        .options(format!("{given}-c role={role} {LIMITS} {CITUS}"))
+        .application_name(role)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(Duration::from_secs(5))
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(2))
+        .keepalives_retries(3);
+    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    Pool::builder(manager)
+        .max_size(size)
+        .wait_timeout(Some(Duration::from_millis(1500)))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .recycle_timeout(Some(Duration::from_millis(500)))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .expect("a runtime is set, which is all that building a pool can lack")
+}

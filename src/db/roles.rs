@@ -1,0 +1,57 @@
+//! The database roles: one that owns the tables and runs migrations, and one for each kind of work, with the least that
+//! it needs. Roles belong to the whole server, so they are made here, before the first migration, and not in it.
+
+use tokio_postgres::Client;
+
+/// Owns every table and runs migrations.
+pub(super) const OWNER: &str = "pigeonhole_owner";
+/// Does one tenant's work under row-level security.
+pub(super) const APP: &str = "pigeonhole_app";
+/// Looks up the login directory.
+pub(super) const LOGIN: &str = "pigeonhole_login";
+/// Founds tenants and adds users.
+pub(super) const SIGN_UP: &str = "pigeonhole_signup";
+/// Removes expired rows of all tenants.
+pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
+
+const ALL: [&str; 5] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE];
+
+/// Makes the roles, the schema and the rights that migrations start from. Harmless when they are there.
+///
+/// LOGIN is needed because Citus connects to its workers as the current role; without a password nobody else gets in
+/// where the server asks for one.
+pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
+    for role in ALL {
+        client
+            .batch_execute(&format!(
+                "DO $$ BEGIN
+                     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+                         CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+                     END IF;
+                 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+                 END $$"
+            ))
+            .await?;
+        let member: bool = client.query_one("SELECT pg_has_role(current_user, $1::text::name, 'MEMBER')", &[&role]).await?.get(0);
+        if !member {
+            client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
+        }
+    }
+    let ready: bool = client
+        .query_one(
+            "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'shared')
+                AND has_schema_privilege('pigeonhole_owner', 'public', 'CREATE')",
+            &[],
+        )
+        .await?
+        .get(0);
+    if !ready {
+        client
+            .batch_execute(&format!(
+                "CREATE SCHEMA IF NOT EXISTS shared AUTHORIZATION {OWNER};
+                 GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};"
+            ))
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Parsed values: what may be stored, and nothing else. Pages, API, command line and jobs parse into these types and
+//! hand them on; a value that exists needs no second check. Nothing here knows HTTP, HTML or SQL.
+
+mod ids;
+mod merge;
+mod names;
+mod notes;
+mod password;
+mod text;
+
+pub use ids::{NoteId, SessionId, TenantId, UserId};
+pub use merge::{Merge, merge_contents, merge_titles};
+pub use names::{Email, Identifier, Role, TenantName, Username};
+pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
+pub use password::{LoginPassword, NewPassword};
+pub use text::canonical;
+
+/// Why a value was refused: a sentence for the person who typed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub &'static str);

@@ -1,0 +1,214 @@
+//! Names of people and organizations, and what is typed to log in.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::Invalid;
+use super::text::{canonical, is_invisible};
+
+/// Cleans a name: outer blanks off, inner runs of blanks to one, compatibility-normalized.
+fn tidy(text: &str) -> String {
+    text.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn has_invisible(text: &str) -> bool {
+    text.chars().any(is_invisible)
+}
+
+/// A user's name inside a tenant: 1 to 64 characters, none invisible, no `@` (so that it is never taken for an e-mail).
+#[derive(Clone, Debug)]
+pub struct Username {
+    shown: String,
+    key: String,
+}
+
+impl Username {
+    /// Parses what was typed.
+    ///
+    /// # Errors
+    /// A sentence for the field.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if has_invisible(text.trim()) {
+            return Err(Invalid("The user name has characters that cannot be seen."));
+        }
+        let shown = tidy(text);
+        match shown.chars().count() {
+            0 => Err(Invalid("Enter a user name.")),
+            65.. => Err(Invalid("The user name has more than 64 characters.")),
+            _ if shown.contains('@') => Err(Invalid("A user name has no @; the e-mail has its own field.")),
+            _ => Ok(Self { key: canonical(&shown), shown }),
+        }
+    }
+
+    /// As it is shown.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// As it is compared.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// An e-mail address, kept as it was typed and compared in its canonical form.
+#[derive(Clone, Debug)]
+pub struct Email {
+    shown: String,
+    key: String,
+}
+
+impl Email {
+    /// Parses what was typed; an empty text is no e-mail.
+    ///
+    /// # Errors
+    /// A sentence for the field.
+    pub fn parse_optional(text: &str) -> Result<Option<Self>, Invalid> {
+        let shown = text.trim();
+        if shown.is_empty() {
+            return Ok(None);
+        }
+        let valid = shown.len() <= 254
+            && !shown.chars().any(|character| character.is_whitespace() || is_invisible(character))
+            && shown.split_once('@').is_some_and(|(local, host)| {
+                (1..=64).contains(&local.len())
+                    && !host.contains('@')
+                    && host.split('.').count() >= 2
+                    && host.split('.').all(|label| !label.is_empty())
+            });
+        if valid {
+            Ok(Some(Self { shown: shown.to_owned(), key: canonical(shown) }))
+        } else {
+            Err(Invalid("This is not an e-mail address."))
+        }
+    }
+
+    /// As it was typed.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// As it is compared.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// The name of an organization: 1 to 100 characters, none invisible.
+#[derive(Clone, Debug)]
+pub struct TenantName {
+    shown: String,
+    key: String,
+}
+
+impl TenantName {
+    /// Parses what was typed.
+    ///
+    /// # Errors
+    /// A sentence for the field.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if has_invisible(text.trim()) {
+            return Err(Invalid("The organization's name has characters that cannot be seen."));
+        }
+        let shown = tidy(text);
+        match shown.chars().count() {
+            0 => Err(Invalid("Enter the name of your organization.")),
+            101.. => Err(Invalid("The organization's name has more than 100 characters.")),
+            _ => Ok(Self { key: canonical(&shown), shown }),
+        }
+    }
+
+    /// As it is shown.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// As it is compared.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// What is typed to log in: a user name or an e-mail, in its canonical form.
+#[derive(Clone, Debug)]
+pub struct Identifier {
+    key: String,
+}
+
+impl Identifier {
+    /// Takes any text; one that no user can have simply finds nobody.
+    pub fn from_typed(text: &str) -> Self {
+        Self { key: canonical(&tidy(text)) }
+    }
+
+    /// The name and, where there is one, the e-mail by which a user logs in.
+    pub fn all_of(username: &Username, email: Option<&Email>) -> Vec<Self> {
+        let mut all = vec![Self { key: username.key().to_owned() }];
+        all.extend(email.map(|email| Self { key: email.key().to_owned() }));
+        all
+    }
+
+    /// Its entry in the login directory, which so holds no plain names: SHA-256 with a prefix of our own.
+    pub fn hash(&self) -> Vec<u8> {
+        use sha2::{Digest, Sha256};
+        Sha256::digest([b"pigeonhole login v1 ", self.key.as_bytes()].concat()).to_vec()
+    }
+}
+
+/// What a user may do in its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Founded the tenant or was made an owner.
+    Owner,
+    /// Runs the tenant together with the owners.
+    Admin,
+    /// Writes notes.
+    Member,
+}
+
+impl Role {
+    /// The word in the database and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+        }
+    }
+
+    /// Reads the word in the database; an unknown one is the least.
+    pub(crate) fn from_row(word: &str) -> Self {
+        match word {
+            "owner" => Self::Owner,
+            "admin" => Self::Admin,
+            _ => Self::Member,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_hidden_characters_are_refused() {
+        for hidden in ["a\u{200d}b", "a\u{202e}b", "a\0b", "a\u{ad}b", "a\nb", "\u{feff}x"] {
+            assert!(Username::parse(hidden).is_err(), "{hidden:?}");
+            assert!(TenantName::parse(hidden).is_err(), "{hidden:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_finds_the_name_however_it_is_typed() {
+        let stored = Identifier::all_of(&Username::parse("Ｍary  Ann").expect("a name"), None);
+        assert_eq!(stored[0].hash(), Identifier::from_typed(" mary ann ").hash());
+    }
+
+    #[test]
+    fn emails_need_a_host() {
+        for bad in ["x", "x@", "@x.y", "a b@x.y", "a@b@c.d", "a@localhost", "a@x..y"] {
+            assert!(Email::parse_optional(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Email::parse_optional(" A@X.org ").expect("valid").expect("given").key(), "a@x.org");
+        assert!(Email::parse_optional("  ").expect("valid").is_none());
+    }
+}

@@ -1,0 +1,89 @@
+//! Where `postgres` and `initdb` are. Version 15 to 18 will do; tables that exist decide which.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::account::Account;
+use super::error::EmbeddedError;
+
+const NEWEST: u32 = 18;
+const OLDEST: u32 = 15;
+
+/// The programs of one PostgreSQL version.
+#[derive(Clone, Debug)]
+pub(super) struct Binaries {
+    pub dir: PathBuf,
+    pub major: u32,
+}
+
+impl Binaries {
+    /// `wanted` is the version that made the existing tables and where they are.
+    pub fn find(configured: Option<&Path>, wanted: Option<(String, PathBuf)>) -> Result<Self, EmbeddedError> {
+        let found = match configured {
+            Some(dir) => {
+                vec![Self::at(dir).ok_or_else(|| EmbeddedError::UnusableBinDir(dir.to_owned()))?]
+            }
+            None => candidates().iter().filter_map(|dir| Self::at(dir)).collect(),
+        };
+        let Some((version, folder)) = wanted else {
+            return found.into_iter().next().ok_or(EmbeddedError::NotInstalled);
+        };
+        found.into_iter().find(|binaries| binaries.major.to_string() == version).ok_or(EmbeddedError::VersionMissing { folder, version })
+    }
+
+    fn at(dir: &Path) -> Option<Self> {
+        // PostgreSQL looks for its libraries beside the real file, and PATH may lead through links.
+        let dir = dir.join("postgres").canonicalize().ok()?.parent()?.to_owned();
+        if !dir.join("initdb").is_file() {
+            return None;
+        }
+        let answer = Command::new(dir.join("postgres")).arg("--version").output().ok()?;
+        let major = major_version(&String::from_utf8_lossy(&answer.stdout))?;
+        (OLDEST..=NEWEST).contains(&major).then_some(Self { dir, major })
+    }
+
+    /// Refuses binaries that the account cannot reach, before that turns into "permission denied".
+    pub fn admit(&self, account: Option<&Account>) -> Result<(), EmbeddedError> {
+        let Some(account) = account else {
+            return Ok(());
+        };
+        match account.closed_folder(&self.dir) {
+            None => Ok(()),
+            Some(closed) => Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "PG_BIN_DIR" }),
+        }
+    }
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let packaged = (OLDEST..=NEWEST)
+        .rev()
+        .flat_map(|major| [PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")), PathBuf::from(format!("/usr/pgsql-{major}/bin"))]);
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    packaged.chain(bindir_of_pg_config()).chain(std::env::split_paths(&on_path).collect::<Vec<_>>()).collect()
+}
+
+fn bindir_of_pg_config() -> Option<PathBuf> {
+    let answer = Command::new("pg_config").arg("--bindir").output().ok()?;
+    let dir = String::from_utf8(answer.stdout).ok()?;
+    Some(PathBuf::from(dir.trim())).filter(|dir| dir.is_absolute())
+}
+
+/// Reads the 15 in "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)" and in "... 18beta1".
+fn major_version(answer: &str) -> Option<u32> {
+    let version = answer.split_once("(PostgreSQL) ")?.1;
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major_version;
+
+    #[test]
+    fn the_major_version_is_read_from_what_postgres_prints() {
+        let debian = "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n";
+        assert_eq!(major_version(debian), Some(15));
+        assert_eq!(major_version("postgres (PostgreSQL) 18beta1"), Some(18));
+        assert_eq!(major_version("something else 17"), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a killed start leaves behind: a postmaster that still runs, or a postmaster.pid whose process
+//! id means something else by now. Both would keep PostgreSQL from starting.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tokio::time::{Instant, sleep};
+
+use super::error::{EmbeddedError, Tried};
+use super::folder::DataFolder;
+
+/// Ends a postmaster that was left running and removes a postmaster.pid that would mislead the next.
+pub(super) async fn clear(folder: &DataFolder) -> Result<(), EmbeddedError> {
+    let tables = folder.tables();
+    let pid_file = tables.join("postmaster.pid");
+    let Some(pid) = read_pid(&pid_file)? else {
+        return Ok(());
+    };
+    if runs_in(pid, &tables) {
+        log::warn!("stopping PostgreSQL (process {pid}) that an earlier start left running");
+        end(pid, &tables).await?;
+    }
+    // With its process gone PostgreSQL itself recognises the file as stale; with the id taken over
+    // by an unrelated program it would refuse to start. Processes that still work in the folder
+    // are a reason to leave the file: it protects the tables from a second server.
+    if is_alive(pid) && !anything_runs_in(&tables) {
+        match fs::remove_file(&pid_file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).tried("remove", pid_file);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn read_pid(pid_file: &Path) -> Result<Option<Pid>, EmbeddedError> {
+    match fs::read_to_string(pid_file) {
+        Ok(text) => {
+            let first_line = text.lines().next().unwrap_or_default();
+            Ok(first_line.trim().parse().ok().and_then(positive))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).tried("read", pid_file),
+    }
+}
+
+fn positive(raw: i32) -> Option<Pid> {
+    Pid::from_raw(raw).filter(|_| raw > 1)
+}
+
+async fn end(pid: Pid, tables: &Path) -> Result<(), EmbeddedError> {
+    let steps = [(Signal::INT, Duration::from_secs(20)), (Signal::QUIT, Duration::from_secs(10))];
+    for (signal, patience) in steps {
+        // It may end between the look and the signal, which is what we want.
+        let _ = kill_process(pid, signal);
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if !runs_in(pid, tables) {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Err(EmbeddedError::LeftRunning(pid.as_raw_nonzero().get()))
+}
+
+fn is_alive(pid: Pid) -> bool {
+    test_kill_process(pid).is_ok()
+}
+
+/// Every process of a PostgreSQL server works in its data folder. In a container root may not look
+/// at that, but everybody may read a postmaster's arguments, which name the folder as well.
+fn runs_in(pid: Pid, tables: &Path) -> bool {
+    match fs::read_link(format!("/proc/{pid}/cwd")) {
+        Ok(folder) => folder == tables,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let named = tables.as_os_str().as_bytes();
+            arguments(pid).split(|byte| *byte == 0).any(|argument| argument == named)
+        }
+        Err(_) => false,
+    }
+}
+
+fn arguments(pid: Pid) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+}
+
+/// Its children, which do not name the folder, may outlive a postmaster; where we may not look
+/// at a process any PostgreSQL counts.
+fn may_run_in(pid: Pid, tables: &Path) -> bool {
+    match fs::read_link(format!("/proc/{pid}/cwd")) {
+        Ok(folder) => folder == tables,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => arguments(pid).starts_with(b"postgres"),
+        Err(_) => false,
+    }
+}
+
+fn anything_runs_in(tables: &Path) -> bool {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return true;
+    };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(positive).any(|pid| may_run_in(pid, tables))
+}

@@ -1,0 +1,162 @@
+//! One PostgreSQL server: how it is started, spoken to and ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgresql_commands::CommandBuilder;
+use postgresql_commands::postgres::PostgresBuilder;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Child;
+use tokio::time::timeout;
+
+use super::account::Account;
+use super::binaries::Binaries;
+use super::error::{EmbeddedError, Tried};
+use super::folder::DataFolder;
+use super::process::detached;
+use super::{PORT, SUPERUSER};
+
+const FAST_SHUTDOWN: Duration = Duration::from_secs(20);
+const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(5);
+const SHOWN_LOG_LINES: usize = 8;
+
+/// Everything needed to start the same server again. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Server(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    binaries: Binaries,
+    account: Option<Account>,
+    tables: PathBuf,
+    socket_folder: PathBuf,
+    log: PathBuf,
+    log_file: fs::File,
+    log_start: u64,
+}
+
+impl Server {
+    pub fn new(folder: &DataFolder, binaries: &Binaries, account: Option<Account>, socket_folder: PathBuf) -> Result<Self, EmbeddedError> {
+        let log_file = folder.open_log()?;
+        let log_start = log_file.metadata().map_or(0, |metadata| metadata.len());
+        Ok(Self(Arc::new(Parts {
+            binaries: binaries.clone(),
+            account,
+            tables: folder.tables(),
+            socket_folder,
+            log: folder.log(),
+            log_file,
+            log_start,
+        })))
+    }
+
+    pub fn log(&self) -> &Path {
+        &self.0.log
+    }
+
+    pub fn config(&self, database: &str) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&self.0.socket_folder).port(PORT).user(SUPERUSER).dbname(database);
+        config
+    }
+
+    pub fn spawn(&self) -> Result<Postmaster, EmbeddedError> {
+        let program = self.0.binaries.dir.join("postgres");
+        let log_file = self.0.log_file.try_clone().tried("open", &self.0.log)?;
+        let mut command = detached(self.command(), self.0.account.as_ref());
+        command.stdout(log_file.try_clone().tried("open", &self.0.log)?).stderr(log_file);
+        let child = tokio::process::Command::from(command).spawn().tried("run", program)?;
+        Ok(Postmaster(child))
+    }
+
+    fn command(&self) -> Command {
+        let port = PORT.to_string();
+        let socket_folder = quoted(&self.0.socket_folder);
+        // Given on the command line, where they win over whatever stands in the data folder.
+        let settings = [
+            ("port", port.as_str()),
+            ("listen_addresses", ""),
+            ("unix_socket_directories", &socket_folder),
+            ("unix_socket_permissions", "0700"),
+            ("max_connections", "100"),
+            ("fsync", "on"),
+            ("full_page_writes", "on"),
+            ("ssl", "off"),
+            ("shared_preload_libraries", ""),
+            ("cluster_name", "pigeonhole"),
+            ("timezone", "UTC"),
+            ("log_timezone", "UTC"),
+            ("log_destination", "stderr"),
+            ("logging_collector", "off"),
+            ("log_line_prefix", "%m [%p] "),
+            // DETAIL lines quote rows, and what people wrote does not belong into a log.
+            ("log_error_verbosity", "terse"),
+        ];
+        settings
+            .into_iter()
+            .fold(PostgresBuilder::new(), |builder, (name, value)| builder.runtime_param(name, value))
+            .program_dir(&self.0.binaries.dir)
+            .data_dir(&self.0.tables)
+            .build()
+    }
+
+    /// The last lines that PostgreSQL wrote since this start.
+    pub fn last_log_lines(&self) -> String {
+        let bytes = fs::read(&self.0.log).unwrap_or_default();
+        let start = usize::try_from(self.0.log_start).unwrap_or(0).min(bytes.len());
+        let text = String::from_utf8_lossy(&bytes[start..]);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN_LOG_LINES)..].join("\n")
+    }
+}
+
+/// Quoted as PostgreSQL reads lists of folders: a comma in the name would otherwise split it.
+fn quoted(folder: &Path) -> String {
+    format!("\"{}\"", folder.to_string_lossy().replace('"', "\"\""))
+}
+
+/// The server's first process. Dropped while it runs, it is told to shut down.
+#[derive(Debug)]
+pub(super) struct Postmaster(Child);
+
+impl Postmaster {
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().ok().flatten()
+    }
+
+    /// Waits for its end.
+    pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        self.0.wait().await
+    }
+
+    /// Fast shutdown, then an immediate one (recovered from at the next start), then by force.
+    pub async fn stop(mut self) {
+        let steps = [(Signal::INT, FAST_SHUTDOWN), (Signal::QUIT, IMMEDIATE_SHUTDOWN)];
+        for (signal, patience) in steps {
+            self.signal(signal);
+            if timeout(patience, self.0.wait()).await.is_ok() {
+                return;
+            }
+            log::warn!("PostgreSQL did not stop within {} seconds", patience.as_secs());
+        }
+        let _ = self.0.kill().await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        // The id is gone once the child was waited for, so that no stranger can be hit.
+        let pid = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+impl Drop for Postmaster {
+    fn drop(&mut self) {
+        self.signal(Signal::INT);
+    }
+}

@@ -1,0 +1,23 @@
+//! Pigeonhole: notes for many organizations (tenants) at once, on Citus.
+//!
+//! A map of the house, in the order in which a request walks through it, always forward and never back:
+//!
+//! - [`cli`] reads the command line and [`settings`] the environment; [`app`] assembles the web application from them.
+//! - [`web`] is what pages and API share: request ids, headers, the cross-origin check, bodies, errors.
+//! - [`auth`] knows who is asking: passwords, session tokens, the `CurrentUser` extractor.
+//! - [`pages`] answers people in HTML, [`api`] answers scripts in JSON; each has one flat route map.
+//! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
+//! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
+//! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod db;
+pub mod domain;
+pub mod embedded;
+pub mod pages;
+pub mod settings;
+pub mod store;
+pub mod web;

@@ -1,0 +1,121 @@
+//! One's own account: the password, and where one is logged in.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::frame::{Frame, page};
+use super::show::Moment;
+use crate::auth::{CurrentUser, Token};
+use crate::domain::{LoginPassword, NewPassword, SessionId};
+use crate::store::{SessionKind, SessionRow};
+use crate::web::cookie::{self, flash};
+use crate::web::{Context, Error, FieldErrors, Form, see_other};
+
+/// What is typed to change the password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct PasswordForm {
+    current_password: String,
+    password: String,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    username: String,
+    email: String,
+    tenant_name: String,
+    role: String,
+    sessions: Vec<SessionView>,
+    errors: FieldErrors,
+}
+
+struct SessionView {
+    id: i64,
+    kind: String,
+    user_agent: String,
+    created_at: Moment,
+    last_seen_at: Moment,
+    current: bool,
+}
+
+/// The account.
+pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
+    account_page(StatusCode::OK, &user, &cookie, FieldErrors::default()).await
+}
+
+/// Sets a new password, which ends every other session and gives this one a new token.
+pub async fn update_password(
+    request: HttpRequest,
+    user: CurrentUser,
+    form: Form<PasswordForm>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let mut errors = FieldErrors::default();
+    let current = errors.keep("current_password", LoginPassword::parse(&form.0.current_password));
+    let wanted = errors.keep("password", NewPassword::parse(&form.0.password));
+    let (Some(current), Some(wanted)) = (current, wanted) else {
+        return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
+    };
+    let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
+    if !context.hasher.verify(&current, Some(&account.password_hash)).await? {
+        let errors = FieldErrors::one("current_password", "This is not your current password.");
+        return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
+    }
+    let hash = context.hasher.hash(&wanted).await?;
+    let token = Token::generate(user.tenant.tenant())?;
+    if !user.tenant.change_password(user.id, user.session.id, &account.password_hash, &hash, &token.hash()).await? {
+        return Err(Error::Conflict(FieldErrors::default()));
+    }
+    log::info!(target: "security", "password changed: tenant {}, user {}, address {:?}", user.tenant.tenant(), user.id, request.peer_addr());
+    cookie::set_token(&cookie, &token)?;
+    flash(&cookie, "success", "The password is changed, and every other session is logged out.");
+    Ok(see_other("/account"))
+}
+
+/// Ends one session.
+pub async fn revoke(user: CurrentUser, id: web::Path<SessionId>, cookie: Session) -> Result<HttpResponse, Error> {
+    if !user.tenant.end_session_of(user.id, *id).await? {
+        return Err(Error::NotFound);
+    }
+    flash(&cookie, "success", "That session is logged out.");
+    Ok(see_other("/account"))
+}
+
+/// Ends all sessions but this one.
+pub async fn revoke_others(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
+    user.tenant.end_other_sessions(user.id, user.session.id).await?;
+    flash(&cookie, "success", "Every other session is logged out.");
+    Ok(see_other("/account"))
+}
+
+async fn account_page(status: StatusCode, user: &CurrentUser, cookie: &Session, errors: FieldErrors) -> Result<HttpResponse, Error> {
+    let (account, sessions) = user.tenant.account_with_sessions(user.id).await?;
+    let account = account.ok_or(Error::LoginRequired)?;
+    let shown = AccountPage {
+        frame: Frame::of(user, cookie, "account"),
+        username: account.username,
+        email: account.email.unwrap_or_default(),
+        tenant_name: account.tenant_name,
+        role: account.role.as_str().to_owned(),
+        sessions: sessions.into_iter().map(|session| view(session, user.session.id)).collect(),
+        errors,
+    };
+    page(status, &shown)
+}
+
+fn view(session: SessionRow, current: SessionId) -> SessionView {
+    SessionView {
+        id: session.id.number(),
+        kind: if session.kind == SessionKind::Script { "script" } else { "browser" }.to_owned(),
+        user_agent: session.user_agent,
+        created_at: Moment(session.created_at),
+        last_seen_at: Moment(session.last_seen_at),
+        current: session.id == current,
+    }
+}

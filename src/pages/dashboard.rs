@@ -1,0 +1,39 @@
+//! The first page after a login.
+
+use actix_session::Session;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::frame::{Frame, page};
+use super::show::NoteCard;
+use crate::auth::CurrentUser;
+use crate::store::Bin;
+use crate::web::{Error, FieldErrors};
+
+const LATEST: u16 = 5;
+
+#[derive(Template)]
+#[template(path = "dashboard.html")]
+struct DashboardPage {
+    frame: Frame,
+    note_count: i64,
+    latest: Vec<NoteCard>,
+    title: String,
+    content: String,
+    errors: FieldErrors,
+}
+
+/// What there is, and a form for more.
+pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
+    let (note_count, latest) = user.tenant.notes_overview(user.id, LATEST).await?;
+    let dashboard = DashboardPage {
+        frame: Frame::of(&user, &cookie, "dashboard"),
+        note_count,
+        latest: latest.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
+        title: String::new(),
+        content: String::new(),
+        errors: FieldErrors::default(),
+    };
+    page(StatusCode::OK, &dashboard)
+}

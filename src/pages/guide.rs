@@ -1,0 +1,21 @@
+//! The API, explained to people.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::frame::{Frame, page};
+use crate::web::{Context, Error};
+
+#[derive(Template)]
+#[template(path = "api.html")]
+struct GuidePage {
+    frame: Frame,
+    origin: String,
+}
+
+/// The calls, with examples to paste.
+pub async fn show(context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
+    page(StatusCode::OK, &GuidePage { frame: Frame::public(&cookie, "api"), origin: context.first_origin().to_owned() })
+}

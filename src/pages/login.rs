@@ -1,0 +1,264 @@
+//! Logging in, also for those who have accounts in several tenants.
+
+use actix_session::Session;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+
+use super::draft::{self, Draft};
+use super::frame::{Frame, page};
+use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Matched, Token, log_in};
+use crate::domain::{Identifier, LoginPassword, TenantName};
+use crate::store::{Candidate, SessionKind};
+use crate::web::cookie::{self, flash};
+use crate::web::{Context, Error, FieldErrors, Form, local_path, see_other};
+
+/// How long the choice between tenants stands, in seconds.
+const TICKET_LIFE: i64 = 120;
+const TICKET: &str = "login ticket";
+/// What is kept of a browser's name for itself.
+const USER_AGENT_CHARACTERS: usize = 200;
+
+/// What is typed, and what travels along.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct LoginForm {
+    email: String,
+    password: String,
+    tenant_name: String,
+    remember: String,
+    next: String,
+    ticket: String,
+    choice: String,
+    draft_action: String,
+    draft_title: String,
+    draft_content: String,
+    draft_version: String,
+}
+
+/// The query of the login page.
+#[derive(Deserialize)]
+pub struct LoginQuery {
+    #[serde(default)]
+    next: String,
+}
+
+/// The form.
+#[derive(Template)]
+#[template(path = "login/new.html")]
+pub struct LoginPage {
+    pub frame: Frame,
+    pub email: String,
+    pub tenant_name: String,
+    pub ask_tenant: bool,
+    pub remember: bool,
+    pub next: String,
+    pub draft: Option<Draft>,
+    pub errors: FieldErrors,
+}
+
+#[derive(Template)]
+#[template(path = "login/choose.html")]
+struct ChoicePage {
+    frame: Frame,
+    ticket: String,
+    next: String,
+    draft: Option<Draft>,
+    choices: Vec<Choice>,
+    errors: FieldErrors,
+}
+
+struct Choice {
+    index: usize,
+    tenant_name: String,
+    username: String,
+}
+
+/// The accounts that a password was right for, sealed so that only this server can have written it.
+#[derive(Serialize, Deserialize)]
+struct Ticket {
+    accounts: Vec<(i64, i64)>,
+    remember: bool,
+    expires: i64,
+}
+
+impl LoginPage {
+    /// The empty form.
+    pub fn empty(frame: Frame) -> Self {
+        Self {
+            frame,
+            email: String::new(),
+            tenant_name: String::new(),
+            ask_tenant: false,
+            remember: false,
+            next: String::new(),
+            draft: None,
+            errors: FieldErrors::default(),
+        }
+    }
+}
+
+/// The empty form.
+pub async fn new(user: Result<CurrentUser, Error>, query: web::Query<LoginQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+    let next = local_path(&query.next).unwrap_or_default();
+    if user.is_ok() {
+        return Ok(see_other(if next.is_empty() { "/dashboard" } else { next }));
+    }
+    page(StatusCode::OK, &LoginPage { next: next.to_owned(), ..LoginPage::empty(Frame::public(&cookie, "")) })
+}
+
+/// Checks the password, or takes the choice between several tenants, and starts a session.
+pub async fn create(
+    request: HttpRequest,
+    form: Form<LoginForm>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let Form(form) = form;
+    if !form.ticket.is_empty() {
+        return match chosen(&context, &form) {
+            Some((candidate, kind)) => enter(&request, &context, &cookie, candidate, kind, form).await,
+            None => refuse(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &cookie,
+                form,
+                false,
+                FieldErrors::one("", "That took too long; log in once more."),
+            ),
+        };
+    }
+    let attempt = match parse(&form) {
+        Ok(attempt) => attempt,
+        Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, false, errors),
+    };
+    let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
+    match log_in(&context.database, &context.hasher, &attempt).await? {
+        LoginOutcome::Refused => {
+            log::info!(target: "security", "login refused for {:?}, address {:?}", form.email, request.peer_addr());
+            refuse(StatusCode::UNAUTHORIZED, &cookie, form, false, FieldErrors::one("", "The name or the password is wrong."))
+        }
+        LoginOutcome::TooManyTenants => {
+            let errors = FieldErrors::one("tenant_name", "This name is in many organizations; enter the name of yours.");
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, true, errors)
+        }
+        LoginOutcome::Matched(matched) => match matched.as_slice() {
+            [only] => enter(&request, &context, &cookie, only.candidate, kind, form).await,
+            several => ask_which(&context, &cookie, several, kind, form),
+        },
+    }
+}
+
+/// Starts a session in place of the one before it.
+pub async fn begin_session(
+    request: &HttpRequest,
+    context: &Context,
+    cookie: &Session,
+    candidate: Candidate,
+    kind: SessionKind,
+) -> Result<Token, Error> {
+    if let Some(before) = cookie::token(cookie) {
+        context.database.tenant(before.tenant()).end_session(&before.hash()).await?;
+    }
+    let token = Token::generate(candidate.tenant)?;
+    let handle = context.database.tenant(candidate.tenant);
+    handle.start_session(candidate.user, &token.hash(), kind, &user_agent(request)).await?;
+    cookie::set_token(cookie, &token)?;
+    if kind == SessionKind::Remembered {
+        cookie::remember(request);
+    }
+    Ok(token)
+}
+
+/// What the browser or script calls itself, shortened.
+pub fn user_agent(request: &HttpRequest) -> String {
+    let sent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    sent.chars().take(USER_AGENT_CHARACTERS).collect()
+}
+
+async fn enter(
+    request: &HttpRequest,
+    context: &Context,
+    cookie: &Session,
+    candidate: Candidate,
+    kind: SessionKind,
+    form: LoginForm,
+) -> Result<HttpResponse, Error> {
+    let token = begin_session(request, context, cookie, candidate, kind).await?;
+    log::info!(target: "security", "logged in: tenant {}, user {}, address {:?}", candidate.tenant, candidate.user, request.peer_addr());
+    let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
+    let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
+    let tenant = context.database.tenant(candidate.tenant);
+    let session = tenant.session(&token.hash()).await?.ok_or(Error::LoginRequired)?;
+    flash(cookie, "info", "Here is your text again; it is not saved yet.");
+    draft::hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+}
+
+fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let password = errors.keep("password", LoginPassword::parse(&form.password));
+    let tenant_name = if form.tenant_name.trim().is_empty() {
+        Some(None)
+    } else {
+        errors.keep("tenant_name", TenantName::parse(&form.tenant_name).map(Some))
+    };
+    if form.email.trim().is_empty() {
+        errors = FieldErrors::one("email", "Enter your user name or e-mail.");
+    }
+    match (password, tenant_name) {
+        (Some(password), Some(tenant_name)) if errors.is_empty() => {
+            Ok(LoginAttempt { identifier: Identifier::from_typed(&form.email), password, tenant_name, tenant_number: None })
+        }
+        _ => Err(errors),
+    }
+}
+
+fn ask_which(context: &Context, cookie: &Session, matched: &[Matched], kind: SessionKind, form: LoginForm) -> Result<HttpResponse, Error> {
+    let ticket = Ticket {
+        accounts: matched.iter().map(|one| (one.candidate.tenant.number(), one.candidate.user.number())).collect(),
+        remember: kind == SessionKind::Remembered,
+        expires: Utc::now().timestamp() + TICKET_LIFE,
+    };
+    let ticket = serde_json::to_string(&ticket).map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
+    let choices = matched
+        .iter()
+        .enumerate()
+        .map(|(index, one)| Choice { index, tenant_name: one.account.tenant_name.clone(), username: one.account.username.clone() })
+        .collect();
+    let page = ChoicePage {
+        frame: Frame::public(cookie, ""),
+        ticket: cookie::seal(&context.key, TICKET, ticket),
+        next: form.next.clone(),
+        draft: draft_of(form),
+        choices,
+        errors: FieldErrors::default(),
+    };
+    super::frame::page(StatusCode::OK, &page)
+}
+
+fn chosen(context: &Context, form: &LoginForm) -> Option<(Candidate, SessionKind)> {
+    let ticket: Ticket = serde_json::from_str(&cookie::unseal(&context.key, TICKET, &form.ticket)?).ok()?;
+    let account = ticket.accounts.get(form.choice.parse::<usize>().ok()?)?;
+    let kind = if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser };
+    (ticket.expires >= Utc::now().timestamp()).then(|| (Candidate::from_ticket(*account), kind))
+}
+
+fn draft_of(form: LoginForm) -> Option<Draft> {
+    let LoginForm { draft_action: action, draft_title: title, draft_content: content, draft_version: version, .. } = form;
+    (!action.is_empty()).then_some(Draft { action, title, content, version })
+}
+
+fn refuse(status: StatusCode, cookie: &Session, form: LoginForm, ask_tenant: bool, errors: FieldErrors) -> Result<HttpResponse, Error> {
+    let login = LoginPage {
+        frame: Frame::public(cookie, ""),
+        email: form.email.clone(),
+        ask_tenant: ask_tenant || !form.tenant_name.is_empty(),
+        tenant_name: form.tenant_name.clone(),
+        remember: !form.remember.is_empty(),
+        next: local_path(&form.next).unwrap_or_default().to_owned(),
+        draft: draft_of(form),
+        errors,
+    };
+    page(status, &login)
+}

@@ -1,0 +1,21 @@
+//! HTML for people: one file for each resource, its askama pages beside its handlers, and one flat map of routes. A
+//! handler parses, makes one call on the tenant handle, and answers with a page or a 303. No SQL and no HTML here.
+
+mod account;
+mod bin;
+mod dashboard;
+mod draft;
+mod frame;
+mod guide;
+mod login;
+mod logout;
+mod notes;
+mod registration;
+mod revisions;
+mod routes;
+mod show;
+mod welcome;
+
+pub use frame::Frame;
+pub use login::user_agent;
+pub use routes::ROUTES;

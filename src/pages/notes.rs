@@ -1,0 +1,250 @@
+//! Notes: list, write, read, edit.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::draft::{self, Draft};
+use super::frame::{Frame, page};
+use super::show::{Moment, NoteCard, heading, markdown};
+use crate::auth::CurrentUser;
+use crate::domain::{NoteContent, NoteId, NoteTitle, with_unix_newlines};
+use crate::store::{Bin, Cursor, Edit, Extent, Note, NotePage, Saved};
+use crate::web::cookie::flash;
+use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
+use crate::web::{Error, FieldErrors, Form, see_other};
+
+/// What is typed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct NoteForm {
+    /// The title, which may be empty.
+    pub title: String,
+    /// The text.
+    pub content: String,
+    /// The version that an edit started from.
+    pub version: String,
+}
+
+#[derive(Template)]
+#[template(path = "notes/index.html")]
+struct IndexPage {
+    frame: Frame,
+    notes: Vec<NoteCard>,
+    newer: Option<String>,
+    older: Option<String>,
+    title: String,
+    content: String,
+    errors: FieldErrors,
+}
+
+#[derive(Template)]
+#[template(path = "notes/show.html")]
+struct ShowPage {
+    frame: Frame,
+    id: i64,
+    version: i32,
+    title: String,
+    html: String,
+    created_at: Moment,
+    updated_at: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "notes/edit.html")]
+struct EditPage {
+    frame: Frame,
+    id: i64,
+    version: i32,
+    title: String,
+    content: String,
+    errors: FieldErrors,
+}
+
+#[derive(Template)]
+#[template(path = "notes/conflict.html")]
+struct ConflictPage {
+    frame: Frame,
+    id: i64,
+    theirs_version: i32,
+    yours_title: String,
+    yours_content: String,
+    theirs_title: String,
+    theirs_content: String,
+    merged_title: String,
+    merged_content: String,
+    theirs_updated_at: Moment,
+}
+
+/// The list, with a form for a new note.
+pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+    let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE, Extent::Beginning).await?;
+    list(StatusCode::OK, &user, &cookie, &notes, NoteForm::default(), FieldErrors::default())
+}
+
+/// Writes a note.
+pub async fn create(user: Result<CurrentUser, Error>, form: Form<NoteForm>, cookie: Session) -> Result<HttpResponse, Error> {
+    let Form(form) = form;
+    let user = match user {
+        Err(Error::LoginRequired) => return draft::ask_to_log_in(&cookie, Draft::of("/notes".to_owned(), &form)),
+        user => user?,
+    };
+    let (title, content) = match parse(&form) {
+        Ok(parsed) => parsed,
+        Err(errors) => return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, form, errors).await,
+    };
+    user.tenant.create_note(user.id, title.as_ref(), &content).await?;
+    flash(&cookie, "success", "Note added.");
+    Ok(see_other("/notes"))
+}
+
+/// Reads a note.
+pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+    let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let shown = ShowPage {
+        frame: Frame::of(&user, &cookie, "notes"),
+        id: note.id.number(),
+        version: note.version,
+        title: heading(&note),
+        html: markdown(note.content.as_str()),
+        created_at: Moment(note.created_at),
+        updated_at: Moment(note.updated_at),
+    };
+    page(StatusCode::OK, &shown)
+}
+
+/// The form with a note's text.
+pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+    let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let form = NoteForm {
+        title: note.title.as_ref().map(|title| title.as_str().to_owned()).unwrap_or_default(),
+        content: note.content.as_str().to_owned(),
+        version: note.version.to_string(),
+    };
+    edit_page(StatusCode::OK, &user, &cookie, &note, form, FieldErrors::default())
+}
+
+/// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap.
+pub async fn update(
+    user: Result<CurrentUser, Error>,
+    id: web::Path<NoteId>,
+    form: Form<NoteForm>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let Form(form) = form;
+    let user = match user {
+        Err(Error::LoginRequired) => return draft::ask_to_log_in(&cookie, Draft::of(format!("/notes/{id}"), &form)),
+        user => user?,
+    };
+    let version = form.version.parse().ok().filter(|version| *version > 0);
+    let ((title, content), Some(version)) = (
+        match parse(&form) {
+            Ok(parsed) => parsed,
+            Err(errors) => return refill_edit(&user, *id, &cookie, form, errors).await,
+        },
+        version,
+    ) else {
+        return refill_edit(&user, *id, &cookie, form, FieldErrors::one("", "The form lost its version; check the text and save again."))
+            .await;
+    };
+    let edit = Edit { title, content, version, from_browser: true };
+    match user.tenant.save_note(user.id, *id, &edit).await? {
+        Saved::Stored { merged, .. } => {
+            flash(&cookie, "success", if merged { "Saved, together with what was changed meanwhile." } else { "Saved." });
+            Ok(see_other(&format!("/notes/{id}")))
+        }
+        Saved::Conflict { current, title, content } => conflict_page(&user, &cookie, form, &current, title, content),
+        Saved::Gone => Err(Error::NotFound),
+    }
+}
+
+/// The list with a form that holds something.
+pub async fn index_page(
+    status: StatusCode,
+    user: &CurrentUser,
+    cookie: &Session,
+    form: NoteForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
+    let notes = user.tenant.notes(user.id, Bin::Out, Cursor::Start, PAGE_SIZE, Extent::Beginning).await?;
+    list(status, user, cookie, &notes, form, errors)
+}
+
+/// The edit form, filled.
+pub fn edit_page(
+    status: StatusCode,
+    user: &CurrentUser,
+    cookie: &Session,
+    note: &Note,
+    form: NoteForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
+    let edit = EditPage {
+        frame: Frame::of(user, cookie, "notes"),
+        id: note.id.number(),
+        version: form.version.parse().unwrap_or(note.version),
+        title: form.title,
+        content: form.content,
+        errors,
+    };
+    page(status, &edit)
+}
+
+fn list(
+    status: StatusCode,
+    user: &CurrentUser,
+    cookie: &Session,
+    notes: &NotePage,
+    form: NoteForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
+    let (newer, older) = neighbours("/notes", notes);
+    let index = IndexPage {
+        frame: Frame::of(user, cookie, "notes"),
+        notes: notes.notes.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
+        newer,
+        older,
+        title: form.title,
+        content: form.content,
+        errors,
+    };
+    page(status, &index)
+}
+
+async fn refill_edit(user: &CurrentUser, id: NoteId, cookie: &Session, form: NoteForm, errors: FieldErrors) -> Result<HttpResponse, Error> {
+    let note = user.tenant.note(user.id, id).await?.ok_or(Error::NotFound)?;
+    edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form, errors)
+}
+
+fn conflict_page(
+    user: &CurrentUser,
+    cookie: &Session,
+    form: NoteForm,
+    current: &Note,
+    title: Option<NoteTitle>,
+    content: String,
+) -> Result<HttpResponse, Error> {
+    let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
+    let conflict = ConflictPage {
+        frame: Frame::of(user, cookie, "notes"),
+        id: current.id.number(),
+        theirs_version: current.version,
+        yours_title: form.title,
+        yours_content: with_unix_newlines(&form.content),
+        theirs_title: words(current.title.as_ref()),
+        theirs_content: current.content.as_str().to_owned(),
+        merged_title: words(title.as_ref()),
+        merged_content: content,
+        theirs_updated_at: Moment(current.updated_at),
+    };
+    page(StatusCode::CONFLICT, &conflict)
+}
+
+fn parse(form: &NoteForm) -> Result<(Option<NoteTitle>, NoteContent), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let title = errors.keep("title", NoteTitle::parse_optional(&form.title));
+    let content = errors.keep("content", NoteContent::parse(with_unix_newlines(&form.content)));
+    title.zip(content).ok_or(errors)
+}

@@ -1,0 +1,84 @@
+//! Signing up.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::frame::{Frame, page};
+use super::login::begin_session;
+use crate::auth::CurrentUser;
+use crate::domain::{Email, NewPassword, TenantName, Username};
+use crate::store::{Candidate, Newcomer, SessionKind, TenantChoice};
+use crate::web::cookie::flash;
+use crate::web::{Context, Error, FieldErrors, Form, see_other};
+
+/// What is typed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct RegistrationForm {
+    username: String,
+    email: String,
+    password: String,
+    tenant_name: String,
+}
+
+#[derive(Template)]
+#[template(path = "registration/new.html")]
+struct RegistrationPage {
+    frame: Frame,
+    username: String,
+    email: String,
+    tenant_name: String,
+    errors: FieldErrors,
+}
+
+/// The empty form.
+pub async fn new(user: Result<CurrentUser, Error>, cookie: Session) -> Result<HttpResponse, Error> {
+    match user {
+        Ok(_) => Ok(see_other("/dashboard")),
+        Err(_) => refill(StatusCode::OK, &cookie, RegistrationForm::default(), FieldErrors::default()),
+    }
+}
+
+/// Founds or joins a tenant and logs in.
+pub async fn create(
+    request: HttpRequest,
+    form: Form<RegistrationForm>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let Form(form) = form;
+    let mut errors = FieldErrors::default();
+    let parsed = (
+        errors.keep("username", Username::parse(&form.username)),
+        errors.keep("email", Email::parse_optional(&form.email)),
+        errors.keep("password", NewPassword::parse(&form.password)),
+        errors.keep("tenant_name", TenantName::parse(&form.tenant_name)),
+    );
+    let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
+        return refill(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, errors);
+    };
+    let password_hash = context.hasher.hash(&password).await?;
+    let newcomer = Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant) };
+    let registered = match context.database.sign_up().register(&newcomer).await {
+        Ok(registered) => registered,
+        Err(refusal) => {
+            return match Error::from(refusal) {
+                Error::Conflict(errors) => refill(StatusCode::CONFLICT, &cookie, form, errors),
+                other => Err(other),
+            };
+        }
+    };
+    log::info!(target: "security", "signed up: tenant {}, user {}, address {:?}", registered.tenant, registered.user, request.peer_addr());
+    begin_session(&request, &context, &cookie, Candidate { tenant: registered.tenant, user: registered.user }, SessionKind::Browser)
+        .await?;
+    flash(&cookie, "success", "Welcome. Write your first note below.");
+    Ok(see_other("/dashboard"))
+}
+
+fn refill(status: StatusCode, cookie: &Session, form: RegistrationForm, errors: FieldErrors) -> Result<HttpResponse, Error> {
+    let RegistrationForm { username, email, tenant_name, .. } = form;
+    page(status, &RegistrationPage { frame: Frame::public(cookie, ""), username, email, tenant_name, errors })
+}

@@ -1,0 +1,52 @@
+//! What a note said before.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::frame::{Frame, page};
+use super::show::{Moment, heading};
+use crate::auth::CurrentUser;
+use crate::domain::NoteId;
+use crate::web::Error;
+
+const SHOWN: u16 = 20;
+
+#[derive(Template)]
+#[template(path = "notes/revisions.html")]
+struct RevisionsPage {
+    frame: Frame,
+    id: i64,
+    title: String,
+    revisions: Vec<RevisionView>,
+    more: bool,
+}
+
+struct RevisionView {
+    version: i32,
+    title: String,
+    content: String,
+    replaced_at: Moment,
+}
+
+/// The last replaced texts, newest first.
+pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+    let (note, replaced) = user.tenant.note_with_revisions(user.id, *id, SHOWN + 1).await?;
+    let note = note.ok_or(Error::NotFound)?;
+    let more = replaced.len() > usize::from(SHOWN);
+    let revisions = replaced
+        .into_iter()
+        .take(usize::from(SHOWN))
+        .map(|revision| RevisionView {
+            version: revision.version,
+            title: revision.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
+            content: revision.content,
+            replaced_at: Moment(revision.replaced_at),
+        })
+        .collect();
+    page(
+        StatusCode::OK,
+        &RevisionsPage { frame: Frame::of(&user, &cookie, "notes"), id: note.id.number(), title: heading(&note), revisions, more },
+    )
+}

@@ -1,0 +1,24 @@
+//! The front door.
+
+use actix_session::Session;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::frame::{Frame, page};
+use crate::auth::CurrentUser;
+use crate::web::{Error, see_other};
+
+#[derive(Template)]
+#[template(path = "welcome.html")]
+struct WelcomePage {
+    frame: Frame,
+}
+
+/// Says what this is, or leads those who are logged in to their dashboard.
+pub async fn show(user: Result<CurrentUser, Error>, cookie: Session) -> Result<HttpResponse, Error> {
+    match user {
+        Ok(_) => Ok(see_other("/dashboard")),
+        Err(_) => page(StatusCode::OK, &WelcomePage { frame: Frame::public(&cookie, "") }),
+    }
+}

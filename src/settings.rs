@@ -1,0 +1,325 @@
+//! Every setting of the program, read once at start from the environment and `.env`; nothing reads them later.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use actix_web::cookie::Key;
+use url::Url;
+
+use crate::embedded::default_data_dir;
+
+/// A variable that the program reads: its name, its default in words, and what it is for.
+pub struct Variable {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What holds when it is not set.
+    pub default: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// All variables, in the order of `serve --help` and `.env.example`.
+pub const VARIABLES: &[Variable] = &[
+    Variable { name: "APP_ENV", default: "development", help: "development or production (FLASK_ENV is read where it is missing)" },
+    Variable {
+        name: "DATABASE_URL",
+        default: "none: an embedded PostgreSQL in DATA_DIR",
+        help: "postgresql://… of a PostgreSQL or of the Citus coordinator",
+    },
+    Variable {
+        name: "SECRET_KEY",
+        default: "made at the first start and kept in DATA_DIR (development)",
+        help: "64 bytes or more; encrypts and signs the cookies; required in production",
+    },
+    Variable {
+        name: "SECRET_KEY_PREVIOUS",
+        default: "none",
+        help: "the key before this one: its cookies are still read, new ones are written with SECRET_KEY",
+    },
+    Variable { name: "BIND", default: "127.0.0.1:5000", help: "address and port to listen on; port 0 takes a free one" },
+    Variable {
+        name: "PUBLIC_ORIGIN",
+        default: "http://localhost and http://127.0.0.1 with the port of BIND",
+        help: "the origins people open, comma separated, such as https://notes.example.org; required and https in production",
+    },
+    Variable {
+        name: "DATA_DIR",
+        default: "/var/lib/pigeonhole for root, else ~/.local/share/pigeonhole",
+        help: "folder of the embedded database and of generated secrets",
+    },
+    Variable {
+        name: "DEMO_TENANT",
+        default: "on in development, off in production",
+        help: "on or off: an organization named Demo with id 1 that anyone may join",
+    },
+    Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
+    Variable {
+        name: "PG_BIN_DIR",
+        default: "found by itself",
+        help: "folder of the PostgreSQL programs (15 to 18) for the embedded database",
+    },
+    Variable { name: "RUST_LOG", default: "info", help: "what is logged, in the syntax of env_logger" },
+];
+
+/// Where the program runs: production refuses what development only warns about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    /// On a developer's machine, over plain HTTP.
+    Development,
+    /// Behind TLS, with secrets of its own.
+    Production,
+}
+
+/// The settings of one run.
+#[derive(Clone)]
+pub struct Settings {
+    /// Development or production.
+    pub environment: Environment,
+    /// A database to use; none means the embedded one.
+    pub database: Option<tokio_postgres::Config>,
+    /// Encrypts and signs cookies; none is filled from the data folder in development.
+    pub secret_key: Option<Key>,
+    /// The key before `secret_key`, only read.
+    pub previous_secret_key: Option<Key>,
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// The origins that people's browsers name; empty means localhost with the port that is listened on.
+    pub public_origins: Vec<String>,
+    /// The folder for the embedded database and generated secrets.
+    pub data_dir: PathBuf,
+    /// Whether tenant 1, open to all, exists.
+    pub demo_tenant: bool,
+    /// Connections for tenants' work.
+    pub pool_size: usize,
+    /// The folder of PostgreSQL's programs.
+    pub pg_bin_dir: Option<PathBuf>,
+    /// What the reader should be told at start, once there is a log.
+    pub warnings: Vec<String>,
+}
+
+/// A setting that cannot be used, in one line that names it.
+#[derive(Debug)]
+pub struct InvalidSetting(String);
+
+impl fmt::Display for InvalidSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidSetting {}
+
+fn invalid<T>(text: impl Into<String>) -> Result<T, InvalidSetting> {
+    Err(InvalidSetting(text.into()))
+}
+
+/// Keys that stand in guides and samples and so are known to everybody.
+const SAMPLE_KEYS: &[&str] = &["dev", "secret", "changeme", "change-me", "your-secret-key", "your_secret_key", "supersecret"];
+/// Passwords that are tried first by everybody.
+const DEFAULT_DATABASE_PASSWORDS: &[&str] = &["", "postgres", "password", "pigeonhole", "admin", "citus", "mypass", "changeme"];
+
+impl Settings {
+    /// Reads the settings through `variable`, which gives the value of a variable or none. Empty counts as missing.
+    ///
+    /// # Errors
+    /// One line for the first variable that cannot be used.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+        let variable = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let mut warnings = Vec::new();
+        let environment = match variable("APP_ENV").or_else(|| variable("FLASK_ENV")).as_deref() {
+            None | Some("development" | "dev" | "testing" | "test") => Environment::Development,
+            Some("production") => Environment::Production,
+            Some(other) => return invalid(format!("APP_ENV is {other:?}; it must be development or production")),
+        };
+        let production = environment == Environment::Production;
+        let database = variable("DATABASE_URL").map(|url| parse_database_url(&url, production)).transpose()?;
+        let secret_key = match variable("SECRET_KEY") {
+            None if production => {
+                return invalid("SECRET_KEY is missing; production needs 64 random bytes or more, for example from `openssl rand -hex 64`");
+            }
+            None => None,
+            Some(key) => Some(parse_secret_key("SECRET_KEY", &key, production, &mut warnings)?),
+        };
+        let previous_secret_key =
+            variable("SECRET_KEY_PREVIOUS").map(|key| parse_secret_key("SECRET_KEY_PREVIOUS", &key, false, &mut Vec::new())).transpose()?;
+        let bind = parse_bind(&variable("BIND").unwrap_or_else(|| "127.0.0.1:5000".to_owned()))?;
+        let public_origins = parse_origins(variable("PUBLIC_ORIGIN").as_deref(), production)?;
+        if public_origins.is_empty() && !bind.ip().is_loopback() {
+            warnings.push(format!("BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered", bind.port()));
+        }
+        let demo_tenant = match variable("DEMO_TENANT").map(|value| value.to_lowercase()).as_deref() {
+            None => !production,
+            Some("on" | "true" | "1" | "yes") => true,
+            Some("off" | "false" | "0" | "no") => false,
+            Some(other) => return invalid(format!("DEMO_TENANT is {other:?}; it must be on or off")),
+        };
+        let pool_size = match variable("POOL_SIZE").map(|size| size.parse()) {
+            None => 16,
+            Some(Ok(size @ 1..=1000)) => size,
+            Some(_) => return invalid("POOL_SIZE must be a number from 1 to 1000"),
+        };
+        Ok(Self {
+            environment,
+            database,
+            secret_key,
+            previous_secret_key,
+            bind,
+            public_origins,
+            data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
+            demo_tenant,
+            pool_size,
+            pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
+            warnings,
+        })
+    }
+
+    /// Whether this run is production.
+    pub fn production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+
+    /// The origins of our own pages when listening on `port`.
+    pub fn origins(&self, port: u16) -> BTreeSet<String> {
+        if self.public_origins.is_empty() {
+            ["localhost", "127.0.0.1", "[::1]"].iter().map(|host| format!("http://{host}:{port}")).collect()
+        } else {
+            self.public_origins.iter().cloned().collect()
+        }
+    }
+}
+
+fn parse_database_url(url: &str, production: bool) -> Result<tokio_postgres::Config, InvalidSetting> {
+    // SQLAlchemy names its driver in the scheme.
+    let url = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.starts_with("postgresql+") => format!("postgresql://{rest}"),
+        _ => url.to_owned(),
+    };
+    let mut config: tokio_postgres::Config = match url.parse() {
+        Ok(config) => config,
+        Err(_) => return invalid("DATABASE_URL is not a PostgreSQL URL such as postgresql://user:password@host:5432/database"),
+    };
+    if config.get_hosts().is_empty() {
+        return invalid("DATABASE_URL names no host");
+    }
+    if config.get_user().is_none() {
+        return invalid("DATABASE_URL names no user");
+    }
+    if config.get_dbname().is_none() {
+        let user = config.get_user().unwrap_or_default().to_owned();
+        config.dbname(user);
+    }
+    if production
+        && let Some(password) = config.get_password()
+        && DEFAULT_DATABASE_PASSWORDS.iter().any(|known| known.as_bytes() == password)
+    {
+        return invalid("DATABASE_URL carries a password that everybody knows; production needs one of its own");
+    }
+    Ok(config)
+}
+
+fn parse_secret_key(name: &str, key: &str, production: bool, warnings: &mut Vec<String>) -> Result<Key, InvalidSetting> {
+    let sample = SAMPLE_KEYS.iter().any(|known| key.eq_ignore_ascii_case(known)) || key.bytes().all(|byte| byte == key.as_bytes()[0]);
+    if key.len() >= 64 && !sample {
+        return Ok(Key::from(key.as_bytes()));
+    }
+    if production {
+        return invalid(format!(
+            "{name} is too short or a sample; production needs 64 random bytes or more, for example from `openssl rand -hex 64`"
+        ));
+    }
+    warnings.push(format!("{name} is short or a sample and was stretched; good enough for development only"));
+    Ok(stretch(key))
+}
+
+/// Makes a key of full length from a short one. It is no stronger than what it is made from.
+fn stretch(key: &str) -> Key {
+    use sha2::{Digest, Sha512};
+    let digest = Sha512::digest([b"pigeonhole stretched key v1 ", key.as_bytes()].concat());
+    Key::derive_from(&digest)
+}
+
+fn parse_bind(bind: &str) -> Result<SocketAddr, InvalidSetting> {
+    match bind.to_socket_addrs().ok().and_then(|mut found| found.next()) {
+        Some(address) => Ok(address),
+        None => invalid(format!("BIND is {bind:?}; it must be an address and a port such as 127.0.0.1:5000")),
+    }
+}
+
+fn parse_origins(origins: Option<&str>, production: bool) -> Result<Vec<String>, InvalidSetting> {
+    let Some(origins) = origins else {
+        return if production {
+            invalid("PUBLIC_ORIGIN is missing; production needs it, such as https://notes.example.org")
+        } else {
+            Ok(Vec::new())
+        };
+    };
+    let mut parsed = Vec::new();
+    for origin in origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
+        match Url::parse(origin) {
+            Ok(url) if production && url.scheme() != "https" => {
+                return invalid(format!("PUBLIC_ORIGIN {origin} must be https in production"));
+            }
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() => {
+                parsed.push(url.origin().ascii_serialization())
+            }
+            _ => return invalid(format!("PUBLIC_ORIGIN {origin:?} is not an origin such as https://notes.example.org")),
+        }
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
+        Settings::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn the_old_applications_env_keeps_working_in_development() {
+        let old = [
+            ("FLASK_ENV", "development"),
+            ("SECRET_KEY", "dev"),
+            ("DATABASE_URL", "postgresql+psycopg2://postgres:mypass@localhost:5432/tenant_db"),
+        ];
+        let settings = read(&old).expect("an old .env");
+        assert_eq!(settings.environment, Environment::Development);
+        assert!(settings.secret_key.is_some());
+        assert!(settings.warnings[0].contains("SECRET_KEY"));
+        assert_eq!(settings.database.expect("a database").get_dbname(), Some("tenant_db"));
+    }
+
+    #[test]
+    fn production_refuses_what_is_weak_and_names_it() {
+        let key = "0123456789abcdef".repeat(8);
+        let good = [("APP_ENV", "production"), ("SECRET_KEY", key.as_str()), ("PUBLIC_ORIGIN", "https://notes.example.org")];
+        assert!(read(&good).is_ok());
+        for (name, value) in [
+            ("SECRET_KEY", ""),
+            ("SECRET_KEY", "short"),
+            ("PUBLIC_ORIGIN", "http://notes.example.org"),
+            ("PUBLIC_ORIGIN", ""),
+            ("DATABASE_URL", "postgresql://postgres:postgres@db/x"),
+        ] {
+            let mut bad = vec![(name, value)];
+            bad.extend(good);
+            let refusal = read(&bad).err().expect("a refusal").to_string();
+            assert!(refusal.contains(name), "{name}={value:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn env_example_lists_every_variable_and_no_other() {
+        let example = include_str!("../.env.example");
+        let listed: Vec<&str> = example
+            .lines()
+            .filter_map(|line| line.strip_prefix('#').unwrap_or(line).trim().split_once('='))
+            .map(|(name, _)| name)
+            .collect();
+        let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
+        assert_eq!(listed, known);
+    }
+}

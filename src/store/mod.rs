@@ -1,0 +1,24 @@
+//! Every SQL statement of the product, one file per table. Each function is one call on a handle, and each statement of
+//! a tenant's table compares its first value with tenant_id, so that one shard answers it; row-level security stands
+//! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
+
+mod logins;
+mod notes;
+mod revisions;
+mod sessions;
+mod sign_up;
+mod users;
+
+pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
+pub use notes::{Bin, Cursor, Edit, Extent, Note, NotePage, Saved};
+pub use revisions::Revision;
+pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
+pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
+pub use users::Account;
+
+use crate::db::Statement;
+
+/// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
+pub fn tenant_statements() -> Vec<&'static str> {
+    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL].concat().iter().map(|statement: &&Statement| statement.sql).collect()
+}

@@ -1,0 +1,147 @@
+//! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins an open one, in one transaction over
+//! the reference table of tenants, the new user's shard and the login directory's shards.
+
+use deadpool_postgres::Object;
+use tokio_postgres::Transaction;
+
+use crate::db::{DbError, SignUpHandle};
+use crate::domain::{Email, Identifier, Role, TenantId, TenantName, UserId, Username};
+
+const TENANT_BY_NAME: &str = "SELECT id, join_policy FROM shared.tenants WHERE name_key = $1";
+const TENANT_BY_ID: &str = "SELECT id, join_policy FROM shared.tenants WHERE id = $1";
+const INSERT_TENANT: &str = "INSERT INTO shared.tenants (id, name, name_key) VALUES ($1, $2, $3)";
+const NEXT_TENANT: &str = "SELECT nextval('shared.tenants_id_seq')";
+const NEXT_USER: &str = "SELECT nextval('shared.users_id_seq')";
+const INSERT_USER: &str = "INSERT INTO shared.users (tenant_id, id, username, username_key, email, email_key, password, role)
+                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const INSERT_LOGIN: &str = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
+
+/// Which tenant a newcomer asks for.
+pub enum TenantChoice {
+    /// By name: founded when there is none of that name.
+    Named(TenantName),
+    /// By number, as a script sends it: only joined.
+    Numbered(i64),
+}
+
+/// Who signs up.
+pub struct Newcomer {
+    /// The name in the tenant.
+    pub username: Username,
+    /// The e-mail, if given.
+    pub email: Option<Email>,
+    /// The hash of the password.
+    pub password_hash: String,
+    /// The tenant asked for.
+    pub tenant: TenantChoice,
+}
+
+/// A user that exists from now on.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The user.
+    pub user: UserId,
+    /// The role there.
+    pub role: Role,
+}
+
+/// Why a sign-up came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpError {
+    /// The tenant exists and takes nobody without an invitation.
+    /// The field by which it was asked for is named.
+    #[error("the tenant is not open")]
+    NotOpen(&'static str),
+    /// No tenant has that number.
+    #[error("there is no such tenant")]
+    NoSuchTenant,
+    /// Another was faster with the same new tenant's name.
+    #[error("the tenant's name was just taken")]
+    TenantTaken,
+    /// The tenant has a user of that name.
+    #[error("the user name is taken")]
+    UsernameTaken,
+    /// The tenant has a user with that e-mail.
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    /// The database.
+    #[error(transparent)]
+    Database(DbError),
+}
+
+impl From<DbError> for SignUpError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Taken(constraint) => match constraint.as_str() {
+                "tenants_name_key" => Self::TenantTaken,
+                "users_email_key" => Self::EmailTaken,
+                _ => Self::UsernameTaken,
+            },
+            other => Self::Database(other),
+        }
+    }
+}
+
+impl SignUpHandle {
+    /// Adds a user, founding the tenant when its name is new.
+    ///
+    /// # Errors
+    /// See [`SignUpError`]; nothing was added then, unless the connection broke at the commit.
+    pub async fn register(&self, newcomer: &Newcomer) -> Result<Registered, SignUpError> {
+        self.run(async |client| register(client, newcomer).await).await?
+    }
+}
+
+/// The inner result is an answer, the outer one a failure of the database. A transaction that is dropped is rolled back.
+async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Registered, SignUpError>, DbError> {
+    let transaction = client.transaction().await?;
+    let (tenant, role) = match find_or_found(&transaction, &newcomer.tenant).await? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?;
+    let user: i64 = transaction.query_one(NEXT_USER, &[]).await?.get(0);
+    let email = newcomer.email.as_ref();
+    transaction
+        .execute(
+            INSERT_USER,
+            &[
+                &tenant,
+                &user,
+                &newcomer.username.shown(),
+                &newcomer.username.key(),
+                &email.map(Email::shown),
+                &email.map(Email::key),
+                &newcomer.password_hash,
+                &role.as_str(),
+            ],
+        )
+        .await?;
+    for identifier in Identifier::all_of(&newcomer.username, email) {
+        transaction.execute(INSERT_LOGIN, &[&identifier.hash(), &tenant, &user]).await?;
+    }
+    transaction.commit().await?;
+    Ok(Ok(Registered { tenant: TenantId::from_row(tenant), user: UserId::from_row(user), role }))
+}
+
+/// The tenant that is asked for and the role that a newcomer gets there.
+async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> Result<Result<(i64, Role), SignUpError>, DbError> {
+    let found = match choice {
+        TenantChoice::Named(name) => transaction.query_opt(TENANT_BY_NAME, &[&name.key()]).await?,
+        TenantChoice::Numbered(number) => transaction.query_opt(TENANT_BY_ID, &[number]).await?,
+    };
+    let answer = match (found, choice) {
+        (Some(row), _) if row.get::<_, &str>(1) == "open" => Ok((row.get(0), Role::Member)),
+        (Some(_), TenantChoice::Named(_)) => Err(SignUpError::NotOpen("tenant_name")),
+        (Some(_), TenantChoice::Numbered(_)) => Err(SignUpError::NotOpen("tenant_id")),
+        (None, TenantChoice::Numbered(_)) => Err(SignUpError::NoSuchTenant),
+        (None, TenantChoice::Named(name)) => {
+            let tenant: i64 = transaction.query_one(NEXT_TENANT, &[]).await?.get(0);
+            transaction.execute(INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
+            Ok((tenant, Role::Owner))
+        }
+    };
+    Ok(answer)
+}

@@ -1,0 +1,39 @@
+//! What handlers share: made once at start, handed to each as `web::Data`.
+
+use std::collections::BTreeSet;
+
+use actix_web::cookie::Key;
+
+use crate::auth::Hasher;
+use crate::db::Database;
+
+/// The application's shared state.
+pub struct Context {
+    /// The database.
+    pub database: Database,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// The origins of our own pages.
+    pub origins: BTreeSet<String>,
+    /// The key of the cookies.
+    pub key: Key,
+    /// The key before that, whose cookies are still read.
+    pub previous_key: Option<Key>,
+    /// Whether cookies are for TLS only and weak settings were refused.
+    pub production: bool,
+}
+
+impl Context {
+    /// The origin to show in examples.
+    pub fn first_origin(&self) -> &str {
+        self.origins.iter().find(|origin| origin.contains("localhost")).or(self.origins.first()).map_or("", String::as_str)
+    }
+
+    /// Whether `host`, a Host header, is one that we answer for: an origin of ours, or this machine by name.
+    pub fn answers_for(&self, host: &str) -> bool {
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
+        let local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| known.eq_ignore_ascii_case(name));
+        local
+            || self.origins.iter().any(|origin| origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)))
+    }
+}

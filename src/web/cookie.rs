@@ -1,0 +1,135 @@
+//! The session cookie. actix-session encrypts and signs it; what it cannot do is added here: a life of 30 days for those
+//! who asked to be remembered, and reading cookies of the key before this one.
+
+use actix_session::config::{BrowserSession, CookieContentSecurity};
+use actix_session::storage::CookieSessionStore;
+use actix_session::{Session, SessionMiddleware};
+use actix_web::HttpMessage;
+use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use crate::auth::Token;
+
+const TOKEN: &str = "token";
+const FLASH: &str = "flash";
+/// Seconds of 30 days, the absolute life of a remembered session.
+const REMEMBERED: i64 = 30 * 24 * 60 * 60;
+
+/// The cookie's name: browsers accept a `__Host-` name only with Secure, this host and path (RFC 6265bis, 4.1.3.2).
+fn name(production: bool) -> &'static str {
+    if production { "__Host-pigeonhole" } else { "pigeonhole" }
+}
+
+/// The middleware that reads and writes the cookie.
+pub fn middleware(context: &Context) -> SessionMiddleware<CookieSessionStore> {
+    SessionMiddleware::builder(CookieSessionStore::default(), context.key.clone())
+        .cookie_name(name(context.production).to_owned())
+        .cookie_secure(context.production)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .cookie_content_security(CookieContentSecurity::Private)
+        .session_lifecycle(BrowserSession::default())
+        .build()
+}
+
+/// A message shown once, on the next page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Flash {
+    /// "success", "error" or "info".
+    pub kind: String,
+    /// The message.
+    pub text: String,
+}
+
+/// The session token that the cookie carries.
+pub fn token(session: &Session) -> Option<Token> {
+    Token::parse(&session.get::<String>(TOKEN).ok()??)
+}
+
+/// Makes the cookie carry a new token and nothing of before.
+pub fn set_token(session: &Session, token: &Token) -> Result<(), super::Error> {
+    session.clear();
+    session.renew();
+    session.insert(TOKEN, token.expose()).map_err(|error| super::Error::Internal("writing the cookie", Box::new(error)))
+}
+
+/// Shows `text` on the next page.
+pub fn flash(session: &Session, kind: &str, text: &str) {
+    let flash = Flash { kind: kind.to_owned(), text: text.to_owned() };
+    if let Err(error) = session.insert(FLASH, flash) {
+        log::warn!("a message could not be kept for the next page: {error}");
+    }
+}
+
+/// Takes the message that waits, if one does.
+pub fn take_flash(session: &Session) -> Option<Flash> {
+    // A look first: removing marks the cookie as changed, and so would send it with every answer.
+    session.get::<Flash>(FLASH).ok().flatten()?;
+    session.remove_as::<Flash>(FLASH)?.ok()
+}
+
+/// Marks a request whose cookie, when it is written, outlives the browser.
+struct Remembered;
+
+/// Makes the cookie, if this answer writes it, live for 30 days.
+pub fn remember(request: &impl HttpMessage) {
+    request.extensions_mut().insert(Remembered);
+}
+
+/// Adds the longer life to the cookie in `headers`.
+pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, production: bool) {
+    if !request.extensions().contains::<Remembered>() {
+        return;
+    }
+    let cookies: Vec<HeaderValue> = headers.remove(header::SET_COOKIE).collect();
+    for cookie in cookies {
+        let text = cookie.to_str().unwrap_or_default();
+        let ours = text.starts_with(&format!("{}=", name(production))) && !text.contains("Max-Age");
+        let longer = ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED}")).ok()).flatten();
+        headers.append(header::SET_COOKIE, longer.unwrap_or(cookie));
+    }
+}
+
+/// Rewrites a cookie of the previous key into one of today's, so that a changed key logs nobody out.
+pub fn accept_previous_key(request: &mut ServiceRequest, context: &Context) {
+    let Some(previous) = &context.previous_key else { return };
+    let name = name(context.production);
+    let Some(text) = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()) else { return };
+    let Some(sent) =
+        text.split(';').filter_map(|pair| Cookie::parse_encoded(pair.trim().to_owned()).ok()).find(|cookie| cookie.name() == name)
+    else {
+        return;
+    };
+    if open(&context.key, &sent).is_some() {
+        return;
+    }
+    let Some(value) = open(previous, &sent) else { return };
+    let mut jar = CookieJar::new();
+    jar.private_mut(&context.key).add(Cookie::new(name, value));
+    let rewritten = jar.get(name).and_then(|cookie| HeaderValue::from_str(&cookie.encoded().stripped().to_string()).ok());
+    if let Some(value) = rewritten {
+        request.headers_mut().insert(header::COOKIE, value);
+    }
+}
+
+fn open(key: &Key, cookie: &Cookie<'static>) -> Option<String> {
+    let mut jar = CookieJar::new();
+    jar.add_original(cookie.clone());
+    jar.private(key).get(cookie.name()).map(|plain| plain.value().to_owned())
+}
+
+/// Seals a short text so that it can travel through a form's hidden field and come back unread and unchanged.
+pub fn seal(key: &Key, purpose: &'static str, text: String) -> String {
+    let mut jar = CookieJar::new();
+    jar.private_mut(key).add(Cookie::new(purpose, text));
+    jar.get(purpose).map(|cookie| cookie.value().to_owned()).unwrap_or_default()
+}
+
+/// Opens what [`seal`] made for the same purpose.
+pub fn unseal(key: &Key, purpose: &'static str, sealed: &str) -> Option<String> {
+    open(key, &Cookie::new(purpose, sealed.to_owned()))
+}

@@ -1,0 +1,173 @@
+//! The edge: every request passes it first and every answer last. It numbers the request, refuses hosts and origins that
+//! are not ours, catches panics, gives errors their face and every answer its security headers.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError, web};
+use futures_util::FutureExt;
+
+use super::context::Context;
+use super::cookie;
+use super::error::Error;
+use super::face::{Asked, dress};
+
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+
+/// Headers of every answer (OWASP ASVS 5.0, 3.4).
+const HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// The middleware.
+///
+/// # Errors
+/// Only for a panic, as the request is lost with it; the answer is whole all the same.
+pub async fn pass(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Some(context) = request.app_data::<web::Data<Context>>().cloned() else {
+        return Err(Error::Internal("finding the shared state", "it was not registered".into()).into());
+    };
+    let asked = Asked {
+        path: request.path().to_owned(),
+        target: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        reads: matches!(*request.method(), Method::GET | Method::HEAD),
+        request_id: new_request_id(),
+    };
+    if let Err(refusal) = admit(&request, &context, &asked) {
+        log::info!(target: "security", "refused {} {:?}: {refusal:?}, request {}", request.method(), asked.path, asked.request_id);
+        let response = finish(refusal.response(), &asked, &context);
+        return Ok(request.into_response(response));
+    }
+    cookie::accept_previous_key(&mut request, &context);
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &asked, &context)),
+        Ok(Err(error)) => Err(Lost { status: error.as_response_error().status_code(), asked, context }.into()),
+        Err(_) => {
+            log::error!("a handler panicked, request {}", asked.request_id);
+            Err(Lost { status: StatusCode::INTERNAL_SERVER_ERROR, asked, context }.into())
+        }
+    }
+}
+
+fn complete(response: ServiceResponse<BoxBody>, asked: &Asked, context: &Context) -> ServiceResponse<BoxBody> {
+    let (request, response) = response.into_parts();
+    if response.status().is_server_error() {
+        log::warn!("answered {} to {} {:?}, request {}", response.status().as_u16(), request.method(), asked.path, asked.request_id);
+    }
+    let mut response = finish(response, asked, context);
+    cookie::lengthen(&request, response.headers_mut(), context.production);
+    ServiceResponse::new(request, response)
+}
+
+/// Why a request goes no further than here.
+#[derive(Debug)]
+enum Refusal {
+    /// For another host than ours.
+    UnknownHost,
+    /// From a page of another site.
+    CrossOrigin,
+}
+
+impl Refusal {
+    fn response(&self) -> HttpResponse {
+        match self {
+            Self::UnknownHost => HttpResponse::new(StatusCode::MISDIRECTED_REQUEST),
+            Self::CrossOrigin => Error::Forbidden("This request came from another site.").error_response(),
+        }
+    }
+}
+
+fn admit(request: &ServiceRequest, context: &Context, asked: &Asked) -> Result<(), Refusal> {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .or(request.uri().authority().map(|authority| authority.as_str()));
+    // Whoever watches this process may call it by its address.
+    let watched = matches!(asked.path.as_str(), "/livez" | "/readyz");
+    if !watched && !host.is_some_and(|host| context.answers_for(host)) {
+        return Err(Refusal::UnknownHost);
+    }
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+    // The API knows no cookie: without an ambient credential there is nothing to forge.
+    if safe || asked.by_script() || from_our_own_page(request.headers(), context) { Ok(()) } else { Err(Refusal::CrossOrigin) }
+}
+
+/// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over plain HTTP on a
+/// local network. With neither it is no browser, and carries no cookie that it was not given.
+fn from_our_own_page(headers: &HeaderMap, context: &Context) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    match headers.get(header::ORIGIN) {
+        Some(origin) => origin.to_str().is_ok_and(|origin| context.origins.contains(origin)),
+        None => true,
+    }
+}
+
+/// Gives an answer its face and its headers.
+fn finish(response: HttpResponse<BoxBody>, asked: &Asked, context: &Context) -> HttpResponse<BoxBody> {
+    let mut response = dress(response, asked);
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if context.production {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
+    }
+    if let Ok(value) = HeaderValue::from_str(&asked.request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    response
+}
+
+/// An answer whose request is gone.
+struct Lost {
+    status: StatusCode,
+    asked: Asked,
+    context: web::Data<Context>,
+}
+
+impl std::fmt::Debug for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} for request {}", self.status, self.asked.request_id)
+    }
+}
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(self, f)
+    }
+}
+
+impl ResponseError for Lost {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        finish(HttpResponse::new(self.status), &self.asked, &self.context)
+    }
+}
+
+fn new_request_id() -> String {
+    let mut bytes = [0; 8];
+    // A number without randomness still tells requests apart badly, which is better than no answer.
+    let _ = getrandom::fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}

@@ -1,0 +1,197 @@
+//! The one error of handlers. What went wrong inside is logged once; a visitor gets a fixed sentence and the request id.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+
+use super::fields::FieldErrors;
+use crate::auth::{Busy, LoginError};
+use crate::db::DbError;
+use crate::store::SignUpError;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request cannot be read: broken syntax or encoding.
+    #[error("bad request: {0}")]
+    BadRequest(&'static str),
+    /// Nobody is logged in.
+    #[error("login required")]
+    LoginRequired,
+    /// The name or the password is wrong.
+    #[error("wrong login")]
+    WrongLogin,
+    /// Logged in, but this is not allowed.
+    #[error("forbidden: {0}")]
+    Forbidden(&'static str),
+    /// There is no such thing, or none that the asker may know of.
+    #[error("not found")]
+    NotFound,
+    /// The body did not arrive in time.
+    #[error("request timeout")]
+    BodyTimeout,
+    /// It was changed or taken meanwhile.
+    #[error("conflict")]
+    Conflict(FieldErrors),
+    /// The version that the change started from is not the current one.
+    #[error("precondition failed")]
+    PreconditionFailed {
+        /// The ETag of what is there.
+        etag: String,
+    },
+    /// The body is longer than anything that is accepted.
+    #[error("payload too large")]
+    TooLarge,
+    /// The body is of another type.
+    #[error("unsupported media type")]
+    UnsupportedMediaType,
+    /// Fields that cannot be accepted.
+    #[error("unprocessable")]
+    Invalid(FieldErrors),
+    /// All cores are busy.
+    #[error("busy")]
+    Busy(#[from] Busy),
+    /// The database.
+    #[error("database")]
+    Database(#[from] DbError),
+    /// A fault of ours.
+    #[error("{0}")]
+    Internal(&'static str, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<LoginError> for Error {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Busy(busy) => Self::Busy(busy),
+            LoginError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<SignUpError> for Error {
+    fn from(refusal: SignUpError) -> Self {
+        let conflict = |field, message| Self::Conflict(FieldErrors::one(field, message));
+        match refusal {
+            SignUpError::NotOpen(field) => conflict(field, "This organization exists and takes new people by invitation only."),
+            SignUpError::TenantTaken => conflict("tenant_name", "Somebody just took this name."),
+            SignUpError::UsernameTaken => conflict("username", "This user name is taken in this organization."),
+            SignUpError::EmailTaken => conflict("email", "This e-mail is taken in this organization."),
+            SignUpError::NoSuchTenant => Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number.")),
+            SignUpError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<askama::Error> for Error {
+    fn from(error: askama::Error) -> Self {
+        Self::Internal("rendering a page", error.into())
+    }
+}
+
+impl From<getrandom::Error> for Error {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Internal("asking for randomness", Box::new(std::io::Error::from(error)))
+    }
+}
+
+/// What the faces show of an error: nothing of its own text.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// A sentence for the visitor.
+    pub sentence: &'static str,
+    /// Messages beside fields.
+    pub fields: FieldErrors,
+    /// Whether a page answers by asking to log in.
+    pub login_required: bool,
+}
+
+impl Error {
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::BadRequest(sentence) | Self::Forbidden(sentence) => sentence,
+            Self::WrongLogin => "The name or the password is wrong.",
+            Self::Conflict(_) => "Somebody was faster: this is taken or was changed meanwhile.",
+            Self::PreconditionFailed { .. } => "The note was changed meanwhile; read it again and repeat your change.",
+            other => default_sentence(other.status_code()),
+        }
+    }
+
+    fn log(&self) {
+        let source = match self {
+            Self::Database(error @ DbError::Unavailable(_)) => {
+                log::warn!("the database is unavailable: {}", chain(error));
+                return;
+            }
+            Self::Database(error) => chain(error),
+            Self::Internal(context, source) => format!("{context}: {}", chain(source.as_ref())),
+            _ => return,
+        };
+        log::error!("a request failed: {source}");
+    }
+}
+
+/// An error with all its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut current = error;
+    while let Some(source) = current.source() {
+        text = format!("{text}: {source}");
+        current = source;
+    }
+    text.escape_debug().to_string()
+}
+
+/// The sentence for a status that carries none of its own.
+pub fn default_sentence(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "This request could not be read.",
+        401 => "Log in first.",
+        403 => "You may not do this.",
+        404 => "There is nothing here.",
+        405 => "This address does not take such a request.",
+        408 => "Your request did not arrive in time.",
+        409 => "Somebody was faster: this is taken or was changed meanwhile.",
+        413 => "This is more than can be taken at once.",
+        415 => "This type of content is not accepted here.",
+        421 => "This server does not answer for that address.",
+        422 => "Some of this cannot be accepted.",
+        429 => "That was too often; wait a moment and try again.",
+        503 => "This cannot be done right now; try again in a moment. Nothing was changed.",
+        _ => "Something went wrong on our side.",
+    }
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::LoginRequired | Self::WrongLogin => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Busy(_) | Self::Database(DbError::Unavailable(_) | DbError::Repeat(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Database(_) | Self::Internal(..) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A response without a body; `face` writes it in HTML or JSON.
+    fn error_response(&self) -> HttpResponse {
+        self.log();
+        let mut response = HttpResponse::new(self.status_code());
+        let fields = match self {
+            Self::Invalid(fields) | Self::Conflict(fields) => fields.clone(),
+            _ => FieldErrors::default(),
+        };
+        if let Self::PreconditionFailed { etag } = self
+            && let Ok(value) = header::HeaderValue::from_str(etag)
+        {
+            response.headers_mut().insert(header::ETAG, value);
+        }
+        response.extensions_mut().insert(Fault { sentence: self.sentence(), fields, login_required: matches!(self, Self::LoginRequired) });
+        response
+    }
+}

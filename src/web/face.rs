@@ -1,0 +1,117 @@
+//! The two faces of an error: a page for people, problem+json (RFC 9457) for scripts.
+
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::http::{StatusCode, header};
+use askama::Template;
+use serde_json::json;
+
+use super::error::{Fault, default_sentence};
+use super::fields::FieldErrors;
+use super::redirect::login_url;
+use crate::pages::Frame;
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    frame: Frame,
+    status: u16,
+    title: &'a str,
+    sentence: &'a str,
+    request_id: &'a str,
+}
+
+/// Who asked for what, as far as an error's face depends on it.
+pub struct Asked {
+    /// The path without its query.
+    pub path: String,
+    /// Path and query.
+    pub target: String,
+    /// Whether the request was a GET or HEAD.
+    pub reads: bool,
+    /// The number of the request in the log.
+    pub request_id: String,
+}
+
+impl Asked {
+    /// Whether a script asked.
+    pub fn by_script(&self) -> bool {
+        self.path.starts_with("/api/")
+    }
+}
+
+/// Gives an error response its body. One that has a body of its own is left as it is.
+pub fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<BoxBody> {
+    let status = response.status();
+    let dressed = response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(&response);
+    if !(status.is_client_error() || status.is_server_error()) || dressed {
+        return response;
+    }
+    let fault = response.extensions().get::<Fault>().cloned();
+    let fault = fault.unwrap_or(Fault { sentence: default_sentence(status), fields: FieldErrors::default(), login_required: false });
+    if fault.login_required && !asked.by_script() {
+        let location = if asked.reads { login_url(&asked.target) } else { "/login".to_owned() };
+        return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
+    }
+    let (content_type, body) = if asked.by_script() {
+        ("application/problem+json", problem(status, &fault, asked))
+    } else {
+        ("text/html; charset=utf-8", page(status, &fault, asked))
+    };
+    let mut response = response.set_body(BoxBody::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
+    }
+    if status == StatusCode::UNAUTHORIZED && asked.by_script() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// The framework answers some errors with a line of plain text.
+fn is_plain_text(response: &HttpResponse<BoxBody>) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"))
+}
+
+fn problem(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
+    let errors: Vec<_> = fault.fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect();
+    json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": fault.sentence,
+        "request_id": asked.request_id,
+        "errors": errors,
+    })
+    .to_string()
+}
+
+fn page(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
+    let page = ErrorPage {
+        frame: Frame::bare(),
+        status: status.as_u16(),
+        title: title(status),
+        sentence: fault.sentence,
+        request_id: &asked.request_id,
+    };
+    page.render().unwrap_or_else(|_| fault.sentence.to_owned())
+}
+
+fn title(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "Not understood",
+        403 => "Not allowed",
+        404 => "Nothing here",
+        405 => "Not this way",
+        408 => "Too slow",
+        409 => "Taken meanwhile",
+        413 => "Too much at once",
+        415 => "Wrong kind of content",
+        421 => "Wrong address",
+        422 => "Not accepted",
+        429 => "Too often",
+        503 => "Back in a moment",
+        _ => "Our fault",
+    }
+}

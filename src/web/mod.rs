@@ -1,0 +1,22 @@
+//! What pages and API share: the edge that every request passes, bodies, errors with their two faces, cookies, routes.
+//! Nothing here knows a note or a statement.
+
+pub mod assets;
+pub mod body;
+pub mod context;
+pub mod cookie;
+pub mod edge;
+pub mod error;
+pub mod face;
+pub mod fields;
+pub mod health;
+pub mod paging;
+pub mod redirect;
+pub mod routes;
+
+pub use body::{Form, Json};
+pub use context::Context;
+pub use error::Error;
+pub use fields::FieldErrors;
+pub use redirect::{local_path, see_other};
+pub use routes::Route;

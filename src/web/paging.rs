@@ -1,0 +1,55 @@
+//! Places in a list, as they stand in URLs.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::domain::NoteId;
+use crate::store::{Cursor, NotePage};
+
+/// How many notes a page shows.
+pub const PAGE_SIZE: u16 = 20;
+
+/// The query of a list.
+#[derive(Debug, Default, Deserialize)]
+pub struct PageQuery {
+    older: Option<String>,
+    newer: Option<String>,
+}
+
+impl PageQuery {
+    /// The place that is asked for; an unreadable one is the start.
+    pub fn cursor(&self) -> Cursor {
+        match (&self.older, &self.newer) {
+            (Some(older), _) => decode(older).map_or(Cursor::Start, |(time, id)| Cursor::OlderThan(time, id)),
+            (None, Some(newer)) => decode(newer).map_or(Cursor::Start, |(time, id)| Cursor::NewerThan(time, id)),
+            (None, None) => Cursor::Start,
+        }
+    }
+}
+
+/// The URLs of the pages before and after.
+pub fn neighbours(path: &str, page: &NotePage) -> (Option<String>, Option<String>) {
+    let newer = page.notes.first().filter(|_| page.has_newer).map(|note| format!("{path}?newer={}", encode(note.position())));
+    let older = page.notes.last().filter(|_| page.has_older).map(|note| format!("{path}?older={}", encode(note.position())));
+    (newer, older)
+}
+
+/// A position as opaque text.
+pub fn encode((time, id): (DateTime<Utc>, NoteId)) -> String {
+    let mut bytes = time.timestamp_micros().to_be_bytes().to_vec();
+    bytes.extend(id.number().to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`encode`] wrote.
+pub fn decode(text: &str) -> Option<(DateTime<Utc>, NoteId)> {
+    let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let (time, id) = bytes.split_at(8);
+    let time = DateTime::from_timestamp_micros(i64::from_be_bytes(time.try_into().ok()?))?;
+    // PostgreSQL's timestamps end sooner than chrono's.
+    let year = chrono::Datelike::year(&time);
+    (0..=9999).contains(&year).then_some(())?;
+    Some((time, NoteId::from_row(i64::from_be_bytes(id.try_into().ok()?))))
+}

@@ -1,0 +1,226 @@
+//! Tokens: logging in, being oneself, logging out.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::{App, Call, Person, Script, database, spawn_app, unique};
+
+async fn me_with(app: &App, authorization: &[u8]) -> crate::support::Answer {
+    app.answer(Call::new("GET", "/api/me").header("authorization", authorization)).await
+}
+
+#[tokio::test]
+async fn me_says_who_the_token_is() {
+    let app = spawn_app().await;
+    let founder = Person::founder(&app).await;
+    let member = founder.colleague(&app).await;
+    let script = member.script(&app).await;
+    assert_eq!(
+        script.get("/api/me").await.expect(200).json(),
+        json!({
+            "user_id": member.user_id,
+            "username": member.username,
+            "role": "member",
+            "tenant_id": member.tenant_id,
+            "tenant_name": member.tenant_name,
+        })
+    );
+}
+
+#[tokio::test]
+async fn logout_ends_the_token_and_no_other() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let (first, second) = (person.script(&app).await, person.script(&app).await);
+    assert_ne!(first.token, second.token);
+    let gone = first.answer(Call::new("POST", "/api/logout")).await.expect(204);
+    assert!(gone.body.is_empty());
+    let refused = first.get("/api/me").await;
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
+    refused.expect_problem(401);
+    first.answer(Call::new("POST", "/api/logout")).await.expect_problem(401);
+    second.get("/api/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_database_holds_only_a_hash_of_the_token() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let random = script.token.strip_prefix(&format!("ph_{}_", person.tenant_id)).expect("the tenant's id in the token");
+    assert_eq!(random.len(), 43);
+    assert!(random.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)));
+    let hash = Sha256::digest(script.token.as_bytes()).to_vec();
+    let rows = database::number(
+        "SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND token_hash = $3 \
+         AND kind = 'script'",
+        &[&person.tenant_id, &person.user_id, &hash],
+    )
+    .await;
+    assert_eq!(rows, 1);
+}
+
+#[tokio::test]
+async fn the_scheme_is_read_in_any_case() {
+    let app = spawn_app().await;
+    let script = Person::founder(&app).await.script(&app).await;
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        me_with(&app, format!("{scheme} {}", script.token).as_bytes()).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_no_token_is_anonymous() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let other = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let token = &script.token;
+    let random = token.rsplit_once('_').expect("a token").1;
+    let mut flipped = token.clone().into_bytes();
+    let last = flipped.len() - 3;
+    flipped[last] = if flipped[last] == b'a' { b'b' } else { b'a' };
+    let mut attempts: Vec<Vec<u8>> = vec![
+        b"".to_vec(),
+        b"Bearer".to_vec(),
+        b"Bearer ".to_vec(),
+        b"Basic dXNlcjpwYXNz".to_vec(),
+        token.clone().into_bytes(),
+        [b"Bearer ".to_vec(), flipped].concat(),
+        format!("Bearer {}", &token[..token.len() - 1]).into_bytes(),
+        format!("Bearer {token}A").into_bytes(),
+        format!("Bearer {token} {token}").into_bytes(),
+        format!("Bearer ph_{}_{random}", other.tenant_id).into_bytes(),
+        format!("Bearer ph_0{}_{random}", person.tenant_id).into_bytes(),
+        format!("Bearer ph_+{}_{random}", person.tenant_id).into_bytes(),
+        format!("Bearer ph_-1_{random}").into_bytes(),
+        format!("Bearer ph_9223372036854775808_{random}").into_bytes(),
+        format!("Bearer ph__{random}").into_bytes(),
+        format!("Bearer ph_{}_", person.tenant_id).into_bytes(),
+        [b"Bearer ph_1_".to_vec(), vec![0xff; 43]].concat(),
+        "Bearer ph_1_🕊".as_bytes().to_vec(),
+        format!("Bearer {}", "a".repeat(8_000)).into_bytes(),
+    ];
+    attempts.push(format!("Bearer {}", token.to_uppercase()).into_bytes());
+    for attempt in attempts {
+        let answer = me_with(&app, &attempt).await;
+        let shown = String::from_utf8_lossy(&attempt);
+        assert_eq!(answer.status, 401, "{shown}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer", "{shown}");
+    }
+    script.get("/api/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_no_login() {
+    let app = spawn_app().await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let bearer = format!("Bearer {}", script.token);
+    let call = Call::new("GET", "/api/me").header("authorization", &bearer).header("authorization", &bearer);
+    app.answer(call).await.expect_problem(401);
+}
+
+#[tokio::test]
+async fn a_header_of_64_kib_is_refused_without_an_error() {
+    let app = spawn_app().await;
+    let value = format!("Bearer {}", "a".repeat(65_536));
+    let request = format!("GET /api/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {value}\r\n\r\n");
+    let answer = crate::support::raw::exchange(&app, request.as_bytes()).await;
+    let status = crate::support::raw::status(&answer);
+    assert!(matches!(status, 0 | 400 | 401 | 413 | 431), "{answer}");
+    app.get("/livez").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_token_anywhere_but_in_the_header_is_ignored() {
+    let app = spawn_app().await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let token = &script.token;
+    for parameter in ["token", "access_token", "bearer"] {
+        let path = format!("/api/me?{parameter}={token}");
+        app.get(&path).await.expect_problem(401);
+    }
+    let call = Call::new("GET", "/api/me").header("cookie", format!("token={token}"));
+    app.answer(call).await.expect_problem(401);
+    let call = Call::new("POST", "/api/notes").json(&json!({"content": "x", "token": token}));
+    app.answer(call).await.expect_problem(401);
+}
+
+#[tokio::test]
+async fn a_browsers_cookie_is_no_login_for_the_api() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    browser.get("/dashboard").await.expect(200);
+    browser.get("/api/me").await.expect_problem(401);
+    let call = Call::new("POST", "/api/notes").json(&json!({"content": "x"}));
+    browser.answer(call).await.expect_problem(401);
+    let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
+    assert_eq!(database::number(notes, &[&person.tenant_id]).await, 0);
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_no_login_for_the_pages_that_write() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let call = Call::new("POST", "/notes").form(&[("content", "from a script")]);
+    let answer = script.answer(call).await;
+    assert!(matches!(answer.status, 303 | 401), "{}", answer.status);
+    let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
+    assert_eq!(database::number(notes, &[&person.tenant_id]).await, 0);
+}
+
+#[tokio::test]
+async fn an_expired_token_and_an_idle_one_are_refused() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let client = database::admin().await;
+    let expired = person.script(&app).await;
+    set_time(&client, &expired, "expires_at = now() - interval '1 second'").await;
+    expired.get("/api/me").await.expect_problem(401);
+    let alive = person.script(&app).await;
+    set_time(&client, &alive, "expires_at = now() + interval '1 minute'").await;
+    alive.get("/api/me").await.expect(200);
+}
+
+async fn set_time(client: &tokio_postgres::Client, script: &Script, assignment: &str) {
+    let tenant: i64 = script.token.split('_').nth(1).expect("a tenant").parse().expect("an id");
+    let hash = Sha256::digest(script.token.as_bytes()).to_vec();
+    let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1 AND token_hash = $2");
+    let changed = client.execute(&statement, &[&tenant, &hash]).await;
+    assert_eq!(changed.expect("the session"), 1);
+}
+
+#[tokio::test]
+async fn one_logs_in_by_email_and_by_user_name_in_any_case() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    for name in [person.email.clone(), person.email.to_uppercase(), person.username.to_uppercase()] {
+        let body = json!({"username": name, "password": person.password});
+        app.patiently(Call::new("POST", "/api/login").json(&body)).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_login_is_the_same_whatever_was_wrong() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let mut answers = Vec::new();
+    for body in [
+        json!({"username": person.username, "password": "wrong password"}),
+        json!({"username": unique("nobody"), "password": "wrong password"}),
+        json!({"username": person.username, "password": person.password,
+               "tenant_name": unique("No such ")}),
+        json!({"username": person.username, "password": person.password, "tenant_id": 999_999_999}),
+        json!({"username": person.email, "password": "wrong password",
+               "tenant_id": person.tenant_id}),
+    ] {
+        let call = Call::new("POST", "/api/login").json(&body);
+        let answer = app.patiently(call).await.expect(401);
+        answers.push(answer.without_request_id());
+    }
+    for answer in &answers[1..] {
+        assert_eq!(answer, &answers[0]);
+    }
+}

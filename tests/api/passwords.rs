@@ -1,0 +1,150 @@
+//! What a password may be and how it is kept.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::Sha256;
+
+use crate::support::{Answer, App, Call, Person, database, spawn_app, unique};
+
+async fn founded_with(app: &App, password: &str) -> (String, i64) {
+    let username = unique("user");
+    let body = json!({
+        "username": username, "password": password, "tenant_name": unique("Org "),
+    });
+    let call = Call::new("POST", "/api/register").json(&body);
+    let registered = app.patiently(call).await.expect(201).json();
+    (username, registered["tenant_id"].as_i64().expect("an id"))
+}
+
+async fn login(app: &App, username: &str, password: &str) -> Answer {
+    let body = json!({"username": username, "password": password});
+    app.patiently(Call::new("POST", "/api/login").json(&body)).await
+}
+
+async fn refused_with(app: &App, password: &str) -> Answer {
+    let body = json!({
+        "username": unique("user"), "password": password, "tenant_name": unique("Org "),
+    });
+    app.patiently(Call::new("POST", "/api/register").json(&body)).await
+}
+
+async fn stored_hash(username: &str, tenant_id: i64) -> String {
+    let statement = "SELECT password FROM shared.users WHERE tenant_id = $1 AND username = $2";
+    let row = database::admin().await.query_one(statement, &[&tenant_id, &username]).await;
+    row.expect("the user").get(0)
+}
+
+async fn store_hash(username: &str, tenant_id: i64, hash: &str) {
+    let statement = "UPDATE shared.users SET password = $3 WHERE tenant_id = $1 AND username = $2";
+    let changed = database::admin().await.execute(statement, &[&tenant_id, &username, &hash]).await;
+    assert_eq!(changed.expect("the user"), 1);
+}
+
+fn prehashed(password: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"pigeonhole password v1").expect("a key");
+    mac.update(password.as_bytes());
+    BASE64_STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[tokio::test]
+async fn a_long_password_counts_to_its_last_byte() {
+    let app = spawn_app().await;
+    let password = "0123456789".repeat(10);
+    let (username, _) = founded_with(&app, &password).await;
+    let changed = format!("{}X{}", &password[..72], &password[73..]);
+    login(&app, &username, &changed).await.expect_problem(401);
+    login(&app, &username, &password[..72]).await.expect_problem(401);
+    login(&app, &username, &password).await.expect(200);
+}
+
+#[tokio::test]
+async fn sixty_four_emoji_are_a_password() {
+    let app = spawn_app().await;
+    let password = "🕊".repeat(64);
+    let (username, _) = founded_with(&app, &password).await;
+    login(&app, &username, &password).await.expect(200);
+    login(&app, &username, &"🕊".repeat(63)).await.expect_problem(401);
+}
+
+#[tokio::test]
+async fn a_zero_byte_does_not_end_a_password() {
+    let app = spawn_app().await;
+    let refused = refused_with(&app, "password\0b with a zero").await;
+    if refused.status == 422 {
+        return;
+    }
+    let (username, _) = founded_with(&app, "a\0b and some more").await;
+    login(&app, &username, "a\0c and some more").await.expect_problem(401);
+    login(&app, &username, "a\0b and some more").await.expect(200);
+}
+
+#[tokio::test]
+async fn passwords_are_never_trimmed_or_normalized() {
+    let app = spawn_app().await;
+    let (username, _) = founded_with(&app, "  Caf\u{e9} noir ").await;
+    login(&app, &username, "Caf\u{e9} noir").await.expect_problem(401);
+    login(&app, &username, "  Cafe\u{301} noir ").await.expect_problem(401);
+    login(&app, &username, "  Caf\u{e9} noir ").await.expect(200);
+}
+
+#[tokio::test]
+async fn short_common_and_endless_passwords_are_refused_and_no_rule_of_composition_is() {
+    let app = spawn_app().await;
+    for password in ["", "1234567", "password", "12345678", "PASSWORD", "qwertyuiop", "iloveyou"] {
+        refused_with(&app, password).await.expect_field_problem(422, "password");
+    }
+    refused_with(&app, &"x".repeat(1_025)).await.expect_field_problem(422, "password");
+    founded_with(&app, "abcdefghijklmno").await;
+    founded_with(&app, "testpass").await;
+    founded_with(&app, &"x y".repeat(341)).await;
+}
+
+#[tokio::test]
+async fn a_password_of_a_megabyte_is_refused_everywhere() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let endless = "x".repeat(1 << 20);
+    let register = refused_with(&app, &endless).await.status;
+    let by_api = login(&app, &person.username, &endless).await.status;
+    let fields = [("email", person.email.as_str()), ("password", endless.as_str())];
+    let by_form = app.post_form("/login", &fields).await.status;
+    for status in [register, by_api, by_form] {
+        assert!(matches!(status, 401 | 413 | 422), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_hash_is_bcrypt_of_cost_twelve_over_the_whole_password() {
+    let app = spawn_app().await;
+    let (username, tenant_id) = founded_with(&app, "a whole password").await;
+    let hash = stored_hash(&username, tenant_id).await;
+    assert!(hash.starts_with("$2b$12$"), "{hash}");
+    assert_eq!(hash.len(), 60);
+    assert!(bcrypt::verify(prehashed("a whole password"), &hash).expect("a hash"));
+}
+
+#[tokio::test]
+async fn a_cheap_hash_is_replaced_at_the_next_login() {
+    let app = spawn_app().await;
+    let (username, tenant_id) = founded_with(&app, "first password").await;
+    let cheap = bcrypt::hash(prehashed("second password"), 4).expect("a hash");
+    store_hash(&username, tenant_id, &cheap).await;
+    login(&app, &username, "second password").await.expect(200);
+    let hash = stored_hash(&username, tenant_id).await;
+    assert!(hash.starts_with("$2b$12$"), "{hash}");
+    login(&app, &username, "second password").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_broken_hash_refuses_the_login_like_a_wrong_password() {
+    let app = spawn_app().await;
+    let (username, tenant_id) = founded_with(&app, "first password").await;
+    let wrong = login(&app, &username, "wrong password").await.without_request_id();
+    for broken in ["é".repeat(30), "$2b$12$".to_owned(), String::new(), "$2b$99$".to_owned() + &"é".repeat(53)] {
+        store_hash(&username, tenant_id, &broken).await;
+        let answer = login(&app, &username, "first password").await;
+        assert_eq!(answer.without_request_id(), wrong, "{broken}");
+    }
+    app.get("/livez").await.expect(200);
+}

@@ -1,0 +1,120 @@
+//! Migrations: once each, however many processes start, and never onto a schema that is not ours.
+
+use crate::support::{App, database::OwnDatabase, server::ServerBuilder};
+
+fn on(database: &OwnDatabase) -> ServerBuilder {
+    ServerBuilder::new().set("DATABASE_URL", &database.url)
+}
+
+async fn history(database: &OwnDatabase) -> Vec<(i32, i64)> {
+    let rows = database
+        .client()
+        .await
+        .query("SELECT version, count(*) FROM refinery_schema_history GROUP BY version ORDER BY version", &[])
+        .await
+        .expect("the history");
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn five_processes_migrate_an_empty_database_at_once() {
+    let database = OwnDatabase::create().await;
+    let running: Vec<_> = (0..5).map(|_| on(&database).spawn("migrate")).collect();
+    for process in running {
+        let ended = process.finish();
+        assert_eq!(ended.code, Some(0), "{}", ended.output);
+    }
+    let versions = history(&database).await;
+    assert!(!versions.is_empty());
+    assert!(versions.iter().all(|(_, count)| *count == 1), "{versions:?}");
+    let server = on(&database).start();
+    App::of(&server).get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn three_servers_start_on_an_empty_database_at_once() {
+    let database = OwnDatabase::create().await;
+    let builders: Vec<_> = (0..3).map(|_| on(&database)).collect();
+    let starting = builders.into_iter().map(|builder| tokio::task::spawn_blocking(move || builder.start()));
+    for server in futures_util::future::join_all(starting).await {
+        let server = server.expect("a server");
+        App::of(&server).get("/readyz").await.expect(200);
+    }
+    let versions = history(&database).await;
+    assert!(versions.iter().all(|(_, count)| *count == 1), "{versions:?}");
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing() {
+    let database = OwnDatabase::create().await;
+    for _ in 0..2 {
+        let ended = on(&database).run("migrate");
+        assert_eq!(ended.code, Some(0), "{}", ended.output);
+    }
+    assert!(history(&database).await.iter().all(|(_, count)| *count == 1));
+}
+
+async fn assert_refused_after(damage: &str) {
+    let database = OwnDatabase::create().await;
+    assert_eq!(on(&database).run("migrate").code, Some(0));
+    let client = database.client().await;
+    client.batch_execute(damage).await.expect(damage);
+    let migrate = on(&database).run("migrate");
+    assert_ne!(migrate.code, Some(0), "migrate after {damage}: {}", migrate.output);
+    let serve = on(&database).expect_refusal();
+    for refusal in [migrate, serve] {
+        assert!(!refusal.output.contains("panicked"), "{}", refusal.output);
+        assert!(refusal.output.contains('V'), "no version is named: {}", refusal.output);
+    }
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_refused() {
+    assert_refused_after("UPDATE refinery_schema_history SET checksum = '1234567890' WHERE version = 1").await;
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    assert_refused_after(
+        "INSERT INTO refinery_schema_history (version, name, applied_on, checksum) \
+         SELECT 999, 'from_the_future', applied_on, '1' FROM refinery_schema_history LIMIT 1",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_killed_holder_of_the_lock_is_followed_by_another() {
+    let database = OwnDatabase::create().await;
+    let running: Vec<_> = (0..3).map(|_| on(&database).spawn("migrate")).collect();
+    let client = database.client().await;
+    let cut = "SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l \
+               JOIN pg_stat_activity a USING (pid) \
+               WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() \
+               AND a.backend_type = 'client backend' AND l.objid <> 0";
+    for _ in 0..200 {
+        let row = client.query_one(cut, &[]).await.expect("a kill");
+        if row.get::<_, i64>(0) > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let codes: Vec<_> = running.into_iter().map(|process| process.finish().code).collect();
+    assert!(codes.iter().filter(|code| **code == Some(0)).count() >= 1, "{codes:?}");
+    assert!(history(&database).await.iter().all(|(_, count)| *count == 1));
+    let server = on(&database).start();
+    App::of(&server).get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_organization_named_like_the_demo_does_not_stop_a_later_demo() {
+    let database = OwnDatabase::create().await;
+    {
+        let server = on(&database).set("DEMO_TENANT", "off").start();
+        let body = serde_json::json!({
+            "username": "founder", "password": "a good password", "tenant_name": "Demo",
+        });
+        App::of(&server).post_json("/api/register", &body).await.expect(201);
+    }
+    let server = on(&database).set("DEMO_TENANT", "on").start();
+    App::of(&server).get("/readyz").await.expect(200);
+}

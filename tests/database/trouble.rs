@@ -1,0 +1,282 @@
+//! A database that is slow, locked, read-only or cuts its connections.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{
+    Answer, App, Call, Person,
+    database::OwnDatabase,
+    raw,
+    server::{Server, ServerBuilder},
+};
+
+pub fn on(database: &OwnDatabase) -> ServerBuilder {
+    ServerBuilder::new().set("DATABASE_URL", &database.url)
+}
+
+/// An error that may pass by itself, in the face that fits the asker.
+#[track_caller]
+pub fn assert_unavailable(answer: &Answer, shown: &str) {
+    assert_eq!(answer.status, 503, "{shown}: {}", String::from_utf8_lossy(&answer.body));
+    let wait: u64 = answer.header("retry-after").parse().unwrap_or(0);
+    assert!(wait >= 1, "{shown}: Retry-After {:?}", answer.header("retry-after"));
+    assert_no_driver_text(answer, shown);
+}
+
+#[track_caller]
+pub fn assert_no_driver_text(answer: &Answer, shown: &str) {
+    let body = String::from_utf8_lossy(&answer.body).to_lowercase();
+    for word in ["sqlstate", "postgres", "tokio", "db error", "connection refused", "os error", "deadpool", "src/", "pg_"] {
+        assert!(!body.contains(word), "{shown} tells of {word}: {body}");
+    }
+}
+
+/// Waits until this call succeeds; the server is never restarted.
+pub async fn recovers(app: &App, call: Call, status: u16) {
+    let mut last = 0;
+    for _ in 0..300 {
+        if let Ok(answer) = call.try_send(&app.http, &app.base).await {
+            if answer.status == status {
+                return;
+            }
+            last = answer.status;
+            assert!(matches!(last, 503 | 429), "{last} while recovering: {}", answer.text());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{} {} stays {last}", call.method, call.path);
+}
+
+async fn start(builder: ServerBuilder) -> (Server, App, Person) {
+    let server = builder.start();
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    (server, app, person)
+}
+
+#[tokio::test]
+async fn locks_that_hold_the_whole_pool_end_in_503_and_then_all_is_well() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database).set("POOL_SIZE", "4")).await;
+    let (script, browser) = (person.script(&app).await, person.browser(&app).await);
+    let id = script.note("first").await;
+    let mut client = database.client().await;
+    let lock = client.transaction().await.expect("a transaction");
+    lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+
+    let waiting = (0..12).map(|number| {
+        let (script, app) = (script.clone(), app.clone());
+        async move {
+            let call = match number % 3 {
+                0 => Call::new("GET", "/api/notes"),
+                1 => Call::new("POST", "/api/notes").json(&json!({"content": "lost?"})),
+                _ => Call::new("PUT", &format!("/api/notes/{id}")).json(&json!({"content": "x"})),
+            };
+            let answer = tokio::time::timeout(Duration::from_secs(20), script.answer(call));
+            let answer = answer.await.expect("an answer in time");
+            app.get("/livez").await.expect(200);
+            (number, answer)
+        }
+    });
+    for (number, answer) in futures_util::future::join_all(waiting).await {
+        assert_unavailable(&answer, &format!("call {number}"));
+        answer.expect_problem(503);
+    }
+    let page = browser.get("/notes").await;
+    assert_unavailable(&page, "the page");
+    assert!(page.header("content-type").starts_with("text/html"));
+    lock.rollback().await.expect("the lock is gone");
+
+    let bearer = format!("Bearer {}", script.token);
+    let list = Call::new("GET", "/api/notes").header("authorization", bearer);
+    recovers(&app, list, 200).await;
+    let notes = script.get("/api/notes").await.expect(200).json();
+    assert_eq!(notes.as_array().expect("a list").len(), 1, "a refused write was done");
+    assert_eq!(notes[0]["version"], 1);
+}
+
+#[tokio::test]
+async fn a_read_only_database_is_read_from_and_writes_are_503() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database)).await;
+    let script = person.script(&app).await;
+    script.note("first").await;
+    let client = database.client().await;
+    let name = &database.name;
+    client.batch_execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.expect("read-only");
+    cut_connections(&client, name).await;
+    let bearer = format!("Bearer {}", script.token);
+    let write = Call::new("POST", "/api/notes").json(&json!({"content": "second"})).header("authorization", &bearer);
+    let read = Call::new("GET", "/api/notes").header("authorization", &bearer);
+    recovers(&app, read, 200).await;
+    for _ in 0..20 {
+        let answer = app.answer(write.clone()).await;
+        assert_unavailable(&answer, "a write");
+    }
+    client
+        .batch_execute(&format!("BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT"))
+        .await
+        .expect("writable");
+    cut_connections(&client, name).await;
+    recovers(&app, write, 201).await;
+}
+
+async fn cut_connections(client: &tokio_postgres::Client, database: &str) {
+    client
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+            &[&database],
+        )
+        .await
+        .expect("connections are cut");
+}
+
+#[tokio::test]
+async fn connections_that_were_cut_are_replaced() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database).set("POOL_SIZE", "4")).await;
+    let script = person.script(&app).await;
+    let client = database.client().await;
+    for round in 0..3 {
+        let reads = (0..8).map(|_| script.get("/api/notes"));
+        for answer in futures_util::future::join_all(reads).await {
+            answer.expect(200);
+        }
+        cut_connections(&client, &database.name).await;
+        let mut failed = 0;
+        for _ in 0..12 {
+            let answer = script.get("/api/notes").await;
+            match answer.status {
+                200 => {}
+                503 => failed += 1,
+                other => panic!("{other} in round {round}: {}", answer.text()),
+            }
+        }
+        assert!(failed <= 4, "{failed} failures for four connections");
+    }
+}
+
+#[tokio::test]
+async fn a_pool_of_one_connection_never_mixes_tenants() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, first) = start(on(&database).set("POOL_SIZE", "1")).await;
+    let second = Person::founder(&app).await;
+    let scripts = [first.script(&app).await, second.script(&app).await];
+    let mut own = [scripts[0].note("of 0").await, scripts[1].note("of 1").await];
+    own.sort_unstable();
+    for round in 0..40 {
+        let script = &scripts[round % 2];
+        let expected = format!("of {}", round % 2);
+        let list = script.get("/api/notes").await.expect(200).json();
+        assert_eq!(list.as_array().expect("a list").len(), 1, "{list}");
+        assert_eq!(list[0]["content"], expected);
+        for id in own {
+            let answer = script.get(&format!("/api/notes/{id}")).await;
+            assert!(matches!(answer.status, 200 | 404));
+            if answer.status == 200 {
+                assert_eq!(answer.json()["content"], expected);
+            }
+        }
+        script.post("/api/notes", &json!({"content": ""})).await.expect(422);
+        let body = json!({
+            "username": first.username, "password": "testpass", "tenant_name": first.tenant_name,
+        });
+        if round % 10 == 0 {
+            let refused = app.patiently(Call::new("POST", "/api/register").json(&body)).await;
+            assert!((400..500).contains(&refused.status));
+        }
+    }
+}
+
+#[tokio::test]
+async fn clients_that_go_away_leave_no_transaction_behind() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database).set("POOL_SIZE", "4")).await;
+    let script = person.script(&app).await;
+    let host = app.base.trim_start_matches("http://").to_owned();
+    for round in 0..300 {
+        let body = r#"{"content": "from a client that went away"}"#;
+        let (method, extra) = if round % 2 == 0 {
+            ("GET", String::new())
+        } else {
+            let length = body.len();
+            ("POST", format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"))
+        };
+        let head = format!("{method} /api/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n{extra}\r\n", script.token);
+        let request = if method == "POST" { head + body } else { head };
+        let mut stream = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("sent");
+        if round % 3 == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    let client = database.client().await;
+    let idle = "SELECT count(*) FROM pg_stat_activity \
+                WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    for _ in 0..100 {
+        let row = client.query_one(idle, &[]).await.expect("a count");
+        if row.get::<_, i64>(0) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let row = client.query_one(idle, &[]).await.expect("a count");
+    assert_eq!(row.get::<_, i64>(0), 0, "a transaction was left open");
+    let reads = (0..16).map(|_| script.get("/api/notes"));
+    for answer in futures_util::future::join_all(reads).await {
+        answer.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_schema_is_500_with_nothing_but_a_number() {
+    let database = OwnDatabase::create().await;
+    let (server, app, person) = start(on(&database)).await;
+    let (script, browser) = (person.script(&app).await, person.browser(&app).await);
+    let client = database.client().await;
+    client.batch_execute("ALTER TABLE notes RENAME COLUMN content TO gone").await.expect("broken");
+    cut_connections(&client, &database.name).await;
+    let mut answer = script.get("/api/notes").await;
+    for _ in 0..50 {
+        if answer.status != 503 {
+            break;
+        }
+        answer = script.get("/api/notes").await;
+    }
+    assert_no_driver_text(&answer, "the API");
+    assert!(!answer.text().contains("content\""), "{}", answer.text());
+    let id = answer.header("x-request-id").to_owned();
+    answer.expect_problem(500);
+    let page = browser.get("/notes").await.expect(500);
+    assert_no_driver_text(&page, "the page");
+    assert!(page.text().contains(page.header("x-request-id")));
+    let log = server.log();
+    assert!(log.contains(&id), "the log does not know {id}");
+    client.batch_execute("ALTER TABLE notes RENAME COLUMN gone TO content").await.expect("mended");
+    cut_connections(&client, &database.name).await;
+    let bearer = format!("Bearer {}", script.token);
+    let list = Call::new("GET", "/api/notes").header("authorization", bearer);
+    recovers(&app, list, 200).await;
+}
+
+#[tokio::test]
+async fn a_slow_body_is_given_up() {
+    let database = OwnDatabase::create().await;
+    let server = on(&database).start();
+    let app = App::of(&server);
+    let host = app.base.trim_start_matches("http://");
+    let request = format!(
+        "POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: 1000\r\n\r\nemail="
+    );
+    let mut stream = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer);
+    let ended = tokio::time::timeout(Duration::from_secs(90), read).await;
+    assert!(ended.is_ok(), "the connection waits for ever");
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(matches!(raw::status(&answer), 0 | 400 | 408), "{answer}");
+}

@@ -1,0 +1,69 @@
+//! A start on a database that is not guarded as it must be is refused.
+
+use crate::support::{App, database::OwnDatabase, server::ServerBuilder};
+
+async fn migrated() -> (OwnDatabase, tokio_postgres::Client) {
+    let database = OwnDatabase::create().await;
+    let migrated = on(&database).run("migrate");
+    assert_eq!(migrated.code, Some(0), "{}", migrated.output);
+    let client = database.client().await;
+    (database, client)
+}
+
+fn on(database: &OwnDatabase) -> ServerBuilder {
+    ServerBuilder::new().set("DATABASE_URL", &database.url)
+}
+
+async fn assert_refused_after(damage: &str, table: &str) {
+    let (database, client) = migrated().await;
+    client.batch_execute(damage).await.expect(damage);
+    let refusal = on(&database).expect_refusal();
+    assert!(refusal.output.contains(table), "{damage}: {}", refusal.output);
+}
+
+#[tokio::test]
+async fn a_sound_database_is_served() {
+    let (database, _) = migrated().await;
+    let server = on(&database).start();
+    App::of(&server).get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_table_without_its_policy_stops_the_start() {
+    assert_refused_after("DROP POLICY tenant_only ON notes", "notes").await;
+}
+
+#[tokio::test]
+async fn a_table_with_its_policies_switched_off_stops_the_start() {
+    assert_refused_after("ALTER TABLE sessions DISABLE ROW LEVEL SECURITY", "sessions").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_lets_everything_through_stops_the_start() {
+    assert_refused_after("CREATE POLICY everybody ON notes TO pigeonhole_app USING (true)", "notes").await;
+}
+
+#[tokio::test]
+async fn a_policy_for_everybody_that_lets_everything_through_stops_the_start() {
+    assert_refused_after("CREATE POLICY everybody ON shared.users USING (true)", "users").await;
+}
+
+#[tokio::test]
+async fn a_new_table_of_tenants_without_a_policy_stops_the_start() {
+    assert_refused_after(
+        "CREATE TABLE forgotten (tenant_id bigint, text text); \
+         GRANT SELECT ON forgotten TO pigeonhole_app",
+        "forgotten",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_belongs_to_the_applications_role_stops_the_start() {
+    assert_refused_after(
+        "GRANT CREATE ON SCHEMA public TO pigeonhole_app; \
+         ALTER TABLE note_revisions OWNER TO pigeonhole_app",
+        "note_revisions",
+    )
+    .await;
+}

@@ -1,0 +1,5 @@
+//! Row-level security, tried by everything that the application's role may do.
+
+mod guard;
+mod policies;
+mod role;

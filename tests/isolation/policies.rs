@@ -1,0 +1,223 @@
+//! Rows of another tenant, asked for in every way by the application's own role.
+
+use tokio_postgres::{Client, Transaction};
+
+use super::role::as_role;
+use crate::support::{Person, database, environment, spawn_app};
+
+const TABLES: [(&str, &str); 5] = [
+    ("shared.tenants", "id"),
+    ("shared.users", "tenant_id"),
+    ("notes", "tenant_id"),
+    ("note_revisions", "tenant_id"),
+    ("sessions", "tenant_id"),
+];
+
+/// A person with a row in every table.
+async fn settled() -> Person {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let id = script.note("first").await;
+    let body = serde_json::json!({"content": "second"});
+    script.put(&format!("/api/notes/{id}"), &body).await.expect(200);
+    person
+}
+
+async fn inside<'a>(client: &'a mut Client, tenant_id: i64) -> Transaction<'a> {
+    let transaction = client.transaction().await.expect("a transaction");
+    transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant_id}'")).await.expect("the setting");
+    transaction
+}
+
+/// On Citus the policy must hold on the shards as well, when they are reached over a connection.
+async fn connections() -> Vec<Client> {
+    let mut clients = vec![as_role("pigeonhole_app").await];
+    if environment::on_citus() {
+        let remote = as_role("pigeonhole_app").await;
+        remote
+            .batch_execute(
+                "SET citus.propagate_set_commands = 'local'; \
+                 SET citus.enable_local_execution = off",
+            )
+            .await
+            .expect("remote execution");
+        clients[0].batch_execute("SET citus.propagate_set_commands = 'local'").await.expect("propagation");
+        clients.push(remote);
+    }
+    clients
+}
+
+#[tokio::test]
+async fn without_a_tenant_nothing_is_seen() {
+    let person = settled().await;
+    for mut client in connections().await {
+        for (table, column) in TABLES {
+            let statement = format!("SELECT count(*) FROM {table}");
+            assert_closed(&client, &statement).await;
+            let statement = format!("{statement} WHERE {column} = {}", person.tenant_id);
+            assert_closed(&client, &statement).await;
+        }
+        // After a transaction the setting is the empty text, which is another way to have none.
+        inside(&mut client, person.tenant_id).await.commit().await.expect("the end");
+        for (table, _) in TABLES {
+            assert_closed(&client, &format!("SELECT count(*) FROM {table}")).await;
+        }
+    }
+}
+
+async fn assert_closed(client: &Client, statement: &str) {
+    if let Ok(row) = client.query_one(statement, &[]).await {
+        assert_eq!(row.get::<_, i64>(0), 0, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_sees_its_own_rows_only_with_and_without_a_condition() {
+    let (mine, theirs) = (settled().await, settled().await);
+    for mut client in connections().await {
+        let transaction = inside(&mut client, mine.tenant_id).await;
+        for (table, column) in TABLES {
+            let all = format!("SELECT count(*), count(DISTINCT {column}) FROM {table}");
+            let row = transaction.query_one(&all, &[]).await.expect(table);
+            assert!(row.get::<_, i64>(0) >= 1, "{table} is empty");
+            assert_eq!(row.get::<_, i64>(1), 1, "{table} shows other tenants");
+            let foreign = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+            let row = transaction.query_one(&foreign, &[&theirs.tenant_id]).await.expect(table);
+            assert_eq!(row.get::<_, i64>(0), 0, "{table} shows another tenant");
+            let either = format!("SELECT count(*) FROM {table} WHERE {column} <> $1 OR true");
+            let row = transaction.query_one(&either, &[&mine.tenant_id]).await.expect(table);
+            let own = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+            let counted = transaction.query_one(&own, &[&mine.tenant_id]).await.expect(table);
+            assert_eq!(row.get::<_, i64>(0), counted.get::<_, i64>(0), "{table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_for_another_tenant_is_refused() {
+    let (mine, theirs) = (settled().await, settled().await);
+    let before = database::fingerprint(theirs.tenant_id).await;
+    let (tenant, user) = (theirs.tenant_id, theirs.user_id);
+    for mut client in connections().await {
+        for statement in [
+            format!("INSERT INTO notes (tenant_id, user_id, content) VALUES ({tenant}, {user}, 'x')"),
+            format!(
+                "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, expires_at) \
+                 VALUES ({tenant}, '\\x00', {user}, 'script', now() + interval '1 day')"
+            ),
+            format!(
+                "INSERT INTO note_revisions (tenant_id, note_id, version, content, replaced_by) \
+                 VALUES ({tenant}, 1, 1, 'x', {user})"
+            ),
+        ] {
+            let transaction = inside(&mut client, mine.tenant_id).await;
+            let error = transaction.batch_execute(&statement).await.expect_err(&statement);
+            let code = error.code().expect("a refusal of the database").code();
+            assert_eq!(code, "42501", "{statement}: {error:?}");
+        }
+    }
+    assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+}
+
+#[tokio::test]
+async fn rows_of_another_tenant_are_neither_changed_nor_deleted_nor_moved() {
+    let (mine, theirs) = (settled().await, settled().await);
+    let before = database::fingerprint(theirs.tenant_id).await;
+    let (own, tenant) = (mine.tenant_id, theirs.tenant_id);
+    for mut client in connections().await {
+        for statement in [
+            format!("UPDATE notes SET content = 'x' WHERE tenant_id = {tenant}"),
+            format!("UPDATE shared.users SET role = 'member' WHERE tenant_id = {tenant}"),
+            format!("UPDATE sessions SET expires_at = now() WHERE tenant_id = {tenant}"),
+            format!("DELETE FROM sessions WHERE tenant_id = {tenant}"),
+        ] {
+            let transaction = inside(&mut client, own).await;
+            let changed = transaction.execute(&statement, &[]).await.expect(&statement);
+            assert_eq!(changed, 0, "{statement}");
+        }
+        for statement in [
+            format!("UPDATE notes SET tenant_id = {tenant} WHERE tenant_id = {own}"),
+            format!("UPDATE sessions SET tenant_id = {tenant} WHERE tenant_id = {own}"),
+        ] {
+            let transaction = inside(&mut client, own).await;
+            let error = transaction.execute(&statement, &[]).await.expect_err(&statement);
+            let code = error.code().expect("a refusal of the database").code();
+            // Citus refuses to change a distribution column before any policy is asked.
+            assert!(["42501", "0A000"].contains(&code), "{statement}: {error:?}");
+        }
+    }
+    assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+}
+
+#[tokio::test]
+async fn an_update_or_delete_without_a_condition_stays_in_its_tenant() {
+    let (mine, theirs) = (settled().await, settled().await);
+    let before = database::fingerprint(theirs.tenant_id).await;
+    for mut client in connections().await {
+        for statement in ["UPDATE notes SET content = content", "DELETE FROM sessions"] {
+            let transaction = inside(&mut client, mine.tenant_id).await;
+            let changed = transaction.execute(statement, &[]).await.expect(statement);
+            assert!(changed >= 1, "{statement}");
+            transaction.rollback().await.expect("undone");
+        }
+    }
+    assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+}
+
+#[tokio::test]
+async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED without Citus: two tenants in one shard");
+        return;
+    }
+    let first = settled().await;
+    let admin = database::admin().await;
+    let shard = "SELECT get_shard_id_for_distribution_column('notes', $1::bigint)";
+    let of = |row: tokio_postgres::Row| row.get::<_, i64>(0);
+    let home = of(admin.query_one(shard, &[&first.tenant_id]).await.expect("a shard"));
+    let mut neighbour = None;
+    for _ in 0..40 {
+        let next = "SELECT last_value + 1 FROM shared.tenants_id_seq";
+        let next = of(admin.query_one(next, &[]).await.expect("the next id"));
+        let together = next..next + 2_000_i64;
+        for id in together {
+            if of(admin.query_one(shard, &[&id]).await.expect("a shard")) == home {
+                neighbour = Some(id);
+                break;
+            }
+        }
+        if neighbour.is_some() {
+            break;
+        }
+    }
+    let neighbour = neighbour.expect("a tenant in the same shard");
+    place(&admin, neighbour).await;
+    for mut client in connections().await {
+        let transaction = inside(&mut client, neighbour).await;
+        for (table, column) in TABLES {
+            let statement = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+            let row = transaction.query_one(&statement, &[&first.tenant_id]).await.expect(table);
+            assert_eq!(row.get::<_, i64>(0), 0, "{table} shows the neighbour");
+        }
+        let row = transaction.query_one("SELECT count(*) FROM notes", &[]).await;
+        assert_eq!(row.expect("a count").get::<_, i64>(0), 1);
+        let statement = format!("UPDATE notes SET content = 'x' WHERE tenant_id = {}", first.tenant_id);
+        assert_eq!(transaction.execute(&statement, &[]).await.expect("an update"), 0);
+    }
+}
+
+/// A tenant with this id, one user and one note.
+async fn place(admin: &Client, tenant_id: i64) {
+    let name = crate::support::unique("Neighbour ");
+    for statement in [
+        format!("INSERT INTO shared.tenants (id, name, name_key) VALUES ({tenant_id}, '{name}', lower('{name}'))"),
+        format!(
+            "INSERT INTO shared.users (tenant_id, id, username, username_key, password, role) \
+             VALUES ({tenant_id}, {tenant_id}, 'n', 'n', 'x', 'owner')"
+        ),
+        format!("INSERT INTO notes (tenant_id, user_id, content) VALUES ({tenant_id}, {tenant_id}, 'n')"),
+    ] {
+        admin.execute(&statement, &[]).await.expect(&statement);
+    }
+}

@@ -1,0 +1,120 @@
+//! The application's role and what it cannot do.
+
+use tokio_postgres::Client;
+
+use crate::support::{database, spawn_app};
+
+pub async fn as_role(role: &str) -> Client {
+    spawn_app().await;
+    let client = database::admin().await;
+    client.batch_execute(&format!("SET ROLE {role}")).await.expect("the role");
+    client
+}
+
+#[tokio::test]
+async fn no_role_of_the_application_owns_anything_or_bypasses_policies() {
+    spawn_app().await;
+    let client = database::admin().await;
+    for role in ["pigeonhole_app", "pigeonhole_login", "pigeonhole_signup", "pigeonhole_maintenance"] {
+        let row = client
+            .query_one(
+                "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, \
+                 (SELECT count(*) FROM pg_class WHERE relowner = r.oid), \
+                 pg_has_role(r.oid, 'pigeonhole_owner', 'MEMBER') \
+                 FROM pg_roles r WHERE rolname = $1",
+                &[&role],
+            )
+            .await
+            .unwrap_or_else(|error| panic!("{role}: {error:?}"));
+        for (place, what) in [(0, "superuser"), (1, "bypasses policies"), (2, "makes roles"), (3, "makes databases")] {
+            assert!(!row.get::<_, bool>(place), "{role}: {what}");
+        }
+        assert_eq!(row.get::<_, i64>(4), 0, "{role} owns a relation");
+        assert!(!row.get::<_, bool>(5), "{role} is the owner");
+    }
+}
+
+#[tokio::test]
+async fn the_servers_connections_run_as_the_applications_role() {
+    let app = spawn_app().await;
+    app.get("/readyz").await.expect(200);
+    let client = database::admin().await;
+    let rows = client
+        .query(
+            "SELECT has_table_privilege('pigeonhole_app', c.oid, 'TRUNCATE'), c.relname::text \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared')",
+            &[],
+        )
+        .await
+        .expect("tables");
+    assert!(rows.len() >= 6);
+    for row in rows {
+        assert!(!row.get::<_, bool>(0), "{} can be truncated", row.get::<_, String>(1));
+    }
+}
+
+#[tokio::test]
+async fn the_role_changes_no_schema() {
+    let client = as_role("pigeonhole_app").await;
+    for statement in [
+        "CREATE TABLE mine (id int)",
+        "CREATE TABLE shared.mine (id int)",
+        "CREATE SCHEMA mine",
+        "ALTER TABLE notes ADD COLUMN mine int",
+        "ALTER TABLE notes DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenant_only ON notes",
+        "CREATE POLICY mine ON notes USING (true)",
+        "DROP TABLE notes",
+        "TRUNCATE notes",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "ALTER ROLE pigeonhole_app BYPASSRLS",
+        "GRANT pigeonhole_owner TO pigeonhole_app",
+        "COPY notes TO PROGRAM 'true'",
+        "COPY notes TO '/tmp/never'",
+    ] {
+        let error = client.batch_execute(statement).await.expect_err(statement);
+        let code = error.code().expect("a refusal of the database").code();
+        assert!(["42501", "0A000"].contains(&code), "{statement}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_roles_of_login_and_sign_up_reach_only_what_they_need() {
+    for (role, statements) in [
+        (
+            "pigeonhole_login",
+            vec![
+                "SELECT password FROM shared.users",
+                "SELECT * FROM notes",
+                "SELECT * FROM sessions",
+                "DELETE FROM logins",
+                "UPDATE shared.tenants SET join_policy = 'open'",
+            ],
+        ),
+        (
+            "pigeonhole_signup",
+            vec![
+                "SELECT password FROM shared.users",
+                "SELECT * FROM logins",
+                "SELECT * FROM notes",
+                "SELECT * FROM sessions",
+                "UPDATE shared.users SET role = 'owner'",
+                "UPDATE shared.tenants SET join_policy = 'open'",
+                "DELETE FROM shared.tenants",
+            ],
+        ),
+        (
+            "pigeonhole_maintenance",
+            vec!["SELECT * FROM notes", "SELECT * FROM shared.users", "SELECT * FROM logins", "UPDATE sessions SET expires_at = now()"],
+        ),
+        ("pigeonhole_app", vec!["SELECT * FROM logins", "DELETE FROM notes", "DELETE FROM shared.users"]),
+    ] {
+        let client = as_role(role).await;
+        for statement in statements {
+            let error = client.batch_execute(statement).await.expect_err(statement);
+            let code = error.code().expect("a refusal of the database").code();
+            assert_eq!(code, "42501", "{role}: {statement}: {error:?}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Black-box tests of the real binary, over HTTP, with the database looked at from beside.
+//!
+//! Each test founds a tenant of its own, so that all of them share one server and one database
+//! and run at once. Tests that need other settings, a broken database or an empty one start their own.
+
+mod support;
+
+mod api;
+mod browser;
+mod database;
+mod isolation;
+mod pages;
+mod process;

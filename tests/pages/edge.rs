@@ -1,0 +1,196 @@
+//! The edge: strange requests, errors, and what they give away.
+
+use crate::support::{App, Browser, Call, Page, Person, raw, routes, server::ServerBuilder, spawn_app};
+
+#[tokio::test]
+async fn ambiguous_lengths_are_refused_and_the_connection_is_closed() {
+    let app = spawn_app().await;
+    let host = app.base.trim_start_matches("http://").to_owned();
+    for headers in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: +5\r\n",
+        "Content-Length: -5\r\n",
+        "Content-Length: 5, 6\r\n",
+        "Transfer-Encoding: chunked, identity\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Content-Length: 0x5\r\n",
+        "Content-Length : 5\r\n",
+    ] {
+        let request = format!(
+            "POST /login HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n0\r\n\r\n\
+             GET /livez HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = raw::exchange(&app, request.as_bytes()).await;
+        assert_eq!(raw::status(&answer), 400, "{headers}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_names_exactly_one_host() {
+    let app = spawn_app().await;
+    let host = app.base.trim_start_matches("http://").to_owned();
+    for request in [
+        "GET / HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nHost: evil.test\r\nConnection: close\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: evil.test\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+        "GET / HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n".to_owned(),
+    ] {
+        let answer = raw::exchange(&app, request.as_bytes()).await;
+        assert!(matches!(raw::status(&answer), 400 | 421), "{request}: {answer}");
+        assert!(!answer.contains("evil.test"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_two_slashes_never_leads_to_another_site() {
+    let app = spawn_app().await;
+    for target in [
+        "//evil.test/%2e%2e/",
+        "//evil.test/..",
+        "///evil.test",
+        "/\\evil.test",
+        "/%5cevil.test",
+        "//evil.test/dashboard",
+        "http://evil.test/",
+        "/%0d%0aLocation:%20http://evil.test",
+    ] {
+        let answer = raw::request(&app, &format!("GET {target}"), "").await;
+        let status = raw::status(&answer);
+        assert!((300..500).contains(&status), "{target}: {answer}");
+        let location = raw::header(&answer, "location");
+        assert!(location.is_empty() || location.starts_with("/login"), "{target}: {location}");
+        assert!(!location.starts_with("//"), "{target}: {location}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_knows_its_methods() {
+    let app = spawn_app().await;
+    let all = routes::all();
+    for path in all.iter().filter(|route| !route.api && !route.is_static()).map(|r| &r.path) {
+        let has = |method: &str| all.iter().any(|r| r.path == *path && r.method == method);
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "BREW"] {
+            if has(method) {
+                continue;
+            }
+            let answer = app.answer(Call::new(method, &path.replace("{id}", "1"))).await;
+            assert_eq!(answer.status, 405, "{method} {path}");
+            let allow = answer.header("allow");
+            for known in ["GET", "POST"] {
+                let named = allow.split(',').any(|name| name.trim() == known);
+                assert_eq!(named, has(known), "{known} in {allow} of {method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    for path in ["/", "/login", "/livez", "/dashboard", "/notes", "/nothing"] {
+        let get = browser.copy().get(path).await;
+        let head = browser.copy().answer(Call::new("HEAD", path)).await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert!(head.body.is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_page_is_a_page_that_repeats_nothing() {
+    let app = spawn_app().await;
+    for path in ["/nothing", "/%3Cscript%3Ealert(1)%3C/script%3E", "/notes/1/nothing"] {
+        let answer = app.get(path).await.expect(404);
+        assert!(answer.header("content-type").starts_with("text/html"));
+        assert!(!answer.text().contains("alert(1)"));
+        let page = Page::parse(&answer.text());
+        assert!(page.has("h1") && page.has("a[href='/']"), "{path} leads nowhere");
+        assert!(page.text().contains(answer.header("x-request-id")));
+    }
+}
+
+#[tokio::test]
+async fn forms_in_other_clothes_are_refused_without_an_error() {
+    let app = spawn_app().await;
+    let browser = Person::founder(&app).await.browser(&app).await;
+    for (kind, body) in [
+        ("application/json", b"{\"content\": \"x\"}".to_vec()),
+        ("text/plain", b"content=x".to_vec()),
+        ("multipart/form-data; boundary=x", b"--x--".to_vec()),
+    ] {
+        let answer = browser.answer(Call::new("POST", "/notes").body(kind, body)).await;
+        assert!(matches!(answer.status, 400 | 415 | 422), "{kind}: {}", answer.status);
+    }
+    for body in [&b"content=%ff"[..], b"content=%C0%AF", b"content=%ED%A0%80", b"content=\xff"] {
+        let call = Call::new("POST", "/notes").body("application/x-www-form-urlencoded", body);
+        let answer = browser.answer(call).await;
+        assert!(matches!(answer.status, 400 | 422), "{body:?}: {}", answer.status);
+    }
+    for body in ["content=a%00b", "content=x&title=a%00b"] {
+        let call = Call::new("POST", "/notes").body("application/x-www-form-urlencoded", body);
+        browser.answer(call).await.expect(422);
+    }
+    assert!(browser.page("/notes").await.note_ids().is_empty());
+}
+
+#[tokio::test]
+async fn nul_in_a_form_is_named_beside_its_field() {
+    let app = spawn_app().await;
+    let browser = Browser::new(&app);
+    for field in ["username", "email", "tenant_name"] {
+        let mut fields = vec![("username", "u"), ("email", "a@example.test")];
+        fields.extend([("password", "testpass"), ("tenant_name", "Org")]);
+        for (name, value) in &mut fields {
+            if name == &field {
+                *value = "a\0b@example.test";
+            }
+        }
+        let answer = browser.post("/register", &fields).await.expect(422);
+        Page::parse(&answer.text()).message_beside(field);
+    }
+}
+
+#[tokio::test]
+async fn a_name_with_control_characters_stays_on_one_line_of_the_log() {
+    let app = spawn_app().await;
+    let mark = crate::support::unique("mark");
+    let name = format!("{mark}\n{{\"level\":\"x\"}}\r\n\u{1b}[31m{mark}");
+    let fields = [("email", name.as_str()), ("password", "wrong password")];
+    let call = Call::new("POST", "/login").form(&fields).header("user-agent", &mark);
+    app.patiently(call).await;
+    let log = app.log();
+    assert!(!log.contains("\u{1b}[31m"), "colours came through");
+    for line in log.lines() {
+        assert!(!line.starts_with("{\"level\":\"x\"}"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_of_logins_without_secrets() {
+    let server = ServerBuilder::new().set("RUST_LOG", "trace").start();
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let script = person.script(&app).await;
+    let wrong = [("email", person.email.as_str()), ("password", "a wrong secret")];
+    let failed = app.patiently(Call::new("POST", "/login").form(&wrong)).await.expect(401);
+    let call = Call::new("POST", "/notes").form(&[]).header("sec-fetch-site", "cross-site");
+    let refused = app.answer(call).await.expect(403);
+    let cookie = browser.cookie_header();
+    browser.post("/logout", &[]).await.expect(303);
+    script.get("/api/me").await.expect(200);
+    let log = server.log();
+    for answer in [failed, refused] {
+        assert!(log.contains(answer.header("x-request-id")), "a refusal is not in the log");
+    }
+    let value = cookie.split_once('=').expect("a cookie").1;
+    for secret in [&person.password, "a wrong secret", value, &script.token] {
+        assert!(!log.contains(secret), "a secret is in the log");
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        assert!(!log.contains(&encoded), "a secret is in the log");
+    }
+}

@@ -1,0 +1,15 @@
+//! The pages, as a browser without JavaScript uses them.
+
+mod account;
+mod cross_site;
+mod drafts;
+mod edge;
+mod editing;
+mod headers;
+mod login;
+mod markup;
+mod notes;
+mod registration;
+mod sessions;
+mod tenants;
+mod text;

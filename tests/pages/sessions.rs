@@ -1,0 +1,163 @@
+//! Sessions of browsers: they die when told to.
+
+use crate::support::{Browser, Call, Person, database, spawn_app};
+
+async fn is_out(browser: &Browser) -> bool {
+    let answer = browser.get("/dashboard").await.expect(303);
+    answer.location().starts_with("/login")
+}
+
+#[tokio::test]
+async fn logout_ends_every_copy_of_the_cookie() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let thief = browser.copy();
+    assert!(thief.copy().is_logged_in().await);
+    let answer = browser.post("/logout", &[]).await.expect(303);
+    assert!(matches!(answer.location(), "/" | "/login"), "{}", answer.location());
+    assert!(is_out(&thief).await);
+    assert!(is_out(&browser).await);
+    let rows = "SELECT count(*) FROM sessions WHERE tenant_id = $1";
+    assert_eq!(database::number(rows, &[&person.tenant_id]).await, 0);
+}
+
+#[tokio::test]
+async fn logout_is_no_link() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let answer = browser.get("/logout").await.expect(405);
+    assert!(answer.header("allow").contains("POST"));
+    assert!(browser.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn a_cookie_from_before_the_login_stays_anonymous() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = Browser::new(&app);
+    browser.get("/login").await.expect(200);
+    browser.post("/logout", &[]).await;
+    let before = browser.copy();
+    person.log_in(&browser).await;
+    if !before.cookie_header().is_empty() {
+        assert_ne!(before.cookie_header(), browser.cookie_header());
+    }
+    assert!(is_out(&before).await);
+    assert!(browser.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn logging_in_over_another_session_ends_it() {
+    let app = spawn_app().await;
+    let (first, second) = (Person::founder(&app).await, Person::founder(&app).await);
+    let browser = first.browser(&app).await;
+    let old = browser.copy();
+    second.log_in(&browser).await;
+    let text = browser.page("/dashboard").await.text();
+    assert!(text.contains(&second.username) && !text.contains(&first.username));
+    assert!(is_out(&old).await, "the replaced session lives on");
+}
+
+#[tokio::test]
+async fn a_session_that_idled_or_is_too_old_is_over() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let client = database::admin().await;
+    let browser = person.browser(&app).await;
+    for (assignment, over) in [
+        ("last_seen_at = now() - interval '5 hours'", false),
+        ("expires_at = now() + interval '1 minute'", false),
+        ("expires_at = now() - interval '1 second'", true),
+    ] {
+        let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1");
+        client.execute(&statement, &[&person.tenant_id]).await.expect("the session");
+        let answer = browser.get("/dashboard").await;
+        assert_eq!(answer.status == 303, over, "{assignment}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_session_row_is_over_at_the_next_request() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let client = database::admin().await;
+    let statement = "DELETE FROM sessions WHERE tenant_id = $1";
+    assert_eq!(client.execute(statement, &[&person.tenant_id]).await.expect("deleted"), 1);
+    assert!(is_out(&browser).await);
+}
+
+#[tokio::test]
+async fn a_tampered_cookie_is_anonymous_and_no_error() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let cookie = browser.cookie_header();
+    let (name, value) = cookie.split_once('=').expect("a cookie");
+    let mut attempts = vec![
+        String::new(),
+        value[..value.len() / 2].to_owned(),
+        value[1..].to_owned(),
+        "x".repeat(3_900),
+        "%00".to_owned(),
+        "%FF%FE".to_owned(),
+        "{}".to_owned(),
+    ];
+    let places = value.len();
+    for place in (0..places).step_by((places / 40).max(1)) {
+        let mut bytes = value.as_bytes().to_vec();
+        bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        attempts.push(String::from_utf8(bytes).expect("ASCII"));
+    }
+    for attempt in attempts {
+        if attempt == value {
+            continue;
+        }
+        let call = Call::new("GET", "/dashboard").header("cookie", format!("{name}={attempt}"));
+        let answer = app.answer(call).await;
+        assert_eq!(answer.status, 303, "{attempt}: {}", answer.status);
+    }
+    assert!(browser.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn strange_cookie_headers_are_no_error() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let cookie = person.browser(&app).await.cookie_header();
+    let (name, _) = cookie.split_once('=').expect("a cookie");
+    for header in [
+        format!("{name}=x; {cookie}"),
+        format!("{cookie}; {name}=x"),
+        "=".to_owned(),
+        ";;;".to_owned(),
+        format!("{name}"),
+        "x".repeat(8_192),
+    ] {
+        let call = Call::new("GET", "/dashboard").header("cookie", &header);
+        let answer = app.answer(call).await;
+        assert!(answer.status < 500, "{header}: {}", answer.status);
+    }
+    let mut bytes = format!("{name}=").into_bytes();
+    bytes.extend([0xff, 0xfe, 0x80]);
+    let call = Call::new("GET", "/dashboard").header("cookie", bytes);
+    let answer = app.answer(call).await;
+    assert!(answer.status < 500, "{}", answer.status);
+}
+
+#[tokio::test]
+async fn a_flash_is_shown_once() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    browser.page("/dashboard").await;
+    let answer = browser.post("/notes", &[("content", "text")]).await.expect(303);
+    let flash = "[role='status'], .flash";
+    let first = browser.page(answer.location()).await;
+    assert!(first.has(flash), "no flash");
+    let second = browser.page(answer.location()).await;
+    let shown: String = second.all(flash).iter().flat_map(|f| f.text()).collect();
+    assert!(shown.trim().is_empty(), "the flash came again: {shown}");
+}

@@ -1,0 +1,4 @@
+//! Starting and stopping the real program.
+
+mod embedded;
+mod settings;

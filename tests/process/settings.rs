@@ -1,0 +1,164 @@
+//! Settings that cannot be served with, named in one line.
+
+use std::time::Duration;
+
+use crate::support::{App, Call, database::OwnDatabase, names, server::ServerBuilder, spawn_app};
+
+fn production() -> ServerBuilder {
+    ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test")
+}
+
+fn assert_names(builder: ServerBuilder, setting: &str) {
+    let refusal = builder.expect_refusal();
+    assert!(refusal.output.contains(setting), "{}", refusal.output);
+    assert!(!refusal.output.contains("panicked"), "{}", refusal.output);
+    let lines = refusal.output.lines().filter(|line| line.contains(setting)).count();
+    assert_eq!(lines, 1, "{}", refusal.output);
+}
+
+#[tokio::test]
+async fn production_refuses_missing_short_and_sample_keys() {
+    spawn_app().await;
+    assert_names(production().without("SECRET_KEY"), "SECRET_KEY");
+    for key in ["", "short", &"x".repeat(63), &"a".repeat(128), "your-secret-key"] {
+        assert_names(production().set("SECRET_KEY", key), "SECRET_KEY");
+    }
+}
+
+#[tokio::test]
+async fn production_refuses_an_origin_that_is_missing_or_not_https() {
+    spawn_app().await;
+    assert_names(production().without("PUBLIC_ORIGIN"), "PUBLIC_ORIGIN");
+    for origin in ["http://notes.example.test", "notes.example.test", "https://a.test/path", "*"] {
+        assert_names(production().set("PUBLIC_ORIGIN", origin), "PUBLIC_ORIGIN");
+    }
+}
+
+#[tokio::test]
+async fn settings_that_make_no_sense_are_named() {
+    spawn_app().await;
+    for (name, value) in [
+        ("BIND", "nonsense"),
+        ("POOL_SIZE", "0"),
+        ("POOL_SIZE", "many"),
+        ("DEMO_TENANT", "perhaps"),
+        ("APP_ENV", "staging"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+    ] {
+        assert_names(ServerBuilder::new().set(name, value), name);
+    }
+}
+
+#[tokio::test]
+async fn a_short_key_is_stretched_with_a_warning_in_development() {
+    spawn_app().await;
+    let server = ServerBuilder::new().without("APP_ENV").set("FLASK_ENV", "development").set("SECRET_KEY", "dev").start();
+    assert!(server.log().contains("SECRET_KEY"), "{}", server.log());
+    App::of(&server).get("/livez").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    spawn_app().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let refusal = ServerBuilder::new().set("BIND", &address).expect_refusal();
+    assert!(refusal.output.contains(&address), "{}", refusal.output);
+    assert!(!refusal.output.contains("panicked"), "{}", refusal.output);
+}
+
+#[tokio::test]
+async fn a_dotenv_file_of_the_working_directory_is_read() {
+    let app = spawn_app().await;
+    drop(app);
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = crate::support::environment::database_url();
+    std::fs::write(folder.path().join(".env"), format!("DATABASE_URL={url}\nSECRET_KEY=dev\n")).expect(".env");
+    let server = ServerBuilder::bare().without("SECRET_KEY").directory(folder.path()).start();
+    App::of(&server).get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_new_key_writes_and_the_previous_one_still_reads() {
+    let database = OwnDatabase::create().await;
+    let (old, new) = (names::secret_key(), names::secret_key());
+    let on = |key: &str| ServerBuilder::new().set("DATABASE_URL", &database.url).set("SECRET_KEY", key);
+    let (cookie, person) = {
+        let server = on(&old).start();
+        let app = App::of(&server);
+        let person = crate::support::Person::founder(&app).await;
+        (person.browser(&app).await.cookie_header(), person)
+    };
+    let dashboard = Call::new("GET", "/dashboard").header("cookie", &cookie);
+    {
+        let server = on(&new).set("SECRET_KEY_PREVIOUS", &old).start();
+        let app = App::of(&server);
+        app.answer(dashboard.clone()).await.expect(200);
+        let written = person.browser(&app).await.cookie_header();
+        drop(server);
+        let server = on(&new).start();
+        let app = App::of(&server);
+        let call = Call::new("GET", "/dashboard").header("cookie", written);
+        app.answer(call).await.expect(200);
+        app.answer(dashboard.clone()).await.expect(303);
+    }
+}
+
+#[tokio::test]
+async fn sigterm_lets_requests_finish_and_exits_cleanly() {
+    let database = OwnDatabase::create().await;
+    let server = ServerBuilder::new().set("DATABASE_URL", &database.url).start();
+    let app = App::of(&server);
+    let person = crate::support::Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let mut client = database.client().await;
+    let lock = client.transaction().await.expect("a transaction");
+    lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let script = script.clone();
+            tokio::spawn(async move { script.get("/api/notes").await.status })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.signal(rustix::process::Signal::TERM);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    lock.rollback().await.expect("the lock is gone");
+    for status in futures_util::future::join_all(waiting).await {
+        assert_eq!(status.expect("an answer"), 200);
+    }
+    let mut server = server;
+    let code = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(60))).await;
+    assert_eq!(code.expect("an exit"), 0);
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_hold_up_the_end() {
+    spawn_app().await;
+    let server = ServerBuilder::new().start();
+    let app = App::of(&server);
+    app.get("/livez").await.expect(200);
+    let _idle = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
+    let code = tokio::task::spawn_blocking(move || server.stop()).await.expect("an exit");
+    assert_eq!(code, 0);
+    let refused = Call::new("GET", "/livez").try_send(&app.http, &app.base).await;
+    assert!(refused.is_err());
+}
+
+#[test]
+fn the_help_lists_every_setting_of_the_example() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
+    let example = std::fs::read_to_string(example).expect(".env.example");
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole")).args(["serve", "--help"]).env_clear().output().expect("help");
+    let help = String::from_utf8_lossy(&help.stdout);
+    let names = example.lines().filter_map(|line| {
+        let (name, _) = line.trim_start_matches(['#', ' ']).split_once('=')?;
+        name.chars().all(|c| c.is_ascii_uppercase() || c == '_').then_some(name)
+    });
+    let names: Vec<_> = names.collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        assert!(help.contains(name), "{name} is not in the help");
+    }
+}

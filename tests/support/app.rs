@@ -1,0 +1,85 @@
+//! The one server that most tests share.
+
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
+
+use reqwest::Client;
+
+use super::{
+    Answer, Call, database,
+    server::{Server, ServerBuilder},
+};
+
+static SHARED: OnceLock<Server> = OnceLock::new();
+
+/// A running application and a client of this test's own.
+#[derive(Clone)]
+pub struct App {
+    pub base: String,
+    pub address: std::net::SocketAddr,
+    pub http: Client,
+    pub log: PathBuf,
+}
+
+/// The shared application; the first caller starts it.
+pub async fn spawn_app() -> App {
+    let shared = SHARED.get_or_init(|| {
+        // A thread of its own, because a runtime cannot wait inside another one.
+        std::thread::spawn(|| {
+            let builder = ServerBuilder::new();
+            let migrated = builder.run("migrate");
+            assert_eq!(migrated.code, Some(0), "migrate: {}", migrated.output);
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(database::set_sequences_far_apart());
+            builder.start()
+        })
+        .join()
+        .expect("the shared server")
+    });
+    App::of(shared)
+}
+
+impl App {
+    pub fn of(server: &Server) -> Self {
+        let http =
+            Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().expect("an HTTP client");
+        Self { base: server.base.clone(), address: server.address(), http, log: server.log_path().to_owned() }
+    }
+
+    pub async fn answer(&self, call: Call) -> Answer {
+        call.send(&self.http, &self.base).await
+    }
+
+    /// The same for closures, which cannot lend what they build.
+    pub fn answer_owned(&self, call: Call) -> impl Future<Output = Answer> {
+        let app = self.clone();
+        async move { app.answer(call).await }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.answer(Call::new("GET", path)).await
+    }
+
+    pub async fn post_json(&self, path: &str, body: &serde_json::Value) -> Answer {
+        self.answer(Call::new("POST", path).json(body)).await
+    }
+
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.answer(Call::new("POST", path).form(fields)).await
+    }
+
+    /// Repeats a set-up call while other tests keep the queue for password hashes full.
+    pub async fn patiently(&self, call: Call) -> Answer {
+        for _ in 0..120 {
+            let answer = self.answer(call.clone()).await;
+            if answer.status != 503 && answer.status != 429 {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        panic!("{} {} stayed busy", call.method, call.path);
+    }
+
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).expect("the log")).into_owned()
+    }
+}

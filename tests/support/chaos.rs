@@ -1,0 +1,92 @@
+//! A door before the database that can be made silent, shut and opened again.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+use url::Url;
+
+use super::environment;
+
+const OPEN: u8 = 0;
+const SILENT: u8 = 1;
+const SHUT: u8 = 2;
+
+pub struct Door {
+    /// The database's URL through this door.
+    pub url: String,
+    state: Arc<AtomicU8>,
+    changed: Arc<Notify>,
+}
+
+impl Door {
+    /// An open door before the tests' database.
+    pub async fn open() -> Self {
+        let mut url = Url::parse(&environment::database_url()).expect("a URL");
+        let host = url.host_str().expect("TEST_DATABASE_URL names a host");
+        let behind = format!("{host}:{}", url.port().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(port)).expect("a port");
+        let door = Self { url: url.into(), state: Arc::new(AtomicU8::new(OPEN)), changed: Arc::new(Notify::new()) };
+        let (state, changed) = (door.state.clone(), door.changed.clone());
+        tokio::spawn(async move {
+            loop {
+                let Ok((inside, _)) = listener.accept().await else {
+                    return;
+                };
+                let (state, changed, behind) = (state.clone(), changed.clone(), behind.clone());
+                tokio::spawn(serve(inside, behind, state, changed));
+            }
+        });
+        door
+    }
+
+    /// Connections are accepted, and nothing is ever said on them; those there are fall silent.
+    pub fn fall_silent(&self) {
+        self.change(SILENT);
+    }
+
+    /// Connections are closed at once, those there are as well.
+    pub fn shut(&self) {
+        self.change(SHUT);
+    }
+
+    pub fn reopen(&self) {
+        self.change(OPEN);
+    }
+
+    fn change(&self, state: u8) {
+        self.state.store(state, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+}
+
+async fn serve(mut inside: TcpStream, behind: String, state: Arc<AtomicU8>, changed: Arc<Notify>) {
+    let woken = changed.notified();
+    tokio::pin!(woken);
+    woken.as_mut().enable();
+    if state.load(Ordering::SeqCst) == OPEN {
+        let Ok(mut outside) = TcpStream::connect(&behind).await else {
+            return;
+        };
+        tokio::select! {
+            _ = copy_bidirectional(&mut inside, &mut outside) => return,
+            () = &mut woken => {}
+        }
+        if state.load(Ordering::SeqCst) == SILENT {
+            changed.notified().await;
+        }
+        return;
+    }
+    if state.load(Ordering::SeqCst) == SILENT {
+        woken.await;
+    }
+}

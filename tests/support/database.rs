@@ -1,0 +1,171 @@
+//! Looking at the database from beside the application, and databases of a test's own.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+
+use super::{environment, names};
+
+/// A connection as the superuser.
+pub async fn admin() -> Client {
+    connect(&environment::database_url()).await
+}
+
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+    tokio::spawn(connection);
+    client
+}
+
+/// The same server, another database.
+pub fn url_of(server: &str, database: &str) -> String {
+    let mut url = Url::parse(server).expect("TEST_DATABASE_URL is a URL");
+    url.set_path(database);
+    url.into()
+}
+
+/// An id of one table must never be one of another, so that swapped ids cannot pass.
+pub async fn set_sequences_far_apart() {
+    let client = admin().await;
+    let sequences = [
+        ("shared.tenants_id_seq", 10_000_000_i64),
+        ("shared.users_id_seq", 200_000_000),
+        ("notes_id_seq", 3_000_000_000),
+        ("sessions_id_seq", 40_000_000_000),
+    ];
+    for (sequence, start) in sequences {
+        let statement = format!("SELECT setval('{sequence}', greatest({start}, (SELECT last_value FROM {sequence})))");
+        client.execute(&statement, &[]).await.expect(sequence);
+    }
+}
+
+/// Lets anybody join the tenant.
+pub async fn open_tenant(tenant_id: i64) {
+    let statement = "UPDATE shared.tenants SET join_policy = 'open' WHERE id = $1";
+    let changed = admin().await.execute(statement, &[&tenant_id]).await;
+    assert_eq!(changed.expect("the tenant opens"), 1);
+}
+
+/// A number from the database, such as a count.
+pub async fn number(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> i64 {
+    let row = admin().await.query_one(statement, values).await;
+    row.unwrap_or_else(|error| panic!("{statement}: {error:?}")).get(0)
+}
+
+/// A checksum of all that a tenant owns, but for when its sessions were last seen.
+pub async fn fingerprint(tenant_id: i64) -> String {
+    let client = admin().await;
+    let mut parts = Vec::new();
+    for (table, columns) in [
+        ("shared.tenants", "t.id, t.name, t.join_policy"),
+        ("shared.users", "t"),
+        ("notes", "t"),
+        ("note_revisions", "t"),
+        ("sessions", "t.id, t.token_hash, t.user_id, t.kind"),
+    ] {
+        let owner = if table == "shared.tenants" { "id" } else { "tenant_id" };
+        let statement = format!(
+            "SELECT coalesce(md5(string_agg(md5(ROW({columns})::text), ',' \
+             ORDER BY md5(ROW({columns})::text))), '') FROM {table} t WHERE {owner} = $1"
+        );
+        let row = client.query_one(&statement, &[&tenant_id]).await;
+        parts.push(row.expect("a checksum").get::<_, String>(0));
+    }
+    parts.join("/")
+}
+
+/// The tenants of this one and of nobody else who ever joins.
+pub async fn tenant_named(name: &str) -> Option<i64> {
+    let statement = "SELECT id FROM shared.tenants WHERE lower(name) = lower($1)";
+    let row = admin().await.query_opt(statement, &[&name]).await;
+    row.expect("a tenant").map(|row| row.get(0))
+}
+
+/// An empty database of this test's own, dropped at the end.
+pub struct OwnDatabase {
+    pub name: String,
+    pub url: String,
+    servers: Vec<String>,
+}
+
+impl OwnDatabase {
+    /// On Citus it is a database of its own on every node.
+    pub async fn create() -> Self {
+        let name = names::unique("pigeonhole_");
+        let coordinator = environment::database_url();
+        let servers = servers();
+        for server in &servers {
+            let client = connect(server).await;
+            let statement = format!("CREATE DATABASE {name}");
+            client.execute(&statement, &[]).await.expect("a database");
+        }
+        let own = Self { url: url_of(&coordinator, &name), name, servers };
+        if environment::on_citus() {
+            own.join_nodes().await;
+        }
+        own
+    }
+
+    async fn join_nodes(&self) {
+        for server in &self.servers {
+            let client = connect(&url_of(server, &self.name)).await;
+            client.batch_execute("CREATE EXTENSION citus").await.expect("the extension");
+        }
+        let coordinator = connect(&self.url).await;
+        for (index, node) in environment::citus_nodes().iter().enumerate() {
+            let (host, port) = node.rsplit_once(':').expect("host:port");
+            let call = if index == 0 {
+                format!("SELECT citus_set_coordinator_host('{host}', {port})")
+            } else {
+                format!("SELECT citus_add_node('{host}', {port})")
+            };
+            coordinator.batch_execute(&call).await.expect("a node");
+        }
+    }
+
+    pub async fn client(&self) -> Client {
+        connect(&self.url).await
+    }
+}
+
+/// The superuser's URL of every node, the coordinator first.
+fn servers() -> Vec<String> {
+    let coordinator = environment::database_url();
+    let nodes = environment::citus_nodes();
+    if nodes.is_empty() {
+        return vec![coordinator];
+    }
+    nodes
+        .iter()
+        .map(|node| {
+            let (host, port) = node.rsplit_once(':').expect("host:port");
+            let mut url = Url::parse(&coordinator).expect("a URL");
+            url.set_host(Some(host)).expect("a host");
+            url.set_port(Some(port.parse().expect("a port"))).expect("a port");
+            url.into()
+        })
+        .collect()
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        let (name, servers) = (self.name.clone(), self.servers.clone());
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                for server in &servers {
+                    let client = connect(server).await;
+                    let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                    for _ in 0..3 {
+                        if client.execute(&statement, &[]).await.is_ok() {
+                            break;
+                        }
+                        tokio::time::sleep(Duration::from_millis(300)).await;
+                    }
+                }
+            });
+        });
+        let _ = dropped.join();
+    }
+}

@@ -1,0 +1,33 @@
+//! What `bin/test` tells the tests about the database it started.
+
+use std::path::PathBuf;
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// A superuser's URL of the throw-away database.
+pub fn database_url() -> String {
+    variable("TEST_DATABASE_URL").unwrap_or_else(|| panic!("TEST_DATABASE_URL is not set: run bin/test"))
+}
+
+/// The addresses of the Citus nodes, the coordinator first; empty on plain PostgreSQL.
+pub fn citus_nodes() -> Vec<String> {
+    variable("TEST_CITUS_NODES").map(|nodes| nodes.split(',').map(|node| node.trim().to_owned()).collect()).unwrap_or_default()
+}
+
+pub fn on_citus() -> bool {
+    !citus_nodes().is_empty()
+}
+
+/// The folder of initdb and postgres, for tests that break a server of their own.
+pub fn postgres_bin() -> PathBuf {
+    if let Some(folder) = variable("TEST_PG_BIN_DIR") {
+        return PathBuf::from(folder);
+    }
+    (13..=18)
+        .rev()
+        .map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")))
+        .find(|folder| folder.join("initdb").exists())
+        .expect("no PostgreSQL found: run bin/test")
+}

@@ -1,0 +1,22 @@
+//! What the tests stand on: a server, people who use it, and a way to read pages.
+
+#![allow(dead_code)]
+
+pub mod answer;
+pub mod app;
+pub mod chaos;
+pub mod database;
+pub mod environment;
+pub mod html;
+pub mod names;
+pub mod people;
+pub mod postgres;
+pub mod raw;
+pub mod routes;
+pub mod server;
+
+pub use answer::{Answer, Call};
+pub use app::{App, spawn_app};
+pub use html::Page;
+pub use names::unique;
+pub use people::{Browser, Person, Script};

@@ -1,0 +1,20 @@
+//! Names that no other test has.
+
+/// Sixteen random lower-case letters.
+pub fn letters() -> String {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).expect("randomness");
+    bytes.iter().map(|byte| char::from(b'a' + byte % 26)).collect()
+}
+
+/// `prefix` and sixteen random letters.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}{}", letters())
+}
+
+/// A secret key as production demands it: 64 random bytes in hexadecimal digits.
+pub fn secret_key() -> String {
+    let mut bytes = [0u8; 64];
+    getrandom::fill(&mut bytes).expect("randomness");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,196 @@
+//! People: founders, colleagues, their browsers and their scripts.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use serde_json::{Value, json};
+
+use super::{Answer, App, Call, Page, database, unique};
+
+/// One account, with all that its owner knows.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub tenant_id: i64,
+    pub user_id: i64,
+    pub username: String,
+    pub email: String,
+    pub password: String,
+    pub tenant_name: String,
+}
+
+impl Person {
+    /// Founds a fresh tenant.
+    pub async fn founder(app: &App) -> Self {
+        Self::registered(app, &unique("Org ")).await
+    }
+
+    /// Joins this person's tenant, which is opened for it.
+    pub async fn colleague(&self, app: &App) -> Self {
+        database::open_tenant(self.tenant_id).await;
+        Self::registered(app, &self.tenant_name).await
+    }
+
+    async fn registered(app: &App, tenant_name: &str) -> Self {
+        let username = unique("user");
+        let email = format!("{username}@example.test");
+        let password = unique("secret ");
+        let body = json!({
+            "username": username, "email": email, "password": password, "tenant_name": tenant_name,
+        });
+        let call = Call::new("POST", "/api/register").json(&body);
+        let registered = app.patiently(call).await.expect(201).json();
+        Self {
+            tenant_id: registered["tenant_id"].as_i64().expect("a tenant's id"),
+            user_id: registered["user_id"].as_i64().expect("a user's id"),
+            username,
+            email,
+            password,
+            tenant_name: tenant_name.to_owned(),
+        }
+    }
+
+    /// A script that is logged in.
+    pub async fn script(&self, app: &App) -> Script {
+        let body = json!({"username": self.username, "password": self.password});
+        let call = Call::new("POST", "/api/login").json(&body);
+        let token = app.patiently(call).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
+        Script { app: app.clone(), token }
+    }
+
+    /// A browser that is logged in.
+    pub async fn browser(&self, app: &App) -> Browser {
+        let browser = Browser::new(app);
+        self.log_in(&browser).await;
+        browser
+    }
+
+    pub async fn log_in(&self, browser: &Browser) {
+        for _ in 0..120 {
+            let answer = browser.post("/login", &self.credentials()).await;
+            if answer.status == 503 {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                continue;
+            }
+            answer.expect_see_other("/dashboard");
+            return;
+        }
+        panic!("log-in stayed busy");
+    }
+
+    pub fn credentials(&self) -> [(&str, &str); 2] {
+        [("email", &self.email), ("password", &self.password)]
+    }
+}
+
+/// A client with a bearer token.
+#[derive(Clone)]
+pub struct Script {
+    pub app: App,
+    pub token: String,
+}
+
+impl Script {
+    pub async fn answer(&self, call: Call) -> Answer {
+        let call = call.header("authorization", format!("Bearer {}", self.token));
+        self.app.answer(call).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.answer(Call::new("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.answer(Call::new("POST", path).json(body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.answer(Call::new("PUT", path).json(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.answer(Call::new("DELETE", path)).await
+    }
+
+    /// Creates a note and returns its id.
+    pub async fn note(&self, content: &str) -> i64 {
+        let created = self.post("/api/notes", &json!({"content": content})).await;
+        created.expect(201).json()["note_id"].as_i64().expect("a note's id")
+    }
+
+    pub async fn read(&self, id: i64) -> Value {
+        self.get(&format!("/api/notes/{id}")).await.expect(200).json()
+    }
+}
+
+/// A client with cookies that fills in forms.
+pub struct Browser {
+    pub app: App,
+    cookies: Mutex<BTreeMap<String, String>>,
+}
+
+impl Browser {
+    pub fn new(app: &App) -> Self {
+        Self { app: app.clone(), cookies: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Another browser that has stolen this one's cookies.
+    pub fn copy(&self) -> Self {
+        Self { app: self.app.clone(), cookies: Mutex::new(self.cookies.lock().expect("cookies").clone()) }
+    }
+
+    pub fn cookie_header(&self) -> String {
+        let cookies = self.cookies.lock().expect("cookies");
+        let pairs: Vec<_> = cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        pairs.join("; ")
+    }
+
+    /// Sends the call with the cookies and keeps those that the answer sets.
+    pub async fn answer(&self, call: Call) -> Answer {
+        let cookies = self.cookie_header();
+        let call = if cookies.is_empty() { call } else { call.header("cookie", cookies) };
+        let answer = self.app.answer(call).await;
+        let mut jar = self.cookies.lock().expect("cookies");
+        for cookie in answer.set_cookies() {
+            let pair = cookie.split(';').next().expect("a cookie");
+            let (name, value) = pair.split_once('=').expect("a cookie's value");
+            if cookie.to_lowercase().contains("max-age=0") {
+                jar.remove(name);
+            } else {
+                jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.answer(Call::new("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.answer(Call::new("POST", path).form(fields)).await
+    }
+
+    /// The page at this path, which must be there.
+    pub async fn page(&self, path: &str) -> Page {
+        Page::parse(&self.get(path).await.expect(200).text())
+    }
+
+    /// The page behind a redirect.
+    pub async fn follow(&self, answer: Answer) -> Page {
+        let answer = answer.expect(303);
+        self.page(answer.location()).await
+    }
+
+    pub async fn is_logged_in(&self) -> bool {
+        let answer = self.get("/dashboard").await;
+        assert!(matches!(answer.status, 200 | 303), "dashboard: {}", answer.status);
+        answer.status == 200
+    }
+
+    /// Adds a note by the form and returns its id.
+    pub async fn note(&self, content: &str) -> i64 {
+        let added = self.post("/notes", &[("content", content)]).await;
+        let page = self.follow(added).await;
+        let newest = page.note_ids().into_iter().max();
+        newest.expect("a link to the new note")
+    }
+}

@@ -1,0 +1,126 @@
+//! A PostgreSQL of a test's own, to be killed, started again and made read-only.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::environment;
+
+const LEASH: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null >/dev/null 2>&1 &
+server=$!
+( cat <&3 >/dev/null; kill -QUIT $server ) >/dev/null 2>&1 &
+leash=$!
+wait $server
+kill $leash 2>/dev/null
+"#;
+
+pub struct Postgres {
+    pub url: String,
+    port: u16,
+    data: PathBuf,
+    leash: Option<Child>,
+    _directory: TempDir,
+}
+
+impl Postgres {
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        allow_everyone(directory.path());
+        let data = directory.path().join("data");
+        std::fs::create_dir(&data).expect("a data folder");
+        if rustix::process::getuid().is_root() {
+            let owned = Command::new("chown").arg("postgres").arg(&data).status();
+            assert!(owned.expect("chown").success());
+        }
+        let made = as_postgres("initdb")
+            .args(["--auth=trust", "--username=postgres", "--no-sync", "--pgdata"])
+            .arg(&data)
+            .output()
+            .expect("initdb");
+        assert!(made.status.success(), "{made:?}");
+        let port = free_port();
+        let mut postgres =
+            Self { url: format!("postgresql://postgres@127.0.0.1:{port}/postgres"), port, data, leash: None, _directory: directory };
+        postgres.resume();
+        postgres
+    }
+
+    /// Starts it, after [`Postgres::kill`] as well, and waits until it answers.
+    pub fn resume(&mut self) {
+        let mut wrapped = Command::new("/bin/sh");
+        let server = as_postgres("postgres");
+        wrapped
+            .args(["-c", LEASH, "leash"])
+            .arg(server.get_program())
+            .args(server.get_args())
+            .arg("-D")
+            .arg(&self.data)
+            .args(["-p", &self.port.to_string()])
+            .args(["-c", "listen_addresses=127.0.0.1"])
+            .args(["-c", "unix_socket_directories="])
+            .args(["-c", "fsync=off"])
+            .stdin(Stdio::piped());
+        self.leash = Some(wrapped.spawn().expect("postgres"));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.is_ready() {
+            assert!(Instant::now() < deadline, "PostgreSQL did not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let asked = Command::new(environment::postgres_bin().join("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .status();
+        asked.expect("pg_isready").success()
+    }
+
+    /// What a crash looks like: no good-bye.
+    pub fn kill(&mut self) {
+        let lock = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("a pid file");
+        let pid = lock.lines().next().expect("a pid").trim().parse().expect("a pid");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a kill");
+        if let Some(mut leash) = self.leash.take() {
+            leash.wait().expect("the end");
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(mut leash) = self.leash.take() {
+            drop(leash.stdin.take());
+            let _ = leash.wait();
+        }
+    }
+}
+
+/// PostgreSQL refuses to run as root.
+fn as_postgres(program: &str) -> Command {
+    let program = environment::postgres_bin().join(program);
+    if !rustix::process::getuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
+    command.arg(program);
+    command
+}
+
+fn allow_everyone(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, open).expect("an open folder");
+}
+
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}

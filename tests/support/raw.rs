@@ -1,0 +1,44 @@
+//! Bytes on a socket, for requests that no decent client sends.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::App;
+
+/// What the server wrote until it closed the connection, was silent for long or the answer was whole.
+pub async fn exchange(app: &App, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(app.address).await.expect("a connection");
+    // The server may refuse and close before all of it is written.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A request of one line with the usual headers, on a connection that ends with it.
+pub async fn request(app: &App, line: &str, headers: &str) -> String {
+    let host = app.base.trim_start_matches("http://");
+    let text = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+    exchange(app, text.as_bytes()).await
+}
+
+/// The status of a raw answer; 0 where there is none.
+pub fn status(answer: &str) -> u16 {
+    answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+/// The value of a header in a raw answer.
+pub fn header<'a>(answer: &'a str, name: &str) -> &'a str {
+    answer
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_once(": "))
+        .find(|(header, _)| header.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .unwrap_or_default()
+}

@@ -1,0 +1,249 @@
+//! The real binary as a child process that cannot outlive the tests.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use super::{environment, names};
+
+/// Runs its arguments and stops them when its own standard input closes, which happens
+/// however the tests end.
+const LEASH: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null &
+server=$!
+echo "pid $server"
+( cat <&3 >/dev/null; kill -TERM $server; sleep 5; kill -KILL $server ) >/dev/null 2>&1 &
+leash=$!
+wait $server
+code=$?
+kill $leash 2>/dev/null
+exit $code
+"#;
+
+/// Longer than any start should take; a hang then becomes a failure.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How a server is started: only what is set here is in its environment.
+pub struct ServerBuilder {
+    settings: BTreeMap<String, String>,
+    directory: Option<PathBuf>,
+}
+
+/// What a server said that did not start.
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: Option<i32>,
+    pub output: String,
+}
+
+/// A server that answers.
+pub struct Server {
+    pub base: String,
+    pub pid: i32,
+    leash: Child,
+    log: PathBuf,
+    exit: Option<ExitStatus>,
+    _directory: TempDir,
+}
+
+impl ServerBuilder {
+    /// Development on a free port, on the tests' database.
+    pub fn new() -> Self {
+        Self::bare().set("DATABASE_URL", environment::database_url())
+    }
+
+    /// The same with no database named: it brings up its own.
+    pub fn bare() -> Self {
+        let builder = Self { settings: BTreeMap::new(), directory: None };
+        builder
+            .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .set("BIND", "127.0.0.1:0")
+            .set("APP_ENV", "development")
+            .set("SECRET_KEY", names::secret_key())
+            .set("RUST_LOG", "info")
+    }
+
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.settings.remove(name);
+        self
+    }
+
+    pub fn directory(mut self, path: &Path) -> Self {
+        self.directory = Some(path.to_owned());
+        self
+    }
+
+    fn command(&self, subcommand: &str, directory: &Path) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", LEASH, "leash", env!("CARGO_BIN_EXE_pigeonhole")])
+            .arg(subcommand)
+            .env_clear()
+            .envs(&self.settings)
+            .current_dir(self.directory.as_deref().unwrap_or(directory))
+            .stdin(Stdio::piped());
+        command
+    }
+
+    /// Starts `pigeonhole serve` and waits for the address that it prints.
+    pub fn try_start(self) -> Result<Server, Refusal> {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let log = directory.path().join("server.log");
+        let mut leash = self
+            .command("serve", directory.path())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a log file"))
+            .spawn()
+            .expect("a server process");
+        let (lines, received) = mpsc::channel();
+        let output = BufReader::new(leash.stdout.take().expect("standard output"));
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = lines.send(line);
+            }
+        });
+        let deadline = Instant::now() + START_DEADLINE;
+        let (mut pid, mut said) = (0, String::new());
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match received.recv_timeout(left) {
+                Ok(line) if line.starts_with("pid ") => pid = line[4..].parse().expect("a pid"),
+                Ok(line) if line.contains("http://") => {
+                    let start = line.find("http://").expect("an address");
+                    let base = line[start..].split_whitespace().next().expect("an address");
+                    return Ok(Server { base: base.trim_end_matches('/').to_owned(), pid, leash, log, exit: None, _directory: directory });
+                }
+                Ok(line) => said = said + &line + "\n",
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let log = std::fs::read_to_string(&log).unwrap_or_default();
+                    panic!("no address within {START_DEADLINE:?}:\n{said}{log}");
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let code = leash.wait().expect("an exit code").code();
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        Err(Refusal { code, output: said + &log })
+    }
+
+    pub fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|refusal| panic!("the server did not start: {refusal:?}"))
+    }
+
+    /// Expects that the server does not start, within the deadline.
+    pub fn expect_refusal(self) -> Refusal {
+        match self.try_start() {
+            Err(refusal) => {
+                assert_ne!(refusal.code, Some(0), "{}", refusal.output);
+                refusal
+            }
+            Ok(server) => panic!("the server started: {}", server.log()),
+        }
+    }
+
+    /// Starts another subcommand, such as `migrate`, to be waited for.
+    pub fn spawn(&self, subcommand: &str) -> Running {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let child = self.command(subcommand, directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+        Running { child, _directory: directory }
+    }
+
+    pub fn run(&self, subcommand: &str) -> Refusal {
+        self.spawn(subcommand).finish()
+    }
+}
+
+/// A subcommand under way.
+pub struct Running {
+    child: Child,
+    _directory: TempDir,
+}
+
+impl Running {
+    /// Its exit code and all that it printed.
+    pub fn finish(mut self) -> Refusal {
+        let deadline = Instant::now() + START_DEADLINE;
+        let mut leash = self.child.stdin.take();
+        let waited = std::thread::spawn(move || self.child.wait_with_output());
+        while !waited.is_finished() {
+            if Instant::now() > deadline {
+                leash = None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        drop(leash);
+        let output = waited.join().expect("a thread").expect("the process' output");
+        Refusal {
+            code: output.status.code(),
+            output: String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        }
+    }
+}
+
+impl Server {
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(&self.log).expect("the log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    pub fn address(&self) -> std::net::SocketAddr {
+        let port = self.base.rsplit(':').next().expect("a port");
+        format!("127.0.0.1:{port}").parse().expect("an address")
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid).expect("a pid");
+        rustix::process::kill_process(pid, signal).expect("a signal");
+    }
+
+    /// Asks for a clean end and returns the exit code; more than 128 is a signal.
+    pub fn stop(mut self) -> i32 {
+        self.signal(rustix::process::Signal::TERM);
+        self.wait(Duration::from_secs(60))
+    }
+
+    pub fn kill(mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.wait(Duration::from_secs(30));
+    }
+
+    pub fn wait(&mut self, deadline: Duration) -> i32 {
+        let end = Instant::now() + deadline;
+        while Instant::now() < end {
+            if let Some(status) = self.leash.try_wait().expect("an exit status") {
+                self.exit = Some(status);
+                return status.code().expect("an exit code");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("still running after {deadline:?}:\n{}", self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.exit.is_some() {
+            return;
+        }
+        drop(self.leash.stdin.take());
+        let _ = self.leash.wait();
+    }
+}
