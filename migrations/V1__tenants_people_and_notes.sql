@@ -127,6 +127,8 @@ GRANT USAGE ON SEQUENCE shared.tenants_id_seq, shared.users_id_seq TO pigeonhole
 
 -- A reference table and the tables that point to it are only distributed together in sequential mode, and each foreign
 -- key is added when both of its ends are where they belong: adding it earlier would turn the tables into local ones.
+-- Inside this block each statement is sent by itself, which Citus needs for DDL on distributed tables: it hands the whole
+-- text of a query to the workers, and they refuse one with several commands.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
@@ -138,11 +140,11 @@ BEGIN
         PERFORM create_distributed_table('sessions', 'tenant_id', colocate_with => 'shared.users');
         PERFORM create_distributed_table('logins', 'identifier_hash', colocate_with => 'none');
     END IF;
-END $$;
 
-ALTER TABLE shared.users ADD CONSTRAINT users_tenant FOREIGN KEY (tenant_id) REFERENCES shared.tenants (id);
-ALTER TABLE notes ADD CONSTRAINT notes_author FOREIGN KEY (tenant_id, user_id) REFERENCES shared.users (tenant_id, id);
-ALTER TABLE note_revisions ADD CONSTRAINT revisions_note
-    FOREIGN KEY (tenant_id, note_id) REFERENCES notes (tenant_id, id) ON DELETE CASCADE;
-ALTER TABLE sessions ADD CONSTRAINT sessions_user
-    FOREIGN KEY (tenant_id, user_id) REFERENCES shared.users (tenant_id, id) ON DELETE CASCADE;
+    ALTER TABLE shared.users ADD CONSTRAINT users_tenant FOREIGN KEY (tenant_id) REFERENCES shared.tenants (id);
+    ALTER TABLE notes ADD CONSTRAINT notes_author FOREIGN KEY (tenant_id, user_id) REFERENCES shared.users (tenant_id, id);
+    ALTER TABLE note_revisions ADD CONSTRAINT revisions_note
+        FOREIGN KEY (tenant_id, note_id) REFERENCES notes (tenant_id, id) ON DELETE CASCADE;
+    ALTER TABLE sessions ADD CONSTRAINT sessions_user
+        FOREIGN KEY (tenant_id, user_id) REFERENCES shared.users (tenant_id, id) ON DELETE CASCADE;
+END $$;

@@ -9,6 +9,8 @@
 throwaway_folder=
 throwaway_pids=()
 throwaway_ports=()
+# Settings of the servers, such as fsync=on, that the caller wants otherwise than launch_node has them.
+throwaway_settings=()
 initializations=()
 
 # Starts one server (plain) or three (citus) with the programs in folder $1.
@@ -92,6 +94,7 @@ launch_node() {
             citus.enable_statistics_collection=off
         )
     fi
+    settings+=("${throwaway_settings[@]}")
     local -a arguments=()
     local setting
     for setting in "${settings[@]}"; do arguments+=(-c "$setting"); done

@@ -6,7 +6,6 @@ mod me;
 mod notes;
 mod openapi;
 mod registration;
-mod routes;
+pub mod routes;
 
 pub use openapi::document;
-pub use routes::ROUTES;

@@ -4,6 +4,7 @@
 use deadpool_postgres::Pool;
 
 use super::error::DbError;
+use super::handle::{CALL_DEADLINE, within};
 
 /// Why it would be unsafe to serve on this database.
 #[derive(Debug, thiserror::Error)]
@@ -52,11 +53,15 @@ const OVERPOWERED_ROLE: &str = "
 
 /// Looks through the eyes of the pool's own role.
 pub(super) async fn check(pool: &Pool) -> Result<(), UnsafeSchema> {
-    let client = pool.get().await.map_err(DbError::from)?;
-    for query in [OVERPOWERED_ROLE, UNGUARDED_TABLES] {
-        if let Some(row) = client.query_opt(query, &[]).await.map_err(DbError::from)? {
-            return Err(UnsafeSchema::Found(row.get(0)));
+    let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
+    let found = within(deadline, pool, async |client| {
+        for query in [OVERPOWERED_ROLE, UNGUARDED_TABLES] {
+            if let Some(row) = client.query_opt(query, &[]).await? {
+                return Ok(Some(row.get(0)));
+            }
         }
-    }
-    Ok(())
+        Ok(None)
+    })
+    .await?;
+    found.map_or(Ok(()), |finding| Err(UnsafeSchema::Found(finding)))
 }

@@ -101,6 +101,7 @@ pub(super) async fn within<T>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
+    #[allow(clippy::disallowed_methods, reason = "this is the one place where a connection is borrowed")]
     let client = tokio::time::timeout_at(deadline, pool.get()).await.map_err(|_| DbError::too_slow())??;
     let mut borrowed = Borrowed { client: Some(client), answered: false };
     let Some(client) = borrowed.client.as_mut() else { return Err(DbError::too_slow()) };

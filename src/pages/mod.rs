@@ -12,10 +12,9 @@ mod logout;
 mod notes;
 mod registration;
 mod revisions;
-mod routes;
+pub mod routes;
 mod show;
 mod welcome;
 
 pub use frame::Frame;
 pub use login::user_agent;
-pub use routes::ROUTES;
