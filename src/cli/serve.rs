@@ -1,9 +1,11 @@
 //! `pigeonhole serve`: from settings to a running application, and back down in the reverse order.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_postgres::Config;
 
 use super::secret;
 use crate::app;
@@ -20,51 +22,33 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 /// # Errors
 /// In one line, what stands in the way.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let mut stop = StopSignal::listen()?;
     // First of all, so that a second start touches nothing.
     let listener = app::take_address(settings.bind)?;
-    let embedded = match &settings.database {
-        Some(_) => None,
-        None => Some(start_embedded(settings).await?),
-    };
-    let config = match (&settings.database, &embedded) {
-        (Some(config), _) => config.clone(),
-        (None, Some(embedded)) => embedded.config(),
-        (None, None) => anyhow::bail!("there is no database"),
-    };
-    let served = serve(settings, listener, &config, embedded.is_some()).await;
-    if let Some(embedded) = embedded {
+    let Some(database) = &settings.database else {
+        let options = EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
+        let Some(started) = stop.or(EmbeddedPostgres::start(&options)).await else { return Ok(()) };
+        let embedded = started?;
+        let served = serve(settings, listener, &embedded.config(), &mut stop).await;
         embedded.stop().await;
-    }
-    served
+        return served;
+    };
+    serve(settings, listener, database, &mut stop).await
 }
 
-async fn start_embedded(settings: &Settings) -> anyhow::Result<EmbeddedPostgres> {
-    let options = EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
-    tokio::select! {
-        started = EmbeddedPostgres::start(&options) => Ok(started?),
-        () = stop_signal() => anyhow::bail!("stopped while starting"),
-    }
-}
-
-async fn serve(
-    settings: &Settings,
-    listener: std::net::TcpListener,
-    config: &tokio_postgres::Config,
-    embedded: bool,
-) -> anyhow::Result<()> {
-    prepare_schema(settings, config, embedded).await?;
+async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop: &mut StopSignal) -> anyhow::Result<()> {
+    let Some(prepared) = stop.or(prepare_schema(settings, config)).await else { return Ok(()) };
+    let database = prepared?;
     let key = match &settings.secret_key {
         Some(key) => key.clone(),
         None => secret::kept_in(&settings.data_dir)?,
     };
-    let database = Database::new(config, settings.pool_size);
-    database.refuse_unsafe_schema().await?;
     let listening = app::listen(listener, settings, key, database.clone())?;
     let handle = listening.server.handle();
     let running = actix_web::rt::spawn(listening.server);
     let purge = actix_web::rt::spawn(purge_for_ever(database));
     announce(settings, listening.address.port());
-    stop_signal().await;
+    stop.received().await;
     log::info!("stopping: requests in flight are finished first");
     purge.abort();
     handle.stop(true).await;
@@ -73,20 +57,19 @@ async fn serve(
 }
 
 /// Development and the embedded database migrate by themselves; in production that is an operator's decision.
-async fn prepare_schema(settings: &Settings, config: &tokio_postgres::Config, embedded: bool) -> anyhow::Result<()> {
-    if embedded || !settings.production() {
+async fn prepare_schema(settings: &Settings, config: &Config) -> anyhow::Result<Database> {
+    if settings.database.is_none() || !settings.production() {
         for migration in db::migrate(config, settings.demo_tenant).await?.applied {
             log::info!("applied migration {migration}");
         }
-        return Ok(());
+    } else {
+        let missing = db::pending(config).await?;
+        let names = missing.join(", ");
+        anyhow::ensure!(missing.is_empty(), "the schema is older than this program; run `pigeonhole migrate` first (missing: {names})");
     }
-    let missing = db::pending(config).await?;
-    anyhow::ensure!(
-        missing.is_empty(),
-        "the schema is older than this program; run `pigeonhole migrate` first (missing: {})",
-        missing.join(", ")
-    );
-    Ok(())
+    let database = Database::new(config, settings.pool_size);
+    database.refuse_unsafe_schema().await?;
+    Ok(database)
 }
 
 fn announce(settings: &Settings, port: u16) {
@@ -108,13 +91,31 @@ async fn purge_for_ever(database: Database) {
     }
 }
 
-async fn stop_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        log::error!("signals cannot be listened to; stop this process with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask for an end. Listening begins once, at the start: from then on no signal ends the program by itself,
+/// so every long step has to be waited for through here.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("listening to signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// What `work` gives, or none when it was stopped before.
+    async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            result = work => Some(result),
+            () = self.received() => None,
+        }
     }
 }

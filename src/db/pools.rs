@@ -13,8 +13,6 @@ use super::handle::{CALL_DEADLINE, TenantHandle, within};
 use super::roles;
 use crate::domain::TenantId;
 
-/// Time limits of every pooled connection (acceptance T4); the server enforces them, our own clock stands behind.
-const LIMITS: &str = "-c statement_timeout=2s -c lock_timeout=1500ms -c idle_in_transaction_session_timeout=10s";
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain PostgreSQL
 /// takes it as a setting of nobody's.
 const CITUS: &str = "-c citus.propagate_set_commands=local";
@@ -105,8 +103,9 @@ impl SignUpHandle {
 fn pool(config: &Config, role: &str, size: usize) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+    let limits = roles::TIME_LIMITS.map(|(setting, limit)| format!("-c {setting}={limit}")).join(" ");
     config
-        .options(format!("{given}-c role={role} {LIMITS} {CITUS}"))
+        .options(format!("{given}-c role={role} {limits} {CITUS}"))
         .application_name(role)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(Duration::from_secs(5))

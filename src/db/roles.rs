@@ -16,17 +16,28 @@ pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
 
 const ALL: [&str; 5] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE];
 
+/// The server's time limits, in the order in which they should strike; our own clock stands behind them.
+pub(super) const TIME_LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "2s"), ("lock_timeout", "1500ms"), ("idle_in_transaction_session_timeout", "10s")];
+
+/// Our connections bring the limits along; this is for those that Citus opens between its nodes as the same role.
+fn time_limits(role: &str) -> String {
+    TIME_LIMITS.map(|(setting, limit)| format!("ALTER ROLE {role} SET {setting} = '{limit}';")).concat()
+}
+
 /// Makes the roles, the schema and the rights that migrations start from. Harmless when they are there.
 ///
 /// LOGIN is needed because Citus connects to its workers as the current role; without a password nobody else gets in
 /// where the server asks for one.
 pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
     for role in ALL {
+        let limits = if role == OWNER { String::new() } else { time_limits(role) };
         client
             .batch_execute(&format!(
                 "DO $$ BEGIN
                      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
                          CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+                         {limits}
                      END IF;
                  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
                  END $$"

@@ -1,5 +1,7 @@
 //! Three-way merging: two people changed the same note from the same start.
 
+use diffy::{ConflictStyle, MergeOptions};
+
 /// What came of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge<T> {
@@ -17,30 +19,34 @@ pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
     if theirs == base {
         return Merge::Clean(mine.to_owned());
     }
-    match diffy::merge(base, mine, theirs) {
-        Ok(merged) => Merge::Clean(merged),
-        Err(marked) => Merge::Overlap(name_sides(&marked)),
+    // A last line without its end would run into the mark behind it, and differ from the same line with one.
+    let [base, mine_ended, theirs_ended] = [base, mine, theirs].map(with_last_line_ended);
+    let end_was_added = !mine.ends_with('\n') && !theirs.ends_with('\n');
+    let restore = |mut merged: String| {
+        if end_was_added && merged.ends_with('\n') {
+            merged.pop();
+        }
+        merged
+    };
+    match MergeOptions::new().set_conflict_style(ConflictStyle::Merge).merge(&base, &mine_ended, &theirs_ended) {
+        Ok(merged) => Merge::Clean(restore(merged)),
+        Err(marked) => Merge::Overlap(restore(name_sides(&marked))),
     }
+}
+
+fn with_last_line_ended(text: &str) -> String {
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{text}{end}")
 }
 
 /// Says in people's words which side is whose.
 fn name_sides(marked: &str) -> String {
-    let mut named = String::with_capacity(marked.len());
-    let mut in_base = false;
-    for line in marked.split_inclusive('\n') {
-        match line.trim_end_matches('\n') {
-            "<<<<<<< ours" => named.push_str("<<<<<<< yours\n"),
-            "||||||| original" => in_base = true,
-            "=======" => {
-                in_base = false;
-                named.push_str("=======\n");
-            }
-            ">>>>>>> theirs" => named.push_str(">>>>>>> saved meanwhile\n"),
-            _ if in_base => {}
-            _ => named.push_str(line),
-        }
-    }
-    named
+    let name = |line: &str| match line {
+        "<<<<<<< ours\n" => "<<<<<<< yours\n".to_owned(),
+        ">>>>>>> theirs\n" => ">>>>>>> saved meanwhile\n".to_owned(),
+        other => other.to_owned(),
+    };
+    marked.split_inclusive('\n').map(name).collect()
 }
 
 /// Merges two optional titles: a title is one piece, so two different changes overlap, and yours is proposed.
@@ -69,6 +75,13 @@ mod tests {
     fn changes_of_one_line_are_shown_side_by_side() {
         let Merge::Overlap(proposal) = merge_contents("one\n", "mine\n", "yours\n") else { panic!("they overlap") };
         assert_eq!(proposal, "<<<<<<< yours\nmine\n=======\nyours\n>>>>>>> saved meanwhile\n");
+    }
+
+    #[test]
+    fn marks_stand_on_lines_of_their_own_after_a_last_line_without_an_end() {
+        let Merge::Overlap(proposal) = merge_contents("one", "mine", "yours") else { panic!("they overlap") };
+        assert_eq!(proposal, "<<<<<<< yours\nmine\n=======\nyours\n>>>>>>> saved meanwhile");
+        assert_eq!(merge_contents("a\nb\nc", "A\nb\nc", "a\nb\nC"), Merge::Clean("A\nb\nC".to_owned()));
     }
 
     #[test]

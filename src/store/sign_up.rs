@@ -60,12 +60,9 @@ pub enum SignUpError {
     /// Another was faster with the same new tenant's name.
     #[error("the tenant's name was just taken")]
     TenantTaken,
-    /// The tenant has a user of that name.
-    #[error("the user name is taken")]
-    UsernameTaken,
-    /// The tenant has a user with that e-mail.
-    #[error("the e-mail is taken")]
-    EmailTaken,
+    /// The tenant has a user of that name or with that e-mail.
+    #[error("the user name or e-mail is taken")]
+    UserTaken,
     /// The database.
     #[error(transparent)]
     Database(DbError),
@@ -74,11 +71,8 @@ pub enum SignUpError {
 impl From<DbError> for SignUpError {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Taken(constraint) => match constraint.as_str() {
-                "tenants_name_key" => Self::TenantTaken,
-                "users_email_key" => Self::EmailTaken,
-                _ => Self::UsernameTaken,
-            },
+            DbError::Taken(constraint) if constraint == "tenants_name_key" => Self::TenantTaken,
+            DbError::Taken(_) => Self::UserTaken,
             other => Self::Database(other),
         }
     }

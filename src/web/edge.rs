@@ -171,3 +171,45 @@ fn new_request_id() -> String {
     let _ = getrandom::fill(&mut bytes);
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::{App, test};
+
+    use super::*;
+    use crate::auth::Hasher;
+    use crate::db::Database;
+
+    #[actix_web::test]
+    async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
+        let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
+        let context = Context {
+            database: Database::new(&unused, 1),
+            hasher: Hasher::default(),
+            origins: ["http://localhost:5000".to_owned()].into(),
+            key: actix_web::cookie::Key::generate(),
+            previous_key: None,
+            production: true,
+        };
+        async fn fail() -> HttpResponse {
+            panic!("a secret of the inside")
+        }
+        let app = App::new()
+            .app_data(web::Data::new(context))
+            .wrap(from_fn(pass))
+            .route("/fail", web::get().to(fail))
+            .route("/fine", web::get().to(HttpResponse::Ok));
+        let app = test::init_service(app).await;
+        let request = |path: &str| test::TestRequest::get().uri(path).insert_header(("host", "localhost")).to_request();
+        let Err(error) = test::try_call_service(&app, request("/fail")).await else { panic!("the panic was lost") };
+        let answer = error.error_response();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        for name in ["content-security-policy", "strict-transport-security", "x-request-id", "cache-control"] {
+            assert!(answer.headers().contains_key(name), "{name}");
+        }
+        let body = actix_web::body::to_bytes(answer.into_body()).await.expect("a body");
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
+        assert_eq!(test::call_service(&app, request("/fine")).await.status(), StatusCode::OK);
+    }
+}

@@ -73,8 +73,8 @@ impl From<SignUpError> for Error {
         match refusal {
             SignUpError::NotOpen(field) => conflict(field, "This organization exists and takes new people by invitation only."),
             SignUpError::TenantTaken => conflict("tenant_name", "Somebody just took this name."),
-            SignUpError::UsernameTaken => conflict("username", "This user name is taken in this organization."),
-            SignUpError::EmailTaken => conflict("email", "This e-mail is taken in this organization."),
+            // One answer for both, so that nobody learns whose e-mail is here.
+            SignUpError::UserTaken => conflict("username", "This user name or e-mail is taken in this organization."),
             SignUpError::NoSuchTenant => Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number.")),
             SignUpError::Database(error) => Self::Database(error),
         }

@@ -115,3 +115,27 @@ fn title(status: StatusCode) -> &'static str {
         _ => "Our fault",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(path: &str) -> Asked {
+        Asked { path: path.to_owned(), target: path.to_owned(), reads: true, request_id: "7".to_owned() }
+    }
+
+    #[test]
+    fn every_error_has_a_page_and_a_problem_of_its_own() {
+        let mut titles = std::collections::HashSet::new();
+        for status in [400, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let shown = dress(HttpResponse::new(status), &asked("/notes"));
+            assert_eq!(shown.status(), status);
+            assert_eq!(shown.headers().get(header::CONTENT_TYPE).expect("a type"), "text/html; charset=utf-8");
+            assert_eq!(shown.headers().contains_key(header::RETRY_AFTER), status == StatusCode::SERVICE_UNAVAILABLE);
+            assert!(titles.insert(title(status)), "{status} has the title of another");
+            let problem = dress(HttpResponse::new(status), &asked("/api/notes"));
+            assert_eq!(problem.headers().get(header::CONTENT_TYPE).expect("a type"), "application/problem+json");
+        }
+    }
+}
