@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::openapi::Problem;
-use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in};
+use super::problem::Problem;
+use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in, user_agent};
 use crate::domain::{Identifier, LoginPassword, TenantName};
-use crate::pages::user_agent;
 use crate::store::SessionKind;
 use crate::web::{Context, Error, FieldErrors, Json};
 

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::openapi::Problem;
+use super::problem::Problem;
 use crate::auth::CurrentUser;
 use crate::web::Error;
 

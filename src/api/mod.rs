@@ -5,6 +5,7 @@ mod login;
 mod me;
 mod notes;
 mod openapi;
+mod problem;
 mod registration;
 pub mod routes;
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::openapi::Problem;
+use super::problem::Problem;
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle};
 use crate::store::{Bin, Cursor, Edit, Extent, Note, Saved};

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::openapi::Problem;
+use super::problem::Problem;
 use crate::domain::{Email, Invalid, NewPassword, TenantName, Username};
 use crate::store::{Newcomer, TenantChoice};
 use crate::web::{Context, Error, FieldErrors, Json};

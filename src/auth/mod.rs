@@ -1,11 +1,13 @@
 //! Who is asking: passwords, session tokens and the `CurrentUser` that handlers take. Pages and API use it alike; a
 //! browser's cookie and a script's bearer token lead to the same session rows.
 
+mod agent;
 mod current_user;
 mod login;
 mod passwords;
 mod token;
 
+pub use agent::user_agent;
 pub use current_user::{CurrentUser, SessionToken};
 pub use login::{LoginAttempt, LoginError, LoginOutcome, Matched, log_in};
 pub use passwords::{Busy, Hasher};

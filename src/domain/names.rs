@@ -5,6 +5,24 @@ use unicode_normalization::UnicodeNormalization;
 use super::Invalid;
 use super::text::{canonical, is_invisible};
 
+/// A name has two forms, and nothing compares the shown one.
+macro_rules! shown_and_compared {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// As it is shown.
+            pub fn shown(&self) -> &str {
+                &self.shown
+            }
+
+            /// As it is compared.
+            pub fn key(&self) -> &str {
+                &self.key
+            }
+        }
+    )+};
+}
+shown_and_compared!(Username, Email, TenantName);
+
 /// Cleans a name: outer blanks off, inner runs of blanks to one, compatibility-normalized.
 fn tidy(text: &str) -> String {
     text.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
@@ -37,16 +55,6 @@ impl Username {
             _ if shown.contains('@') => Err(Invalid("A user name has no @; the e-mail has its own field.")),
             _ => Ok(Self { key: canonical(&shown), shown }),
         }
-    }
-
-    /// As it is shown.
-    pub fn shown(&self) -> &str {
-        &self.shown
-    }
-
-    /// As it is compared.
-    pub fn key(&self) -> &str {
-        &self.key
     }
 }
 
@@ -81,16 +89,6 @@ impl Email {
             Err(Invalid("This is not an e-mail address."))
         }
     }
-
-    /// As it was typed.
-    pub fn shown(&self) -> &str {
-        &self.shown
-    }
-
-    /// As it is compared.
-    pub fn key(&self) -> &str {
-        &self.key
-    }
 }
 
 /// The name of an organization: 1 to 100 characters, none invisible.
@@ -115,16 +113,6 @@ impl TenantName {
             101.. => Err(Invalid("The organization's name has more than 100 characters.")),
             _ => Ok(Self { key: canonical(&shown), shown }),
         }
-    }
-
-    /// As it is shown.
-    pub fn shown(&self) -> &str {
-        &self.shown
-    }
-
-    /// As it is compared.
-    pub fn key(&self) -> &str {
-        &self.key
     }
 }
 

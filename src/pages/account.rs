@@ -6,13 +6,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::frame::{Frame, page};
+use super::frame::{frame_of, page};
 use super::show::Moment;
 use crate::auth::{CurrentUser, Token};
 use crate::domain::{LoginPassword, NewPassword, SessionId};
 use crate::store::{SessionKind, SessionRow};
 use crate::web::cookie::{self, flash};
-use crate::web::{Context, Error, FieldErrors, Form, see_other};
+use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
 /// What is typed to change the password.
 #[derive(Default, Deserialize)]
@@ -98,7 +98,7 @@ async fn account_page(status: StatusCode, user: &CurrentUser, cookie: &Session, 
     let (account, sessions) = user.tenant.account_with_sessions(user.id).await?;
     let account = account.ok_or(Error::LoginRequired)?;
     let shown = AccountPage {
-        frame: Frame::of(user, cookie, "account"),
+        frame: frame_of(user, cookie, "account"),
         username: account.username,
         email: account.email.unwrap_or_default(),
         tenant_name: account.tenant_name,

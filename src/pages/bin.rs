@@ -5,14 +5,14 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::frame::{Frame, page};
+use super::frame::{frame_of, page};
 use super::show::NoteCard;
 use crate::auth::CurrentUser;
 use crate::domain::NoteId;
 use crate::store::{Bin, Extent};
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, see_other};
+use crate::web::{Error, Frame, see_other};
 
 #[derive(Template)]
 #[template(path = "bin.html")]
@@ -28,7 +28,7 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
     let notes = user.tenant.notes(user.id, Bin::In, query.cursor(), PAGE_SIZE, Extent::Beginning).await?;
     let (newer, older) = neighbours("/bin", &notes);
     let bin = BinPage {
-        frame: Frame::of(&user, &cookie, "bin"),
+        frame: frame_of(&user, &cookie, "bin"),
         notes: notes.notes.iter().map(|note| NoteCard::of(note, Bin::In)).collect(),
         newer,
         older,

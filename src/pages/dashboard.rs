@@ -5,11 +5,11 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::frame::{Frame, page};
+use super::frame::{frame_of, page};
 use super::show::NoteCard;
 use crate::auth::CurrentUser;
 use crate::store::Bin;
-use crate::web::{Error, FieldErrors};
+use crate::web::{Error, FieldErrors, Frame};
 
 const LATEST: u16 = 5;
 
@@ -28,7 +28,7 @@ struct DashboardPage {
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
     let (note_count, latest) = user.tenant.notes_overview(user.id, LATEST).await?;
     let dashboard = DashboardPage {
-        frame: Frame::of(&user, &cookie, "dashboard"),
+        frame: frame_of(&user, &cookie, "dashboard"),
         note_count,
         latest: latest.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
         title: String::new(),

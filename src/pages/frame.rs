@@ -1,4 +1,4 @@
-//! The frame around every page: who is logged in, what was just done, where one is.
+//! What all pages are made with.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -6,54 +6,17 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use crate::auth::CurrentUser;
-use crate::web::Error;
-use crate::web::assets::Assets;
-use crate::web::cookie::{Flash, take_flash};
+use crate::web::frame::FrameUser;
+use crate::web::{Error, Frame};
 
-/// The frame.
-#[derive(Debug, Default)]
-pub struct Frame {
-    /// Who is logged in, if somebody is.
-    pub user: Option<FrameUser>,
-    /// What to say once.
-    pub flash: Option<Flash>,
-    /// The part of the navigation that is marked.
-    pub section: &'static str,
-    /// Where the style sheet and script are.
-    pub assets: Assets,
-}
-
-/// The user in the frame.
-#[derive(Debug)]
-pub struct FrameUser {
-    /// The user's name.
-    pub username: String,
-    /// The tenant's name.
-    pub tenant_name: String,
-    /// The user's role.
-    pub role: String,
-}
-
-impl Frame {
-    /// A frame for an error: it asks nothing of the database or the cookie.
-    pub fn bare() -> Self {
-        Self::default()
-    }
-
-    /// The frame of a public page.
-    pub fn public(cookie: &Session, section: &'static str) -> Self {
-        Self { flash: take_flash(cookie), section, ..Self::default() }
-    }
-
-    /// The frame of a private page.
-    pub fn of(user: &CurrentUser, cookie: &Session, section: &'static str) -> Self {
-        let in_frame = FrameUser {
-            username: user.session.username.clone(),
-            tenant_name: user.session.tenant_name.clone(),
-            role: user.session.role.as_str().to_owned(),
-        };
-        Self { user: Some(in_frame), ..Self::public(cookie, section) }
-    }
+/// The frame of a private page.
+pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> Frame {
+    let in_frame = FrameUser {
+        username: user.session.username.clone(),
+        tenant_name: user.session.tenant_name.clone(),
+        role: user.session.role.as_str().to_owned(),
+    };
+    Frame { user: Some(in_frame), ..Frame::public(cookie, section) }
 }
 
 /// Answers with a page.

@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::frame::{Frame, page};
-use crate::web::{Context, Error};
+use super::frame::page;
+use crate::web::{Context, Error, Frame};
 
 #[derive(Template)]
 #[template(path = "api.html")]

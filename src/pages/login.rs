@@ -1,25 +1,25 @@
 //! Logging in, also for those who have accounts in several tenants.
 
 use actix_session::Session;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
-use super::draft::{self, Draft};
-use super::frame::{Frame, page};
-use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Matched, Token, log_in};
+use super::draft::{Draft, NoteForm};
+use super::frame::page;
+use super::login_page::LoginPage;
+use super::notes;
+use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Matched, Token, log_in, user_agent};
 use crate::domain::{Identifier, LoginPassword, TenantName};
 use crate::store::{Candidate, SessionKind};
 use crate::web::cookie::{self, flash};
-use crate::web::{Context, Error, FieldErrors, Form, local_path, see_other};
+use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
 
 /// How long the choice between tenants stands, in seconds.
 const TICKET_LIFE: i64 = 120;
 const TICKET: &str = "login ticket";
-/// What is kept of a browser's name for itself.
-const USER_AGENT_CHARACTERS: usize = 200;
 
 /// What is typed, and what travels along.
 #[derive(Default, Deserialize)]
@@ -45,20 +45,6 @@ pub struct LoginQuery {
     next: String,
 }
 
-/// The form.
-#[derive(Template)]
-#[template(path = "login/new.html")]
-pub struct LoginPage {
-    pub frame: Frame,
-    pub email: String,
-    pub tenant_name: String,
-    pub ask_tenant: bool,
-    pub remember: bool,
-    pub next: String,
-    pub draft: Option<Draft>,
-    pub errors: FieldErrors,
-}
-
 #[derive(Template)]
 #[template(path = "login/choose.html")]
 struct ChoicePage {
@@ -82,22 +68,6 @@ struct Ticket {
     accounts: Vec<(i64, i64)>,
     remember: bool,
     expires: i64,
-}
-
-impl LoginPage {
-    /// The empty form.
-    pub fn empty(frame: Frame) -> Self {
-        Self {
-            frame,
-            email: String::new(),
-            tenant_name: String::new(),
-            ask_tenant: false,
-            remember: false,
-            next: String::new(),
-            draft: None,
-            errors: FieldErrors::default(),
-        }
-    }
 }
 
 /// The empty form.
@@ -171,12 +141,6 @@ pub async fn begin_session(
     Ok(token)
 }
 
-/// What the browser or script calls itself, shortened.
-pub fn user_agent(request: &HttpRequest) -> String {
-    let sent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    sent.chars().take(USER_AGENT_CHARACTERS).collect()
-}
-
 async fn enter(
     request: &HttpRequest,
     context: &Context,
@@ -192,7 +156,17 @@ async fn enter(
     let tenant = context.database.tenant(candidate.tenant);
     let session = tenant.session(&token.hash()).await?.ok_or(Error::LoginRequired)?;
     flash(cookie, "info", "Here is your text again; it is not saved yet.");
-    draft::hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+    hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+}
+
+/// Gives a text back, in the form that it came from.
+async fn hand_back(user: &CurrentUser, cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
+    if let Some(id) = draft.note()
+        && let Some(note) = user.tenant.note(user.id, id).await?
+    {
+        return notes::edit_page(StatusCode::OK, user, cookie, &note, draft.form, FieldErrors::default());
+    }
+    notes::index_page(StatusCode::OK, user, cookie, draft.form, FieldErrors::default()).await
 }
 
 fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
@@ -246,7 +220,7 @@ fn chosen(context: &Context, form: &LoginForm) -> Option<(Candidate, SessionKind
 
 fn draft_of(form: LoginForm) -> Option<Draft> {
     let LoginForm { draft_action: action, draft_title: title, draft_content: content, draft_version: version, .. } = form;
-    (!action.is_empty()).then_some(Draft { action, title, content, version })
+    (!action.is_empty()).then_some(Draft { action, form: NoteForm { title, content, version } })
 }
 
 fn refuse(status: StatusCode, cookie: &Session, form: LoginForm, ask_tenant: bool, errors: FieldErrors) -> Result<HttpResponse, Error> {

@@ -8,6 +8,7 @@ mod draft;
 mod frame;
 mod guide;
 mod login;
+mod login_page;
 mod logout;
 mod notes;
 mod registration;
@@ -15,6 +16,3 @@ mod revisions;
 pub mod routes;
 mod show;
 mod welcome;
-
-pub use frame::Frame;
-pub use login::user_agent;

@@ -4,29 +4,17 @@ use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
-use super::draft::{self, Draft};
-use super::frame::{Frame, page};
+use super::draft::{Draft, NoteForm};
+use super::frame::{frame_of, page};
+use super::login_page::ask_to_log_in;
 use super::show::{Moment, NoteCard, heading, markdown};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, with_unix_newlines};
 use crate::store::{Bin, Cursor, Edit, Extent, Note, NotePage, Saved};
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, FieldErrors, Form, see_other};
-
-/// What is typed.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct NoteForm {
-    /// The title, which may be empty.
-    pub title: String,
-    /// The text.
-    pub content: String,
-    /// The version that an edit started from.
-    pub version: String,
-}
+use crate::web::{Error, FieldErrors, Form, Frame, see_other};
 
 #[derive(Template)]
 #[template(path = "notes/index.html")]
@@ -88,7 +76,7 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
 pub async fn create(user: Result<CurrentUser, Error>, form: Form<NoteForm>, cookie: Session) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     let user = match user {
-        Err(Error::LoginRequired) => return draft::ask_to_log_in(&cookie, Draft::of("/notes".to_owned(), &form)),
+        Err(Error::LoginRequired) => return ask_to_log_in(&cookie, Draft { action: "/notes".to_owned(), form }),
         user => user?,
     };
     let (title, content) = match parse(&form) {
@@ -104,7 +92,7 @@ pub async fn create(user: Result<CurrentUser, Error>, form: Form<NoteForm>, cook
 pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
     let shown = ShowPage {
-        frame: Frame::of(&user, &cookie, "notes"),
+        frame: frame_of(&user, &cookie, "notes"),
         id: note.id.number(),
         version: note.version,
         title: heading(&note),
@@ -135,7 +123,7 @@ pub async fn update(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     let user = match user {
-        Err(Error::LoginRequired) => return draft::ask_to_log_in(&cookie, Draft::of(format!("/notes/{id}"), &form)),
+        Err(Error::LoginRequired) => return ask_to_log_in(&cookie, Draft { action: format!("/notes/{id}"), form }),
         user => user?,
     };
     let version = form.version.parse().ok().filter(|version| *version > 0);
@@ -182,7 +170,7 @@ pub fn edit_page(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let edit = EditPage {
-        frame: Frame::of(user, cookie, "notes"),
+        frame: frame_of(user, cookie, "notes"),
         id: note.id.number(),
         version: form.version.parse().unwrap_or(note.version),
         title: form.title,
@@ -202,7 +190,7 @@ fn list(
 ) -> Result<HttpResponse, Error> {
     let (newer, older) = neighbours("/notes", notes);
     let index = IndexPage {
-        frame: Frame::of(user, cookie, "notes"),
+        frame: frame_of(user, cookie, "notes"),
         notes: notes.notes.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
         newer,
         older,
@@ -228,7 +216,7 @@ fn conflict_page(
 ) -> Result<HttpResponse, Error> {
     let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
     let conflict = ConflictPage {
-        frame: Frame::of(user, cookie, "notes"),
+        frame: frame_of(user, cookie, "notes"),
         id: current.id.number(),
         theirs_version: current.version,
         yours_title: form.title,

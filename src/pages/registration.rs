@@ -6,13 +6,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::frame::{Frame, page};
+use super::frame::page;
 use super::login::begin_session;
 use crate::auth::CurrentUser;
 use crate::domain::{Email, NewPassword, TenantName, Username};
 use crate::store::{Candidate, Newcomer, SessionKind, TenantChoice};
 use crate::web::cookie::flash;
-use crate::web::{Context, Error, FieldErrors, Form, see_other};
+use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
 /// What is typed.
 #[derive(Default, Deserialize)]

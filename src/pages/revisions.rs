@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::frame::{Frame, page};
+use super::frame::{frame_of, page};
 use super::show::{Moment, heading};
 use crate::auth::CurrentUser;
 use crate::domain::NoteId;
-use crate::web::Error;
+use crate::web::{Error, Frame};
 
 const SHOWN: u16 = 20;
 
@@ -47,6 +47,6 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) ->
         .collect();
     page(
         StatusCode::OK,
-        &RevisionsPage { frame: Frame::of(&user, &cookie, "notes"), id: note.id.number(), title: heading(&note), revisions, more },
+        &RevisionsPage { frame: frame_of(&user, &cookie, "notes"), id: note.id.number(), title: heading(&note), revisions, more },
     )
 }

@@ -5,9 +5,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::frame::{Frame, page};
+use super::frame::page;
 use crate::auth::CurrentUser;
-use crate::web::{Error, see_other};
+use crate::web::{Error, Frame, see_other};
 
 #[derive(Template)]
 #[template(path = "welcome.html")]

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::error::{Fault, default_sentence};
 use super::fields::FieldErrors;
+use super::frame::Frame;
 use super::redirect::login_url;
-use crate::pages::Frame;
 
 #[derive(Template)]
 #[template(path = "error.html")]

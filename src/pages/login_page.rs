@@ -1,0 +1,46 @@
+//! The page with the login form, as the login and the forms that were sent without one show it.
+
+use actix_session::Session;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+
+use super::draft::Draft;
+use super::frame::page;
+use crate::web::{Error, FieldErrors, Frame};
+
+/// The form.
+#[derive(Template)]
+#[template(path = "login/new.html")]
+pub struct LoginPage {
+    pub frame: Frame,
+    pub email: String,
+    pub tenant_name: String,
+    pub ask_tenant: bool,
+    pub remember: bool,
+    pub next: String,
+    pub draft: Option<Draft>,
+    pub errors: FieldErrors,
+}
+
+impl LoginPage {
+    /// The empty form.
+    pub fn empty(frame: Frame) -> Self {
+        Self {
+            frame,
+            email: String::new(),
+            tenant_name: String::new(),
+            ask_tenant: false,
+            remember: false,
+            next: String::new(),
+            draft: None,
+            errors: FieldErrors::default(),
+        }
+    }
+}
+
+/// Answers a note that came too late: the login page, with the text along.
+pub fn ask_to_log_in(cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
+    let login = LoginPage { draft: Some(draft), ..LoginPage::empty(Frame::public(cookie, "")) };
+    page(StatusCode::UNAUTHORIZED, &login)
+}
