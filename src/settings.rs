@@ -95,6 +95,8 @@ pub struct Settings {
     pub pool_size: usize,
     /// The folder of PostgreSQL's programs.
     pub pg_bin_dir: Option<PathBuf>,
+    /// What is logged, in the syntax of env_logger.
+    pub log_filter: String,
     /// What the reader should be told at start, once there is a log.
     pub warnings: Vec<String>,
 }
@@ -171,6 +173,7 @@ impl Settings {
             demo_tenant,
             pool_size,
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
+            log_filter: variable("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             warnings,
         })
     }
