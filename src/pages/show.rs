@@ -47,10 +47,13 @@ impl NoteCard {
     /// The card of a note.
     pub fn of(note: &Note, bin: Bin) -> Self {
         let text = plain_text(note.content.as_str());
-        let excerpt = if note.title.is_some() { text.as_str() } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+        let (title, excerpt) = match &note.title {
+            Some(title) => (title.as_str().to_owned(), text.as_str()),
+            None => (first_line(&text), text.split_once('\n').map_or("", |(_, rest)| rest)),
+        };
         Self {
             id: note.id.number(),
-            title: heading(note),
+            title,
             excerpt: cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS),
             updated_at: Moment(note.updated_at),
             in_bin: bin == Bin::In,
@@ -60,19 +63,22 @@ impl NoteCard {
 
 /// The title of a note, or the first line of its text.
 pub fn heading(note: &Note) -> String {
-    if let Some(title) = &note.title {
-        return title.as_str().to_owned();
+    match &note.title {
+        Some(title) => title.as_str().to_owned(),
+        None => first_line(&plain_text(note.content.as_str())),
     }
-    let text = plain_text(note.content.as_str());
+}
+
+fn first_line(text: &str) -> String {
     let first = cut(text.lines().next().unwrap_or_default(), TITLE_CHARACTERS);
     if first.is_empty() { "Untitled".to_owned() } else { first }
 }
 
-/// The beginning of a Markdown text without its marks, a line for each block.
+/// The beginning of a Markdown text without its marks, a line for each block; enough for a title and an excerpt.
 fn plain_text(markdown: &str) -> String {
-    let beginning: String = markdown.chars().take(4 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS)).collect();
+    let end = markdown.char_indices().nth(2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS)).map_or(markdown.len(), |(end, _)| end);
     let mut plain = String::new();
-    for event in Parser::new_ext(&beginning, OPTIONS) {
+    for event in Parser::new_ext(&markdown[..end], OPTIONS) {
         match event {
             Event::Text(text) | Event::Code(text) => plain.push_str(&text),
             Event::SoftBreak

@@ -10,7 +10,7 @@ mod sign_up;
 mod users;
 
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
-pub use notes::{Bin, Cursor, Edit, Extent, Note, NotePage, Saved};
+pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
 pub use revisions::Revision;
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
