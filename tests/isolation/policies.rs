@@ -215,3 +215,16 @@ async fn place(admin: &Client, tenant_id: i64) {
         admin.execute(&statement, &[]).await.expect(&statement);
     }
 }
+
+#[tokio::test]
+async fn the_shared_server_would_fail_on_a_statement_over_many_shards() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED without Citus: statements over many shards");
+        return;
+    }
+    spawn_app().await;
+    let client = database::connect(&crate::support::app::refusing_many_shards()).await;
+    client.batch_execute("SELECT * FROM notes WHERE tenant_id = 1").await.expect("one shard");
+    let error = client.batch_execute("SELECT * FROM notes").await;
+    assert!(error.is_err(), "the setting does not reach the connection");
+}

@@ -38,7 +38,10 @@ async fn every_statement_for_a_tenant_touches_one_shard() {
     let statements = tenant_statements();
     assert!(statements.len() > 20, "only {} statements are listed", statements.len());
     for sql in statements {
-        assert!(sql.contains("tenant_id = $1") || sql.contains("tenant_id, token_hash") || sql.contains("INSERT INTO notes (tenant_id"), "{sql}");
+        assert!(
+            sql.contains("tenant_id = $1") || sql.contains("tenant_id, token_hash") || sql.contains("INSERT INTO notes (tenant_id"),
+            "{sql}"
+        );
         let prepared = client.prepare(sql).await.expect(sql);
         let explain = format!("EXPLAIN (COSTS off) {}", with_literals(sql, prepared.params()));
         let plan: Vec<String> = client.query(&explain, &[]).await.expect(&explain).iter().map(|row| row.get(0)).collect();

@@ -39,7 +39,7 @@ pub async fn spawn_app() -> App {
 }
 
 /// On Citus a statement that would touch more than one shard is an error: none may forget its tenant.
-fn refusing_many_shards() -> String {
+pub fn refusing_many_shards() -> String {
     let mut url = url::Url::parse(&environment::database_url()).expect("a URL");
     if environment::on_citus() {
         url.query_pairs_mut().append_pair("options", "-c citus.multi_task_query_log_level=error");
