@@ -55,6 +55,7 @@ pub const VARIABLES: &[Variable] = &[
         help: "on or off: an organization named Demo with id 1 that anyone may join",
     },
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
+    Variable { name: "TENANT_ROUTING", default: "on", help: "on or off: on Citus, send a tenant's work to the node that holds its shard" },
     Variable {
         name: "PG_BIN_DIR",
         default: "found by itself",
@@ -93,6 +94,8 @@ pub struct Settings {
     pub demo_tenant: bool,
     /// Connections for tenants' work.
     pub pool_size: usize,
+    /// Whether a tenant's work goes to the node that holds its shard.
+    pub tenant_routing: bool,
     /// The folder of PostgreSQL's programs.
     pub pg_bin_dir: Option<PathBuf>,
     /// What is logged, in the syntax of env_logger.
@@ -151,12 +154,14 @@ impl Settings {
         if public_origins.is_empty() && !bind.ip().is_loopback() {
             warnings.push(format!("BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered", bind.port()));
         }
-        let demo_tenant = match variable("DEMO_TENANT").map(|value| value.to_lowercase()).as_deref() {
-            None => !production,
-            Some("on" | "true" | "1" | "yes") => true,
-            Some("off" | "false" | "0" | "no") => false,
-            Some(other) => return invalid(format!("DEMO_TENANT is {other:?}; it must be on or off")),
+        let switch = |name: &str, default: bool| match variable(name).map(|value| value.to_lowercase()).as_deref() {
+            None => Ok(default),
+            Some("on" | "true" | "1" | "yes") => Ok(true),
+            Some("off" | "false" | "0" | "no") => Ok(false),
+            Some(other) => invalid(format!("{name} is {other:?}; it must be on or off")),
         };
+        let demo_tenant = switch("DEMO_TENANT", !production)?;
+        let tenant_routing = switch("TENANT_ROUTING", true)?;
         let pool_size = match variable("POOL_SIZE").map(|size| size.parse()) {
             None => 16,
             Some(Ok(size @ 1..=1000)) => size,
@@ -172,6 +177,7 @@ impl Settings {
             data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
             demo_tenant,
             pool_size,
+            tenant_routing,
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
             log_filter: variable("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             warnings,

@@ -9,6 +9,8 @@ mod handle;
 mod migrate;
 mod pools;
 mod roles;
+mod router;
+mod topology;
 
 pub use connect::{ConnectError, connect};
 pub use error::DbError;
