@@ -101,6 +101,7 @@ pub async fn begin_session(
 ) -> Result<Token, Error> {
     if let Some(before) = cookie::token(cookie) {
         context.database.tenant(before.tenant()).end_session(&before.hash()).await?;
+        context.sessions.forget(&before);
     }
     let token = Token::generate(candidate.tenant)?;
     let handle = context.database.tenant(candidate.tenant);
@@ -125,7 +126,7 @@ async fn enter(
     let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
     let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
     let tenant = context.database.tenant(candidate.tenant);
-    let session = tenant.session(&token.hash()).await?.ok_or(Error::LoginRequired)?;
+    let session = context.sessions.find(&tenant, &token).await?.ok_or(Error::LoginRequired)?.session;
     flash(cookie, "info", "Here is your text again; it is not saved yet.");
     hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
 }

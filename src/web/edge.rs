@@ -181,7 +181,7 @@ mod tests {
     use actix_web::{App, test};
 
     use super::*;
-    use crate::auth::Hasher;
+    use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
 
     #[actix_web::test]
@@ -189,6 +189,7 @@ mod tests {
         let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
         let context = Context {
             database: Database::new(&unused, 1),
+            sessions: SessionCache::default(),
             hasher: Hasher::default(),
             origins: ["http://localhost:5000".to_owned()].into(),
             key: actix_web::cookie::Key::generate(),

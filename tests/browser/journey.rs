@@ -160,6 +160,7 @@ async fn lose_the_session(chromium: &Chromium, person: &Person) {
     let client = database::admin().await;
     let ended = "DELETE FROM sessions WHERE tenant_id = $1 AND kind <> 'script'";
     client.execute(ended, &[&person.tenant_id]).await.expect("ended");
+    crate::support::database::let_sessions_be_looked_up_anew().await;
     chromium.click("form[action='/notes'] [type=submit]").await;
     log_in(chromium, person).await;
     let mut back = String::new();
