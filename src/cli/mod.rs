@@ -4,6 +4,7 @@ mod check;
 mod logging;
 mod migrate;
 mod secret;
+mod seed;
 mod serve;
 
 use std::process::ExitCode;
@@ -28,6 +29,9 @@ enum Command {
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings_help())]
     Migrate,
+    /// Fill DATABASE_URL with invented tenants, users and notes, to measure with.
+    #[command(after_help = settings_help())]
+    Seed(seed::Seed),
     /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
     Check,
@@ -51,6 +55,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings)),
+        Command::Seed(wanted) => seed::run(&settings, &wanted),
         Command::Check => check::run(&settings),
     }
 }

@@ -7,6 +7,7 @@ mod error;
 mod guard;
 mod handle;
 mod migrate;
+mod owner;
 mod pools;
 mod roles;
 
@@ -16,4 +17,5 @@ pub use guard::UnsafeSchema;
 pub use handle::TenantHandle;
 pub(crate) use handle::{Statement, Step};
 pub use migrate::{MigrateError, MigrationReport, migrate, pending};
+pub use owner::connect_as_owner;
 pub use pools::{Database, DirectoryHandle, SignUpHandle};
