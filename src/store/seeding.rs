@@ -45,8 +45,8 @@ pub async fn copy_in(client: &Client, table: SeedTable) -> Result<CopyInSink<Byt
 /// What the database says.
 pub async fn next_ids(client: &Client, table: SeedTable, count: i64) -> Result<Vec<i64>, Error> {
     let statement = match table {
-        SeedTable::Tenants => "SELECT nextval('shared.tenants_id_seq') FROM generate_series(1, $1)",
-        _ => "SELECT nextval('shared.users_id_seq') FROM generate_series(1, $1)",
+        SeedTable::Tenants => "SELECT nextval('shared.tenants_id_seq') FROM generate_series(1::bigint, $1)",
+        _ => "SELECT nextval('shared.users_id_seq') FROM generate_series(1::bigint, $1)",
     };
     Ok(client.query(statement, &[&count]).await?.iter().map(|row| row.get(0)).collect())
 }
