@@ -25,7 +25,7 @@ struct Arguments {
 enum Command {
     /// Serve the application; without DATABASE_URL on an embedded PostgreSQL.
     #[command(after_help = settings_help())]
-    Serve,
+    Serve(serve::Serve),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings_help())]
     Migrate,
@@ -53,7 +53,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     let settings = read_settings()?;
     logging::start(&settings);
     match command {
-        Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),
+        Command::Serve(arguments) => actix_web::rt::System::new().block_on(serve::run(&settings, &arguments)),
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings)),
         Command::Seed(wanted) => seed::run(&settings, &wanted),
         Command::Check => check::run(&settings),

@@ -45,7 +45,7 @@ pub enum MigrateError {
     },
 }
 
-fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) -> MigrateError {
+pub(super) fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) -> MigrateError {
     move |error| MigrateError::Failed { context, reason: reason(&error) }
 }
 
@@ -102,7 +102,7 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     Ok(known.iter().filter(|migration| !applied.contains(&migration.version())).map(ToString::to_string).collect())
 }
 
-async fn lock(client: &Client) -> Result<(), MigrateError> {
+pub(super) async fn lock(client: &Client) -> Result<(), MigrateError> {
     let started = tokio::time::Instant::now();
     loop {
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK_KEY]).await.map_err(failed("taking the migration lock"))?;
