@@ -1,12 +1,19 @@
 //! Makes one cluster of the nodes, and finds again those whose port has changed. Every step is harmless when it was done.
 
+use std::time::Duration;
+
 use postgres_protocol::password::scram_sha_256;
+use tokio::time::sleep;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
 use super::super::error::EmbeddedError;
 use super::super::{DATABASE, SUPERUSER};
 use super::node::{HOST, Node};
 use super::record::Record;
+
+const SYNC_ATTEMPTS: u32 = 120;
+const SYNC_PAUSE: Duration = Duration::from_millis(250);
 
 /// Gives each node the password and the extension, and the coordinator its workers.
 pub(super) async fn join(nodes: &[Node], record: &Record) -> Result<(), EmbeddedError> {
@@ -16,11 +23,18 @@ pub(super) async fn join(nodes: &[Node], record: &Record) -> Result<(), Embedded
         client.batch_execute("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS citus").await.map_err(joining)?;
     }
     let coordinator = nodes[0].connect().await?;
-    place_coordinator(&coordinator, nodes[0].port()).await?;
-    for (group, node) in nodes.iter().enumerate().skip(1) {
-        place_worker(&coordinator, group, node.port()).await?;
+    // Where another program has taken a node's old port, it may well accept and say nothing.
+    coordinator.batch_execute("SET citus.node_connection_timeout = '2s'").await.map_err(joining)?;
+    if known_port(&coordinator, 0).await?.is_none() {
+        let values: [&(dyn ToSql + Sync); 2] = [&HOST, &i32::from(nodes[0].port())];
+        coordinator.execute("SELECT citus_set_coordinator_host($1, $2)", &values).await.map_err(joining)?;
     }
-    Ok(())
+    let mut moved = false;
+    // The coordinator comes last: its new address can only be told to workers that are found.
+    for (group, node) in nodes.iter().enumerate().rev() {
+        moved |= place(&coordinator, group, node.port()).await?;
+    }
+    if moved { wait_until_synced(&coordinator).await } else { Ok(()) }
 }
 
 /// Only where it is another: changing a role needs every node, and one of them may be down.
@@ -37,30 +51,36 @@ async fn set_password(node: &Node, record: &Record) -> Result<(), EmbeddedError>
     client.batch_execute(&statement).await.map_err(joining)
 }
 
-async fn place_coordinator(coordinator: &Client, port: u16) -> Result<(), EmbeddedError> {
-    if known_port(coordinator, 0).await?.is_some_and(|(_, known)| known == port) {
-        return Ok(());
-    }
-    coordinator.execute("SELECT citus_set_coordinator_host($1, $2)", &[&HOST, &i32::from(port)]).await.map_err(joining)?;
-    Ok(())
-}
-
-/// The groups are numbered by us: numbers that Citus gives out can jump, and ids of rows grow with them.
-async fn place_worker(coordinator: &Client, group: usize, port: u16) -> Result<(), EmbeddedError> {
+/// Adds a worker or corrects a node's port; says whether it was corrected. The groups are numbered by us: numbers that
+/// Citus gives out can jump, and ids of rows grow with them.
+async fn place(coordinator: &Client, group: usize, port: u16) -> Result<bool, EmbeddedError> {
     let group = i32::try_from(group).map_err(|error| EmbeddedError::Joining(error.to_string()))?;
     match known_port(coordinator, group).await? {
-        Some((_, known)) if known == port => Ok(()),
+        Some((_, known)) if known == port => Ok(false),
         Some((node, _)) => {
-            let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&node, &HOST, &i32::from(port)];
+            let values: [&(dyn ToSql + Sync); 3] = [&node, &HOST, &i32::from(port)];
             coordinator.execute("SELECT citus_update_node($1, $2, $3)", &values).await.map_err(joining)?;
-            Ok(())
+            Ok(true)
         }
         None => {
-            let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&HOST, &i32::from(port), &group];
+            let values: [&(dyn ToSql + Sync); 3] = [&HOST, &i32::from(port), &group];
             coordinator.execute("SELECT citus_add_node($1, $2, groupid => $3)", &values).await.map_err(joining)?;
-            Ok(())
+            Ok(false)
         }
     }
+}
+
+/// A node that could not be told of another's new port is told again by Citus every few seconds.
+async fn wait_until_synced(coordinator: &Client) -> Result<(), EmbeddedError> {
+    let query = "SELECT count(*) FROM pg_dist_node WHERE isactive AND hasmetadata AND NOT metadatasynced";
+    for _ in 0..SYNC_ATTEMPTS {
+        let behind: i64 = coordinator.query_one(query, &[]).await.map_err(joining)?.get(0);
+        if behind == 0 {
+            return Ok(());
+        }
+        sleep(SYNC_PAUSE).await;
+    }
+    Err(EmbeddedError::Joining("a node does not learn the new ports of the others".to_owned()))
 }
 
 async fn known_port(coordinator: &Client, group: i32) -> Result<Option<(i32, u16)>, EmbeddedError> {

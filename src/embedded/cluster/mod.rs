@@ -6,6 +6,8 @@ mod membership;
 mod node;
 mod record;
 
+use std::path::Path;
+
 use futures_util::future::{join_all, try_join_all};
 
 use super::account::Account;
@@ -48,13 +50,13 @@ impl EmbeddedCluster {
         }
         let may_be_plain = known.is_none() && folder.version()?.is_some();
         let mut worker_folders = Vec::new();
-        claim_workers(&folder, &mut worker_folders, existing)?;
+        claim_workers(folder.path(), &mut worker_folders, existing)?;
         // Before the ports are looked at, which servers that were left running would hold.
         for folder in std::iter::once(&folder).chain(&worker_folders) {
             leftovers::clear(folder).await?;
         }
         let record = Record::prepare(&folder, account.as_ref(), known, workers + 1)?;
-        claim_workers(&folder, &mut worker_folders, workers)?;
+        let path = folder.path().to_owned();
         // The coordinator before all others: its tables may turn out to be no cluster's.
         let coordinator = Node::start(folder, &binaries, account.as_ref(), &record, 0).await?;
         if may_be_plain && coordinator.holds_plain_data().await? {
@@ -62,6 +64,7 @@ impl EmbeddedCluster {
             coordinator.stop().await;
             return Err(EmbeddedError::PlainData(tables));
         }
+        claim_workers(&path, &mut worker_folders, workers)?;
         // Kept only now, because a record makes every later start that of a cluster.
         record.keep()?;
         let started = worker_folders.into_iter().enumerate();
@@ -91,9 +94,9 @@ impl EmbeddedCluster {
 }
 
 /// Takes the folders of workers until there are as many as `count`.
-fn claim_workers(coordinator: &DataFolder, workers: &mut Vec<DataFolder>, count: usize) -> Result<(), EmbeddedError> {
+fn claim_workers(data_dir: &Path, workers: &mut Vec<DataFolder>, count: usize) -> Result<(), EmbeddedError> {
     while workers.len() < count {
-        let path = coordinator.path().join(format!("worker{}", workers.len() + 1));
+        let path = data_dir.join(format!("worker{}", workers.len() + 1));
         workers.push(DataFolder::claim(&path)?);
     }
     Ok(())
