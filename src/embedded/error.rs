@@ -81,8 +81,8 @@ pub enum EmbeddedError {
     Database(#[source] tokio_postgres::Error),
     /// A cluster was asked for where Citus is not installed.
     #[error(
-        "the Citus extension is not installed for PostgreSQL {major}: add the packages of https://docs.citusdata.com \
-         (Installation, Single-Node), such as postgresql-{major}-citus-13.2, or start without --workers"
+        "the Citus extension is not installed for PostgreSQL {major}: add Citus' package repository \
+         (https://install.citusdata.com/community/deb.sh) and install its postgresql-{major}-citus package, or start without --workers"
     )]
     CitusMissing {
         /// The version of PostgreSQL that was found.

@@ -23,8 +23,6 @@ pub(super) async fn join(nodes: &[Node], record: &Record) -> Result<(), Embedded
         client.batch_execute("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS citus").await.map_err(joining)?;
     }
     let coordinator = nodes[0].connect().await?;
-    // Where another program has taken a node's old port, it may well accept and say nothing.
-    coordinator.batch_execute("SET citus.node_connection_timeout = '2s'").await.map_err(joining)?;
     if known_port(&coordinator, 0).await?.is_none() {
         let values: [&(dyn ToSql + Sync); 2] = [&HOST, &i32::from(nodes[0].port())];
         coordinator.execute("SELECT citus_set_coordinator_host($1, $2)", &values).await.map_err(joining)?;

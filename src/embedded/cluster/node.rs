@@ -98,6 +98,8 @@ fn profile(port: u16, record: &Record, binaries: &Binaries) -> Profile {
         ("max_wal_senders", "24".to_owned()),
         ("max_logical_replication_workers", "16".to_owned()),
         ("citus.local_hostname", HOST.to_owned()),
+        // Whoever took a node's port may accept and say nothing, and Citus' own half a minute holds up all it does then.
+        ("citus.node_connection_timeout", "3s".to_owned()),
         // The traffic does not leave the machine.
         ("citus.node_conninfo", "sslmode=prefer".to_owned()),
         ("citus.enable_statistics_collection", "off".to_owned()),
