@@ -56,6 +56,16 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
     Variable {
+        name: "NODE_PASSWORD",
+        default: "none: the nodes of a cluster trust each other, or roles have passwords already",
+        help: "for migrate and cluster init: given to our roles, because Citus nodes connect to each other as the role that asks",
+    },
+    Variable {
+        name: "WEB_PASSWORD",
+        default: "none: serve connects as an administrator",
+        help: "for migrate and cluster init: makes the login pigeonhole_web with this password, which is enough for serve",
+    },
+    Variable {
         name: "PG_BIN_DIR",
         default: "found by itself",
         help: "folder of the PostgreSQL programs (15 to 18) for the embedded database",
@@ -93,6 +103,10 @@ pub struct Settings {
     pub demo_tenant: bool,
     /// Connections for tenants' work.
     pub pool_size: usize,
+    /// The password of our roles, by which the nodes of a cluster connect to each other.
+    pub node_password: Option<String>,
+    /// The password of the login that `serve` uses where it is not given an administrator's.
+    pub web_password: Option<String>,
     /// The folder of PostgreSQL's programs.
     pub pg_bin_dir: Option<PathBuf>,
     /// What the reader should be told at start, once there is a log.
@@ -170,6 +184,8 @@ impl Settings {
             data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
             demo_tenant,
             pool_size,
+            node_password: variable("NODE_PASSWORD"),
+            web_password: variable("WEB_PASSWORD"),
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
             warnings,
         })

@@ -88,9 +88,10 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop
     Ok(())
 }
 
-/// Development and the embedded database migrate by themselves; in production that is an operator's decision.
+/// Development and the embedded database migrate by themselves; in production that is an operator's decision, as it is
+/// where we connect as a user who may not.
 async fn prepare_schema(settings: &Settings, config: &Config) -> anyhow::Result<Database> {
-    if settings.database.is_none() || !settings.production() {
+    if settings.database.is_none() || (!settings.production() && db::may_migrate(config).await?) {
         for migration in db::migrate(config, settings.demo_tenant).await?.applied {
             log::info!("applied migration {migration}");
         }

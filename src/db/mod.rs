@@ -17,7 +17,7 @@ pub use error::DbError;
 pub use guard::UnsafeSchema;
 pub use handle::TenantHandle;
 pub(crate) use handle::{Statement, Step};
-pub use migrate::{MigrateError, MigrationReport, migrate, pending};
+pub use migrate::{MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
 pub use pools::{Database, DirectoryHandle, SignUpHandle};
