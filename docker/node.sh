@@ -30,6 +30,7 @@ export PGPASSFILE=$passfile
 export POSTGRES_PASSWORD_FILE=$secrets/postgres_password
 
 settings=(
+    listen_addresses="*"
     hba_file="$here/pg_hba.conf"
     password_encryption=scram-sha-256
     shared_preload_libraries=citus
@@ -55,4 +56,6 @@ fi
 
 arguments=()
 for setting in "${settings[@]}"; do arguments+=(-c "$setting"); done
+# Some versions of Compose hand over the image's own command.
+[[ ${1:-} != postgres ]] || shift
 exec docker-entrypoint.sh postgres "${arguments[@]}" "$@"
