@@ -109,6 +109,8 @@ pub struct Settings {
     pub web_password: Option<String>,
     /// The folder of PostgreSQL's programs.
     pub pg_bin_dir: Option<PathBuf>,
+    /// What is logged, in the syntax of env_logger.
+    pub log_filter: String,
     /// What the reader should be told at start, once there is a log.
     pub warnings: Vec<String>,
 }
@@ -187,6 +189,7 @@ impl Settings {
             node_password: variable("NODE_PASSWORD"),
             web_password: variable("WEB_PASSWORD"),
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
+            log_filter: variable("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             warnings,
         })
     }

@@ -9,6 +9,7 @@ use super::problem::Problem;
 use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in, user_agent};
 use crate::domain::{Identifier, LoginPassword, TenantName};
 use crate::store::SessionKind;
+use crate::web::audit::{self, Subject};
 use crate::web::{Context, Error, FieldErrors, Json};
 
 /// Who logs in.
@@ -46,7 +47,7 @@ pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::D
         LoginOutcome::Matched(matched) => matched,
         LoginOutcome::TooManyTenants => return Err(name_the_tenant("This name is in many organizations; give tenant_id or tenant_name.")),
         LoginOutcome::Refused => {
-            log::info!(target: "security", "login refused for {:?}, address {:?}", body.username, request.peer_addr());
+            audit::record(&request, "login refused", &Subject::Typed(&body.username));
             return Err(Error::WrongLogin);
         }
     };
@@ -56,7 +57,7 @@ pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::D
     let token = Token::generate(only.candidate.tenant)?;
     let tenant = context.database.tenant(only.candidate.tenant);
     let expires_at = tenant.start_session(only.candidate.user, &token.hash(), SessionKind::Script, &user_agent(&request)).await?;
-    log::info!(target: "security", "logged in: tenant {}, user {}, address {:?}", only.candidate.tenant, only.candidate.user, request.peer_addr());
+    audit::record(&request, "logged in", &Subject::User(only.candidate.tenant, only.candidate.user));
     Ok(HttpResponse::Ok().json(LoginAnswer { token: token.expose().to_owned(), expires_at }))
 }
 
@@ -67,7 +68,7 @@ pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::D
 #[utoipa::path(post, path = "/api/logout", security(("bearer" = [])), responses((status = 204), (status = 401, body = Problem)))]
 pub async fn destroy(request: HttpRequest, user: CurrentUser) -> Result<HttpResponse, Error> {
     user.tenant.end_session(&user.token.hash()).await?;
-    log::info!(target: "security", "logged out: tenant {}, user {}, address {:?}", user.tenant.tenant(), user.id, request.peer_addr());
+    audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
     Ok(HttpResponse::NoContent().finish())
 }
 

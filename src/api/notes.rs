@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::problem::Problem;
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle};
-use crate::store::{Bin, Cursor, Edit, Extent, Note, Saved};
+use crate::store::{Edit, Note, Saved};
 use crate::web::paging::{PAGE_SIZE, decode, encode};
 use crate::web::{Error, FieldErrors, Json};
 
@@ -84,11 +84,11 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
         Some(Err(_)) => return Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
     };
     let cursor = match query.cursor.as_deref().map(decode) {
-        None => Cursor::Start,
-        Some(Some((time, id))) => Cursor::OlderThan(time, id),
+        None => None,
+        Some(Some(position)) => Some(position),
         Some(None) => return Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours."))),
     };
-    let page = user.tenant.notes(user.id, Bin::Out, cursor, limit, Extent::Whole).await?;
+    let page = user.tenant.whole_notes(user.id, cursor, limit).await?;
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.notes.last().filter(|_| page.has_older) {
         response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last.position()))));

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use crate::domain::{Email, Invalid, NewPassword, TenantName, Username};
 use crate::store::{Newcomer, TenantChoice};
+use crate::web::audit::{self, Subject};
 use crate::web::{Context, Error, FieldErrors, Json};
 
 /// Who signs up, and where.
@@ -54,7 +55,7 @@ pub async fn create(request: HttpRequest, body: Json<RegistrationBody>, context:
     let password_hash = context.hasher.hash(&password).await?;
     let newcomer = Newcomer { username, email, password_hash, tenant };
     let registered = context.database.sign_up().register(&newcomer).await?;
-    log::info!(target: "security", "signed up: tenant {}, user {}, address {:?}", registered.tenant, registered.user, request.peer_addr());
+    audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
     Ok(HttpResponse::Created().json(RegistrationAnswer {
         user_id: registered.user.number(),
         tenant_id: registered.tenant.number(),

@@ -4,17 +4,35 @@ use log::LevelFilter;
 
 use crate::settings::Settings;
 
-/// Starts it, by RUST_LOG, and says what the settings left to be said.
+/// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of warnings: other
+/// people's notes and secrets among them. No setting makes them talk.
+const DISCREET: [&str; 5] = ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core"];
+
+/// Starts it, and says what the settings left to be said.
 pub fn start(settings: &Settings) {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info"))
-        // Below these levels they log statements with their values, NOTICEs and the heads of requests: secrets among them.
-        .filter_module("tokio_postgres", LevelFilter::Warn)
-        .filter_module("actix_http", LevelFilter::Warn)
-        .filter_module("actix_web", LevelFilter::Warn)
-        .filter_module("actix_server", LevelFilter::Warn)
-        .filter_module("refinery_core", LevelFilter::Warn)
-        .init();
+    let mut builder = env_logger::Builder::new();
+    builder.parse_filters(&without_discreet(&settings.log_filter));
+    for module in DISCREET {
+        builder.filter_module(module, LevelFilter::Warn);
+    }
+    builder.init();
     for warning in &settings.warnings {
         log::warn!("{warning}");
+    }
+}
+
+/// Takes out what names a part of a discreet crate, which would outweigh the rule for the whole of it.
+fn without_discreet(filter: &str) -> String {
+    let named = |directive: &str| DISCREET.iter().any(|module| directive.trim_start().starts_with(module));
+    filter.split(',').filter(|directive| !named(directive)).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_discreet;
+
+    #[test]
+    fn no_setting_logs_the_values_of_statements() {
+        assert_eq!(without_discreet("info,tokio_postgres::query=trace, actix_http=trace,pigeonhole=debug"), "info,pigeonhole=debug");
     }
 }

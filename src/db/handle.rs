@@ -2,10 +2,13 @@
 //! tenant, the prepared statements and COMMIT leave together, so an asker that goes away in the middle leaves no
 //! transaction open, and a statement that forgets its tenant sees nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use futures_util::future::{join_all, join3, try_join_all};
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -40,11 +43,29 @@ pub(crate) struct Step<'a> {
 pub struct TenantHandle {
     pool: Pool,
     tenant: TenantId,
+    patience: Patience,
+}
+
+/// The time that a handle may spend waiting for the database, over all its calls: a request that makes two slow ones is
+/// answered as soon as one that makes a single one.
+#[derive(Clone, Default)]
+struct Patience {
+    spent_micros: Arc<AtomicU64>,
+}
+
+impl Patience {
+    fn left(&self) -> Duration {
+        CALL_DEADLINE.saturating_sub(Duration::from_micros(self.spent_micros.load(Ordering::Relaxed)))
+    }
+
+    fn spend(&self, time: Duration) {
+        self.spent_micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
 }
 
 impl TenantHandle {
     pub(super) fn new(pool: Pool, tenant: TenantId) -> Self {
-        Self { pool, tenant }
+        Self { pool, tenant, patience: Patience::default() }
     }
 
     /// The tenant whose rows this handle reaches.
@@ -66,7 +87,13 @@ impl TenantHandle {
     /// Runs the steps in one transaction and gives the rows of each. Either all of them took effect or none; after an
     /// error of the connection it is unknown which.
     pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
-        let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
+        let started = Instant::now();
+        let result = self.repeat(started + self.patience.left(), steps).await;
+        self.patience.spend(started.elapsed());
+        result
+    }
+
+    async fn repeat(&self, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let mut repeats = 0;
         loop {
             match within(deadline, &self.pool, async |client| self.attempt(client, steps).await).await {
@@ -97,7 +124,7 @@ impl TenantHandle {
 /// Borrows a connection and works on it until `deadline`; a connection that does not answer in time is thrown away, as
 /// nobody knows what it is still waiting for.
 pub(super) async fn within<T>(
-    deadline: tokio::time::Instant,
+    deadline: Instant,
     pool: &Pool,
     work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
 ) -> Result<T, DbError> {

@@ -15,6 +15,9 @@ mod embedded {
 /// Any fixed number: the key of the advisory lock that one migrating process holds.
 const LOCK_KEY: i64 = 0x7069_6765_6f6e;
 const LOCK_PATIENCE: Duration = Duration::from_secs(300);
+/// What PostgreSQL says when two transactions change one row of its catalog.
+const MET_ANOTHER: &str = "tuple concurrently updated";
+const TRIES: u64 = 10;
 
 /// What a run did.
 #[derive(Debug)]
@@ -56,14 +59,30 @@ pub(super) fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) ->
 /// See [`MigrateError`]; a failed migration is rolled back whole.
 pub async fn migrate(config: &Config, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
     let mut client = connect(config).await?;
-    lock(&client).await?;
     // The lock lives as long as this session, and no longer, however this function ends.
-    roles::prepare(&client).await.map_err(failed("making the database roles"))?;
+    lock(&client).await?;
+    let mut tries = 1;
+    loop {
+        match run(&mut client, demo_tenant).await {
+            // Roles belong to the whole server, so migrating two of its databases at once can meet there.
+            Err(MigrateError::Failed { reason, .. }) if reason.contains(MET_ANOTHER) && tries < TRIES => {
+                log::info!("another database of this server is migrated as well; trying again");
+                client.batch_execute("RESET ROLE").await.map_err(failed("giving the owner's role back"))?;
+                tokio::time::sleep(Duration::from_millis(200 * tries)).await;
+                tries += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
+    roles::prepare(client).await.map_err(failed("making the database roles"))?;
     client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await.map_err(failed("taking the owner's role"))?;
-    let report = embedded::migrations::runner().run_async(&mut client).await.map_err(|error| describe(&error))?;
+    let report = embedded::migrations::runner().run_async(client).await.map_err(|error| describe(&error))?;
     let readable = format!("GRANT SELECT ON public.refinery_schema_history TO {}", roles::APP);
     client.batch_execute(&readable).await.map_err(failed("letting the application see the schema's history"))?;
-    place_demo_tenant(&client, demo_tenant).await.map_err(failed("placing the demo tenant"))?;
+    place_demo_tenant(client, demo_tenant).await.map_err(failed("placing the demo tenant"))?;
     Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }
 
@@ -153,11 +172,18 @@ fn describe(error: &refinery::Error) -> MigrateError {
     }
 }
 
+// An organization of that name may have been founded while there was no demo; then the demo takes another.
+const PLACE_DEMO: &str = "
+    INSERT INTO shared.tenants (id, name, name_key, join_policy)
+    SELECT 1, name, lower(name), 'open' FROM (VALUES (1, 'Demo'), (2, 'Pigeonhole demo'), (3, 'Demo of tenant 1')) AS wanted (place, name)
+    WHERE NOT EXISTS (SELECT FROM shared.tenants WHERE name_key = lower(wanted.name))
+    ORDER BY place LIMIT 1";
+
 /// Tenant 1 is the demo: open to all when wanted, closed to newcomers when not.
 async fn place_demo_tenant(client: &Client, wanted: bool) -> Result<(), tokio_postgres::Error> {
     let policy = client.query_opt("SELECT join_policy FROM shared.tenants WHERE id = 1", &[]).await?.map(|row| row.get::<_, String>(0));
     let statement = match (policy.as_deref(), wanted) {
-        (None, true) => "INSERT INTO shared.tenants (id, name, name_key, join_policy) VALUES (1, 'Demo', 'demo', 'open')",
+        (None, true) => PLACE_DEMO,
         (Some("invite"), true) => "UPDATE shared.tenants SET join_policy = 'open' WHERE id = 1",
         (Some("open"), false) => "UPDATE shared.tenants SET join_policy = 'invite' WHERE id = 1",
         _ => return Ok(()),

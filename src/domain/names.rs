@@ -23,13 +23,20 @@ macro_rules! shown_and_compared {
 }
 shown_and_compared!(Username, Email, TenantName);
 
+/// Longer texts are no names; they are cut before anything works on every character of them.
+const LONGEST_TYPED: usize = 2048;
+
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_TYPED)]
+}
+
 /// Cleans a name: outer blanks off, inner runs of blanks to one, compatibility-normalized.
 fn tidy(text: &str) -> String {
-    text.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    beginning(text).nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn has_invisible(text: &str) -> bool {
-    text.chars().any(is_invisible)
+    beginning(text).chars().any(is_invisible)
 }
 
 /// A user's name inside a tenant: 1 to 64 characters, none invisible, no `@` (so that it is never taken for an e-mail).

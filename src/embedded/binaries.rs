@@ -28,7 +28,13 @@ impl Binaries {
         let Some((version, folder)) = wanted else {
             return found.into_iter().next().ok_or(EmbeddedError::NotInstalled);
         };
-        found.into_iter().find(|binaries| binaries.major.to_string() == version).ok_or(EmbeddedError::VersionMissing { folder, version })
+        let matching = found.into_iter().find(|binaries| binaries.major.to_string() == version);
+        let usable = version.parse().is_ok_and(|major| (OLDEST..=NEWEST).contains(&major));
+        matching.ok_or(if usable {
+            EmbeddedError::VersionMissing { folder, version }
+        } else {
+            EmbeddedError::VersionUnknown { folder, version }
+        })
     }
 
     /// The same among those that have the Citus extension, which comes before a newer version.

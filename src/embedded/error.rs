@@ -23,6 +23,14 @@ pub enum EmbeddedError {
         /// The first line of its PG_VERSION.
         version: String,
     },
+    /// The tables were made by a version that this program does not run.
+    #[error("the data in {folder} was made by PostgreSQL {version}; this program runs 15 to 18: set DATA_DIR to another folder")]
+    VersionUnknown {
+        /// The folder with the tables.
+        folder: PathBuf,
+        /// The first line of its PG_VERSION.
+        version: String,
+    },
     /// Another process of ours holds the data folder.
     #[error("the data folder {folder} is in use by process {holder}")]
     InUse {

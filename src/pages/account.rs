@@ -11,6 +11,7 @@ use super::show::Moment;
 use crate::auth::{CurrentUser, Token};
 use crate::domain::{LoginPassword, NewPassword, SessionId};
 use crate::store::{SessionKind, SessionRow};
+use crate::web::audit::{self, Subject};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
@@ -72,7 +73,7 @@ pub async fn update_password(
     if !user.tenant.change_password(user.id, user.session.id, &account.password_hash, &hash, &token.hash()).await? {
         return Err(Error::Conflict(FieldErrors::default()));
     }
-    log::info!(target: "security", "password changed: tenant {}, user {}, address {:?}", user.tenant.tenant(), user.id, request.peer_addr());
+    audit::record(&request, "password changed", &Subject::of(&user.tenant, user.id));
     cookie::set_token(&cookie, &token)?;
     flash(&cookie, "success", "The password is changed, and every other session is logged out.");
     Ok(see_other("/account"))

@@ -9,7 +9,7 @@ use super::frame::{frame_of, page};
 use super::show::NoteCard;
 use crate::auth::CurrentUser;
 use crate::domain::NoteId;
-use crate::store::{Bin, Extent};
+use crate::store::Bin;
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, Frame, see_other};
@@ -25,7 +25,7 @@ struct BinPage {
 
 /// What is in it.
 pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, Bin::In, query.cursor(), PAGE_SIZE, Extent::Beginning).await?;
+    let notes = user.tenant.notes(user.id, Bin::In, query.cursor(), PAGE_SIZE).await?;
     let (newer, older) = neighbours("/bin", &notes);
     let bin = BinPage {
         frame: frame_of(&user, &cookie, "bin"),

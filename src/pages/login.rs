@@ -14,6 +14,7 @@ use super::notes;
 use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Matched, Token, log_in, user_agent};
 use crate::domain::{Identifier, LoginPassword, TenantName};
 use crate::store::{Candidate, SessionKind};
+use crate::web::audit::{self, Subject};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
 
@@ -106,7 +107,7 @@ pub async fn create(
     let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
     match log_in(&context.database, &context.hasher, &attempt).await? {
         LoginOutcome::Refused => {
-            log::info!(target: "security", "login refused for {:?}, address {:?}", form.email, request.peer_addr());
+            audit::record(&request, "login refused", &Subject::Typed(&form.email));
             refuse(StatusCode::UNAUTHORIZED, &cookie, form, false, FieldErrors::one("", "The name or the password is wrong."))
         }
         LoginOutcome::TooManyTenants => {
@@ -150,7 +151,7 @@ async fn enter(
     form: LoginForm,
 ) -> Result<HttpResponse, Error> {
     let token = begin_session(request, context, cookie, candidate, kind).await?;
-    log::info!(target: "security", "logged in: tenant {}, user {}, address {:?}", candidate.tenant, candidate.user, request.peer_addr());
+    audit::record(request, "logged in", &Subject::User(candidate.tenant, candidate.user));
     let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
     let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
     let tenant = context.database.tenant(candidate.tenant);
@@ -178,7 +179,7 @@ fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
         errors.keep("tenant_name", TenantName::parse(&form.tenant_name).map(Some))
     };
     if form.email.trim().is_empty() {
-        errors = FieldErrors::one("email", "Enter your user name or e-mail.");
+        errors.add("email", "Enter your user name or e-mail.");
     }
     match (password, tenant_name) {
         (Some(password), Some(tenant_name)) if errors.is_empty() => {

@@ -4,13 +4,14 @@ use actix_session::Session;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::auth::CurrentUser;
+use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Error, see_other};
 
 /// Ends the session on the server, so that no copy of the cookie is worth anything.
 pub async fn create(request: HttpRequest, user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
     user.tenant.end_session(&user.token.hash()).await?;
-    log::info!(target: "security", "logged out: tenant {}, user {}, address {:?}", user.tenant.tenant(), user.id, request.peer_addr());
+    audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
     cookie.clear();
     cookie.renew();
     flash(&cookie, "info", "You are logged out.");

@@ -10,6 +10,7 @@ mod guide;
 mod login;
 mod login_page;
 mod logout;
+mod markdown;
 mod notes;
 mod registration;
 mod revisions;

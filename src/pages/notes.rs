@@ -8,10 +8,11 @@ use askama::Template;
 use super::draft::{Draft, NoteForm};
 use super::frame::{frame_of, page};
 use super::login_page::ask_to_log_in;
-use super::show::{Moment, NoteCard, heading, markdown};
+use super::markdown::markdown;
+use super::show::{Moment, NoteCard, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, with_unix_newlines};
-use crate::store::{Bin, Cursor, Edit, Extent, Note, NotePage, Saved};
+use crate::store::{Bin, Cursor, Edit, Note, NotePage, Saved};
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, FieldErrors, Form, Frame, see_other};
@@ -68,7 +69,7 @@ struct ConflictPage {
 
 /// The list, with a form for a new note.
 pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE, Extent::Beginning).await?;
+    let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE).await?;
     list(StatusCode::OK, &user, &cookie, &notes, NoteForm::default(), FieldErrors::default())
 }
 
@@ -156,7 +157,7 @@ pub async fn index_page(
     form: NoteForm,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, Bin::Out, Cursor::Start, PAGE_SIZE, Extent::Beginning).await?;
+    let notes = user.tenant.notes(user.id, Bin::Out, Cursor::Start, PAGE_SIZE).await?;
     list(status, user, cookie, &notes, form, errors)
 }
 

@@ -11,6 +11,7 @@ use super::login::begin_session;
 use crate::auth::CurrentUser;
 use crate::domain::{Email, NewPassword, TenantName, Username};
 use crate::store::{Candidate, Newcomer, SessionKind, TenantChoice};
+use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
@@ -71,7 +72,7 @@ pub async fn create(
             };
         }
     };
-    log::info!(target: "security", "signed up: tenant {}, user {}, address {:?}", registered.tenant, registered.user, request.peer_addr());
+    audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
     begin_session(&request, &context, &cookie, Candidate { tenant: registered.tenant, user: registered.user }, SessionKind::Browser)
         .await?;
     flash(&cookie, "success", "Welcome. Write your first note below.");

@@ -11,7 +11,7 @@ mod sign_up;
 mod users;
 
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
-pub use notes::{Bin, Cursor, Edit, Extent, Note, NotePage, Saved};
+pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};

@@ -34,11 +34,15 @@ const RESTORE: Statement = Statement::new(
 );
 const COUNT: Statement = Statement::new("SELECT count(*) FROM notes WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL");
 
-// One statement for each direction and start, so that each has a plan that walks the index and stops after a page.
+// One statement for each direction and start, so that each has a plan that walks the index and stops after a page. Only
+// the beginning of a text is cut out by the database, and only where a beginning is all that is shown: it walks every
+// character to find the end.
 macro_rules! page {
-    ($deleted:literal, $bound:literal, $order:literal) => {
+    ($text:literal, $deleted:literal, $bound:literal, $order:literal) => {
         Statement::new(concat!(
-            "SELECT id, user_id, title, left(content, $4), version, created_at, updated_at FROM notes
+            "SELECT id, user_id, title, ",
+            $text,
+            ", version, created_at, updated_at FROM notes
              WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS ",
             $deleted,
             $bound,
@@ -50,15 +54,31 @@ macro_rules! page {
         ))
     };
 }
-const LATEST: Statement = page!("NULL", "", "DESC");
-const OLDER: Statement = page!("NULL", " AND (created_at, id) < ($5, $6)", "DESC");
-const NEWER: Statement = page!("NULL", " AND (created_at, id) > ($5, $6)", "ASC");
-const BIN_LATEST: Statement = page!("NOT NULL", "", "DESC");
-const BIN_OLDER: Statement = page!("NOT NULL", " AND (created_at, id) < ($5, $6)", "DESC");
-const BIN_NEWER: Statement = page!("NOT NULL", " AND (created_at, id) > ($5, $6)", "ASC");
+const WHOLE_LATEST: Statement = page!("content", "NULL", "", "DESC");
+const WHOLE_OLDER: Statement = page!("content", "NULL", " AND (created_at, id) < ($4, $5)", "DESC");
+const LATEST: Statement = page!("left(content, 480)", "NULL", "", "DESC");
+const OLDER: Statement = page!("left(content, 480)", "NULL", " AND (created_at, id) < ($4, $5)", "DESC");
+const NEWER: Statement = page!("left(content, 480)", "NULL", " AND (created_at, id) > ($4, $5)", "ASC");
+const BIN_LATEST: Statement = page!("left(content, 480)", "NOT NULL", "", "DESC");
+const BIN_OLDER: Statement = page!("left(content, 480)", "NOT NULL", " AND (created_at, id) < ($4, $5)", "DESC");
+const BIN_NEWER: Statement = page!("left(content, 480)", "NOT NULL", " AND (created_at, id) > ($4, $5)", "ASC");
 
-pub(super) const ALL: &[&Statement] =
-    &[&INSERT, &FIND, &UPDATE, &DELETE, &RESTORE, &COUNT, &LATEST, &OLDER, &NEWER, &BIN_LATEST, &BIN_OLDER, &BIN_NEWER];
+pub(super) const ALL: &[&Statement] = &[
+    &INSERT,
+    &FIND,
+    &UPDATE,
+    &DELETE,
+    &RESTORE,
+    &COUNT,
+    &WHOLE_LATEST,
+    &WHOLE_OLDER,
+    &LATEST,
+    &OLDER,
+    &NEWER,
+    &BIN_LATEST,
+    &BIN_OLDER,
+    &BIN_NEWER,
+];
 
 /// How often a merge is tried again when somebody saves in between.
 const MERGE_TRIES: usize = 4;
@@ -119,24 +139,6 @@ pub enum Bin {
     Out,
     /// Those that were deleted and can be restored.
     In,
-}
-
-/// How much of each text a list carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Enough for a heading and an excerpt.
-    Beginning,
-    /// All of it.
-    Whole,
-}
-
-impl Extent {
-    fn characters(self) -> i32 {
-        match self {
-            Self::Beginning => 1000,
-            Self::Whole => i32::MAX,
-        }
-    }
 }
 
 /// A part of a list, newest first.
@@ -207,21 +209,39 @@ impl TenantHandle {
         Ok(row.as_ref().map(Note::from_row))
     }
 
-    /// Up to `limit` notes of `author` from `cursor` on, with `extent` of each text.
+    /// Up to `limit` notes of `author` from `cursor` on, each with the beginning of its text.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn notes(&self, author: UserId, bin: Bin, cursor: Cursor, limit: u16, extent: Extent) -> Result<NotePage, DbError> {
-        let (tenant, author, wanted, extent) = (self.tenant().number(), author.number(), i64::from(limit) + 1, extent.characters());
+    pub async fn notes(&self, author: UserId, bin: Bin, cursor: Cursor, limit: u16) -> Result<NotePage, DbError> {
+        let statement = match (bin, cursor) {
+            (Bin::Out, Cursor::Start) => &LATEST,
+            (Bin::Out, Cursor::OlderThan(..)) => &OLDER,
+            (Bin::Out, Cursor::NewerThan(..)) => &NEWER,
+            (Bin::In, Cursor::Start) => &BIN_LATEST,
+            (Bin::In, Cursor::OlderThan(..)) => &BIN_OLDER,
+            (Bin::In, Cursor::NewerThan(..)) => &BIN_NEWER,
+        };
+        self.page_of(statement, author, cursor, limit).await
+    }
+
+    /// Up to `limit` notes of `author` that are older than `before`, or the latest, each with its whole text.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn whole_notes(&self, author: UserId, before: Option<(DateTime<Utc>, NoteId)>, limit: u16) -> Result<NotePage, DbError> {
+        match before {
+            None => self.page_of(&WHOLE_LATEST, author, Cursor::Start, limit).await,
+            Some((time, id)) => self.page_of(&WHOLE_OLDER, author, Cursor::OlderThan(time, id), limit).await,
+        }
+    }
+
+    async fn page_of(&self, statement: &'static Statement, author: UserId, cursor: Cursor, limit: u16) -> Result<NotePage, DbError> {
+        let (tenant, author, wanted) = (self.tenant().number(), author.number(), i64::from(limit) + 1);
         let rows = match cursor {
-            Cursor::Start => self.rows(if bin == Bin::Out { &LATEST } else { &BIN_LATEST }, &[&tenant, &author, &wanted, &extent]).await?,
-            Cursor::OlderThan(time, id) => {
-                let statement = if bin == Bin::Out { &OLDER } else { &BIN_OLDER };
-                self.rows(statement, &[&tenant, &author, &wanted, &extent, &time, &id.number()]).await?
-            }
-            Cursor::NewerThan(time, id) => {
-                let statement = if bin == Bin::Out { &NEWER } else { &BIN_NEWER };
-                self.rows(statement, &[&tenant, &author, &wanted, &extent, &time, &id.number()]).await?
+            Cursor::Start => self.rows(statement, &[&tenant, &author, &wanted]).await?,
+            Cursor::OlderThan(time, id) | Cursor::NewerThan(time, id) => {
+                self.rows(statement, &[&tenant, &author, &wanted, &time, &id.number()]).await?
             }
         };
         Ok(cut_page(&rows, cursor, usize::from(limit)))
@@ -232,11 +252,11 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the transaction.
     pub async fn notes_overview(&self, author: UserId, limit: u16) -> Result<(i64, Vec<Note>), DbError> {
-        let (tenant, author, limit, extent) = (self.tenant().number(), author.number(), i64::from(limit), Extent::Beginning.characters());
+        let (tenant, author, limit) = (self.tenant().number(), author.number(), i64::from(limit));
         let results = self
             .transaction(&[
                 Step { statement: &COUNT, values: &[&tenant, &author] },
-                Step { statement: &LATEST, values: &[&tenant, &author, &limit, &extent] },
+                Step { statement: &LATEST, values: &[&tenant, &author, &limit] },
             ])
             .await?;
         let count = results.first().and_then(|rows| rows.first()).map_or(0, |row| row.get(0));

@@ -115,21 +115,32 @@ fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
         .collect()
 }
 
-/// Reads JSON: broken syntax is 400; well-formed JSON that does not fit the type is 422.
+/// Reads JSON: broken syntax is 400; well-formed JSON that does not fit the type is 422 and names the field.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        Category::Data => Error::Invalid(FieldErrors::one(
-            field_named_in(&error.to_string()),
-            "This field is unknown, missing, given twice or of a wrong type.",
-        )),
-        Category::Syntax | Category::Eof | Category::Io => Error::BadRequest("The body is not valid JSON."),
-    })
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = known_field(&error.path().to_string()).or_else(|| known_field(quoted_in(&error.inner().to_string())));
+        refuse_json(error.inner(), field.unwrap_or_default())
+    })?;
+    deserializer.end().map_err(|error| refuse_json(&error, ""))?;
+    Ok(value)
 }
 
-/// The field that a message of serde is about, when it names one of ours; what a stranger sent is not repeated.
-fn field_named_in(message: &str) -> &'static str {
-    let quoted = message.split('`').nth(1).unwrap_or_default();
-    KNOWN_FIELDS.iter().find(|known| **known == quoted).copied().unwrap_or_default()
+fn refuse_json(error: &serde_json::Error, field: &'static str) -> Error {
+    match error.classify() {
+        Category::Data => Error::Invalid(FieldErrors::one(field, "This field is unknown, missing, given twice or of a wrong type.")),
+        Category::Syntax | Category::Eof | Category::Io => Error::BadRequest("The body is not valid JSON."),
+    }
+}
+
+/// The field that a message of serde quotes, such as a missing one, which has no path.
+fn quoted_in(message: &str) -> &str {
+    message.split('`').nth(1).unwrap_or_default()
+}
+
+/// A field of ours by its name; what a stranger sent is not repeated.
+fn known_field(name: &str) -> Option<&'static str> {
+    KNOWN_FIELDS.iter().find(|known| **known == name).copied()
 }
 
 const KNOWN_FIELDS: &[&str] = &["username", "password", "email", "tenant_id", "tenant_name", "content", "title", "userid", "version"];

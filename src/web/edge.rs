@@ -8,9 +8,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 
+use super::audit::RequestId;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
@@ -50,6 +51,7 @@ pub async fn pass(
         let response = finish(refusal.response(), &asked, &context);
         return Ok(request.into_response(response));
     }
+    request.extensions_mut().insert(RequestId(asked.request_id.clone()));
     cookie::accept_previous_key(&mut request, &context);
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &asked, &context)),
@@ -106,15 +108,13 @@ fn admit(request: &ServiceRequest, context: &Context, asked: &Asked) -> Result<(
 }
 
 /// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over plain HTTP on a
-/// local network. With neither it is no browser, and carries no cookie that it was not given.
+/// local network. With neither it is no browser, and carries no cookie that it was not given. Of a header that is there
+/// twice each value counts.
 fn from_our_own_page(headers: &HeaderMap, context: &Context) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin";
+    if headers.contains_key("sec-fetch-site") {
+        return headers.get_all("sec-fetch-site").all(|site| site == "same-origin");
     }
-    match headers.get(header::ORIGIN) {
-        Some(origin) => origin.to_str().is_ok_and(|origin| context.origins.contains(origin)),
-        None => true,
-    }
+    headers.get_all(header::ORIGIN).all(|origin| origin.to_str().is_ok_and(|origin| context.origins.contains(origin)))
 }
 
 /// Gives an answer its face and its headers.

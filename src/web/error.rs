@@ -155,7 +155,7 @@ pub fn default_sentence(status: StatusCode) -> &'static str {
         421 => "This server does not answer for that address.",
         422 => "Some of this cannot be accepted.",
         429 => "That was too often; wait a moment and try again.",
-        503 => "This cannot be done right now; try again in a moment. Nothing was changed.",
+        503 => "This cannot be done right now; look whether it was done, and try again in a moment.",
         _ => "Something went wrong on our side.",
     }
 }

@@ -14,9 +14,14 @@ impl FieldErrors {
         Self { messages: vec![(field, message.into())] }
     }
 
+    /// Adds a message beside a field.
+    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.messages.push((field, message.into()));
+    }
+
     /// Keeps the value, or notes the message and gives none.
     pub fn keep<T>(&mut self, field: &'static str, parsed: Result<T, Invalid>) -> Option<T> {
-        parsed.map_err(|Invalid(message)| self.messages.push((field, message.to_owned()))).ok()
+        parsed.map_err(|Invalid(message)| self.add(field, message)).ok()
     }
 
     /// The message beside a field.

@@ -2,6 +2,7 @@
 //! Nothing here knows a note or a statement.
 
 pub mod assets;
+pub mod audit;
 pub mod body;
 pub mod context;
 pub mod cookie;

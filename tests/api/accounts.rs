@@ -180,7 +180,11 @@ async fn an_expired_token_and_an_idle_one_are_refused() {
     set_time(&client, &expired, "expires_at = now() - interval '1 second'").await;
     expired.get("/api/me").await.expect_problem(401);
     let alive = person.script(&app).await;
-    set_time(&client, &alive, "expires_at = now() + interval '1 minute'").await;
+    set_time(&client, &alive, "last_seen_at = now() - interval '15 days'").await;
+    alive.get("/api/me").await.expect_problem(401);
+    set_time(&client, &alive, "last_seen_at = now(), expires_at = now() + interval '1 minute'").await;
+    alive.get("/api/me").await.expect(200);
+    set_time(&client, &alive, "last_seen_at = now() - interval '13 days'").await;
     alive.get("/api/me").await.expect(200);
 }
 

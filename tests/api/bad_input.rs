@@ -115,11 +115,17 @@ async fn wrong_types_and_unknown_fields_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_field_is_named() {
+async fn a_field_of_a_wrong_type_or_missing_is_named() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
-    let body = json!({"content": "x", "is_admin": true});
-    script.post("/api/notes", &body).await.expect_field_problem(422, "is_admin");
+    for (body, field) in [
+        (json!({"title": "x"}), "content"),
+        (json!({"content": 7}), "content"),
+        (json!({"content": "x", "title": []}), "title"),
+        (json!({"content": "x", "tenant_id": "1"}), "tenant_id"),
+    ] {
+        script.post("/api/notes", &body).await.expect_field_problem(422, field);
+    }
 }
 
 #[tokio::test]

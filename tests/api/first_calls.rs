@@ -68,12 +68,15 @@ async fn production_has_no_demo_tenant_unless_asked() {
     };
     let body = json!({"username": "testuser", "password": "testpass", "tenant_id": 1});
     let register = Call::new("POST", "/api/register").json(&body).header("host", "notes.example.test");
+    assert_eq!(production().run("migrate").code, Some(0));
     {
         let server = production().start();
         let refused = App::of(&server).answer(register.clone()).await;
         assert!((400..500).contains(&refused.status), "{}", refused.status);
     }
-    let server = production().set("DEMO_TENANT", "on").start();
+    let asked = || production().set("DEMO_TENANT", "on");
+    assert_eq!(asked().run("migrate").code, Some(0));
+    let server = asked().start();
     App::of(&server).answer(register).await.expect(201);
 }
 

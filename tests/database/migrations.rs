@@ -1,6 +1,10 @@
 //! Migrations: once each, however many processes start, and never onto a schema that is not ours.
 
-use crate::support::{App, database::OwnDatabase, server::ServerBuilder};
+use crate::support::{
+    App,
+    database::OwnDatabase,
+    server::{ServerBuilder, alone_on_cluster},
+};
 
 fn on(database: &OwnDatabase) -> ServerBuilder {
     ServerBuilder::new().set("DATABASE_URL", &database.url)
@@ -19,11 +23,13 @@ async fn history(database: &OwnDatabase) -> Vec<(i32, i64)> {
 #[tokio::test]
 async fn five_processes_migrate_an_empty_database_at_once() {
     let database = OwnDatabase::create().await;
+    let alone = alone_on_cluster();
     let running: Vec<_> = (0..5).map(|_| on(&database).spawn("migrate")).collect();
     for process in running {
         let ended = process.finish();
         assert_eq!(ended.code, Some(0), "{}", ended.output);
     }
+    drop(alone);
     let versions = history(&database).await;
     assert!(!versions.is_empty());
     assert!(versions.iter().all(|(_, count)| *count == 1), "{versions:?}");
@@ -34,12 +40,15 @@ async fn five_processes_migrate_an_empty_database_at_once() {
 #[tokio::test]
 async fn three_servers_start_on_an_empty_database_at_once() {
     let database = OwnDatabase::create().await;
+    let alone = alone_on_cluster();
     let builders: Vec<_> = (0..3).map(|_| on(&database)).collect();
-    let starting = builders.into_iter().map(|builder| tokio::task::spawn_blocking(move || builder.start()));
+    let starting =
+        builders.into_iter().map(|builder| tokio::task::spawn_blocking(move || builder.try_start_beside_others().expect("a start")));
     for server in futures_util::future::join_all(starting).await {
         let server = server.expect("a server");
         App::of(&server).get("/readyz").await.expect(200);
     }
+    drop(alone);
     let versions = history(&database).await;
     assert!(versions.iter().all(|(_, count)| *count == 1), "{versions:?}");
 }
@@ -85,6 +94,7 @@ async fn a_newer_schema_is_refused() {
 #[tokio::test]
 async fn the_killed_holder_of_the_lock_is_followed_by_another() {
     let database = OwnDatabase::create().await;
+    let alone = alone_on_cluster();
     let running: Vec<_> = (0..3).map(|_| on(&database).spawn("migrate")).collect();
     let client = database.client().await;
     let cut = "SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l \
@@ -99,6 +109,7 @@ async fn the_killed_holder_of_the_lock_is_followed_by_another() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let codes: Vec<_> = running.into_iter().map(|process| process.finish().code).collect();
+    drop(alone);
     assert!(codes.iter().filter(|code| **code == Some(0)).count() >= 1, "{codes:?}");
     assert!(history(&database).await.iter().all(|(_, count)| *count == 1));
     let server = on(&database).start();

@@ -2,5 +2,6 @@
 
 mod hashing;
 mod migrations;
+mod owners;
 mod trouble;
 mod unreachable;

@@ -55,7 +55,7 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
     assert!(browser.is_logged_in().await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_is_503_and_then_found_again() {
     let database = OwnDatabase::create().await;
     let door = Door::open().await;

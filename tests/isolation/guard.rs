@@ -16,7 +16,9 @@ fn on(database: &OwnDatabase) -> ServerBuilder {
 
 async fn assert_refused_after(damage: &str, table: &str) {
     let (database, client) = migrated().await;
-    client.batch_execute(damage).await.expect(damage);
+    for statement in damage.split(';') {
+        client.batch_execute(statement).await.expect(statement);
+    }
     let refusal = on(&database).expect_refusal();
     assert!(refusal.output.contains(table), "{damage}: {}", refusal.output);
 }

@@ -3,3 +3,4 @@
 mod guard;
 mod policies;
 mod role;
+mod statements;

@@ -111,6 +111,7 @@ async fn the_roles_of_login_and_sign_up_reach_only_what_they_need() {
         ("pigeonhole_app", vec!["SELECT * FROM logins", "DELETE FROM notes", "DELETE FROM shared.users"]),
     ] {
         let client = as_role(role).await;
+        client.batch_execute("SET app.tenant_id = '1'").await.expect("a tenant");
         for statement in statements {
             let error = client.batch_execute(statement).await.expect_err(statement);
             let code = error.code().expect("a refusal of the database").code();

@@ -142,7 +142,7 @@ async fn the_public_origin_is_the_one_that_was_set_and_not_the_host() {
 #[tokio::test]
 async fn an_unknown_host_is_misdirected_and_never_repeated() {
     let app = spawn_app().await;
-    for host in ["evil.test", "localhost.evil.test", "localhost:1", "127.0.0.1.evil.test"] {
+    for host in ["evil.test", "localhost.evil.test", "127.0.0.1.evil.test"] {
         for path in ["/", "/login", "/dashboard", "/api/notes", "/nothing"] {
             let call = Call::new("GET", path).header("host", host);
             let answer = app.answer(call).await;

@@ -144,11 +144,12 @@ async fn static_files_have_hashed_names_and_stay() {
 #[tokio::test]
 async fn production_cookies_and_headers_are_for_https_only() {
     let database = OwnDatabase::create().await;
-    let server = ServerBuilder::new()
+    let production = ServerBuilder::new()
         .set("DATABASE_URL", &database.url)
         .set("APP_ENV", "production")
-        .set("PUBLIC_ORIGIN", "https://notes.example.test")
-        .start();
+        .set("PUBLIC_ORIGIN", "https://notes.example.test");
+    assert_eq!(production.run("migrate").code, Some(0));
+    let server = production.start();
     let app = App::of(&server);
     let host = |call: Call| call.header("host", "notes.example.test");
     let body = serde_json::json!({

@@ -181,7 +181,8 @@ async fn the_next_page_is_never_on_another_site() {
         tried.push(shape.replace('H', hosts));
     }
     let base = url::Url::parse(&app.base).expect("a URL");
-    for next in tried {
+    let known = person.browser(&app).await;
+    for (number, next) in tried.into_iter().enumerate() {
         let path = format!("/login?{}", encoded(&[("next", &next)]));
         let page = Page::parse(&app.get(&path).await.text());
         let kept = page
@@ -191,7 +192,12 @@ async fn the_next_page_is_never_on_another_site() {
         if !kept.is_empty() {
             assert_local(&base, &next, &kept);
         }
-        let answer = log_in_towards(&app, &person, &next).await;
+        // Whoever is logged in is sent on at once; the form itself costs a hash for each try.
+        let mut answer = known.copy().get(&path).await;
+        if number % 6 == 0 {
+            assert_local(&base, &next, answer.location());
+            answer = log_in_towards(&app, &person, &next).await;
+        }
         if answer.status != 303 {
             assert!(matches!(answer.status, 400 | 422), "{next:?}: {}", answer.status);
             continue;

@@ -1,6 +1,8 @@
 //! The pages, as a browser without JavaScript uses them.
 
 mod account;
+mod bombs;
+mod compression;
 mod cross_site;
 mod drafts;
 mod edge;

@@ -14,28 +14,29 @@ use crate::support::{
 
 /// A data folder whose PostgreSQL never outlives the test.
 struct Folder {
-    directory: TempDir,
+    data: PathBuf,
     key: String,
+    _directory: TempDir,
 }
 
 impl Folder {
     fn new() -> Self {
+        Self::named("data")
+    }
+
+    fn named(name: &str) -> Self {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a folder");
         // An account without rights must be able to walk through.
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).expect("an open folder");
         let key = crate::support::names::secret_key();
-        Self { directory, key }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        Self { data: directory.path().join(name), key, _directory: directory }
     }
 
     fn builder(&self) -> ServerBuilder {
         ServerBuilder::bare()
-            .set("DATA_DIR", self.data().to_str().expect("a path"))
+            .set("DATA_DIR", self.data.to_str().expect("a path"))
             .set("PG_BIN_DIR", environment::postgres_bin().to_str().expect("a path"))
             .set("SECRET_KEY", &self.key)
     }
@@ -49,7 +50,7 @@ impl Folder {
     }
 
     fn postmaster(&self) -> Option<rustix::process::Pid> {
-        let file = find(&self.data(), "postmaster.pid")?;
+        let file = find(&self.data, "postmaster.pid")?;
         let text = std::fs::read_to_string(file).ok()?;
         rustix::process::Pid::from_raw(text.lines().next()?.trim().parse().ok()?)
     }
@@ -121,7 +122,7 @@ async fn the_data_survives_a_clean_restart_and_the_database_stops_with_the_serve
 }
 
 fn assert_no_tcp_port(folder: &Folder) {
-    let file = find(&folder.data(), "postmaster.pid").expect("a pid file");
+    let file = find(&folder.data, "postmaster.pid").expect("a pid file");
     let text = std::fs::read_to_string(file).expect("the pid file");
     let listens: Vec<_> = text.lines().skip(4).take(2).collect();
     assert_eq!(listens.get(1).copied().unwrap_or_default().trim(), "", "it listens on TCP: {text}");
@@ -223,10 +224,8 @@ async fn ctrl_c_ends_both_cleanly() {
 
 #[tokio::test]
 async fn a_data_folder_with_a_long_name_works() {
-    let folder = Folder::new();
-    let long = folder.directory.path().join("long-".repeat(24)).join("name-".repeat(20));
-    let builder = folder.builder().set("DATA_DIR", long.to_str().expect("a path"));
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
-    App::of(&server).get("/readyz").await.expect(200);
+    let folder = Folder::named(&format!("{}/{}", "long-".repeat(24), "name-".repeat(20)));
+    let (server, app) = folder.start().await;
+    app.get("/readyz").await.expect(200);
     assert_eq!(stop(server).await, 0);
 }

@@ -115,7 +115,7 @@ async fn sigterm_lets_requests_finish_and_exits_cleanly() {
     let mut client = database.client().await;
     let lock = client.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
-    let waiting: Vec<_> = (0..8)
+    let waiting: Vec<_> = (0..50)
         .map(|_| {
             let script = script.clone();
             tokio::spawn(async move { script.get("/api/notes").await.status })

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::OnceLock, time::Duration};
 use reqwest::Client;
 
 use super::{
-    Answer, Call, database,
+    Answer, Call, database, environment,
     server::{Server, ServerBuilder},
 };
 
@@ -30,12 +30,21 @@ pub async fn spawn_app() -> App {
             assert_eq!(migrated.code, Some(0), "migrate: {}", migrated.output);
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(database::set_sequences_far_apart());
-            builder.start()
+            builder.set("DATABASE_URL", refusing_many_shards()).start()
         })
         .join()
         .expect("the shared server")
     });
     App::of(shared)
+}
+
+/// On Citus a statement that would touch more than one shard is an error: none may forget its tenant.
+pub fn refusing_many_shards() -> String {
+    let mut url = url::Url::parse(&environment::database_url()).expect("a URL");
+    if environment::on_citus() {
+        url.query_pairs_mut().append_pair("options", "-c citus.multi_task_query_log_level=error");
+    }
+    url.as_str().replace("options=-c+", "options=-c%20")
 }
 
 impl App {

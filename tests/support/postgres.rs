@@ -81,16 +81,30 @@ impl Postgres {
         asked.expect("pg_isready").success()
     }
 
-    /// What a crash looks like: no good-bye.
+    /// What a crash looks like: no good-bye, and no server process left that could still answer.
     pub fn kill(&mut self) {
         let lock = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("a pid file");
         let pid = lock.lines().next().expect("a pid").trim().parse().expect("a pid");
-        let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a kill");
+        let family: Vec<i32> = std::iter::once(pid).chain(children_of(pid)).collect();
+        for pid in family {
+            let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
         if let Some(mut leash) = self.leash.take() {
             leash.wait().expect("the end");
         }
     }
+}
+
+fn children_of(parent: i32) -> Vec<i32> {
+    let is_child = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name in parentheses may hold blanks; the parent comes second after it.
+        let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        after_name.split_whitespace().nth(1) == Some(parent.to_string().as_str())
+    };
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_child).collect()
 }
 
 impl Drop for Postgres {

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -29,6 +29,7 @@ kill $leash 2>/dev/null
 exit $code
 "#;
 
+const ANY_PORT: &str = "127.0.0.1:0";
 /// Longer than any start should take; a hang then becomes a failure.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 
@@ -66,7 +67,7 @@ impl ServerBuilder {
         let builder = Self { settings: BTreeMap::new(), directory: None };
         builder
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
-            .set("BIND", "127.0.0.1:0")
+            .set("BIND", ANY_PORT)
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
             .set("RUST_LOG", "info")
@@ -99,11 +100,28 @@ impl ServerBuilder {
         command
     }
 
+    /// A server with public origins prints the first of those, so its port is chosen beforehand.
+    fn with_known_port(self) -> (Self, Option<String>) {
+        if !self.settings.contains_key("PUBLIC_ORIGIN") || self.settings["BIND"] != ANY_PORT {
+            return (self, None);
+        }
+        let port = super::postgres::free_port();
+        let base = format!("http://localhost:{port}");
+        (self.set("BIND", format!("127.0.0.1:{port}")), Some(base))
+    }
+
     /// Starts `pigeonhole serve` and waits for the address that it prints.
     pub fn try_start(self) -> Result<Server, Refusal> {
+        let _alone = alone_on_cluster();
+        self.try_start_beside_others()
+    }
+
+    /// The same while other processes of the same test may migrate the same database.
+    pub fn try_start_beside_others(self) -> Result<Server, Refusal> {
+        let (builder, known) = self.with_known_port();
         let directory = tempfile::tempdir().expect("a temporary folder");
         let log = directory.path().join("server.log");
-        let mut leash = self
+        let mut leash = builder
             .command("serve", directory.path())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log file"))
@@ -122,10 +140,11 @@ impl ServerBuilder {
             let left = deadline.saturating_duration_since(Instant::now());
             match received.recv_timeout(left) {
                 Ok(line) if line.starts_with("pid ") => pid = line[4..].parse().expect("a pid"),
-                Ok(line) if line.contains("http://") => {
-                    let start = line.find("http://").expect("an address");
+                Ok(line) if line.contains("http://") || line.contains("https://") => {
+                    let start = line.find("http").expect("an address");
                     let base = line[start..].split_whitespace().next().expect("an address");
-                    return Ok(Server { base: base.trim_end_matches('/').to_owned(), pid, leash, log, exit: None, _directory: directory });
+                    let base = known.unwrap_or_else(|| base.trim_end_matches('/').to_owned());
+                    return Ok(Server { base, pid, leash, log, exit: None, _directory: directory });
                 }
                 Ok(line) => said = said + &line + "\n",
                 Err(mpsc::RecvTimeoutError::Timeout) => {
@@ -163,8 +182,17 @@ impl ServerBuilder {
     }
 
     pub fn run(&self, subcommand: &str) -> Refusal {
+        let _alone = alone_on_cluster();
         self.spawn(subcommand).finish()
     }
+}
+
+static CLUSTER: Mutex<()> = Mutex::new(());
+
+/// Citus copies roles, which belong to no database, to all workers while it distributes tables. Two of this
+/// program's databases on one cluster would stumble over each other there, as no two real ones do.
+pub fn alone_on_cluster() -> Option<MutexGuard<'static, ()>> {
+    environment::on_citus().then(|| CLUSTER.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// A subcommand under way.

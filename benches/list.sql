@@ -1,0 +1,7 @@
+-- The statement of GET /api/notes (WHOLE_LATEST in src/store/notes.rs) for pgbench: one of the seeded users, the first page.
+\set tenant random(1001, 1100)
+\set person :tenant * 10 + random(0, 4)
+\set wanted 21
+SELECT id, user_id, title, content, version, created_at, updated_at FROM notes
+WHERE tenant_id = :tenant AND user_id = :person AND deleted_at IS NULL
+ORDER BY created_at DESC, id DESC LIMIT :wanted;

@@ -1,0 +1,120 @@
+//! A note's Markdown as HTML that is safe to show. Only elements that this file lets through are written: HTML inside the
+//! text is shown as the characters that it is, links lead to the web or a mailbox only, and images are their description,
+//! as they would tell another server who reads the note. So nothing has to be cleaned afterwards.
+
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use url::Url;
+
+/// What is understood beyond CommonMark. No footnotes: they write ids of the author's choice into the page.
+pub const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
+
+/// How deep quotes and lists are shown. Deeper ones are shown at this depth: a line of a quarter of a million quote marks
+/// would make every browser that opens it, and every parser, work for minutes.
+const DEEPEST: usize = 20;
+
+const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+
+/// A note's text as HTML.
+pub fn markdown(text: &str) -> String {
+    let mut shown = Shown { open: Vec::new(), depth: 0 };
+    let events = Parser::new_ext(text, OPTIONS).filter_map(|event| shown.pass(event));
+    let mut rendered = String::with_capacity(text.len() * 3 / 2);
+    html::push_html(&mut rendered, events);
+    rendered
+}
+
+/// What is written of an element's two tags.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// As the library writes them.
+    AsItIs,
+    /// A link, which this file writes.
+    Link,
+    /// Only what is between them.
+    Inside,
+}
+
+/// Which elements are open.
+struct Shown {
+    open: Vec<Written>,
+    depth: usize,
+}
+
+impl Shown {
+    fn pass<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        match event {
+            Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+            Event::Start(tag) => self.open(tag),
+            Event::End(tag) => self.close(tag),
+            other => Some(other),
+        }
+    }
+
+    fn open<'a>(&mut self, tag: Tag<'a>) -> Option<Event<'a>> {
+        let (written, event) = match tag {
+            Tag::Link { dest_url, title, .. } => match link(&dest_url, &title) {
+                Some(link) => (Written::Link, Some(Event::InlineHtml(link))),
+                None => (Written::Inside, None),
+            },
+            Tag::Image { .. } | Tag::HtmlBlock => (Written::Inside, None),
+            Tag::BlockQuote(_) | Tag::List(_) | Tag::Item => {
+                self.depth += 1;
+                // A list and its items are two levels, so an odd limit would cut between them.
+                if self.depth > DEEPEST { (Written::Inside, None) } else { (Written::AsItIs, Some(Event::Start(tag))) }
+            }
+            tag => (Written::AsItIs, Some(Event::Start(tag))),
+        };
+        self.open.push(written);
+        event
+    }
+
+    fn close<'a>(&mut self, tag: TagEnd) -> Option<Event<'a>> {
+        if matches!(tag, TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item) {
+            self.depth = self.depth.saturating_sub(1);
+        }
+        match self.open.pop() {
+            Some(Written::Inside) => None,
+            Some(Written::Link) => Some(Event::InlineHtml("</a>".into())),
+            Some(Written::AsItIs) | None => Some(Event::End(tag)),
+        }
+    }
+}
+
+/// The opening tag of a link that leads out of this site; none where it leads anywhere else.
+fn link<'a>(target: &str, title: &str) -> Option<CowStr<'a>> {
+    let target = Url::parse(target).ok().filter(|url| SCHEMES.contains(&url.scheme()))?;
+    let title = if title.is_empty() { String::new() } else { format!(" title=\"{}\"", escape(title)) };
+    Some(format!("<a href=\"{}\"{title} rel=\"noopener noreferrer nofollow\">", escape(target.as_str())).into())
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown_is_rendered_and_scripts_are_not() {
+        let shown = markdown(
+            "# Hi\n\n*a* <script>alert(1)</script><img src=x onerror=alert(1)> ![i](https://e.org/i.png) [x](javascript:alert(1)) [y](https://e.org/?a=\"&b)",
+        );
+        assert!(shown.contains("<h1>Hi</h1>") && shown.contains("<em>a</em>"), "{shown}");
+        assert!(shown.contains("<a href=\"https://e.org/?a=%22&amp;b\" rel=\"noopener noreferrer nofollow\">y</a>"), "{shown}");
+        for bad in ["<script", "<img", "href=\"javascript", "style="] {
+            assert!(!shown.contains(bad), "{bad} in {shown}");
+        }
+        assert!(markdown("<div onclick=x>\n\nb\n").contains("&lt;div onclick=x&gt;"));
+    }
+
+    #[test]
+    fn deep_nesting_stays_shallow_on_the_page_and_loses_no_text() {
+        for deep in [format!("{} end", ">".repeat(200_000)), (0..400).map(|depth| format!("{}- x\n", "  ".repeat(depth))).collect()] {
+            let shown = markdown(&deep);
+            assert!(shown.matches("<blockquote>").count() + shown.matches("<ul>").count() <= DEEPEST, "{shown:.200}");
+            assert_eq!(shown.matches("<blockquote>").count(), shown.matches("</blockquote>").count());
+            assert!(shown.contains("end") || shown.matches('x').count() == 400);
+        }
+    }
+}

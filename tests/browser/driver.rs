@@ -1,0 +1,245 @@
+//! Just enough of the WebDriver protocol to drive headless Chromium.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::postgres::free_port;
+
+const CHROMIUM: &str = "/usr/bin/chromium";
+const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
+/// The name of an element's reference in the protocol.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+const LEASH: &str = r#"
+exec 3<&0
+"$@" 3<&- </dev/null >/dev/null 2>&1 &
+server=$!
+cat <&3 >/dev/null
+kill $server
+"#;
+
+pub struct Chromium {
+    http: Client,
+    session: String,
+    base: String,
+    driver: Child,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    /// A fresh browser; none where Chromium or its driver is missing, which is said aloud.
+    pub async fn start(app_base: &str, javascript: bool) -> Option<Self> {
+        if !Path::new(CHROMIUM).exists() || !Path::new(CHROMEDRIVER).exists() {
+            eprintln!("SKIPPED: no {CHROMIUM} or {CHROMEDRIVER}, no browser journey");
+            return None;
+        }
+        let profile = tempfile::tempdir().expect("a profile");
+        let port = free_port();
+        let driver = Command::new("/bin/sh")
+            .args(["-c", LEASH, "leash", CHROMEDRIVER, &format!("--port={port}")])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("ChromeDriver");
+        let http = Client::builder().timeout(Duration::from_secs(90)).build().expect("a client");
+        let driver_base = format!("http://127.0.0.1:{port}");
+        until_ready(&http, &driver_base).await;
+        let capabilities = capabilities(profile.path(), javascript);
+        let started = http
+            .post(format!("{driver_base}/session"))
+            .json(&json!({"capabilities": {"alwaysMatch": capabilities}}))
+            .send()
+            .await
+            .expect("ChromeDriver answers");
+        let started: Value = started.json().await.expect("JSON");
+        let id = started["value"]["sessionId"].as_str();
+        let id = id.unwrap_or_else(|| panic!("no browser: {started}"));
+        Some(Self { session: format!("{driver_base}/session/{id}"), http, base: app_base.to_owned(), driver, _profile: profile })
+    }
+
+    async fn try_call(&self, method: Method, path: &str, body: Value) -> Result<Value, Value> {
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.session));
+        if method == Method::POST {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.expect("ChromeDriver answers");
+        let good = answer.status().is_success();
+        let value = answer.json::<Value>().await.expect("JSON")["value"].take();
+        if good { Ok(value) } else { Err(value) }
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+        self.try_call(method, path, body).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub async fn open(&self, path: &str) {
+        let url = if path.contains(':') { path.to_owned() } else { format!("{}{path}", self.base) };
+        self.call(Method::POST, "/url", json!({"url": url})).await;
+    }
+
+    /// The address below the application, without its origin.
+    pub async fn path(&self) -> String {
+        let url = self.call(Method::GET, "/url", Value::Null).await;
+        let url = url.as_str().expect("an address").to_owned();
+        url.strip_prefix(&self.base).unwrap_or(&url).to_owned()
+    }
+
+    pub async fn back(&self) {
+        self.call(Method::POST, "/back", json!({})).await;
+    }
+
+    pub async fn title(&self) -> String {
+        let title = self.call(Method::GET, "/title", Value::Null).await;
+        title.as_str().expect("a title").to_owned()
+    }
+
+    pub async fn source(&self) -> String {
+        let source = self.call(Method::GET, "/source", Value::Null).await;
+        source.as_str().expect("a page").to_owned()
+    }
+
+    async fn find(&self, selector: &str) -> String {
+        let wanted = json!({"using": "css selector", "value": selector});
+        for _ in 0..100 {
+            if let Ok(found) = self.try_call(Method::POST, "/element", wanted.clone()).await {
+                return found[ELEMENT].as_str().expect("an element").to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no {selector} at {}: {}", self.path().await, self.source().await);
+    }
+
+    pub async fn has(&self, selector: &str) -> bool {
+        let wanted = json!({"using": "css selector", "value": selector});
+        self.try_call(Method::POST, "/element", wanted).await.is_ok()
+    }
+
+    /// Clicks, once a page that still scrolls has come to rest.
+    pub async fn click(&self, selector: &str) {
+        let mut refusal = Value::Null;
+        for _ in 0..50 {
+            let element = self.find(selector).await;
+            match self.try_call(Method::POST, &format!("/element/{element}/click"), json!({})).await {
+                Ok(_) => return,
+                Err(mut error) => refusal = error["message"].take(),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{selector} at {} takes no click: {refusal}", self.path().await);
+    }
+
+    /// Clicks something that leads to another address and waits until it is there.
+    pub async fn click_towards(&self, selector: &str, path: &str) {
+        self.click(selector).await;
+        for _ in 0..150 {
+            if self.path().await.starts_with(path) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{selector} led to {}, not {path}: {}", self.path().await, self.source().await);
+    }
+
+    /// Replaces what is in a field.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        let element = self.find(selector).await;
+        self.call(Method::POST, &format!("/element/{element}/clear"), json!({})).await;
+        self.call(Method::POST, &format!("/element/{element}/value"), json!({"text": text})).await;
+    }
+
+    pub async fn value(&self, selector: &str) -> String {
+        let element = self.find(selector).await;
+        let path = format!("/element/{element}/property/value");
+        let value = self.call(Method::GET, &path, Value::Null).await;
+        value.as_str().expect("a value").to_owned()
+    }
+
+    pub async fn text(&self, selector: &str) -> String {
+        let element = self.find(selector).await;
+        let text = self.call(Method::GET, &format!("/element/{element}/text"), Value::Null).await;
+        text.as_str().expect("a text").to_owned()
+    }
+
+    pub async fn run(&self, script: &str) -> Value {
+        self.call(Method::POST, "/execute/sync", json!({"script": script, "args": []})).await
+    }
+
+    pub async fn resize(&self, width: u32, height: u32) {
+        let size = json!({"width": width, "height": height});
+        self.call(Method::POST, "/window/rect", size).await;
+    }
+
+    pub async fn has_dialog(&self) -> bool {
+        self.try_call(Method::GET, "/alert/text", Value::Null).await.is_ok()
+    }
+
+    /// Errors and reports of the console since the last question. Refused forms answer with a
+    /// status that Chromium notes as an error of the network; that is what they are for.
+    pub async fn complaints(&self) -> Vec<String> {
+        let log = self.call(Method::POST, "/se/log", json!({"type": "browser"})).await;
+        let entries = log.as_array().cloned().unwrap_or_default();
+        entries
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE" || entry["source"] == "security")
+            .filter(|entry| {
+                let message = entry["message"].as_str().unwrap_or_default();
+                !(entry["source"] == "network" && message.contains("status of 4"))
+            })
+            .map(ToString::to_string)
+            .collect()
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let (session, mut driver) = (self.session.clone(), self.driver.stdin.take());
+        let ended = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let _ = Client::new().delete(session).send().await;
+            });
+            drop(driver.take());
+        });
+        let _ = ended.join();
+        let _ = self.driver.wait();
+    }
+}
+
+fn capabilities(profile: &Path, javascript: bool) -> Value {
+    let profile = format!("--user-data-dir={}", profile.display());
+    let mut options = json!({
+        "binary": CHROMIUM,
+        "args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--force-prefers-reduced-motion", "--window-size=1200,1000", "--disable-dev-shm-usage", "--no-proxy-server", "--lang=en", profile,
+        ],
+    });
+    if !javascript {
+        options["prefs"] = json!({"profile.managed_default_content_settings.javascript": 2});
+    }
+    json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": options,
+        "goog:loggingPrefs": {"browser": "ALL"},
+        "unhandledPromptBehavior": "ignore",
+    })
+}
+
+async fn until_ready(http: &Client, base: &str) {
+    for _ in 0..200 {
+        if let Ok(answer) = http.get(format!("{base}/status")).send().await
+            && let Ok(status) = answer.json::<Value>().await
+            && status["value"]["ready"] == true
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("ChromeDriver did not start");
+}

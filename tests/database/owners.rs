@@ -1,0 +1,45 @@
+//! A database that belongs to an ordinary user, as hosted ones do.
+
+use super::trouble::{assert_unavailable, recovers};
+use crate::support::{App, Call, Person, database::connect, postgres::Postgres, server::ServerBuilder};
+
+/// An empty database of a user who may make roles and nothing more, and the URL for that user.
+async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
+    let admin = connect(&postgres.url).await;
+    admin.execute("CREATE ROLE keeper LOGIN CREATEROLE", &[]).await.expect("a role");
+    admin.execute("CREATE DATABASE kept OWNER keeper", &[]).await.expect("a database");
+    let url = postgres.url.replace("postgres@", "keeper@").replace("/postgres", "/kept");
+    (admin, url)
+}
+
+#[tokio::test]
+async fn no_superuser_is_needed_and_too_many_connections_pass() {
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL");
+    let (admin, url) = owned(&postgres).await;
+    let server = ServerBuilder::new().set("DATABASE_URL", &url).set("POOL_SIZE", "4").start();
+    let app = App::of(&server);
+    let script = Person::founder(&app).await.script(&app).await;
+    let id = script.note("kept").await;
+
+    admin.execute("ALTER ROLE keeper CONNECTION LIMIT 0", &[]).await.expect("a limit");
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'keeper'";
+    admin.execute(cut, &[]).await.expect("connections are cut");
+    let bearer = format!("Bearer {}", script.token);
+    let read = Call::new("GET", &format!("/api/notes/{id}")).header("authorization", bearer);
+    for _ in 0..8 {
+        assert_unavailable(&app.answer(read.clone()).await, "without a connection");
+    }
+    admin.execute("ALTER ROLE keeper CONNECTION LIMIT -1", &[]).await.expect("no limit");
+    recovers(&app, read, 200).await;
+}
+
+#[tokio::test]
+async fn a_user_who_may_make_no_roles_is_told_so() {
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL");
+    let (admin, url) = owned(&postgres).await;
+    admin.execute("ALTER ROLE keeper NOCREATEROLE", &[]).await.expect("fewer rights");
+    let refused = ServerBuilder::new().set("DATABASE_URL", &url).run("migrate");
+    assert_eq!(refused.code, Some(1), "{}", refused.output);
+    assert!(refused.output.contains("role"), "{}", refused.output);
+    assert!(!refused.output.contains("panicked"), "{}", refused.output);
+}

@@ -1,0 +1,51 @@
+//! Every statement of the store for a tenant touches one shard.
+
+use pigeonhole::store::tenant_statements;
+use tokio_postgres::types::Type;
+
+use crate::support::database::admin;
+use crate::support::environment::on_citus;
+use crate::support::spawn_app;
+
+/// A statement with literals in place of its parameters, the first of which is always the tenant.
+fn with_literals(sql: &str, types: &[Type]) -> String {
+    let mut text = sql.to_owned();
+    for (index, kind) in types.iter().enumerate().rev() {
+        let literal = match *kind {
+            Type::INT8 => "7::bigint",
+            Type::INT4 => "1::integer",
+            Type::BOOL => "true",
+            Type::BYTEA => "'\\x00'::bytea",
+            Type::TIMESTAMPTZ => "now()",
+            _ if sql.contains(&format!("${}::text::interval", index + 1)) => "'1 hour'",
+            _ => "'x'::text",
+        };
+        text = text.replace(&format!("${}", index + 1), literal);
+    }
+    text
+}
+
+#[tokio::test]
+async fn every_statement_for_a_tenant_touches_one_shard() {
+    if !on_citus() {
+        eprintln!("SKIPPED: every_statement_for_a_tenant_touches_one_shard needs Citus");
+        return;
+    }
+    spawn_app().await;
+    let client = admin().await;
+    let setting = "SET ROLE pigeonhole_app; SET citus.propagate_set_commands = 'local'; BEGIN; SET LOCAL app.tenant_id = '7'";
+    client.batch_execute(setting).await.expect("the application's role");
+    let statements = tenant_statements();
+    assert!(statements.len() > 20, "only {} statements are listed", statements.len());
+    for sql in statements {
+        assert!(
+            sql.contains("tenant_id = $1") || sql.contains("tenant_id, token_hash") || sql.contains("INSERT INTO notes (tenant_id"),
+            "{sql}"
+        );
+        let prepared = client.prepare(sql).await.expect(sql);
+        let explain = format!("EXPLAIN (COSTS off) {}", with_literals(sql, prepared.params()));
+        let plan: Vec<String> = client.query(&explain, &[]).await.expect(&explain).iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains("Task Count: 1"), "{explain}\n{plan}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Texts made to be slow to render: whoever writes one holds up nobody else.
+
+use std::time::Duration;
+
+use crate::support::{App, Call, Person, server::ServerBuilder, spawn_app};
+
+/// Generous: such a page takes milliseconds when its cost grows with its length only.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn assert_harmless(content: String) {
+    spawn_app().await;
+    // A server of its own, as a failure keeps it busy for minutes.
+    let server = ServerBuilder::new().start();
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    let (script, browser) = (person.script(&app).await, person.browser(&app).await);
+    let id = script.note(&content).await;
+    for path in [format!("/notes/{id}"), "/notes".to_owned(), "/dashboard".to_owned()] {
+        let call = Call::new("GET", &path).header("cookie", browser.cookie_header());
+        let answer = tokio::time::timeout(DEADLINE, app.answer(call)).await;
+        answer.unwrap_or_else(|_| panic!("{path} takes longer than {DEADLINE:?}")).expect(200);
+    }
+    for _ in 0..8 {
+        let alive = tokio::time::timeout(DEADLINE, app.get("/livez")).await;
+        alive.expect("others are held up").expect(200);
+    }
+}
+
+#[tokio::test]
+async fn quotes_within_quotes_are_rendered_in_time() {
+    assert_harmless(">".repeat(262_000)).await;
+}
+
+#[tokio::test]
+async fn elements_within_elements_are_rendered_in_time() {
+    assert_harmless("<div>".repeat(52_000)).await;
+}
+
+#[tokio::test]
+async fn lists_within_lists_are_rendered_in_time() {
+    let lines: Vec<String> = (0..700).map(|depth| " ".repeat(depth) + "- x").collect();
+    assert_harmless(lines.join("\n")).await;
+}
+
+#[tokio::test]
+async fn unfinished_emphasis_and_links_are_rendered_in_time() {
+    assert_harmless("*a _b ".repeat(20_000) + &"[a](".repeat(30_000)).await;
+}
