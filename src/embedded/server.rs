@@ -12,13 +12,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::time::timeout;
 
+use super::SUPERUSER;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::error::{EmbeddedError, Tried};
 use super::folder::DataFolder;
 use super::process::detached;
 use super::profile::Profile;
-use super::SUPERUSER;
 
 const FAST_SHUTDOWN: Duration = Duration::from_secs(20);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(5);

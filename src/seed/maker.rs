@@ -97,7 +97,11 @@ impl Maker {
         let author = users[((fastrand::f64().powi(2) * users.len() as f64) as usize).min(users.len() - 1)];
         let created = self.now - fastrand::i64(0..YEAR);
         rows.begin(6).bigint(tenant).bigint(author);
-        if fastrand::u8(..3) == 0 { rows.text(self.some_prose(12..48)) } else { rows.null() };
+        if fastrand::u8(..3) == 0 {
+            rows.text(self.some_prose(12..48))
+        } else {
+            rows.null()
+        };
         // Mostly a line or two, sometimes a page.
         let length = if fastrand::u8(..12) == 0 { 800..3000 } else { 30..400 };
         rows.text(self.some_prose(length)).time(created).time(created);

@@ -1,10 +1,6 @@
 //! Invented rows: as many as were asked for, and as good as those of people.
 
-use crate::support::{
-    App, Call,
-    database::OwnDatabase,
-    server::ServerBuilder,
-};
+use crate::support::{App, Call, database::OwnDatabase, server::ServerBuilder};
 
 #[tokio::test]
 async fn seeded_people_log_in_and_find_their_notes() {

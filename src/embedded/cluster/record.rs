@@ -65,7 +65,8 @@ impl Record {
             Some(password) => password,
             None => random_password().tried("make a password for", &path)?,
         };
-        let mut record = Self { folder: path, account: account.cloned(), ports: known.map(|known| known.ports).unwrap_or_default(), password };
+        let mut record =
+            Self { folder: path, account: account.cloned(), ports: known.map(|known| known.ports).unwrap_or_default(), password };
         record.choose_ports(nodes)?;
         record.write(PASSWORD, &record.password)?;
         record.write(HBA, HBA_LINES)?;
