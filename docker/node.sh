@@ -51,7 +51,7 @@ settings=(
     shared_buffers="${SHARED_BUFFERS:-256MB}"
 )
 if knows_setting output_plugin_libraries; then
-    settings+=(output_plugin_libraries=pgoutput,test_decoding,citus)
+    settings+=("output_plugin_libraries=pgoutput,test_decoding,citus")
 fi
 
 arguments=()
