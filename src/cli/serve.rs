@@ -10,12 +10,15 @@ use tokio_postgres::Config;
 use super::secret;
 use crate::app;
 use crate::db::{self, Database};
-use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
+use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres, PlainTables};
 use crate::settings::Settings;
 use crate::store;
 
 /// How often expired rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// To be `TakeAlong` as soon as `distribute_plain_tables` distributes.
+const PLAIN_TABLES: PlainTables = PlainTables::Refuse;
 
 /// How to serve.
 #[derive(clap::Args)]
@@ -40,7 +43,7 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
             None => EmbeddedCluster::recorded_workers(&options)?,
         };
         if let Some(workers) = workers {
-            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers)).await else { return Ok(()) };
+            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers, PLAIN_TABLES)).await else { return Ok(()) };
             let cluster = started?;
             let served = serve_on_cluster(settings, listener, &cluster, &mut stop).await;
             cluster.stop().await;
@@ -65,7 +68,15 @@ async fn serve_on_cluster(
     let config = cluster.config();
     let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else { return Ok(()) };
     prepared?;
+    let Some(spread) = stop.or(distribute_plain_tables(&config)).await else { return Ok(()) };
+    spread?;
     serve(settings, listener, &config, stop).await
+}
+
+/// Where tables of a server alone were taken along, this is the place to spread them over the workers, each start until
+/// it is done. As long as it does not, they are refused.
+async fn distribute_plain_tables(_coordinator: &Config) -> anyhow::Result<()> {
+    Ok(())
 }
 
 async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop: &mut StopSignal) -> anyhow::Result<()> {

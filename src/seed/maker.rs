@@ -67,7 +67,7 @@ impl Maker {
 
     fn tenant(&self, tenant: i64, rows: &mut Rows) {
         let name = TenantName::parse(&format!("Seeded {} {tenant}", capital(self.last[tenant as usize % self.last.len()])));
-        let name = name.ok().expect("an invented name is valid");
+        let name = name.expect("an invented name is valid");
         rows.begin(3).bigint(tenant).text(name.shown()).text(name.key());
     }
 

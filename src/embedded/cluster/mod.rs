@@ -18,6 +18,15 @@ use super::{DATABASE, EmbeddedOptions, SUPERUSER, leftovers};
 use node::Node;
 use record::Record;
 
+/// What to do with tables that a server alone has filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainTables {
+    /// Change nothing and say so.
+    Refuse,
+    /// Make their database the coordinator's. They stay where they are, and the caller distributes them.
+    TakeAlong,
+}
+
 /// A running private cluster. End it with [`EmbeddedCluster::stop`]; when it is dropped instead, the servers are told to
 /// shut down but not waited for.
 #[derive(Debug)]
@@ -36,7 +45,7 @@ impl EmbeddedCluster {
     /// Starts the nodes, makes them a cluster where they are none yet, and returns when all answer.
     ///
     /// More workers than before are added, empty; what is there stays where it is until it is rebalanced.
-    pub async fn start(options: &EmbeddedOptions, workers: usize) -> Result<Self, EmbeddedError> {
+    pub async fn start(options: &EmbeddedOptions, workers: usize, plain: PlainTables) -> Result<Self, EmbeddedError> {
         let folder = DataFolder::claim(&options.data_dir)?;
         let account = Account::for_server(&folder)?;
         folder.admit(account.as_ref())?;
@@ -48,7 +57,7 @@ impl EmbeddedCluster {
         if workers < existing {
             return Err(EmbeddedError::FewerWorkers { folder: folder.path().to_owned(), existing });
         }
-        let may_be_plain = known.is_none() && folder.version()?.is_some();
+        let may_be_plain = plain == PlainTables::Refuse && known.is_none() && folder.version()?.is_some();
         let mut worker_folders = Vec::new();
         claim_workers(folder.path(), &mut worker_folders, existing)?;
         // Before the ports are looked at, which servers that were left running would hold.
