@@ -8,6 +8,7 @@
 //! - [`pages`] answers people in HTML, [`api`] answers scripts in JSON; each has one flat route map.
 //! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
 //! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
+//! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod db;
 pub mod domain;
 pub mod embedded;
 pub mod pages;
+pub mod seed;
 pub mod settings;
 pub mod store;
 pub mod web;

@@ -57,6 +57,16 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
     Variable { name: "TENANT_ROUTING", default: "on", help: "on or off: on Citus, send a tenant's work to the node that holds its shard" },
     Variable {
+        name: "NODE_PASSWORD",
+        default: "none: the nodes of a cluster trust each other, or roles have passwords already",
+        help: "for migrate and cluster init: given to our roles, because Citus nodes connect to each other as the role that asks",
+    },
+    Variable {
+        name: "WEB_PASSWORD",
+        default: "none: serve connects as an administrator",
+        help: "for migrate and cluster init: makes the login pigeonhole_web with this password, which is enough for serve",
+    },
+    Variable {
         name: "PG_BIN_DIR",
         default: "found by itself",
         help: "folder of the PostgreSQL programs (15 to 18) for the embedded database",
@@ -96,6 +106,10 @@ pub struct Settings {
     pub pool_size: usize,
     /// Whether a tenant's work goes to the node that holds its shard.
     pub tenant_routing: bool,
+    /// The password of our roles, by which the nodes of a cluster connect to each other.
+    pub node_password: Option<String>,
+    /// The password of the login that `serve` uses where it is not given an administrator's.
+    pub web_password: Option<String>,
     /// The folder of PostgreSQL's programs.
     pub pg_bin_dir: Option<PathBuf>,
     /// What is logged, in the syntax of env_logger.
@@ -178,6 +192,8 @@ impl Settings {
             demo_tenant,
             pool_size,
             tenant_routing,
+            node_password: variable("NODE_PASSWORD"),
+            web_password: variable("WEB_PASSWORD"),
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
             log_filter: variable("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             warnings,

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use super::access;
 use crate::db;
 use crate::settings::Settings;
 
@@ -11,6 +12,7 @@ use crate::settings::Settings;
 /// In one line, what stands in the way.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let config = settings.database.as_ref().context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
+    access::grant(settings, config).await?;
     let report = db::migrate(config, settings.demo_tenant).await?;
     if report.applied.is_empty() {
         println!("the schema is up to date");

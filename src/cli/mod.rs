@@ -1,13 +1,17 @@
 //! The command line: one file for each subcommand. Each reads the settings once and hands them on.
 
+mod access;
 mod check;
 mod logging;
 mod migrate;
 mod secret;
+mod secrets;
+mod seed;
 mod serve;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::settings::{Settings, VARIABLES};
@@ -24,10 +28,15 @@ struct Arguments {
 enum Command {
     /// Serve the application; without DATABASE_URL on an embedded PostgreSQL.
     #[command(after_help = settings_help())]
-    Serve,
+    Serve(serve::Serve),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings_help())]
     Migrate,
+    /// Fill DATABASE_URL with invented tenants, users and notes, to measure with.
+    #[command(after_help = settings_help())]
+    Seed(seed::Seed),
+    /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
+    Secrets(secrets::Secrets),
     /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
     Check,
@@ -46,28 +55,58 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
-    let settings = read_settings()?;
+    read_env_file()?;
+    if let Command::Secrets(wanted) = &command {
+        // Before the settings, which ask for some of them.
+        return secrets::run(wanted, variable);
+    }
+    require_files()?;
+    let settings = Settings::read(variable)?;
     logging::start(&settings);
     match command {
-        Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),
+        Command::Serve(arguments) => actix_web::rt::System::new().block_on(serve::run(&settings, &arguments)),
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings)),
+        Command::Seed(wanted) => seed::run(&settings, &wanted),
+        Command::Secrets(_) => Ok(()),
         Command::Check => check::run(&settings),
     }
 }
 
-fn read_settings() -> anyhow::Result<Settings> {
+fn read_env_file() -> anyhow::Result<()> {
     match dotenvy::dotenv() {
-        Ok(_) => {}
-        Err(error) if error.not_found() => {}
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
         Err(error) => anyhow::bail!("the file .env cannot be read: {error}"),
     }
-    #[allow(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
-    Ok(Settings::read(|name| std::env::var(name).ok())?)
+}
+
+/// A variable, or what stands in the file that NAME_FILE names: what is in a file does not show in a process list, in a
+/// crash report or in the description of a container.
+fn variable(name: &str) -> Option<String> {
+    set(name).or_else(|| std::fs::read_to_string(set(&format!("{name}_FILE"))?).ok())
+}
+
+/// A secret that was meant to be read and is not there must not turn into a default.
+fn require_files() -> anyhow::Result<()> {
+    for variable in VARIABLES {
+        let name = format!("{}_FILE", variable.name);
+        if let Some(path) = set(&name) {
+            std::fs::File::open(&path).with_context(|| format!("{name} names {path}, which cannot be read"))?;
+        }
+    }
+    Ok(())
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 fn settings_help() -> String {
     let widest = VARIABLES.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
-    let mut help = "Settings, from the environment or a file .env in this folder or one above:\n".to_owned();
+    let mut help = "Settings, from the environment or a file .env in this folder or one above. NAME_FILE names a file that \
+                    holds the value of NAME:\n"
+        .to_owned();
     for variable in VARIABLES {
         help.push_str(&format!("  {:widest$}  {}\n  {:widest$}  [default: {}]\n", variable.name, variable.help, "", variable.default));
     }

@@ -10,30 +10,73 @@ use tokio_postgres::Config;
 use super::secret;
 use crate::app;
 use crate::db::{self, Database};
-use crate::embedded::{EmbeddedOptions, EmbeddedPostgres};
+use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres, PlainTables};
 use crate::settings::Settings;
 use crate::store;
 
 /// How often expired rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// To be `TakeAlong` as soon as `distribute_plain_tables` distributes.
+const PLAIN_TABLES: PlainTables = PlainTables::Refuse;
+
+/// How to serve.
+#[derive(clap::Args)]
+pub struct Serve {
+    /// Make the embedded database a Citus cluster with this many workers (1 to 16). Later starts find it by themselves.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    workers: Option<u8>,
+}
+
 /// Serves until SIGTERM or Ctrl-C.
 ///
 /// # Errors
 /// In one line, what stands in the way.
-pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
     // First of all, so that a second start touches nothing.
     let listener = app::take_address(settings.bind)?;
     let Some(database) = &settings.database else {
         let options = EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
+        let workers = match arguments.workers {
+            Some(workers) => Some(usize::from(workers)),
+            None => EmbeddedCluster::recorded_workers(&options)?,
+        };
+        if let Some(workers) = workers {
+            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers, PLAIN_TABLES)).await else { return Ok(()) };
+            let cluster = started?;
+            let served = serve_on_cluster(settings, listener, &cluster, &mut stop).await;
+            cluster.stop().await;
+            return served;
+        }
         let Some(started) = stop.or(EmbeddedPostgres::start(&options)).await else { return Ok(()) };
         let embedded = started?;
         let served = serve(settings, listener, &embedded.config(), &mut stop).await;
         embedded.stop().await;
         return served;
     };
+    anyhow::ensure!(arguments.workers.is_none(), "--workers is for the embedded database, and DATABASE_URL names another");
     serve(settings, listener, database, &mut stop).await
+}
+
+async fn serve_on_cluster(
+    settings: &Settings,
+    listener: TcpListener,
+    cluster: &EmbeddedCluster,
+    stop: &mut StopSignal,
+) -> anyhow::Result<()> {
+    let config = cluster.config();
+    let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else { return Ok(()) };
+    prepared?;
+    let Some(spread) = stop.or(distribute_plain_tables(&config)).await else { return Ok(()) };
+    spread?;
+    serve(settings, listener, &config, stop).await
+}
+
+/// Where tables of a server alone were taken along, this is the place to spread them over the workers, each start until
+/// it is done. As long as it does not, they are refused.
+async fn distribute_plain_tables(_coordinator: &Config) -> anyhow::Result<()> {
+    Ok(())
 }
 
 async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop: &mut StopSignal) -> anyhow::Result<()> {
@@ -58,9 +101,10 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop
     Ok(())
 }
 
-/// Development and the embedded database migrate by themselves; in production that is an operator's decision.
+/// Development and the embedded database migrate by themselves; in production that is an operator's decision, as it is
+/// where we connect as a user who may not.
 async fn prepare_schema(settings: &Settings, config: &Config) -> anyhow::Result<Database> {
-    if settings.database.is_none() || !settings.production() {
+    if settings.database.is_none() || (!settings.production() && db::may_migrate(config).await?) {
         for migration in db::migrate(config, settings.demo_tenant).await?.applied {
             log::info!("applied migration {migration}");
         }

@@ -21,9 +21,9 @@ pub struct ConnectError {
 /// # Errors
 /// When no session stands within 5 seconds.
 pub async fn connect(config: &Config) -> Result<Client, ConnectError> {
-    let failed =
-        |reason: String| ConnectError { database: config.get_dbname().unwrap_or_default().to_owned(), address: address(config), reason };
-    let mut config = config.clone();
+    let given = config;
+    let failed = |reason: String| failure(given, reason);
+    let mut config = given.clone();
     config.connect_timeout(CONNECT_TIMEOUT).keepalives_idle(Duration::from_secs(5));
     match tokio::time::timeout(Duration::from_secs(5), config.connect(NoTls)).await {
         Err(_) => Err(failed("no answer within 5 seconds".to_owned())),
@@ -37,6 +37,15 @@ pub async fn connect(config: &Config) -> Result<Client, ConnectError> {
             Ok(client)
         }
     }
+}
+
+/// The same error for a session that stands but cannot be used.
+pub(super) fn unusable(config: &Config, error: &tokio_postgres::Error) -> ConnectError {
+    failure(config, reason(error))
+}
+
+fn failure(config: &Config, reason: String) -> ConnectError {
+    ConnectError { database: config.get_dbname().unwrap_or_default().to_owned(), address: address(config), reason }
 }
 
 fn address(config: &Config) -> String {

@@ -48,7 +48,7 @@ pub enum MigrateError {
     },
 }
 
-fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) -> MigrateError {
+pub(super) fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) -> MigrateError {
     move |error| MigrateError::Failed { context, reason: reason(&error) }
 }
 
@@ -80,6 +80,8 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
     roles::prepare(client).await.map_err(failed("making the database roles"))?;
     client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await.map_err(failed("taking the owner's role"))?;
     let report = embedded::migrations::runner().run_async(client).await.map_err(|error| describe(&error))?;
+    let readable = format!("GRANT SELECT ON public.refinery_schema_history TO {}", roles::APP);
+    client.batch_execute(&readable).await.map_err(failed("letting the application see the schema's history"))?;
     place_demo_tenant(client, demo_tenant).await.map_err(failed("placing the demo tenant"))?;
     Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }
@@ -96,7 +98,12 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
         .map_err(failed("looking for the schema's history"))?
         .get(0);
     let rows = if table {
-        let _ = client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await;
+        // An administrator may take the owner's role, and the login of `serve` the application's: both may look.
+        for role in [roles::OWNER, roles::APP] {
+            if client.batch_execute(&format!("SET ROLE {role}")).await.is_ok() {
+                break;
+            }
+        }
         client
             .query("SELECT version, name, checksum FROM public.refinery_schema_history", &[])
             .await
@@ -121,7 +128,19 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     Ok(known.iter().filter(|migration| !applied.contains(&migration.version())).map(ToString::to_string).collect())
 }
 
-async fn lock(client: &Client) -> Result<(), MigrateError> {
+/// Whether the user of `config` could migrate: the login of `serve` cannot, and leaves it to an administrator.
+///
+/// # Errors
+/// No connection, or a failure of the database.
+pub async fn may_migrate(config: &Config) -> Result<bool, MigrateError> {
+    let query = "SELECT rolsuper OR rolcreaterole OR EXISTS (
+                     SELECT FROM pg_roles owner WHERE owner.rolname = $1 AND pg_has_role(current_user, owner.oid, 'MEMBER'))
+                 FROM pg_roles WHERE rolname = current_user";
+    let row = connect(config).await?.query_one(query, &[&roles::OWNER]).await.map_err(failed("looking at the user's rights"))?;
+    Ok(row.get(0))
+}
+
+pub(super) async fn lock(client: &Client) -> Result<(), MigrateError> {
     let started = tokio::time::Instant::now();
     loop {
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK_KEY]).await.map_err(failed("taking the migration lock"))?;

@@ -14,7 +14,11 @@ pub(super) const SIGN_UP: &str = "pigeonhole_signup";
 /// Removes expired rows of all tenants.
 pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
 
-const ALL: [&str; 5] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE];
+pub(super) const ALL: [&str; 5] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE];
+/// Those that `serve` takes.
+pub(super) const OF_REQUESTS: [&str; 4] = [APP, LOGIN, SIGN_UP, MAINTENANCE];
+/// The login of `serve` where it is not given an administrator's; see `node_access`.
+pub(super) const WEB: &str = "pigeonhole_web";
 
 /// The server's time limits, in the order in which they should strike; our own clock stands behind them.
 pub(super) const TIME_LIMITS: [(&str, &str); 3] =

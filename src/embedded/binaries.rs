@@ -37,6 +37,36 @@ impl Binaries {
         })
     }
 
+    /// The same among those that have the Citus extension, which comes before a newer version.
+    pub fn find_with_citus(configured: Option<&Path>, wanted: Option<(String, PathBuf)>) -> Result<Self, EmbeddedError> {
+        if configured.is_none() && wanted.is_none() {
+            let found = candidates().iter().filter_map(|dir| Self::at(dir)).find(Self::has_citus);
+            if let Some(binaries) = found {
+                return Ok(binaries);
+            }
+        }
+        let binaries = Self::find(configured, wanted)?;
+        if binaries.has_citus() { Ok(binaries) } else { Err(EmbeddedError::CitusMissing { major: binaries.major }) }
+    }
+
+    fn has_citus(&self) -> bool {
+        let told = |what: &str| self.told_by_pg_config(what);
+        let shared = told("--sharedir").unwrap_or_else(|| PathBuf::from(format!("/usr/share/postgresql/{}", self.major)));
+        let libraries = told("--pkglibdir").unwrap_or_else(|| self.dir.join("../lib"));
+        shared.join("extension/citus.control").is_file() && libraries.join("citus.so").is_file()
+    }
+
+    fn told_by_pg_config(&self, what: &str) -> Option<PathBuf> {
+        let answer = Command::new(self.dir.join("pg_config")).arg(what).output().ok()?;
+        Some(PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim())).filter(|path| path.is_absolute())
+    }
+
+    /// Whether the server knows a setting; one that it does not know keeps it from starting.
+    pub fn knows_setting(&self, name: &str) -> bool {
+        let answer = Command::new(self.dir.join("postgres")).arg("--describe-config").output();
+        answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).lines().any(|line| line.split('\t').next() == Some(name)))
+    }
+
     fn at(dir: &Path) -> Option<Self> {
         // PostgreSQL looks for its libraries beside the real file, and PATH may lead through links.
         let dir = dir.join("postgres").canonicalize().ok()?.parent()?.to_owned();

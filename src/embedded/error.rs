@@ -87,6 +87,34 @@ pub enum EmbeddedError {
     /// The database could not be created.
     #[error("cannot create the database in the embedded PostgreSQL")]
     Database(#[source] tokio_postgres::Error),
+    /// A cluster was asked for where Citus is not installed.
+    #[error(
+        "the Citus extension is not installed for PostgreSQL {major}: add Citus' package repository \
+         (https://install.citusdata.com/community/deb.sh) and install its postgresql-{major}-citus package, or start without --workers"
+    )]
+    CitusMissing {
+        /// The version of PostgreSQL that was found.
+        major: u32,
+    },
+    /// A cluster was asked for on tables that a server alone has filled.
+    #[error("the data in {0} is that of a server without workers; start without --workers, or set another DATA_DIR")]
+    PlainData(PathBuf),
+    /// Fewer workers than hold data.
+    #[error(
+        "the cluster in {folder} has {existing} workers; fewer would leave data behind, so start with --workers {existing} or without it"
+    )]
+    FewerWorkers {
+        /// The data folder.
+        folder: PathBuf,
+        /// How many there are.
+        existing: usize,
+    },
+    /// A file of the cluster says something impossible.
+    #[error("{0} is damaged; restore it from a backup")]
+    Damaged(PathBuf),
+    /// The nodes could not be joined.
+    #[error("cannot join the nodes of the cluster: {0}")]
+    Joining(String),
     /// The operating system refused something.
     #[error("cannot {action} {path}: {cause}")]
     Io {

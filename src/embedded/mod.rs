@@ -1,20 +1,24 @@
 //! A private PostgreSQL that belongs to one data folder: found on the machine, initialised, started,
 //! watched, stopped. It is reached through a Unix socket only, in a folder that only its account enters.
+//! Where the Citus extension is installed it can be a whole [`cluster`](EmbeddedCluster), on loopback ports with a password.
 //! No SQL of the application lives here and nothing here knows about tenants; `cli` alone calls it,
 //! and only where no DATABASE_URL is set.
 
 mod account;
 mod binaries;
+mod cluster;
 mod error;
 mod folder;
 mod initialization;
 mod leftovers;
 mod process;
+mod profile;
 mod readiness;
 mod server;
 mod socket;
 mod supervision;
 
+pub use cluster::{EmbeddedCluster, PlainTables};
 pub use error::EmbeddedError;
 
 use std::path::PathBuf;
@@ -22,6 +26,7 @@ use std::path::PathBuf;
 use account::Account;
 use binaries::Binaries;
 use folder::DataFolder;
+use profile::Profile;
 use server::Server;
 use supervision::Supervision;
 
@@ -29,7 +34,7 @@ use supervision::Supervision;
 const DATABASE: &str = "pigeonhole";
 /// The superuser of the embedded server.
 const SUPERUSER: &str = "postgres";
-/// Only part of the socket's file name: there is no TCP port.
+/// Only part of the socket's file name: a server alone has no TCP port.
 const PORT: u16 = 5432;
 
 /// What the embedded PostgreSQL needs to know.
@@ -62,9 +67,9 @@ impl EmbeddedPostgres {
 
         leftovers::clear(&folder).await?;
         initialization::ensure_initialized(&folder, &binaries, account.as_ref()).await?;
-        let socket_folder = socket::prepare(&folder, account.as_ref())?;
+        let socket_folder = socket::prepare(&folder, account.as_ref(), PORT)?;
 
-        let server = Server::new(&folder, &binaries, account, socket_folder)?;
+        let server = Server::new(&folder, &binaries, account, socket_folder, Profile::alone())?;
         let mut postmaster = server.spawn()?;
         readiness::wait_until_ready(&server, &mut postmaster).await?;
         readiness::ensure_database(&server).await?;

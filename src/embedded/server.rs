@@ -12,12 +12,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::time::timeout;
 
+use super::SUPERUSER;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::error::{EmbeddedError, Tried};
 use super::folder::DataFolder;
 use super::process::detached;
-use super::{PORT, SUPERUSER};
+use super::profile::Profile;
 
 const FAST_SHUTDOWN: Duration = Duration::from_secs(20);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(5);
@@ -33,13 +34,20 @@ struct Parts {
     account: Option<Account>,
     tables: PathBuf,
     socket_folder: PathBuf,
+    profile: Profile,
     log: PathBuf,
     log_file: fs::File,
     log_start: u64,
 }
 
 impl Server {
-    pub fn new(folder: &DataFolder, binaries: &Binaries, account: Option<Account>, socket_folder: PathBuf) -> Result<Self, EmbeddedError> {
+    pub fn new(
+        folder: &DataFolder,
+        binaries: &Binaries,
+        account: Option<Account>,
+        socket_folder: PathBuf,
+        profile: Profile,
+    ) -> Result<Self, EmbeddedError> {
         let log_file = folder.open_log()?;
         let log_start = log_file.metadata().map_or(0, |metadata| metadata.len());
         Ok(Self(Arc::new(Parts {
@@ -47,6 +55,7 @@ impl Server {
             account,
             tables: folder.tables(),
             socket_folder,
+            profile,
             log: folder.log(),
             log_file,
             log_start,
@@ -57,9 +66,10 @@ impl Server {
         &self.0.log
     }
 
+    /// How to connect through the socket, where whoever may enter its folder is let in.
     pub fn config(&self, database: &str) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
-        config.host_path(&self.0.socket_folder).port(PORT).user(SUPERUSER).dbname(database);
+        config.host_path(&self.0.socket_folder).port(self.0.profile.port).user(SUPERUSER).dbname(database);
         config
     }
 
@@ -67,25 +77,23 @@ impl Server {
         let program = self.0.binaries.dir.join("postgres");
         let log_file = self.0.log_file.try_clone().tried("open", &self.0.log)?;
         let mut command = detached(self.command(), self.0.account.as_ref());
+        command.envs(self.0.profile.environment.iter().map(|(name, value)| (name, value)));
         command.stdout(log_file.try_clone().tried("open", &self.0.log)?).stderr(log_file);
         let child = tokio::process::Command::from(command).spawn().tried("run", program)?;
         Ok(Postmaster(child))
     }
 
     fn command(&self) -> Command {
-        let port = PORT.to_string();
+        let port = self.0.profile.port.to_string();
         let socket_folder = quoted(&self.0.socket_folder);
         // Given on the command line, where they win over whatever stands in the data folder.
         let settings = [
             ("port", port.as_str()),
-            ("listen_addresses", ""),
             ("unix_socket_directories", &socket_folder),
             ("unix_socket_permissions", "0700"),
-            ("max_connections", "100"),
             ("fsync", "on"),
             ("full_page_writes", "on"),
             ("ssl", "off"),
-            ("shared_preload_libraries", ""),
             ("cluster_name", "pigeonhole"),
             ("timezone", "UTC"),
             ("log_timezone", "UTC"),
@@ -97,6 +105,7 @@ impl Server {
         ];
         settings
             .into_iter()
+            .chain(self.0.profile.settings.iter().map(|(name, value)| (*name, value.as_str())))
             .fold(PostgresBuilder::new(), |builder, (name, value)| builder.runtime_param(name, value))
             .program_dir(&self.0.binaries.dir)
             .data_dir(&self.0.tables)

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::PORT;
 use super::account::Account;
 use super::error::{EmbeddedError, Tried};
 use super::folder::{DataFolder, make_private_folder};
@@ -16,9 +15,9 @@ use super::folder::{DataFolder, make_private_folder};
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// Makes the socket folder, or checks the one that exists, and clears a dead server's socket.
-pub(super) fn prepare(folder: &DataFolder, account: Option<&Account>) -> Result<PathBuf, EmbeddedError> {
+pub(super) fn prepare(folder: &DataFolder, account: Option<&Account>, port: u16) -> Result<PathBuf, EmbeddedError> {
     let owner = account.map_or_else(|| rustix::process::geteuid().as_raw(), |account| account.uid);
-    let path = place(folder.path(), owner);
+    let path = place(folder.path(), owner, port);
     match make_private_folder(&path) {
         Ok(()) => {
             if let Some(account) = account {
@@ -29,14 +28,14 @@ pub(super) fn prepare(folder: &DataFolder, account: Option<&Account>) -> Result<
         Err(error) => return Err(error).tried("make the folder", path),
     }
     check(&path, owner)?;
-    clear(&path)?;
+    clear(&path, port)?;
     Ok(path)
 }
 
-fn place(data_dir: &Path, owner: u32) -> PathBuf {
+fn place(data_dir: &Path, owner: u32, port: u16) -> PathBuf {
     let run = data_dir.join("run");
     // PostgreSQL takes the folder as text, so a name that is none gets the short folder as well.
-    if socket_in(&run).to_str().is_some_and(|path| path.len() <= LONGEST_SOCKET_PATH) {
+    if socket_in(&run, port).to_str().is_some_and(|path| path.len() <= LONGEST_SOCKET_PATH) {
         return run;
     }
     let digest = Sha256::digest(data_dir.as_os_str().as_bytes());
@@ -44,8 +43,8 @@ fn place(data_dir: &Path, owner: u32) -> PathBuf {
     PathBuf::from(format!("/tmp/pigeonhole-{owner}-{short}"))
 }
 
-fn socket_in(folder: &Path) -> PathBuf {
-    folder.join(format!(".s.PGSQL.{PORT}"))
+fn socket_in(folder: &Path, port: u16) -> PathBuf {
+    folder.join(format!(".s.PGSQL.{port}"))
 }
 
 fn check(folder: &Path, owner: u32) -> Result<(), EmbeddedError> {
@@ -66,9 +65,9 @@ fn check(folder: &Path, owner: u32) -> Result<(), EmbeddedError> {
 
 /// No server lives on this data folder any more, but its socket's lock file names a process id,
 /// and a new server would refuse to start if another program had got that id since.
-fn clear(folder: &Path) -> Result<(), EmbeddedError> {
-    let socket = socket_in(folder);
-    let lock = folder.join(format!(".s.PGSQL.{PORT}.lock"));
+fn clear(folder: &Path, port: u16) -> Result<(), EmbeddedError> {
+    let socket = socket_in(folder, port);
+    let lock = folder.join(format!(".s.PGSQL.{port}.lock"));
     for path in [socket, lock] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -88,11 +87,11 @@ mod tests {
     #[test]
     fn a_long_data_folder_gets_a_short_socket_folder_of_its_own() {
         let long = |last: char| format!("/{}{last}", "x".repeat(120));
-        let first = place(Path::new(&long('a')), 7);
-        let second = place(Path::new(&long('b')), 7);
+        let first = place(Path::new(&long('a')), 7, 5432);
+        let second = place(Path::new(&long('b')), 7, 5432);
         assert!(first.starts_with("/tmp"));
         assert_ne!(first, second);
-        assert!(socket_in(&first).as_os_str().len() <= LONGEST_SOCKET_PATH);
-        assert_eq!(place(Path::new("/short"), 7), Path::new("/short/run"));
+        assert!(socket_in(&first, 5432).as_os_str().len() <= LONGEST_SOCKET_PATH);
+        assert_eq!(place(Path::new("/short"), 7, 5432), Path::new("/short/run"));
     }
 }

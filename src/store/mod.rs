@@ -5,6 +5,7 @@
 mod logins;
 mod notes;
 mod revisions;
+mod seeding;
 mod sessions;
 mod sign_up;
 mod users;
@@ -12,6 +13,7 @@ mod users;
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
 pub use revisions::Revision;
+pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use users::Account;

@@ -1,4 +1,7 @@
 //! Starting and stopping the real program.
 
+mod containers;
 mod embedded;
+mod local_cluster;
+mod seed;
 mod settings;

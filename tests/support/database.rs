@@ -18,6 +18,11 @@ pub async fn connect(url: &str) -> Client {
     client
 }
 
+/// Whether somebody with that URL gets in.
+pub async fn opens(url: &str) -> bool {
+    tokio_postgres::connect(url, NoTls).await.is_ok()
+}
+
 /// The same server, another database.
 pub fn url_of(server: &str, database: &str) -> String {
     let mut url = Url::parse(server).expect("TEST_DATABASE_URL is a URL");

@@ -36,6 +36,7 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 /// How a server is started: only what is set here is in its environment.
 pub struct ServerBuilder {
     settings: BTreeMap<String, String>,
+    arguments: Vec<String>,
     directory: Option<PathBuf>,
 }
 
@@ -64,7 +65,7 @@ impl ServerBuilder {
 
     /// The same with no database named: it brings up its own.
     pub fn bare() -> Self {
-        let builder = Self { settings: BTreeMap::new(), directory: None };
+        let builder = Self { settings: BTreeMap::new(), arguments: Vec::new(), directory: None };
         builder
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .set("BIND", ANY_PORT)
@@ -83,6 +84,12 @@ impl ServerBuilder {
         self
     }
 
+    /// What follows the subcommand on the command line.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self
+    }
+
     pub fn directory(mut self, path: &Path) -> Self {
         self.directory = Some(path.to_owned());
         self
@@ -93,6 +100,7 @@ impl ServerBuilder {
         command
             .args(["-c", LEASH, "leash", env!("CARGO_BIN_EXE_pigeonhole")])
             .arg(subcommand)
+            .args(&self.arguments)
             .env_clear()
             .envs(&self.settings)
             .current_dir(self.directory.as_deref().unwrap_or(directory))

@@ -1,0 +1,57 @@
+# The program and nothing else on Debian's small image: about 12 MB on top of it. It runs as an account without rights,
+# needs no writable file system, and is its own health check.
+
+ARG RUST_IMAGE=rust:1.95-slim-bookworm
+ARG BASE_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /build
+
+# The dependencies alone, in a layer that stays until Cargo.toml or Cargo.lock change: everything that Cargo.toml names
+# is there, and empty.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src tests \
+    && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs tests/main.rs \
+    && cargo build --release --locked --bin pigeonhole \
+    && rm -r src
+
+COPY migrations migrations
+COPY templates templates
+COPY static static
+COPY src src
+# Newer than the empty files, so that cargo sees the change whatever the files' own times are.
+RUN touch src/lib.rs src/main.rs \
+    && cargo build --release --locked --bin pigeonhole \
+    && strip target/release/pigeonhole
+
+# What the secrets' volumes look like before there are any: a new volume takes the owner and mode of the folder here.
+RUN mkdir -p /layout/secrets/nodes /layout/secrets/web /layout/data \
+    && chown -R 10001:10001 /layout/secrets /layout/data \
+    && chmod 750 /layout/secrets/nodes /layout/secrets/web /layout/data
+
+FROM ${BASE_IMAGE}
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Pigeonhole" \
+      org.opencontainers.image.description="Notes for many organizations at once, on Citus (distributed PostgreSQL)" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="MIT"
+
+RUN groupadd --system --gid 10001 pigeonhole \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/pigeonhole --no-create-home \
+       --shell /usr/sbin/nologin pigeonhole
+COPY --from=build --chown=10001:10001 /layout/secrets /secrets
+COPY --from=build --chown=10001:10001 /layout/data /var/lib/pigeonhole
+COPY --from=build /build/target/release/pigeonhole /usr/local/bin/pigeonhole
+
+USER 10001:10001
+WORKDIR /var/lib/pigeonhole
+ENV BIND=0.0.0.0:5000 \
+    DATA_DIR=/var/lib/pigeonhole
+EXPOSE 5000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["pigeonhole", "check"]
+ENTRYPOINT ["pigeonhole"]
+CMD ["serve"]

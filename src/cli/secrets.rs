@@ -1,0 +1,145 @@
+//! `pigeonhole secrets`: what a cluster of containers needs that nobody else may know. Two folders, so that the
+//! application sees no more than its own: one for the databases and who sets them up, one for `serve`.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+/// Where the secrets go and what they open.
+#[derive(Args)]
+pub struct Secrets {
+    /// Folder for the databases: postgres_password, node_password, web_password, admin_database_url.
+    #[arg(long)]
+    nodes: PathBuf,
+    /// Folder for serve: secret_key, database_url.
+    #[arg(long)]
+    web: PathBuf,
+    /// The coordinator, as the containers know it.
+    #[arg(long, default_value = "citus_master:5432")]
+    coordinator: String,
+    /// The database.
+    #[arg(long, default_value = "tenant_db")]
+    database: String,
+}
+
+/// Makes what is missing. A value in the environment replaces the one in its file.
+///
+/// # Errors
+/// In one line, what stands in the way.
+pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+    let variable = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let nodes = Folder(&secrets.nodes);
+    let web = Folder(&secrets.web);
+    let given = variable("POSTGRES_PASSWORD").or_else(|| password_of_administrator(&variable("DATABASE_URL")?));
+    let postgres = nodes.keep("postgres_password", given, 32)?;
+    nodes.keep("node_password", variable("NODE_PASSWORD"), 32)?;
+    let web_password = nodes.keep("web_password", variable("WEB_PASSWORD"), 32)?;
+    web.keep("secret_key", variable("SECRET_KEY"), 64)?;
+    nodes.write("admin_database_url", &secrets.url("postgres", &postgres))?;
+    web.write("database_url", &secrets.url("pigeonhole_web", &web_password))?;
+    println!("the secrets are in {} and {}", secrets.nodes.display(), secrets.web.display());
+    Ok(())
+}
+
+impl Secrets {
+    fn url(&self, user: &str, password: &str) -> String {
+        let password = percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
+        format!("postgresql://{user}:{password}@{}/{}", self.coordinator, self.database)
+    }
+}
+
+/// Older settings name the administrator's password only inside of the URL.
+fn password_of_administrator(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let config: tokio_postgres::Config = format!("postgresql://{rest}").parse().ok()?;
+    if config.get_user() != Some("postgres") {
+        return None;
+    }
+    String::from_utf8(config.get_password()?.to_vec()).ok()
+}
+
+struct Folder<'a>(&'a Path);
+
+impl Folder<'_> {
+    /// The given value, else the kept one, else a new one of that many random bytes.
+    fn keep(&self, name: &str, given: Option<String>, bytes: usize) -> anyhow::Result<String> {
+        let path = self.0.join(name);
+        let kept = match fs::read_to_string(&path) {
+            Ok(kept) => Some(kept.trim().to_owned()).filter(|kept| !kept.is_empty()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        let value = match given.or(kept) {
+            Some(value) => value,
+            None => random(bytes)?,
+        };
+        self.write(name, &value)?;
+        Ok(value)
+    }
+
+    /// Readable by our account and group alone; whole or not at all.
+    fn write(&self, name: &str, value: &str) -> anyhow::Result<()> {
+        let path = self.0.join(name);
+        if fs::read_to_string(&path).is_ok_and(|kept| kept == value) {
+            return Ok(());
+        }
+        let aside = self.0.join(format!(".{name}.new"));
+        let written = || -> io::Result<()> {
+            let _ = fs::remove_file(&aside);
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o440).open(&aside)?;
+            file.write_all(value.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&aside, &path)
+        };
+        written().with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+fn random(bytes: usize) -> anyhow::Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random).map_err(io::Error::from).context("asking the system for random bytes")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(folder: &Path, variables: &[(&str, &str)]) -> Vec<String> {
+        let secrets = Secrets {
+            nodes: folder.to_owned(),
+            web: folder.to_owned(),
+            coordinator: "citus_master:5432".to_owned(),
+            database: "tenant_db".to_owned(),
+        };
+        run(&secrets, |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).expect("made");
+        let names = ["postgres_password", "node_password", "web_password", "secret_key", "admin_database_url", "database_url"];
+        names.iter().map(|name| fs::read_to_string(folder.join(name)).expect(name)).collect()
+    }
+
+    #[test]
+    fn secrets_are_made_once_and_what_is_given_wins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = made(folder.path(), &[]);
+        assert!(first[..3].iter().all(|secret| secret.len() == 64) && first[3].len() == 128);
+        assert_eq!(first[4], format!("postgresql://postgres:{}@citus_master:5432/tenant_db", first[0]));
+        assert_eq!(made(folder.path(), &[]), first);
+        let given = made(folder.path(), &[("POSTGRES_PASSWORD", "it's/odd"), ("SECRET_KEY", "k")]);
+        assert_eq!((given[0].as_str(), given[3].as_str(), &given[1]), ("it's/odd", "k", &first[1]));
+        let config: tokio_postgres::Config = given[4].parse().expect("a URL");
+        assert_eq!(config.get_password(), Some(b"it's/odd".as_slice()));
+    }
+
+    #[test]
+    fn an_old_url_gives_the_administrators_password_and_another_users_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let old = made(folder.path(), &[("DATABASE_URL", "postgresql+psycopg2://postgres:mypass@localhost:5432/tenant_db")]);
+        assert_eq!(old[0], "mypass");
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_ne!(made(folder.path(), &[("DATABASE_URL", "postgresql://someone:mypass@localhost/tenant_db")])[0], "mypass");
+    }
+}

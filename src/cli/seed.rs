@@ -1,0 +1,56 @@
+//! `pigeonhole seed`.
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::db;
+use crate::seed::{self, Wanted};
+use crate::settings::Settings;
+
+/// How much to invent.
+#[derive(Args)]
+pub struct Seed {
+    /// Tenants; a few of them hold most of the notes.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    tenants: u32,
+    /// Users of all tenants together, at least one for each.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    users: u32,
+    /// Notes of all users together.
+    #[arg(long, default_value_t = 100_000)]
+    notes: u64,
+    /// Database connections that work at a time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
+    connections: u8,
+    /// Do it in production as well.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Fills DATABASE_URL and says how to log in.
+///
+/// # Errors
+/// In one line, what stands in the way.
+pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
+    anyhow::ensure!(seed.yes || !settings.production(), "this is production; invented rows are added there only with --yes");
+    anyhow::ensure!(seed.users >= seed.tenants, "each tenant needs a user: --users must not be less than --tenants");
+    let config = settings.database.as_ref().context("seed needs DATABASE_URL, of an administrator")?;
+    // Several threads, unlike the other subcommands: making rows keeps more than one core busy.
+    tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(async {
+        let missing = db::pending(config).await?;
+        anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
+        let wanted = Wanted { tenants: seed.tenants, users: seed.users, notes: seed.notes, connections: seed.connections.into() };
+        let seeded = seed::fill(config, wanted).await?;
+        let per_second = seed.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
+        println!(
+            "added {} tenants, {} users and {} notes in {:.1} s ({per_second:.0} notes/s)",
+            seed.tenants,
+            seed.users,
+            seed.notes,
+            seeded.elapsed.as_secs_f64()
+        );
+        println!("the largest is tenant {} with {} notes", seeded.largest_tenant, seeded.largest_notes);
+        println!("log in there as {} with the password {}, which is everybody's", seeded.email, seeded.password);
+        Ok(())
+    })
+}

@@ -1,0 +1,24 @@
+//! What differs between a server alone and a node of a cluster.
+
+use std::path::PathBuf;
+
+use super::PORT;
+
+/// Settings of one server on top of those that all have.
+#[derive(Clone, Debug)]
+pub(super) struct Profile {
+    /// The TCP port, if it listens on one, and part of the socket's name.
+    pub port: u16,
+    /// Given on the command line.
+    pub settings: Vec<(&'static str, String)>,
+    /// Given in the environment, for the connections that a server opens itself.
+    pub environment: Vec<(&'static str, PathBuf)>,
+}
+
+impl Profile {
+    /// A server that is reached through its socket only.
+    pub fn alone() -> Self {
+        let settings = [("listen_addresses", ""), ("max_connections", "100"), ("shared_preload_libraries", "")];
+        Self { port: PORT, settings: settings.map(|(name, value)| (name, value.to_owned())).to_vec(), environment: Vec::new() }
+    }
+}

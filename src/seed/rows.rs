@@ -1,0 +1,66 @@
+//! Rows in PostgreSQL's binary COPY format: a count of fields, and each field with its length before it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Microseconds between 1970 and 2000, where PostgreSQL's clock begins.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// Rows on their way to the database.
+#[derive(Default)]
+pub(super) struct Rows(BytesMut);
+
+impl Rows {
+    /// What a COPY begins with.
+    pub fn header() -> Self {
+        let mut bytes = BytesMut::new();
+        bytes.put_slice(b"PGCOPY\n\xff\r\n\0");
+        bytes.put_i64(0);
+        Self(bytes)
+    }
+
+    /// Begins a row; that many fields must follow.
+    pub fn begin(&mut self, fields: i16) -> &mut Self {
+        self.0.put_i16(fields);
+        self
+    }
+
+    pub fn bigint(&mut self, value: i64) -> &mut Self {
+        self.0.put_i32(8);
+        self.0.put_i64(value);
+        self
+    }
+
+    pub fn text(&mut self, value: &str) -> &mut Self {
+        self.bytes(value.as_bytes())
+    }
+
+    pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
+        self.0.put_i32(i32::try_from(value.len()).expect("an invented value is short"));
+        self.0.put_slice(value);
+        self
+    }
+
+    pub fn null(&mut self) -> &mut Self {
+        self.0.put_i32(-1);
+        self
+    }
+
+    /// A time, as microseconds since 1970.
+    pub fn time(&mut self, unix_micros: i64) -> &mut Self {
+        self.bigint(unix_micros - EPOCH)
+    }
+
+    /// What a COPY ends with.
+    pub fn end(&mut self) {
+        self.0.put_i16(-1);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Hands out what is there; more rows may follow.
+    pub fn take(&mut self) -> Bytes {
+        self.0.split().freeze()
+    }
+}

@@ -1,0 +1,57 @@
+//! What the containers rely on: secrets from files, and a login for `serve` that can do no more than serve.
+
+use crate::support::{
+    App,
+    postgres::Postgres,
+    server::{Refusal, ServerBuilder},
+};
+
+const WEB_PASSWORD: &str = "a password of the web's own";
+
+async fn run(builder: ServerBuilder, subcommand: &'static str) -> Refusal {
+    tokio::task::spawn_blocking(move || builder.run(subcommand)).await.expect("an end")
+}
+
+fn of_web(postgres: &Postgres) -> String {
+    let mut url = url::Url::parse(&postgres.url).expect("a URL");
+    url.set_username("pigeonhole_web").expect("a user");
+    url.set_password(Some(WEB_PASSWORD)).expect("a password");
+    url.into()
+}
+
+#[tokio::test]
+async fn the_webs_login_serves_and_can_do_nothing_else() {
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("a PostgreSQL");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("database_url");
+    std::fs::write(&file, of_web(&postgres)).expect("a file");
+    let admin = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("WEB_PASSWORD", WEB_PASSWORD);
+    let migrated = run(admin, "migrate").await;
+    assert_eq!(migrated.code, Some(0), "{}", migrated.output);
+
+    for environment in ["development", "production"] {
+        let web = ServerBuilder::bare().set("DATABASE_URL_FILE", file.to_str().expect("a path")).set("APP_ENV", environment);
+        let web = if environment == "production" { web.set("PUBLIC_ORIGIN", "https://notes.example.org") } else { web };
+        let server = tokio::task::spawn_blocking(move || web.start()).await.expect("a server");
+        if environment == "development" {
+            App::of(&server).get("/readyz").await.expect(200);
+        }
+        assert_eq!(tokio::task::spawn_blocking(move || server.stop()).await.expect("an end"), 0);
+    }
+    let web = || ServerBuilder::new().set("DATABASE_URL", of_web(&postgres));
+    for subcommand in ["migrate", "seed"] {
+        let refused = run(web(), subcommand).await;
+        assert_eq!(refused.code, Some(1), "{subcommand}: {}", refused.output);
+    }
+    let client = crate::support::database::connect(&of_web(&postgres)).await;
+    for forbidden in ["SET ROLE pigeonhole_owner", "SELECT FROM notes", "CREATE TABLE mine ()"] {
+        client.batch_execute(forbidden).await.expect_err(forbidden);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_and_missing_stops_the_start() {
+    let builder = ServerBuilder::new().without("SECRET_KEY").set("SECRET_KEY_FILE", "/nonexistent/secret_key");
+    let refused = tokio::task::spawn_blocking(move || builder.expect_refusal()).await.expect("a refusal");
+    assert!(refused.output.contains("SECRET_KEY_FILE"), "{}", refused.output);
+}
