@@ -9,11 +9,13 @@
 //! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
 //! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
+//! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
 
 pub mod api;
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod cluster;
 pub mod db;
 pub mod domain;
 pub mod embedded;

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand. Each reads the settings once and hands them on.
 
 mod check;
+mod cluster;
 mod logging;
 mod migrate;
 mod secret;
@@ -31,13 +32,16 @@ enum Command {
     /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
     Check,
+    /// Build, watch and grow a Citus cluster.
+    #[command(subcommand, after_help = settings_help())]
+    Cluster(cluster::Command),
 }
 
-/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line.
+/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line; `cluster status` has its own.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("pigeonhole: {error:#}");
             ExitCode::FAILURE
@@ -45,14 +49,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let settings = read_settings()?;
     logging::start(&settings);
     match command {
-        Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),
-        Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings)),
-        Command::Check => check::run(&settings),
+        Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings))?,
+        Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
+        Command::Check => check::run(&settings)?,
+        Command::Cluster(command) => return actix_web::rt::System::new().block_on(cluster::run(&settings, command)),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read_settings() -> anyhow::Result<Settings> {
