@@ -40,7 +40,7 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     coordinator.require_superuser().await?;
     let mut workers = Vec::new();
     for address in &init.workers {
-        workers.push((address, wait_for(&address.on(config), &format!("worker {address}"), deadline, say).await?));
+        workers.push((address, wait_for(&address.on(config), &address.to_string(), deadline, say).await?));
     }
 
     let head = preflight::look(&coordinator).await?;
@@ -63,11 +63,12 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
         preflight::prepare(session, fitness).await?;
     }
     name_coordinator(&coordinator, &own, say).await?;
+    let mut changed = false;
     for (address, session) in &workers {
-        register(&coordinator, address, session, say).await?;
+        changed |= register(&coordinator, address, session, say).await?;
     }
     check_connections(&coordinator).await?;
-    migrate(config, init, say).await?;
+    changed |= migrate(config, init, say).await?;
     groups::remember_known(&coordinator).await?;
     for (address, session) in &workers {
         for role in roles::copy(&coordinator, session).await? {
@@ -80,6 +81,9 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
         let names: Vec<&str> = local.iter().map(|table| table.name.as_str()).collect();
         say(&format!("these tables were here before and are still on the coordinator alone: {}", names.join(", ")));
         say("    run `pigeonhole cluster distribute` to spread them over the workers");
+    }
+    if !changed {
+        return Ok(());
     }
     let list: Vec<String> = init.workers.iter().map(ToString::to_string).collect();
     let event = events::begin(&coordinator, "init", &list.join(", ")).await?;
@@ -103,7 +107,7 @@ fn own_address(config: &Config, init: &Init) -> Result<Address, ClusterError> {
 async fn wait_for(config: &Config, name: &str, deadline: Instant, say: Say<'_>) -> Result<Session, ClusterError> {
     let mut last = String::new();
     loop {
-        let error = match Session::coordinator(config).await {
+        let error = match Session::named(config, name).await {
             Ok(session) => match session.run("asking", "SELECT 1").await {
                 Ok(()) => return Ok(session),
                 Err(error) => error,
@@ -148,15 +152,15 @@ async fn name_coordinator(coordinator: &Session, own: &Address, say: Say<'_>) ->
     Ok(())
 }
 
-/// Adds a worker under a group number of our choice, unless it is there.
-pub(super) async fn register(coordinator: &Session, address: &Address, node: &Session, say: Say<'_>) -> Result<i32, ClusterError> {
+/// Adds a worker under a group number of our choice, unless it is there; true when it was not.
+pub(super) async fn register(coordinator: &Session, address: &Address, node: &Session, say: Say<'_>) -> Result<bool, ClusterError> {
     let nodes = node::list(coordinator).await?;
     if let Some(known) = nodes.iter().find(|node| node.address == *address) {
         if !known.active || !known.synced {
             coordinator.rows("activating the node", "SELECT citus_activate_node($1, $2)", &[&address.host(), &address.port()]).await?;
         }
         say(&format!("{address}: already a worker, group {}", known.group));
-        return Ok(known.group);
+        return Ok(false);
     }
     require_fresh(node, address).await?;
     groups::remember_known(coordinator).await?;
@@ -174,7 +178,7 @@ pub(super) async fn register(coordinator: &Session, address: &Address, node: &Se
     }
     added?;
     say(&format!("{address}: added as worker, group {group}"));
-    Ok(group)
+    Ok(true)
 }
 
 /// A server that was in a cluster before still believes it is, and would mix its old tables with ours.
@@ -203,14 +207,15 @@ async fn check_connections(coordinator: &Session) -> Result<(), ClusterError> {
     obstacle(format!("these nodes cannot connect to each other (addresses, pg_hba.conf, passwords): {}", broken.join(", ")))
 }
 
-async fn migrate(config: &Config, init: &Init, say: Say<'_>) -> Result<(), ClusterError> {
+async fn migrate(config: &Config, init: &Init, say: Say<'_>) -> Result<bool, ClusterError> {
     let mut config = config.clone();
     if let Some(shards) = init.shards {
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
         config.options(format!("{given}-c citus.shard_count={shards}"));
     }
-    for migration in db::migrate(&config, init.demo_tenant).await?.applied {
+    let applied = db::migrate(&config, init.demo_tenant).await?.applied;
+    for migration in &applied {
         say(&format!("applied migration {migration}"));
     }
-    Ok(())
+    Ok(!applied.is_empty())
 }

@@ -27,7 +27,6 @@ pub struct Fitness {
     /// The list of libraries that may decode the log, where it has to be widened.
     pub plugins: Option<String>,
     server_version: i32,
-    superuser: bool,
     clock: f64,
 }
 
@@ -52,14 +51,13 @@ pub(super) async fn look(session: &Session) -> Result<Fitness, ClusterError> {
     let (faults, advice) = judge(&row);
     Ok(Fitness {
         name: session.name().to_owned(),
-        postgresql: row.get(0),
+        postgresql: row.get::<_, &str>(0).split_whitespace().next().unwrap_or_default().to_owned(),
         citus: row.get::<_, Option<String>>(12).or(row.get(11)),
         has_extension: row.get::<_, Option<String>>(12).is_some(),
         plugins: row.get::<_, Option<&str>>(10).and_then(widened),
         faults,
         advice,
         server_version: row.get(1),
-        superuser: row.get(13),
         clock: row.get::<_, f64>(15) - (now - half_way),
     })
 }
@@ -85,11 +83,10 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
         (7, "max_logical_replication_workers", 4, 8),
     ] {
         let is: i32 = row.get(column);
-        let line = format!("{setting} = {wanted}    {restart}; it is {is}, and moves of shards may never start");
         if is < least {
-            faults.push(line);
+            faults.push(format!("{setting} = {wanted}    {restart}; it is {is}, and moves of shards would never start"));
         } else if is < wanted {
-            advice.push(line);
+            advice.push(format!("{setting} = {wanted}    {restart}; it is {is}, which is little when several shards move at once"));
         }
     }
     let (prepared, connections): (i32, i32) = (row.get(8), row.get(9));
@@ -141,7 +138,6 @@ impl Fitness {
         if skew.abs() > MAX_CLOCK_SKEW_SECONDS {
             self.advice.push(format!("the clock differs from the coordinator's by {skew:.1} s; run chrony or another NTP client"));
         }
-        let _ = self.superuser;
     }
 
     /// One line on the server, and one for each thing to change.

@@ -41,6 +41,11 @@ impl Session {
         Self::open(&address.on(config), address.to_string()).await
     }
 
+    /// Connects as `config` says, to a node that is called `name`.
+    pub(super) async fn named(config: &Config, name: &str) -> Result<Self, ClusterError> {
+        Self::open(config, name.to_owned()).await
+    }
+
     async fn open(config: &Config, name: String) -> Result<Self, ClusterError> {
         let mut own = config.clone();
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
