@@ -71,8 +71,8 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     changed |= migrate(config, init, say).await?;
     groups::remember_known(&coordinator).await?;
     for (address, session) in &workers {
-        for role in roles::copy(&coordinator, session).await? {
-            say(&format!("{address}: made the role {role} as it is on the coordinator"));
+        for done in roles::copy(&coordinator, session).await? {
+            say(&format!("{address}: {done}, as on the coordinator"));
         }
     }
     pins::install_strategy(&coordinator).await?;

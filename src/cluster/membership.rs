@@ -55,8 +55,8 @@ impl Joining {
         let added = async {
             preflight::prepare(&self.session, &self.fitness).await?;
             init::register(coordinator, &self.address, &self.session, say).await?;
-            for role in roles::copy(coordinator, &self.session).await? {
-                say(&format!("{}: made the role {role} as it is on the coordinator", self.address));
+            for done in roles::copy(coordinator, &self.session).await? {
+                say(&format!("{}: {done}, as on the coordinator", self.address));
             }
             // Draining and then keeping a worker is undone by adding it again.
             let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', true)";

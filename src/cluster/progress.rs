@@ -54,7 +54,7 @@ pub struct Follower {
 
 const TASKS: &str = "
     SELECT status::text, coalesce(substring(command FROM 'citus_move_shard_placement\\((\\d+)'), '0')::bigint,
-           coalesce(retry_count, 0), coalesce(not_before::text, ''), coalesce(message, ''), nodes_involved
+           coalesce(retry_count, 0), coalesce(not_before::text, ''), coalesce(message, ''), coalesce(nodes_involved, '{}')
     FROM pg_dist_background_task WHERE job_id = $1 ORDER BY task_id";
 
 impl Follower {

@@ -19,7 +19,7 @@ async fn ours(session: &Session) -> Result<Vec<Role>, ClusterError> {
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
-/// Makes the node's roles what the coordinator's are, and gives the names of those that were not.
+/// Makes the node's roles what the coordinator's are, and says which were not.
 pub(super) async fn copy(coordinator: &Session, node: &Session) -> Result<Vec<String>, ClusterError> {
     let (wanted, there) = (ours(coordinator).await?, ours(node).await?);
     let mut repaired = Vec::new();
@@ -42,7 +42,7 @@ pub(super) async fn copy(coordinator: &Session, node: &Session) -> Result<Vec<St
         }
         statements.push("RESET citus.enable_ddl_propagation".to_owned());
         node.run(&format!("making the role {name}"), &statements.join(";\n")).await?;
-        repaired.push(name);
+        repaired.push(if found.is_some() { format!("gave the role {name} its time limits") } else { format!("made the role {name}") });
     }
     Ok(repaired)
 }
