@@ -7,7 +7,7 @@ use super::error::{ClusterError, obstacle};
 use super::node::{self, Node};
 use super::session::{self, Session};
 use super::sizes::{self, Bundles};
-use super::{Say, events, jobs, pins};
+use super::{Say, events, jobs, pins, preflight};
 
 /// A split that has not ended by then hangs: it waits for transactions that do not end.
 const SPLIT_PATIENCE: Duration = Duration::from_secs(3600);
@@ -68,6 +68,7 @@ pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolati
     }
     node::require_all_alive(coordinator, None).await?;
     require_decoding(coordinator).await?;
+    preflight::require_safe_commits(coordinator).await?;
     let place = place(coordinator, wish.tenant).await?;
     let nodes = node::list(coordinator).await?;
     let bundles = sizes::bundles(coordinator).await?;

@@ -8,7 +8,7 @@ use super::error::{ClusterError, obstacle};
 use super::node::{self, Node};
 use super::session::Session;
 use super::sizes::{self, Bundles};
-use super::{Say, events, jobs, pins};
+use super::{Say, events, jobs, pins, preflight};
 
 /// Citus leaves this share of a disk free, and refuses moves that would not.
 const KEPT_FREE: f64 = 0.1;
@@ -71,6 +71,7 @@ async fn require_movable(coordinator: &Session) -> Result<(), ClusterError> {
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
     node::require_all_alive(coordinator, None).await?;
+    preflight::require_safe_commits(coordinator).await?;
     pins::install_strategy(coordinator).await?;
     pins::heal(coordinator).await?;
     // Leftovers of earlier moves would stop moves of the same shards.

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Locks are waited for shortly, so that an operator's statement never stands at the head of the application's queue.
 const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_transaction_session_timeout=0 \
-    -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 -c client_min_messages=error";
+    -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 \
+    -c citus.override_table_visibility=off -c client_min_messages=error";
 
 /// A connection to a node.
 pub struct Session {

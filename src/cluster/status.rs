@@ -263,8 +263,11 @@ const INSIDE: &str = "
 async fn inside(session: &Session) -> Result<Inside, ClusterError> {
     let fitness = preflight::look(session).await?;
     let row = session.row("looking inside", INSIDE, &[]).await?;
-    let must_change = !fitness.faults.is_empty() || fitness.plugins.is_some();
+    let must_change = !fitness.faults.is_empty() || fitness.plugins.is_some() || fitness.careless;
     let mut settings = fitness.faults;
+    if fitness.careless {
+        settings.push("ALTER DATABASE … SET synchronous_commit = on, as moves lose acknowledged writes without it".to_owned());
+    }
     if let Some(plugins) = &fitness.plugins {
         settings.push(format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}; SELECT pg_reload_conf();"));
     }

@@ -111,7 +111,8 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
         );
         return;
     }
-    if let Some(error) = &state.error {
+    // Sizes that did not come in time are shown as unknown, and are no reason to wake anybody.
+    if let (Some(error), None) = (&state.error, &state.inside) {
         found.warn(format!("{address} is slow or refuses part of the questions: {error}"), "look at its load, locks and disk");
     }
     if !state.active {
@@ -141,7 +142,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
 
 fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
     if inside.must_change {
-        found.warn(format!("{address} has settings that stop moves"), inside.settings.join(" | "));
+        found.warn(format!("{address} has settings that make moves fail or lose writes"), inside.settings.join(" | "));
     }
     let (used, most) = inside.connections;
     if used * 100 > most * 85 {
