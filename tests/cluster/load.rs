@@ -65,10 +65,6 @@ impl Load {
         Self { writers: spawned.collect(), stop, tally }
     }
 
-    /// How many notes were acknowledged so far.
-    pub fn count(&self) -> usize {
-        self.tally.lock().expect("the tally").acknowledged.len()
-    }
 
     /// Ends the load.
     pub async fn stop(self) -> Tally {
@@ -80,14 +76,7 @@ impl Load {
     }
 }
 
-async fn write(
-    url: &str,
-    number: usize,
-    tenants: std::ops::Range<i64>,
-    stop: &AtomicBool,
-    tally: &Mutex<Tally>,
-    apart: fn(i64) -> bool,
-) {
+async fn write(url: &str, number: usize, tenants: std::ops::Range<i64>, stop: &AtomicBool, tally: &Mutex<Tally>, apart: fn(i64) -> bool) {
     let mut tenant = tenants.start + number as i64 * 7;
     let mut client = None;
     'notes: while !stop.load(Ordering::Relaxed) {
