@@ -65,7 +65,6 @@ impl Load {
         Self { writers: spawned.collect(), stop, tally }
     }
 
-
     /// Ends the load.
     pub async fn stop(self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);

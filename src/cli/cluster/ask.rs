@@ -9,9 +9,9 @@ use super::Consent;
 /// # Errors
 /// When there is nobody to ask.
 pub fn agreed(lines: &[String], consent: &Consent) -> anyhow::Result<bool> {
-    println!("This will be done:");
+    super::say("This will be done:");
     for line in lines {
-        println!("    {line}");
+        super::say(&format!("    {line}"));
     }
     if consent.yes {
         return Ok(true);
@@ -23,7 +23,7 @@ pub fn agreed(lines: &[String], consent: &Consent) -> anyhow::Result<bool> {
     std::io::stdin().lock().read_line(&mut answer)?;
     let yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
     if !yes {
-        println!("nothing was done");
+        super::say("nothing was done");
     }
     Ok(yes)
 }

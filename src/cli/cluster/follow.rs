@@ -18,23 +18,23 @@ const QUIET: Duration = Duration::from_secs(10);
 pub async fn start(coordinator: &Session, moves: &Moves, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
     let lines = describe(moves);
     if arguments.plan {
-        lines.iter().for_each(|line| println!("{line}"));
+        lines.iter().for_each(|line| super::say(line));
         return Ok(ExitCode::SUCCESS);
     }
     if moves.count() == 0 && !moves.drains() {
-        lines.iter().for_each(|line| println!("{line}"));
+        lines.iter().for_each(|line| super::say(line));
         return Ok(ExitCode::SUCCESS);
     }
     if !ask::agreed(&lines, &arguments.consent)? {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(job) = moves.start(coordinator).await? else {
-        println!("nothing had to move");
+        super::say("nothing had to move");
         return Ok(ExitCode::SUCCESS);
     };
-    println!("job {job} has started in the background");
+    super::say(&format!("job {job} has started in the background"));
     if arguments.background {
-        println!("`pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it");
+        super::say("`pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it");
         return Ok(ExitCode::SUCCESS);
     }
     until_over(coordinator, job).await
@@ -73,7 +73,7 @@ pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitC
                 screen.show(&progress);
                 if progress.over() {
                     follower.wind_up().await?;
-                    println!("job {job} {}", progress.state);
+                    super::say(&format!("job {job} {}", progress.state));
                     return Ok(if progress.state == "finished" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
                 }
             }
@@ -86,7 +86,7 @@ pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitC
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             _ = tokio::signal::ctrl_c() => {
-                println!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it again, `pigeonhole cluster stop` ends it");
+                super::say(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it again, `pigeonhole cluster stop` ends it"));
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -116,10 +116,10 @@ impl Screen {
             print!("\r\x1b[K{line}");
             let _ = std::io::stdout().flush();
             if progress.over() {
-                println!();
+                super::say("");
             }
         } else if progress.over() || self.at.elapsed() > QUIET || self.last.as_ref().is_none_or(|last| last.moves != progress.moves) {
-            println!("{line}");
+            super::say(&line);
             self.at = Instant::now();
         }
         self.last = Some(progress.clone());
@@ -128,7 +128,7 @@ impl Screen {
     /// Says something once.
     fn tell(&mut self, text: &str) {
         if !self.told.iter().any(|told| told == text) {
-            println!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" });
+            super::say(&format!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" }));
             self.told.push(text.to_owned());
         }
     }

@@ -4,6 +4,7 @@ mod ask;
 mod follow;
 mod report;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -126,8 +127,9 @@ pub struct IsolateArguments {
     consent: Consent,
 }
 
+/// A reader that went away, such as `head`, ends nothing.
 fn say(line: &str) {
-    println!("{line}");
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Runs one of them.

@@ -22,8 +22,8 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         }
         Err(error) => (format!("DOWN     {error}"), Severity::Down),
     };
-    println!("{text}");
-    std::io::stdout().flush()?;
+    super::say(&text);
+    let _ = std::io::stdout().flush();
     // A name that is still being looked up would hold up an ordinary end.
     std::process::exit(severity as i32)
 }
