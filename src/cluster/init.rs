@@ -163,6 +163,20 @@ pub(super) async fn register(coordinator: &Session, address: &Address, node: &Se
         return Ok(false);
     }
     require_fresh(node, address).await?;
+    // Another database on the same servers may be doing the same, and roles belong to the whole server.
+    let mut attempts = 0;
+    let group = loop {
+        attempts += 1;
+        match add(coordinator, address).await {
+            Err(ClusterError::Refused { .. }) if attempts < 4 => tokio::time::sleep(Duration::from_secs(1)).await,
+            added => break added?,
+        }
+    };
+    say(&format!("{address}: added as worker, group {group}"));
+    Ok(true)
+}
+
+async fn add(coordinator: &Session, address: &Address) -> Result<i32, ClusterError> {
     groups::remember_known(coordinator).await?;
     let group = groups::next(coordinator).await?;
     coordinator.run("beginning", "BEGIN").await?;
@@ -176,9 +190,7 @@ pub(super) async fn register(coordinator: &Session, address: &Address, node: &Se
     if added.is_err() {
         let _ = coordinator.run("rolling back", "ROLLBACK").await;
     }
-    added?;
-    say(&format!("{address}: added as worker, group {group}"));
-    Ok(true)
+    added.map(|()| group)
 }
 
 /// A server that was in a cluster before still believes it is, and would mix its old tables with ours.

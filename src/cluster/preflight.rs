@@ -126,7 +126,7 @@ fn widened(now: &str) -> Option<String> {
         }
     }
     let sound = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'/' || b == b'$');
-    (listed.len() > before && listed.iter().all(|name| sound(name))).then(|| {
+    (listed.len() > before && listed.iter().all(sound)).then(|| {
         // Each name is quoted by itself: one quoted string would be one name.
         listed.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     })

@@ -92,7 +92,7 @@ impl Findings {
     }
 
     fn sorted(mut self) -> Vec<Verdict> {
-        self.0.sort_by(|a, b| b.severity.cmp(&a.severity));
+        self.0.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
         if self.0.is_empty() {
             let finding = "every node answers, and nothing waits for an operator".to_owned();
             self.0.push(Verdict { severity: Severity::Fine, finding, cure: String::new() });

@@ -6,7 +6,8 @@ use super::load::{self, Load};
 use super::nodes::{Nodes, number};
 
 async fn cluster_of_one_worker(nodes: &Nodes) {
-    nodes.init(&[1]).await.expect(0);
+    // Few shards make few moves, each of which takes seconds.
+    nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     let admin = nodes.client(0).await;
     load::found(&admin, 1000, 60).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
@@ -27,7 +28,7 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
     nodes.run(&["cluster", "rebalance", "--yes"]).await.expect(0).says("finished");
     let on_second = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard USING (shardid)
                      WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
-    assert!(nodes.number(on_second).await > 10);
+    assert!(nodes.number(on_second).await >= 2);
 
     nodes.run(&["cluster", "isolate-tenant", "1007", "--to", &second, "--yes"]).await.expect(0).says("pinned to");
     nodes.run(&["cluster", "isolate-tenant", "1007", "--to", &second, "--yes"]).await.expect(0).says("for itself already");
@@ -69,7 +70,7 @@ async fn a_pinned_tenant_stays_and_a_stopped_job_leaves_a_sound_cluster() {
                   WHERE shardminvalue = shardmaxvalue)";
     assert_eq!(nodes.number(pinned).await, 0);
     let leaving = "SELECT count(DISTINCT shardid) FROM get_rebalance_table_shards_plan()";
-    assert!(nodes.number(leaving).await >= 30, "all other shards leave the node of a tenant that is alone");
+    assert!(nodes.number(leaving).await > 6, "all other shards leave the node of a tenant that is alone");
 
     nodes.run(&["cluster", "rebalance", "--background", "--yes"]).await.expect(0).says("has started in the background");
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(1).says("pigeonhole cluster stop");

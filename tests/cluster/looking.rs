@@ -46,8 +46,8 @@ async fn what_would_hurt_later_is_found_now() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     let admin = nodes.client(0).await;
-    let leftover = "INSERT INTO pg_dist_cleanup (operation_id, object_type, object_name, node_group_id, policy_type)
-                    VALUES (4711, 1, 'public.notes_1', 29, 2)";
+    let leftover = "INSERT INTO pg_dist_cleanup (record_id, operation_id, object_type, object_name, node_group_id, policy_type)
+                    VALUES (4711, 4711, 1, 'public.notes_1', 29, 2)";
     admin.batch_execute(leftover).await.expect("a leftover");
     nodes.run(&["cluster", "status"]).await.expect(1).says("public.notes_1").says("DELETE FROM pg_dist_cleanup");
     admin.batch_execute("DELETE FROM pg_dist_cleanup WHERE operation_id = 4711").await.expect("its removal");
