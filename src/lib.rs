@@ -10,11 +10,13 @@
 //! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
+//! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
 
 pub mod api;
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod cluster;
 pub mod db;
 pub mod domain;
 pub mod embedded;

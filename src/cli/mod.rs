@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod cluster;
 mod logging;
 mod migrate;
 mod secret;
@@ -40,13 +41,16 @@ enum Command {
     /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
     Check,
+    /// Build, watch and grow a Citus cluster.
+    #[command(subcommand, after_help = settings_help())]
+    Cluster(cluster::Command),
 }
 
-/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line.
+/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line; `cluster status` has its own.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("pigeonhole: {error:#}");
             ExitCode::FAILURE
@@ -54,22 +58,25 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     read_env_file()?;
     if let Command::Secrets(wanted) = &command {
         // Before the settings, which ask for some of them.
-        return secrets::run(wanted, variable);
+        secrets::run(wanted, variable)?;
+        return Ok(ExitCode::SUCCESS);
     }
     require_files()?;
     let settings = Settings::read(variable)?;
     logging::start(&settings);
     match command {
-        Command::Serve(arguments) => actix_web::rt::System::new().block_on(serve::run(&settings, &arguments)),
-        Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings)),
-        Command::Seed(wanted) => seed::run(&settings, &wanted),
-        Command::Secrets(_) => Ok(()),
-        Command::Check => check::run(&settings),
+        Command::Serve(arguments) => actix_web::rt::System::new().block_on(serve::run(&settings, &arguments))?,
+        Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
+        Command::Seed(wanted) => seed::run(&settings, &wanted)?,
+        Command::Secrets(_) => {}
+        Command::Check => check::run(&settings)?,
+        Command::Cluster(command) => return actix_web::rt::System::new().block_on(cluster::run(&settings, command)),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read_env_file() -> anyhow::Result<()> {

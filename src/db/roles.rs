@@ -54,7 +54,7 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
     }
     let ready: bool = client
         .query_one(
-            "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'shared')
+            "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname IN ('shared', 'operator')) = 2
                 AND has_schema_privilege('pigeonhole_owner', 'public', 'CREATE')",
             &[],
         )
@@ -64,6 +64,7 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
         client
             .batch_execute(&format!(
                 "CREATE SCHEMA IF NOT EXISTS shared AUTHORIZATION {OWNER};
+                 CREATE SCHEMA IF NOT EXISTS operator AUTHORIZATION {OWNER};
                  GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};"
             ))
             .await?;

@@ -1,0 +1,146 @@
+//! Watching a background job. It goes on whether or not anybody watches.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use super::{JobArguments, ask, report};
+use crate::cluster::{Follower, Moves, Progress, Session};
+
+const WIDTH: usize = 30;
+/// Without a terminal a line is written this often, and when something changes.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Shows the plan, asks, starts it, and watches.
+///
+/// # Errors
+/// In one line, what stands in the way.
+pub async fn start(coordinator: &Session, moves: &Moves, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
+    let lines = describe(moves);
+    if arguments.plan {
+        lines.iter().for_each(|line| super::say(line));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if moves.count() == 0 && !moves.drains() {
+        lines.iter().for_each(|line| super::say(line));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !ask::agreed(&lines, &arguments.consent)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(job) = moves.start(coordinator).await? else {
+        super::say("nothing had to move");
+        return Ok(ExitCode::SUCCESS);
+    };
+    super::say(&format!("job {job} has started in the background"));
+    if arguments.background {
+        super::say("`pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it");
+        return Ok(ExitCode::SUCCESS);
+    }
+    until_over(coordinator, job).await
+}
+
+fn describe(moves: &Moves) -> Vec<String> {
+    let mut lines = Vec::new();
+    if moves.count() == 0 {
+        lines.push("no shard has to move".to_owned());
+    } else {
+        lines.push(format!("{} moves, {} to copy", moves.count(), report::bytes(moves.total())));
+        for ((from, to), (count, bytes)) in &moves.between {
+            lines.push(format!("{from} to {to}: {count} moves, {}", report::bytes(*bytes)));
+        }
+    }
+    for (node, before, after) in &moves.bytes {
+        let change = if before == after { String::new() } else { format!(", then {}", report::bytes(*after)) };
+        lines.push(format!("{node} holds {}{change}", report::bytes(*before)));
+    }
+    lines.extend(moves.remarks.iter().cloned());
+    lines
+}
+
+/// Watches until the job is over; Ctrl-C ends the watching only.
+///
+/// # Errors
+/// When the coordinator stays silent.
+pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitCode> {
+    let mut follower = Follower::new(coordinator, job).await?;
+    let mut screen = Screen { terminal: std::io::stdout().is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
+    let mut failures = 0;
+    loop {
+        match follower.look().await {
+            Ok(progress) => {
+                failures = 0;
+                screen.show(&progress);
+                if progress.over() {
+                    follower.wind_up().await?;
+                    super::say(&format!("job {job} {}", progress.state));
+                    return Ok(if progress.state == "finished" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+                }
+            }
+            Err(error) => {
+                failures += 1;
+                screen.tell(&format!("cannot look: {error}; the job goes on when the coordinator is back"));
+                anyhow::ensure!(failures < 120, "the coordinator has not answered for minutes; the job goes on when it is back");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            _ = tokio::signal::ctrl_c() => {
+                super::say(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it again, `pigeonhole cluster stop` ends it"));
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+    }
+}
+
+struct Screen {
+    terminal: bool,
+    last: Option<Progress>,
+    told: Vec<String>,
+    at: Instant,
+}
+
+impl Screen {
+    fn show(&mut self, progress: &Progress) {
+        for trouble in &progress.troubles {
+            self.tell(trouble);
+        }
+        for dead in &progress.dead {
+            self.tell(&format!("STUCK: {dead}; the moves wait for it. Bring it back, or `pigeonhole cluster stop`"));
+        }
+        if progress.dead.is_empty() {
+            self.told.retain(|line| !line.starts_with("STUCK"));
+        }
+        let line = line(progress);
+        if self.terminal {
+            print!("\r\x1b[K{line}");
+            let _ = std::io::stdout().flush();
+            if progress.over() {
+                super::say("");
+            }
+        } else if progress.over() || self.at.elapsed() > QUIET || self.last.as_ref().is_none_or(|last| last.moves != progress.moves) {
+            super::say(&line);
+            self.at = Instant::now();
+        }
+        self.last = Some(progress.clone());
+    }
+
+    /// Says something once.
+    fn tell(&mut self, text: &str) {
+        if !self.told.iter().any(|told| told == text) {
+            super::say(&format!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" }));
+            self.told.push(text.to_owned());
+        }
+    }
+}
+
+fn line(progress: &Progress) -> String {
+    let (copied, all) = progress.bytes;
+    let share = if all > 0 { usize::try_from(copied * 100 / all).unwrap_or(0).min(100) } else { 0 };
+    let full = share * WIDTH / 100;
+    let bar = format!("[{}{}]", "#".repeat(full), "-".repeat(WIDTH - full));
+    let state = if progress.stuck() { "STUCK" } else { progress.state.as_str() };
+    let (done, moves) = progress.moves;
+    let phases = progress.phases.join("; ");
+    format!("{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}", report::bytes(copied), report::bytes(all))
+}

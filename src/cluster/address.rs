@@ -1,0 +1,105 @@
+//! Where a node listens, as the other nodes know it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    host: String,
+    port: u16,
+}
+
+impl Address {
+    /// The address of this host and port.
+    pub(super) fn new(host: &str, port: u16) -> Self {
+        Self { host: host.to_owned(), port }
+    }
+
+    /// The first TCP address that a connection's settings name.
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        config.get_hosts().iter().find_map(|host| match host {
+            Host::Tcp(name) => Some(Self::new(name, port)),
+            Host::Unix(_) => None,
+        })
+    }
+
+    /// The name or number of the host.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, in the type in which Citus takes it.
+    pub(super) fn port(&self) -> i32 {
+        i32::from(self.port)
+    }
+
+    /// Whether only this machine itself can use it.
+    pub(super) fn is_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The settings of `config`, for this node.
+    pub(super) fn on(&self, config: &Config) -> Config {
+        let mut here = Config::new();
+        here.host(&self.host).port(self.port).ssl_mode(config.get_ssl_mode());
+        if let Some(user) = config.get_user() {
+            here.user(user);
+        }
+        if let Some(password) = config.get_password() {
+            here.password(password);
+        }
+        if let Some(database) = config.get_dbname() {
+            here.dbname(database);
+        }
+        if let Some(options) = config.get_options() {
+            here.options(options);
+        }
+        here
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let wrong = || format!("{text:?} is not HOST:PORT such as worker-1:5432 or [::1]:5432");
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(wrong)?) })
+            }
+            None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+        };
+        let port = port.map_or(Ok(5432), str::parse).map_err(|_| wrong())?;
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "/'\"\\,@".contains(c);
+        if host.is_empty() || host.contains(odd) || port == 0 { Err(wrong()) } else { Ok(Self::new(host, port)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn an_address_is_read_and_written_the_same() {
+        for text in ["worker-1:5433", "127.0.0.1:6000", "[::1]:5432"] {
+            assert_eq!(text.parse::<Address>().expect(text).to_string(), text);
+        }
+        assert_eq!("worker-1".parse::<Address>().expect("a port by default").to_string(), "worker-1:5432");
+        for text in ["", ":5432", "a:b", "a:0", "a b:1", "a:70000", "[::1:5432", "x'y:1"] {
+            assert!(text.parse::<Address>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! One tenant gets a shard of its own, on the node with the most room, and stays there.
+
+use std::time::{Duration, Instant};
+
+use super::address::Address;
+use super::error::{ClusterError, obstacle};
+use super::node::{self, Node};
+use super::session::{self, Session};
+use super::sizes::{self, Bundles};
+use super::{Say, events, jobs, pins, preflight};
+
+/// A split that has not ended by then hangs: it waits for transactions that do not end.
+const SPLIT_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// What is asked for.
+pub struct Wish {
+    /// The tenant.
+    pub tenant: i64,
+    /// The node to use; else the one with the fewest bytes.
+    pub to: Option<Address>,
+    /// Whether other shards are to leave that node at the next rebalance.
+    pub alone: bool,
+}
+
+/// Where a tenant's shard is.
+struct Place {
+    shard: i64,
+    colocation: i32,
+    low: i32,
+    high: i32,
+    group: i32,
+}
+
+/// An isolation that could be done.
+pub struct Isolation {
+    wish: Wish,
+    place: Place,
+    from: Node,
+    to: Node,
+    bytes: i64,
+}
+
+const WHERE: &str = "
+    SELECT s.shardid, t.colocationid, s.shardminvalue::int, s.shardmaxvalue::int, p.groupid
+    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
+    WHERE s.shardid = get_shard_id_for_distribution_column('shared.users', $1::bigint)";
+
+async fn place(coordinator: &Session, tenant: i64) -> Result<Place, ClusterError> {
+    let row = coordinator.row("finding the tenant's shard", WHERE, &[&tenant]).await?;
+    Ok(Place { shard: row.get(0), colocation: row.get(1), low: row.get(2), high: row.get(3), group: row.get(4) })
+}
+
+/// Looks what isolating a tenant takes.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolation, ClusterError> {
+    coordinator.require_cluster().await?;
+    coordinator.require_superuser().await?;
+    jobs::require_none(coordinator).await?;
+    let exists = "SELECT EXISTS (SELECT FROM shared.tenants WHERE id = $1)";
+    if !coordinator.row("looking for the tenant", exists, &[&wish.tenant]).await?.get::<_, bool>(0) {
+        return obstacle(format!("there is no tenant {}", wish.tenant));
+    }
+    let distributed = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'shared.users'::regclass AND partmethod = 'h')";
+    if !coordinator.row("looking at the tables", distributed, &[]).await?.get::<_, bool>(0) {
+        return obstacle("the tables are not distributed; run `pigeonhole cluster distribute` first");
+    }
+    node::require_all_alive(coordinator, None).await?;
+    require_decoding(coordinator).await?;
+    preflight::require_safe_commits(coordinator).await?;
+    let place = place(coordinator, wish.tenant).await?;
+    let nodes = node::list(coordinator).await?;
+    let bundles = sizes::bundles(coordinator).await?;
+    let Some(from) = nodes.iter().find(|node| node.group == place.group).cloned() else {
+        return obstacle("the tenant's shard is on a node that is not listed; see `pigeonhole cluster status`");
+    };
+    let to = match &wish.to {
+        Some(address) => node::worker(coordinator, address).await?,
+        None => roomiest(&nodes, &bundles, &from),
+    };
+    if !to.takes_shards {
+        return obstacle(format!("{} takes no shards (drained); choose another node", to.address));
+    }
+    let bytes = bundles.bytes_with(place.shard);
+    Ok(Isolation { wish, place, from, to, bytes })
+}
+
+/// Newer PostgreSQL lets only listed libraries decode the log, and a split then fails after it has begun.
+async fn require_decoding(coordinator: &Session) -> Result<(), ClusterError> {
+    for node in node::list(coordinator).await? {
+        let session = Session::node(coordinator.config(), &node.address).await?;
+        let sql =
+            "SELECT coalesce(current_setting('output_plugin_libraries', true), 'citus') !~ '\\mcitus\\M', current_setting('wal_level')";
+        let row = session.row("looking at the settings", sql, &[]).await?;
+        if row.get(0) {
+            return obstacle(format!(
+                "{} does not let Citus decode its log; there: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, citus; SELECT pg_reload_conf();",
+                node.address
+            ));
+        }
+        if row.get::<_, &str>(1) != "logical" {
+            return obstacle(format!(
+                "{} has wal_level = {}; set it to logical and restart that server",
+                node.address,
+                row.get::<_, &str>(1)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The node with the fewest bytes; the present one when no other has clearly fewer.
+fn roomiest(nodes: &[Node], bundles: &Bundles, from: &Node) -> Node {
+    let best =
+        nodes.iter().filter(|node| node.takes_shards && node.active && node.group != 0).min_by_key(|node| bundles.bytes_on(node.group));
+    match best {
+        Some(best) if !from.takes_shards || bundles.bytes_on(best.group) * 10 < bundles.bytes_on(from.group) * 9 => best.clone(),
+        _ => from.clone(),
+    }
+}
+
+impl Isolation {
+    /// What will be done, a line for each step.
+    pub fn describe(&self) -> Vec<String> {
+        let tenant = self.wish.tenant;
+        let mut lines = Vec::new();
+        if self.is_split() {
+            lines.push(format!("tenant {tenant} has shard {} for itself already, on {}", self.place.shard, self.from.address));
+        } else {
+            let (shard, node) = (self.place.shard, &self.from.address);
+            lines.push(format!(
+                "split shard {shard} ({} MB with its companions) on {node}, so that tenant {tenant} has one for itself",
+                self.bytes >> 20
+            ));
+        }
+        if self.from.group != self.to.group {
+            lines.push(format!("move that shard to {}, which has more room", self.to.address));
+        }
+        let alone = if self.wish.alone { ", and keep other shards off that node from the next rebalance on" } else { "" };
+        lines.push(format!("pin it to {}{alone}", self.to.address));
+        lines
+    }
+
+    fn is_split(&self) -> bool {
+        self.place.low == self.place.high
+    }
+
+    /// Does it. Writes of the tenants in the shard wait for a moment at the end of the split and of the move.
+    ///
+    /// # Errors
+    /// What stood in the way; a repeated run goes on where this one ended.
+    pub async fn run(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+        let event = events::begin(coordinator, "isolate-tenant", &format!("tenant {} to {}", self.wish.tenant, self.to.address)).await?;
+        let done = self.isolate(coordinator, say).await;
+        event.end(coordinator, done).await
+    }
+
+    async fn isolate(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+        let tenant = self.wish.tenant;
+        if !self.is_split() {
+            // The argument is of any type, so it cannot be a parameter.
+            let call = format!("SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', 'auto')");
+            let what = format!("splitting shard {}", self.place.shard);
+            online(coordinator, &what, &call, say).await?;
+        }
+        let place = place(coordinator, tenant).await?;
+        // Until the move has happened too, so that no plan takes it elsewhere in between.
+        pins::install_strategy(coordinator).await?;
+        if place.group != self.to.group {
+            // A node that joined lately has the reference tables only after its first rebalance.
+            online(coordinator, "copying reference tables", "SELECT replicate_reference_tables('auto')", say).await?;
+            let call = format!("SELECT citus_move_shard_placement({}, {}, {}, 'auto')", place.shard, self.from.id, self.to.id);
+            online(coordinator, &format!("moving shard {} to {}", place.shard, self.to.address), &call, say).await?;
+        }
+        pins::pin(coordinator, place.colocation, place.low, tenant, self.to.group, self.wish.alone).await?;
+        say(&format!("tenant {tenant} has shard {} for itself, pinned to {}", place.shard, self.to.address));
+        Ok(())
+    }
+}
+
+/// Runs a long statement in a session of its own, telling the time, and cancels it at Ctrl-C or when it hangs.
+async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> Result<(), ClusterError> {
+    let worker = Session::coordinator(coordinator.config()).await?;
+    let token = worker.cancel_token();
+    let sql = format!("SET statement_timeout = 0; SET lock_timeout = '30s'; {call}");
+    // Citus refuses its transfer functions beside other statements.
+    let (settings, call) = sql.rsplit_once("; ").unwrap_or(("", call));
+    worker.run("preparing", settings).await?;
+    let started = Instant::now();
+    say(what);
+    let mut work = Box::pin(worker.run_within(SPLIT_PATIENCE, what, call));
+    let mut ticks = tokio::time::interval(Duration::from_secs(10));
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            result = &mut work => {
+                result?;
+                say(&format!("    done in {:.1} s", started.elapsed().as_secs_f32()));
+                return Ok(());
+            }
+            _ = ticks.tick() => say(&format!("    {} s so far", started.elapsed().as_secs())),
+            _ = tokio::signal::ctrl_c() => {
+                session::cancel(token.clone()).await;
+                let _ = work.await;
+                return obstacle(format!("{what} was interrupted and is undone by Citus; run the command again to go on"));
+            }
+        }
+    }
+}
+
+/// Takes a tenant's pin away; its shard stays one of its own, and plans may move it again.
+///
+/// # Errors
+/// What stood in the way.
+pub async fn unpin(coordinator: &Session, tenant: i64) -> Result<usize, ClusterError> {
+    coordinator.require_cluster().await?;
+    let event = events::begin(coordinator, "isolate-tenant --unpin", &format!("tenant {tenant}")).await?;
+    let removed = pins::remove(coordinator, tenant).await;
+    event.end(coordinator, removed).await
+}

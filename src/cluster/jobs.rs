@@ -1,0 +1,92 @@
+//! Background jobs: Citus moves shards in background workers of the coordinator, which go on when the session that asked
+//! for it ends and when the coordinator restarts. So nothing here waits inside a session.
+
+use std::time::Duration;
+
+use super::error::{ClusterError, obstacle};
+use super::session::Session;
+use super::{Say, events, executors, pins};
+
+/// A job that has not ended.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its number.
+    pub id: i64,
+    /// scheduled, running, cancelling or failing.
+    pub state: String,
+    /// What it does, in Citus' words.
+    pub description: String,
+}
+
+/// The job that has not ended, if there is one; Citus runs one at a time.
+///
+/// # Errors
+/// When the coordinator does not answer.
+pub async fn running(coordinator: &Session) -> Result<Option<Job>, ClusterError> {
+    let sql = "SELECT job_id, state::text, description FROM pg_dist_background_job
+               WHERE state::text IN ('scheduled', 'running', 'cancelling', 'failing') ORDER BY job_id DESC LIMIT 1";
+    let rows = coordinator.rows("looking for jobs", sql, &[]).await?;
+    Ok(rows.first().map(|row| Job { id: row.get(0), state: row.get(1), description: row.get(2) }))
+}
+
+/// Refuses while a job runs.
+pub(super) async fn require_none(coordinator: &Session) -> Result<(), ClusterError> {
+    match running(coordinator).await? {
+        Some(job) => obstacle(format!(
+            "job {} ({}) is {}; `pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it",
+            job.id, job.description, job.state
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Starts the moves that `drain_only` and our strategy ask for. None when there is nothing to move.
+pub(super) async fn start(coordinator: &Session, drain_only: bool) -> Result<Option<i64>, ClusterError> {
+    executors::raise(coordinator).await?;
+    // Tables that move together are copied together, where this version can.
+    let sql = "SELECT 'parallel_transfer_colocated_shards' = ANY (proargnames) FROM pg_proc
+               WHERE proname = 'citus_rebalance_start' AND pronamespace = 'pg_catalog'::regnamespace";
+    let parallel = coordinator.row("looking at Citus", sql, &[]).await?.get::<_, Option<bool>>(0) == Some(true);
+    let more = if parallel { ", parallel_transfer_colocated_shards := true" } else { "" };
+    let call = format!("SELECT citus_rebalance_start('{}', drain_only := {drain_only}{more})", pins::STRATEGY);
+    let started = coordinator.row("starting the moves", &call, &[]).await;
+    let job: Result<Option<i64>, ClusterError> = started.map(|row| row.get(0));
+    if !matches!(job, Ok(Some(_))) {
+        executors::lower(coordinator).await?;
+    }
+    job
+}
+
+/// What is left to do once a job has ended.
+pub(super) async fn wind_up(coordinator: &Session) -> Result<(), ClusterError> {
+    executors::lower(coordinator).await?;
+    pins::heal(coordinator).await?;
+    events::settle_jobs(coordinator).await
+}
+
+/// Ends a job: moves that are finished stay, those under way are rolled back.
+///
+/// # Errors
+/// When it does not end within 30 seconds, which a dead node can cause.
+pub async fn stop(coordinator: &Session, job: &Job, say: Say<'_>) -> Result<(), ClusterError> {
+    let event = events::begin(coordinator, "stop", &format!("job {}", job.id)).await?;
+    let stopped = cancel(coordinator, job, say).await;
+    event.end(coordinator, stopped).await
+}
+
+async fn cancel(coordinator: &Session, job: &Job, say: Say<'_>) -> Result<(), ClusterError> {
+    coordinator.rows("stopping the job", "SELECT citus_job_cancel($1)", &[&job.id]).await?;
+    for _ in 0..60 {
+        let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";
+        let state: String = coordinator.row("looking at the job", sql, &[&job.id]).await?.get(0);
+        if ["cancelled", "finished", "failed"].contains(&state.as_str()) {
+            say(&format!("job {} is {state}; shards that had arrived stay where they are", job.id));
+            if coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await.is_err() {
+                say("what the stopped move left behind is cleaned up within a minute, or when its node is back");
+            }
+            return wind_up(coordinator).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    obstacle(format!("job {} was told to stop and has not within 30 seconds; is a node of its moves down?", job.id))
+}

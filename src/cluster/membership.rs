@@ -1,0 +1,153 @@
+//! A worker joins, and a worker leaves.
+
+use std::time::Duration;
+
+use super::address::Address;
+use super::error::{ClusterError, obstacle};
+use super::node::{self, Node};
+use super::preflight::{self, Fitness};
+use super::session::Session;
+use super::{Say, events, groups, init, jobs, patroni, pins, roles};
+
+/// A worker that could be added.
+pub struct Joining {
+    address: Address,
+    session: Session,
+    fitness: Fitness,
+    group: Option<i32>,
+}
+
+/// Looks at a server that should become a worker.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn plan_add(coordinator: &Session, address: &Address, say: Say<'_>) -> Result<Joining, ClusterError> {
+    coordinator.require_cluster().await?;
+    coordinator.require_superuser().await?;
+    patroni::stand_aside(coordinator).await?;
+    let own = preflight::look(coordinator).await?;
+    let session = Session::node(coordinator.config(), address).await?;
+    let mut fitness = preflight::look(&session).await?;
+    fitness.compare(&own);
+    fitness.lines().iter().for_each(|line| say(line));
+    preflight::require_fit(std::iter::once(&fitness))?;
+    let known = node::list(coordinator).await?.into_iter().find(|node| node.address == *address);
+    node::require_all_alive(coordinator, None).await?;
+    let group = if known.is_some() { None } else { Some(groups::next(coordinator).await?) };
+    Ok(Joining { address: address.clone(), session, fitness, group })
+}
+
+impl Joining {
+    /// What will be done.
+    pub fn describe(&self) -> String {
+        match self.group {
+            Some(group) => format!("{} becomes a worker with group number {group}; no shard moves there before a rebalance", self.address),
+            None => format!("{} is a worker already; its settings and roles are checked again", self.address),
+        }
+    }
+
+    /// Adds the worker, or completes one that was added.
+    ///
+    /// # Errors
+    /// What stood in the way; the node is then not added, or added and completed by the next run.
+    pub async fn run(self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+        let event = events::begin(coordinator, "add-worker", &self.address.to_string()).await?;
+        let added = async {
+            preflight::prepare(&self.session, &self.fitness).await?;
+            init::register(coordinator, &self.address, &self.session, say).await?;
+            for done in roles::copy(coordinator, &self.session).await? {
+                say(&format!("{}: {done}, as on the coordinator", self.address));
+            }
+            // Draining and then keeping a worker is undone by adding it again.
+            let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', true)";
+            coordinator.rows("letting shards be placed", call, &[&self.address.host(), &self.address.port()]).await.map(|_| ())
+        }
+        .await;
+        event.end(coordinator, added).await
+    }
+}
+
+/// A worker that could be removed.
+pub struct Leaving {
+    node: Node,
+}
+
+/// Looks whether a worker may go.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn plan_remove(coordinator: &Session, address: &Address) -> Result<Leaving, ClusterError> {
+    coordinator.require_cluster().await?;
+    coordinator.require_superuser().await?;
+    patroni::stand_aside(coordinator).await?;
+    let node = node::worker(coordinator, address).await?;
+    jobs::require_none(coordinator).await?;
+    let sql = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+               JOIN pg_dist_partition t USING (logicalrelid) WHERE p.groupid = $1 AND t.partmethod <> 'n'";
+    let shards: i64 = coordinator.row("counting its shards", sql, &[&node.group]).await?.get(0);
+    if shards > 0 {
+        return obstacle(format!("{address} still holds {shards} shards; run `pigeonhole cluster drain {address}` first"));
+    }
+    node::require_all_alive(coordinator, Some(address)).await?;
+    Ok(Leaving { node })
+}
+
+impl Leaving {
+    /// What will be done.
+    pub fn describe(&self) -> String {
+        format!("{} holds no shards and leaves the cluster; its group number {} is not given out again", self.node.address, self.node.group)
+    }
+
+    /// Cleans up after moves, removes the node, and waits for nothing else.
+    ///
+    /// # Errors
+    /// What stood in the way; the node is then still a member.
+    pub async fn run(self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+        let event = events::begin(coordinator, "remove-worker", &self.node.address.to_string()).await?;
+        let removed = self.remove(coordinator, say).await;
+        event.end(coordinator, removed).await
+    }
+
+    async fn remove(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+        self.clean_up(coordinator, say).await?;
+        pins::heal(coordinator).await?;
+        let address = &self.node.address;
+        coordinator.run("beginning", "BEGIN").await?;
+        let removed = async {
+            groups::release(coordinator, self.node.group).await?;
+            coordinator.rows("removing the node", "SELECT citus_remove_node($1, $2)", &[&address.host(), &address.port()]).await?;
+            coordinator.run("committing", "COMMIT").await
+        }
+        .await;
+        if removed.is_err() {
+            let _ = coordinator.run("rolling back", "ROLLBACK").await;
+        }
+        removed?;
+        say(&format!(
+            "{address}: removed. That server still believes it is a member: on it, DROP EXTENSION citus CASCADE or drop the database"
+        ));
+        Ok(())
+    }
+
+    /// What a move left behind on the node would block every later move of the same shard once the node is unknown.
+    async fn clean_up(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+        for attempt in 0..60 {
+            coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await?;
+            coordinator.rows("ending transactions", "SELECT recover_prepared_transactions()", &[]).await?;
+            let sql = "SELECT (SELECT count(*) FROM pg_dist_cleanup WHERE node_group_id = $1),
+                              (SELECT count(*) FROM pg_dist_transaction WHERE groupid = $1)";
+            let row = coordinator.row("counting what is left", sql, &[&self.node.group]).await?;
+            let (leftovers, transactions): (i64, i64) = (row.get(0), row.get(1));
+            if leftovers + transactions == 0 {
+                return Ok(());
+            }
+            if attempt % 5 == 0 {
+                say(&format!("waiting until {leftovers} leftovers of moves and {transactions} transactions on it are cleaned up"));
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        obstacle(
+            "leftovers of moves on this node could not be cleaned up within a minute; is it running? It must be, to be removed cleanly",
+        )
+    }
+}

@@ -1,0 +1,47 @@
+//! The cluster as its operator sees it: nodes, shards, moves, tenants with a node of their own. All SQL that speaks to
+//! Citus about itself lives here; rows of tenants are never read, apart from counting them. Callers are the command line
+//! and the operator console; each operation is planned first, shown, and then run, and is safe to repeat or to interrupt.
+//!
+//! citus_promote_clone_and_rebalance is not used and must not be: it loses acknowledged writes that reached a worker
+//! without passing through the coordinator, as ours do.
+
+mod address;
+mod backup;
+mod distribute;
+mod error;
+mod events;
+mod executors;
+mod groups;
+mod init;
+mod isolate;
+mod jobs;
+mod membership;
+mod node;
+mod patroni;
+mod pins;
+mod plan;
+mod preflight;
+mod progress;
+mod roles;
+mod session;
+mod sizes;
+mod status;
+mod verdicts;
+
+pub use address::Address;
+pub use backup::{BackupPoint, backup_point};
+pub use distribute::{Distribution, plan_distribution};
+pub use error::ClusterError;
+pub use events::EventLine;
+pub use init::{Init, init};
+pub use isolate::{Isolation, Wish, plan_isolation, unpin};
+pub use jobs::{Job, running, stop};
+pub use membership::{Joining, Leaving, plan_add, plan_remove};
+pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
+pub use progress::{Follower, Progress};
+pub use session::Session;
+pub use status::{NodeState, Report, report};
+pub use verdicts::{Severity, Verdict};
+
+/// Where operations tell what they are doing, a line at a time.
+pub type Say<'a> = &'a (dyn Fn(&str) + Sync);

@@ -1,0 +1,81 @@
+//! The nodes, as the coordinator lists them.
+
+use std::time::Duration;
+
+use super::address::Address;
+use super::error::{ClusterError, obstacle};
+use super::session::Session;
+
+/// How long a node may take to show a sign of life.
+pub(super) const NODE_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// A primary of the cluster; group 0 is the coordinator.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Citus' number of this node.
+    pub id: i32,
+    /// The number of its group, which decides the ids that it gives out.
+    pub group: i32,
+    /// Where it listens.
+    pub address: Address,
+    /// Whether Citus sends it work.
+    pub active: bool,
+    /// Whether it knows where the shards are.
+    pub synced: bool,
+    /// Whether shards may be placed on it.
+    pub takes_shards: bool,
+}
+
+/// All primaries, the coordinator first.
+pub(super) async fn list(coordinator: &Session) -> Result<Vec<Node>, ClusterError> {
+    let sql = "SELECT nodeid, groupid, nodename, nodeport, isactive, metadatasynced, shouldhaveshards
+               FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid";
+    let rows = coordinator.rows("listing the nodes", sql, &[]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Node {
+            id: row.get(0),
+            group: row.get(1),
+            address: Address::new(row.get(2), u16::try_from(row.get::<_, i32>(3)).unwrap_or_default()),
+            active: row.get(4),
+            synced: row.get(5),
+            takes_shards: row.get(6),
+        })
+        .collect())
+}
+
+/// The worker at this address.
+pub(super) async fn worker(coordinator: &Session, address: &Address) -> Result<Node, ClusterError> {
+    let nodes = list(coordinator).await?;
+    match nodes.iter().find(|node| node.address == *address) {
+        Some(node) if node.group == 0 => obstacle(format!("{address} is the coordinator")),
+        Some(node) => Ok(node.clone()),
+        None => {
+            let known: Vec<String> = nodes.iter().filter(|node| node.group != 0).map(|node| node.address.to_string()).collect();
+            obstacle(format!("{address} is not a worker of this cluster; its workers are: {}", known.join(", ")))
+        }
+    }
+}
+
+/// Asks all nodes but those excepted for a sign of life, at the same time, and refuses when one gives none.
+pub(super) async fn require_all_alive(coordinator: &Session, except: Option<&Address>) -> Result<(), ClusterError> {
+    let nodes = list(coordinator).await?;
+    let silent = silent(coordinator, nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except)).await;
+    if silent.is_empty() {
+        return Ok(());
+    }
+    obstacle(format!("every node must answer for this, and these do not: {}; bring them back first", silent.join(", ")))
+}
+
+/// Those that show no sign of life in time, with the reason.
+pub(super) async fn silent(coordinator: &Session, nodes: impl Iterator<Item = &Node>) -> Vec<String> {
+    let asked = nodes.map(|node| async {
+        let alive = async { Session::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await };
+        match tokio::time::timeout(NODE_PATIENCE, alive).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("{} ({error})", node.address)),
+            Err(_) => Some(format!("{} (no answer within {} s)", node.address, NODE_PATIENCE.as_secs_f32())),
+        }
+    });
+    futures_util::future::join_all(asked).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,13 @@
+//! Under Patroni the nodes are Patroni's: it adds them and follows their primaries, and we stand aside.
+
+use super::error::{ClusterError, obstacle};
+use super::session::Session;
+
+/// Refuses when Patroni runs the coordinator.
+pub(super) async fn stand_aside(coordinator: &Session) -> Result<(), ClusterError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'Patroni%')";
+    if coordinator.row("looking for Patroni", sql, &[]).await?.get(0) {
+        return obstacle("Patroni manages the nodes of this cluster; add and remove them there, then use rebalance and drain here");
+    }
+    Ok(())
+}

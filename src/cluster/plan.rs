@@ -1,0 +1,218 @@
+//! Which shards would move where, with their bytes, before anything moves.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use super::address::Address;
+use super::error::{ClusterError, obstacle};
+use super::node::{self, Node};
+use super::session::Session;
+use super::sizes::{self, Bundles};
+use super::{Say, events, jobs, pins, preflight};
+
+/// Citus leaves this share of a disk free, and refuses moves that would not.
+const KEPT_FREE: f64 = 0.1;
+
+/// Moves that could be started.
+pub struct Moves {
+    /// The node that is emptied; none for a rebalance.
+    draining: Option<Address>,
+    /// Bytes and number of moves for each pair of nodes.
+    pub between: BTreeMap<(Address, Address), (usize, i64)>,
+    /// The bytes of distributed tables on each worker, before and after.
+    pub bytes: Vec<(Address, i64, i64)>,
+    /// What the reader should know.
+    pub remarks: Vec<String>,
+}
+
+impl Moves {
+    /// How many moves there are.
+    pub fn count(&self) -> usize {
+        self.between.values().map(|(count, _)| count).sum()
+    }
+
+    /// How many bytes they copy.
+    pub fn total(&self) -> i64 {
+        self.between.values().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Whether a node is to be emptied, which changes something even when nothing has to move.
+    pub fn drains(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// Starts them in the background and gives the number of the job; none when there was nothing to do.
+    ///
+    /// # Errors
+    /// What stood in the way.
+    pub async fn start(&self, coordinator: &Session) -> Result<Option<i64>, ClusterError> {
+        let (command, detail) = match &self.draining {
+            Some(address) => ("drain", address.to_string()),
+            None => ("rebalance", format!("{} moves", self.count())),
+        };
+        let event = events::begin(coordinator, command, &detail).await?;
+        let started = async {
+            if let Some(address) = &self.draining {
+                set_takes_shards(coordinator, address, false).await?;
+            }
+            jobs::start(coordinator, self.draining.is_some()).await
+        }
+        .await;
+        if let Ok(Some(job)) = started {
+            event.job(coordinator, job).await?;
+            return Ok(Some(job));
+        }
+        event.end(coordinator, started).await
+    }
+}
+
+async fn require_movable(coordinator: &Session) -> Result<(), ClusterError> {
+    coordinator.require_cluster().await?;
+    coordinator.require_superuser().await?;
+    jobs::require_none(coordinator).await?;
+    node::require_all_alive(coordinator, None).await?;
+    preflight::require_safe_commits(coordinator).await?;
+    pins::install_strategy(coordinator).await?;
+    pins::heal(coordinator).await?;
+    // Leftovers of earlier moves would stop moves of the same shards.
+    let _ = coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await;
+    Ok(())
+}
+
+/// What a rebalance would move.
+///
+/// # Errors
+/// What stands in the way.
+pub async fn plan_rebalance(coordinator: &Session) -> Result<Moves, ClusterError> {
+    require_movable(coordinator).await?;
+    let nodes = node::list(coordinator).await?;
+    let bundles = sizes::bundles(coordinator).await?;
+    let mut moves = ask(coordinator, &nodes, &bundles, false).await?;
+    if moves.count() == 0 {
+        moves.remarks.extend(lopsided(&nodes, &bundles));
+    }
+    Ok(moves)
+}
+
+/// What emptying a worker would move.
+///
+/// # Errors
+/// What stands in the way: no other worker, or none with room.
+pub async fn plan_drain(coordinator: &Session, address: &Address) -> Result<Moves, ClusterError> {
+    require_movable(coordinator).await?;
+    let node = node::worker(coordinator, address).await?;
+    let nodes = node::list(coordinator).await?;
+    if !nodes.iter().any(|other| other.takes_shards && other.group != node.group) {
+        return obstacle(format!("no other node takes shards; add a worker before {address} is drained"));
+    }
+    let bundles = sizes::bundles(coordinator).await?;
+    // The plan needs the property, and nothing is to be changed yet.
+    coordinator.run("beginning", "BEGIN").await?;
+    let planned = async {
+        set_takes_shards(coordinator, address, false).await?;
+        ask(coordinator, &nodes, &bundles, true).await
+    }
+    .await;
+    coordinator.run("rolling back", "ROLLBACK").await?;
+    let mut moves = planned?;
+    require_room(coordinator, &moves).await?;
+    moves.draining = Some(address.clone());
+    moves.remarks.push(format!("{address} takes no shards from now on; `pigeonhole cluster drain --undo {address}` takes that back"));
+    Ok(moves)
+}
+
+/// Lets shards be placed on a worker again that was being drained.
+///
+/// # Errors
+/// What stood in the way.
+pub async fn undrain(coordinator: &Session, address: &Address, say: Say<'_>) -> Result<(), ClusterError> {
+    coordinator.require_cluster().await?;
+    coordinator.require_superuser().await?;
+    let node = node::worker(coordinator, address).await?;
+    if let Some(job) = jobs::running(coordinator).await? {
+        jobs::stop(coordinator, &job, say).await?;
+    }
+    let event = events::begin(coordinator, "drain --undo", &node.address.to_string()).await?;
+    let done = set_takes_shards(coordinator, address, true).await;
+    event.end(coordinator, done).await
+}
+
+async fn set_takes_shards(coordinator: &Session, address: &Address, takes: bool) -> Result<(), ClusterError> {
+    let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', $3)";
+    coordinator.rows("letting shards be placed or not", call, &[&address.host(), &address.port(), &takes]).await.map(|_| ())
+}
+
+async fn ask(coordinator: &Session, nodes: &[Node], bundles: &Bundles, drain_only: bool) -> Result<Moves, ClusterError> {
+    let sql = format!(
+        "SELECT shardid, sourcename, sourceport, targetname, targetport
+         FROM get_rebalance_table_shards_plan(drain_only := {drain_only}, rebalance_strategy := '{}')",
+        pins::STRATEGY
+    );
+    let mut between: BTreeMap<(Address, Address), (usize, i64)> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    let place = |name: &str, port: i32| Address::new(name, u16::try_from(port).unwrap_or_default());
+    for row in coordinator.rows("planning the moves", &sql, &[]).await? {
+        let shard: i64 = row.get(0);
+        let Some(bundle) = bundles.bundle(shard) else { continue };
+        let pair = (place(row.get(1), row.get(2)), place(row.get(3), row.get(4)));
+        if seen.insert((bundle.clone(), pair.clone())) {
+            let entry = between.entry(pair).or_default();
+            entry.0 += 1;
+            entry.1 += bundles.bytes_with(shard);
+        }
+    }
+    let bytes = nodes
+        .iter()
+        .filter(|node| node.group != 0 || bundles.bytes_on(0) > 0)
+        .map(|node| {
+            let now = bundles.bytes_on(node.group);
+            let change: i64 = between
+                .iter()
+                .map(|((from, to), (_, bytes))| i64::from(*to == node.address) * bytes - i64::from(*from == node.address) * bytes)
+                .sum();
+            (node.address.clone(), now, now + change)
+        })
+        .collect();
+    Ok(Moves { draining: None, between, bytes, remarks: Vec::new() })
+}
+
+/// No moves beside a great difference means that one shard is the difference, and only its tenants can be moved apart.
+fn lopsided(nodes: &[Node], bundles: &Bundles) -> Option<String> {
+    let takers = || nodes.iter().filter(|node| node.takes_shards && node.group != 0);
+    let fullest = takers().max_by_key(|node| bundles.bytes_on(node.group))?;
+    let emptiest = takers().min_by_key(|node| bundles.bytes_on(node.group))?;
+    let (most, least) = (bundles.bytes_on(fullest.group), bundles.bytes_on(emptiest.group));
+    (most > 2 * least && most - least > 100 << 20).then(|| {
+        format!(
+            "{} holds {} times as much as {} and still no single move helps: see the tenants in `pigeonhole cluster status` and isolate the largest",
+            fullest.address,
+            most / least.max(1),
+            emptiest.address
+        )
+    })
+}
+
+async fn require_room(coordinator: &Session, moves: &Moves) -> Result<(), ClusterError> {
+    for (address, now, after) in &moves.bytes {
+        let more = after - now;
+        if more <= 0 {
+            continue;
+        }
+        let session = Session::node(coordinator.config(), address).await?;
+        let sql = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
+        let row = session.rows_within(Duration::from_secs(5), "looking at the disk", sql, &[]).await?;
+        let Some(row) = row.first() else { continue };
+        let (free, total): (i64, i64) = (row.get(0), row.get(1));
+        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "bytes of a disk, roughly")]
+        let kept = (total as f64 * KEPT_FREE) as i64;
+        if free - more < kept {
+            return obstacle(format!(
+                "{address} would get {} MB and has {} MB free, of which {} MB stay free; add a worker or disk first",
+                more >> 20,
+                free >> 20,
+                kept >> 20
+            ));
+        }
+    }
+    Ok(())
+}

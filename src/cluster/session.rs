@@ -1,0 +1,166 @@
+//! One connection to one node, with a clock of our own on every statement: no server's timeout covers a server that is
+//! frozen. Every statement of this folder goes through here.
+
+use std::time::Duration;
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{CancelToken, Client, Config, NoTls, Row};
+
+use super::address::Address;
+use super::error::{ClusterError, obstacle};
+use crate::db;
+
+/// How long a statement may take that only looks or changes little.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Locks are waited for shortly, so that an operator's statement never stands at the head of the application's queue.
+const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_transaction_session_timeout=0 \
+    -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 \
+    -c citus.override_table_visibility=off -c client_min_messages=error";
+
+/// A connection to a node.
+pub struct Session {
+    client: Client,
+    name: String,
+    config: Config,
+}
+
+/// The values of a statement.
+pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Session {
+    /// Connects to the database that `config` names, which should be the coordinator's.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn coordinator(config: &Config) -> Result<Self, ClusterError> {
+        Self::open(config, "the coordinator".to_owned()).await
+    }
+
+    /// Connects to another node as the same user.
+    pub(super) async fn node(config: &Config, address: &Address) -> Result<Self, ClusterError> {
+        Self::open(&address.on(config), address.to_string()).await
+    }
+
+    /// Connects as `config` says, to a node that is called `name`.
+    pub(super) async fn named(config: &Config, name: &str) -> Result<Self, ClusterError> {
+        Self::open(config, name.to_owned()).await
+    }
+
+    async fn open(config: &Config, name: String) -> Result<Self, ClusterError> {
+        let mut own = config.clone();
+        let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+        own.options(format!("{given}{OPTIONS}")).application_name("pigeonhole cluster");
+        let client = db::connect(&own).await?;
+        Ok(Self { client, name, config: config.clone() })
+    }
+
+    /// The settings that this session was opened with, to open others.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What to call the node in a sentence.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs statements whose rows nobody needs.
+    pub(super) async fn run(&self, what: &str, sql: &str) -> Result<(), ClusterError> {
+        self.run_within(PATIENCE, what, sql).await
+    }
+
+    pub(super) async fn run_within(&self, patience: Duration, what: &str, sql: &str) -> Result<(), ClusterError> {
+        self.bounded(patience, what, self.client.batch_execute(sql)).await
+    }
+
+    /// Runs one statement and gives its rows.
+    pub(super) async fn rows(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Vec<Row>, ClusterError> {
+        self.rows_within(PATIENCE, what, sql, values).await
+    }
+
+    pub(super) async fn rows_within(
+        &self,
+        patience: Duration,
+        what: &str,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, ClusterError> {
+        self.bounded(patience, what, self.client.query(sql, values)).await
+    }
+
+    /// Runs one statement that gives exactly one row.
+    pub(super) async fn row(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
+        self.bounded(PATIENCE, what, self.client.query_one(sql, values)).await
+    }
+
+    pub(super) async fn row_within(&self, patience: Duration, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
+        self.bounded(patience, what, self.client.query_one(sql, values)).await
+    }
+
+    async fn bounded<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, ClusterError> {
+        let what = || format!("{what} at {}", self.name);
+        match tokio::time::timeout(patience, work).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(ClusterError::refused(&what(), &error)),
+            Err(_) => {
+                self.cancel_soon();
+                Err(ClusterError::Silent { what: what(), patience })
+            }
+        }
+    }
+
+    /// Asks the server to drop what this session runs, without waiting for it.
+    fn cancel_soon(&self) {
+        tokio::spawn(cancel(self.client.cancel_token()));
+    }
+
+    /// What stops a long statement of this session from elsewhere.
+    pub(super) fn cancel_token(&self) -> CancelToken {
+        self.client.cancel_token()
+    }
+
+    /// Refuses a database without Citus, a node that is not the coordinator, and a schema without our tables.
+    pub(crate) async fn require_cluster(&self) -> Result<(), ClusterError> {
+        if !self.has_citus().await? {
+            return obstacle("this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster");
+        }
+        let row = self.row("looking at the node", "SELECT citus_is_coordinator(), to_regclass('operator.pins') IS NOT NULL", &[]).await?;
+        if !row.get::<_, bool>(0) {
+            return obstacle("DATABASE_URL names a worker; name the coordinator");
+        }
+        if !row.get::<_, bool>(1) {
+            return obstacle("the schema is older than this program; run `pigeonhole migrate` first");
+        }
+        Ok(())
+    }
+
+    pub(super) async fn has_citus(&self) -> Result<bool, ClusterError> {
+        let sql = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
+        Ok(self.row("looking for Citus", sql, &[]).await?.get(0))
+    }
+
+    /// Refuses a user that Citus' node functions would refuse.
+    pub(super) async fn require_superuser(&self) -> Result<(), ClusterError> {
+        let sql = "SELECT rolsuper, current_user::text FROM pg_roles WHERE rolname = current_user";
+        let row = self.row("looking at the user", sql, &[]).await?;
+        if row.get::<_, bool>(0) {
+            return Ok(());
+        }
+        obstacle(format!(
+            "this command needs a superuser and DATABASE_URL names {}; run it with DATABASE_URL=postgresql://postgres@… ({})",
+            row.get::<_, String>(1),
+            "only the cluster commands need it, the application does not"
+        ))
+    }
+}
+
+/// Asks a server to cancel, and waits two seconds at most for the request to be sent.
+pub(super) async fn cancel(token: CancelToken) {
+    let _ = tokio::time::timeout(Duration::from_secs(2), token.cancel_query(NoTls)).await;
+}

@@ -1,0 +1,162 @@
+//! A writing load as the application's role: notes of many tenants through every node, each acknowledged id remembered.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Client, Config, NoTls};
+
+/// What happened.
+#[derive(Default)]
+pub struct Tally {
+    /// Tenant and id of each note whose COMMIT was answered.
+    pub acknowledged: Vec<(i64, i64)>,
+    /// How often each SQLSTATE (or "lost connection") was seen.
+    pub errors: BTreeMap<String, usize>,
+    /// The longest that one note took from its first attempt to its acknowledgement.
+    pub longest: Duration,
+    /// The same for tenants of `apart`.
+    pub longest_apart: Duration,
+    /// Errors of tenants of `apart`.
+    pub errors_apart: usize,
+}
+
+/// Writers that run until they are stopped.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    tally: Arc<Mutex<Tally>>,
+    writers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// A connection as the application makes it.
+pub async fn application(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let mut config: Config = url.parse().expect("a URL");
+    config
+        .options("-c role=pigeonhole_app -c citus.propagate_set_commands=local -c statement_timeout=2s")
+        .connect_timeout(Duration::from_millis(1500));
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// Founds tenants with one user each, numbered from `first`.
+pub async fn found(admin: &Client, first: i64, count: i64) {
+    let last = first + count - 1;
+    for statement in [
+        format!("INSERT INTO shared.tenants (id, name, name_key) SELECT n, 'T' || n, 't' || n FROM generate_series({first}, {last}) n"),
+        format!(
+            "INSERT INTO shared.users (id, tenant_id, username, username_key, password, role)
+             SELECT n + 500000000, n, 'u', 'u', 'x', 'owner' FROM generate_series({first}, {last}) n"
+        ),
+    ] {
+        admin.batch_execute(&statement).await.expect(&statement);
+    }
+}
+
+impl Load {
+    /// `writers` writers for each URL, over the tenants; those for whom `apart` is true are counted by themselves too.
+    pub fn start(urls: &[String], tenants: std::ops::Range<i64>, writers: usize, apart: fn(i64) -> bool) -> Self {
+        let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
+        let spawned = urls.iter().flat_map(|url| (0..writers).map(move |number| (url.clone(), number))).map(|(url, number)| {
+            let (stop, tally, tenants) = (Arc::clone(&stop), Arc::clone(&tally), tenants.clone());
+            tokio::spawn(async move { write(&url, number, tenants, &stop, &tally, apart).await })
+        });
+        Self { writers: spawned.collect(), stop, tally }
+    }
+
+    /// Ends the load.
+    pub async fn stop(self) -> Tally {
+        self.stop.store(true, Ordering::Relaxed);
+        for writer in self.writers {
+            writer.await.expect("a writer");
+        }
+        std::mem::take(&mut self.tally.lock().expect("the tally"))
+    }
+}
+
+async fn write(url: &str, number: usize, tenants: std::ops::Range<i64>, stop: &AtomicBool, tally: &Mutex<Tally>, apart: fn(i64) -> bool) {
+    let mut tenant = tenants.start + number as i64 * 7;
+    let mut client = None;
+    'notes: while !stop.load(Ordering::Relaxed) {
+        tenant = if tenant + 1 >= tenants.end { tenants.start } else { tenant + 1 };
+        let started = Instant::now();
+        loop {
+            let attempt = async {
+                if client.is_none() {
+                    client = Some(application(url).await?);
+                }
+                insert(client.as_ref().expect("a client"), tenant).await
+            };
+            let result = tokio::time::timeout(Duration::from_secs(5), attempt).await;
+            if record(tally, tenant, apart(tenant), started.elapsed(), result) {
+                break;
+            }
+            client = None;
+            if stop.load(Ordering::Relaxed) || started.elapsed() > Duration::from_secs(5) {
+                continue 'notes;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Notes how an attempt ended; true when it was acknowledged.
+fn record(
+    tally: &Mutex<Tally>,
+    tenant: i64,
+    apart: bool,
+    took: Duration,
+    result: Result<Result<i64, tokio_postgres::Error>, tokio::time::error::Elapsed>,
+) -> bool {
+    let mut tally = tally.lock().expect("the tally");
+    let code = match result {
+        Ok(Ok(id)) => {
+            tally.acknowledged.push((tenant, id));
+            tally.longest = tally.longest.max(took);
+            if apart {
+                tally.longest_apart = tally.longest_apart.max(took);
+            }
+            return true;
+        }
+        Ok(Err(error)) => error.code().map_or_else(|| "lost connection".to_owned(), |code| code.code().to_owned()),
+        Err(_) => "no answer in 5 s".to_owned(),
+    };
+    *tally.errors.entry(code).or_default() += 1;
+    tally.errors_apart += usize::from(apart);
+    false
+}
+
+async fn insert(client: &Client, tenant: i64) -> Result<i64, tokio_postgres::Error> {
+    client.batch_execute(&format!("BEGIN; SET LOCAL app.tenant_id = '{tenant}'")).await?;
+    let sql = "INSERT INTO notes (tenant_id, user_id, content) VALUES ($1, $2, 'written under load') RETURNING id";
+    let id = client.query_one(sql, &[&tenant, &(tenant + 500_000_000)]).await?.get(0);
+    client.batch_execute("COMMIT").await?;
+    Ok(id)
+}
+
+impl Tally {
+    /// How many acknowledged notes are not there.
+    pub async fn lost(&self, admin: &Client) -> usize {
+        let mut there = HashSet::new();
+        let tenants: HashSet<i64> = self.acknowledged.iter().map(|(tenant, _)| *tenant).collect();
+        for tenant in tenants {
+            let rows = admin.query("SELECT id FROM notes WHERE tenant_id = $1", &[&tenant]).await.expect("notes");
+            there.extend(rows.iter().map(|row| (tenant, row.get::<_, i64>(0))));
+        }
+        self.acknowledged.iter().filter(|note| !there.contains(note)).count()
+    }
+
+    /// One line of figures.
+    pub fn figures(&self, lost: usize) -> String {
+        format!(
+            "{} acknowledged, {lost} lost, longest {} ms (apart {} ms, {} errors), errors {:?}",
+            self.acknowledged.len(),
+            self.longest.as_millis(),
+            self.longest_apart.as_millis(),
+            self.errors_apart,
+            self.errors
+        )
+    }
+}

@@ -1,0 +1,70 @@
+//! `status` finds what is wrong, says so in its exit code, and never waits for what is dead or frozen.
+
+use std::time::{Duration, Instant};
+
+use super::citus_or_skip;
+use super::nodes::run_on;
+
+#[tokio::test]
+async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
+    let nodes = citus_or_skip!();
+    nodes.init(&[1, 2]).await.expect(0);
+    nodes.run(&["cluster", "status"]).await.expect(0).says("FINE").says("NODES").says(&nodes.addresses[2]);
+    let said = nodes.run(&["cluster", "status", "--json"]).await.expect(0);
+    let report: serde_json::Value = serde_json::from_str(&said.text).expect("JSON");
+    assert_eq!(report["severity"], "fine");
+    assert_eq!(report["nodes"].as_array().map(Vec::len), Some(3));
+    assert_eq!(report["nodes"][1]["shards"], 80);
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_not_there_is_down() {
+    let started = Instant::now();
+    run_on("postgresql://postgres@127.0.0.1:9/x", &["cluster", "status"]).await.expect(2).says("DOWN");
+    assert!(started.elapsed() < Duration::from_secs(4));
+}
+
+#[tokio::test]
+async fn a_node_that_accepts_and_never_answers_is_down_and_holds_nothing_up() {
+    let nodes = citus_or_skip!();
+    nodes.init(&[1, 2]).await.expect(0);
+    // As a stopped process does: the kernel still accepts for it.
+    let frozen = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = frozen.local_addr().expect("an address").port();
+    let admin = nodes.client(0).await;
+    admin.batch_execute(&format!("UPDATE pg_dist_node SET nodeport = {port} WHERE groupid = 2")).await.expect("another port");
+    let started = Instant::now();
+    nodes.run(&["cluster", "status"]).await.expect(2).says(&format!("127.0.0.1:{port} does not answer")).says("do:");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let started = Instant::now();
+    nodes.run(&["cluster", "rebalance", "--yes"]).await.expect(1).says("every node must answer");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn what_would_hurt_later_is_found_now() {
+    let nodes = citus_or_skip!();
+    nodes.init(&[1, 2]).await.expect(0);
+    let admin = nodes.client(0).await;
+    let leftover = "INSERT INTO pg_dist_cleanup (record_id, operation_id, object_type, object_name, node_group_id, policy_type)
+                    VALUES (4711, 4711, 1, 'public.notes_1', 29, 2)";
+    admin.batch_execute(leftover).await.expect("a leftover");
+    nodes.run(&["cluster", "status"]).await.expect(1).says("public.notes_1").says("DELETE FROM pg_dist_cleanup");
+    admin.batch_execute("DELETE FROM pg_dist_cleanup WHERE operation_id = 4711").await.expect("its removal");
+
+    let worker = nodes.client(1).await;
+    let shard: String = worker
+        .query_one(
+            "SELECT shard_name(logicalrelid, shardid, false) FROM pg_dist_shard JOIN pg_dist_placement USING (shardid)
+             WHERE logicalrelid = 'notes'::regclass AND groupid = 1 LIMIT 1",
+            &[],
+        )
+        .await
+        .expect("a shard")
+        .get(0);
+    worker
+        .batch_execute(&format!("SET citus.enable_manual_changes_to_shards = on; ALTER TABLE {shard} DISABLE ROW LEVEL SECURITY"))
+        .await
+        .expect("damage");
+    nodes.run(&["cluster", "status"]).await.expect(2).says("row-level security");
+}

@@ -1,0 +1,21 @@
+//! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES names.
+
+mod growth;
+mod load;
+mod looking;
+mod moving_in;
+mod nodes;
+
+/// Ends a test that needs Citus where there is none, loudly.
+macro_rules! citus_or_skip {
+    () => {
+        match super::nodes::Nodes::create().await {
+            Some(nodes) => nodes,
+            None => {
+                eprintln!("*** SKIPPED, as TEST_CITUS_NODES is not set: {}", module_path!());
+                return;
+            }
+        }
+    };
+}
+use citus_or_skip;

@@ -1,0 +1,150 @@
+//! A database of a test's own on every node, without the extension and without a cluster, dropped at the end.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls};
+
+/// The coordinator first.
+pub struct Nodes {
+    pub addresses: Vec<String>,
+    pub database: String,
+    user: String,
+}
+
+/// What a command said and its exit code.
+pub struct Said {
+    pub code: i32,
+    pub text: String,
+}
+
+impl Said {
+    /// Fails the test unless the command ended with this code.
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.text);
+        self
+    }
+
+    /// Fails the test unless these words were said.
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.text.contains(words), "no {words:?} in: {}", self.text);
+        self
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test is told by bin/test")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+impl Nodes {
+    /// None where there is no Citus.
+    pub async fn create() -> Option<Self> {
+        let addresses: Vec<String> = variable("TEST_CITUS_NODES")?.split(',').map(str::to_owned).collect();
+        let url = url::Url::parse(&variable("TEST_DATABASE_URL")?).expect("TEST_DATABASE_URL is a URL");
+        let mut number = [0_u8; 8];
+        getrandom::fill(&mut number).expect("a random number");
+        let database = format!("pigeonhole_cluster_{:x}", u64::from_le_bytes(number));
+        let nodes = Self { addresses, database, user: url.username().to_owned() };
+        for index in 0..nodes.addresses.len() {
+            nodes.make_database(index).await;
+        }
+        Some(nodes)
+    }
+
+    pub async fn make_database(&self, index: usize) {
+        let client = connect(&self.url_of(index, "postgres")).await;
+        client.batch_execute(&format!("CREATE DATABASE {}", self.database)).await.expect("a database");
+    }
+
+    pub async fn drop_database(&self, index: usize) {
+        drop_with(&self.url_of(index, "postgres"), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database)).await;
+    }
+
+    fn url_of(&self, index: usize, database: &str) -> String {
+        format!("postgresql://{}@{}/{database}", self.user, self.addresses[index])
+    }
+
+    /// The superuser's URL of our database on a node.
+    pub fn url(&self, index: usize) -> String {
+        self.url_of(index, &self.database)
+    }
+
+    pub async fn client(&self, index: usize) -> Client {
+        connect(&self.url(index)).await
+    }
+
+    /// Runs the program with these words on the coordinator.
+    pub async fn run(&self, words: &[&str]) -> Said {
+        run_on(&self.url(0), words).await
+    }
+
+    /// Makes a cluster with these of the workers.
+    pub async fn init(&self, workers: &[usize]) -> Said {
+        let list: Vec<&str> = workers.iter().map(|index| self.addresses[*index].as_str()).collect();
+        self.run(&["cluster", "init", "--workers", &list.join(",")]).await
+    }
+
+    /// A number from the coordinator.
+    pub async fn number(&self, statement: &str) -> i64 {
+        number(&self.client(0).await, statement).await
+    }
+}
+
+/// Runs the program with another DATABASE_URL.
+pub async fn run_on(url: &str, words: &[&str]) -> Said {
+    let (url, words): (String, Vec<String>) = (url.to_owned(), words.iter().map(ToString::to_string).collect());
+    let output: Output = tokio::task::spawn_blocking(move || {
+        Command::new(env!("CARGO_BIN_EXE_pigeonhole"))
+            .args(&words)
+            .env_clear()
+            .env("DATABASE_URL", url)
+            .env("RUST_LOG", "warn")
+            .current_dir(std::env::temp_dir())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("the program runs")
+    })
+    .await
+    .expect("the program ends");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Said { code: output.status.code().unwrap_or(-1), text }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test looks from beside")]
+pub async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+    tokio::spawn(connection);
+    client
+}
+
+pub async fn number(client: &Client, statement: &str) -> i64 {
+    client.query_one(statement, &[]).await.unwrap_or_else(|error| panic!("{statement}: {error:?}")).get(0)
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        let urls: Vec<String> = (0..self.addresses.len()).map(|index| self.url_of(index, "postgres")).collect();
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database);
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                for url in &urls {
+                    drop_with(url, &statement).await;
+                }
+            });
+        });
+        let _ = dropped.join();
+    }
+}
+
+/// Citus' own daemon comes back at once where a drop was only nearly fast enough.
+async fn drop_with(url: &str, statement: &str) {
+    let client = connect(url).await;
+    for _ in 0..10 {
+        if client.batch_execute(statement).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
