@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
-use crate::auth::Hasher;
+use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
 use crate::settings::Settings;
 use crate::web::{Context, cookie, edge, routes};
@@ -63,6 +63,7 @@ pub fn listen(
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
     let context = web::Data::new(Context {
         database,
+        sessions: SessionCache::default(),
         hasher: Hasher::default(),
         origins: settings.origins(address.port()),
         key,

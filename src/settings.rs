@@ -55,6 +55,7 @@ pub const VARIABLES: &[Variable] = &[
         help: "on or off: an organization named Demo with id 1 that anyone may join",
     },
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
+    Variable { name: "TENANT_ROUTING", default: "on", help: "on or off: on Citus, send a tenant's work to the node that holds its shard" },
     Variable {
         name: "NODE_PASSWORD",
         default: "none: the nodes of a cluster trust each other, or roles have passwords already",
@@ -103,6 +104,8 @@ pub struct Settings {
     pub demo_tenant: bool,
     /// Connections for tenants' work.
     pub pool_size: usize,
+    /// Whether a tenant's work goes to the node that holds its shard.
+    pub tenant_routing: bool,
     /// The password of our roles, by which the nodes of a cluster connect to each other.
     pub node_password: Option<String>,
     /// The password of the login that `serve` uses where it is not given an administrator's.
@@ -165,12 +168,14 @@ impl Settings {
         if public_origins.is_empty() && !bind.ip().is_loopback() {
             warnings.push(format!("BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered", bind.port()));
         }
-        let demo_tenant = match variable("DEMO_TENANT").map(|value| value.to_lowercase()).as_deref() {
-            None => !production,
-            Some("on" | "true" | "1" | "yes") => true,
-            Some("off" | "false" | "0" | "no") => false,
-            Some(other) => return invalid(format!("DEMO_TENANT is {other:?}; it must be on or off")),
+        let switch = |name: &str, default: bool| match variable(name).map(|value| value.to_lowercase()).as_deref() {
+            None => Ok(default),
+            Some("on" | "true" | "1" | "yes") => Ok(true),
+            Some("off" | "false" | "0" | "no") => Ok(false),
+            Some(other) => invalid(format!("{name} is {other:?}; it must be on or off")),
         };
+        let demo_tenant = switch("DEMO_TENANT", !production)?;
+        let tenant_routing = switch("TENANT_ROUTING", true)?;
         let pool_size = match variable("POOL_SIZE").map(|size| size.parse()) {
             None => 16,
             Some(Ok(size @ 1..=1000)) => size,
@@ -186,6 +191,7 @@ impl Settings {
             data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
             demo_tenant,
             pool_size,
+            tenant_routing,
             node_password: variable("NODE_PASSWORD"),
             web_password: variable("WEB_PASSWORD"),
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),

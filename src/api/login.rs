@@ -66,8 +66,9 @@ pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::D
 /// # Errors
 /// 401 without a token in force.
 #[utoipa::path(post, path = "/api/logout", security(("bearer" = [])), responses((status = 204), (status = 401, body = Problem)))]
-pub async fn destroy(request: HttpRequest, user: CurrentUser) -> Result<HttpResponse, Error> {
+pub async fn destroy(request: HttpRequest, user: CurrentUser, context: web::Data<Context>) -> Result<HttpResponse, Error> {
     user.tenant.end_session(&user.token.hash()).await?;
+    context.sessions.forget(&user.token);
     audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
     Ok(HttpResponse::NoContent().finish())
 }

@@ -29,7 +29,7 @@ pub async fn show(user: CurrentUser) -> Result<HttpResponse, Error> {
         user_id: user.id.number(),
         role: user.session.role.as_str(),
         tenant_id: user.tenant.tenant().number(),
-        username: user.session.username,
-        tenant_name: user.session.tenant_name,
+        username: user.session.username.clone(),
+        tenant_name: user.session.tenant_name.clone(),
     }))
 }

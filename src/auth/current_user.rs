@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
@@ -22,7 +23,7 @@ pub struct CurrentUser {
     /// The user.
     pub id: UserId,
     /// The session and what belongs to it.
-    pub session: Session,
+    pub session: Arc<Session>,
     /// The session's secret.
     pub token: Token,
 }
@@ -43,8 +44,9 @@ impl FromRequest for CurrentUser {
         Box::pin(async move {
             let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
             let tenant = context.database.tenant(token.tenant());
-            let session = tenant.session(&token.hash()).await?.ok_or(Error::LoginRequired)?;
-            if session.stale {
+            let found = context.sessions.find(&tenant, &token).await?.ok_or(Error::LoginRequired)?;
+            let session = found.session;
+            if found.looked_up && session.stale {
                 note_use(&tenant, &token);
             }
             if session.kind == SessionKind::Remembered {

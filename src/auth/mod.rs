@@ -5,10 +5,12 @@ mod agent;
 mod current_user;
 mod login;
 mod passwords;
+mod session_cache;
 mod token;
 
 pub use agent::user_agent;
 pub use current_user::{CurrentUser, SessionToken};
 pub use login::{LoginAttempt, LoginError, LoginOutcome, Matched, log_in};
 pub use passwords::{Busy, Hasher};
+pub use session_cache::SessionCache;
 pub use token::Token;

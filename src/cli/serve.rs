@@ -89,11 +89,13 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop
     let listening = app::listen(listener, settings, key, database.clone())?;
     let handle = listening.server.handle();
     let running = actix_web::rt::spawn(listening.server);
-    let purge = actix_web::rt::spawn(purge_for_ever(database));
+    let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
+    let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
     stop.received().await;
     log::info!("stopping: requests in flight are finished first");
     purge.abort();
+    routing.inspect(tokio::task::JoinHandle::abort);
     handle.stop(true).await;
     running.await.context("waiting for the server to stop")??;
     Ok(())

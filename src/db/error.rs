@@ -1,6 +1,6 @@
 //! What can go wrong at the database, sorted by what the asker should do about it.
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
 /// A failed database call.
@@ -9,6 +9,9 @@ pub enum DbError {
     /// The database cannot answer now: down, overloaded, locked, read-only, full or too slow. Nothing was acknowledged.
     #[error("the database is unavailable")]
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// No connection stood, so nothing was sent: another way may be tried.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] PoolError),
     /// A unique constraint, named here, already holds such a row (SQLSTATE 23505).
     #[error("the unique constraint {0} is taken")]
     Taken(String),
@@ -25,13 +28,26 @@ impl DbError {
     pub(super) fn too_slow() -> Self {
         Self::Unavailable(Some("no answer before the deadline".into()))
     }
+
+    /// Whether another node may do better: this one was not reached, broke off, is going down or has become a standby.
+    pub(super) fn is_of_the_way(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Unavailable(Some(source)) => source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| match error.code() {
+                None => true,
+                Some(state) => state.code().starts_with("08") || state.code().starts_with("57P") || state.code() == "25006",
+            }),
+            _ => false,
+        }
+    }
 }
 
 impl From<PoolError> for DbError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => error.into(),
-            other => Self::Unavailable(Some(other.into())),
+            // All connections are busy: the server is there and has enough to do.
+            PoolError::Timeout(TimeoutType::Wait) => Self::Unavailable(Some(error.into())),
+            other => Self::Unreachable(other),
         }
     }
 }

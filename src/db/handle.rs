@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::error::DbError;
+use super::router::Router;
 use crate::domain::TenantId;
 
 /// The longest that a call may take, on our own clock: no server's timeout covers a server that is frozen.
@@ -30,6 +31,11 @@ impl Statement {
     pub(crate) const fn new(sql: &'static str) -> Self {
         Self { sql }
     }
+
+    /// Whether it may run twice without a difference.
+    fn only_reads(&self) -> bool {
+        self.sql.trim_start().starts_with("SELECT")
+    }
 }
 
 /// A statement with its values.
@@ -41,7 +47,7 @@ pub(crate) struct Step<'a> {
 /// The only way to the rows of a tenant, and only of that tenant. What it can do is written in `store`.
 #[derive(Clone)]
 pub struct TenantHandle {
-    pool: Pool,
+    router: Arc<Router>,
     tenant: TenantId,
     patience: Patience,
 }
@@ -64,8 +70,8 @@ impl Patience {
 }
 
 impl TenantHandle {
-    pub(super) fn new(pool: Pool, tenant: TenantId) -> Self {
-        Self { pool, tenant, patience: Patience::default() }
+    pub(super) fn new(router: Arc<Router>, tenant: TenantId) -> Self {
+        Self { router, tenant, patience: Patience::default() }
     }
 
     /// The tenant whose rows this handle reaches.
@@ -85,18 +91,34 @@ impl TenantHandle {
     }
 
     /// Runs the steps in one transaction and gives the rows of each. Either all of them took effect or none; after an
-    /// error of the connection it is unknown which.
+    /// error of the connection it is unknown which, and only what just reads is asked once more.
     pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let started = Instant::now();
-        let result = self.repeat(started + self.patience.left(), steps).await;
+        let result = self.on_owner_or_coordinator(started + self.patience.left(), steps).await;
         self.patience.spend(started.elapsed());
         result
     }
 
-    async fn repeat(&self, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on_owner_or_coordinator(&self, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+        let coordinator = self.router.coordinator();
+        let Some(owner) = self.router.owner(self.tenant) else {
+            return self.on(coordinator, deadline, steps).await;
+        };
+        match self.on(&owner, deadline, steps).await {
+            Err(error) if error.is_of_the_way() => {
+                self.router.report_trouble();
+                let harmless = matches!(error, DbError::Unreachable(_)) || steps.iter().all(|step| step.statement.only_reads());
+                if harmless { self.on(coordinator, deadline, steps).await } else { Err(error) }
+            }
+            result => result,
+        }
+    }
+
+    /// Runs the steps on one node, again when they met another transaction.
+    async fn on(&self, pool: &Pool, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let mut repeats = 0;
         loop {
-            match within(deadline, &self.pool, async |client| self.attempt(client, steps).await).await {
+            match within(deadline, pool, async |client| self.attempt(client, steps).await).await {
                 Err(DbError::Repeat(error)) if repeats < REPEATS => {
                     repeats += 1;
                     log::debug!("repeating a transaction: {error}");

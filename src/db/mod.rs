@@ -11,6 +11,8 @@ mod node_access;
 mod owner;
 mod pools;
 mod roles;
+mod router;
+mod topology;
 
 pub use connect::{ConnectError, connect};
 pub use error::DbError;

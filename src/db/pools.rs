@@ -1,6 +1,7 @@
 //! The pools, one for each role that requests need. Each connection takes its role when it is opened, whatever user
 //! DATABASE_URL names, and no pool leaves this module.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
@@ -11,6 +12,7 @@ use super::error::DbError;
 use super::guard::{self, UnsafeSchema};
 use super::handle::{CALL_DEADLINE, TenantHandle, within};
 use super::roles;
+use super::router::Router;
 use crate::domain::TenantId;
 
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain PostgreSQL
@@ -21,7 +23,7 @@ const DIRECTORY_POOL_SIZE: usize = 4;
 /// The database, as the application sees it.
 #[derive(Clone)]
 pub struct Database {
-    app: Pool,
+    router: Arc<Router>,
     login: Pool,
     sign_up: Pool,
     maintenance: Pool,
@@ -31,7 +33,7 @@ impl Database {
     /// Makes the pools; nothing is connected yet.
     pub fn new(config: &Config, pool_size: usize) -> Self {
         Self {
-            app: pool(config, roles::APP, pool_size),
+            router: Arc::new(Router::new(config, pool_size)),
             login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE),
             sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE),
             maintenance: pool(config, roles::MAINTENANCE, 1),
@@ -40,7 +42,7 @@ impl Database {
 
     /// The handle on one tenant's rows.
     pub fn tenant(&self, tenant: TenantId) -> TenantHandle {
-        TenantHandle::new(self.app.clone(), tenant)
+        TenantHandle::new(Arc::clone(&self.router), tenant)
     }
 
     /// The handle on the login directory.
@@ -63,7 +65,14 @@ impl Database {
     /// # Errors
     /// What is wrong with the schema or the role, in one sentence.
     pub async fn refuse_unsafe_schema(&self) -> Result<(), UnsafeSchema> {
-        guard::check(&self.app).await
+        guard::check(self.router.coordinator()).await
+    }
+
+    /// Sends each tenant's work to the node that holds its shard, from now on and until the future is dropped. Without it
+    /// the coordinator does all work.
+    pub async fn route(&self) {
+        self.router.report_trouble();
+        self.router.keep_fresh().await;
     }
 
     /// Asks the database for a sign of life.
@@ -72,7 +81,7 @@ impl Database {
     /// [`DbError::Unavailable`] when there is none within a second.
     pub async fn ping(&self) -> Result<(), DbError> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
-        within(deadline, &self.app, async |client| Ok(client.batch_execute("SELECT 1").await?)).await
+        within(deadline, self.router.coordinator(), async |client| Ok(client.batch_execute("SELECT 1").await?)).await
     }
 }
 
@@ -98,6 +107,11 @@ impl SignUpHandle {
     pub(crate) async fn run<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
         within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
     }
+}
+
+/// A pool for tenants' work on one node.
+pub(super) fn app_pool(config: &Config, size: usize) -> Pool {
+    pool(config, roles::APP, size)
 }
 
 fn pool(config: &Config, role: &str, size: usize) -> Pool {

@@ -73,6 +73,7 @@ pub async fn update_password(
     if !user.tenant.change_password(user.id, user.session.id, &account.password_hash, &hash, &token.hash()).await? {
         return Err(Error::Conflict(FieldErrors::default()));
     }
+    context.sessions.forget_all();
     audit::record(&request, "password changed", &Subject::of(&user.tenant, user.id));
     cookie::set_token(&cookie, &token)?;
     flash(&cookie, "success", "The password is changed, and every other session is logged out.");
@@ -80,17 +81,24 @@ pub async fn update_password(
 }
 
 /// Ends one session.
-pub async fn revoke(user: CurrentUser, id: web::Path<SessionId>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn revoke(
+    user: CurrentUser,
+    id: web::Path<SessionId>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     if !user.tenant.end_session_of(user.id, *id).await? {
         return Err(Error::NotFound);
     }
+    context.sessions.forget_all();
     flash(&cookie, "success", "That session is logged out.");
     Ok(see_other("/account"))
 }
 
 /// Ends all sessions but this one.
-pub async fn revoke_others(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn revoke_others(user: CurrentUser, context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
     user.tenant.end_other_sessions(user.id, user.session.id).await?;
+    context.sessions.forget_all();
     flash(&cookie, "success", "Every other session is logged out.");
     Ok(see_other("/account"))
 }

@@ -3,24 +3,19 @@
 use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use askama::Template;
-use chrono::Utc;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::draft::{Draft, NoteForm};
 use super::frame::page;
+use super::login_choice;
 use super::login_page::LoginPage;
 use super::notes;
-use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Matched, Token, log_in, user_agent};
+use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in, user_agent};
 use crate::domain::{Identifier, LoginPassword, TenantName};
 use crate::store::{Candidate, SessionKind};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
-
-/// How long the choice between tenants stands, in seconds.
-const TICKET_LIFE: i64 = 120;
-const TICKET: &str = "login ticket";
 
 /// What is typed, and what travels along.
 #[derive(Default, Deserialize)]
@@ -46,31 +41,6 @@ pub struct LoginQuery {
     next: String,
 }
 
-#[derive(Template)]
-#[template(path = "login/choose.html")]
-struct ChoicePage {
-    frame: Frame,
-    ticket: String,
-    next: String,
-    draft: Option<Draft>,
-    choices: Vec<Choice>,
-    errors: FieldErrors,
-}
-
-struct Choice {
-    index: usize,
-    tenant_name: String,
-    username: String,
-}
-
-/// The accounts that a password was right for, sealed so that only this server can have written it.
-#[derive(Serialize, Deserialize)]
-struct Ticket {
-    accounts: Vec<(i64, i64)>,
-    remember: bool,
-    expires: i64,
-}
-
 /// The empty form.
 pub async fn new(user: Result<CurrentUser, Error>, query: web::Query<LoginQuery>, cookie: Session) -> Result<HttpResponse, Error> {
     let next = local_path(&query.next).unwrap_or_default();
@@ -89,7 +59,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     if !form.ticket.is_empty() {
-        return match chosen(&context, &form) {
+        return match login_choice::taken(&context, &form.ticket, &form.choice).await? {
             Some((candidate, kind)) => enter(&request, &context, &cookie, candidate, kind, form).await,
             None => refuse(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -116,7 +86,7 @@ pub async fn create(
         }
         LoginOutcome::Matched(matched) => match matched.as_slice() {
             [only] => enter(&request, &context, &cookie, only.candidate, kind, form).await,
-            several => ask_which(&context, &cookie, several, kind, form),
+            several => login_choice::ask(&context, &cookie, several, kind, form.next.clone(), draft_of(form)),
         },
     }
 }
@@ -131,6 +101,7 @@ pub async fn begin_session(
 ) -> Result<Token, Error> {
     if let Some(before) = cookie::token(cookie) {
         context.database.tenant(before.tenant()).end_session(&before.hash()).await?;
+        context.sessions.forget(&before);
     }
     let token = Token::generate(candidate.tenant)?;
     let handle = context.database.tenant(candidate.tenant);
@@ -155,7 +126,7 @@ async fn enter(
     let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
     let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
     let tenant = context.database.tenant(candidate.tenant);
-    let session = tenant.session(&token.hash()).await?.ok_or(Error::LoginRequired)?;
+    let session = context.sessions.find(&tenant, &token).await?.ok_or(Error::LoginRequired)?.session;
     flash(cookie, "info", "Here is your text again; it is not saved yet.");
     hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
 }
@@ -187,36 +158,6 @@ fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
         }
         _ => Err(errors),
     }
-}
-
-fn ask_which(context: &Context, cookie: &Session, matched: &[Matched], kind: SessionKind, form: LoginForm) -> Result<HttpResponse, Error> {
-    let ticket = Ticket {
-        accounts: matched.iter().map(|one| (one.candidate.tenant.number(), one.candidate.user.number())).collect(),
-        remember: kind == SessionKind::Remembered,
-        expires: Utc::now().timestamp() + TICKET_LIFE,
-    };
-    let ticket = serde_json::to_string(&ticket).map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
-    let choices = matched
-        .iter()
-        .enumerate()
-        .map(|(index, one)| Choice { index, tenant_name: one.account.tenant_name.clone(), username: one.account.username.clone() })
-        .collect();
-    let page = ChoicePage {
-        frame: Frame::public(cookie, ""),
-        ticket: cookie::seal(&context.key, TICKET, ticket),
-        next: form.next.clone(),
-        draft: draft_of(form),
-        choices,
-        errors: FieldErrors::default(),
-    };
-    super::frame::page(StatusCode::OK, &page)
-}
-
-fn chosen(context: &Context, form: &LoginForm) -> Option<(Candidate, SessionKind)> {
-    let ticket: Ticket = serde_json::from_str(&cookie::unseal(&context.key, TICKET, &form.ticket)?).ok()?;
-    let account = ticket.accounts.get(form.choice.parse::<usize>().ok()?)?;
-    let kind = if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser };
-    (ticket.expires >= Utc::now().timestamp()).then(|| (Candidate::from_ticket(*account), kind))
 }
 
 fn draft_of(form: LoginForm) -> Option<Draft> {

@@ -8,6 +8,7 @@ mod draft;
 mod frame;
 mod guide;
 mod login;
+mod login_choice;
 mod login_page;
 mod logout;
 mod markdown;

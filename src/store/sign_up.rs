@@ -1,8 +1,9 @@
 //! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins an open one, in one transaction over
 //! the reference table of tenants, the new user's shard and the login directory's shards.
 
-use deadpool_postgres::Object;
-use tokio_postgres::Transaction;
+use deadpool_postgres::{Object, Transaction};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::db::{DbError, SignUpHandle};
 use crate::domain::{Email, Identifier, Role, TenantId, TenantName, UserId, Username};
@@ -96,25 +97,25 @@ async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Reg
         Err(refusal) => return Ok(Err(refusal)),
     };
     transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?;
-    let user: i64 = transaction.query_one(NEXT_USER, &[]).await?.get(0);
+    let user = next_number(&transaction, NEXT_USER).await?;
     let email = newcomer.email.as_ref();
-    transaction
-        .execute(
-            INSERT_USER,
-            &[
-                &tenant,
-                &user,
-                &newcomer.username.shown(),
-                &newcomer.username.key(),
-                &email.map(Email::shown),
-                &email.map(Email::key),
-                &newcomer.password_hash,
-                &role.as_str(),
-            ],
-        )
-        .await?;
+    run(
+        &transaction,
+        INSERT_USER,
+        &[
+            &tenant,
+            &user,
+            &newcomer.username.shown(),
+            &newcomer.username.key(),
+            &email.map(Email::shown),
+            &email.map(Email::key),
+            &newcomer.password_hash,
+            &role.as_str(),
+        ],
+    )
+    .await?;
     for identifier in Identifier::all_of(&newcomer.username, email) {
-        transaction.execute(INSERT_LOGIN, &[&identifier.hash(), &tenant, &user]).await?;
+        run(&transaction, INSERT_LOGIN, &[&identifier.hash(), &tenant, &user]).await?;
     }
     transaction.commit().await?;
     Ok(Ok(Registered { tenant: TenantId::from_row(tenant), user: UserId::from_row(user), role }))
@@ -123,8 +124,8 @@ async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Reg
 /// The tenant that is asked for and the role that a newcomer gets there.
 async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> Result<Result<(i64, Role), SignUpError>, DbError> {
     let found = match choice {
-        TenantChoice::Named(name) => transaction.query_opt(TENANT_BY_NAME, &[&name.key()]).await?,
-        TenantChoice::Numbered(number) => transaction.query_opt(TENANT_BY_ID, &[number]).await?,
+        TenantChoice::Named(name) => run(transaction, TENANT_BY_NAME, &[&name.key()]).await?.pop(),
+        TenantChoice::Numbered(number) => run(transaction, TENANT_BY_ID, &[number]).await?.pop(),
     };
     let answer = match (found, choice) {
         (Some(row), _) if row.get::<_, &str>(1) == "open" => Ok((row.get(0), Role::Member)),
@@ -132,10 +133,21 @@ async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> 
         (Some(_), TenantChoice::Numbered(_)) => Err(SignUpError::NotOpen("tenant_id")),
         (None, TenantChoice::Numbered(_)) => Err(SignUpError::NoSuchTenant),
         (None, TenantChoice::Named(name)) => {
-            let tenant: i64 = transaction.query_one(NEXT_TENANT, &[]).await?.get(0);
-            transaction.execute(INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
+            let tenant = next_number(transaction, NEXT_TENANT).await?;
+            run(transaction, INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
             Ok((tenant, Role::Owner))
         }
     };
     Ok(answer)
+}
+
+/// Runs one statement, prepared once on each connection.
+async fn run(transaction: &Transaction<'_>, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+    let statement = transaction.prepare_cached(sql).await?;
+    Ok(transaction.query(&statement, values).await?)
+}
+
+async fn next_number(transaction: &Transaction<'_>, sequence: &str) -> Result<i64, DbError> {
+    let row = run(transaction, sequence, &[]).await?.pop().ok_or(DbError::Unavailable(None))?;
+    Ok(row.get(0))
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use actix_web::cookie::Key;
 
-use crate::auth::Hasher;
+use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
 
 /// The application's shared state.
 pub struct Context {
     /// The database.
     pub database: Database,
+    /// Sessions that were looked up a moment ago.
+    pub sessions: SessionCache,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// The origins of our own pages.

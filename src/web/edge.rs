@@ -92,19 +92,22 @@ impl Refusal {
 }
 
 fn admit(request: &ServiceRequest, context: &Context, asked: &Asked) -> Result<(), Refusal> {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .or(request.uri().authority().map(|authority| authority.as_str()));
     // Whoever watches this process may call it by its address.
     let watched = matches!(asked.path.as_str(), "/livez" | "/readyz");
-    if !watched && !host.is_some_and(|host| context.answers_for(host)) {
+    if !watched && !is_for_us(request, context) {
         return Err(Refusal::UnknownHost);
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
     // The API knows no cookie: without an ambient credential there is nothing to forge.
     if safe || asked.by_script() || from_our_own_page(request.headers(), context) { Ok(()) } else { Err(Refusal::CrossOrigin) }
+}
+
+/// Whether every name that a request gives its server is one of ours: the Host header, and the target where that is a whole
+/// URL (RFC 9112, 3.2.2).
+fn is_for_us(request: &ServiceRequest, context: &Context) -> bool {
+    let named = request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let mut names = named.chain(request.uri().authority().map(|authority| authority.as_str())).peekable();
+    names.peek().is_some() && names.all(|name| context.answers_for(name))
 }
 
 /// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over plain HTTP on a
@@ -178,7 +181,7 @@ mod tests {
     use actix_web::{App, test};
 
     use super::*;
-    use crate::auth::Hasher;
+    use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
 
     #[actix_web::test]
@@ -186,6 +189,7 @@ mod tests {
         let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
         let context = Context {
             database: Database::new(&unused, 1),
+            sessions: SessionCache::default(),
             hasher: Hasher::default(),
             origins: ["http://localhost:5000".to_owned()].into(),
             key: actix_web::cookie::Key::generate(),

@@ -117,7 +117,7 @@ impl Error {
 
     fn log(&self) {
         let source = match self {
-            Self::Database(error @ DbError::Unavailable(_)) => {
+            Self::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_))) => {
                 log::warn!("the database is unavailable: {}", chain(error));
                 return;
             }
@@ -173,7 +173,9 @@ impl ResponseError for Error {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Busy(_) | Self::Database(DbError::Unavailable(_) | DbError::Repeat(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) | Self::Database(DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Database(_) | Self::Internal(..) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

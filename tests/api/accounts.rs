@@ -194,6 +194,7 @@ async fn set_time(client: &tokio_postgres::Client, script: &Script, assignment: 
     let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1 AND token_hash = $2");
     let changed = client.execute(&statement, &[&tenant, &hash]).await;
     assert_eq!(changed.expect("the session"), 1);
+    database::let_sessions_be_looked_up_anew().await;
 }
 
 #[tokio::test]

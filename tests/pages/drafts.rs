@@ -8,6 +8,7 @@ async fn expire(person: &Person) {
     let statement = "DELETE FROM sessions WHERE tenant_id = $1";
     let client = database::admin().await;
     client.execute(statement, &[&person.tenant_id]).await.expect("expired");
+    database::let_sessions_be_looked_up_anew().await;
 }
 
 /// Fills in the login page that answered, as a person would.

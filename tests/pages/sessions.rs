@@ -76,19 +76,21 @@ async fn a_session_that_idled_or_is_too_old_is_over() {
     ] {
         let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1");
         client.execute(&statement, &[&person.tenant_id]).await.expect("the session");
+        database::let_sessions_be_looked_up_anew().await;
         let answer = browser.get("/dashboard").await;
         assert_eq!(answer.status == 303, over, "{assignment}: {}", answer.status);
     }
 }
 
 #[tokio::test]
-async fn a_deleted_session_row_is_over_at_the_next_request() {
+async fn a_session_row_that_is_gone_ends_the_session_within_a_moment() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
     let client = database::admin().await;
     let statement = "DELETE FROM sessions WHERE tenant_id = $1";
     assert_eq!(client.execute(statement, &[&person.tenant_id]).await.expect("deleted"), 1);
+    database::let_sessions_be_looked_up_anew().await;
     assert!(is_out(&browser).await);
 }
 
@@ -136,7 +138,7 @@ async fn strange_cookie_headers_are_no_error() {
         format!("{cookie}; {name}=x"),
         "=".to_owned(),
         ";;;".to_owned(),
-        format!("{name}"),
+        name.to_string(),
         "x".repeat(8_192),
     ] {
         let call = Call::new("GET", "/dashboard").header("cookie", &header);
@@ -163,4 +165,20 @@ async fn a_flash_is_shown_once() {
     let second = browser.page(answer.location()).await;
     let shown: String = second.all(flash).iter().flat_map(|f| f.text()).collect();
     assert!(shown.trim().is_empty(), "the flash came again: {shown}");
+}
+
+#[tokio::test]
+async fn a_logout_on_one_server_counts_on_another_within_two_seconds() {
+    let here = spawn_app().await;
+    let person = Person::founder(&here).await;
+    let script = person.script(&here).await;
+    let key = crate::support::names::secret_key();
+    let other = crate::support::server::ServerBuilder::new().set("SECRET_KEY", &key).start();
+    let there = crate::support::App::of(&other);
+    let ask = || Call::new("GET", "/api/me").header("authorization", format!("Bearer {}", script.token));
+    there.answer(ask()).await.expect(200);
+    here.answer(Call::new("POST", "/api/logout").header("authorization", format!("Bearer {}", script.token))).await.expect(204);
+    here.answer(ask()).await.expect(401);
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    there.answer(ask()).await.expect(401);
 }

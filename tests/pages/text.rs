@@ -16,7 +16,7 @@ const TEXTS: [&str; 14] = [
     "\u{202e}x\u{2028}y",
     "<!-- comment --> ]]>",
     "'single' \"double\" `back`",
-    "   ​x",
+    "   \u{200B}x",
 ];
 
 #[tokio::test]

@@ -115,13 +115,21 @@ async fn sigterm_lets_requests_finish_and_exits_cleanly() {
     let mut client = database.client().await;
     let lock = client.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
-    let waiting: Vec<_> = (0..50)
+    let waiting: Vec<_> = (0..12)
         .map(|_| {
             let script = script.clone();
             tokio::spawn(async move { script.get("/api/notes").await.status })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let watcher = database.client().await;
+    let queued = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for _ in 0..200 {
+        let queued: i64 = watcher.query_one(queued, &[]).await.expect("a count").get(0);
+        if queued == 12 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     server.signal(rustix::process::Signal::TERM);
     tokio::time::sleep(Duration::from_millis(100)).await;
     lock.rollback().await.expect("the lock is gone");

@@ -174,3 +174,8 @@ impl Drop for OwnDatabase {
         let _ = dropped.join();
     }
 }
+
+/// Waits until the application has forgotten what it knew of sessions: it may count on a look-up for a second.
+pub async fn let_sessions_be_looked_up_anew() {
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+}

@@ -1,0 +1,165 @@
+//! Which pool does a tenant's work. On Citus there is one pool for each node, and a call goes to the node that holds the
+//! tenant's shard; on plain PostgreSQL there is one pool. The map is a hint: every node can do every tenant's work, so a
+//! stale one makes a call slower and never wrong.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_postgres::Config;
+
+use super::error::DbError;
+use super::handle::within;
+use super::pools::app_pool;
+use super::topology::{Address, Group, Topology};
+use crate::domain::TenantId;
+
+/// How old the map grows when nothing goes wrong.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest time between two readings, however much goes wrong.
+const REFRESH_PAUSE: Duration = Duration::from_millis(250);
+const REFRESH_DEADLINE: Duration = Duration::from_millis(1500);
+
+/// Sends tenants' work to nodes.
+pub(super) struct Router {
+    config: Config,
+    pool_size: usize,
+    coordinator: Pool,
+    routes: RwLock<Arc<Routes>>,
+    trouble: Notify,
+}
+
+#[derive(Default)]
+struct Routes {
+    topology: Topology,
+    pools: BTreeMap<Group, NodePool>,
+}
+
+#[derive(Clone)]
+struct NodePool {
+    address: Address,
+    pool: Pool,
+}
+
+impl Router {
+    /// A router that knows only the server of `config`, which on Citus is the coordinator.
+    pub(super) fn new(config: &Config, pool_size: usize) -> Self {
+        Self {
+            coordinator: app_pool(config, pool_size),
+            config: config.clone(),
+            pool_size,
+            routes: RwLock::default(),
+            trouble: Notify::new(),
+        }
+    }
+
+    /// The server that can always be asked.
+    pub(super) fn coordinator(&self) -> &Pool {
+        &self.coordinator
+    }
+
+    /// The pool of the node that holds a tenant's shard, where that is another than the coordinator.
+    pub(super) fn owner(&self, tenant: TenantId) -> Option<Pool> {
+        let routes = self.current();
+        let group = routes.topology.group_of(tenant)?;
+        routes.pools.get(&group).map(|node| node.pool.clone())
+    }
+
+    /// The pools of all nodes but the coordinator.
+    fn workers(&self) -> Vec<Pool> {
+        self.current().pools.values().map(|node| node.pool.clone()).collect()
+    }
+
+    /// Has the map read again soon: something that it led to did not work.
+    pub(super) fn report_trouble(&self) {
+        self.trouble.notify_one();
+    }
+
+    /// Keeps the map fresh until the task is dropped.
+    pub(super) async fn keep_fresh(&self) {
+        loop {
+            let _ = tokio::time::timeout(REFRESH_INTERVAL, self.trouble.notified()).await;
+            if let Err(error) = self.refresh().await {
+                log::warn!("the map of tenants to nodes could not be read: {error}");
+            }
+            tokio::time::sleep(REFRESH_PAUSE).await;
+        }
+    }
+
+    /// Reads the map: from the coordinator, or while that is down from any worker, as all know it.
+    pub(super) async fn refresh(&self) -> Result<(), DbError> {
+        let mut failure = None;
+        for pool in std::iter::once(self.coordinator.clone()).chain(self.workers()) {
+            let deadline = Instant::now() + REFRESH_DEADLINE;
+            match within(deadline, &pool, async |client| Topology::read(client).await).await {
+                Ok(topology) => {
+                    self.take_over(topology);
+                    return Ok(());
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn take_over(&self, topology: Topology) {
+        let before = self.current();
+        if before.topology == topology {
+            return;
+        }
+        let mut pools = BTreeMap::new();
+        // Group 0 is the coordinator, which has its pool already.
+        for (group, address) in topology.nodes.iter().filter(|(group, _)| **group != 0) {
+            let known = before.pools.get(group).filter(|node| node.address == *address);
+            let node = known.cloned().unwrap_or_else(|| self.open(address));
+            pools.insert(*group, node);
+        }
+        for (group, node) in &before.pools {
+            // A removed or renamed node goes on answering from what it knew last.
+            if pools.get(group).is_none_or(|kept| kept.address != node.address) {
+                node.pool.close();
+            }
+        }
+        log::info!("tenants' work goes to {} worker nodes and the coordinator", pools.len());
+        match self.routes.write() {
+            Ok(mut routes) => *routes = Arc::new(Routes { topology, pools }),
+            Err(poisoned) => *poisoned.into_inner() = Arc::new(Routes { topology, pools }),
+        }
+    }
+
+    fn open(&self, address: &Address) -> NodePool {
+        let mut config = at(&self.config, address);
+        // A demoted node would go on answering reads from the past.
+        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        NodePool { address: address.clone(), pool: app_pool(&config, self.pool_size) }
+    }
+
+    fn current(&self) -> Arc<Routes> {
+        match self.routes.read() {
+            Ok(routes) => Arc::clone(&routes),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+}
+
+/// The same login at another address. A configuration cannot lose its hosts, so it is put together anew.
+fn at(config: &Config, address: &Address) -> Config {
+    let mut moved = Config::new();
+    moved.host(&address.host).port(address.port).ssl_mode(config.get_ssl_mode());
+    if let Some(user) = config.get_user() {
+        moved.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        moved.password(password);
+    }
+    if let Some(database) = config.get_dbname() {
+        moved.dbname(database);
+    }
+    if let Some(options) = config.get_options() {
+        moved.options(options);
+    }
+    moved
+}

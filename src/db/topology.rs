@@ -1,0 +1,100 @@
+//! Where tenants live: from a tenant to its shard by the hash that Citus uses, from the shard to the node that holds it.
+//! Read from the catalog that every node has; no table of tenants grows with their number.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Object;
+
+use super::error::DbError;
+use crate::domain::TenantId;
+
+/// The number of a node's group: it stays when the node's address changes (citus: pg_dist_node.groupid).
+pub(super) type Group = i32;
+
+/// A node's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// The shards of the tenants' tables and the nodes that hold them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Topology {
+    /// The last hash of each shard's range and the group that holds it, in order.
+    shards: BTreeMap<i32, (i32, Group)>,
+    /// The active primary nodes.
+    pub(super) nodes: BTreeMap<Group, Address>,
+}
+
+const IS_CLUSTER: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
+// All tables of tenants are colocated, so the shards of one speak for all.
+const SHARDS: &str = "
+    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid
+    FROM pg_dist_shard s JOIN pg_dist_placement p USING (shardid)
+    WHERE s.logicalrelid = 'public.notes'::regclass AND p.shardstate = 1";
+const NODES: &str = "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive";
+
+impl Topology {
+    /// Reads the catalog; empty on plain PostgreSQL.
+    pub(super) async fn read(client: &Object) -> Result<Self, DbError> {
+        let mut topology = Self::default();
+        if !client.query_one(IS_CLUSTER, &[]).await?.get::<_, bool>(0) {
+            return Ok(topology);
+        }
+        for row in client.query(SHARDS, &[]).await? {
+            topology.shards.insert(row.get(1), (row.get(0), row.get(2)));
+        }
+        for row in client.query(NODES, &[]).await? {
+            let port: i32 = row.get(2);
+            topology.nodes.insert(row.get(0), Address { host: row.get(1), port: u16::try_from(port).unwrap_or_default() });
+        }
+        Ok(topology)
+    }
+
+    /// The group that holds a tenant's shard; none when there is no such shard.
+    pub(super) fn group_of(&self, tenant: TenantId) -> Option<Group> {
+        let hash = hash_of_bigint(tenant.number());
+        let (_, (first, group)) = self.shards.range(hash..).next()?;
+        (*first <= hash).then_some(*group)
+    }
+}
+
+/// PostgreSQL's hash of a bigint (access/hash/hashfunc.c hashint8 over common/hashfn.c hash_bytes_uint32, Bob Jenkins'
+/// lookup3), by which Citus chooses the shard.
+fn hash_of_bigint(value: i64) -> i32 {
+    let [low, high] = [value as u32, (value >> 32) as u32];
+    let mixed = low ^ if value >= 0 { high } else { !high };
+    let seed = 0x9e37_79b9_u32.wrapping_add(4).wrapping_add(3_923_095);
+    let (mut a, mut b, mut c) = (seed.wrapping_add(mixed), seed, seed);
+    for (rotation_of_c, rotation_of_a, rotation_of_b) in [(14, 11, 25), (16, 4, 14)] {
+        c = (c ^ b).wrapping_sub(b.rotate_left(rotation_of_c));
+        a = (a ^ c).wrapping_sub(c.rotate_left(rotation_of_a));
+        b = (b ^ a).wrapping_sub(a.rotate_left(rotation_of_b));
+    }
+    c = (c ^ b).wrapping_sub(b.rotate_left(24));
+    c as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[(i64, i32)] = &[
+        (1, -1_905_060_026),
+        (2, 1_134_484_726),
+        (7, -978_793_473),
+        (-1, 385_747_274),
+        (1 << 32, -1_905_060_026),
+        (1_125_899_906_842_625, -375_677_150),
+        (i64::MAX, -1_524_351_049),
+    ];
+
+    #[test]
+    fn the_hash_is_that_of_citus() {
+        // Each pair is what Citus 13.2.2 answers to SELECT worker_hash($1::bigint).
+        for (value, hash) in KNOWN {
+            assert_eq!(hash_of_bigint(*value), *hash, "{value}");
+        }
+    }
+}

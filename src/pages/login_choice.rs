@@ -1,0 +1,104 @@
+//! The choice between several tenants in which the same name and password are right. Nothing of it is kept on the server:
+//! the accounts that were found travel through the page in a ticket that only this server can write and read.
+
+use actix_session::Session;
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::draft::Draft;
+use super::frame::page;
+use crate::auth::Matched;
+use crate::store::{Candidate, SessionKind};
+use crate::web::{Context, Error, FieldErrors, Frame, cookie};
+
+/// How long the choice stands, in seconds.
+const TICKET_LIFE: i64 = 120;
+const PURPOSE: &str = "login ticket";
+
+#[derive(Template)]
+#[template(path = "login/choose.html")]
+struct ChoicePage {
+    frame: Frame,
+    ticket: String,
+    next: String,
+    draft: Option<Draft>,
+    choices: Vec<Choice>,
+    errors: FieldErrors,
+}
+
+struct Choice {
+    index: usize,
+    tenant_name: String,
+    username: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ticket {
+    accounts: Vec<TicketAccount>,
+    remember: bool,
+    expires: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TicketAccount {
+    tenant: i64,
+    user: i64,
+    /// Of the stored hash: a password that was changed meanwhile makes the ticket worthless.
+    fingerprint: Vec<u8>,
+}
+
+/// Asks which of the accounts is meant.
+pub fn ask(
+    context: &Context,
+    cookie: &Session,
+    matched: &[Matched],
+    kind: SessionKind,
+    next: String,
+    draft: Option<Draft>,
+) -> Result<HttpResponse, Error> {
+    let account = |one: &Matched| TicketAccount {
+        tenant: one.candidate.tenant.number(),
+        user: one.candidate.user.number(),
+        fingerprint: fingerprint(&one.account.password_hash),
+    };
+    let ticket = Ticket {
+        accounts: matched.iter().map(account).collect(),
+        remember: kind == SessionKind::Remembered,
+        expires: Utc::now().timestamp() + TICKET_LIFE,
+    };
+    let ticket = serde_json::to_string(&ticket).map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
+    let choices = matched
+        .iter()
+        .enumerate()
+        .map(|(index, one)| Choice { index, tenant_name: one.account.tenant_name.clone(), username: one.account.username.clone() })
+        .collect();
+    let choice = ChoicePage {
+        frame: Frame::public(cookie, ""),
+        ticket: cookie::seal(&context.key, PURPOSE, ticket),
+        next,
+        draft,
+        choices,
+        errors: FieldErrors::default(),
+    };
+    page(StatusCode::OK, &choice)
+}
+
+/// The account that was chosen; none when the ticket is not ours, too old, or overtaken by a new password.
+pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<(Candidate, SessionKind)>, Error> {
+    let ticket = cookie::unseal(&context.key, PURPOSE, ticket).and_then(|text| serde_json::from_str::<Ticket>(&text).ok());
+    let Some(ticket) = ticket.filter(|ticket| ticket.expires >= Utc::now().timestamp()) else { return Ok(None) };
+    let Some(chosen) = choice.parse().ok().and_then(|index: usize| ticket.accounts.get(index)) else { return Ok(None) };
+    let candidate = Candidate::from_ticket((chosen.tenant, chosen.user));
+    let account = context.database.tenant(candidate.tenant).account(candidate.user).await?;
+    let unchanged = account.is_some_and(|account| fingerprint(&account.password_hash) == chosen.fingerprint);
+    let kind = if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser };
+    Ok(unchanged.then_some((candidate, kind)))
+}
+
+fn fingerprint(hash: &str) -> Vec<u8> {
+    Sha256::digest(hash.as_bytes())[..8].to_vec()
+}
