@@ -85,7 +85,7 @@ launch_node() {
         port="${throwaway_ports[node]}" listen_addresses=127.0.0.1 unix_socket_directories=
         max_connections=300 max_prepared_transactions=200 timezone=UTC
         # Nothing here has to survive a power cut.
-        fsync=off synchronous_commit=off full_page_writes=off
+        fsync=off full_page_writes=off
     )
     if [[ $kind == citus ]]; then
         settings+=(

@@ -9,6 +9,7 @@ use tokio_postgres::Config;
 
 use super::secret;
 use crate::app;
+use crate::cluster;
 use crate::db::{self, Database};
 use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres, PlainTables};
 use crate::settings::Settings;
@@ -16,9 +17,6 @@ use crate::store;
 
 /// How often expired rows are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
-
-/// To be `TakeAlong` as soon as `distribute_plain_tables` distributes.
-const PLAIN_TABLES: PlainTables = PlainTables::Refuse;
 
 /// How to serve.
 #[derive(clap::Args)]
@@ -43,7 +41,7 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
             None => EmbeddedCluster::recorded_workers(&options)?,
         };
         if let Some(workers) = workers {
-            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers, PLAIN_TABLES)).await else { return Ok(()) };
+            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers, PlainTables::TakeAlong)).await else { return Ok(()) };
             let cluster = started?;
             let served = serve_on_cluster(settings, listener, &cluster, &mut stop).await;
             cluster.stop().await;
@@ -68,14 +66,20 @@ async fn serve_on_cluster(
     let config = cluster.config();
     let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else { return Ok(()) };
     prepared?;
-    let Some(spread) = stop.or(distribute_plain_tables(&config)).await else { return Ok(()) };
+    let Some(spread) = stop.or(distribute_plain_tables(settings, &config)).await else { return Ok(()) };
     spread?;
     serve(settings, listener, &config, stop).await
 }
 
-/// Where tables of a server alone were taken along, this is the place to spread them over the workers, each start until
-/// it is done. As long as it does not, they are refused.
-async fn distribute_plain_tables(_coordinator: &Config) -> anyhow::Result<()> {
+/// Spreads the tables of a server that was alone over the workers, at each start until it is done. The migrations come
+/// first, as they make the place where operations are written down.
+async fn distribute_plain_tables(settings: &Settings, coordinator: &Config) -> anyhow::Result<()> {
+    db::migrate(coordinator, settings.demo_tenant).await?;
+    let coordinator = cluster::Session::coordinator(coordinator).await?;
+    let plan = cluster::plan_distribution(&coordinator).await?;
+    if !plan.is_empty() {
+        plan.run(&coordinator, &|line: &str| log::info!("{line}")).await?;
+    }
     Ok(())
 }
 

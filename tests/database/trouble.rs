@@ -11,8 +11,9 @@ use crate::support::{
     server::{Server, ServerBuilder},
 };
 
+/// A server whose every call takes the way through the one server that these tests disturb.
 pub fn on(database: &OwnDatabase) -> ServerBuilder {
-    ServerBuilder::new().set("DATABASE_URL", &database.url)
+    ServerBuilder::new().set("DATABASE_URL", &database.url).set("TENANT_ROUTING", "off")
 }
 
 /// An error that may pass by itself, in the face that fits the asker.

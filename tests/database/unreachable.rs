@@ -59,7 +59,11 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
 async fn a_database_that_falls_silent_is_503_and_then_found_again() {
     let database = OwnDatabase::create().await;
     let door = Door::open().await;
-    let server = ServerBuilder::new().set("DATABASE_URL", url_of(&door.url, &database.name)).set("POOL_SIZE", "4").start();
+    let server = ServerBuilder::new()
+        .set("DATABASE_URL", url_of(&door.url, &database.name))
+        .set("POOL_SIZE", "4")
+        .set("TENANT_ROUTING", "off")
+        .start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;

@@ -116,7 +116,7 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
 }
 
 #[tokio::test]
-async fn the_data_of_a_server_alone_is_not_made_a_cluster_unasked() {
+async fn the_data_of_a_server_alone_is_taken_along_into_a_cluster() {
     if !environment::on_citus() {
         return;
     }
@@ -125,10 +125,11 @@ async fn the_data_of_a_server_alone_is_not_made_a_cluster_unasked() {
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("kept alone").await;
     stop(server).await;
-    let refusal = folder.refusal(&["--workers", "1"]).await;
-    assert!(refusal.contains("server without workers"), "{refusal}");
-    let (server, app) = folder.start(&[]).await;
-    let script = Script { app, token: script.token };
-    assert_eq!(script.read(id).await["content"], "kept alone");
-    stop(server).await;
+    for _ in 0..2 {
+        let (server, app) = folder.start(&["--workers", "1"]).await;
+        let script = Script { app, token: script.token.clone() };
+        assert_eq!(script.read(id).await["content"], "kept alone");
+        script.note("written in the cluster").await;
+        stop(server).await;
+    }
 }

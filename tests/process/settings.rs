@@ -108,7 +108,7 @@ async fn a_new_key_writes_and_the_previous_one_still_reads() {
 #[tokio::test]
 async fn sigterm_lets_requests_finish_and_exits_cleanly() {
     let database = OwnDatabase::create().await;
-    let server = ServerBuilder::new().set("DATABASE_URL", &database.url).start();
+    let server = ServerBuilder::new().set("DATABASE_URL", &database.url).set("TENANT_ROUTING", "off").start();
     let app = App::of(&server);
     let person = crate::support::Person::founder(&app).await;
     let script = person.script(&app).await;

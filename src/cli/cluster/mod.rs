@@ -158,6 +158,9 @@ async fn init(settings: &Settings, config: &Config, arguments: InitArguments) ->
         demo_tenant: settings.demo_tenant,
         dry_run: arguments.check,
     };
+    if !init.dry_run {
+        super::access::grant(settings, config).await?;
+    }
     cluster::init(config, &init, &say).await?;
     say(if init.dry_run { "fit; nothing was changed" } else { "the cluster is ready" });
     Ok(())
