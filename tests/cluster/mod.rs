@@ -1,5 +1,6 @@
 //! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES names.
 
+mod faults;
 mod growth;
 mod load;
 mod looking;

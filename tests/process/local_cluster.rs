@@ -1,75 +1,11 @@
 //! The private Citus cluster in the data folder, where the extension is installed.
 
-use std::path::Path;
-
-use tempfile::TempDir;
-
 use crate::support::{
-    App, Person, Script,
+    Person, Script,
     database::{connect, opens},
-    environment, names,
-    server::{Server, ServerBuilder},
+    environment,
+    own_cluster::{Folder, stop},
 };
-
-struct Folder {
-    directory: TempDir,
-    key: String,
-}
-
-impl Folder {
-    fn new() -> Self {
-        use std::os::unix::fs::PermissionsExt;
-        let directory = tempfile::tempdir().expect("a folder");
-        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("an open folder");
-        Self { directory, key: names::secret_key() }
-    }
-
-    fn data(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn builder(&self, arguments: &[&str]) -> ServerBuilder {
-        ServerBuilder::bare()
-            .set("DATA_DIR", self.data().join("data").to_str().expect("a path"))
-            .set("PG_BIN_DIR", environment::postgres_bin().to_str().expect("a path"))
-            .set("SECRET_KEY", &self.key)
-            .arguments(arguments)
-    }
-
-    async fn start(&self, arguments: &[&str]) -> (Server, App) {
-        let builder = self.builder(arguments);
-        let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
-        let app = App::of(&server);
-        (server, app)
-    }
-
-    async fn refusal(&self, arguments: &[&str]) -> String {
-        let builder = self.builder(arguments);
-        tokio::task::spawn_blocking(move || builder.expect_refusal()).await.expect("a refusal").output
-    }
-
-    fn kept(&self, name: &str) -> String {
-        std::fs::read_to_string(self.data().join("data/cluster").join(name)).expect(name)
-    }
-
-    fn ports(&self) -> Vec<u16> {
-        self.kept("ports").lines().map(|port| port.parse().expect("a port")).collect()
-    }
-
-    fn url(&self, port: u16, password: &str) -> String {
-        format!("postgresql://postgres:{password}@127.0.0.1:{port}/pigeonhole")
-    }
-
-    fn postmaster(&self, node: &str) -> rustix::process::Pid {
-        let file = self.data().join("data").join(node).join("pgdata/postmaster.pid");
-        let text = std::fs::read_to_string(file).expect("a pid file");
-        rustix::process::Pid::from_raw(text.lines().next().expect("a line").trim().parse().expect("a pid")).expect("a pid")
-    }
-}
-
-async fn stop(server: Server) {
-    assert_eq!(tokio::task::spawn_blocking(move || server.stop()).await.expect("an end"), 0);
-}
 
 #[tokio::test]
 async fn a_cluster_of_ones_own_distributes_survives_and_grows() {

@@ -9,6 +9,7 @@ pub mod database;
 pub mod environment;
 pub mod html;
 pub mod names;
+pub mod own_cluster;
 pub mod people;
 pub mod postgres;
 pub mod raw;

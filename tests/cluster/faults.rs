@@ -1,0 +1,155 @@
+//! What people notice when a node of the cluster freezes or dies: its own tenants a 503, all others nothing.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::support::own_cluster::{Folder, stop};
+use crate::support::{App, Call, Person, Script, environment, unique};
+
+/// A process and everything that it started, as PostgreSQL's backends are in process groups of their own.
+fn family(postmaster: Pid) -> Vec<Pid> {
+    let children = format!("/proc/{0}/task/{0}/children", postmaster.as_raw_nonzero());
+    let children = std::fs::read_to_string(children).expect("the children of the postmaster");
+    let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+    std::iter::once(postmaster).chain(children).collect()
+}
+
+/// Stops a server in its tracks: it keeps its connections and answers nothing.
+struct Frozen(Vec<Pid>);
+
+impl Frozen {
+    fn freeze(postmaster: Pid) -> Self {
+        // First the one that would start others.
+        kill_process(postmaster, Signal::STOP).expect("frozen");
+        let all = family(postmaster);
+        for process in &all {
+            let _ = kill_process(*process, Signal::STOP);
+        }
+        Self(all)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            let _ = kill_process(*process, Signal::CONT);
+        }
+    }
+}
+
+/// Somebody whose tenant lives on each of the two workers.
+async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
+    let coordinator = folder.coordinator().await;
+    let workers = [folder.ports()[1], folder.ports()[2]];
+    let mut found: [Option<Script>; 2] = [None, None];
+    for _ in 0..40 {
+        let person = Person::founder(app).await;
+        let place = "SELECT nodeport FROM pg_dist_node JOIN pg_dist_placement USING (groupid)
+                     WHERE shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
+        let port: i32 = coordinator.query_one(place, &[&person.tenant_id]).await.expect("a place").get(0);
+        let index = usize::from(port != i32::from(workers[0]));
+        if found[index].is_none() {
+            let script = person.script(app).await;
+            script.note("before").await;
+            found[index] = Some(script);
+        }
+        if let [Some(_), Some(_)] = &found {
+            return found.map(|script| script.expect("found"));
+        }
+    }
+    panic!("all tenants live on one worker");
+}
+
+async fn list(script: &Script) -> u16 {
+    let answer = script.get("/api/notes").await;
+    if answer.status == 503 {
+        assert!(!answer.header("retry-after").is_empty(), "no Retry-After");
+    }
+    answer.status
+}
+
+async fn heals(script: &Script) {
+    for _ in 0..150 {
+        if list(script).await == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("the tenant was not served again");
+}
+
+async fn reads_and_writes(script: &Script) {
+    assert_eq!(list(script).await, 200);
+    script.post("/api/notes", &json!({"content": "meanwhile"})).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED: a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others needs Citus");
+        return;
+    }
+    let folder = Folder::new();
+    let (server, app) = folder.start(&["--workers", "2"]).await;
+    let [hit, spared] = one_on_each_worker(&folder, &app).await;
+    // The server learns within moments which worker has whom.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let frozen = Frozen::freeze(folder.postmaster("worker1"));
+    for _ in 0..4 {
+        assert_eq!(list(&hit).await, 503, "a frozen worker answered");
+        for _ in 0..5 {
+            reads_and_writes(&spared).await;
+        }
+    }
+    let refused = hit.post("/api/notes", &json!({"content": "lost, and said so"})).await;
+    assert_eq!(refused.status, 503);
+    drop(frozen);
+    heals(&hit).await;
+    reads_and_writes(&hit).await;
+
+    kill_process(folder.postmaster("worker1"), Signal::KILL).expect("a kill");
+    for _ in 0..20 {
+        assert!(matches!(list(&hit).await, 200 | 503));
+        reads_and_writes(&spared).await;
+    }
+    heals(&hit).await;
+    stop(server).await;
+}
+
+#[tokio::test]
+async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED: without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503 needs Citus");
+        return;
+    }
+    let folder = Folder::new();
+    let (server, app) = folder.start(&["--workers", "2"]).await;
+    let scripts = one_on_each_worker(&folder, &app).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let newcomer = || {
+        let body = json!({"username": unique("user"), "password": "a good password", "tenant_name": unique("Org ")});
+        Call::new("POST", "/api/register").json(&body)
+    };
+
+    let frozen = Frozen::freeze(folder.postmaster("."));
+    // Longer than the map of tenants lives, so that it is kept although it cannot be read again from there.
+    for _ in 0..14 {
+        for script in &scripts {
+            reads_and_writes(script).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    app.answer(newcomer()).await.expect_problem(503);
+    drop(frozen);
+    for _ in 0..150 {
+        if app.answer(newcomer()).await.status == 201 {
+            stop(server).await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("nobody can sign up");
+}
