@@ -3,8 +3,8 @@
 
 use deadpool_postgres::Pool;
 
+use super::borrow::{CALL_DEADLINE, within};
 use super::error::DbError;
-use super::handle::{CALL_DEADLINE, within};
 
 /// Why it would be unsafe to serve on this database.
 #[derive(Debug, thiserror::Error)]

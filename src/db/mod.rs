@@ -2,19 +2,22 @@
 //! on a schema without row-level security. The pools are private to this module; only `store` builds statements and
 //! hands them to the handles given out here.
 
+mod borrow;
 mod connect;
+mod database;
 mod error;
 mod guard;
 mod handle;
 mod migrate;
 mod node_access;
 mod owner;
-mod pools;
+mod pool;
 mod roles;
 mod router;
 mod topology;
 
 pub use connect::{ConnectError, connect};
+pub use database::{Database, DirectoryHandle, SignUpHandle};
 pub use error::DbError;
 pub use guard::UnsafeSchema;
 pub use handle::TenantHandle;
@@ -22,4 +25,3 @@ pub(crate) use handle::{Statement, Step};
 pub use migrate::{MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
-pub use pools::{Database, DirectoryHandle, SignUpHandle};

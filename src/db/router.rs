@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
+use super::borrow::within;
 use super::error::DbError;
-use super::handle::within;
-use super::pools::app_pool;
+use super::pool::app_pool;
 use super::topology::{Address, Group, Topology};
 use crate::domain::TenantId;
 

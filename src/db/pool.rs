@@ -1,0 +1,42 @@
+//! How a pool is made. Each connection takes its role when it is opened, whatever user DATABASE_URL names.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::{Config, NoTls};
+
+use super::connect::CONNECT_TIMEOUT;
+use super::roles;
+
+/// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain PostgreSQL
+/// takes it as a setting of nobody's.
+const CITUS: &str = "-c citus.propagate_set_commands=local";
+
+/// A pool for tenants' work on one node.
+pub(super) fn app_pool(config: &Config, size: usize) -> Pool {
+    pool(config, roles::APP, size)
+}
+
+/// A pool whose connections work as `role`.
+pub(super) fn pool(config: &Config, role: &str, size: usize) -> Pool {
+    let mut config = config.clone();
+    let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+    let limits = roles::TIME_LIMITS.map(|(setting, limit)| format!("-c {setting}={limit}")).join(" ");
+    config
+        .options(format!("{given}-c role={role} {limits} {CITUS}"))
+        .application_name(role)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(Duration::from_secs(5))
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(2))
+        .keepalives_retries(3);
+    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    Pool::builder(manager)
+        .max_size(size)
+        .wait_timeout(Some(Duration::from_millis(1500)))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .recycle_timeout(Some(Duration::from_millis(500)))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .expect("a runtime is set, which is all that building a pool can lack")
+}
