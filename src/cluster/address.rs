@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use tokio_postgres::Config;
+
+use crate::db;
 use tokio_postgres::config::Host;
 
 /// A host and a port.
@@ -45,21 +47,7 @@ impl Address {
 
     /// The settings of `config`, for this node.
     pub(super) fn on(&self, config: &Config) -> Config {
-        let mut here = Config::new();
-        here.host(&self.host).port(self.port).ssl_mode(config.get_ssl_mode());
-        if let Some(user) = config.get_user() {
-            here.user(user);
-        }
-        if let Some(password) = config.get_password() {
-            here.password(password);
-        }
-        if let Some(database) = config.get_dbname() {
-            here.dbname(database);
-        }
-        if let Some(options) = config.get_options() {
-            here.options(options);
-        }
-        here
+        db::at(config, &self.host, self.port)
     }
 }
 

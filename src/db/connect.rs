@@ -73,3 +73,22 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     }
     deepest.to_string()
 }
+
+/// The same login at another address. A configuration cannot lose its hosts, so it is put together anew.
+pub(crate) fn at(config: &Config, host: &str, port: u16) -> Config {
+    let mut moved = Config::new();
+    moved.host(host).port(port).ssl_mode(config.get_ssl_mode());
+    if let Some(user) = config.get_user() {
+        moved.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        moved.password(password);
+    }
+    if let Some(database) = config.get_dbname() {
+        moved.dbname(database);
+    }
+    if let Some(options) = config.get_options() {
+        moved.options(options);
+    }
+    moved
+}

@@ -16,6 +16,7 @@ mod roles;
 mod router;
 mod topology;
 
+pub(crate) use connect::at;
 pub use connect::{ConnectError, connect};
 pub use database::{Database, DirectoryHandle, SignUpHandle};
 pub use error::DbError;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_postgres::Config;
 
 use super::borrow::within;
+use super::connect::at;
 use super::error::DbError;
 use super::pool::app_pool;
 use super::topology::{Address, Group, Topology};
@@ -131,7 +132,7 @@ impl Router {
     }
 
     fn open(&self, address: &Address) -> NodePool {
-        let mut config = at(&self.config, address);
+        let mut config = at(&self.config, &address.host, address.port);
         // A demoted node would go on answering reads from the past.
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         NodePool { address: address.clone(), pool: app_pool(&config, self.pool_size) }
@@ -143,23 +144,4 @@ impl Router {
             Err(poisoned) => Arc::clone(&poisoned.into_inner()),
         }
     }
-}
-
-/// The same login at another address. A configuration cannot lose its hosts, so it is put together anew.
-fn at(config: &Config, address: &Address) -> Config {
-    let mut moved = Config::new();
-    moved.host(&address.host).port(address.port).ssl_mode(config.get_ssl_mode());
-    if let Some(user) = config.get_user() {
-        moved.user(user);
-    }
-    if let Some(password) = config.get_password() {
-        moved.password(password);
-    }
-    if let Some(database) = config.get_dbname() {
-        moved.dbname(database);
-    }
-    if let Some(options) = config.get_options() {
-        moved.options(options);
-    }
-    moved
 }
