@@ -28,9 +28,6 @@ pub struct CurrentUser {
     pub token: Token,
 }
 
-/// The token that a request carries, whether or not its session is in force.
-pub struct SessionToken(pub Option<Token>);
-
 type Extraction = Pin<Box<dyn Future<Output = Result<CurrentUser, Error>>>>;
 
 impl FromRequest for CurrentUser {
@@ -54,15 +51,6 @@ impl FromRequest for CurrentUser {
             }
             Ok(Self { tenant, id: session.user, session, token })
         })
-    }
-}
-
-impl FromRequest for SessionToken {
-    type Error = Error;
-    type Future = std::future::Ready<Result<Self, Error>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(Ok(Self(token_of(request))))
     }
 }
 

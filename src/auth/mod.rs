@@ -9,7 +9,7 @@ mod session_cache;
 mod token;
 
 pub use agent::user_agent;
-pub use current_user::{CurrentUser, SessionToken};
+pub use current_user::CurrentUser;
 pub use login::{LoginAttempt, LoginError, LoginOutcome, Matched, log_in};
 pub use passwords::{Busy, Hasher};
 pub use session_cache::SessionCache;

@@ -11,7 +11,7 @@ use super::secret;
 use crate::app;
 use crate::cluster;
 use crate::db::{self, Database};
-use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres, PlainTables};
+use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
 use crate::settings::Settings;
 use crate::store;
 
@@ -41,7 +41,7 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
             None => EmbeddedCluster::recorded_workers(&options)?,
         };
         if let Some(workers) = workers {
-            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers, PlainTables::TakeAlong)).await else { return Ok(()) };
+            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers)).await else { return Ok(()) };
             let cluster = started?;
             let served = serve_on_cluster(settings, listener, &cluster, &mut stop).await;
             cluster.stop().await;

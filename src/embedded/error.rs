@@ -96,9 +96,6 @@ pub enum EmbeddedError {
         /// The version of PostgreSQL that was found.
         major: u32,
     },
-    /// A cluster was asked for on tables that a server alone has filled.
-    #[error("the data in {0} is that of a server without workers; start without --workers, or set another DATA_DIR")]
-    PlainData(PathBuf),
     /// Fewer workers than hold data.
     #[error(
         "the cluster in {folder} has {existing} workers; fewer would leave data behind, so start with --workers {existing} or without it"

@@ -89,6 +89,15 @@ pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
+/// Makes a folder that only the server's account may enter, and leaves one that is there as it is.
+pub(super) fn ensure_private_folder(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
+    match make_private_folder(path) {
+        Ok(()) => account.map_or(Ok(()), |account| account.give(path)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error).tried("make the folder", path),
+    }
+}
+
 fn make_missing_folders(path: &Path) -> Result<(), EmbeddedError> {
     let mut missing: Vec<&Path> = path.ancestors().take_while(|way| !way.exists()).collect();
     missing.reverse();

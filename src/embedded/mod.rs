@@ -18,7 +18,7 @@ mod server;
 mod socket;
 mod supervision;
 
-pub use cluster::{EmbeddedCluster, PlainTables};
+pub use cluster::EmbeddedCluster;
 pub use error::EmbeddedError;
 
 use std::path::PathBuf;

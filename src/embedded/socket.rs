@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::Account;
 use super::error::{EmbeddedError, Tried};
-use super::folder::{DataFolder, make_private_folder};
+use super::folder::{DataFolder, ensure_private_folder};
 
 const LONGEST_SOCKET_PATH: usize = 107;
 
@@ -18,15 +18,7 @@ const LONGEST_SOCKET_PATH: usize = 107;
 pub(super) fn prepare(folder: &DataFolder, account: Option<&Account>, port: u16) -> Result<PathBuf, EmbeddedError> {
     let owner = account.map_or_else(|| rustix::process::geteuid().as_raw(), |account| account.uid);
     let path = place(folder.path(), owner, port);
-    match make_private_folder(&path) {
-        Ok(()) => {
-            if let Some(account) = account {
-                account.give(&path)?;
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error).tried("make the folder", path),
-    }
+    ensure_private_folder(&path, account)?;
     check(&path, owner)?;
     clear(&path, port)?;
     Ok(path)

@@ -18,15 +18,6 @@ use super::{DATABASE, EmbeddedOptions, SUPERUSER, leftovers};
 use node::Node;
 use record::Record;
 
-/// What to do with tables that a server alone has filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlainTables {
-    /// Change nothing and say so.
-    Refuse,
-    /// Make their database the coordinator's. They stay where they are, and the caller distributes them.
-    TakeAlong,
-}
-
 /// A running private cluster. End it with [`EmbeddedCluster::stop`]; when it is dropped instead, the servers are told to
 /// shut down but not waited for.
 #[derive(Debug)]
@@ -45,7 +36,7 @@ impl EmbeddedCluster {
     /// Starts the nodes, makes them a cluster where they are none yet, and returns when all answer.
     ///
     /// More workers than before are added, empty; what is there stays where it is until it is rebalanced.
-    pub async fn start(options: &EmbeddedOptions, workers: usize, plain: PlainTables) -> Result<Self, EmbeddedError> {
+    pub async fn start(options: &EmbeddedOptions, workers: usize) -> Result<Self, EmbeddedError> {
         let folder = DataFolder::claim(&options.data_dir)?;
         let account = Account::for_server(&folder)?;
         folder.admit(account.as_ref())?;
@@ -57,7 +48,6 @@ impl EmbeddedCluster {
         if workers < existing {
             return Err(EmbeddedError::FewerWorkers { folder: folder.path().to_owned(), existing });
         }
-        let may_be_plain = plain == PlainTables::Refuse && known.is_none() && folder.version()?.is_some();
         let mut worker_folders = Vec::new();
         claim_workers(folder.path(), &mut worker_folders, existing)?;
         // Before the ports are looked at, which servers that were left running would hold.
@@ -66,13 +56,7 @@ impl EmbeddedCluster {
         }
         let record = Record::prepare(&folder, account.as_ref(), known, workers + 1)?;
         let path = folder.path().to_owned();
-        // The coordinator before all others: its tables may turn out to be no cluster's.
         let coordinator = Node::start(folder, &binaries, account.as_ref(), &record, 0).await?;
-        if may_be_plain && coordinator.holds_plain_data().await? {
-            let tables = coordinator.tables();
-            coordinator.stop().await;
-            return Err(EmbeddedError::PlainData(tables));
-        }
         claim_workers(&path, &mut worker_folders, workers)?;
         // Kept only now, because a record makes every later start that of a cluster.
         record.keep()?;

@@ -25,7 +25,7 @@ pub(super) struct Node {
     supervision: Supervision,
     port: u16,
     // Released last, as with a server alone.
-    folder: DataFolder,
+    _folder: DataFolder,
 }
 
 impl Node {
@@ -46,15 +46,11 @@ impl Node {
         readiness::wait_until_ready(&server, &mut postmaster).await?;
         readiness::ensure_database(&server).await?;
         let supervision = Supervision::begin(server.clone(), postmaster);
-        Ok(Self { server, supervision, port, folder })
+        Ok(Self { server, supervision, port, _folder: folder })
     }
 
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    pub fn tables(&self) -> PathBuf {
-        self.folder.tables()
     }
 
     /// A connection to the application's database through the socket.
@@ -66,14 +62,6 @@ impl Node {
             }
         });
         Ok(client)
-    }
-
-    /// Whether the database was filled by a server that knew nothing of Citus.
-    pub async fn holds_plain_data(&self) -> Result<bool, EmbeddedError> {
-        let query = "SELECT to_regclass('public.refinery_schema_history') IS NOT NULL
-                        AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
-        let row = self.connect().await?.query_one(query, &[]).await.map_err(EmbeddedError::Database)?;
-        Ok(row.get(0))
     }
 
     pub async fn stop(self) {

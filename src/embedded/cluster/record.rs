@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::account::Account;
 use super::super::error::{EmbeddedError, Tried};
-use super::super::folder::{DataFolder, make_private_folder};
+use super::super::folder::{DataFolder, ensure_private_folder};
 use super::node::HOST;
 
 const FOLDER: &str = "cluster";
@@ -52,15 +52,7 @@ impl Record {
     /// Makes the folder and its files for that many nodes. A port that something else has taken since is replaced.
     pub fn prepare(folder: &DataFolder, account: Option<&Account>, known: Option<Self>, nodes: usize) -> Result<Self, EmbeddedError> {
         let path = folder.path().join(FOLDER);
-        match make_private_folder(&path) {
-            Ok(()) => {
-                if let Some(account) = account {
-                    account.give(&path)?;
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error).tried("make the folder", path),
-        }
+        ensure_private_folder(&path, account)?;
         let password = match read_password(&path)? {
             Some(password) => password,
             None => random_password().tried("make a password for", &path)?,
