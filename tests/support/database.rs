@@ -1,10 +1,9 @@
 //! Looking at the database from beside the application, and databases of a test's own.
 
-use std::time::Duration;
-
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
+use super::servers::drop_everywhere;
 use super::{environment, names};
 
 /// A connection as the superuser.
@@ -155,23 +154,7 @@ fn servers() -> Vec<String> {
 
 impl Drop for OwnDatabase {
     fn drop(&mut self) {
-        let (name, servers) = (self.name.clone(), self.servers.clone());
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async {
-                for server in &servers {
-                    let client = connect(server).await;
-                    let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                    for _ in 0..3 {
-                        if client.execute(&statement, &[]).await.is_ok() {
-                            break;
-                        }
-                        tokio::time::sleep(Duration::from_millis(300)).await;
-                    }
-                }
-            });
-        });
-        let _ = dropped.join();
+        drop_everywhere(self.servers.clone(), self.name.clone());
     }
 }
 
