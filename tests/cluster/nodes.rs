@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::servers::{busy_with, drop_everywhere, drop_on};
+use crate::support::spawn_app;
 
 /// No command takes this long; one that hangs becomes a failure which says what the servers were doing.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -57,6 +58,9 @@ impl Nodes {
         getrandom::fill(&mut number).expect("a random number");
         let database = format!("pigeonhole_cluster_{:x}", u64::from_le_bytes(number));
         let nodes = Self { addresses, database, user: url.username().to_owned() };
+        // Roles belong to whole servers: the shared cluster must have brought them to its workers before a database without
+        // Citus makes them on the coordinator alone.
+        spawn_app().await;
         for index in 0..nodes.addresses.len() {
             nodes.make_database(index).await;
         }

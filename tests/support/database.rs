@@ -124,7 +124,13 @@ impl OwnDatabase {
             } else {
                 format!("SELECT citus_add_node('{host}', {port})")
             };
-            coordinator.batch_execute(&call).await.expect("a node");
+            // Adding a node copies the roles, which belong to the whole server, and another test may be doing the same.
+            let mut tries = 0;
+            while let Err(error) = coordinator.batch_execute(&call).await {
+                tries += 1;
+                assert!(tries < 20, "{call}: {error:?}");
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            }
         }
     }
 

@@ -103,8 +103,12 @@ async fn answer(server: &str, question: &str) -> Result<String, tokio_postgres::
     let mut lines = String::new();
     for message in open(server).await?.simple_query(question).await? {
         if let SimpleQueryMessage::Row(row) = message {
-            let fields: Vec<String> =
-                row.columns().iter().enumerate().map(|(index, column)| format!("{}={}", column.name(), row.get(index).unwrap_or("-"))).collect();
+            let fields: Vec<String> = row
+                .columns()
+                .iter()
+                .enumerate()
+                .map(|(index, column)| format!("{}={}", column.name(), row.get(index).unwrap_or("-")))
+                .collect();
             lines += &format!("{}\n", fields.join(" "));
         }
     }
