@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
+use crate::messaging::Messenger;
 use crate::settings::Settings;
 use crate::web::{Context, cookie, edge, routes};
 use crate::{api, pages};
@@ -64,6 +65,7 @@ pub fn listen(
     let context = web::Data::new(Context {
         database,
         sessions: SessionCache::default(),
+        messenger: Messenger::default(),
         hasher: Hasher::default(),
         origins: settings.origins(address.port()),
         key,

@@ -8,6 +8,7 @@
 //! - [`pages`] answers people in HTML, [`api`] answers scripts in JSON; each has one flat route map.
 //! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
 //! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
+//! - [`messaging`] does what is left to do after an answer was given: it fills the inboxes of those with whom a note is shared.
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
 //! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
@@ -20,6 +21,7 @@ pub mod cluster;
 pub mod db;
 pub mod domain;
 pub mod embedded;
+pub mod messaging;
 pub mod pages;
 pub mod seed;
 pub mod settings;

@@ -6,6 +6,7 @@ use actix_web::cookie::Key;
 
 use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
+use crate::messaging::Messenger;
 
 /// The application's shared state.
 pub struct Context {
@@ -13,6 +14,8 @@ pub struct Context {
     pub database: Database,
     /// Sessions that were looked up a moment ago.
     pub sessions: SessionCache,
+    /// Told when a message was written.
+    pub messenger: Messenger,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// The origins of our own pages.
