@@ -9,16 +9,17 @@ use utoipa::{IntoParams, ToSchema};
 use super::problem::Problem;
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle};
-use crate::store::{Edit, Note, Saved};
+use crate::store::{Edit, NewNote, Note, Saved, Written};
+use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, decode, encode};
 use crate::web::{Error, FieldErrors, Json};
 
 const LARGEST_PAGE: i64 = 100;
 
 /// A note to write.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewNote {
+pub struct NoteToWrite {
     /// Markdown, up to 256 KiB.
     content: String,
     /// Up to 200 characters.
@@ -97,24 +98,31 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     Ok(response.json(page.notes.into_iter().map(|note| view(tenant, note)).collect::<Vec<_>>()))
 }
 
-/// Write a note.
+/// Write a note. With an `Idempotency-Key` a repeated request gets the answer of the first one and writes nothing.
 ///
 /// # Errors
-/// 403 for another tenant's or user's number, 422 for a text that cannot be accepted.
-#[utoipa::path(post, path = "/api/notes", request_body = NewNote, security(("bearer" = [])), responses(
+/// 403 for another tenant's or user's number, 422 for a text that cannot be accepted and for a key that was used for another
+/// request.
+#[utoipa::path(post, path = "/api/notes", params(("Idempotency-Key" = Option<String>, Header)), request_body = NoteToWrite, security(("bearer" = [])), responses(
     (status = 201, body = NoteCreated, headers(("Location" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
-pub async fn create(user: CurrentUser, body: Json<NewNote>) -> Result<HttpResponse, Error> {
+pub async fn create(request: HttpRequest, user: CurrentUser, body: Json<NoteToWrite>) -> Result<HttpResponse, Error> {
     let Json(body) = body;
+    let once = once::of_request(&request, &body)?;
     let tenant = user.tenant.tenant().number();
     if body.tenant_id.is_some_and(|given| given != tenant) || body.userid.is_some_and(|given| given != user.id.number()) {
         return Err(Error::Forbidden("This token belongs to another organization or user."));
     }
     let (title, content) = parse(body.title.as_deref(), body.content)?;
-    let note = user.tenant.create_note(user.id, title.as_ref(), &content).await?;
+    let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
+    let id = match user.tenant.create_note(user.id, &note).await? {
+        Written::Now(note) => note.id,
+        Written::Before(id) => id,
+        Written::OtherRequest => return Err(once::used_for_another()),
+    };
     Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/notes/{}", note.id)))
-        .insert_header((header::ETAG, etag(note.version)))
-        .json(NoteCreated { note_id: note.id.number(), message: "Note created successfully" }))
+        .insert_header((header::LOCATION, format!("/api/notes/{id}")))
+        .insert_header((header::ETAG, etag(1)))
+        .json(NoteCreated { note_id: id.number(), message: "Note created successfully" }))
 }
 
 /// Read a note.

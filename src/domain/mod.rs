@@ -1,6 +1,7 @@
 //! Parsed values: what may be stored, and nothing else. Pages, API, command line and jobs parse into these types and
 //! hand them on; a value that exists needs no second check. Nothing here knows HTTP, HTML or SQL.
 
+mod idempotency;
 mod ids;
 mod merge;
 mod names;
@@ -9,6 +10,7 @@ mod password;
 mod sharing;
 mod text;
 
+pub use idempotency::IdempotencyKey;
 pub use ids::{NoteId, SessionId, TenantId, UserId};
 pub use merge::{Merge, merge_contents, merge_titles};
 pub use names::{Email, Identifier, Role, TenantName, Username};

@@ -1,12 +1,12 @@
 //! A text that was typed into a note's form when nobody was logged in any more. It travels through the login page and
 //! comes back into the form, so that an expired session costs nothing.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::NoteId;
 
 /// What is typed into a note's form.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct NoteForm {
     /// The title, which may be empty.
@@ -15,6 +15,8 @@ pub struct NoteForm {
     pub content: String,
     /// The version that an edit started from.
     pub version: String,
+    /// The number of the form, the same for a second click on its button.
+    pub once: String,
 }
 
 /// What was typed, and the form that it belongs to.

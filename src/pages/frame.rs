@@ -7,6 +7,7 @@ use askama::Template;
 
 use crate::auth::CurrentUser;
 use crate::web::frame::FrameUser;
+use crate::web::once::form_number;
 use crate::web::{Error, Frame};
 
 /// The frame of a private page.
@@ -16,7 +17,9 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
         tenant_name: user.session.tenant_name.clone(),
         role: user.session.role.as_str().to_owned(),
     };
-    Frame { user: Some(in_frame), ..Frame::public(cookie, section) }
+    // Without randomness a form is merely not protected against a second click.
+    let form_number = form_number().unwrap_or_default();
+    Frame { user: Some(in_frame), form_number, ..Frame::public(cookie, section) }
 }
 
 /// Answers with a page.

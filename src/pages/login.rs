@@ -162,7 +162,7 @@ fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
 
 fn draft_of(form: LoginForm) -> Option<Draft> {
     let LoginForm { draft_action: action, draft_title: title, draft_content: content, draft_version: version, .. } = form;
-    (!action.is_empty()).then_some(Draft { action, form: NoteForm { title, content, version } })
+    (!action.is_empty()).then_some(Draft { action, form: NoteForm { title, content, version, ..NoteForm::default() } })
 }
 
 fn refuse(status: StatusCode, cookie: &Session, form: LoginForm, ask_tenant: bool, errors: FieldErrors) -> Result<HttpResponse, Error> {

@@ -2,7 +2,7 @@
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::draft::{Draft, NoteForm};
@@ -12,8 +12,9 @@ use super::markdown::markdown;
 use super::show::{Moment, NoteCard, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, with_unix_newlines};
-use crate::store::{Bin, Cursor, Edit, Note, NotePage, Saved};
+use crate::store::{Bin, Cursor, Edit, NewNote, Note, NotePage, Saved, Written};
 use crate::web::cookie::flash;
+use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, FieldErrors, Form, Frame, see_other};
 
@@ -74,7 +75,12 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
 }
 
 /// Writes a note.
-pub async fn create(user: Result<CurrentUser, Error>, form: Form<NoteForm>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn create(
+    request: HttpRequest,
+    user: Result<CurrentUser, Error>,
+    form: Form<NoteForm>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     let user = match user {
         Err(Error::LoginRequired) => return ask_to_log_in(&cookie, Draft { action: "/notes".to_owned(), form }),
@@ -84,7 +90,12 @@ pub async fn create(user: Result<CurrentUser, Error>, form: Form<NoteForm>, cook
         Ok(parsed) => parsed,
         Err(errors) => return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, form, errors).await,
     };
-    user.tenant.create_note(user.id, title.as_ref(), &content).await?;
+    let once = once::of_form(&request, &form.once, &form);
+    let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
+    if let Written::OtherRequest = user.tenant.create_note(user.id, &note).await? {
+        // Somebody went back to the page, wrote something else and sent it: a note of its own.
+        user.tenant.create_note(user.id, &NewNote { once: None, ..note }).await?;
+    }
     flash(&cookie, "success", "Note added.");
     Ok(see_other("/notes"))
 }
@@ -111,6 +122,7 @@ pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
         title: note.title.as_ref().map(|title| title.as_str().to_owned()).unwrap_or_default(),
         content: note.content.as_str().to_owned(),
         version: note.version.to_string(),
+        ..NoteForm::default()
     };
     edit_page(StatusCode::OK, &user, &cookie, &note, form, FieldErrors::default())
 }

@@ -2,7 +2,9 @@
 //! a tenant's table compares its first value with tenant_id, so that one shard answers it; row-level security stands
 //! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
 
+mod idempotency;
 mod logins;
+mod new_notes;
 mod notes;
 mod outbox;
 mod revisions;
@@ -12,7 +14,9 @@ mod shares;
 mod sign_up;
 mod users;
 
+pub use idempotency::{Earlier, Once};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
+pub use new_notes::{NewNote, Written};
 pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
 pub use outbox::{INSERT_TO_SHARED, Message};
 pub use revisions::Revision;
@@ -26,7 +30,7 @@ use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL]
+    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL, idempotency::ALL]
         .concat()
         .iter()
         .map(|statement: &&Statement| statement.sql)

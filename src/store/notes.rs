@@ -188,18 +188,6 @@ pub enum Saved {
 }
 
 impl TenantHandle {
-    /// Writes a note.
-    ///
-    /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn create_note(&self, author: UserId, title: Option<&NoteTitle>, content: &NoteContent) -> Result<Note, DbError> {
-        let row = self
-            .row(&INSERT, &[&self.tenant().number(), &author.number(), &title.map(NoteTitle::as_str), &content.as_str()])
-            .await?
-            .ok_or(DbError::Unavailable(None))?;
-        Ok(Note::from_row(&row))
-    }
-
     /// A note of `author`.
     ///
     /// # Errors

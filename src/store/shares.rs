@@ -2,10 +2,9 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::notes::{INSERT as INSERT_NOTE, Note};
-use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NEW_NOTE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
+use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
 use crate::db::{DbError, Statement, Step, TenantHandle};
-use crate::domain::{Access, Audience, NoteContent, NoteId, NoteTitle, UserId};
+use crate::domain::{Access, Audience, NoteId, UserId};
 
 // Only the author of a note that is there shares it; the statement finds that out itself.
 const SHARE: Statement = Statement::new(
@@ -16,7 +15,7 @@ const SHARE: Statement = Statement::new(
      RETURNING share.note_id",
 );
 // In the transaction that has just written the note, on the connection whose sequence gave its number.
-const SHARE_NEW: Statement =
+pub(super) const SHARE_NEW: Statement =
     Statement::new("INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, currval('notes_id_seq'), $2, $3, $4)");
 // Whoever takes a share back meanwhile waits for the delivery, and so removes what it delivered.
 const HOLD: Statement = Statement::new("SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 FOR SHARE");
@@ -49,7 +48,7 @@ pub struct Sharing {
 
 impl Sharing {
     /// What the message says of its audience; the rights are looked up again when it arrives.
-    fn payload(&self) -> String {
+    pub(super) fn payload(&self) -> String {
         match &self.audience {
             Audience::Everyone => r#"{"audience":"everyone"}"#.to_owned(),
             Audience::Members(members) => serde_json::json!({ "audience": members }).to_string(),
@@ -58,32 +57,6 @@ impl Sharing {
 }
 
 impl TenantHandle {
-    /// Writes a note and shares it, in one transaction with the message that fills the inboxes.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit.
-    pub async fn create_shared_note(
-        &self,
-        author: UserId,
-        title: Option<&NoteTitle>,
-        content: &NoteContent,
-        sharing: &Sharing,
-    ) -> Result<Note, DbError> {
-        let (tenant, author, payload) = (self.tenant().number(), author.number(), sharing.payload());
-        let (title, content, access) = (title.map(NoteTitle::as_str), content.as_str(), sharing.access.as_str());
-        let audiences = sharing.audience.numbers();
-        let shares: Vec<[&(dyn ToSql + Sync); 4]> =
-            audiences.iter().map(|audience| [&tenant as _, audience as _, &access as _, &author as _]).collect();
-        let note: [&(dyn ToSql + Sync); 4] = [&tenant, &author, &title, &content];
-        let message: [&(dyn ToSql + Sync); 4] = [&tenant, &INSERT_TO_SHARED, &author, &payload];
-        let mut steps = vec![Step { statement: &INSERT_NOTE, values: &note }];
-        steps.extend(shares.iter().map(|values| Step { statement: &SHARE_NEW, values }));
-        steps.push(Step { statement: &ENQUEUE_FOR_NEW_NOTE, values: &message });
-        let results = self.transaction(&steps).await?;
-        let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
-        Ok(Note::from_row(row))
-    }
-
     /// Shares a note of `author`, in one transaction with the message that fills the inboxes, and gives the message's number;
     /// none when there is no such note of that author.
     ///

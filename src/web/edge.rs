@@ -183,6 +183,7 @@ mod tests {
     use super::*;
     use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
+    use crate::messaging::Messenger;
 
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
@@ -190,6 +191,7 @@ mod tests {
         let context = Context {
             database: Database::new(&unused, 1),
             sessions: SessionCache::default(),
+            messenger: Messenger::default(),
             hasher: Hasher::default(),
             origins: ["http://localhost:5000".to_owned()].into(),
             key: actix_web::cookie::Key::generate(),

@@ -14,6 +14,8 @@ pub struct Frame {
     pub flash: Option<Flash>,
     /// The part of the navigation that is marked.
     pub section: &'static str,
+    /// Makes a second click on the page's button the same request.
+    pub form_number: String,
     /// Where the style sheet and script are.
     pub assets: Assets,
 }

@@ -12,6 +12,7 @@ pub mod face;
 pub mod fields;
 pub mod frame;
 pub mod health;
+pub mod once;
 pub mod paging;
 pub mod redirect;
 pub mod routes;

@@ -5,6 +5,7 @@ mod bad_input;
 mod editing;
 mod errors;
 mod first_calls;
+mod idempotency;
 mod notes;
 mod openapi;
 mod paging;

@@ -1,0 +1,56 @@
+//! Requests that may be sent twice. What a request creates and the memory of its key are one transaction: of two that arrive
+//! at once one waits for the other at the primary key and then creates nothing, and after a crash either both are there or
+//! neither is.
+
+use crate::db::{DbError, Statement, TenantHandle};
+use crate::domain::{IdempotencyKey, UserId};
+
+/// What the primary key is called, to tell its violation from others.
+pub(super) const TAKEN: &str = "idempotency_keys_pkey";
+
+// In the transaction that has just written a note, on the connection whose sequence gave its number.
+pub(super) const REMEMBER_NEW_NOTE: Statement = Statement::new(
+    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
+     VALUES ($1, $2, $3, $4, currval('notes_id_seq'), '')",
+);
+const FIND: Statement =
+    Statement::new("SELECT request_hash, created_id, answer FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 AND key = $3");
+
+pub(super) const ALL: &[&Statement] = &[&REMEMBER_NEW_NOTE, &FIND];
+
+/// A request that its sender may repeat.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// What its sender calls it.
+    pub key: IdempotencyKey,
+    /// SHA-256 of what it asks for: the same key for something else is a mistake.
+    pub request_hash: Vec<u8>,
+}
+
+/// What is known of an earlier request of the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// It asked for the same.
+    Same {
+        /// The number of what it created.
+        created: Option<i64>,
+        /// More of its answer, as whoever remembered it wrote it down.
+        answer: String,
+    },
+    /// It asked for something else.
+    Other,
+}
+
+impl TenantHandle {
+    /// The request that used this key before, if there was one within the last day.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn earlier_request(&self, user: UserId, once: &Once) -> Result<Option<Earlier>, DbError> {
+        let row = self.row(&FIND, &[&self.tenant().number(), &user.number(), &once.key.as_str()]).await?;
+        Ok(row.map(|row| {
+            let same = row.get::<_, &[u8]>(0) == once.request_hash;
+            if same { Earlier::Same { created: row.get(1), answer: row.get(2) } } else { Earlier::Other }
+        }))
+    }
+}

@@ -1,0 +1,77 @@
+//! Writing a note, with all that belongs to it in one transaction: with whom it is shared, the message that tells them, and
+//! the memory of a request that may be repeated.
+
+use tokio_postgres::types::ToSql;
+
+use super::idempotency::{Earlier, Once, REMEMBER_NEW_NOTE, TAKEN};
+use super::notes::{INSERT, Note};
+use super::outbox::{ENQUEUE_FOR_NEW_NOTE, INSERT_TO_SHARED};
+use super::shares::{SHARE_NEW, Sharing};
+use crate::db::{DbError, Step, TenantHandle};
+use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
+
+/// A note to write.
+#[derive(Clone, Copy)]
+pub struct NewNote<'a> {
+    /// Its title, if it has one.
+    pub title: Option<&'a NoteTitle>,
+    /// Its text.
+    pub content: &'a NoteContent,
+    /// With whom it is shared at once.
+    pub sharing: Option<&'a Sharing>,
+    /// Set when the request may come twice.
+    pub once: Option<&'a Once>,
+}
+
+/// What came of writing a note.
+pub enum Written {
+    /// It is there.
+    Now(Note),
+    /// The same request wrote it before.
+    Before(NoteId),
+    /// The request's key was used for something else; nothing was written.
+    OtherRequest,
+}
+
+impl TenantHandle {
+    /// Writes a note.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit.
+    pub async fn create_note(&self, author: UserId, note: &NewNote<'_>) -> Result<Written, DbError> {
+        match (self.write(author, note).await, note.once) {
+            (Ok(note), _) => Ok(Written::Now(note)),
+            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(author, once).await? {
+                Some(Earlier::Same { created: Some(id), .. }) => Ok(Written::Before(NoteId::from_row(id))),
+                Some(_) => Ok(Written::OtherRequest),
+                // It was a day old and is being removed at this moment.
+                None => Err(DbError::Unavailable(None)),
+            },
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn write(&self, author: UserId, note: &NewNote<'_>) -> Result<Note, DbError> {
+        let (tenant, author) = (self.tenant().number(), author.number());
+        let (title, content) = (note.title.map(NoteTitle::as_str), note.content.as_str());
+        let access = note.sharing.map(|sharing| sharing.access.as_str());
+        let audiences = note.sharing.map(|sharing| sharing.audience.numbers()).unwrap_or_default();
+        let payload = note.sharing.map(Sharing::payload);
+        let key = note.once.map(|once| (once.key.as_str(), once.request_hash.as_slice()));
+
+        let inserted: [&(dyn ToSql + Sync); 4] = [&tenant, &author, &title, &content];
+        let shares: Vec<[&(dyn ToSql + Sync); 4]> =
+            audiences.iter().map(|audience| [&tenant as _, audience as _, &access as _, &author as _]).collect();
+        let message: [&(dyn ToSql + Sync); 4] = [&tenant, &INSERT_TO_SHARED, &author, &payload];
+        let remembered: Option<[&(dyn ToSql + Sync); 4]> =
+            key.as_ref().map(|(key, hash)| [&tenant as _, &author as _, key as _, hash as _]);
+
+        let mut steps = vec![Step { statement: &INSERT, values: &inserted }];
+        steps.extend(shares.iter().map(|values| Step { statement: &SHARE_NEW, values }));
+        steps.extend(note.sharing.map(|_| Step { statement: &ENQUEUE_FOR_NEW_NOTE, values: &message }));
+        steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_NOTE, values }));
+        let results = self.transaction(&steps).await?;
+        let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
+        Ok(Note::from_row(row))
+    }
+}

@@ -1,0 +1,116 @@
+//! A request that is sent twice does its work once.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Call, Person, Script, database, spawn_app, unique};
+
+fn write(key: &str, body: &Value) -> Call {
+    Call::new("POST", "/api/notes").json(body).header("idempotency-key", key)
+}
+
+async fn notes_of(person: &Person) -> i64 {
+    database::number("SELECT count(*) FROM notes WHERE tenant_id = $1", &[&person.tenant_id]).await
+}
+
+fn same(first: &Answer, second: &Answer) {
+    assert_eq!(first.without_request_id(), second.without_request_id());
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_get_the_same_answer_and_write_once() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let (key, body) = (unique("key-"), json!({"content": "once", "title": "A title"}));
+    let first = script.answer(write(&key, &body)).await.expect(201);
+    let second = script.answer(write(&key, &body)).await.expect(201);
+    same(&first, &second);
+    let quoted = script.answer(write(&format!("\"{key}\""), &body)).await.expect(201);
+    same(&first, &quoted);
+    // Also when the note has changed since.
+    let id = first.json()["note_id"].as_i64().expect("an id");
+    script.put(&format!("/api/notes/{id}"), &json!({"content": "changed"})).await.expect(200);
+    same(&first, &script.answer(write(&key, &body)).await.expect(201));
+    assert_eq!(notes_of(&person).await, 1);
+}
+
+#[tokio::test]
+async fn requests_that_arrive_at_once_write_once() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let (key, body) = (unique("key-"), json!({"content": "once"}));
+    let calls = (0..8).map(|_| script.answer(write(&key, &body)));
+    let answers = futures_util::future::join_all(calls).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        assert_eq!(answer.json()["note_id"], answers[0].json()["note_id"]);
+    }
+    assert_eq!(notes_of(&person).await, 1);
+}
+
+#[tokio::test]
+async fn the_same_key_with_another_body_is_refused() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let key = unique("key-");
+    script.answer(write(&key, &json!({"content": "one"}))).await.expect(201);
+    script.answer(write(&key, &json!({"content": "another"}))).await.expect_field_problem(422, "Idempotency-Key");
+    script.answer(write(&key, &json!({"content": "one", "title": "more"}))).await.expect_field_problem(422, "Idempotency-Key");
+    assert_eq!(notes_of(&person).await, 1);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_user_and_tenant() {
+    let app = spawn_app().await;
+    let owner = Person::founder(&app).await;
+    let (colleague, stranger) = (owner.colleague(&app).await, Person::founder(&app).await);
+    let (key, body) = (unique("key-"), json!({"content": "the same"}));
+    let mut written = std::collections::BTreeSet::new();
+    for person in [&owner, &colleague, &stranger] {
+        let script: Script = person.script(&app).await;
+        written.insert(script.answer(write(&key, &body)).await.expect(201).json()["note_id"].as_i64());
+    }
+    assert_eq!(written.len(), 3);
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    for key in ["", "two words", "\"\"", &"x".repeat(256)] {
+        script.answer(write(key, &json!({"content": "text"}))).await.expect_field_problem(422, "Idempotency-Key");
+    }
+    let twice = write("a", &json!({"content": "text"})).header("idempotency-key", "b");
+    script.answer(twice).await.expect_field_problem(422, "Idempotency-Key");
+    assert_eq!(notes_of(&person).await, 0);
+}
+
+#[tokio::test]
+async fn a_request_that_failed_may_be_repeated_with_its_key() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let key = unique("key-");
+    script.answer(write(&key, &json!({"content": ""}))).await.expect_field_problem(422, "content");
+    script.answer(write(&key, &json!({"content": "text"}))).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_second_click_on_a_forms_button_writes_once() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let page = browser.page("/notes").await;
+    let number = page.all("input[name=once]").first().and_then(|field| field.value().attr("value")).expect("a number").to_owned();
+    let fields = [("content", "typed once"), ("title", ""), ("once", number.as_str())];
+    for _ in 0..2 {
+        browser.post("/notes", &fields).await.expect_see_other("/notes");
+    }
+    assert_eq!(notes_of(&person).await, 1);
+    // Back to the same page, something else typed: nothing of it is lost.
+    browser.post("/notes", &[("content", "something else"), ("once", number.as_str())]).await.expect_see_other("/notes");
+    assert_eq!(notes_of(&person).await, 2);
+}
