@@ -7,11 +7,13 @@
 
 mod address;
 mod backup;
+mod connections;
 mod distribute;
 mod error;
 mod events;
 mod executors;
 mod groups;
+mod holdups;
 mod init;
 mod isolate;
 mod jobs;
@@ -30,9 +32,11 @@ mod verdicts;
 
 pub use address::Address;
 pub use backup::{BackupPoint, backup_point};
+pub use connections::Connections;
 pub use distribute::{Distribution, plan_distribution};
 pub use error::ClusterError;
 pub use events::EventLine;
+pub use holdups::Holdup;
 pub use init::{Init, init};
 pub use isolate::{Isolation, Wish, plan_isolation, unpin};
 pub use jobs::{Job, running, stop};

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::Config;
 
+use super::connections::{self, Connections};
 use super::error::ClusterError;
 use super::events::{self, EventLine};
+use super::holdups::{self, Holdup};
 use super::node::{self, NODE_PATIENCE, Node};
 use super::session::Session;
 use super::verdicts::{self, Severity, Verdict};
@@ -69,12 +71,12 @@ pub struct Inside {
     pub postgresql: String,
     /// The extension's version.
     pub citus: String,
-    /// Connections that are open, and the most there can be.
-    pub connections: (i64, i64),
+    /// Connections that are open, whose they are, and the most there can be.
+    pub connections: Connections,
     /// Free and total bytes of its disk.
     pub disk: (i64, i64),
-    /// Distributed transactions that have been prepared for over a minute.
-    pub old_prepared: i64,
+    /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of them.
+    pub holdups: Vec<Holdup>,
     /// Replication slots that nobody reads, and the bytes of log that they keep.
     pub idle_slots: (i64, i64),
     /// Sessions that have waited for a lock for over ten seconds.
@@ -230,7 +232,7 @@ async fn ask(config: &Config, node: &Node) -> Answer {
         let session = if node.group == 0 { Session::coordinator(config).await? } else { Session::node(config, &node.address).await? };
         session.run("asking", "SELECT 1").await?;
         answer.after = Some(started.elapsed());
-        answer.inside = Some(inside(&session).await?);
+        answer.inside = Some(inside(&session, &node.address.to_string()).await?);
         let own = sizes::of_node(&session).await?;
         answer.bytes = Some(own.iter().map(|(_, bytes)| bytes).sum());
         answer.tenants = busy_tenants(&session, node).await?;
@@ -246,9 +248,7 @@ async fn ask(config: &Config, node: &Node) -> Answer {
 }
 
 const INSIDE: &str = "
-    SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), current_setting('max_connections')::bigint,
-           d.available_disk_size, d.total_disk_size,
-           (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - interval '1 minute'),
+    SELECT d.available_disk_size, d.total_disk_size,
            (SELECT count(*) FROM pg_replication_slots WHERE NOT active AND database = current_database()),
            (SELECT coalesce(max(pg_current_wal_lsn() - restart_lsn), 0)::bigint FROM pg_replication_slots WHERE NOT active),
            (SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query_start < now() - interval '10 seconds'),
@@ -260,7 +260,7 @@ const INSIDE: &str = "
                 OR (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) <> (SELECT count(*) FROM pg_policy WHERE polrelid = shell.oid)))
     FROM citus_local_disk_space_stats() d";
 
-async fn inside(session: &Session) -> Result<Inside, ClusterError> {
+async fn inside(session: &Session, address: &str) -> Result<Inside, ClusterError> {
     let fitness = preflight::look(session).await?;
     let row = session.row("looking inside", INSIDE, &[]).await?;
     let must_change = !fitness.faults.is_empty() || fitness.plugins.is_some() || fitness.careless;
@@ -275,12 +275,12 @@ async fn inside(session: &Session) -> Result<Inside, ClusterError> {
     Ok(Inside {
         postgresql: fitness.postgresql,
         citus: fitness.citus.unwrap_or_default(),
-        connections: (row.get(0), row.get(1)),
-        disk: (row.get(2), row.get(3)),
-        old_prepared: row.get(4),
-        idle_slots: (row.get(5), row.get(6)),
-        waiting: row.get(7),
-        unguarded: row.get(8),
+        connections: connections::look(session).await?,
+        disk: (row.get(0), row.get(1)),
+        holdups: holdups::on(session, address).await?,
+        idle_slots: (row.get(2), row.get(3)),
+        waiting: row.get(4),
+        unguarded: row.get(5),
         settings,
         must_change,
     })
