@@ -67,7 +67,9 @@ impl Holdup {
         };
         let (gid, place) = (quoted(gid), format!("on {} in database {}", self.node, self.database));
         match (gid.starts_with("'citus_"), self.ours) {
-            (true, true) => format!("it is decided when the node that began it is back; then {place}: SELECT recover_prepared_transactions();"),
+            (true, true) => {
+                format!("it is decided when the node that began it is back; then {place}: SELECT recover_prepared_transactions();")
+            }
             (true, false) => {
                 format!("{place}: SELECT recover_prepared_transactions(); or, when its cluster is gone: ROLLBACK PREPARED {gid};")
             }

@@ -84,7 +84,8 @@ impl Follower {
         let state: String = self.session.row_within(PATIENCE, "looking at the job", sql, &[&self.job]).await?.get(0);
         let rows = self.session.rows_within(PATIENCE, "looking at the moves", TASKS, &[&self.job]).await?;
         let phases = if state == "running" { self.phases().await } else { Vec::new() };
-        let mut progress = Progress { state, moves: (0, 0), bytes: (0, 0), phases, troubles: Vec::new(), dead: Vec::new(), holdups: Vec::new() };
+        let mut progress =
+            Progress { state, moves: (0, 0), bytes: (0, 0), phases, troubles: Vec::new(), dead: Vec::new(), holdups: Vec::new() };
         let mut involved: Vec<i32> = Vec::new();
         for row in &rows {
             let (status, shard, retries): (&str, i64, i32) = (row.get(0), row.get(1), row.get(2));
