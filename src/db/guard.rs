@@ -22,6 +22,7 @@ pub enum UnsafeSchema {
 const UNGUARDED_TABLES: &str = "
     WITH guarded AS (
         SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity, c.relowner,
+               has_any_column_privilege(current_user, c.oid, 'SELECT, INSERT, UPDATE') AS reachable,
                CASE WHEN c.oid = 'shared.tenants'::regclass THEN 'id' ELSE 'tenant_id' END AS tenant_column
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared')
@@ -36,11 +37,13 @@ const UNGUARDED_TABLES: &str = "
         WHEN NOT relrowsecurity THEN ' has no row-level security'
         WHEN relforcerowsecurity THEN ' FORCEs row-level security, which stops every online shard move'
         WHEN NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = guarded.oid) THEN ' has no policy'
+        WHEN reachable AND NOT EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid) THEN ' has no policy for the application''s role'
         WHEN pg_has_role(current_user, relowner, 'USAGE') THEN ' is owned by the application''s role'
         ELSE ' has a policy for the application''s role that is not the plain comparison with app.tenant_id' END
     FROM guarded
     WHERE NOT relrowsecurity OR relforcerowsecurity
        OR NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = guarded.oid)
+       OR reachable AND NOT EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid)
        OR pg_has_role(current_user, relowner, 'USAGE')
        OR EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid AND (
               qual IS DISTINCT FROM '(' || tenant_column || ' = (current_setting(''app.tenant_id''::text))::bigint)'

@@ -11,12 +11,14 @@ pub(super) const APP: &str = "pigeonhole_app";
 pub(super) const LOGIN: &str = "pigeonhole_login";
 /// Founds tenants and adds users.
 pub(super) const SIGN_UP: &str = "pigeonhole_signup";
-/// Removes expired rows of all tenants.
+/// Removes expired rows of all tenants, and all rows of a tenant that ended.
 pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
+/// Sees which tenants have messages to send, and not what is in them.
+pub(super) const RELAY: &str = "pigeonhole_relay";
 
-pub(super) const ALL: [&str; 5] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE];
-/// Those that `serve` takes.
-pub(super) const OF_REQUESTS: [&str; 4] = [APP, LOGIN, SIGN_UP, MAINTENANCE];
+pub(super) const ALL: [&str; 6] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY];
+/// Those that `serve` and `worker` take.
+pub(super) const OF_REQUESTS: [&str; 5] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY];
 /// The login of `serve` where it is not given an administrator's; see `node_access`.
 pub(super) const WEB: &str = "pigeonhole_web";
 

@@ -4,17 +4,21 @@
 
 mod logins;
 mod notes;
+mod outbox;
 mod revisions;
 mod seeding;
 mod sessions;
+mod shares;
 mod sign_up;
 mod users;
 
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
+pub use outbox::{INSERT_TO_SHARED, Message};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
+pub use shares::Sharing;
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use users::Account;
 
@@ -22,5 +26,9 @@ use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL].concat().iter().map(|statement: &&Statement| statement.sql).collect()
+    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL]
+        .concat()
+        .iter()
+        .map(|statement: &&Statement| statement.sql)
+        .collect()
 }

@@ -8,7 +8,7 @@ use super::revisions::{BASE, KEEP_REPLACED, OF_NOTE, Revision};
 use crate::db::{DbError, Statement, Step, TenantHandle};
 use crate::domain::{Merge, NoteContent, NoteId, NoteTitle, UserId, merge_contents, merge_titles};
 
-const INSERT: Statement = Statement::new(
+pub(super) const INSERT: Statement = Statement::new(
     "INSERT INTO notes (tenant_id, user_id, title, content) VALUES ($1, $2, $3, $4)
      RETURNING id, user_id, title, content, version, created_at, updated_at",
 );
@@ -103,7 +103,7 @@ pub struct Note {
 }
 
 impl Note {
-    fn from_row(row: &Row) -> Self {
+    pub(super) fn from_row(row: &Row) -> Self {
         Self {
             id: NoteId::from_row(row.get(0)),
             author: UserId::from_row(row.get(1)),

@@ -3,7 +3,7 @@
 
 use super::citus_or_skip;
 use super::load::{self, Load};
-use super::nodes::{Nodes, number};
+use super::nodes::{Nodes, moving_alone, number};
 
 async fn cluster_of_one_worker(nodes: &Nodes) {
     // Few shards make few moves, each of which takes seconds.
@@ -17,6 +17,7 @@ async fn cluster_of_one_worker(nodes: &Nodes) {
 
 #[tokio::test]
 async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
+    let _alone = moving_alone().await;
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;
     let second = nodes.addresses[2].clone();
@@ -59,6 +60,7 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_pinned_tenant_stays_and_a_stopped_job_leaves_a_sound_cluster() {
+    let _alone = moving_alone().await;
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;
     let (first, second) = (nodes.addresses[1].clone(), nodes.addresses[2].clone());

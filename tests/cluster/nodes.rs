@@ -1,9 +1,21 @@
 //! A database of a test's own on every node, without the extension and without a cluster, dropped at the end.
 
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls};
+
+use crate::support::servers::{busy_with, drop_everywhere, drop_on};
+use crate::support::spawn_app;
+
+/// No command takes this long; one that hangs becomes a failure which says what the servers were doing.
+const DEADLINE: Duration = Duration::from_secs(300);
+static MOVES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Held by a test that moves shards between the shared servers. A replication slot waits for every transaction of its server,
+/// also for those of other databases, so two moves in opposite directions could wait for each other for ever.
+pub async fn moving_alone() -> tokio::sync::MutexGuard<'static, ()> {
+    MOVES.lock().await
+}
 
 /// The coordinator first.
 pub struct Nodes {
@@ -46,6 +58,9 @@ impl Nodes {
         getrandom::fill(&mut number).expect("a random number");
         let database = format!("pigeonhole_cluster_{:x}", u64::from_le_bytes(number));
         let nodes = Self { addresses, database, user: url.username().to_owned() };
+        // Roles belong to whole servers: the shared cluster must have brought them to its workers before a database without
+        // Citus makes them on the coordinator alone.
+        spawn_app().await;
         for index in 0..nodes.addresses.len() {
             nodes.make_database(index).await;
         }
@@ -58,11 +73,16 @@ impl Nodes {
     }
 
     pub async fn drop_database(&self, index: usize) {
-        drop_with(&self.url_of(index, "postgres"), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database)).await;
+        drop_on(&self.url_of(index, "postgres"), &self.database).await;
     }
 
     fn url_of(&self, index: usize, database: &str) -> String {
         format!("postgresql://{}@{}/{database}", self.user, self.addresses[index])
+    }
+
+    /// The superuser's URL of every server, the coordinator first.
+    fn servers(&self) -> Vec<String> {
+        (0..self.addresses.len()).map(|index| self.url_of(index, "postgres")).collect()
     }
 
     /// The superuser's URL of our database on a node.
@@ -93,22 +113,28 @@ impl Nodes {
 
 /// Runs the program with another DATABASE_URL.
 pub async fn run_on(url: &str, words: &[&str]) -> Said {
-    let (url, words): (String, Vec<String>) = (url.to_owned(), words.iter().map(ToString::to_string).collect());
-    let output: Output = tokio::task::spawn_blocking(move || {
-        Command::new(env!("CARGO_BIN_EXE_pigeonhole"))
-            .args(&words)
-            .env_clear()
-            .env("DATABASE_URL", url)
-            .env("RUST_LOG", "warn")
-            .current_dir(std::env::temp_dir())
-            .stdin(std::process::Stdio::null())
-            .output()
-            .expect("the program runs")
-    })
-    .await
-    .expect("the program ends");
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
+    command
+        .args(words)
+        .env_clear()
+        .env("DATABASE_URL", url)
+        .env("RUST_LOG", "warn")
+        .current_dir(std::env::temp_dir())
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true);
+    let Ok(output) = tokio::time::timeout(DEADLINE, command.output()).await else {
+        let busy = busy_with(&variable("TEST_CITUS_NODES").map(|nodes| urls_of(url, &nodes)).unwrap_or_default()).await;
+        panic!("{words:?} has not ended within {DEADLINE:?}{busy}");
+    };
+    let output = output.expect("the program runs");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Said { code: output.status.code().unwrap_or(-1), text }
+}
+
+/// The URL of each of these nodes, as `url` names the first.
+fn urls_of(url: &str, nodes: &str) -> Vec<String> {
+    let database = url.rsplit('/').next().unwrap_or("postgres");
+    nodes.split(',').map(|node| format!("postgresql://postgres@{node}/{database}")).collect()
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test looks from beside")]
@@ -124,27 +150,6 @@ pub async fn number(client: &Client, statement: &str) -> i64 {
 
 impl Drop for Nodes {
     fn drop(&mut self) {
-        let urls: Vec<String> = (0..self.addresses.len()).map(|index| self.url_of(index, "postgres")).collect();
-        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database);
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async {
-                for url in &urls {
-                    drop_with(url, &statement).await;
-                }
-            });
-        });
-        let _ = dropped.join();
-    }
-}
-
-/// Citus' own daemon comes back at once where a drop was only nearly fast enough.
-async fn drop_with(url: &str, statement: &str) {
-    let client = connect(url).await;
-    for _ in 0..10 {
-        if client.batch_execute(statement).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop_everywhere(self.servers(), self.database.clone());
     }
 }

@@ -15,7 +15,7 @@ pub async fn as_role(role: &str) -> Client {
 async fn no_role_of_the_application_owns_anything_or_bypasses_policies() {
     spawn_app().await;
     let client = database::admin().await;
-    for role in ["pigeonhole_app", "pigeonhole_login", "pigeonhole_signup", "pigeonhole_maintenance"] {
+    for role in ["pigeonhole_app", "pigeonhole_login", "pigeonhole_signup", "pigeonhole_maintenance", "pigeonhole_relay"] {
         let row = client
             .query_one(
                 "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, \
@@ -107,6 +107,15 @@ async fn the_roles_of_login_and_sign_up_reach_only_what_they_need() {
         (
             "pigeonhole_maintenance",
             vec!["SELECT * FROM notes", "SELECT * FROM shared.users", "SELECT * FROM logins", "UPDATE sessions SET expires_at = now()"],
+        ),
+        (
+            "pigeonhole_relay",
+            vec![
+                "SELECT payload FROM outbox",
+                "UPDATE outbox SET due_at = now()",
+                "SELECT * FROM notes",
+                "SELECT name FROM shared.tenants",
+            ],
         ),
         ("pigeonhole_app", vec!["SELECT * FROM logins", "DELETE FROM notes", "DELETE FROM shared.users"]),
     ] {

@@ -1,10 +1,9 @@
 //! Looking at the database from beside the application, and databases of a test's own.
 
-use std::time::Duration;
-
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
+use super::servers::drop_everywhere;
 use super::{environment, names};
 
 /// A connection as the superuser.
@@ -125,7 +124,13 @@ impl OwnDatabase {
             } else {
                 format!("SELECT citus_add_node('{host}', {port})")
             };
-            coordinator.batch_execute(&call).await.expect("a node");
+            // Adding a node copies the roles, which belong to the whole server, and another test may be doing the same.
+            let mut tries = 0;
+            while let Err(error) = coordinator.batch_execute(&call).await {
+                tries += 1;
+                assert!(tries < 20, "{call}: {error:?}");
+                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            }
         }
     }
 
@@ -160,23 +165,7 @@ fn servers() -> Vec<String> {
 
 impl Drop for OwnDatabase {
     fn drop(&mut self) {
-        let (name, servers) = (self.name.clone(), self.servers.clone());
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(async {
-                for server in &servers {
-                    let client = connect(server).await;
-                    let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                    for _ in 0..3 {
-                        if client.execute(&statement, &[]).await.is_ok() {
-                            break;
-                        }
-                        tokio::time::sleep(Duration::from_millis(300)).await;
-                    }
-                }
-            });
-        });
-        let _ = dropped.join();
+        drop_everywhere(self.servers.clone(), self.name.clone());
     }
 }
 

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod raw;
 pub mod routes;
 pub mod server;
+pub mod servers;
 
 pub use answer::{Answer, Call};
 pub use app::{App, spawn_app};

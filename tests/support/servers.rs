@@ -1,0 +1,116 @@
+//! Databases on several servers at once: dropping one so that nothing of it stays behind on any, and saying what the servers
+//! are doing when a test hangs.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use url::Url;
+
+/// How often a drop is tried; what holds a database up ends within seconds.
+const TRIES: u32 = 100;
+
+/// Drops the database `name` on the servers of these superuser's URLs, which name another database.
+///
+/// A commit in two phases that the drop cuts in half would stay prepared on a worker for ever. It would hold up every later
+/// replication slot of that server, also those of other databases, so what is left is rolled back here.
+///
+/// Fails the test when a server keeps the database.
+pub fn drop_everywhere(servers: Vec<String>, name: String) {
+    let work = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            for server in &servers {
+                drop_on(server, &name).await;
+            }
+        });
+    });
+    let dropped = work.join();
+    assert!(dropped.is_ok() || std::thread::panicking(), "a test's database stays behind");
+}
+
+/// The same on one server.
+pub async fn drop_on(server: &str, name: &str) {
+    let mut reason = String::new();
+    for _ in 0..TRIES {
+        match attempt(server, name).await {
+            Ok(()) => return,
+            Err(error) => reason = format!("{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    panic!("{name} on {server} cannot be dropped: {reason}");
+}
+
+async fn attempt(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
+    let client = open(server).await?;
+    let exists = client.query("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?;
+    if exists.is_empty() {
+        return Ok(());
+    }
+    settle(server, name).await?;
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
+}
+
+/// Takes away what would hold the drop up: prepared transactions and subscriptions.
+async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
+    let inside = open(&with_database(server, name)).await?;
+    for row in inside.query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&name]).await? {
+        inside.batch_execute(&format!("ROLLBACK PREPARED '{}'", row.get::<_, &str>(0))).await?;
+    }
+    let subscriptions = "SELECT subname::text FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE datname = $1";
+    for row in inside.query(subscriptions, &[&name]).await? {
+        let subscription: &str = row.get(0);
+        for step in ["ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)", "DROP SUBSCRIPTION {}"] {
+            inside.batch_execute(&step.replace("{}", subscription)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn with_database(server: &str, name: &str) -> String {
+    let mut url = Url::parse(server).expect("a server's URL");
+    url.set_path(name);
+    url.into()
+}
+
+async fn open(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// What each server is busy with, in text: for the message of a test that waited too long.
+pub async fn busy_with(servers: &[String]) -> String {
+    let mut told = String::new();
+    for server in servers {
+        told += &format!("\n--- {server}\n");
+        for question in [
+            "SELECT pid, datname, usename, application_name, state, wait_event, now() - xact_start AS age, backend_xid, backend_xmin,
+                    left(query, 160) AS query FROM pg_stat_activity WHERE xact_start IS NOT NULL OR backend_xid IS NOT NULL",
+            "SELECT gid, database, prepared FROM pg_prepared_xacts",
+            "SELECT slot_name, database, active, active_pid, xmin, catalog_xmin FROM pg_replication_slots",
+        ] {
+            told += &match answer(server, question).await {
+                Ok(rows) => rows,
+                Err(error) => format!("{error:?}\n"),
+            };
+        }
+    }
+    told
+}
+
+async fn answer(server: &str, question: &str) -> Result<String, tokio_postgres::Error> {
+    let mut lines = String::new();
+    for message in open(server).await?.simple_query(question).await? {
+        if let SimpleQueryMessage::Row(row) = message {
+            let fields: Vec<String> = row
+                .columns()
+                .iter()
+                .enumerate()
+                .map(|(index, column)| format!("{}={}", column.name(), row.get(index).unwrap_or("-")))
+                .collect();
+            lines += &format!("{}\n", fields.join(" "));
+        }
+    }
+    Ok(lines)
+}
