@@ -217,7 +217,7 @@ async fn check_connections(coordinator: &Session) -> Result<(), ClusterError> {
     obstacle(format!("these nodes cannot connect to each other (addresses, pg_hba.conf, passwords): {}", broken.join(", ")))
 }
 
-async fn copy_roles(coordinator: &Session, workers: &[(Address, Session)], say: Say<'_>) -> Result<(), ClusterError> {
+async fn copy_roles(coordinator: &Session, workers: &[(&Address, Session)], say: Say<'_>) -> Result<(), ClusterError> {
     for (address, session) in workers {
         for done in roles::copy(coordinator, session).await? {
             say(&format!("{address}: {done}, as on the coordinator"));

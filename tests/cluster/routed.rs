@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::citus_or_skip;
 use super::http_load::HttpLoad;
-use super::nodes::{Nodes, number};
+use super::nodes::{Nodes, moving_alone, number};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Person, Script, spawn_app};
+use crate::support::{App, Person, Script};
 
 /// The program on that cluster, with routing, and people of as many tenants.
 async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
@@ -38,8 +38,7 @@ async fn goes_on(load: &HttpLoad) {
 #[tokio::test]
 async fn requests_go_on_while_workers_join_share_and_leave() {
     let nodes = citus_or_skip!();
-    // The first one makes the roles, which all databases of these servers share.
-    spawn_app().await;
+    let _alone = moving_alone().await;
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     let (server, people) = serve(&nodes, 12).await;
     let second = nodes.addresses[2].clone();
@@ -74,7 +73,6 @@ async fn requests_go_on_while_workers_join_share_and_leave() {
 #[tokio::test]
 async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     let nodes = citus_or_skip!();
-    spawn_app().await;
     let mut own = Postgres::start_with(&[
         "shared_preload_libraries=citus",
         "wal_level=logical",
