@@ -13,7 +13,7 @@ use private::{Door, Frozen, Private};
 /// For how long nothing is broken before each fault, to compare with.
 const CALM: Duration = Duration::from_secs(8);
 /// Moves are stopped after this time.
-const MOVES_END: Duration = Duration::from_secs(150);
+const MOVES_END: Duration = Duration::from_secs(100);
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -91,11 +91,11 @@ async fn another_port(private: &Private, load: &Load) -> Outcome<()> {
 
 async fn moves(private: &Private, load: &Load) -> Outcome<()> {
     let second = format!("127.0.0.1:{}", private.ports()?[2]);
-    let fault = Fault::begin(load, "drain of a worker", &[]).await;
+    let fault = Fault::begin(load, "drain of a worker (100 s at most)", &[]).await;
     private.command(&["cluster", "drain", &second, "--yes"], MOVES_END).await?;
     fault.report(Instant::now()).await;
     private.command(&["cluster", "drain", "--undo", &second, "--yes"], MOVES_END).await?;
-    let fault = Fault::begin(load, "rebalance", &[]).await;
+    let fault = Fault::begin(load, "rebalance (100 s at most)", &[]).await;
     private.command(&["cluster", "rebalance", "--yes"], MOVES_END).await?;
     fault.report(Instant::now()).await;
     Ok(())

@@ -103,8 +103,19 @@ impl Private {
         pid.ok_or_else(|| "an empty pid file".into())
     }
 
-    /// Runs the program with these words; a job that lasts longer than `patience` is stopped.
+    /// Runs the program with these words; a job that lasts longer than `patience` is stopped. Commands refuse while a node is
+    /// slow to answer, and on a busy machine one may be, so there are three attempts.
     pub async fn command(&self, words: &[&str], patience: Duration) -> Outcome<()> {
+        for _ in 0..2 {
+            if self.try_command(words, patience).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+        self.try_command(words, patience).await
+    }
+
+    async fn try_command(&self, words: &[&str], patience: Duration) -> Outcome<()> {
         let mut command = Command::new(&self.program);
         command.args(words).env_clear().env("DATABASE_URL", self.url()?).current_dir(self.directory.path()).stdout(Stdio::null());
         let mut child = command.kill_on_drop(true).spawn()?;

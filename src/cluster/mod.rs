@@ -24,6 +24,7 @@ mod pins;
 mod plan;
 mod preflight;
 mod progress;
+mod report;
 mod roles;
 mod session;
 mod sizes;
@@ -43,9 +44,9 @@ pub use jobs::{Job, running, stop};
 pub use membership::{Joining, Leaving, plan_add, plan_remove};
 pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
+pub use report::{NodeState, Report, Severity, Verdict};
 pub use session::Session;
-pub use status::{NodeState, Report, report};
-pub use verdicts::{Severity, Verdict};
+pub use status::report;
 
 /// Where operations tell what they are doing, a line at a time.
 pub type Say<'a> = &'a (dyn Fn(&str) + Sync);

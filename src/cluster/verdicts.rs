@@ -1,33 +1,8 @@
 //! What is wrong with the cluster, each finding with what to do about it.
 
-use serde::Serialize;
-
 use super::groups;
 use super::node::Node;
-use super::status::{Inside, JobState, NodeState, Pin, Table};
-
-/// How bad it is, which is also the exit code of `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Nothing to do.
-    Fine,
-    /// Somebody should look soon.
-    Warning,
-    /// Something is down.
-    Down,
-}
-
-/// One finding.
-#[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was found.
-    pub finding: String,
-    /// What to do.
-    pub cure: String,
-}
+use super::report::{Inside, JobState, NodeState, Pin, Severity, Table, Verdict};
 
 /// Judges everything that `status` collected, the worst first.
 pub(super) fn judge(
