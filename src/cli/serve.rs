@@ -49,12 +49,12 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
         }
         let Some(started) = stop.or(EmbeddedPostgres::start(&options)).await else { return Ok(()) };
         let embedded = started?;
-        let served = serve(settings, listener, &embedded.config(), &mut stop).await;
+        let served = serve(settings, listener, &embedded.config(), Spread::AsTheyAre, &mut stop).await;
         embedded.stop().await;
         return served;
     };
     anyhow::ensure!(arguments.workers.is_none(), "--workers is for the embedded database, and DATABASE_URL names another");
-    serve(settings, listener, database, &mut stop).await
+    serve(settings, listener, database, Spread::AsTheyAre, &mut stop).await
 }
 
 async fn serve_on_cluster(
@@ -66,15 +66,18 @@ async fn serve_on_cluster(
     let config = cluster.config();
     let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else { return Ok(()) };
     prepared?;
-    let Some(spread) = stop.or(distribute_plain_tables(settings, &config)).await else { return Ok(()) };
-    spread?;
-    serve(settings, listener, &config, stop).await
+    serve(settings, listener, &config, Spread::OverWorkers, stop).await
 }
 
-/// Spreads the tables of a server that was alone over the workers, at each start until it is done. The migrations come
-/// first, as they make the place where operations are written down.
-async fn distribute_plain_tables(settings: &Settings, coordinator: &Config) -> anyhow::Result<()> {
-    db::migrate(coordinator, settings.demo_tenant).await?;
+/// Whether the tables of a server that was alone before are to be spread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spread {
+    AsTheyAre,
+    OverWorkers,
+}
+
+/// Spreads the tables of a server that was alone over the workers, at each start until it is done.
+async fn distribute_plain_tables(coordinator: &Config) -> anyhow::Result<()> {
     let coordinator = cluster::Session::coordinator(coordinator).await?;
     let plan = cluster::plan_distribution(&coordinator).await?;
     if !plan.is_empty() {
@@ -83,8 +86,8 @@ async fn distribute_plain_tables(settings: &Settings, coordinator: &Config) -> a
     Ok(())
 }
 
-async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop: &mut StopSignal) -> anyhow::Result<()> {
-    let Some(prepared) = stop.or(prepare_schema(settings, config)).await else { return Ok(()) };
+async fn serve(settings: &Settings, listener: TcpListener, config: &Config, spread: Spread, stop: &mut StopSignal) -> anyhow::Result<()> {
+    let Some(prepared) = stop.or(prepare_schema(settings, config, spread)).await else { return Ok(()) };
     let database = prepared?;
     let key = match &settings.secret_key {
         Some(key) => key.clone(),
@@ -107,7 +110,7 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, stop
 
 /// Development and the embedded database migrate by themselves; in production that is an operator's decision, as it is
 /// where we connect as a user who may not.
-async fn prepare_schema(settings: &Settings, config: &Config) -> anyhow::Result<Database> {
+async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) -> anyhow::Result<Database> {
     if settings.database.is_none() || (!settings.production() && db::may_migrate(config).await?) {
         for migration in db::migrate(config, settings.demo_tenant).await?.applied {
             log::info!("applied migration {migration}");
@@ -116,6 +119,10 @@ async fn prepare_schema(settings: &Settings, config: &Config) -> anyhow::Result<
         let missing = db::pending(config).await?;
         let names = missing.join(", ");
         anyhow::ensure!(missing.is_empty(), "the schema is older than this program; run `pigeonhole migrate` first (missing: {names})");
+    }
+    // After the migrations, which make the place where operations are written down.
+    if spread == Spread::OverWorkers {
+        distribute_plain_tables(config).await?;
     }
     let database = Database::new(config, settings.pool_size);
     database.refuse_unsafe_schema().await?;

@@ -68,13 +68,11 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
         changed |= register(&coordinator, address, session, say).await?;
     }
     check_connections(&coordinator).await?;
+    // Those that the coordinator has already are not made by the migrations, which need them on each node.
+    copy_roles(&coordinator, &workers, say).await?;
     changed |= migrate(config, init, say).await?;
     groups::remember_known(&coordinator).await?;
-    for (address, session) in &workers {
-        for done in roles::copy(&coordinator, session).await? {
-            say(&format!("{address}: {done}, as on the coordinator"));
-        }
-    }
+    copy_roles(&coordinator, &workers, say).await?;
     pins::install_strategy(&coordinator).await?;
     let local = distribute::undistributed(&coordinator).await?;
     if !local.is_empty() {
@@ -217,6 +215,15 @@ async fn check_connections(coordinator: &Session) -> Result<(), ClusterError> {
         return Ok(());
     }
     obstacle(format!("these nodes cannot connect to each other (addresses, pg_hba.conf, passwords): {}", broken.join(", ")))
+}
+
+async fn copy_roles(coordinator: &Session, workers: &[(&Address, Session)], say: Say<'_>) -> Result<(), ClusterError> {
+    for (address, session) in workers {
+        for done in roles::copy(coordinator, session).await? {
+            say(&format!("{address}: {done}, as on the coordinator"));
+        }
+    }
+    Ok(())
 }
 
 async fn migrate(config: &Config, init: &Init, say: Say<'_>) -> Result<bool, ClusterError> {

@@ -1,5 +1,6 @@
 //! One tenant gets a shard of its own, on the node with the most room, and stays there.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
@@ -7,10 +8,12 @@ use super::error::{ClusterError, obstacle};
 use super::node::{self, Node};
 use super::session::{self, Session};
 use super::sizes::{self, Bundles};
-use super::{Say, events, jobs, pins, preflight};
+use super::{Say, events, holdups, jobs, pins, preflight};
 
 /// A split that has not ended by then hangs: it waits for transactions that do not end.
 const SPLIT_PATIENCE: Duration = Duration::from_secs(3600);
+/// How often it is looked whether it waits for a transaction.
+const TICK: Duration = Duration::from_secs(4);
 
 /// What is asked for.
 pub struct Wish {
@@ -179,7 +182,8 @@ impl Isolation {
     }
 }
 
-/// Runs a long statement in a session of its own, telling the time, and cancels it at Ctrl-C or when it hangs.
+/// Runs a long statement in a session of its own, telling the time and what it waits for, and cancels it at Ctrl-C or when it
+/// hangs.
 async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> Result<(), ClusterError> {
     let worker = Session::coordinator(coordinator.config()).await?;
     let token = worker.cancel_token();
@@ -190,8 +194,9 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
     let started = Instant::now();
     say(what);
     let mut work = Box::pin(worker.run_within(SPLIT_PATIENCE, what, call));
-    let mut ticks = tokio::time::interval(Duration::from_secs(10));
+    let mut ticks = tokio::time::interval(TICK);
     ticks.tick().await;
+    let (mut ticked, mut told) = (0, HashSet::new());
     loop {
         tokio::select! {
             result = &mut work => {
@@ -199,7 +204,17 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
                 say(&format!("    done in {:.1} s", started.elapsed().as_secs_f32()));
                 return Ok(());
             }
-            _ = ticks.tick() => say(&format!("    {} s so far", started.elapsed().as_secs())),
+            _ = ticks.tick() => {
+                for holdup in holdups::everywhere(coordinator).await {
+                    if told.insert(holdup.name()) {
+                        say(&format!("    WAITING: {}. {}", holdup.finding(), holdup.cure()));
+                    }
+                }
+                ticked += 1;
+                if ticked % 3 == 0 {
+                    say(&format!("    {} s so far", started.elapsed().as_secs()));
+                }
+            }
             _ = tokio::signal::ctrl_c() => {
                 session::cancel(token.clone()).await;
                 let _ = work.await;

@@ -7,11 +7,13 @@
 
 mod address;
 mod backup;
+mod connections;
 mod distribute;
 mod error;
 mod events;
 mod executors;
 mod groups;
+mod holdups;
 mod init;
 mod isolate;
 mod jobs;
@@ -22,6 +24,7 @@ mod pins;
 mod plan;
 mod preflight;
 mod progress;
+mod report;
 mod roles;
 mod session;
 mod sizes;
@@ -30,18 +33,20 @@ mod verdicts;
 
 pub use address::Address;
 pub use backup::{BackupPoint, backup_point};
+pub use connections::Connections;
 pub use distribute::{Distribution, plan_distribution};
 pub use error::ClusterError;
 pub use events::EventLine;
+pub use holdups::Holdup;
 pub use init::{Init, init};
 pub use isolate::{Isolation, Wish, plan_isolation, unpin};
 pub use jobs::{Job, running, stop};
 pub use membership::{Joining, Leaving, plan_add, plan_remove};
 pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
+pub use report::{NodeState, Report, Severity, Verdict};
 pub use session::Session;
-pub use status::{NodeState, Report, report};
-pub use verdicts::{Severity, Verdict};
+pub use status::report;
 
 /// Where operations tell what they are doing, a line at a time.
 pub type Say<'a> = &'a (dyn Fn(&str) + Sync);

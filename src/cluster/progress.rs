@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::error::ClusterError;
+use super::holdups::{self, Holdup};
 use super::jobs;
 use super::node;
 use super::session::Session;
@@ -28,6 +29,8 @@ pub struct Progress {
     pub troubles: Vec<String>,
     /// Nodes of unfinished moves that do not answer.
     pub dead: Vec<String>,
+    /// Transactions for which moves wait.
+    pub holdups: Vec<Holdup>,
 }
 
 impl Progress {
@@ -50,6 +53,7 @@ pub struct Follower {
     copied: HashMap<i64, i64>,
     asked: Option<Instant>,
     dead: Vec<String>,
+    holdups: Vec<Holdup>,
 }
 
 const TASKS: &str = "
@@ -65,7 +69,7 @@ impl Follower {
     pub async fn new(coordinator: &Session, job: i64) -> Result<Self, ClusterError> {
         let session = Session::coordinator(coordinator.config()).await?;
         let bundles = sizes::bundles(&session).await?;
-        Ok(Self { job, session, bundles, copied: HashMap::new(), asked: None, dead: Vec::new() })
+        Ok(Self { job, session, bundles, copied: HashMap::new(), asked: None, dead: Vec::new(), holdups: Vec::new() })
     }
 
     /// Looks once.
@@ -80,7 +84,8 @@ impl Follower {
         let state: String = self.session.row_within(PATIENCE, "looking at the job", sql, &[&self.job]).await?.get(0);
         let rows = self.session.rows_within(PATIENCE, "looking at the moves", TASKS, &[&self.job]).await?;
         let phases = if state == "running" { self.phases().await } else { Vec::new() };
-        let mut progress = Progress { state, moves: (0, 0), bytes: (0, 0), phases, troubles: Vec::new(), dead: Vec::new() };
+        let mut progress =
+            Progress { state, moves: (0, 0), bytes: (0, 0), phases, troubles: Vec::new(), dead: Vec::new(), holdups: Vec::new() };
         let mut involved: Vec<i32> = Vec::new();
         for row in &rows {
             let (status, shard, retries): (&str, i64, i32) = (row.get(0), row.get(1), row.get(2));
@@ -103,6 +108,7 @@ impl Follower {
         if !progress.over() {
             self.ask_nodes(&involved).await;
             progress.dead.clone_from(&self.dead);
+            progress.holdups.clone_from(&self.holdups);
         }
         Ok(progress)
     }
@@ -131,12 +137,14 @@ impl Follower {
         phases
     }
 
-    /// Citus calls a job running for half an hour while its node is dead; so the nodes are asked here.
+    /// Citus calls a job running for half an hour while its node is dead, and says nothing of transactions that its moves wait
+    /// for; so the nodes are asked here.
     async fn ask_nodes(&mut self, involved: &[i32]) {
         if self.asked.is_some_and(|asked| asked.elapsed() < SIGN_OF_LIFE) {
             return;
         }
         self.asked = Some(Instant::now());
+        self.holdups = holdups::everywhere(&self.session).await;
         if let Ok(nodes) = node::list(&self.session).await {
             self.dead = node::silent(&self.session, nodes.iter().filter(|node| node.group != 0 && involved.contains(&node.id))).await;
         }

@@ -3,147 +3,18 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use chrono::Utc;
 use tokio_postgres::Config;
 
+use super::connections;
 use super::error::ClusterError;
-use super::events::{self, EventLine};
+use super::events;
+use super::holdups;
 use super::node::{self, NODE_PATIENCE, Node};
+use super::report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
 use super::session::Session;
-use super::verdicts::{self, Severity, Verdict};
+use super::verdicts;
 use super::{distribute, jobs, preflight, sizes};
-
-/// All of it at one moment.
-#[derive(Serialize)]
-pub struct Report {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// The worst of the verdicts.
-    pub severity: Severity,
-    /// What is wrong, with its cure; or one line that nothing is.
-    pub verdicts: Vec<Verdict>,
-    /// The coordinator and the workers.
-    pub nodes: Vec<NodeState>,
-    /// The tables of the cluster.
-    pub tables: Vec<Table>,
-    /// The job that has not ended, or the last one.
-    pub job: Option<JobState>,
-    /// The busiest tenants of the last minute or two.
-    pub tenants: Vec<Tenant>,
-    /// Tenants with a shard of their own.
-    pub pins: Vec<Pin>,
-    /// What operators did last.
-    pub events: Vec<EventLine>,
-}
-
-/// One node.
-#[derive(Serialize)]
-pub struct NodeState {
-    /// host:port.
-    pub address: String,
-    /// The number that decides its ids.
-    pub group: i32,
-    /// Whether it answered, and in how many milliseconds.
-    pub answered_ms: Option<u64>,
-    /// Why it did not.
-    pub error: Option<String>,
-    /// Whether Citus sends it work and has told it where the shards are.
-    pub active: bool,
-    /// Whether its metadata is up to date.
-    pub synced: bool,
-    /// Whether shards may be placed on it.
-    pub takes_shards: bool,
-    /// Shards of distributed tables on it.
-    pub shards: i64,
-    /// Their bytes; none while it does not answer.
-    pub bytes: Option<i64>,
-    /// What it said about itself.
-    pub inside: Option<Inside>,
-}
-
-/// What only the node itself knows.
-#[derive(Serialize)]
-pub struct Inside {
-    /// PostgreSQL's version.
-    pub postgresql: String,
-    /// The extension's version.
-    pub citus: String,
-    /// Connections that are open, and the most there can be.
-    pub connections: (i64, i64),
-    /// Free and total bytes of its disk.
-    pub disk: (i64, i64),
-    /// Distributed transactions that have been prepared for over a minute.
-    pub old_prepared: i64,
-    /// Replication slots that nobody reads, and the bytes of log that they keep.
-    pub idle_slots: (i64, i64),
-    /// Sessions that have waited for a lock for over ten seconds.
-    pub waiting: i64,
-    /// Shards without the row-level security of their table.
-    pub unguarded: i64,
-    /// Settings that must be or should be changed.
-    pub settings: Vec<String>,
-    #[serde(skip)]
-    pub(super) must_change: bool,
-}
-
-/// One table.
-#[derive(Serialize)]
-pub struct Table {
-    /// Its name.
-    pub name: String,
-    /// distributed, reference or local.
-    pub kind: String,
-    /// What decides the shard.
-    pub column: String,
-    /// How many shards it has.
-    pub shards: i64,
-    /// Tables with the same number have a tenant's rows on the same node.
-    pub colocation: i32,
-}
-
-/// A background job.
-#[derive(Serialize)]
-pub struct JobState {
-    /// Its number.
-    pub id: i64,
-    /// Citus' word for its state.
-    pub state: String,
-    /// What it does.
-    pub description: String,
-    /// When it began.
-    pub started_at: Option<DateTime<Utc>>,
-    /// Its moves by state.
-    pub moves: String,
-    /// Moves that failed and are tried again, with what was said.
-    pub troubles: Vec<String>,
-    /// Nodes of its unfinished moves.
-    pub(super) node_ids: Vec<i32>,
-}
-
-/// A tenant's work.
-#[derive(Serialize)]
-pub struct Tenant {
-    /// Its number.
-    pub tenant: String,
-    /// Where it is.
-    pub node: String,
-    /// Queries in this period and the one before.
-    pub queries: i64,
-    /// Seconds of processor time in both.
-    pub cpu_seconds: f64,
-}
-
-/// A tenant with a shard of its own.
-#[derive(Serialize)]
-pub struct Pin {
-    /// Its number.
-    pub tenant: i64,
-    /// The group on which it is kept.
-    pub group: i32,
-    /// Whether other shards keep away.
-    pub alone: bool,
-}
 
 /// Looks at everything. The coordinator that does not answer is an error; anything else is a verdict.
 ///
@@ -230,7 +101,7 @@ async fn ask(config: &Config, node: &Node) -> Answer {
         let session = if node.group == 0 { Session::coordinator(config).await? } else { Session::node(config, &node.address).await? };
         session.run("asking", "SELECT 1").await?;
         answer.after = Some(started.elapsed());
-        answer.inside = Some(inside(&session).await?);
+        answer.inside = Some(inside(&session, &node.address.to_string()).await?);
         let own = sizes::of_node(&session).await?;
         answer.bytes = Some(own.iter().map(|(_, bytes)| bytes).sum());
         answer.tenants = busy_tenants(&session, node).await?;
@@ -246,9 +117,7 @@ async fn ask(config: &Config, node: &Node) -> Answer {
 }
 
 const INSIDE: &str = "
-    SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'), current_setting('max_connections')::bigint,
-           d.available_disk_size, d.total_disk_size,
-           (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - interval '1 minute'),
+    SELECT d.available_disk_size, d.total_disk_size,
            (SELECT count(*) FROM pg_replication_slots WHERE NOT active AND database = current_database()),
            (SELECT coalesce(max(pg_current_wal_lsn() - restart_lsn), 0)::bigint FROM pg_replication_slots WHERE NOT active),
            (SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query_start < now() - interval '10 seconds'),
@@ -260,7 +129,7 @@ const INSIDE: &str = "
                 OR (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) <> (SELECT count(*) FROM pg_policy WHERE polrelid = shell.oid)))
     FROM citus_local_disk_space_stats() d";
 
-async fn inside(session: &Session) -> Result<Inside, ClusterError> {
+async fn inside(session: &Session, address: &str) -> Result<Inside, ClusterError> {
     let fitness = preflight::look(session).await?;
     let row = session.row("looking inside", INSIDE, &[]).await?;
     let must_change = !fitness.faults.is_empty() || fitness.plugins.is_some() || fitness.careless;
@@ -275,12 +144,12 @@ async fn inside(session: &Session) -> Result<Inside, ClusterError> {
     Ok(Inside {
         postgresql: fitness.postgresql,
         citus: fitness.citus.unwrap_or_default(),
-        connections: (row.get(0), row.get(1)),
-        disk: (row.get(2), row.get(3)),
-        old_prepared: row.get(4),
-        idle_slots: (row.get(5), row.get(6)),
-        waiting: row.get(7),
-        unguarded: row.get(8),
+        connections: connections::look(session).await?,
+        disk: (row.get(0), row.get(1)),
+        holdups: holdups::on(session, address).await?,
+        idle_slots: (row.get(2), row.get(3)),
+        waiting: row.get(4),
+        unguarded: row.get(5),
         settings,
         must_change,
     })

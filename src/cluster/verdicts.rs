@@ -1,33 +1,8 @@
 //! What is wrong with the cluster, each finding with what to do about it.
 
-use serde::Serialize;
-
 use super::groups;
 use super::node::Node;
-use super::status::{Inside, JobState, NodeState, Pin, Table};
-
-/// How bad it is, which is also the exit code of `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Nothing to do.
-    Fine,
-    /// Somebody should look soon.
-    Warning,
-    /// Something is down.
-    Down,
-}
-
-/// One finding.
-#[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was found.
-    pub finding: String,
-    /// What to do.
-    pub cure: String,
-}
+use super::report::{Inside, JobState, NodeState, Pin, Severity, Table, Verdict};
 
 /// Judges everything that `status` collected, the worst first.
 pub(super) fn judge(
@@ -144,11 +119,11 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
     if inside.must_change {
         found.warn(format!("{address} has settings that make moves fail or lose writes"), inside.settings.join(" | "));
     }
-    let (used, most) = inside.connections;
-    if used * 100 > most * 85 {
+    let connections = &inside.connections;
+    if connections.are_too_many() {
         found.warn(
-            format!("{address} has {used} of {most} connections open"),
-            "lower POOL_SIZE or the number of web processes, or raise max_connections",
+            format!("{address} has {} of {} connections open: {}", connections.open, connections.limit, connections.by_whom()),
+            "lower POOL_SIZE (each web process may open as many to every worker) or the number of processes, or raise max_connections",
         );
     }
     let (free, total) = inside.disk;
@@ -157,11 +132,8 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
         let cure = "enlarge the disk, or add a worker and rebalance; below 10 % Citus refuses moves to it";
         if free * 33 < total { found.down(text, cure) } else { found.warn(text, cure) }
     }
-    if inside.old_prepared > 0 {
-        found.warn(
-            format!("{address} has {} distributed transactions undecided for over a minute", inside.old_prepared),
-            "they are decided when the node that began them is back; then SELECT recover_prepared_transactions();",
-        );
+    for holdup in &inside.holdups {
+        found.warn(holdup.finding(), holdup.cure());
     }
     let (slots, kept) = inside.idle_slots;
     if slots > 0 && kept > 1 << 30 {

@@ -66,8 +66,13 @@ impl From<tokio_postgres::Error> for DbError {
         if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Repeat(error);
         }
-        if is_passing(state.code()) { Self::Unavailable(Some(error.into())) } else { Self::Fault(error) }
+        if is_passing(state.code()) || has_lost_a_node(database) { Self::Unavailable(Some(error.into())) } else { Self::Fault(error) }
     }
+}
+
+/// Citus has no state of its own for losing a node in the middle of a transaction over several, which it rolls back.
+fn has_lost_a_node(error: &tokio_postgres::error::DbError) -> bool {
+    *error.code() == SqlState::INTERNAL_ERROR && error.message().starts_with("failure on connection marked as essential")
 }
 
 /// Citus reports the constraint of the shard, which is the table's with the shard's number behind it.

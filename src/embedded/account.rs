@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::error::{EmbeddedError, Tried};
-use super::folder::DataFolder;
 
 /// The unprivileged account that PostgreSQL runs as when we are root.
 #[derive(Clone, Debug)]
@@ -19,11 +18,11 @@ pub(super) struct Account {
 
 impl Account {
     /// `None` where we are an ordinary user: PostgreSQL then simply runs as ourselves.
-    pub fn for_server(folder: &DataFolder) -> Result<Option<Self>, EmbeddedError> {
+    pub fn for_server(tables: &Path) -> Result<Option<Self>, EmbeddedError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
-        Self::owner_of(&folder.tables())
+        Self::owner_of(tables)
             .or_else(|| Self::named("postgres"))
             .or_else(|| Self::named("nobody"))
             .map(Some)

@@ -60,7 +60,7 @@ impl EmbeddedPostgres {
     /// Starts PostgreSQL on the data folder and returns when it answers, at most a minute later.
     pub async fn start(options: &EmbeddedOptions) -> Result<Self, EmbeddedError> {
         let folder = DataFolder::claim(&options.data_dir)?;
-        let account = Account::for_server(&folder)?;
+        let account = Account::for_server(&folder.tables())?;
         folder.admit(account.as_ref())?;
         let binaries = Binaries::find(options.pg_bin_dir.as_deref(), folder.version()?)?;
         binaries.admit(account.as_ref())?;

@@ -44,7 +44,9 @@ const ROTATE_AFTER: Statement = Statement::new(
 
 pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
 
-const PURGE: &str = "DELETE FROM sessions WHERE expires_at < now()";
+// The only statement over all shards; it changes nothing and ends at the first thousand.
+const WITH_EXPIRED: &str = "SELECT DISTINCT tenant_id FROM sessions WHERE expires_at < now() LIMIT 1000";
+const PURGE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND expires_at < now()";
 
 /// What a session is for, which decides how long it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,10 +239,27 @@ impl TenantHandle {
     }
 }
 
-/// Removes the expired sessions of all tenants and gives their number.
+/// Removes the expired sessions of all tenants and gives their number: tenant by tenant, so that no statement is long, each
+/// stays in one shard, and a tenant that cannot be reached holds up no other.
 ///
 /// # Errors
-/// [`DbError`] of the statement.
+/// [`DbError`] of the search for tenants, or the last one of a tenant when nothing more could be removed.
 pub async fn purge_expired(database: &Database) -> Result<u64, DbError> {
-    database.maintain(async |client| Ok(client.execute(PURGE, &[]).await?)).await
+    let mut removed = 0;
+    loop {
+        let rows = database.maintain(async |client| Ok(client.query(WITH_EXPIRED, &[]).await?)).await?;
+        let (mut portion, mut failure) = (0, None);
+        for tenant in rows.iter().map(|row| row.get::<_, i64>(0)) {
+            match database.maintain(async |client| Ok(client.execute(PURGE, &[&tenant]).await?)).await {
+                Ok(count) => portion += count,
+                Err(error) => failure = Some(error),
+            }
+        }
+        removed += portion;
+        match failure {
+            Some(error) if portion == 0 => return Err(error),
+            None if portion == 0 => return Ok(removed),
+            _ => {}
+        }
+    }
 }

@@ -14,7 +14,19 @@ async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
     let report: serde_json::Value = serde_json::from_str(&said.text).expect("JSON");
     assert_eq!(report["severity"], "fine");
     assert_eq!(report["nodes"].as_array().map(Vec::len), Some(3));
-    assert_eq!(report["nodes"][1]["shards"], 80);
+    let tables = report["tables"].as_array().expect("tables");
+    let distributed = tables.iter().filter(|table| table["kind"] == "distributed").count();
+    assert!(distributed >= 5);
+    assert_eq!(report["nodes"][1]["shards"], distributed * 16);
+    for node in report["nodes"].as_array().expect("nodes") {
+        let connections = &node["inside"]["connections"];
+        let number = |name: &str| connections[name].as_i64().expect(name);
+        // This very command is one of them.
+        assert!(connections["ours"]["pigeonhole cluster"].as_i64() >= Some(1), "{connections}");
+        let ours: i64 = connections["ours"].as_object().expect("ours").values().filter_map(serde_json::Value::as_i64).sum();
+        assert_eq!(ours + number("citus") + number("others"), number("open"), "{connections}");
+        assert!(number("open") < number("limit"), "{connections}");
+    }
 }
 
 #[tokio::test]

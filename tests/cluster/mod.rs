@@ -2,10 +2,13 @@
 
 mod faults;
 mod growth;
+mod http_load;
 mod load;
 mod looking;
 mod moving_in;
 mod nodes;
+mod routed;
+mod waiting;
 
 /// Ends a test that needs Citus where there is none, loudly.
 macro_rules! citus_or_skip {

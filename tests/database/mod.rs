@@ -3,5 +3,6 @@
 mod hashing;
 mod migrations;
 mod owners;
+mod purge;
 mod trouble;
 mod unreachable;

@@ -1,5 +1,6 @@
 //! Row-level security, tried by everything that the application's role may do.
 
+mod counters;
 mod guard;
 mod policies;
 mod role;

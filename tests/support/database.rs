@@ -137,6 +137,11 @@ impl OwnDatabase {
     pub async fn client(&self) -> Client {
         connect(&self.url).await
     }
+
+    /// The superuser's URL of this database on every node, the coordinator first.
+    pub fn nodes(&self) -> Vec<String> {
+        self.servers.iter().map(|server| url_of(server, &self.name)).collect()
+    }
 }
 
 /// The superuser's URL of every node, the coordinator first.

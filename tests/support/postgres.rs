@@ -24,12 +24,18 @@ pub struct Postgres {
     pub url: String,
     port: u16,
     data: PathBuf,
+    settings: Vec<String>,
     leash: Option<Child>,
     _directory: TempDir,
 }
 
 impl Postgres {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings such as `wal_level=logical`.
+    pub fn start_with(settings: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
         allow_everyone(directory.path());
         let data = directory.path().join("data");
@@ -45,8 +51,8 @@ impl Postgres {
             .expect("initdb");
         assert!(made.status.success(), "{made:?}");
         let port = free_port();
-        let mut postgres =
-            Self { url: format!("postgresql://postgres@127.0.0.1:{port}/postgres"), port, data, leash: None, _directory: directory };
+        let settings = settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]).collect();
+        let mut postgres = Self { url: url_at(port), port, data, settings, leash: None, _directory: directory };
         postgres.resume();
         postgres
     }
@@ -65,6 +71,7 @@ impl Postgres {
             .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "unix_socket_directories="])
             .args(["-c", "fsync=off"])
+            .args(&self.settings)
             .stdin(Stdio::piped());
         self.leash = Some(wrapped.spawn().expect("postgres"));
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -72,6 +79,17 @@ impl Postgres {
             assert!(Instant::now() < deadline, "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// The same at another port, as a server that was moved.
+    pub fn resume_elsewhere(&mut self) {
+        self.port = free_port();
+        self.url = url_at(self.port);
+        self.resume();
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     fn is_ready(&self) -> bool {
@@ -114,6 +132,10 @@ impl Drop for Postgres {
             let _ = leash.wait();
         }
     }
+}
+
+fn url_at(port: u16) -> String {
+    format!("postgresql://postgres@127.0.0.1:{port}/postgres")
 }
 
 /// PostgreSQL refuses to run as root.

@@ -111,6 +111,9 @@ impl Screen {
         if progress.dead.is_empty() {
             self.told.retain(|line| !line.starts_with("STUCK"));
         }
+        for holdup in &progress.holdups {
+            self.tell_once(&holdup.name(), &format!("WAITING: {}. {}", holdup.finding(), holdup.cure()));
+        }
         let line = line(progress);
         if self.terminal {
             print!("\r\x1b[K{line}");
@@ -127,9 +130,14 @@ impl Screen {
 
     /// Says something once.
     fn tell(&mut self, text: &str) {
-        if !self.told.iter().any(|told| told == text) {
+        self.tell_once(text, text);
+    }
+
+    /// Says something once that is worded differently each time.
+    fn tell_once(&mut self, key: &str, text: &str) {
+        if !self.told.iter().any(|told| told == key) {
             super::say(&format!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" }));
-            self.told.push(text.to_owned());
+            self.told.push(key.to_owned());
         }
     }
 }
@@ -139,7 +147,13 @@ fn line(progress: &Progress) -> String {
     let share = if all > 0 { usize::try_from(copied * 100 / all).unwrap_or(0).min(100) } else { 0 };
     let full = share * WIDTH / 100;
     let bar = format!("[{}{}]", "#".repeat(full), "-".repeat(WIDTH - full));
-    let state = if progress.stuck() { "STUCK" } else { progress.state.as_str() };
+    let state = if progress.stuck() {
+        "STUCK"
+    } else if progress.holdups.is_empty() {
+        progress.state.as_str()
+    } else {
+        "WAITING"
+    };
     let (done, moves) = progress.moves;
     let phases = progress.phases.join("; ");
     format!("{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}", report::bytes(copied), report::bytes(all))

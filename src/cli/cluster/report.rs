@@ -59,6 +59,11 @@ fn describe(report: &Report) -> String {
         &["node", "group", "answers", "shards", "bytes", "disk free", "connections", "versions"],
         &node_rows(report),
     );
+    let connections = report.nodes.iter().filter_map(|node| {
+        let found = &node.inside.as_ref()?.connections;
+        Some(vec![node.address.clone(), found.open.to_string(), found.limit.to_string(), found.by_whom()])
+    });
+    section(&mut text, "CONNECTIONS", &["node", "open", "limit", "of"], &connections.collect::<Vec<_>>());
     let tables = report.tables.iter().map(|table| {
         vec![table.name.clone(), table.kind.clone(), table.column.clone(), table.shards.to_string(), table.colocation.to_string()]
     });
@@ -102,7 +107,7 @@ fn node_row(node: &NodeState) -> Vec<String> {
         node.shards.to_string(),
         node.bytes.map_or_else(unknown, bytes),
         inside.map_or_else(unknown, |inside| bytes(inside.disk.0)),
-        inside.map_or_else(unknown, |inside| format!("{} of {}", inside.connections.0, inside.connections.1)),
+        inside.map_or_else(unknown, |inside| format!("{} of {}", inside.connections.open, inside.connections.limit)),
         inside.map_or_else(unknown, |inside| format!("{}, Citus {}", inside.postgresql, inside.citus)),
     ]
 }

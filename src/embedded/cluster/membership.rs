@@ -9,8 +9,8 @@ use tokio_postgres::{Client, NoTls};
 
 use super::super::error::EmbeddedError;
 use super::super::{DATABASE, SUPERUSER};
-use super::node::{HOST, Node};
-use super::record::Record;
+use super::node::Node;
+use super::record::{HOST, Record};
 
 const SYNC_ATTEMPTS: u32 = 120;
 const SYNC_PAUSE: Duration = Duration::from_millis(250);

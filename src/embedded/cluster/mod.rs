@@ -38,7 +38,7 @@ impl EmbeddedCluster {
     /// More workers than before are added, empty; what is there stays where it is until it is rebalanced.
     pub async fn start(options: &EmbeddedOptions, workers: usize) -> Result<Self, EmbeddedError> {
         let folder = DataFolder::claim(&options.data_dir)?;
-        let account = Account::for_server(&folder)?;
+        let account = Account::for_server(&folder.tables())?;
         folder.admit(account.as_ref())?;
         let binaries = Binaries::find_with_citus(options.pg_bin_dir.as_deref(), folder.version()?)?;
         binaries.admit(account.as_ref())?;
@@ -71,7 +71,7 @@ impl EmbeddedCluster {
     /// How to connect to the coordinator: its loopback port, the superuser with the password, the database `pigeonhole`.
     pub fn config(&self) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
-        config.host(node::HOST).port(self.nodes[0].port()).user(SUPERUSER).password(&self.password).dbname(DATABASE);
+        config.host(record::HOST).port(self.nodes[0].port()).user(SUPERUSER).password(&self.password).dbname(DATABASE);
         config
     }
 

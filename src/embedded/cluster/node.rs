@@ -12,10 +12,8 @@ use super::super::profile::Profile;
 use super::super::server::Server;
 use super::super::supervision::Supervision;
 use super::super::{DATABASE, initialization, leftovers, readiness, socket};
-use super::record::Record;
+use super::record::{HOST, Record};
 
-/// Where nodes listen. Other machines cannot reach it.
-pub(super) const HOST: &str = "127.0.0.1";
 const CONNECTIONS: u32 = 200;
 
 /// A running node.

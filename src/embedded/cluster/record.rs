@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::super::account::Account;
 use super::super::error::{EmbeddedError, Tried};
 use super::super::folder::{DataFolder, ensure_private_folder};
-use super::node::HOST;
 
+/// Where nodes listen. Other machines cannot reach it.
+pub(super) const HOST: &str = "127.0.0.1";
 const FOLDER: &str = "cluster";
 const PORTS: &str = "ports";
 const PASSWORD: &str = "password";

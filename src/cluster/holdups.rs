@@ -1,0 +1,188 @@
+//! What keeps moves waiting. A move makes a replication slot on the node that it leaves, and PostgreSQL makes none before
+//! every transaction of that server has ended that has changed something, in whatever database; a prepared one that was
+//! forgotten keeps it for ever. Nothing in Citus says so, so each node is asked for whom its slots wait.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::error::ClusterError;
+use super::node::{self, NODE_PATIENCE};
+use super::session::Session;
+
+/// A transaction for which a move waits, or would.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holdup {
+    /// The node on which it is open.
+    pub node: String,
+    /// Its database, which may be another than ours.
+    pub database: String,
+    /// The process that has it open; none when it is prepared.
+    pub pid: Option<i32>,
+    /// The name of a prepared transaction.
+    pub gid: Option<String>,
+    /// Whose it is.
+    pub user: String,
+    /// What its connection calls itself.
+    pub application: String,
+    /// active, idle in transaction, prepared and so on.
+    pub state: String,
+    /// When it began or was prepared.
+    pub since: Option<DateTime<Utc>>,
+    /// How many seconds ago that was.
+    pub age: i64,
+    /// When its last statement began.
+    pub statement_since: Option<DateTime<Utc>>,
+    /// For how many seconds something of ours has waited for it; none when nothing waits.
+    pub kept_waiting: Option<i64>,
+    /// Whether what waits is a replication slot in the making, and not a lock.
+    pub slot: bool,
+    /// Whether its database is ours.
+    pub ours: bool,
+}
+
+impl Holdup {
+    /// What it is called, the same at every look.
+    pub fn name(&self) -> String {
+        let which = match (&self.gid, self.pid) {
+            (Some(gid), _) => format!("prepared transaction {}", quoted(gid)),
+            (None, pid) => format!("pid {}", pid.unwrap_or_default()),
+        };
+        format!("{which} in database {} on {}", self.database, self.node)
+    }
+
+    /// What is found, in one line.
+    pub fn finding(&self) -> String {
+        let what = if self.slot { "a replication slot in the making" } else { "a move" };
+        let waits = self.kept_waiting.map_or_else(|| "moves would wait for".to_owned(), |s| format!("{what} has waited {s} s for"));
+        let by = if self.application.is_empty() { String::new() } else { format!(", application {}", self.application) };
+        let since = self.since.map_or_else(String::new, |at| format!(", open since {} ({} s)", clock(at), self.age));
+        let statement = self.statement_since.map_or_else(String::new, |at| format!(", last statement began {}", clock(at)));
+        format!("{waits} {}: {}, user {}{by}{since}{statement}", self.name(), self.state, self.user)
+    }
+
+    /// What to do about it.
+    pub fn cure(&self) -> String {
+        let Some(gid) = &self.gid else {
+            return format!("let it end, or on {}: SELECT pg_terminate_backend({});", self.node, self.pid.unwrap_or_default());
+        };
+        let (gid, place) = (quoted(gid), format!("on {} in database {}", self.node, self.database));
+        match (gid.starts_with("'citus_"), self.ours) {
+            (true, true) => {
+                format!("it is decided when the node that began it is back; then {place}: SELECT recover_prepared_transactions();")
+            }
+            (true, false) => {
+                format!("{place}: SELECT recover_prepared_transactions(); or, when its cluster is gone: ROLLBACK PREPARED {gid};")
+            }
+            (false, _) => format!("if nobody is going to decide it, {place}: ROLLBACK PREPARED {gid};"),
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn clock(at: DateTime<Utc>) -> String {
+    at.format("%F %T UTC").to_string()
+}
+
+// A slot waits for short transactions all the time, and Citus' sessions for locks of the application.
+const LOOK: &str = "
+    WITH waits AS MATERIALIZED (
+        SELECT a.backend_type = 'walsender' AS slot, l.transactionid, pg_blocking_pids(a.pid) AS blockers,
+               extract(epoch FROM clock_timestamp() - l.waitstart)::bigint AS seconds
+        FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+        WHERE NOT l.granted AND a.datname = current_database()
+          AND ((a.backend_type = 'walsender' AND l.waitstart < clock_timestamp() - interval '2 seconds')
+            OR (a.application_name ~ '^(Citus |citus_|pigeonhole cluster)' AND l.waitstart < clock_timestamp() - interval '10 seconds')))
+    SELECT coalesce(s.datname::text, '?'), s.pid, NULL::text, coalesce(s.usename::text, '?'), s.application_name, coalesce(s.state, '?'),
+           s.xact_start, coalesce(extract(epoch FROM clock_timestamp() - s.xact_start), 0)::bigint, s.query_start,
+           w.seconds, coalesce(w.slot, false), coalesce(s.datname = current_database(), false)
+    FROM pg_stat_activity s,
+         LATERAL (SELECT max(seconds) AS seconds, bool_or(slot) AS slot FROM waits WHERE s.pid = ANY (blockers)) w
+    WHERE w.seconds IS NOT NULL
+       OR (s.backend_type = 'client backend' AND s.backend_xid IS NOT NULL AND s.xact_start < now() - interval '5 minutes'
+           AND s.application_name !~ '^(Citus |citus_|pigeonhole cluster)')
+    UNION ALL
+    SELECT p.database::text, NULL, p.gid, p.owner::text, '', 'prepared',
+           p.prepared, extract(epoch FROM clock_timestamp() - p.prepared)::bigint, NULL,
+           w.seconds, coalesce(w.slot, false), p.database = current_database()
+    FROM pg_prepared_xacts p,
+         LATERAL (SELECT max(seconds) AS seconds, bool_or(slot) AS slot FROM waits
+                  WHERE transactionid = p.transaction
+                     OR (transactionid IS NULL AND 0 = ANY (blockers) AND p.database = current_database())) w
+    WHERE w.seconds IS NOT NULL OR p.prepared < now() - interval '1 minute'";
+
+/// Those of one node: what something of ours waits for, and what has been open so long that moves would.
+pub(super) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, ClusterError> {
+    let rows = session.rows("looking at open transactions", LOOK, &[]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Holdup {
+            node: node.to_owned(),
+            database: row.get(0),
+            pid: row.get(1),
+            gid: row.get(2),
+            user: row.get(3),
+            application: row.get(4),
+            state: row.get(5),
+            since: row.get(6),
+            age: row.get(7),
+            statement_since: row.get(8),
+            kept_waiting: row.get(9),
+            slot: row.get(10),
+            ours: row.get(11),
+        })
+        .collect())
+}
+
+/// What something of ours waits for, on any node that answers soon.
+pub(super) async fn everywhere(coordinator: &Session) -> Vec<Holdup> {
+    let Ok(Ok(nodes)) = tokio::time::timeout(NODE_PATIENCE, node::list(coordinator)).await else { return Vec::new() };
+    let asked = nodes.iter().map(|node| async {
+        let look = async {
+            let session = Session::node(coordinator.config(), &node.address).await?;
+            on(&session, &node.address.to_string()).await
+        };
+        tokio::time::timeout(NODE_PATIENCE, look).await.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default()
+    });
+    let found = futures_util::future::join_all(asked).await;
+    found.into_iter().flatten().filter(|holdup| holdup.kept_waiting.is_some()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Holdup;
+
+    fn holdup(pid: Option<i32>, gid: Option<&str>, ours: bool) -> Holdup {
+        Holdup {
+            node: "w1:5432".to_owned(),
+            database: "other".to_owned(),
+            pid,
+            gid: gid.map(str::to_owned),
+            user: "ann".to_owned(),
+            application: "psql".to_owned(),
+            state: "idle in transaction".to_owned(),
+            since: None,
+            age: 9,
+            statement_since: None,
+            kept_waiting: Some(7),
+            slot: true,
+            ours,
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_is_named_with_its_cure() {
+        let session = holdup(Some(17), None, false);
+        let finding = "a replication slot in the making has waited 7 s for pid 17 in database other on w1:5432: idle in transaction, \
+                       user ann, application psql";
+        assert_eq!(session.finding(), finding);
+        assert!(session.cure().contains("on w1:5432: SELECT pg_terminate_backend(17);"), "{}", session.cure());
+        let foreign = holdup(None, Some("it's"), false).cure();
+        assert!(foreign.contains("in database other: ROLLBACK PREPARED 'it''s';"), "{foreign}");
+        // Only Citus knows whether its other halves were committed.
+        let own = holdup(None, Some("citus_0_1_2_3"), true).cure();
+        assert!(own.contains("recover_prepared_transactions") && !own.contains("ROLLBACK"), "{own}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What `status` finds, in the shape in which people and scripts see it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::connections::Connections;
+use super::events::EventLine;
+use super::holdups::Holdup;
+
+/// All of it at one moment.
+#[derive(Serialize)]
+pub struct Report {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The worst of the verdicts.
+    pub severity: Severity,
+    /// What is wrong, with its cure; or one line that nothing is.
+    pub verdicts: Vec<Verdict>,
+    /// The coordinator and the workers.
+    pub nodes: Vec<NodeState>,
+    /// The tables of the cluster.
+    pub tables: Vec<Table>,
+    /// The job that has not ended, or the last one.
+    pub job: Option<JobState>,
+    /// The busiest tenants of the last minute or two.
+    pub tenants: Vec<Tenant>,
+    /// Tenants with a shard of their own.
+    pub pins: Vec<Pin>,
+    /// What operators did last.
+    pub events: Vec<EventLine>,
+}
+
+/// One node.
+#[derive(Serialize)]
+pub struct NodeState {
+    /// host:port.
+    pub address: String,
+    /// The number that decides its ids.
+    pub group: i32,
+    /// Whether it answered, and in how many milliseconds.
+    pub answered_ms: Option<u64>,
+    /// Why it did not.
+    pub error: Option<String>,
+    /// Whether Citus sends it work and has told it where the shards are.
+    pub active: bool,
+    /// Whether its metadata is up to date.
+    pub synced: bool,
+    /// Whether shards may be placed on it.
+    pub takes_shards: bool,
+    /// Shards of distributed tables on it.
+    pub shards: i64,
+    /// Their bytes; none while it does not answer.
+    pub bytes: Option<i64>,
+    /// What it said about itself.
+    pub inside: Option<Inside>,
+}
+
+/// What only the node itself knows.
+#[derive(Serialize)]
+pub struct Inside {
+    /// PostgreSQL's version.
+    pub postgresql: String,
+    /// The extension's version.
+    pub citus: String,
+    /// Connections that are open, whose they are, and the most there can be.
+    pub connections: Connections,
+    /// Free and total bytes of its disk.
+    pub disk: (i64, i64),
+    /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of them.
+    pub holdups: Vec<Holdup>,
+    /// Replication slots that nobody reads, and the bytes of log that they keep.
+    pub idle_slots: (i64, i64),
+    /// Sessions that have waited for a lock for over ten seconds.
+    pub waiting: i64,
+    /// Shards without the row-level security of their table.
+    pub unguarded: i64,
+    /// Settings that must be or should be changed.
+    pub settings: Vec<String>,
+    #[serde(skip)]
+    pub(super) must_change: bool,
+}
+
+/// One table.
+#[derive(Serialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// distributed, reference or local.
+    pub kind: String,
+    /// What decides the shard.
+    pub column: String,
+    /// How many shards it has.
+    pub shards: i64,
+    /// Tables with the same number have a tenant's rows on the same node.
+    pub colocation: i32,
+}
+
+/// A background job.
+#[derive(Serialize)]
+pub struct JobState {
+    /// Its number.
+    pub id: i64,
+    /// Citus' word for its state.
+    pub state: String,
+    /// What it does.
+    pub description: String,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Its moves by state.
+    pub moves: String,
+    /// Moves that failed and are tried again, with what was said.
+    pub troubles: Vec<String>,
+    /// Nodes of its unfinished moves.
+    pub(super) node_ids: Vec<i32>,
+}
+
+/// A tenant's work.
+#[derive(Serialize)]
+pub struct Tenant {
+    /// Its number.
+    pub tenant: String,
+    /// Where it is.
+    pub node: String,
+    /// Queries in this period and the one before.
+    pub queries: i64,
+    /// Seconds of processor time in both.
+    pub cpu_seconds: f64,
+}
+
+/// A tenant with a shard of its own.
+#[derive(Serialize)]
+pub struct Pin {
+    /// Its number.
+    pub tenant: i64,
+    /// The group on which it is kept.
+    pub group: i32,
+    /// Whether other shards keep away.
+    pub alone: bool,
+}
+
+/// How bad it is, which is also the exit code of `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing to do.
+    Fine,
+    /// Somebody should look soon.
+    Warning,
+    /// Something is down.
+    Down,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was found.
+    pub finding: String,
+    /// What to do.
+    pub cure: String,
+}

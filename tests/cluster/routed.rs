@@ -1,0 +1,126 @@
+//! The real program, with tenants' work sent to the workers, while the cluster changes under it.
+
+use std::time::Duration;
+
+use super::citus_or_skip;
+use super::http_load::HttpLoad;
+use super::nodes::{Nodes, moving_alone, number};
+use crate::support::postgres::Postgres;
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{App, Person, Script};
+
+/// The program on that cluster, with routing, and people of as many tenants.
+async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
+    let builder = ServerBuilder::new().set("DATABASE_URL", nodes.url(0));
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let app = App::of(&server);
+    let mut people = Vec::new();
+    for _ in 0..tenants {
+        let person = Person::founder(&app).await;
+        let script = person.script(&app).await;
+        people.push((person, script));
+    }
+    (server, people)
+}
+
+/// Waits until so many notes more were acknowledged: the program works on.
+async fn goes_on(load: &HttpLoad) {
+    let enough = load.acknowledged() + 50;
+    for _ in 0..600 {
+        if load.acknowledged() >= enough {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the load stands still");
+}
+
+#[tokio::test]
+async fn requests_go_on_while_workers_join_share_and_leave() {
+    let nodes = citus_or_skip!();
+    let _alone = moving_alone().await;
+    nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
+    let (server, people) = serve(&nodes, 12).await;
+    let second = nodes.addresses[2].clone();
+    let fill = "INSERT INTO notes (tenant_id, user_id, content)
+                SELECT tenant_id, id, repeat('filling ', 40) FROM shared.users, generate_series(1, 1500)";
+    nodes.client(0).await.batch_execute(fill).await.expect("notes");
+    let load = HttpLoad::start(&people, 6);
+    goes_on(&load).await;
+
+    nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(0);
+    nodes.run(&["cluster", "rebalance", "--yes"]).await.expect(0).says("finished");
+    let on_second = "SELECT count(*) FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
+                     WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
+    assert!(nodes.number(on_second).await >= 2);
+    goes_on(&load).await;
+    let tenant = people[0].0.tenant_id.to_string();
+    nodes.run(&["cluster", "isolate-tenant", &tenant, "--to", &second, "--yes"]).await.expect(0).says("pinned to");
+    goes_on(&load).await;
+    // By itself, and not through the coordinator.
+    let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
+    assert!(number(&nodes.client(2).await, direct).await > 0, "nothing goes straight to the new worker");
+    nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
+    goes_on(&load).await;
+    nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
+    goes_on(&load).await;
+
+    let tally = load.stop().await;
+    tally.settle("added, rebalanced, isolated, drained, removed", &nodes.client(0).await).await;
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end");
+}
+
+#[tokio::test]
+async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
+    let nodes = citus_or_skip!();
+    let mut own = Postgres::start_with(&[
+        "shared_preload_libraries=citus",
+        "wal_level=logical",
+        "max_worker_processes=24",
+        "max_replication_slots=20",
+        "max_wal_senders=20",
+        "max_logical_replication_workers=8",
+        "max_prepared_transactions=200",
+        "citus.node_conninfo=sslmode=prefer",
+        "citus.local_hostname=127.0.0.1",
+        "citus.enable_statistics_collection=off",
+    ]);
+    let beside = super::nodes::connect(&own.url).await;
+    beside.batch_execute(&format!("CREATE DATABASE {}", nodes.database)).await.expect("a database");
+    let workers = format!("{},127.0.0.1:{}", nodes.addresses[1], own.port());
+    nodes.run(&["cluster", "init", "--workers", &workers]).await.expect(0);
+    let (server, people) = serve(&nodes, 12).await;
+    let moved = "SELECT count(*) FROM shared.tenants t JOIN pg_dist_placement p
+                   ON p.shardid = get_shard_id_for_distribution_column('notes', t.id) WHERE p.groupid = 2";
+    assert!(nodes.number(moved).await > 0, "no tenant lives on the worker that moves");
+    let load = HttpLoad::start(&people, 6);
+    goes_on(&load).await;
+
+    // Elsewhere, as waiting here would hold up the load too.
+    let own = tokio::task::spawn_blocking(move || {
+        own.kill();
+        std::thread::sleep(Duration::from_secs(1));
+        own.resume_elsewhere();
+        own
+    });
+    let own = own.await.expect("the worker is back");
+    let told = format!(
+        "SELECT count(*) FROM (SELECT citus_update_node(nodeid, '127.0.0.1', {}) FROM pg_dist_node WHERE groupid = 2) moved",
+        own.port()
+    );
+    assert_eq!(nodes.number(&told).await, 1);
+    let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
+    let there = super::nodes::connect(&crate::support::database::url_of(&own.url, &nodes.database)).await;
+    for round in 0.. {
+        if number(&there, direct).await > 0 {
+            break;
+        }
+        assert!(round < 150, "nothing goes straight to the worker at its new port");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    goes_on(&load).await;
+    let tally = load.stop().await;
+    assert!(tally.busy > 0, "nobody noticed that the worker was away");
+    tally.settle("killed, back at another port", &nodes.client(0).await).await;
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end");
+}

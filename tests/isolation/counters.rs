@@ -1,0 +1,89 @@
+//! Citus' own counters as witness: whatever somebody does in the application, no node asks more than one shard for it.
+
+use serde_json::json;
+
+use crate::support::database::{OwnDatabase, connect};
+use crate::support::routes::{self, Entry};
+use crate::support::server::ServerBuilder;
+use crate::support::{App, Browser, Call, Person, Script, environment, spawn_app};
+
+/// Reading first, then writing, and last what ends the sessions that all this is done with.
+fn in_order() -> Vec<Entry> {
+    let mut all = routes::all();
+    all.retain(|route| !route.path.ends_with("/register"));
+    all.sort_by_key(|route| (route.is_unsafe(), ends_sessions(route), route.path.ends_with("logout")));
+    all
+}
+
+fn ends_sessions(route: &Entry) -> bool {
+    ["revocation", "password", "logout"].iter().any(|word| route.path.contains(word))
+}
+
+fn call_to(route: &Entry, person: &Person, id: &str) -> Call {
+    let call = Call::new(&route.method, &route.with_id(id));
+    let (name, password, new) = (person.username.as_str(), person.password.as_str(), "another good password");
+    if !route.is_unsafe() || route.method == "DELETE" {
+        return call;
+    }
+    match (route.api, route.path.as_str()) {
+        (true, "/api/login") => call.json(&json!({"username": name, "password": password})),
+        (true, "/api/logout") => call,
+        (true, _) => call.json(&json!({"content": "written on the walk"})),
+        (false, "/login") => call.form(&person.credentials()),
+        (false, "/account/password") => call.form(&[("current_password", password), ("password", new)]),
+        (false, _) => call.form(&[("content", "written on the walk"), ("version", "1")]),
+    }
+}
+
+/// A walk as the owner of notes; gives the number of routes that did what was asked.
+async fn walk(person: &Person, browser: &Browser, script: &Script) -> usize {
+    let mut succeeded = 0;
+    for route in in_order() {
+        // One note for each route, as some of them take it away. No session has the number 1.
+        let id = if ends_sessions(&route) { "1".to_owned() } else { script.note("for the walk").await.to_string() };
+        let call = call_to(&route, person, &id);
+        let answer = if route.api { script.answer(call).await } else { browser.answer(call).await };
+        assert!(answer.status < 500, "{} {}: {} {}", route.method, route.path, answer.status, answer.text());
+        succeeded += usize::from(answer.status < 400);
+    }
+    succeeded
+}
+
+#[tokio::test]
+async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED: a_walk_through_all_routes_never_asks_more_than_one_shard needs Citus");
+        return;
+    }
+    // The first one makes the roles, which all databases of these servers share.
+    spawn_app().await;
+    let own = OwnDatabase::create().await;
+    for node in own.nodes() {
+        // From a database without the extension, which does not pass it on by itself.
+        let beside = connect(&crate::support::database::url_of(&node, "postgres")).await;
+        let setting = format!("ALTER DATABASE {} SET citus.enable_stat_counters = on", own.name);
+        beside.batch_execute(&setting).await.expect("the counters are on");
+    }
+    let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    // Sign-up and the first removal of expired sessions are meant to see more.
+    for node in own.nodes() {
+        let reset = "SELECT citus_stat_counters_reset(oid) FROM pg_database WHERE datname = current_database()";
+        connect(&node).await.batch_execute(reset).await.expect("counters at 0");
+    }
+    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let succeeded = walk(&person, &browser, &script).await;
+    assert!(succeeded > 25, "only {succeeded} routes did anything");
+
+    let counted = "SELECT query_execution_single_shard, query_execution_multi_shard FROM citus_stat_counters
+                   WHERE name = current_database()";
+    let mut single = 0;
+    for node in own.nodes() {
+        let row = connect(&node).await.query_one(counted, &[]).await.expect("counters");
+        assert_eq!(row.get::<_, i64>(1), 0, "statements over many shards at {node}");
+        single += row.get::<_, i64>(0);
+    }
+    assert!(single > 50, "only {single} statements were counted");
+}
