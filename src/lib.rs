@@ -8,6 +8,7 @@
 //! - [`pages`] answers people in HTML, [`api`] answers scripts in JSON; each has one flat route map.
 //! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
 //! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
+//! - [`archive`] lets people leave with everything and bring notes along.
 //! - [`messaging`] does what is left to do after an answer was given: it fills the inboxes of those with whom a note is shared.
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
@@ -15,6 +16,7 @@
 
 pub mod api;
 pub mod app;
+pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod cluster;

@@ -8,5 +8,6 @@ mod openapi;
 mod problem;
 mod registration;
 pub mod routes;
+pub(crate) mod transfer;
 
 pub use openapi::document;

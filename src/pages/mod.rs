@@ -17,4 +17,5 @@ mod registration;
 mod revisions;
 pub mod routes;
 mod show;
+mod transfer;
 mod welcome;

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{account, bin, dashboard, guide, login, logout, notes, registration, revisions, welcome};
+use super::{account, bin, dashboard, guide, login, logout, notes, registration, revisions, transfer, welcome};
 use crate::web::{Route, assets, health};
 
 /// All pages.
@@ -27,6 +27,15 @@ pub const ROUTES: &[Route] = &[
     Route { method: "POST", path: "/account/password", public: false, handler: || web::route().to(account::update_password) },
     Route { method: "POST", path: "/account/sessions/revocation", public: false, handler: || web::route().to(account::revoke_others) },
     Route { method: "POST", path: "/account/sessions/{id}/revocation", public: false, handler: || web::route().to(account::revoke) },
+    Route { method: "GET", path: "/account/transfer", public: false, handler: || web::route().to(transfer::show) },
+    Route { method: "GET", path: "/account/export", public: false, handler: || web::route().to(transfer::export) },
+    Route {
+        method: "GET",
+        path: "/account/export/organization",
+        public: false,
+        handler: || web::route().to(transfer::export_organization),
+    },
+    Route { method: "POST", path: "/account/import", public: false, handler: || web::route().to(transfer::import) },
     Route { method: "GET", path: "/api", public: true, handler: || web::route().to(guide::show) },
     Route { method: "GET", path: "/static/{file}", public: true, handler: || web::route().to(assets::show) },
     Route { method: "GET", path: "/favicon.ico", public: true, handler: || web::route().to(assets::favicon) },

@@ -12,6 +12,7 @@ mod seeding;
 mod sessions;
 mod shares;
 mod sign_up;
+mod transfer;
 mod users;
 
 pub use idempotency::{Earlier, Once};
@@ -24,13 +25,14 @@ pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
 pub use shares::Sharing;
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
+pub use transfer::{ComingNote, LeavingNote, LeavingPerson, LeavingShare, Scope};
 pub use users::Account;
 
 use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL, idempotency::ALL]
+    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL, idempotency::ALL, transfer::ALL]
         .concat()
         .iter()
         .map(|statement: &&Statement| statement.sql)

@@ -16,6 +16,7 @@ pub mod once;
 pub mod paging;
 pub mod redirect;
 pub mod routes;
+pub mod upload;
 
 pub use body::{Form, Json};
 pub use context::Context;

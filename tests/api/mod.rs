@@ -11,3 +11,4 @@ mod openapi;
 mod paging;
 mod passwords;
 mod tenants;
+mod transfer;

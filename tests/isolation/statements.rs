@@ -17,6 +17,7 @@ fn with_literals(sql: &str, types: &[Type]) -> String {
             Type::BOOL => "true",
             Type::BYTEA => "'\\x00'::bytea",
             Type::TIMESTAMPTZ => "now()",
+            Type::BYTEA_ARRAY => "'{\\\\x00}'::bytea[]",
             Type::INT8_ARRAY => "'{1,2}'::bigint[]",
             _ if sql.contains(&format!("${}::text::interval", index + 1)) => "'1 hour'",
             _ => "'x'::text",
