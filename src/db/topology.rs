@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use deadpool_postgres::Object;
-
+use super::connection::Object;
+use super::direct::Home;
 use super::error::DbError;
 use crate::domain::TenantId;
 
@@ -18,21 +18,36 @@ pub(super) struct Address {
     pub(super) port: u16,
 }
 
+/// The numbers of the shards of one range of tenants; a shard is a table whose name ends with its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shards {
+    pub(super) notes: i64,
+    pub(super) revisions: i64,
+    pub(super) sessions: i64,
+    pub(super) users: i64,
+    pub(super) tenants: i64,
+}
+
 /// The shards of the tenants' tables and the nodes that hold them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Topology {
-    /// The last hash of each shard's range and the group that holds it, in order.
-    shards: BTreeMap<i32, (i32, Group)>,
+    /// The last hash of each range of tenants, in order, with the first one and where the range is.
+    ranges: BTreeMap<i32, (i32, Group, Shards)>,
     /// The active primary nodes.
     pub(super) nodes: BTreeMap<Group, Address>,
 }
 
 const IS_CLUSTER: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
-// All tables of tenants are colocated, so the shards of one speak for all.
+// All tables of tenants are colocated, so the shards of one speak for all; the reference table has one, on every node.
 const SHARDS: &str = "
-    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid
-    FROM pg_dist_shard s JOIN pg_dist_placement p USING (shardid)
-    WHERE s.logicalrelid = 'public.notes'::regclass AND p.shardstate = 1";
+    SELECT n.shardminvalue::integer, n.shardmaxvalue::integer, p.groupid, n.shardid, r.shardid, s.shardid, u.shardid, t.shardid
+    FROM pg_dist_shard n
+    JOIN pg_dist_placement p ON p.shardid = n.shardid AND p.shardstate = 1
+    JOIN pg_dist_shard r ON r.logicalrelid = 'public.note_revisions'::regclass AND r.shardminvalue = n.shardminvalue
+    JOIN pg_dist_shard s ON s.logicalrelid = 'public.sessions'::regclass AND s.shardminvalue = n.shardminvalue
+    JOIN pg_dist_shard u ON u.logicalrelid = 'shared.users'::regclass AND u.shardminvalue = n.shardminvalue
+    JOIN pg_dist_shard t ON t.logicalrelid = 'shared.tenants'::regclass
+    WHERE n.logicalrelid = 'public.notes'::regclass";
 const NODES: &str = "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive";
 
 impl Topology {
@@ -43,7 +58,8 @@ impl Topology {
             return Ok(topology);
         }
         for row in client.query(SHARDS, &[]).await? {
-            topology.shards.insert(row.get(1), (row.get(0), row.get(2)));
+            let shards = Shards { notes: row.get(3), revisions: row.get(4), sessions: row.get(5), users: row.get(6), tenants: row.get(7) };
+            topology.ranges.insert(row.get(1), (row.get(0), row.get(2), shards));
         }
         for row in client.query(NODES, &[]).await? {
             let port: i32 = row.get(2);
@@ -52,11 +68,11 @@ impl Topology {
         Ok(topology)
     }
 
-    /// The group that holds a tenant's shard; none when there is no such shard.
-    pub(super) fn group_of(&self, tenant: TenantId) -> Option<Group> {
+    /// Where a tenant's shards are; none when there are no such shards.
+    pub(super) fn home_of(&self, tenant: TenantId) -> Option<Home> {
         let hash = hash_of_bigint(tenant.number());
-        let (_, (first, group)) = self.shards.range(hash..).next()?;
-        (*first <= hash).then_some(*group)
+        let (_, (first, group, shards)) = self.ranges.range(hash..).next()?;
+        (*first <= hash).then(|| Home { group: *group, shards: shards.clone() })
     }
 }
 

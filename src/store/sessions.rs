@@ -2,10 +2,9 @@
 //! of the token; whoever reads the table cannot log in with it.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Row;
 
 use super::users::{ACCOUNT, Account, REPLACE_PASSWORD};
-use crate::db::{Database, DbError, Statement, Step, TenantHandle};
+use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{Role, SessionId, UserId};
 
 const INSERT: Statement = Statement::new(

@@ -4,6 +4,7 @@ mod faults;
 mod growth;
 mod load;
 mod looking;
+mod moves;
 mod moving_in;
 mod nodes;
 

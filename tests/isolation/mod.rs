@@ -3,4 +3,5 @@
 mod guard;
 mod policies;
 mod role;
+mod shards;
 mod statements;
