@@ -6,7 +6,7 @@ use super::revisions::{BASE, KEEP_REPLACED, OF_NOTE, Revision};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Merge, NoteContent, NoteId, NoteTitle, UserId, merge_contents, merge_titles};
 
-const INSERT: Statement = Statement::new(
+const INSERT: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content) VALUES ($1, $2, $3, $4)
      RETURNING id, user_id, title, content, version, created_at, updated_at",
 );
