@@ -1,12 +1,19 @@
--- wrk: the same GET with another value of one header each time. Arguments: the header's name and a file with a value a line.
+-- wrk: the same request with another value of one header each time. Arguments: the header's name, a file with a value a
+-- line, and for a POST the file with its JSON.
 -- Prints requests, microseconds, errors, the 50th and 99th percentile in microseconds, and bytes.
 
 local requests = {}
 local last = 0
 
 function init(arguments)
+    local method, body, headers = "GET", nil, { Host = wrk.headers["Host"] }
+    if arguments[3] then
+        method, body = "POST", io.open(arguments[3]):read("a")
+        headers["Content-Type"] = "application/json"
+    end
     for value in io.lines(arguments[2]) do
-        requests[#requests + 1] = wrk.format("GET", nil, { [arguments[1]] = value, Host = wrk.headers["Host"] })
+        headers[arguments[1]] = value
+        requests[#requests + 1] = wrk.format(method, nil, headers, body)
     end
 end
 

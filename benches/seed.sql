@@ -1,5 +1,6 @@
--- 100 tenants of 5 users with 20 notes and a session each, the same at every run, for bin/bench. Run by psql as the
--- superuser in an empty, migrated database. Prints the sessions' tokens, one a line.
+-- 100 tenants of 5 users with 20 notes and a session each, and a sixth who only writes, the same at every run, for
+-- bin/bench. Run by psql as the superuser in an empty, migrated database. Prints the sessions' tokens, one a line, those of
+-- the writers last.
 --
 -- Texts are about as long as people's are: most a few sentences, a quarter one or two thousand characters, one in
 -- twenty some eight thousand; about 1 kB in the mean.
@@ -35,14 +36,14 @@ SELECT t, 'Bench ' || t, 'bench ' || t FROM generate_series(1001, 1100) t;
 
 INSERT INTO shared.users (id, tenant_id, username, username_key, email, email_key, password, role)
 SELECT t * 10 + u, t, 'person' || u, 'person' || u, mail, mail, 'nobody logs in', CASE u WHEN 0 THEN 'owner' ELSE 'member' END
-FROM generate_series(1001, 1100) t, generate_series(0, 4) u, LATERAL (SELECT 'person' || u || '@bench' || t || '.example' AS mail) m;
+FROM generate_series(1001, 1100) t, generate_series(0, 5) u, LATERAL (SELECT 'person' || u || '@bench' || t || '.example' AS mail) m;
 
 INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_at)
 SELECT t, sha256(convert_to(pg_temp.token(t, t * 10 + u), 'UTF8')), t * 10 + u, 'script', 'wrk', now() + interval '30 days'
-FROM generate_series(1001, 1100) t, generate_series(0, 4) u;
+FROM generate_series(1001, 1100) t, generate_series(0, 5) u;
 
 -- The people above, and those who signed up through the form.
-CREATE TEMPORARY TABLE people AS SELECT tenant_id, id FROM shared.users;
+CREATE TEMPORARY TABLE people AS SELECT tenant_id, id FROM shared.users WHERE username <> 'person5';
 
 -- Round by round, as people write: the notes of one user do not lie side by side.
 INSERT INTO notes (tenant_id, user_id, title, content, created_at, updated_at)
@@ -51,4 +52,4 @@ FROM generate_series(1, 20) n, people p, LATERAL (SELECT now() - (21 - n) * inte
 ORDER BY n, p.tenant_id, p.id;
 
 VACUUM (ANALYZE) shared.tenants, shared.users, sessions, notes;
-SELECT pg_temp.token(t, t * 10 + u) FROM generate_series(1001, 1100) t, generate_series(0, 4) u ORDER BY u, t;
+SELECT pg_temp.token(t, t * 10 + u) FROM generate_series(1001, 1100) t, generate_series(0, 5) u ORDER BY u, t;

@@ -95,7 +95,7 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
         response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last.position()))));
     }
     let tenant = user.tenant.tenant().number();
-    Ok(response.json(page.notes.into_iter().map(|note| view(tenant, note)).collect::<Vec<_>>()))
+    Ok(response.content_type(header::ContentType::json()).body(list(page.notes.into_iter().map(|note| view(tenant, note)).collect())?))
 }
 
 /// Write a note. With an `Idempotency-Key` a repeated request gets the answer of the first one and writes nothing.
@@ -212,6 +212,14 @@ async fn save(user: &CurrentUser, id: NoteId, edit: Edit, overtaken: Overtaken) 
 
 fn answer(user: &CurrentUser, note: Note) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(user.tenant.tenant().number(), note))
+}
+
+/// The JSON of notes, in a buffer that need not grow: it is the largest thing that the API answers.
+fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
+    let expected = notes.iter().map(|note| note.content.len() + note.content.len() / 16 + 512).sum();
+    let mut json = Vec::with_capacity(expected);
+    serde_json::to_writer(&mut json, &notes).map_err(|error| Error::Internal("writing JSON", Box::new(error)))?;
+    Ok(json)
 }
 
 fn view(tenant_id: i64, note: Note) -> NoteView {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
 use tokio::time::Instant;
 
+use super::connection::{Object, Pool};
 use super::error::DbError;
 
 /// The longest that a call may take, on our own clock: no server's timeout covers a server that is frozen.

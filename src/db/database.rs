@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Config;
 
 use super::borrow::{CALL_DEADLINE, within};
+use super::connection::{Object, Pool};
 use super::error::DbError;
 use super::guard::{self, UnsafeSchema};
 use super::handle::TenantHandle;

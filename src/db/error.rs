@@ -1,7 +1,10 @@
 //! What can go wrong at the database, sorted by what the asker should do about it.
 
-use deadpool_postgres::{PoolError, TimeoutType};
+use deadpool::managed::TimeoutType;
 use tokio_postgres::error::SqlState;
+
+/// What a pool says when it has no connection.
+type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]

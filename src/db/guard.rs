@@ -1,9 +1,8 @@
 //! The last look before serving: every tenant's table must have row-level security in force for the application's role.
 //! A policy that was dropped, widened or never written stops the start, instead of leaking later.
 
-use deadpool_postgres::Pool;
-
 use super::borrow::{CALL_DEADLINE, within};
+use super::connection::Pool;
 use super::error::DbError;
 
 /// Why it would be unsafe to serve on this database.

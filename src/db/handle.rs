@@ -6,41 +6,53 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
 use futures_util::future::{join_all, join3, try_join_all};
 use tokio::time::Instant;
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::borrow::{CALL_DEADLINE, within};
+use super::connection::{Object, Pool};
+use super::direct::{self, Home};
 use super::error::DbError;
 use super::router::Router;
+use super::row::Row;
+use super::value::Value;
 use crate::domain::TenantId;
 
 const REPEATS: u32 = 3;
+/// On the node that holds the shard Citus 13.2.2 adds a plan to those that it keeps at each execution of a prepared statement's
+/// general plan, until the node is out of memory (citus pull request 8824). A plan for the given values is used once.
+const ONE_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// A statement of the store, prepared once on each connection.
 pub(crate) struct Statement {
     /// Its text, with `$1` always the tenant where the table belongs to tenants.
     pub(crate) sql: &'static str,
+    /// Whether Citus keeps no plan of it that would have to be prevented.
+    keeps_no_plan: bool,
 }
 
 impl Statement {
     /// A statement with this text.
     pub(crate) const fn new(sql: &'static str) -> Self {
-        Self { sql }
+        Self { sql, keeps_no_plan: false }
+    }
+
+    /// An INSERT of one row whose id is the next number of a sequence, for which Citus makes a plan each time in any case.
+    pub(crate) const fn inserting(sql: &'static str) -> Self {
+        Self { sql, keeps_no_plan: true }
     }
 
     /// Whether it may run twice without a difference.
-    fn only_reads(&self) -> bool {
-        self.sql.trim_start().starts_with("SELECT")
+    pub(super) fn only_reads(&self) -> bool {
+        let does_more = ["FOR UPDATE", "FOR SHARE", "pg_notify("].iter().any(|word| self.sql.contains(word));
+        self.sql.trim_start().starts_with("SELECT") && !does_more
     }
 }
 
 /// A statement with its values.
 pub(crate) struct Step<'a> {
     pub(crate) statement: &'static Statement,
-    pub(crate) values: &'a [&'a (dyn ToSql + Sync)],
+    pub(crate) values: &'a [&'a dyn Value],
 }
 
 /// The only way to the rows of a tenant, and only of that tenant. What it can do is written in `store`.
@@ -79,13 +91,13 @@ impl TenantHandle {
     }
 
     /// Runs one statement in a transaction of its own.
-    pub(crate) async fn rows(&self, statement: &'static Statement, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+    pub(crate) async fn rows(&self, statement: &'static Statement, values: &[&dyn Value]) -> Result<Vec<Row>, DbError> {
         let mut results = self.transaction(&[Step { statement, values }]).await?;
         Ok(results.pop().unwrap_or_default())
     }
 
     /// Runs one statement that gives a row at most.
-    pub(crate) async fn row(&self, statement: &'static Statement, values: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, DbError> {
+    pub(crate) async fn row(&self, statement: &'static Statement, values: &[&dyn Value]) -> Result<Option<Row>, DbError> {
         Ok(self.rows(statement, values).await?.pop())
     }
 
@@ -100,24 +112,39 @@ impl TenantHandle {
 
     async fn on_owner_or_coordinator(&self, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let coordinator = self.router.coordinator();
-        let Some(owner) = self.router.owner(self.tenant) else {
-            return self.on(coordinator, deadline, steps).await;
+        let Some((home, pool)) = self.router.home(self.tenant) else {
+            return self.on(coordinator, deadline, steps, "").await;
         };
-        match self.on(&owner, deadline, steps).await {
+        match self.on_owner(&home, &pool, deadline, steps).await {
             Err(error) if error.is_of_the_way() => {
                 self.router.report_trouble();
                 let harmless = matches!(error, DbError::Unreachable(_)) || steps.iter().all(|step| step.statement.only_reads());
-                if harmless { self.on(coordinator, deadline, steps).await } else { Err(error) }
+                if harmless && home.group != 0 { self.on(coordinator, deadline, steps, "").await } else { Err(error) }
             }
             result => result,
         }
     }
 
+    /// Runs the steps on the node that should hold the shard: on the shard itself where that is possible.
+    async fn on_owner(&self, home: &Home, pool: &Pool, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+        if let Some(values) = direct::written(steps) {
+            match within(deadline, pool, async |client| direct::read(client, home, self.tenant, steps, &values).await).await {
+                Ok(Some(results)) => return Ok(results),
+                Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
+                Ok(None) => {}
+                Err(error) => log::debug!("a shard could not be read by itself: {error:?}"),
+            }
+            self.router.report_trouble();
+        }
+        let settings = if steps.iter().all(|step| step.statement.keeps_no_plan) { "" } else { ONE_PLAN };
+        self.on(pool, deadline, steps, settings).await
+    }
+
     /// Runs the steps on one node, again when they met another transaction.
-    async fn on(&self, pool: &Pool, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on(&self, pool: &Pool, deadline: Instant, steps: &[Step<'_>], settings: &str) -> Result<Vec<Vec<Row>>, DbError> {
         let mut repeats = 0;
         loop {
-            match within(deadline, pool, async |client| self.attempt(client, steps).await).await {
+            match within(deadline, pool, async |client| self.attempt(client, steps, settings).await).await {
                 Err(DbError::Repeat(error)) if repeats < REPEATS => {
                     repeats += 1;
                     log::debug!("repeating a transaction: {error}");
@@ -129,16 +156,17 @@ impl TenantHandle {
         }
     }
 
-    async fn attempt(&self, client: &Object, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn attempt(&self, client: &Object, steps: &[Step<'_>], settings: &str) -> Result<Vec<Vec<Row>>, DbError> {
         let prepared = try_join_all(steps.iter().map(|step| client.prepare_cached(step.statement.sql))).await?;
-        let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'", self.tenant);
-        let queries = steps.iter().zip(&prepared).map(|(step, statement)| client.query(statement, step.values));
+        let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'{settings}", self.tenant);
+        let bound: Vec<Vec<_>> = steps.iter().map(|step| step.values.iter().map(|value| value.bound()).collect()).collect();
+        let queries = prepared.iter().zip(&bound).map(|(statement, values)| client.query(statement, values));
         // The first poll of each future puts its messages on the wire, in this order, before any answer is awaited.
         let (opened, results, committed) = join3(client.batch_execute(&opening), join_all(queries), client.batch_execute("COMMIT")).await;
         opened?;
-        let rows = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
         committed?;
-        Ok(rows)
+        Ok(results.into_iter().map(|rows| rows.into_iter().map(Row::Binary).collect()).collect())
     }
 }
 

@@ -4,7 +4,9 @@
 
 mod borrow;
 mod connect;
+mod connection;
 mod database;
+mod direct;
 mod error;
 mod guard;
 mod handle;
@@ -14,10 +16,13 @@ mod owner;
 mod pool;
 mod roles;
 mod router;
+mod row;
 mod topology;
+mod value;
 
 pub(crate) use connect::at;
 pub use connect::{ConnectError, connect};
+pub(crate) use connection::Object;
 pub use database::{Database, DirectoryHandle, SignUpHandle};
 pub use error::DbError;
 pub use guard::UnsafeSchema;
@@ -26,3 +31,5 @@ pub(crate) use handle::{Statement, Step};
 pub use migrate::{MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
+pub(crate) use row::Row;
+pub(crate) use value::Value;

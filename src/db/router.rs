@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
 use super::borrow::within;
 use super::connect::at;
+use super::connection::Pool;
+use super::direct::Home;
 use super::error::DbError;
-use super::pool::app_pool;
+use super::pool::{app_pool, worker_pool};
 use super::topology::{Address, Group, Topology};
 use crate::domain::TenantId;
 
@@ -62,11 +63,13 @@ impl Router {
         &self.coordinator
     }
 
-    /// The pool of the node that holds a tenant's shard, where that is another than the coordinator.
-    pub(super) fn owner(&self, tenant: TenantId) -> Option<Pool> {
+    /// Where a tenant's shards are, with the pool of that node.
+    pub(super) fn home(&self, tenant: TenantId) -> Option<(Home, Pool)> {
         let routes = self.current();
-        let group = routes.topology.group_of(tenant)?;
-        routes.pools.get(&group).map(|node| node.pool.clone())
+        let home = routes.topology.home_of(tenant)?;
+        // Group 0 is the coordinator, which has its pool already.
+        let pool = if home.group == 0 { self.coordinator.clone() } else { routes.pools.get(&home.group)?.pool.clone() };
+        Some((home, pool))
     }
 
     /// The pools of all nodes but the coordinator.
@@ -112,7 +115,6 @@ impl Router {
             return;
         }
         let mut pools = BTreeMap::new();
-        // Group 0 is the coordinator, which has its pool already.
         for (group, address) in topology.nodes.iter().filter(|(group, _)| **group != 0) {
             let known = before.pools.get(group).filter(|node| node.address == *address);
             let node = known.cloned().unwrap_or_else(|| self.open(address));
@@ -135,7 +137,7 @@ impl Router {
         let mut config = at(&self.config, &address.host, address.port);
         // A demoted node would go on answering reads from the past.
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        NodePool { address: address.clone(), pool: app_pool(&config, self.pool_size) }
+        NodePool { address: address.clone(), pool: worker_pool(&config, self.pool_size) }
     }
 
     fn current(&self) -> Arc<Routes> {

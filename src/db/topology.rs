@@ -2,9 +2,10 @@
 //! Read from the catalog that every node has; no table of tenants grows with their number.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use deadpool_postgres::Object;
-
+use super::connection::Object;
+use super::direct::Home;
 use super::error::DbError;
 use crate::domain::TenantId;
 
@@ -18,21 +19,48 @@ pub(super) struct Address {
     pub(super) port: u16,
 }
 
+/// The shards of one range of tenants: for each of their tables, and for each table that every node has, the number of the
+/// shard. A shard is a table whose name ends with its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shards {
+    /// The number by schema and table.
+    pub(super) by_table: BTreeMap<(String, String), i64>,
+}
+
+impl Shards {
+    /// The shard that stands for all, as they are never apart.
+    pub(super) fn anchor(&self) -> i64 {
+        self.by_table.get(&("public".to_owned(), "notes".to_owned())).copied().unwrap_or_default()
+    }
+}
+
 /// The shards of the tenants' tables and the nodes that hold them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Topology {
-    /// The last hash of each shard's range and the group that holds it, in order.
-    shards: BTreeMap<i32, (i32, Group)>,
+    /// The last hash of each range of tenants, in order, with the first one and where the range is.
+    ranges: BTreeMap<i32, (i32, Group, Arc<Shards>)>,
     /// The active primary nodes.
     pub(super) nodes: BTreeMap<Group, Address>,
 }
 
 const IS_CLUSTER: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
-// All tables of tenants are colocated, so the shards of one speak for all.
+// All tables of tenants are colocated, so they have the same ranges and are on the same nodes.
 const SHARDS: &str = "
-    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid
-    FROM pg_dist_shard s JOIN pg_dist_placement p USING (shardid)
-    WHERE s.logicalrelid = 'public.notes'::regclass AND p.shardstate = 1";
+    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nspname::text, c.relname::text, s.shardid
+    FROM pg_dist_partition anchor
+    JOIN pg_dist_partition t ON t.colocationid = anchor.colocationid
+    JOIN pg_class c ON c.oid = t.logicalrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_dist_shard s ON s.logicalrelid = t.logicalrelid
+    JOIN pg_dist_placement p ON p.shardid = s.shardid AND p.shardstate = 1
+    WHERE anchor.logicalrelid = 'public.notes'::regclass";
+const REFERENCE_TABLES: &str = "
+    SELECT n.nspname::text, c.relname::text, s.shardid
+    FROM pg_dist_partition t
+    JOIN pg_class c ON c.oid = t.logicalrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_dist_shard s ON s.logicalrelid = t.logicalrelid
+    WHERE t.partmethod = 'n' AND t.repmodel = 't'";
 const NODES: &str = "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive";
 
 impl Topology {
@@ -42,9 +70,16 @@ impl Topology {
         if !client.query_one(IS_CLUSTER, &[]).await?.get::<_, bool>(0) {
             return Ok(topology);
         }
-        for row in client.query(SHARDS, &[]).await? {
-            topology.shards.insert(row.get(1), (row.get(0), row.get(2)));
+        let mut everywhere = Shards::default();
+        for row in client.query(REFERENCE_TABLES, &[]).await? {
+            everywhere.by_table.insert((row.get(0), row.get(1)), row.get(2));
         }
+        let mut ranges: BTreeMap<i32, (i32, Group, Shards)> = BTreeMap::new();
+        for row in client.query(SHARDS, &[]).await? {
+            let (_, _, shards) = ranges.entry(row.get(1)).or_insert_with(|| (row.get(0), row.get(2), everywhere.clone()));
+            shards.by_table.insert((row.get(3), row.get(4)), row.get(5));
+        }
+        topology.ranges = ranges.into_iter().map(|(last, (first, group, shards))| (last, (first, group, Arc::new(shards)))).collect();
         for row in client.query(NODES, &[]).await? {
             let port: i32 = row.get(2);
             topology.nodes.insert(row.get(0), Address { host: row.get(1), port: u16::try_from(port).unwrap_or_default() });
@@ -52,11 +87,11 @@ impl Topology {
         Ok(topology)
     }
 
-    /// The group that holds a tenant's shard; none when there is no such shard.
-    pub(super) fn group_of(&self, tenant: TenantId) -> Option<Group> {
+    /// Where a tenant's shards are; none when there are no such shards.
+    pub(super) fn home_of(&self, tenant: TenantId) -> Option<Home> {
         let hash = hash_of_bigint(tenant.number());
-        let (_, (first, group)) = self.shards.range(hash..).next()?;
-        (*first <= hash).then_some(*group)
+        let (_, (first, group, shards)) = self.ranges.range(hash..).next()?;
+        (*first <= hash).then(|| Home { group: *group, shards: Arc::clone(shards) })
     }
 }
 

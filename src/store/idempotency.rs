@@ -9,7 +9,7 @@ use crate::domain::{IdempotencyKey, UserId};
 pub(super) const TAKEN: &str = "idempotency_keys_pkey";
 
 // In the transaction that has just written a note, on the connection whose sequence gave its number.
-pub(super) const REMEMBER_NEW_NOTE: Statement = Statement::new(
+pub(super) const REMEMBER_NEW_NOTE: Statement = Statement::inserting(
     "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('notes_id_seq'), '')",
 );
@@ -49,7 +49,7 @@ impl TenantHandle {
     pub async fn earlier_request(&self, user: UserId, once: &Once) -> Result<Option<Earlier>, DbError> {
         let row = self.row(&FIND, &[&self.tenant().number(), &user.number(), &once.key.as_str()]).await?;
         Ok(row.map(|row| {
-            let same = row.get::<_, &[u8]>(0) == once.request_hash;
+            let same = row.get::<Vec<u8>>(0) == once.request_hash;
             if same { Earlier::Same { created: row.get(1), answer: row.get(2) } } else { Earlier::Other }
         }))
     }

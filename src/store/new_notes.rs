@@ -1,13 +1,11 @@
 //! Writing a note, with all that belongs to it in one transaction: with whom it is shared, the message that tells them, and
 //! the memory of a request that may be repeated.
 
-use tokio_postgres::types::ToSql;
-
 use super::idempotency::{Earlier, Once, REMEMBER_NEW_NOTE, TAKEN};
 use super::notes::{INSERT, Note};
 use super::outbox::{ENQUEUE_FOR_NEW_NOTE, INSERT_TO_SHARED};
 use super::shares::{SHARE_NEW, Sharing};
-use crate::db::{DbError, Step, TenantHandle};
+use crate::db::{DbError, Step, TenantHandle, Value};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
 /// A note to write.
@@ -59,12 +57,11 @@ impl TenantHandle {
         let payload = note.sharing.map(Sharing::payload);
         let key = note.once.map(|once| (once.key.as_str(), once.request_hash.as_slice()));
 
-        let inserted: [&(dyn ToSql + Sync); 4] = [&tenant, &author, &title, &content];
-        let shares: Vec<[&(dyn ToSql + Sync); 4]> =
+        let inserted: [&dyn Value; 4] = [&tenant, &author, &title, &content];
+        let shares: Vec<[&dyn Value; 4]> =
             audiences.iter().map(|audience| [&tenant as _, audience as _, &access as _, &author as _]).collect();
-        let message: [&(dyn ToSql + Sync); 4] = [&tenant, &INSERT_TO_SHARED, &author, &payload];
-        let remembered: Option<[&(dyn ToSql + Sync); 4]> =
-            key.as_ref().map(|(key, hash)| [&tenant as _, &author as _, key as _, hash as _]);
+        let message: [&dyn Value; 4] = [&tenant, &INSERT_TO_SHARED, &author, &payload];
+        let remembered: Option<[&dyn Value; 4]> = key.as_ref().map(|(key, hash)| [&tenant as _, &author as _, key as _, hash as _]);
 
         let mut steps = vec![Step { statement: &INSERT, values: &inserted }];
         steps.extend(shares.iter().map(|values| Step { statement: &SHARE_NEW, values }));

@@ -1,14 +1,12 @@
 //! Notes: each belongs to its author, and for now nobody else in the tenant sees it.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::revisions::{BASE, KEEP_REPLACED, OF_NOTE, Revision};
-use crate::db::{DbError, Statement, Step, TenantHandle};
+use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Merge, NoteContent, NoteId, NoteTitle, UserId, merge_contents, merge_titles};
 
-pub(super) const INSERT: Statement = Statement::new(
+pub(super) const INSERT: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content) VALUES ($1, $2, $3, $4)
      RETURNING id, user_id, title, content, version, created_at, updated_at",
 );
@@ -107,7 +105,7 @@ impl Note {
         Self {
             id: NoteId::from_row(row.get(0)),
             author: UserId::from_row(row.get(1)),
-            title: row.get::<_, Option<String>>(2).map(NoteTitle::from_row),
+            title: row.get::<Option<String>>(2).map(NoteTitle::from_row),
             content: NoteContent::from_row(row.get(3)),
             version: row.get(4),
             created_at: row.get(5),
@@ -344,7 +342,7 @@ impl TenantHandle {
     async fn replace_text(&self, author: UserId, id: NoteId, edit: &Edit) -> Result<Option<Note>, DbError> {
         let (tenant, author, id) = (self.tenant().number(), author.number(), id.number());
         let (title, content) = (edit.title.as_ref().map(NoteTitle::as_str), edit.content.as_str());
-        let values: [&(dyn ToSql + Sync); 7] = [&tenant, &author, &id, &edit.version, &title, &content, &edit.from_browser];
+        let values: [&dyn Value; 7] = [&tenant, &author, &id, &edit.version, &title, &content, &edit.from_browser];
         let results =
             self.transaction(&[Step { statement: &KEEP_REPLACED, values: &values }, Step { statement: &UPDATE, values: &values }]).await?;
         Ok(results.get(1).and_then(|rows| rows.first()).map(Note::from_row))

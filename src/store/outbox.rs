@@ -2,17 +2,16 @@
 //! necessary, so neither exists without the other. Its number and its tenant are the identity of the message.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Row;
 
-use crate::db::{DbError, Statement, TenantHandle};
+use crate::db::{DbError, Row, Statement, TenantHandle};
 
 /// Fills the inboxes of those with whom a note is shared.
 pub const INSERT_TO_SHARED: &str = "insert_to_shared";
 
 pub(super) const ENQUEUE_FOR_NOTE: Statement =
-    Statement::new("INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id");
+    Statement::inserting("INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id");
 // In the transaction that has just written a note, on the connection whose sequence gave its number.
-pub(super) const ENQUEUE_FOR_NEW_NOTE: Statement = Statement::new(
+pub(super) const ENQUEUE_FOR_NEW_NOTE: Statement = Statement::inserting(
     "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
 );
 const CLAIM: Statement = Statement::new(

@@ -1,9 +1,8 @@
 //! What a note said before each edit.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Row;
 
-use crate::db::Statement;
+use crate::db::{Row, Statement};
 use crate::domain::NoteTitle;
 
 /// Keeps the text that the update of the same transaction replaces. Two edits of one version meet at the primary key:
@@ -46,7 +45,7 @@ impl Revision {
     pub(super) fn from_row(row: &Row) -> Self {
         Self {
             version: row.get(0),
-            title: row.get::<_, Option<String>>(1).map(NoteTitle::from_row),
+            title: row.get::<Option<String>>(1).map(NoteTitle::from_row),
             content: row.get(2),
             replaced_at: row.get(3),
         }

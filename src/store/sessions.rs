@@ -2,13 +2,12 @@
 //! of the token; whoever reads the table cannot log in with it.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Row;
 
 use super::users::{ACCOUNT, Account, REPLACE_PASSWORD};
-use crate::db::{Database, DbError, Statement, Step, TenantHandle};
+use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{Role, SessionId, UserId};
 
-const INSERT: Statement = Statement::new(
+const INSERT: Statement = Statement::inserting(
     "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING id, expires_at",
 );

@@ -1,9 +1,7 @@
 //! Shares: what an author decided, and what has arrived of it in the recipients' inboxes.
 
-use tokio_postgres::types::ToSql;
-
 use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
-use crate::db::{DbError, Statement, Step, TenantHandle};
+use crate::db::{DbError, Statement, Step, TenantHandle, Value};
 use crate::domain::{Access, Audience, NoteId, UserId};
 
 // Only the author of a note that is there shares it; the statement finds that out itself.
@@ -15,8 +13,9 @@ const SHARE: Statement = Statement::new(
      RETURNING share.note_id",
 );
 // In the transaction that has just written the note, on the connection whose sequence gave its number.
-pub(super) const SHARE_NEW: Statement =
-    Statement::new("INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, currval('notes_id_seq'), $2, $3, $4)");
+pub(super) const SHARE_NEW: Statement = Statement::inserting(
+    "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, currval('notes_id_seq'), $2, $3, $4)",
+);
 // Whoever takes a share back meanwhile waits for the delivery, and so removes what it delivered.
 const HOLD: Statement = Statement::new("SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 FOR SHARE");
 // Rights are looked at when the message arrives and not when it was sent: shares that stand, of a note that is there, by its
@@ -66,9 +65,9 @@ impl TenantHandle {
         let (tenant, author, note, payload) = (self.tenant().number(), author.number(), note.number(), sharing.payload());
         let access = sharing.access.as_str();
         let audiences = sharing.audience.numbers();
-        let shares: Vec<[&(dyn ToSql + Sync); 5]> =
+        let shares: Vec<[&dyn Value; 5]> =
             audiences.iter().map(|audience| [&tenant as _, &author as _, &note as _, audience as _, &access as _]).collect();
-        let message: [&(dyn ToSql + Sync); 5] = [&tenant, &INSERT_TO_SHARED, &author, &note, &payload];
+        let message: [&dyn Value; 5] = [&tenant, &INSERT_TO_SHARED, &author, &note, &payload];
         let mut steps: Vec<Step<'_>> = shares.iter().map(|values| Step { statement: &SHARE, values }).collect();
         steps.push(Step { statement: &ENQUEUE_FOR_NOTE, values: &message });
         let results = self.transaction(&steps).await?;

@@ -1,11 +1,11 @@
 //! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins an open one, in one transaction over
 //! the reference table of tenants, the new user's shard and the login directory's shards.
 
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::db::{DbError, SignUpHandle};
+use crate::db::{DbError, Object, SignUpHandle};
 use crate::domain::{Email, Identifier, Role, TenantId, TenantName, UserId, Username};
 
 const TENANT_BY_NAME: &str = "SELECT id, join_policy FROM shared.tenants WHERE name_key = $1";

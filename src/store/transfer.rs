@@ -4,12 +4,10 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::notes::Note;
 use super::revisions::Revision;
-use crate::db::{DbError, Statement, Step, TenantHandle};
+use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
 const NOTES_OF_ALL: Statement = Statement::new(
@@ -31,13 +29,13 @@ const PEOPLE: Statement = Statement::new(
     "SELECT id, username, email, role, created_at, removed_at FROM shared.users WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
 );
 const KNOWN: Statement = Statement::new("SELECT origin FROM imported_notes WHERE tenant_id = $1 AND user_id = $2 AND origin = ANY($3)");
-const TAKE: Statement = Statement::new(
+const TAKE: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at)
      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)",
 );
 // In the transaction that has just written the note, on the connection whose sequence gave its number.
 const REMEMBER: Statement =
-    Statement::new("INSERT INTO imported_notes (tenant_id, user_id, origin, note_id) VALUES ($1, $2, $3, currval('notes_id_seq'))");
+    Statement::inserting("INSERT INTO imported_notes (tenant_id, user_id, origin, note_id) VALUES ($1, $2, $3, currval('notes_id_seq'))");
 
 pub(super) const ALL: &[&Statement] = &[&NOTES_OF_ALL, &NOTES_OF_ONE, &REVISIONS, &SHARES, &PEOPLE, &KNOWN, &TAKE, &REMEMBER];
 
@@ -170,7 +168,7 @@ impl TenantHandle {
         let (tenant, user) = (self.tenant().number(), user.number());
         let titles: Vec<Option<&str>> = notes.iter().map(|note| note.title.as_ref().map(NoteTitle::as_str)).collect();
         let contents: Vec<&str> = notes.iter().map(|note| note.content.as_str()).collect();
-        let values: Vec<([&(dyn ToSql + Sync); 7], [&(dyn ToSql + Sync); 3])> = notes
+        let values: Vec<([&dyn Value; 7], [&dyn Value; 3])> = notes
             .iter()
             .zip(titles.iter().zip(&contents))
             .map(|(note, (title, content))| {

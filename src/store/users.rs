@@ -1,8 +1,6 @@
 //! People of a tenant.
 
-use tokio_postgres::Row;
-
-use crate::db::{DbError, Statement, TenantHandle};
+use crate::db::{DbError, Row, Statement, TenantHandle};
 use crate::domain::{Role, UserId};
 
 pub(super) const ACCOUNT: Statement = Statement::new(

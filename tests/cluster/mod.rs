@@ -5,6 +5,7 @@ mod growth;
 mod http_load;
 mod load;
 mod looking;
+mod moves;
 mod moving_in;
 mod nodes;
 mod routed;

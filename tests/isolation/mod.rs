@@ -4,4 +4,5 @@ mod counters;
 mod guard;
 mod policies;
 mod role;
+mod shards;
 mod statements;

@@ -1,0 +1,50 @@
+//! What people read when their shard has just moved, and the server's map still names the old place.
+
+use serde_json::json;
+
+use crate::support::own_cluster::{Folder, stop};
+use crate::support::{Person, Script, environment};
+
+async fn contents(script: &Script) -> Vec<String> {
+    let list = script.get("/api/notes").await.expect(200).json();
+    let notes = list.as_array().expect("a list");
+    notes.iter().map(|note| note["content"].as_str().expect("a text").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_shard_that_moved_is_read_where_it_is_now() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED: a_shard_that_moved_is_read_where_it_is_now needs Citus");
+        return;
+    }
+    let folder = Folder::new();
+    let (server, app) = folder.start(&["--workers", "2"]).await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    script.note("0").await;
+    // The server learns within moments which worker has whom, and reads there.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(contents(&script).await, ["0"]);
+
+    let coordinator = folder.coordinator().await;
+    // What was copied away stays at the old place, as it does when a long query holds on to it.
+    for statement in ["ALTER SYSTEM SET citus.defer_shard_delete_interval = -1", "SELECT pg_reload_conf()"] {
+        coordinator.batch_execute(statement).await.expect(statement);
+    }
+    let mut expected = vec!["0".to_owned()];
+    for round in 1..=4 {
+        let place = "SELECT p.shardid, n.nodeport, o.nodeport FROM pg_dist_placement p
+                     JOIN pg_dist_node n USING (groupid) JOIN pg_dist_node o ON o.groupid NOT IN (0, n.groupid)
+                     WHERE p.shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
+        let row = coordinator.query_one(place, &[&person.tenant_id]).await.expect("a place");
+        let (shard, from, to): (i64, i32, i32) = (row.get(0), row.get(1), row.get(2));
+        let host: String = coordinator.query_one("SELECT nodename FROM pg_dist_node WHERE groupid = 1", &[]).await.expect("a host").get(0);
+        let moving = format!("SELECT citus_move_shard_placement({shard}, '{host}', {from}, '{host}', {to}, 'block_writes')");
+        coordinator.batch_execute(&moving).await.expect("a move");
+        assert_eq!(contents(&script).await, expected, "after move {round}");
+        script.post("/api/notes", &json!({"content": round.to_string()})).await.expect(201);
+        expected.insert(0, round.to_string());
+        assert_eq!(contents(&script).await, expected, "after writing in round {round}");
+    }
+    stop(server).await;
+}
