@@ -2,9 +2,13 @@
 //! a tenant's table compares its first value with tenant_id, so that one shard answers it; row-level security stands
 //! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
 
+mod access;
+mod edits;
+mod inbox;
 mod logins;
 mod notes;
 mod outbox;
+mod recipients;
 mod revisions;
 mod seeding;
 mod sessions;
@@ -12,9 +16,13 @@ mod shares;
 mod sign_up;
 mod users;
 
+pub use access::{Grant, Received, Seen};
+pub use edits::{Edit, Saved};
+pub use inbox::{InboxPage, ReceivedNote, Unread};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
-pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
+pub use notes::{Bin, Cursor, Note, NotePage, Overview};
 pub use outbox::{INSERT_TO_SHARED, Message};
+pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
@@ -26,9 +34,6 @@ use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL]
-        .concat()
-        .iter()
-        .map(|statement: &&Statement| statement.sql)
-        .collect()
+    let notes = [notes::ALL, edits::ALL, revisions::ALL, access::ALL, shares::ALL, recipients::ALL, inbox::ALL].concat();
+    [notes.as_slice(), sessions::ALL, users::ALL, outbox::ALL].concat().iter().map(|statement: &&Statement| statement.sql).collect()
 }

@@ -4,6 +4,7 @@ use tokio_postgres::types::ToSql;
 
 use super::notes::{INSERT as INSERT_NOTE, Note};
 use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NEW_NOTE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
+use super::recipients::LOWER;
 use crate::db::{DbError, Statement, Step, TenantHandle};
 use crate::domain::{Access, Audience, NoteContent, NoteId, NoteTitle, UserId};
 
@@ -96,7 +97,10 @@ impl TenantHandle {
         let shares: Vec<[&(dyn ToSql + Sync); 5]> =
             audiences.iter().map(|audience| [&tenant as _, &author as _, &note as _, audience as _, &access as _]).collect();
         let message: [&(dyn ToSql + Sync); 5] = [&tenant, &INSERT_TO_SHARED, &author, &note, &payload];
+        let of_note: [&(dyn ToSql + Sync); 3] = [&tenant, &note, &author];
         let mut steps: Vec<Step<'_>> = shares.iter().map(|values| Step { statement: &SHARE, values }).collect();
+        // Whom a share now lets read only stops editing at once; what it adds arrives with the message.
+        steps.push(Step { statement: &LOWER, values: &of_note });
         steps.push(Step { statement: &ENQUEUE_FOR_NOTE, values: &message });
         let results = self.transaction(&steps).await?;
         let shared = results.first().is_some_and(|rows| !rows.is_empty());

@@ -1,6 +1,7 @@
 //! Row-level security, tried by everything that the application's role may do.
 
 mod guard;
+mod matrix;
 mod policies;
 mod role;
 mod statements;
