@@ -8,11 +8,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use crate::auth::CurrentUser;
-use crate::domain::{NoteContent, NoteId, NoteTitle};
-use crate::store::{Edit, NewNote, Note, Saved, Written};
+use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
+use crate::store::{Edit, Grant, NewNote, Note, Saved, Written};
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, decode, encode};
-use crate::web::{Error, FieldErrors, Json};
+use crate::web::{Error, FieldErrors, Json, granted};
 
 const LARGEST_PAGE: i64 = 100;
 
@@ -53,6 +53,9 @@ pub struct NoteView {
     version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    /// `read` or `edit`, for a note that somebody else shared with the user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<&'static str>,
 }
 
 /// A note was written.
@@ -79,23 +82,15 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/api/notes", params(ListQuery), security(("bearer" = [])), responses(
     (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
-    let limit = match query.limit.as_deref().map(str::parse::<i64>) {
-        None => PAGE_SIZE,
-        Some(Ok(limit)) => u16::try_from(limit.clamp(1, LARGEST_PAGE)).unwrap_or(PAGE_SIZE),
-        Some(Err(_)) => return Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
-    };
-    let cursor = match query.cursor.as_deref().map(decode) {
-        None => None,
-        Some(Some(position)) => Some(position),
-        Some(None) => return Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours."))),
-    };
+    let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let page = user.tenant.whole_notes(user.id, cursor, limit).await?;
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.notes.last().filter(|_| page.has_older) {
         response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last.position()))));
     }
     let tenant = user.tenant.tenant().number();
-    Ok(response.content_type(header::ContentType::json()).body(list(page.notes.into_iter().map(|note| view(tenant, note)).collect())?))
+    let notes = page.notes.into_iter().map(|note| view(tenant, note, Standing::Author)).collect();
+    Ok(response.content_type(header::ContentType::json()).body(list(notes)?))
 }
 
 /// Write a note. With an `Idempotency-Key` a repeated request gets the answer of the first one and writes nothing.
@@ -125,28 +120,33 @@ pub async fn create(request: HttpRequest, user: CurrentUser, body: Json<NoteToWr
         .json(NoteCreated { note_id: id.number(), message: "Note created successfully" }))
 }
 
-/// Read a note.
+/// Read a note, one's own or one that was shared. Reading one that was shared marks it as read.
 ///
 /// # Errors
-/// 404 for a note that is not there or not the user's.
+/// 404 for a note that is not there or not for the user.
 #[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
     (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
-    let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let seen = granted(user.tenant.note(user.id, *id, Right::Read).await?)?;
+    if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
+        let (_, unread) = user.tenant.mark_read(user.id, *id, received.shared_by).await?;
+        user.session.unread.set(unread);
+    }
+    let note = seen.note;
     let known = header_of(&request, &header::IF_NONE_MATCH).is_some_and(|tags| matches_version(tags, note.version, Comparison::Weak));
     if known {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(note.version))).finish());
     }
-    Ok(answer(&user, note))
+    Ok(answer(&user, note, seen.standing))
 }
 
-/// Replace a note's text. With `If-Match` it must still be at that version; with `version` in the body, what was changed
+/// Replace the text of a note, one's own or one that was shared for editing. With `If-Match` it must still be at that version; with `version` in the body, what was changed
 /// meanwhile is merged where it does not overlap; with neither, it replaces what is there. What is replaced is kept.
 ///
 /// # Errors
-/// 404 as for reading, 412 with the current ETag when the version does not fit, 422 for a text that cannot be accepted.
+/// 403 for a note that was shared for reading, 404 as for reading, 412 with the current ETag when the version does not fit, 422 for a text that cannot be accepted.
 #[utoipa::path(put, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>, Header)), request_body = ChangedNote, security(("bearer" = [])), responses(
-    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 401, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
+    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,
@@ -159,23 +159,23 @@ pub async fn update(
     if let (None, Some(version)) = (condition, body.version) {
         return save(&user, *id, Edit { title, content, version, from_browser: false }, Overtaken::Merge).await;
     }
-    let current = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let current = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
     if condition.is_some_and(|tags| !matches_version(tags, current.version, Comparison::Strong)) {
         return Err(Error::PreconditionFailed { etag: etag(current.version) });
     }
     save(&user, *id, Edit { title, content, version: current.version, from_browser: false }, Overtaken::Refuse).await
 }
 
-/// Move a note to the bin.
+/// Move a note of one's own to the bin.
 ///
 /// # Errors
-/// 404 as for reading, 412 when `If-Match` does not fit.
+/// 403 for a note that was shared, 404 as for reading, 412 when `If-Match` does not fit.
 #[utoipa::path(delete, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>, Header)), security(("bearer" = [])), responses(
-    (status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem)))]
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem)))]
 pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
     let mut version = None;
     if let Some(tags) = header_of(&request, &header::IF_MATCH) {
-        let current = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+        let current = granted(user.tenant.note(user.id, *id, Right::Own).await?)?.note;
         if !matches_version(tags, current.version, Comparison::Strong) {
             return Err(Error::PreconditionFailed { etag: etag(current.version) });
         }
@@ -185,10 +185,8 @@ pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<Note
         return Ok(HttpResponse::NoContent().finish());
     }
     // With a condition it may be there, but changed since the look a moment ago.
-    match user.tenant.note(user.id, *id).await? {
-        Some(current) => Err(Error::PreconditionFailed { etag: etag(current.version) }),
-        None => Err(Error::NotFound),
-    }
+    let current = granted(user.tenant.note(user.id, *id, Right::Own).await?)?.note;
+    Err(Error::PreconditionFailed { etag: etag(current.version) })
 }
 
 /// What to do when the note is no longer at the version that an edit started from.
@@ -204,14 +202,26 @@ async fn save(user: &CurrentUser, id: NoteId, edit: Edit, overtaken: Overtaken) 
         Overtaken::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
     };
     match saved {
-        Saved::Stored { note, .. } => Ok(answer(user, note)),
+        Saved::Stored { note, .. } => {
+            let standing = if note.author == user.id { Standing::Author } else { Standing::Recipient(Access::Edit) };
+            Ok(answer(user, note, standing))
+        }
         Saved::Conflict { current, .. } => Err(Error::PreconditionFailed { etag: etag(current.version) }),
-        Saved::Gone => Err(Error::NotFound),
+        Saved::Refused => granted(Grant::Refused),
+        Saved::Gone => granted(Grant::Gone),
     }
 }
 
-fn answer(user: &CurrentUser, note: Note) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(user.tenant.tenant().number(), note))
+/// How many a page of a list holds.
+///
+/// # Errors
+/// 422 for what is no number.
+pub fn limit_of(given: Option<&str>) -> Result<u16, Error> {
+    match given.map(str::parse::<i64>) {
+        None => Ok(PAGE_SIZE),
+        Some(Ok(limit)) => Ok(u16::try_from(limit.clamp(1, LARGEST_PAGE)).unwrap_or(PAGE_SIZE)),
+        Some(Err(_)) => Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
+    }
 }
 
 /// The JSON of notes, in a buffer that need not grow: it is the largest thing that the API answers.
@@ -222,7 +232,23 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     Ok(json)
 }
 
-fn view(tenant_id: i64, note: Note) -> NoteView {
+/// Where a page of a list begins.
+///
+/// # Errors
+/// 422 for what no `Link` header of ours said.
+pub fn cursor_of(given: Option<&str>) -> Result<Option<(DateTime<Utc>, NoteId)>, Error> {
+    match given.map(decode) {
+        None => Ok(None),
+        Some(Some(position)) => Ok(Some(position)),
+        Some(None) => Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours."))),
+    }
+}
+
+fn answer(user: &CurrentUser, note: Note, standing: Standing) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(user.tenant.tenant().number(), note, standing))
+}
+
+fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
     NoteView {
         note_id: note.id.number(),
         tenant_id,
@@ -232,6 +258,10 @@ fn view(tenant_id: i64, note: Note) -> NoteView {
         version: note.version,
         created_at: note.created_at,
         updated_at: note.updated_at,
+        access: match standing {
+            Standing::Author => None,
+            Standing::Recipient(access) => Some(access.as_str()),
+        },
     }
 }
 

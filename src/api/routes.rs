@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{login, me, notes, openapi, registration, transfer};
+use super::{inbox, login, me, notes, openapi, registration, shares, transfer};
 use crate::web::Route;
 
 /// All calls.
@@ -18,5 +18,10 @@ pub const ROUTES: &[Route] = &[
     Route { method: "DELETE", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::destroy) },
     Route { method: "GET", path: "/api/export", public: false, handler: || web::route().to(transfer::export) },
     Route { method: "POST", path: "/api/import", public: false, handler: || web::route().to(transfer::import) },
+    Route { method: "GET", path: "/api/notes/{id}/shares", public: false, handler: || web::route().to(shares::index) },
+    Route { method: "POST", path: "/api/notes/{id}/shares", public: false, handler: || web::route().to(shares::create) },
+    Route { method: "DELETE", path: "/api/notes/{id}/shares/{user_id}", public: false, handler: || web::route().to(shares::destroy) },
+    Route { method: "GET", path: "/api/inbox", public: false, handler: || web::route().to(inbox::index) },
+    Route { method: "POST", path: "/api/inbox/reading", public: false, handler: || web::route().to(inbox::read) },
     Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
 ];

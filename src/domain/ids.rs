@@ -74,6 +74,7 @@ macro_rules! id_in_path {
 }
 id_in_path!(NoteId);
 id_in_path!(SessionId);
+id_in_path!(UserId);
 
 #[cfg(test)]
 mod tests {

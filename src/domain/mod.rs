@@ -16,7 +16,7 @@ pub use merge::{Merge, merge_contents, merge_titles};
 pub use names::{Email, Identifier, Role, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
 pub use password::{LoginPassword, NewPassword};
-pub use sharing::{AUDIENCE_LIMIT, Access, Audience};
+pub use sharing::{AUDIENCE_LIMIT, Access, Audience, Right, Standing};
 pub use text::canonical;
 
 /// Why a value was refused: a sentence for the person who typed it.

@@ -8,11 +8,11 @@ use askama::Template;
 use super::frame::{frame_of, page};
 use super::show::NoteCard;
 use crate::auth::CurrentUser;
-use crate::domain::NoteId;
+use crate::domain::{NoteId, Right};
 use crate::store::Bin;
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, Frame, see_other};
+use crate::web::{Error, Frame, granted, see_other};
 
 #[derive(Template)]
 #[template(path = "bin.html")]
@@ -39,7 +39,7 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
 /// Moves a note into it.
 pub async fn create(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     if !user.tenant.delete_note(user.id, *id, None).await? {
-        return Err(Error::NotFound);
+        return refuse(&user, *id).await;
     }
     flash(&cookie, "success", "The note is in the bin, from where you can restore it.");
     Ok(see_other("/notes"))
@@ -48,8 +48,14 @@ pub async fn create(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -
 /// Takes a note out of it.
 pub async fn destroy(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     if !user.tenant.restore_note(user.id, *id).await? {
-        return Err(Error::NotFound);
+        return refuse(&user, *id).await;
     }
     flash(&cookie, "success", "The note is back.");
     Ok(see_other(&format!("/notes/{id}")))
+}
+
+/// Nothing was done: whoever has the note in the inbox may know why.
+async fn refuse(user: &CurrentUser, id: NoteId) -> Result<HttpResponse, Error> {
+    granted(user.tenant.note(user.id, id, Right::Own).await?)?;
+    Err(Error::NotFound)
 }

@@ -6,12 +6,14 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::frame::{frame_of, page};
+use super::inbox::InboxRow;
 use super::show::NoteCard;
 use crate::auth::CurrentUser;
 use crate::store::Bin;
 use crate::web::{Error, FieldErrors, Frame};
 
 const LATEST: u16 = 5;
+const LATEST_RECEIVED: u16 = 3;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -19,6 +21,7 @@ struct DashboardPage {
     frame: Frame,
     note_count: i64,
     latest: Vec<NoteCard>,
+    received: Vec<InboxRow>,
     title: String,
     content: String,
     errors: FieldErrors,
@@ -26,11 +29,13 @@ struct DashboardPage {
 
 /// What there is, and a form for more.
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
-    let (note_count, latest) = user.tenant.notes_overview(user.id, LATEST).await?;
+    let overview = user.tenant.overview(user.id, LATEST, LATEST_RECEIVED).await?;
+    user.session.unread.set(overview.unread);
     let dashboard = DashboardPage {
         frame: frame_of(&user, &cookie, "dashboard"),
-        note_count,
-        latest: latest.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
+        note_count: overview.count,
+        latest: overview.latest.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
+        received: overview.received.iter().map(InboxRow::of).collect(),
         title: String::new(),
         content: String::new(),
         errors: FieldErrors::default(),

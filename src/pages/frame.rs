@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use crate::auth::CurrentUser;
-use crate::web::frame::FrameUser;
+use crate::web::frame::{FrameUser, UnreadCount};
 use crate::web::once::form_number;
 use crate::web::{Error, Frame};
 
@@ -16,6 +16,7 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
         username: user.session.username.clone(),
         tenant_name: user.session.tenant_name.clone(),
         role: user.session.role.as_str().to_owned(),
+        unread: UnreadCount(user.session.unread.get()),
     };
     // Without randomness a form is merely not protected against a second click.
     let form_number = form_number().unwrap_or_default();

@@ -11,8 +11,8 @@ use super::login_choice;
 use super::login_page::LoginPage;
 use super::notes;
 use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in, user_agent};
-use crate::domain::{Identifier, LoginPassword, TenantName};
-use crate::store::{Candidate, SessionKind};
+use crate::domain::{Identifier, LoginPassword, Right, TenantName};
+use crate::store::{Candidate, Grant, Seen, SessionKind};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
@@ -134,7 +134,7 @@ async fn enter(
 /// Gives a text back, in the form that it came from.
 async fn hand_back(user: &CurrentUser, cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
     if let Some(id) = draft.note()
-        && let Some(note) = user.tenant.note(user.id, id).await?
+        && let Grant::Given(Seen { note, .. }) = user.tenant.note(user.id, id, Right::Edit).await?
     {
         return notes::edit_page(StatusCode::OK, user, cookie, &note, draft.form, FieldErrors::default());
     }

@@ -11,12 +11,12 @@ use super::login_page::ask_to_log_in;
 use super::markdown::markdown;
 use super::show::{Moment, NoteCard, heading};
 use crate::auth::CurrentUser;
-use crate::domain::{NoteContent, NoteId, NoteTitle, with_unix_newlines};
-use crate::store::{Bin, Cursor, Edit, NewNote, Note, NotePage, Saved, Written};
+use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
+use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, NotePage, Received, Saved, Written};
 use crate::web::cookie::flash;
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Error, FieldErrors, Form, Frame, granted, see_other};
 
 #[derive(Template)]
 #[template(path = "notes/index.html")]
@@ -40,6 +40,15 @@ struct ShowPage {
     html: String,
     created_at: Moment,
     updated_at: Moment,
+    own: bool,
+    may_edit: bool,
+    sharer: Option<Sharer>,
+}
+
+/// From whom a note is, when it is not one's own.
+struct Sharer {
+    name: String,
+    at: Moment,
 }
 
 #[derive(Template)]
@@ -100,11 +109,19 @@ pub async fn create(
     Ok(see_other("/notes"))
 }
 
-/// Reads a note.
+/// Reads a note. Opening one that was shared marks it as read.
 pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let seen = granted(user.tenant.note(user.id, *id, Right::Read).await?)?;
+    let sharer = match &seen.received {
+        Some(received) => Some(open_received(&user, *id, received).await?),
+        None => None,
+    };
+    let note = seen.note;
     let shown = ShowPage {
-        frame: frame_of(&user, &cookie, "notes"),
+        frame: frame_of(&user, &cookie, if sharer.is_some() { "inbox" } else { "notes" }),
+        own: seen.standing == Standing::Author,
+        may_edit: seen.standing.allows(Right::Edit),
+        sharer,
         id: note.id.number(),
         version: note.version,
         title: heading(&note),
@@ -117,7 +134,7 @@ pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
 
 /// The form with a note's text.
 pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let note = user.tenant.note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    let note = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
     let form = NoteForm {
         title: note.title.as_ref().map(|title| title.as_str().to_owned()).unwrap_or_default(),
         content: note.content.as_str().to_owned(),
@@ -157,7 +174,8 @@ pub async fn update(
             Ok(see_other(&format!("/notes/{id}")))
         }
         Saved::Conflict { current, title, content } => conflict_page(&user, &cookie, form, &current, title, content),
-        Saved::Gone => Err(Error::NotFound),
+        Saved::Refused => granted(Grant::Refused),
+        Saved::Gone => granted(Grant::Gone),
     }
 }
 
@@ -214,8 +232,14 @@ fn list(
     page(status, &index)
 }
 
+async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> Result<Sharer, Error> {
+    let (name, unread) = user.tenant.mark_read(user.id, id, received.shared_by).await?;
+    user.session.unread.set(unread);
+    Ok(Sharer { name, at: Moment(received.at) })
+}
+
 async fn refill_edit(user: &CurrentUser, id: NoteId, cookie: &Session, form: NoteForm, errors: FieldErrors) -> Result<HttpResponse, Error> {
-    let note = user.tenant.note(user.id, id).await?.ok_or(Error::NotFound)?;
+    let note = granted(user.tenant.note(user.id, id, Right::Edit).await?)?.note;
     edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form, errors)
 }
 

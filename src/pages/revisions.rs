@@ -9,7 +9,7 @@ use super::frame::{frame_of, page};
 use super::show::{Moment, heading};
 use crate::auth::CurrentUser;
 use crate::domain::NoteId;
-use crate::web::{Error, Frame};
+use crate::web::{Error, Frame, granted};
 
 const SHOWN: u16 = 20;
 
@@ -28,12 +28,13 @@ struct RevisionView {
     title: String,
     content: String,
     replaced_at: Moment,
+    replaced_by: String,
 }
 
 /// The last replaced texts, newest first.
 pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let (note, replaced) = user.tenant.note_with_revisions(user.id, *id, SHOWN + 1).await?;
-    let note = note.ok_or(Error::NotFound)?;
+    let (seen, replaced) = granted(user.tenant.note_with_revisions(user.id, *id, SHOWN + 1).await?)?;
+    let note = seen.note;
     let more = replaced.len() > usize::from(SHOWN);
     let revisions = replaced
         .into_iter()
@@ -43,6 +44,7 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) ->
             title: revision.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
             content: revision.content,
             replaced_at: Moment(revision.replaced_at),
+            replaced_by: revision.replaced_by.unwrap_or_else(|| "somebody who left".to_owned()),
         })
         .collect();
     page(

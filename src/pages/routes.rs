@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{account, bin, dashboard, guide, login, logout, notes, registration, revisions, transfer, welcome};
+use super::{account, bin, dashboard, guide, inbox, login, logout, notes, registration, revisions, shares, transfer, welcome};
 use crate::web::{Route, assets, health};
 
 /// All pages.
@@ -22,6 +22,11 @@ pub const ROUTES: &[Route] = &[
     Route { method: "POST", path: "/notes/{id}/deletion", public: false, handler: || web::route().to(bin::create) },
     Route { method: "POST", path: "/notes/{id}/restoration", public: false, handler: || web::route().to(bin::destroy) },
     Route { method: "GET", path: "/notes/{id}/revisions", public: false, handler: || web::route().to(revisions::index) },
+    Route { method: "GET", path: "/notes/{id}/shares", public: false, handler: || web::route().to(shares::index) },
+    Route { method: "POST", path: "/notes/{id}/shares", public: false, handler: || web::route().to(shares::create) },
+    Route { method: "POST", path: "/notes/{id}/shares/{user_id}/revocation", public: false, handler: || web::route().to(shares::revoke) },
+    Route { method: "GET", path: "/inbox", public: false, handler: || web::route().to(inbox::index) },
+    Route { method: "POST", path: "/inbox/reading", public: false, handler: || web::route().to(inbox::read) },
     Route { method: "GET", path: "/bin", public: false, handler: || web::route().to(bin::index) },
     Route { method: "GET", path: "/account", public: false, handler: || web::route().to(account::show) },
     Route { method: "POST", path: "/account/password", public: false, handler: || web::route().to(account::update_password) },

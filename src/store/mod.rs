@@ -2,11 +2,15 @@
 //! a tenant's table compares its first value with tenant_id, so that one shard answers it; row-level security stands
 //! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
 
+mod access;
+mod edits;
 mod idempotency;
+mod inbox;
 mod logins;
 mod new_notes;
 mod notes;
 mod outbox;
+mod recipients;
 mod revisions;
 mod seeding;
 mod sessions;
@@ -15,11 +19,15 @@ mod sign_up;
 mod transfer;
 mod users;
 
+pub use access::{Grant, Received, Seen};
+pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
+pub use inbox::{InboxPage, ReceivedNote, Unread};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use new_notes::{NewNote, Written};
-pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
+pub use notes::{Bin, Cursor, Note, NotePage, Overview};
 pub use outbox::{INSERT_TO_SHARED, Message};
+pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
@@ -32,9 +40,7 @@ use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    [notes::ALL, revisions::ALL, sessions::ALL, users::ALL, outbox::ALL, shares::ALL, idempotency::ALL, transfer::ALL]
-        .concat()
-        .iter()
-        .map(|statement: &&Statement| statement.sql)
-        .collect()
+    let notes = [notes::ALL, edits::ALL, revisions::ALL, access::ALL, shares::ALL, recipients::ALL, inbox::ALL].concat();
+    let others = [sessions::ALL, users::ALL, outbox::ALL, idempotency::ALL, transfer::ALL].concat();
+    [notes, others].concat().iter().map(|statement: &&Statement| statement.sql).collect()
 }

@@ -1,24 +1,14 @@
-//! Notes: each belongs to its author, and for now nobody else in the tenant sees it.
+//! Notes of their authors: written, listed, thrown away and taken back. Who else sees one is decided in `access`; how a
+//! text changes is in `edits`.
 
 use chrono::{DateTime, Utc};
 
-use super::revisions::{BASE, KEEP_REPLACED, OF_NOTE, Revision};
-use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
-use crate::domain::{Merge, NoteContent, NoteId, NoteTitle, UserId, merge_contents, merge_titles};
+use super::inbox::{LATEST as LATEST_RECEIVED, ReceivedNote, UNREAD, unread_in};
+use crate::db::{DbError, Row, Statement, Step, TenantHandle};
+use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
 pub(super) const INSERT: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content) VALUES ($1, $2, $3, $4)
-     RETURNING id, user_id, title, content, version, created_at, updated_at",
-);
-const FIND: Statement = Statement::new(
-    "SELECT id, user_id, title, content, version, created_at, updated_at FROM notes
-     WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NULL",
-);
-const UPDATE: Statement = Statement::new(
-    "UPDATE notes SET title = $5, content = $6, version = version + 1, updated_at = now()
-     WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND version = $4 AND deleted_at IS NULL
-       AND (title IS DISTINCT FROM $5 OR $6 <> CASE WHEN $7::boolean
-            THEN replace(replace(content, E'\\r\\n', E'\\n'), E'\\r', E'\\n') ELSE content END)
      RETURNING id, user_id, title, content, version, created_at, updated_at",
 );
 const DELETE: Statement = Statement::new(
@@ -61,25 +51,8 @@ const BIN_LATEST: Statement = page!("left(content, 480)", "NOT NULL", "", "DESC"
 const BIN_OLDER: Statement = page!("left(content, 480)", "NOT NULL", " AND (created_at, id) < ($4, $5)", "DESC");
 const BIN_NEWER: Statement = page!("left(content, 480)", "NOT NULL", " AND (created_at, id) > ($4, $5)", "ASC");
 
-pub(super) const ALL: &[&Statement] = &[
-    &INSERT,
-    &FIND,
-    &UPDATE,
-    &DELETE,
-    &RESTORE,
-    &COUNT,
-    &WHOLE_LATEST,
-    &WHOLE_OLDER,
-    &LATEST,
-    &OLDER,
-    &NEWER,
-    &BIN_LATEST,
-    &BIN_OLDER,
-    &BIN_NEWER,
-];
-
-/// How often a merge is tried again when somebody saves in between.
-const MERGE_TRIES: usize = 4;
+pub(super) const ALL: &[&Statement] =
+    &[&INSERT, &DELETE, &RESTORE, &COUNT, &WHOLE_LATEST, &WHOLE_OLDER, &LATEST, &OLDER, &NEWER, &BIN_LATEST, &BIN_OLDER, &BIN_NEWER];
 
 /// A note as it is stored.
 #[derive(Clone, Debug)]
@@ -149,52 +122,19 @@ pub struct NotePage {
     pub has_older: bool,
 }
 
-/// A change of a note's text.
-#[derive(Clone, Debug)]
-pub struct Edit {
-    /// The new title.
-    pub title: Option<NoteTitle>,
-    /// The new text.
-    pub content: NoteContent,
-    /// The version that the editor started from.
-    pub version: i32,
-    /// Whether the new text came through a browser's form, which changes line breaks: saving a form untouched must not
-    /// change a note that a script wrote with others.
-    pub from_browser: bool,
-}
-
-/// What came of an edit.
-pub enum Saved {
-    /// It is stored, alone or merged with what was saved meanwhile.
-    Stored {
-        /// The note as it is now.
-        note: Note,
-        /// Whether another's change was merged in.
-        merged: bool,
-    },
-    /// It overlaps with what was saved meanwhile; nothing changed.
-    Conflict {
-        /// The note as it is.
-        current: Note,
-        /// A proposal to settle by hand.
-        title: Option<NoteTitle>,
-        /// Its text.
-        content: String,
-    },
-    /// There is no such note.
-    Gone,
+/// The beginning of everything that somebody has.
+pub struct Overview {
+    /// How many notes they wrote.
+    pub count: i64,
+    /// The latest of these.
+    pub latest: Vec<Note>,
+    /// How many notes in the inbox are unread.
+    pub unread: i64,
+    /// The latest in the inbox.
+    pub received: Vec<ReceivedNote>,
 }
 
 impl TenantHandle {
-    /// A note of `author`.
-    ///
-    /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn note(&self, author: UserId, id: NoteId) -> Result<Option<Note>, DbError> {
-        let row = self.row(&FIND, &[&self.tenant().number(), &author.number(), &id.number()]).await?;
-        Ok(row.as_ref().map(Note::from_row))
-    }
-
     /// Up to `limit` notes of `author` from `cursor` on, each with the beginning of its text.
     ///
     /// # Errors
@@ -233,90 +173,25 @@ impl TenantHandle {
         Ok(cut_page(&rows, cursor, usize::from(limit)))
     }
 
-    /// The number of notes of `author` and the latest of them.
+    /// What `user` has: notes of their own and notes that were shared with them, counted, and the latest of both.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn notes_overview(&self, author: UserId, limit: u16) -> Result<(i64, Vec<Note>), DbError> {
-        let (tenant, author, limit) = (self.tenant().number(), author.number(), i64::from(limit));
+    pub async fn overview(&self, user: UserId, limit: u16, limit_received: u16) -> Result<Overview, DbError> {
+        let (tenant, user, limit, limit_received) = (self.tenant().number(), user.number(), i64::from(limit), i64::from(limit_received));
         let results = self
             .transaction(&[
-                Step { statement: &COUNT, values: &[&tenant, &author] },
-                Step { statement: &LATEST, values: &[&tenant, &author, &limit] },
+                Step { statement: &COUNT, values: &[&tenant, &user] },
+                Step { statement: &LATEST, values: &[&tenant, &user, &limit] },
+                Step { statement: &UNREAD, values: &[&tenant, &user] },
+                Step { statement: &LATEST_RECEIVED, values: &[&tenant, &user, &limit_received] },
             ])
             .await?;
-        let count = results.first().and_then(|rows| rows.first()).map_or(0, |row| row.get(0));
-        Ok((count, results.get(1).map(|rows| rows.iter().map(Note::from_row).collect()).unwrap_or_default()))
-    }
-
-    /// A note of `author` with the last `limit` texts that it had before, newest first.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn note_with_revisions(&self, author: UserId, id: NoteId, limit: u16) -> Result<(Option<Note>, Vec<Revision>), DbError> {
-        let (tenant, author, id, limit) = (self.tenant().number(), author.number(), id.number(), i64::from(limit));
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &author, &id] },
-                Step { statement: &OF_NOTE, values: &[&tenant, &author, &id, &limit] },
-            ])
-            .await?;
-        let note = results.first().and_then(|rows| rows.first()).map(Note::from_row);
-        Ok((note, results.get(1).map(|rows| rows.iter().map(Revision::from_row).collect()).unwrap_or_default()))
-    }
-
-    /// Saves an edit. Nobody's text is overwritten unseen: what was saved since the editor's version is merged when it
-    /// does not overlap, and every replaced text stays in the revisions.
-    ///
-    /// # Errors
-    /// [`DbError`] of the statements; nothing changed then, unless the connection broke while saving.
-    pub async fn save_note(&self, author: UserId, id: NoteId, edit: &Edit) -> Result<Saved, DbError> {
-        if let Some(note) = self.replace_text(author, id, edit).await? {
-            return Ok(Saved::Stored { note, merged: false });
-        }
-        for _ in 0..MERGE_TRIES {
-            let (Some(current), base) = self.note_and_base(author, id, edit.version).await? else {
-                return Ok(Saved::Gone);
-            };
-            if current.version == edit.version {
-                return Ok(Saved::Stored { note: current, merged: false });
-            }
-            // A base that is not there (an invented version) shares nothing, so that every difference overlaps.
-            let base = base.unwrap_or_else(|| Revision::empty(edit.version));
-            let title = merge_titles(&base.title, &edit.title, &current.title);
-            let content = merge_contents(&base.content, edit.content.as_str(), current.content.as_str());
-            let (title, content) = match (title, content) {
-                (Merge::Clean(title), Merge::Clean(content)) => (title, content),
-                (Merge::Clean(title) | Merge::Overlap(title), Merge::Clean(content) | Merge::Overlap(content)) => {
-                    return Ok(Saved::Conflict { current, title, content });
-                }
-            };
-            let Ok(content) = NoteContent::parse(content) else {
-                return Ok(Saved::Conflict { content: edit.content.as_str().to_owned(), title, current });
-            };
-            if title == current.title && content == current.content {
-                return Ok(Saved::Stored { note: current, merged: true });
-            }
-            let merged = Edit { title, content, version: current.version, from_browser: false };
-            if let Some(note) = self.replace_text(author, id, &merged).await? {
-                return Ok(Saved::Stored { note, merged: true });
-            }
-        }
-        Err(DbError::Unavailable(Some("the note changes faster than it can be merged".into())))
-    }
-
-    /// Saves an edit only when the note is still at the edit's version; otherwise gives a conflict.
-    ///
-    /// # Errors
-    /// [`DbError`] of the statements; nothing changed then, unless the connection broke while saving.
-    pub async fn save_note_unmerged(&self, author: UserId, id: NoteId, edit: &Edit) -> Result<Saved, DbError> {
-        if let Some(note) = self.replace_text(author, id, edit).await? {
-            return Ok(Saved::Stored { note, merged: false });
-        }
-        Ok(match self.note(author, id).await? {
-            None => Saved::Gone,
-            Some(current) if current.version == edit.version => Saved::Stored { note: current, merged: false },
-            Some(current) => Saved::Conflict { current, title: edit.title.clone(), content: edit.content.as_str().to_owned() },
+        Ok(Overview {
+            count: results.first().and_then(|rows| rows.first()).map_or(0, |row| row.get(0)),
+            latest: results.get(1).map(|rows| rows.iter().map(Note::from_row).collect()).unwrap_or_default(),
+            unread: unread_in(results.get(2)),
+            received: results.get(3).map(|rows| rows.iter().map(ReceivedNote::from_row).collect()).unwrap_or_default(),
         })
     }
 
@@ -336,28 +211,6 @@ impl TenantHandle {
     pub async fn restore_note(&self, author: UserId, id: NoteId) -> Result<bool, DbError> {
         let row = self.row(&RESTORE, &[&self.tenant().number(), &author.number(), &id.number()]).await?;
         Ok(row.is_some())
-    }
-
-    /// Stores the edit when the note is still at the edit's version and differs from it.
-    async fn replace_text(&self, author: UserId, id: NoteId, edit: &Edit) -> Result<Option<Note>, DbError> {
-        let (tenant, author, id) = (self.tenant().number(), author.number(), id.number());
-        let (title, content) = (edit.title.as_ref().map(NoteTitle::as_str), edit.content.as_str());
-        let values: [&dyn Value; 7] = [&tenant, &author, &id, &edit.version, &title, &content, &edit.from_browser];
-        let results =
-            self.transaction(&[Step { statement: &KEEP_REPLACED, values: &values }, Step { statement: &UPDATE, values: &values }]).await?;
-        Ok(results.get(1).and_then(|rows| rows.first()).map(Note::from_row))
-    }
-
-    async fn note_and_base(&self, author: UserId, id: NoteId, version: i32) -> Result<(Option<Note>, Option<Revision>), DbError> {
-        let (tenant, author, id) = (self.tenant().number(), author.number(), id.number());
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &author, &id] },
-                Step { statement: &BASE, values: &[&tenant, &author, &id, &version] },
-            ])
-            .await?;
-        let first = |index: usize| results.get(index).and_then(|rows| rows.first());
-        Ok((first(0).map(Note::from_row), first(1).map(Revision::from_row)))
     }
 }
 

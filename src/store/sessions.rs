@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::inbox::{UNREAD_OF_SESSION, Unread, unread_in};
 use super::users::{ACCOUNT, Account, REPLACE_PASSWORD};
 use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{Role, SessionId, UserId};
@@ -100,6 +101,8 @@ pub struct Session {
     pub role: Role,
     /// The tenant's name.
     pub tenant_name: String,
+    /// How many notes wait in the user's inbox.
+    pub unread: Unread,
 }
 
 /// A session in its user's list.
@@ -147,13 +150,20 @@ impl TenantHandle {
         Ok(row.get(1))
     }
 
-    /// The session of a token, if it is in force.
+    /// The session of a token, if it is in force, with what every page shows of its user.
     ///
     /// # Errors
-    /// [`DbError`] of the one statement.
+    /// [`DbError`] of the transaction.
     pub async fn session(&self, token_hash: &[u8]) -> Result<Option<Session>, DbError> {
-        let row = self.row(&FIND, &[&self.tenant().number(), &token_hash]).await?;
-        Ok(row.map(|row| Session {
+        let tenant = self.tenant().number();
+        let results = self
+            .transaction(&[
+                Step { statement: &FIND, values: &[&tenant, &token_hash] },
+                Step { statement: &UNREAD_OF_SESSION, values: &[&tenant, &token_hash] },
+            ])
+            .await?;
+        let unread = unread_in(results.get(1));
+        Ok(results.first().and_then(|rows| rows.first()).map(|row| Session {
             id: SessionId::from_row(row.get(0)),
             user: UserId::from_row(row.get(1)),
             kind: SessionKind::from_row(row.get(2)),
@@ -161,6 +171,7 @@ impl TenantHandle {
             username: row.get(4),
             role: Role::from_row(row.get(5)),
             tenant_name: row.get(6),
+            unread: Unread::new(unread),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! Shares: what an author decided, and what has arrived of it in the recipients' inboxes.
 
 use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
+use super::recipients::LOWER;
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};
 use crate::domain::{Access, Audience, NoteId, UserId};
 
@@ -68,7 +69,10 @@ impl TenantHandle {
         let shares: Vec<[&dyn Value; 5]> =
             audiences.iter().map(|audience| [&tenant as _, &author as _, &note as _, audience as _, &access as _]).collect();
         let message: [&dyn Value; 5] = [&tenant, &INSERT_TO_SHARED, &author, &note, &payload];
+        let of_note: [&dyn Value; 3] = [&tenant, &note, &author];
         let mut steps: Vec<Step<'_>> = shares.iter().map(|values| Step { statement: &SHARE, values }).collect();
+        // Whom a share now lets read only stops editing at once; what it adds arrives with the message.
+        steps.push(Step { statement: &LOWER, values: &of_note });
         steps.push(Step { statement: &ENQUEUE_FOR_NOTE, values: &message });
         let results = self.transaction(&steps).await?;
         let shared = results.first().is_some_and(|rows| !rows.is_empty());

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use super::fields::FieldErrors;
 use crate::auth::{Busy, LoginError};
 use crate::db::DbError;
-use crate::store::SignUpError;
+use crate::store::{Grant, SignUpError};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +90,18 @@ impl From<askama::Error> for Error {
 impl From<getrandom::Error> for Error {
     fn from(error: getrandom::Error) -> Self {
         Self::Internal("asking for randomness", Box::new(std::io::Error::from(error)))
+    }
+}
+
+/// What was granted, or the error that tells its asker no more than they may know.
+///
+/// # Errors
+/// 403 for who may see the thing and not do this, 404 for everybody else.
+pub fn granted<T>(grant: Grant<T>) -> Result<T, Error> {
+    match grant {
+        Grant::Given(value) => Ok(value),
+        Grant::Refused => Err(Error::Forbidden("This note was shared with you, but not for this.")),
+        Grant::Gone => Err(Error::NotFound),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The frame around every page: who is logged in, what was just done, where one is.
 
+use std::fmt;
+
 use actix_session::Session;
 
 use super::assets::Assets;
@@ -29,6 +31,30 @@ pub struct FrameUser {
     pub tenant_name: String,
     /// The user's role.
     pub role: String,
+    /// How many notes in the inbox are unread.
+    pub unread: UnreadCount,
+}
+
+/// A count of unread notes as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadCount(pub i64);
+
+impl UnreadCount {
+    /// Whether there is anything to tell.
+    pub fn any(&self) -> bool {
+        self.0 > 0
+    }
+
+    /// In words, for those who hear the page.
+    pub fn words(&self) -> &'static str {
+        if self.0 == 1 { "unread note" } else { "unread notes" }
+    }
+}
+
+impl fmt::Display for UnreadCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 > 99 { f.write_str("99+") } else { self.0.fmt(f) }
+    }
 }
 
 impl Frame {

@@ -20,7 +20,7 @@ pub mod upload;
 
 pub use body::{Form, Json};
 pub use context::Context;
-pub use error::Error;
+pub use error::{Error, granted};
 pub use fields::FieldErrors;
 pub use frame::Frame;
 pub use redirect::{local_path, see_other};

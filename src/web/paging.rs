@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::domain::NoteId;
-use crate::store::{Cursor, NotePage};
+use crate::store::{Cursor, InboxPage, Note, NotePage, ReceivedNote};
 
 /// How many notes a page shows.
 pub const PAGE_SIZE: u16 = 20;
@@ -31,9 +31,23 @@ impl PageQuery {
 
 /// The URLs of the pages before and after.
 pub fn neighbours(path: &str, page: &NotePage) -> (Option<String>, Option<String>) {
-    let newer = page.notes.first().filter(|_| page.has_newer).map(|note| format!("{path}?newer={}", encode(note.position())));
-    let older = page.notes.last().filter(|_| page.has_older).map(|note| format!("{path}?older={}", encode(note.position())));
-    (newer, older)
+    let newer = page.notes.first().filter(|_| page.has_newer).map(Note::position);
+    let older = page.notes.last().filter(|_| page.has_older).map(Note::position);
+    links(path, newer, older)
+}
+
+/// The same for the pages of an inbox.
+pub fn inbox_neighbours(path: &str, page: &InboxPage) -> (Option<String>, Option<String>) {
+    let newer = page.notes.first().filter(|_| page.has_newer).map(ReceivedNote::position);
+    let older = page.notes.last().filter(|_| page.has_older).map(ReceivedNote::position);
+    links(path, newer, older)
+}
+
+type Position = (DateTime<Utc>, NoteId);
+
+fn links(path: &str, newer: Option<Position>, older: Option<Position>) -> (Option<String>, Option<String>) {
+    let link = |direction: &str, position: Position| format!("{path}?{direction}={}", encode(position));
+    (newer.map(|position| link("newer", position)), older.map(|position| link("older", position)))
 }
 
 /// A position as opaque text.

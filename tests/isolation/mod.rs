@@ -2,6 +2,7 @@
 
 mod counters;
 mod guard;
+mod matrix;
 mod policies;
 mod role;
 mod shards;

@@ -3,6 +3,7 @@
 use crate::support::{
     Answer, App, Browser, Call, Person, Script, database,
     routes::{self, Entry},
+    sharing::deliver_by_hand,
     spawn_app, unique,
 };
 
@@ -12,6 +13,8 @@ fn call_to(route: &Entry, id: &str) -> Call {
     match (route.api, route.is_unsafe()) {
         (_, false) => call,
         (true, true) if route.method == "DELETE" => call,
+        (true, true) if route.path.ends_with("/shares") => call.json(&serde_json::json!({"share_with": "everyone"})),
+        (false, true) if route.path.ends_with("/shares") => call.form(&[("audience", "everyone")]),
         (true, true) => call.json(&serde_json::json!({"content": "changed by a stranger"})),
         (false, true) => call.form(&[("content", "changed by a stranger"), ("version", "1")]),
     }
@@ -210,8 +213,14 @@ async fn reading_changes_nothing() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let colleague = person.colleague(&app).await;
+    let shared = colleague.script(&app).await.note("from a colleague").await;
+    deliver_by_hand(&colleague, shared, &person, "edit").await;
     let id = script.note("text").await.to_string();
     let before = database::fingerprint(person.tenant_id).await;
+    // Opening what was shared notes when it was first opened, and that is all that reading may change.
+    browser.get(&format!("/notes/{shared}")).await.expect(200);
+    script.get(&format!("/api/notes/{shared}")).await.expect(200);
     for route in routes::all() {
         for method in ["GET", "HEAD", "OPTIONS"] {
             let call = Call::new(method, &route.with_id(&id));

@@ -37,6 +37,7 @@ pub async fn set_sequences_far_apart() {
         ("shared.users_id_seq", 200_000_000),
         ("notes_id_seq", 3_000_000_000),
         ("sessions_id_seq", 40_000_000_000),
+        ("outbox_id_seq", 500_000_000_000),
     ];
     for (sequence, start) in sequences {
         let statement = format!("SELECT setval('{sequence}', greatest({start}, (SELECT last_value FROM {sequence})))");
@@ -57,7 +58,8 @@ pub async fn number(statement: &str, values: &[&(dyn tokio_postgres::types::ToSq
     row.unwrap_or_else(|error| panic!("{statement}: {error:?}")).get(0)
 }
 
-/// A checksum of all that a tenant owns, but for when its sessions were last seen.
+/// A checksum of all that a tenant owns, but for what looking at things may change: when a session was last seen, and when a
+/// note that was shared was first opened.
 pub async fn fingerprint(tenant_id: i64) -> String {
     let client = admin().await;
     let mut parts = Vec::new();
@@ -67,6 +69,9 @@ pub async fn fingerprint(tenant_id: i64) -> String {
         ("notes", "t"),
         ("note_revisions", "t"),
         ("sessions", "t.id, t.token_hash, t.user_id, t.kind"),
+        ("shares", "t"),
+        ("shared_notes", "t.recipient_id, t.note_id, t.shared_by, t.access, t.created_at"),
+        ("outbox", "t.id, t.route, t.user_id, t.note_id"),
     ] {
         let owner = if table == "shared.tenants" { "id" } else { "tenant_id" };
         let statement = format!(

@@ -16,6 +16,7 @@ pub mod raw;
 pub mod routes;
 pub mod server;
 pub mod servers;
+pub mod sharing;
 
 pub use answer::{Answer, Call};
 pub use app::{App, spawn_app};

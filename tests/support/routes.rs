@@ -31,9 +31,9 @@ impl Entry {
         self.path.starts_with("/static") || self.path == "/favicon.ico"
     }
 
-    /// The path with this id in the place of its parameter.
+    /// The path with this id in the place of its first parameter, and what always makes sense in that of others.
     pub fn with_id(&self, id: &str) -> String {
-        self.path.replace("{id}", id)
+        self.path.replace("{id}", id).replace("{user_id}", "everyone")
     }
 
     pub fn is_of_a_note(&self) -> bool {

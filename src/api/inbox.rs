@@ -1,0 +1,92 @@
+//! The inbox: notes that others shared with the token's user.
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::notes::{cursor_of, limit_of};
+use super::problem::Problem;
+use crate::auth::CurrentUser;
+use crate::store::ReceivedNote;
+use crate::web::paging::encode;
+use crate::web::{Error, FieldErrors};
+
+/// A note in the inbox.
+#[derive(Serialize, ToSchema)]
+pub struct ReceivedView {
+    note_id: i64,
+    title: Option<String>,
+    content: String,
+    version: i32,
+    updated_at: DateTime<Utc>,
+    /// `read` or `edit`.
+    access: &'static str,
+    /// The number of whoever shared it.
+    shared_by: i64,
+    /// The name of whoever shared it.
+    shared_by_name: String,
+    shared_at: DateTime<Utc>,
+    /// When it was first opened, if it was.
+    read_at: Option<DateTime<Utc>>,
+}
+
+/// Which part of the inbox.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InboxQuery {
+    /// 1 to 100, 20 when not given.
+    limit: Option<String>,
+    /// From the `next` link of the page before.
+    cursor: Option<String>,
+    /// `true` for unread ones only.
+    unread: Option<String>,
+}
+
+/// List the inbox, newest first; the `Link` header leads to the next page (RFC 8288). Listing marks nothing as read.
+///
+/// # Errors
+/// 401 without a token in force, 422 for a query that makes no sense.
+#[utoipa::path(get, path = "/api/inbox", params(InboxQuery), security(("bearer" = [])), responses(
+    (status = 200, body = Vec<ReceivedView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
+pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<HttpResponse, Error> {
+    let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
+    let unread = match query.unread.as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Error::Invalid(FieldErrors::one("unread", "This is true or false."))),
+    };
+    let page = user.tenant.whole_inbox(user.id, unread, cursor, limit).await?;
+    let mut response = HttpResponse::Ok();
+    if let Some(last) = page.notes.last().filter(|_| page.has_older) {
+        let cursor = encode(last.position());
+        response.insert_header((header::LINK, format!("</api/inbox?limit={limit}&unread={unread}&cursor={cursor}>; rel=\"next\"")));
+    }
+    Ok(response.json(page.notes.into_iter().map(view).collect::<Vec<_>>()))
+}
+
+/// Mark everything in the inbox as read.
+///
+/// # Errors
+/// 401 without a token in force.
+#[utoipa::path(post, path = "/api/inbox/reading", security(("bearer" = [])), responses((status = 204), (status = 401, body = Problem)))]
+pub async fn read(user: CurrentUser) -> Result<HttpResponse, Error> {
+    user.session.unread.set(user.tenant.mark_all_read(user.id).await?);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn view(received: ReceivedNote) -> ReceivedView {
+    ReceivedView {
+        note_id: received.note.id.number(),
+        title: received.note.title.map(|title| title.as_str().to_owned()),
+        content: received.note.content.into_string(),
+        version: received.note.version,
+        updated_at: received.note.updated_at,
+        access: received.access.as_str(),
+        shared_by: received.received.shared_by.number(),
+        shared_by_name: received.shared_by_name,
+        shared_at: received.received.at,
+        read_at: received.received.read_at,
+    }
+}

@@ -1,0 +1,202 @@
+//! With whom a note is shared: see it, share it, take it back.
+
+use std::collections::HashMap;
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::frame::{frame_of, page};
+use super::show::{Moment, heading};
+use crate::auth::CurrentUser;
+use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
+use crate::store::{OFFERED, Recipient, Share, Sharing};
+use crate::web::cookie::flash;
+use crate::web::{Context, Error, FieldErrors, Form, Frame, granted, see_other};
+
+/// What was chosen. Each person has a box of their own name, as a form's fields are known by their names.
+#[derive(Default)]
+pub struct ShareForm {
+    everyone: bool,
+    members: Vec<i64>,
+    names: String,
+    edit: bool,
+}
+
+impl ShareForm {
+    fn of(fields: &HashMap<String, String>) -> Self {
+        let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+        let number = |name: &String| name.strip_prefix("member-").and_then(UserId::parse).map(UserId::number);
+        let mut members: Vec<i64> = fields.keys().filter_map(number).collect();
+        members.sort_unstable();
+        Self { everyone: field("audience") == "everyone", members, names: field("names").to_owned(), edit: field("access") == "edit" }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "notes/shares.html")]
+struct SharesPage {
+    frame: Frame,
+    id: i64,
+    title: String,
+    shares: Vec<ShareView>,
+    recipients: Vec<RecipientView>,
+    delivered: i64,
+    people: Vec<Person>,
+    too_many_people: bool,
+    form: ShareForm,
+    errors: FieldErrors,
+}
+
+struct ShareView {
+    key: String,
+    name: String,
+    everyone: bool,
+    may_edit: bool,
+    shared_at: Moment,
+    state: Option<Moment>,
+    opened: bool,
+    delivered: i64,
+    read: i64,
+}
+
+struct RecipientView {
+    name: String,
+    may_edit: bool,
+    delivered_at: Moment,
+    read_at: Option<Moment>,
+}
+
+struct Person {
+    id: i64,
+    name: String,
+    chosen: bool,
+}
+
+/// Who has the note, with a form to share it.
+pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+    shares_page(StatusCode::OK, &user, *id, &cookie, ShareForm::default(), FieldErrors::default()).await
+}
+
+/// Shares it.
+pub async fn create(
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+    form: Form<HashMap<String, String>>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
+    let form = ShareForm::of(&form.0);
+    let audience = match chosen(&user, &form).await? {
+        Ok(audience) => audience,
+        Err(errors) => return shares_page(StatusCode::UNPROCESSABLE_ENTITY, &user, *id, &cookie, form, errors).await,
+    };
+    let access = if form.edit { Access::Edit } else { Access::Read };
+    let message = user.tenant.share_note(user.id, *id, &Sharing { audience, access }).await?;
+    message.ok_or(Error::NotFound)?;
+    context.messenger.wake(&user.tenant);
+    flash(&cookie, "success", "Shared. It is in their inboxes in a moment.");
+    Ok(see_other(&format!("/notes/{id}/shares")))
+}
+
+/// Takes a share back.
+pub async fn revoke(user: CurrentUser, path: web::Path<(NoteId, String)>, cookie: Session) -> Result<HttpResponse, Error> {
+    let (id, audience) = path.into_inner();
+    granted(user.tenant.note(user.id, id, Right::Own).await?)?;
+    let audience = Audience::parse_one(&audience).ok_or(Error::NotFound)?;
+    if !user.tenant.take_back(user.id, id, &audience).await? {
+        return Err(Error::NotFound);
+    }
+    flash(&cookie, "success", "Taken back.");
+    Ok(see_other(&format!("/notes/{id}/shares")))
+}
+
+/// The people who were chosen, or what is wrong with the choice.
+async fn chosen(user: &CurrentUser, form: &ShareForm) -> Result<Result<Audience, FieldErrors>, Error> {
+    if form.everyone {
+        return Ok(Ok(Audience::Everyone));
+    }
+    let names: Vec<&str> = form.names.split([',', '\n', ';']).map(str::trim).filter(|name| !name.is_empty()).collect();
+    let refuse = |field, message: String| Ok(Err(FieldErrors::one(field, message)));
+    if names.len() + form.members.len() > AUDIENCE_LIMIT {
+        return refuse("members", format!("That is more than {AUDIENCE_LIMIT} people; share it with everyone, or in parts."));
+    }
+    let mut members = Vec::new();
+    for found in user.tenant.colleagues_among(user.id, &form.members).await? {
+        let Some(member) = found else {
+            return refuse("members", "Somebody of these is not in this organization any more.".to_owned());
+        };
+        members.push(member);
+    }
+    let parsed: Result<Vec<Username>, _> = names.iter().map(|name| Username::parse(name)).collect();
+    let Ok(parsed) = parsed else { return refuse("names", "One of these cannot be a user name.".to_owned()) };
+    for (found, name) in user.tenant.colleagues_named(user.id, &parsed).await?.into_iter().zip(&names) {
+        let Some(member) = found else {
+            return refuse("names", format!("Nobody else here is called “{name}”."));
+        };
+        members.push(member);
+    }
+    members.sort_unstable();
+    members.dedup();
+    if members.is_empty() {
+        return refuse("members", "Choose somebody first, or everyone.".to_owned());
+    }
+    Ok(Ok(Audience::Members(members)))
+}
+
+async fn shares_page(
+    status: StatusCode,
+    user: &CurrentUser,
+    id: NoteId,
+    cookie: &Session,
+    form: ShareForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
+    let sharing = granted(user.tenant.sharing(user.id, id).await?)?;
+    let people = sharing.colleagues;
+    let shown = SharesPage {
+        frame: frame_of(user, cookie, "notes"),
+        id: id.number(),
+        title: heading(&sharing.seen.note),
+        shares: sharing.shares.into_iter().map(|share| share_view(share, sharing.delivered, sharing.read)).collect(),
+        recipients: sharing.recipients.into_iter().map(recipient_view).collect(),
+        delivered: sharing.delivered,
+        too_many_people: people.len() > usize::from(OFFERED),
+        people: people
+            .into_iter()
+            .map(|(person, name)| Person { id: person.number(), name, chosen: form.members.contains(&person.number()) })
+            .collect(),
+        form,
+        errors,
+    };
+    page(status, &shown)
+}
+
+fn share_view(share: Share, delivered: i64, read: i64) -> ShareView {
+    let (key, everyone) = match &share.audience {
+        Audience::Everyone => ("everyone".to_owned(), true),
+        Audience::Members(members) => (members.first().map(ToString::to_string).unwrap_or_default(), false),
+    };
+    ShareView {
+        key,
+        name: if everyone { "Everyone".to_owned() } else { share.username.unwrap_or_default() },
+        everyone,
+        may_edit: share.access == Access::Edit,
+        shared_at: Moment(share.shared_at),
+        state: share.read_at.or(share.delivered_at).map(Moment),
+        opened: share.read_at.is_some(),
+        delivered,
+        read,
+    }
+}
+
+fn recipient_view(recipient: Recipient) -> RecipientView {
+    RecipientView {
+        name: recipient.username,
+        may_edit: recipient.access == Access::Edit,
+        delivered_at: Moment(recipient.delivered_at),
+        read_at: recipient.read_at.map(Moment),
+    }
+}

@@ -1,0 +1,233 @@
+//! The inbox: notes that others shared with somebody. What lies in the bin of its author is not in it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Utc};
+
+use super::access::Received;
+use super::notes::{Cursor, Note};
+use crate::db::{DbError, Row, Statement, Step, TenantHandle};
+use crate::domain::{Access, NoteId, UserId};
+
+// One statement for each direction and start, as for the notes of an author.
+macro_rules! page {
+    ($text:literal, $which:literal, $bound:literal, $order:literal) => {
+        Statement::new(concat!(
+            "SELECT n.id, n.user_id, n.title, ",
+            $text,
+            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, u.username
+             FROM shared_notes i
+             JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
+             JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
+             WHERE i.tenant_id = $1 AND i.recipient_id = $2",
+            $which,
+            $bound,
+            " ORDER BY i.created_at ",
+            $order,
+            ", i.note_id ",
+            $order,
+            " LIMIT $3"
+        ))
+    };
+}
+pub(super) const LATEST: Statement = page!("left(n.content, 480)", "", "", "DESC");
+const OLDER: Statement = page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+const NEWER: Statement = page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) > ($4, $5)", "ASC");
+const WHOLE_LATEST: Statement = page!("n.content", "", "", "DESC");
+const WHOLE_OLDER: Statement = page!("n.content", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+const WHOLE_UNREAD_LATEST: Statement = page!("n.content", " AND i.read_at IS NULL", "", "DESC");
+const WHOLE_UNREAD_OLDER: Statement = page!("n.content", " AND i.read_at IS NULL", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+
+// Counting stops at a hundred: more is shown as "99+", and whoever never opens anything costs no more than others.
+pub(super) const UNREAD: Statement = Statement::new(
+    "SELECT count(*) FROM (
+         SELECT i.note_id FROM shared_notes i
+         JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
+         WHERE i.tenant_id = $1 AND i.recipient_id = $2 AND i.read_at IS NULL LIMIT 100) unread",
+);
+/// The same for the user of a session, in the round trip that looks the session up.
+pub(super) const UNREAD_OF_SESSION: Statement = Statement::new(
+    "SELECT count(*) FROM (
+         SELECT i.note_id FROM sessions s
+         JOIN shared_notes i ON i.tenant_id = s.tenant_id AND i.recipient_id = s.user_id AND i.read_at IS NULL
+         JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
+         WHERE s.tenant_id = $1 AND s.token_hash = $2 LIMIT 100) unread",
+);
+const MARK_READ: Statement = Statement::new(
+    "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 AND read_at IS NULL",
+);
+const MARK_ALL_READ: Statement =
+    Statement::new("UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND read_at IS NULL");
+const NAME: Statement = Statement::new("SELECT username FROM shared.users WHERE tenant_id = $1 AND id = $2");
+
+pub(super) const ALL: &[&Statement] = &[
+    &LATEST,
+    &OLDER,
+    &NEWER,
+    &WHOLE_LATEST,
+    &WHOLE_OLDER,
+    &WHOLE_UNREAD_LATEST,
+    &WHOLE_UNREAD_OLDER,
+    &UNREAD,
+    &UNREAD_OF_SESSION,
+    &MARK_READ,
+    &MARK_ALL_READ,
+    &NAME,
+];
+
+/// How many notes in somebody's inbox are unread, as far as it was counted last. It is remembered with the session, so it may be
+/// as old as that look-up; whoever counts anew tells it.
+#[derive(Debug, Default)]
+pub struct Unread(AtomicI64);
+
+impl Unread {
+    pub(super) fn new(count: i64) -> Self {
+        Self(AtomicI64::new(count))
+    }
+
+    /// The count; 100 stands for more.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Takes a newer count.
+    pub fn set(&self, count: i64) {
+        self.0.store(count, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn unread_in(rows: Option<&Vec<Row>>) -> i64 {
+    rows.and_then(|rows| rows.first()).map_or(0, |row| row.get(0))
+}
+
+/// A note in an inbox.
+#[derive(Clone, Debug)]
+pub struct ReceivedNote {
+    /// The note.
+    pub note: Note,
+    /// What its recipient may do.
+    pub access: Access,
+    /// How it came.
+    pub received: Received,
+    /// The name of whoever shared it.
+    pub shared_by_name: String,
+}
+
+impl ReceivedNote {
+    pub(super) fn from_row(row: &Row) -> Self {
+        Self {
+            note: Note::from_row(row),
+            access: Access::from_row(row.get(7)),
+            received: Received { shared_by: UserId::from_row(row.get(8)), at: row.get(9), read_at: row.get(10) },
+            shared_by_name: row.get(11),
+        }
+    }
+
+    /// Where a page that ends or begins with this note goes on.
+    pub fn position(&self) -> (DateTime<Utc>, NoteId) {
+        (self.received.at, self.note.id)
+    }
+}
+
+/// A part of an inbox, newest first.
+pub struct InboxPage {
+    /// The notes.
+    pub notes: Vec<ReceivedNote>,
+    /// Whether there are newer ones.
+    pub has_newer: bool,
+    /// Whether there are older ones.
+    pub has_older: bool,
+    /// How many are unread in the whole inbox.
+    pub unread: i64,
+}
+
+impl TenantHandle {
+    /// Up to `limit` notes of an inbox from `cursor` on, each with the beginning of its text, and the number of unread ones.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn inbox(&self, user: UserId, cursor: Cursor, limit: u16) -> Result<InboxPage, DbError> {
+        let statement = match cursor {
+            Cursor::Start => &LATEST,
+            Cursor::OlderThan(..) => &OLDER,
+            Cursor::NewerThan(..) => &NEWER,
+        };
+        self.inbox_page(statement, user, cursor, limit).await
+    }
+
+    /// Up to `limit` notes of an inbox that came before `before`, or the latest, each with its whole text.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn whole_inbox(
+        &self,
+        user: UserId,
+        unread: bool,
+        before: Option<(DateTime<Utc>, NoteId)>,
+        limit: u16,
+    ) -> Result<InboxPage, DbError> {
+        let cursor = before.map_or(Cursor::Start, |(time, id)| Cursor::OlderThan(time, id));
+        let statement = match (unread, before) {
+            (false, None) => &WHOLE_LATEST,
+            (false, Some(_)) => &WHOLE_OLDER,
+            (true, None) => &WHOLE_UNREAD_LATEST,
+            (true, Some(_)) => &WHOLE_UNREAD_OLDER,
+        };
+        self.inbox_page(statement, user, cursor, limit).await
+    }
+
+    async fn inbox_page(&self, statement: &'static Statement, user: UserId, cursor: Cursor, limit: u16) -> Result<InboxPage, DbError> {
+        let (tenant, user, wanted) = (self.tenant().number(), user.number(), i64::from(limit) + 1);
+        let count = Step { statement: &UNREAD, values: &[&tenant, &user] };
+        let results = match cursor {
+            Cursor::Start => self.transaction(&[Step { statement, values: &[&tenant, &user, &wanted] }, count]).await?,
+            Cursor::OlderThan(time, id) | Cursor::NewerThan(time, id) => {
+                self.transaction(&[Step { statement, values: &[&tenant, &user, &wanted, &time, &id.number()] }, count]).await?
+            }
+        };
+        let rows = results.first().map(Vec::as_slice).unwrap_or_default();
+        let more = rows.len() > usize::from(limit);
+        let mut notes: Vec<ReceivedNote> = rows.iter().take(usize::from(limit)).map(ReceivedNote::from_row).collect();
+        let (has_newer, has_older) = match cursor {
+            Cursor::Start => (false, more),
+            Cursor::OlderThan(..) => (true, more),
+            Cursor::NewerThan(..) => {
+                notes.reverse();
+                (more, true)
+            }
+        };
+        Ok(InboxPage { notes, has_newer, has_older, unread: unread_in(results.get(1)) })
+    }
+
+    /// Notes that `user` has opened what `sharer` shared, and gives the sharer's name and the number of what is still unread.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn mark_read(&self, user: UserId, note: NoteId, sharer: UserId) -> Result<(String, i64), DbError> {
+        let (tenant, user, note, sharer) = (self.tenant().number(), user.number(), note.number(), sharer.number());
+        let results = self
+            .transaction(&[
+                Step { statement: &MARK_READ, values: &[&tenant, &user, &note] },
+                Step { statement: &NAME, values: &[&tenant, &sharer] },
+                Step { statement: &UNREAD, values: &[&tenant, &user] },
+            ])
+            .await?;
+        let name = results.get(1).and_then(|rows| rows.first()).map(|row| row.get(0)).unwrap_or_default();
+        Ok((name, unread_in(results.get(2))))
+    }
+
+    /// Notes that `user` has seen all that is in the inbox, and gives what has come meanwhile.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn mark_all_read(&self, user: UserId) -> Result<i64, DbError> {
+        let (tenant, user) = (self.tenant().number(), user.number());
+        let results = self
+            .transaction(&[
+                Step { statement: &MARK_ALL_READ, values: &[&tenant, &user] },
+                Step { statement: &UNREAD, values: &[&tenant, &user] },
+            ])
+            .await?;
+        Ok(unread_in(results.get(1)))
+    }
+}

@@ -1,0 +1,87 @@
+//! The inbox on pages: what is unread, in the frame, on the dashboard and in the list.
+
+use crate::api::inbox::fill;
+use crate::support::{Browser, Page, Person, sharing::deliver_by_hand, spawn_app};
+
+/// What the frame says about the inbox.
+async fn in_the_frame(browser: &Browser, path: &str) -> String {
+    let page = browser.page(path).await;
+    let words: String = page.one(".tabs a[href='/inbox']").text().collect();
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn the_frame_and_the_dashboard_count_what_is_unread_and_are_right_at_once() {
+    let app = spawn_app().await;
+    let author = Person::founder(&app).await;
+    let reader = author.colleague(&app).await;
+    let mine = author.script(&app).await;
+    let mut notes = Vec::new();
+    for content in ["first text", "second text", "third text"] {
+        let id = mine.note(content).await;
+        deliver_by_hand(&author, id, &reader, "read").await;
+        notes.push(id);
+    }
+    let browser = reader.browser(&app).await;
+    let dashboard = browser.page("/dashboard").await;
+    assert!(dashboard.has(&format!("a[href='/notes/{}']", notes[0])));
+    assert!(dashboard.text().contains("third text") && dashboard.text().contains(&author.username));
+    assert_eq!(in_the_frame(&browser, "/notes").await, "Inbox (3 unread notes)");
+    assert_eq!(browser.page("/inbox").await.all(".seal").len(), 3);
+
+    assert_eq!(in_the_frame(&browser, &format!("/notes/{}", notes[0])).await, "Inbox (2 unread notes)");
+    assert_eq!(in_the_frame(&browser, "/bin").await, "Inbox (2 unread notes)");
+    let inbox = browser.page("/inbox").await;
+    let words: Vec<String> = inbox.all(".seal").iter().map(|seal| seal.text().collect()).collect();
+    assert_eq!(words, ["Unread", "Unread"]);
+
+    mine.delete(&format!("/api/notes/{}", notes[1])).await.expect(204);
+    assert_eq!(in_the_frame(&browser, "/inbox").await, "Inbox (1 unread note)");
+    browser.post("/inbox/reading", &[]).await.expect_see_other("/inbox");
+    assert_eq!(in_the_frame(&browser, "/notes").await, "Inbox");
+    assert!(!browser.page("/inbox").await.has(".seal, form[action='/inbox/reading']"));
+}
+
+#[tokio::test]
+async fn the_inbox_shows_twenty_notes_a_page_newest_first() {
+    let app = spawn_app().await;
+    let author = Person::founder(&app).await;
+    let reader = author.colleague(&app).await;
+    fill(&author, &reader, 45).await;
+    let browser = reader.browser(&app).await;
+    let (mut path, mut pages) = ("/inbox".to_owned(), Vec::new());
+    loop {
+        let page = browser.page(&path).await;
+        pages.push(page.note_ids());
+        match page.all("a[rel='next']").first() {
+            Some(next) => next.value().attr("href").expect("an address").clone_into(&mut path),
+            None => break,
+        }
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 5]);
+    let back = browser.page(&path).await.one("a[rel='prev']").value().attr("href").expect("a way back").to_owned();
+    assert_eq!(browser.page(&back).await.note_ids(), pages[1]);
+    let mut all = pages.concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 45);
+    browser.get("/inbox?older=x").await.expect(200);
+}
+
+#[tokio::test]
+async fn more_than_ninety_nine_unread_notes_are_not_counted_one_by_one() {
+    let app = spawn_app().await;
+    let author = Person::founder(&app).await;
+    let reader = author.colleague(&app).await;
+    fill(&author, &reader, 130).await;
+    assert_eq!(in_the_frame(&reader.browser(&app).await, "/account").await, "Inbox (99+ unread notes)");
+}
+
+#[tokio::test]
+async fn an_empty_inbox_says_so() {
+    let app = spawn_app().await;
+    let browser = Person::founder(&app).await.browser(&app).await;
+    let page: Page = browser.page("/inbox").await;
+    assert!(page.has(".empty") && !page.has("form[action='/inbox/reading']"));
+    assert_eq!(in_the_frame(&browser, "/inbox").await, "Inbox");
+}

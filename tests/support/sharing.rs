@@ -1,0 +1,48 @@
+//! Sharing, and waiting until what was shared has arrived.
+
+use serde_json::{Value, json};
+
+use super::{Person, Script, database};
+
+impl Script {
+    /// Shares a note and waits until nothing is on its way any more.
+    pub async fn share(&self, tenant_id: i64, note: i64, with: Value, access: &str) {
+        let body = json!({"share_with": with, "access": access});
+        self.post(&format!("/api/notes/{note}/shares"), &body).await.expect(201);
+        until_delivered(tenant_id).await;
+    }
+
+    /// The inbox as this script sees it.
+    pub async fn inbox(&self) -> Vec<Value> {
+        self.get("/api/inbox").await.expect(200).json().as_array().expect("a list").clone()
+    }
+}
+
+/// Waits until every message of the tenant is done.
+pub async fn until_delivered(tenant_id: i64) {
+    let waiting = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL AND failed_at IS NULL";
+    for _ in 0..600 {
+        if database::number(waiting, &[&tenant_id]).await == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("messages of tenant {tenant_id} were never delivered");
+}
+
+/// How many have the note in their inbox.
+pub async fn recipients(tenant_id: i64, note: i64) -> i64 {
+    database::number("SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND note_id = $2", &[&tenant_id, &note]).await
+}
+
+/// Puts a note into somebody's inbox without a message, as if it had arrived.
+pub async fn deliver_by_hand(author: &Person, note: i64, recipient: &Person, access: &str) {
+    let client = database::admin().await;
+    for (table, columns) in [("shares", "audience, access, shared_by"), ("shared_notes", "recipient_id, access, shared_by")] {
+        let statement = format!("INSERT INTO {table} (tenant_id, note_id, {columns}) VALUES ($1, $2, $3, $4, $5)");
+        client
+            .execute(&statement, &[&author.tenant_id, &note, &recipient.user_id, &access, &author.user_id])
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+}
