@@ -8,5 +8,6 @@ mod openapi;
 mod problem;
 mod registration;
 pub mod routes;
+mod sharing;
 
 pub use openapi::document;

@@ -1,17 +1,18 @@
 //! Notes.
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle};
-use crate::store::{Edit, Note, Saved};
+use crate::store::{DeliveryState, Edit, Note, Saved};
 use crate::web::paging::{PAGE_SIZE, decode, encode};
-use crate::web::{Error, FieldErrors, Json};
+use crate::web::{Context, Error, FieldErrors, Json};
 
 const LARGEST_PAGE: i64 = 100;
 
@@ -27,6 +28,10 @@ pub struct NewNote {
     tenant_id: Option<i64>,
     /// When given, it must be the token's user.
     userid: Option<i64>,
+    /// With whom it is shared at once.
+    share_with: Option<ShareWith>,
+    /// What they may do: read (when not given) or edit.
+    access: Option<String>,
 }
 
 /// A note's new text.
@@ -59,6 +64,9 @@ pub struct NoteView {
 pub struct NoteCreated {
     note_id: i64,
     message: &'static str,
+    /// How far the message to those it is shared with has come: pending, published, acknowledged or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'static str>,
 }
 
 /// Which part of the list.
@@ -97,24 +105,47 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     Ok(response.json(page.notes.into_iter().map(|note| view(tenant, note)).collect::<Vec<_>>()))
 }
 
-/// Write a note.
+/// Write a note, and share it when `share_with` says so. With `Prefer: wait=N` the answer comes when the note has arrived
+/// with those it is shared with, or after N seconds (30 at most).
 ///
 /// # Errors
-/// 403 for another tenant's or user's number, 422 for a text that cannot be accepted.
-#[utoipa::path(post, path = "/api/notes", request_body = NewNote, security(("bearer" = [])), responses(
-    (status = 201, body = NoteCreated, headers(("Location" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
-pub async fn create(user: CurrentUser, body: Json<NewNote>) -> Result<HttpResponse, Error> {
+/// 403 for another tenant's or user's number, 422 for a text or an audience that cannot be accepted.
+#[utoipa::path(post, path = "/api/notes", params(("Prefer" = Option<String>, Header)), request_body = NewNote, security(("bearer" = [])), responses(
+    (status = 201, body = NoteCreated, headers(("Location" = String), ("Preference-Applied" = String))),
+    (status = 202, body = NoteCreated, description = "written, and not yet with those it is shared with when the time was over", headers(("Location" = String, description = "the deliveries"))),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    user: CurrentUser,
+    body: Json<NewNote>,
+) -> Result<HttpResponse, Error> {
     let Json(body) = body;
     let tenant = user.tenant.tenant().number();
     if body.tenant_id.is_some_and(|given| given != tenant) || body.userid.is_some_and(|given| given != user.id.number()) {
         return Err(Error::Forbidden("This token belongs to another organization or user."));
     }
     let (title, content) = parse(body.title.as_deref(), body.content)?;
-    let note = user.tenant.create_note(user.id, title.as_ref(), &content).await?;
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/notes/{}", note.id)))
-        .insert_header((header::ETAG, etag(note.version)))
-        .json(NoteCreated { note_id: note.id.number(), message: "Note created successfully" }))
+    let Some(share_with) = &body.share_with else {
+        let note = user.tenant.create_note(user.id, title.as_ref(), &content).await?;
+        let mut response = HttpResponse::Created();
+        response.insert_header((header::LOCATION, format!("/api/notes/{}", note.id)));
+        return Ok(created(response, &note, None));
+    };
+    let sharing = sharing::parse(&user, share_with, body.access.as_deref()).await?;
+    let (note, message) = user.tenant.create_shared_note(user.id, title.as_ref(), &content, &sharing).await?;
+    context.messenger.wake(&user.tenant);
+    let waited = sharing::wait_as_preferred(&request, &user, message).await;
+    let response = waited.respond(&format!("/api/notes/{}", note.id), note.id);
+    Ok(created(response, &note, Some(waited.state)))
+}
+
+fn created(mut response: HttpResponseBuilder, note: &Note, delivery: Option<DeliveryState>) -> HttpResponse {
+    response.insert_header((header::ETAG, etag(note.version))).json(NoteCreated {
+        note_id: note.id.number(),
+        message: "Note created successfully",
+        delivery: delivery.map(DeliveryState::as_str),
+    })
 }
 
 /// Read a note.

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
-use super::{login, me, notes, registration};
+use super::{login, me, notes, registration, sharing};
 use crate::web::Error;
 
 #[derive(OpenApi)]
@@ -14,7 +14,7 @@ use crate::web::Error;
     info(title = "Pigeonhole", description = "Notes for many organizations at once."),
     paths(
         registration::create, login::create, login::destroy, me::show, notes::index, notes::create, notes::show, notes::update,
-        notes::destroy, show
+        notes::destroy, sharing::deliveries, show
     ),
     components(schemas(Problem, ProblemField)),
     modifiers(&BearerToken)

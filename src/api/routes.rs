@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{login, me, notes, openapi, registration};
+use super::{login, me, notes, openapi, registration, sharing};
 use crate::web::Route;
 
 /// All calls.
@@ -16,5 +16,6 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::show) },
     Route { method: "PUT", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::update) },
     Route { method: "DELETE", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::destroy) },
+    Route { method: "GET", path: "/api/notes/{id}/deliveries", public: false, handler: || web::route().to(sharing::deliveries) },
     Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
 ];

@@ -2,6 +2,7 @@
 //! a tenant's table compares its first value with tenant_id, so that one shard answers it; row-level security stands
 //! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
 
+mod backlog;
 mod logins;
 mod notes;
 mod outbox;
@@ -12,9 +13,14 @@ mod shares;
 mod sign_up;
 mod users;
 
+pub use backlog::{Backlog, StateCount, backlog, drop_failed, failed_messages, replay_failed, show_message};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use notes::{Bin, Cursor, Edit, Note, NotePage, Saved};
-pub use outbox::{INSERT_TO_SHARED, Message};
+pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
+pub use outbox::{
+    ATTEMPTS, DeliveryState, INSERT_TO_SHARED, Message, forget_acknowledged, forget_idempotency_keys, notified_tenants, notify_relays,
+    tenants_with_due_messages,
+};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};

@@ -36,7 +36,10 @@ const DELIVER: Statement = Statement::new(
      ON CONFLICT (tenant_id, recipient_id, note_id) DO UPDATE SET access = excluded.access WHERE inbox.access <> excluded.access",
 );
 
-pub(super) const ALL: &[&Statement] = &[&SHARE, &SHARE_NEW, &HOLD, &DELIVER];
+const MEMBERS_AMONG: Statement =
+    Statement::new("SELECT id FROM shared.users WHERE tenant_id = $1 AND id = ANY ($2) AND removed_at IS NULL");
+
+pub(super) const ALL: &[&Statement] = &[&SHARE, &SHARE_NEW, &HOLD, &DELIVER, &MEMBERS_AMONG];
 
 /// With whom a note is to be shared, and for what.
 #[derive(Clone, Debug)]
@@ -58,7 +61,17 @@ impl Sharing {
 }
 
 impl TenantHandle {
-    /// Writes a note and shares it, in one transaction with the message that fills the inboxes.
+    /// Those of `numbers` that are users of the tenant now.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn members_among(&self, numbers: &[i64]) -> Result<Vec<UserId>, DbError> {
+        let rows = self.rows(&MEMBERS_AMONG, &[&self.tenant().number(), &numbers]).await?;
+        Ok(rows.iter().map(|row| UserId::from_row(row.get(0))).collect())
+    }
+
+    /// Writes a note and shares it, in one transaction with the message that fills the inboxes, and gives both, the message by
+    /// its number.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit.
@@ -68,7 +81,7 @@ impl TenantHandle {
         title: Option<&NoteTitle>,
         content: &NoteContent,
         sharing: &Sharing,
-    ) -> Result<Note, DbError> {
+    ) -> Result<(Note, i64), DbError> {
         let (tenant, author, payload) = (self.tenant().number(), author.number(), sharing.payload());
         let (title, content, access) = (title.map(NoteTitle::as_str), content.as_str(), sharing.access.as_str());
         let audiences = sharing.audience.numbers();
@@ -80,8 +93,9 @@ impl TenantHandle {
         steps.extend(shares.iter().map(|values| Step { statement: &SHARE_NEW, values }));
         steps.push(Step { statement: &ENQUEUE_FOR_NEW_NOTE, values: &message });
         let results = self.transaction(&steps).await?;
-        let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
-        Ok(Note::from_row(row))
+        let [note, .., message] = results.as_slice() else { return Err(DbError::Unavailable(None)) };
+        let (Some(note), Some(message)) = (note.first(), message.first()) else { return Err(DbError::Unavailable(None)) };
+        Ok((Note::from_row(note), message.get(0)))
     }
 
     /// Shares a note of `author`, in one transaction with the message that fills the inboxes, and gives the message's number;

@@ -143,4 +143,5 @@ fn known_field(name: &str) -> Option<&'static str> {
     KNOWN_FIELDS.iter().find(|known| **known == name).copied()
 }
 
-const KNOWN_FIELDS: &[&str] = &["username", "password", "email", "tenant_id", "tenant_name", "content", "title", "userid", "version"];
+const KNOWN_FIELDS: &[&str] =
+    &["username", "password", "email", "tenant_id", "tenant_name", "content", "title", "userid", "version", "share_with", "access"];

@@ -13,6 +13,7 @@ pub mod fields;
 pub mod frame;
 pub mod health;
 pub mod paging;
+pub mod prefer;
 pub mod redirect;
 pub mod routes;
 

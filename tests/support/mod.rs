@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod broker;
 pub mod chaos;
 pub mod database;
 pub mod environment;
