@@ -11,7 +11,7 @@ use crate::db::{Database, TenantHandle};
 use crate::store::notify_relays;
 
 /// Told by whoever has just written a message.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Messenger {
     due: Arc<Due>,
 }

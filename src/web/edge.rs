@@ -190,6 +190,7 @@ mod tests {
         let context = Context {
             database: Database::new(&unused, 1),
             sessions: SessionCache::default(),
+            messenger: crate::messaging::Messenger::default(),
             hasher: Hasher::default(),
             origins: ["http://localhost:5000".to_owned()].into(),
             key: actix_web::cookie::Key::generate(),

@@ -2,6 +2,7 @@
 
 mod broker;
 mod broker_faults;
+mod faults;
 mod in_process;
 mod office;
 mod sharing;

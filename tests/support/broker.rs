@@ -47,7 +47,8 @@ impl Broker {
         Some(tokio::task::spawn_blocking(move || Self::start_with(program)).await.expect("a broker"))
     }
 
-    fn start_with(program: PathBuf) -> Self {
+    /// The same, for who knows where the program is.
+    pub fn start_with(program: PathBuf) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let home = directory.path().display().to_string();

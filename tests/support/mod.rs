@@ -8,6 +8,7 @@ pub mod broker;
 pub mod chaos;
 pub mod database;
 pub mod environment;
+pub mod faults;
 pub mod html;
 pub mod names;
 pub mod own_cluster;
