@@ -69,14 +69,20 @@ impl BrokerUrl {
         &self.0.authority.userinfo.password
     }
 
-    /// Connects, and sees to it that everything is there.
-    pub(super) async fn connect(&self, purpose: &str) -> Result<(Connection, Channel), BrokerError> {
+    /// Connects, sees to it that everything is there, and begins with `start`; all of it within one patience, as a broker that is
+    /// coming up accepts much and answers late.
+    pub(super) async fn connect<T>(
+        &self,
+        purpose: &str,
+        start: impl AsyncFnOnce(&Channel) -> Result<T, lapin::Error>,
+    ) -> Result<(Connection, Channel, T), BrokerError> {
         let properties = ConnectionProperties::default().with_connection_name(format!("pigeonhole {purpose}").into());
         let connecting = async {
             let connection = Connection::connect_uri(self.0.clone(), properties).await?;
             let channel = connection.create_channel().await?;
             declare(&channel).await?;
-            Ok((connection, channel))
+            let started = start(&channel).await?;
+            Ok((connection, channel, started))
         };
         tokio::time::timeout(CONNECT_PATIENCE, connecting).await.map_err(|_| BrokerError::Silent)?
     }

@@ -42,10 +42,12 @@ pub(super) async fn run(url: BrokerUrl, database: Database, mut stopped: watch::
 
 /// Consumes on one connection, until it ends or a stop is asked for.
 async fn consume(url: &BrokerUrl, database: &Database, mut stopped: watch::Receiver<bool>) -> Result<(), BrokerError> {
-    let (connection, channel) = url.connect("worker").await?;
-    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-    let options = BasicConsumeOptions::default();
-    let mut deliveries = channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await?;
+    let start = async |channel: &lapin::Channel| {
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        channel.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
+    };
+    // The channel lives as long as its deliveries are settled.
+    let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
     let mut working = JoinSet::new();
     let seen = stopped.clone();
     loop {

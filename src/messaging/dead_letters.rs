@@ -25,9 +25,9 @@ pub struct DeadLetter {
 /// # Errors
 /// [`BrokerError`].
 pub async fn dead_letter_count(url: &BrokerUrl) -> Result<u32, BrokerError> {
-    let (connection, channel) = url.connect("messages").await?;
     let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
-    let queue = channel.queue_declare(DEAD_QUEUE.into(), passive, FieldTable::default()).await?;
+    let looked = url.connect("messages", async |channel| channel.queue_declare(DEAD_QUEUE.into(), passive, FieldTable::default()).await);
+    let (connection, _, queue) = looked.await?;
     close(connection).await;
     Ok(queue.message_count())
 }
@@ -37,14 +37,17 @@ pub async fn dead_letter_count(url: &BrokerUrl) -> Result<u32, BrokerError> {
 /// # Errors
 /// [`BrokerError`].
 pub async fn dead_letters(url: &BrokerUrl, limit: usize) -> Result<Vec<DeadLetter>, BrokerError> {
-    let (connection, channel) = url.connect("messages").await?;
-    let mut found = Vec::new();
-    while found.len() < limit {
-        let Some(message) = channel.basic_get(DEAD_QUEUE.into(), BasicGetOptions::default()).await? else { break };
-        let text = String::from_utf8_lossy(&message.delivery.data);
-        let text = text.chars().filter(|character| !character.is_control()).take(SHOWN).collect();
-        found.push(DeadLetter { name: Envelope::parse(&message.delivery.data).map(|envelope| envelope.name()), text });
-    }
+    let look = async |channel: &lapin::Channel| {
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let Some(message) = channel.basic_get(DEAD_QUEUE.into(), BasicGetOptions::default()).await? else { break };
+            let text = String::from_utf8_lossy(&message.delivery.data);
+            let text = text.chars().filter(|character| !character.is_control()).take(SHOWN).collect();
+            found.push(DeadLetter { name: Envelope::parse(&message.delivery.data).map(|envelope| envelope.name()), text });
+        }
+        Ok(found)
+    };
+    let (connection, _, found) = url.connect("messages", look).await?;
     // What was taken and not acknowledged goes back with the connection.
     close(connection).await;
     Ok(found)
@@ -55,8 +58,8 @@ pub async fn dead_letters(url: &BrokerUrl, limit: usize) -> Result<Vec<DeadLette
 /// # Errors
 /// [`BrokerError`].
 pub async fn purge_dead_letters(url: &BrokerUrl) -> Result<u32, BrokerError> {
-    let (connection, channel) = url.connect("messages").await?;
-    let removed = channel.queue_purge(DEAD_QUEUE.into(), QueuePurgeOptions::default()).await?;
+    let purged = url.connect("messages", async |channel| channel.queue_purge(DEAD_QUEUE.into(), QueuePurgeOptions::default()).await);
+    let (connection, _, removed) = purged.await?;
     close(connection).await;
     Ok(removed)
 }

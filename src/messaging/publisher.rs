@@ -15,7 +15,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::amqp::{BrokerError, BrokerUrl, EXCHANGE, close};
+use super::amqp::{BrokerUrl, EXCHANGE, close};
 use super::due::Due;
 use super::envelope::Envelope;
 
@@ -89,8 +89,8 @@ impl Publisher {
 async fn publish_for_ever(url: &BrokerUrl, due: &Due, ready: &AtomicBool, queue: &mut mpsc::Receiver<Job>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match connect(url).await {
-            Ok((connection, channel)) => {
+        match url.connect("relay", async |channel| channel.confirm_select(ConfirmSelectOptions::default()).await).await {
+            Ok((connection, channel, ())) => {
                 log::info!("messages go through the broker {url:?}");
                 pause = SHORTEST_PAUSE;
                 ready.store(true, Ordering::Relaxed);
@@ -108,12 +108,6 @@ async fn publish_for_ever(url: &BrokerUrl, due: &Due, ready: &AtomicBool, queue:
         refuse_for(pause, queue).await;
         pause = LONGEST_PAUSE.min(pause * 2);
     }
-}
-
-async fn connect(url: &BrokerUrl) -> Result<(Connection, Channel), BrokerError> {
-    let (connection, channel) = url.connect("relay").await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    Ok((connection, channel))
 }
 
 /// Answers what was handed over before anybody knew that there is no broker.

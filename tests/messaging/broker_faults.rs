@@ -50,6 +50,8 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
     // Somebody takes the messages and dies before acknowledging one.
     {
         let worker = office.worker(&broker.url).await;
+        people.share().await.expect(201);
+        office.until(tenant, "acknowledged", 1).await;
         let (connection, channel) = broker.channel().await;
         let thief =
             channel.basic_consume("pigeonhole.insert_to_shared".into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
@@ -64,7 +66,10 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
     tokio::task::block_in_place(|| broker.kill());
     tokio::time::sleep(Duration::from_millis(200)).await;
     tokio::task::block_in_place(|| broker.resume());
-    let _worker = office.worker(&broker.url).await;
-    office.until(tenant, "acknowledged", 10).await;
-    assert_eq!(office.inbox_rows(tenant).await, 20);
+    let worker = office.worker(&broker.url).await;
+    tokio::select! {
+        () = office.until(tenant, "acknowledged", 11) => {}
+        () = tokio::time::sleep(Duration::from_secs(45)) => panic!("{}", worker.log()),
+    }
+    assert_eq!(office.inbox_rows(tenant).await, 22);
 }

@@ -42,7 +42,7 @@ impl Office {
 
     /// A worker, without a broker when `amqp_url` is empty.
     pub async fn worker(&self, amqp_url: &str) -> Server {
-        start(self.builder().set("AMQP_URL", amqp_url).worker()).await.0
+        start(self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "info,pigeonhole=debug").worker()).await.0
     }
 
     pub async fn people(&self, app: &App) -> People {
@@ -86,7 +86,17 @@ impl Office {
 
     /// Waits until so many messages of the tenant are in that state.
     pub async fn until(&self, tenant: i64, state: &str, count: i64) {
-        eventually(state, async || self.messages(tenant, state).await == count).await;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.messages(tenant, state).await != count {
+            if tokio::time::Instant::now() > end {
+                let mut found = Vec::new();
+                for state in ["pending", "published", "acknowledged", "failed"] {
+                    found.push((state, self.messages(tenant, state).await));
+                }
+                panic!("not within {PATIENCE:?}: {count} messages that are {state}, but {found:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Writes a message that no handler can do, and gives its number.
@@ -111,7 +121,9 @@ impl Office {
     pub async fn command(&self, amqp_url: &str, arguments: &[&str]) -> Value {
         let ran = self.run(amqp_url, arguments).await;
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.output);
-        serde_json::from_str(&ran.output).unwrap_or_else(|error| panic!("{error}: {}", ran.output))
+        // The first line is from the leash and names the process.
+        let json = ran.output.split_once('\n').map_or("", |(_, json)| json);
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {}", ran.output))
     }
 
     pub async fn run(&self, amqp_url: &str, arguments: &[&str]) -> Refusal {
