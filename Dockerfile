@@ -10,9 +10,9 @@ WORKDIR /build
 # The dependencies alone, in a layer that stays until Cargo.toml or Cargo.lock change: everything that Cargo.toml names
 # is there, and empty.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests \
+RUN mkdir -p src tests benches \
     && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs tests/main.rs \
+    && touch src/lib.rs tests/main.rs benches/faults.rs \
     && cargo build --release --locked --bin pigeonhole \
     && rm -r src
 
@@ -26,9 +26,9 @@ RUN touch src/lib.rs src/main.rs \
     && strip target/release/pigeonhole
 
 # What the secrets' volumes look like before there are any: a new volume takes the owner and mode of the folder here.
-RUN mkdir -p /layout/secrets/nodes /layout/secrets/web /layout/data \
+RUN mkdir -p /layout/secrets/nodes /layout/secrets/web /layout/secrets/broker /layout/data \
     && chown -R 10001:10001 /layout/secrets /layout/data \
-    && chmod 750 /layout/secrets/nodes /layout/secrets/web /layout/data
+    && chmod 750 /layout/secrets/nodes /layout/secrets/web /layout/secrets/broker /layout/data
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0

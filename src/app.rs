@@ -60,12 +60,13 @@ pub fn listen(
     settings: &Settings,
     key: actix_web::cookie::Key,
     database: Database,
+    messenger: Messenger,
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
     let context = web::Data::new(Context {
         database,
         sessions: SessionCache::default(),
-        messenger: Messenger::default(),
+        messenger,
         hasher: Hasher::default(),
         origins: settings.origins(address.port()),
         key,

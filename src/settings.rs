@@ -9,6 +9,7 @@ use actix_web::cookie::Key;
 use url::Url;
 
 use crate::embedded::default_data_dir;
+use crate::messaging::BrokerUrl;
 
 /// A variable that the program reads: its name, its default in words, and what it is for.
 pub struct Variable {
@@ -56,6 +57,16 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
     Variable { name: "TENANT_ROUTING", default: "on", help: "on or off: on Citus, send a tenant's work to the node that holds its shard" },
+    Variable {
+        name: "AMQP_URL",
+        default: "none: messages are handled by the process that finds them",
+        help: "for worker (and serve with WORKER=on): amqp://user:password@host:5672/vhost of a RabbitMQ that messages go through",
+    },
+    Variable {
+        name: "WORKER",
+        default: "on in development and with the embedded database, else off",
+        help: "on or off: whether serve also does the work of pigeonhole worker; with off, a worker must run",
+    },
     Variable {
         name: "NODE_PASSWORD",
         default: "none: the nodes of a cluster trust each other, or roles have passwords already",
@@ -106,6 +117,10 @@ pub struct Settings {
     pub pool_size: usize,
     /// Whether a tenant's work goes to the node that holds its shard.
     pub tenant_routing: bool,
+    /// A RabbitMQ that messages go through; none means that they are handled in process.
+    pub broker: Option<BrokerUrl>,
+    /// Whether `serve` also does the work of `worker`.
+    pub worker: bool,
     /// The password of our roles, by which the nodes of a cluster connect to each other.
     pub node_password: Option<String>,
     /// The password of the login that `serve` uses where it is not given an administrator's.
@@ -176,6 +191,8 @@ impl Settings {
         };
         let demo_tenant = switch("DEMO_TENANT", !production)?;
         let tenant_routing = switch("TENANT_ROUTING", true)?;
+        let worker = switch("WORKER", !production || database.is_none())?;
+        let broker = variable("AMQP_URL").map(|url| parse_broker_url(&url, production)).transpose()?;
         let pool_size = match variable("POOL_SIZE").map(|size| size.parse()) {
             None => 16,
             Some(Ok(size @ 1..=1000)) => size,
@@ -192,6 +209,8 @@ impl Settings {
             demo_tenant,
             pool_size,
             tenant_routing,
+            broker,
+            worker,
             node_password: variable("NODE_PASSWORD"),
             web_password: variable("WEB_PASSWORD"),
             pg_bin_dir: variable("PG_BIN_DIR").map(PathBuf::from),
@@ -242,6 +261,14 @@ fn parse_database_url(url: &str, production: bool) -> Result<tokio_postgres::Con
         return invalid("DATABASE_URL carries a password that everybody knows; production needs one of its own");
     }
     Ok(config)
+}
+
+fn parse_broker_url(url: &str, production: bool) -> Result<BrokerUrl, InvalidSetting> {
+    let broker = BrokerUrl::parse(url).map_err(|reason| InvalidSetting(format!("AMQP_URL {reason}")))?;
+    if production && (broker.password() == "guest" || DEFAULT_DATABASE_PASSWORDS.contains(&broker.password())) {
+        return invalid("AMQP_URL carries a password that everybody knows; production needs one of its own");
+    }
+    Ok(broker)
 }
 
 fn parse_secret_key(name: &str, key: &str, production: bool, warnings: &mut Vec<String>) -> Result<Key, InvalidSetting> {
@@ -328,6 +355,8 @@ mod tests {
             ("PUBLIC_ORIGIN", "http://notes.example.org"),
             ("PUBLIC_ORIGIN", ""),
             ("DATABASE_URL", "postgresql://postgres:postgres@db/x"),
+            ("AMQP_URL", "amqp://guest:guest@broker/x"),
+            ("AMQP_URL", "amqps://a:b@broker/x"),
         ] {
             let mut bad = vec![(name, value)];
             bad.extend(good);

@@ -11,5 +11,6 @@ mod browser;
 mod cluster;
 mod database;
 mod isolation;
+mod messaging;
 mod pages;
 mod process;

@@ -107,3 +107,23 @@ disable_postgresql_service() {
     as_root deb-systemd-helper disable postgresql.service >/dev/null 2>&1 || true
     as_root update-rc.d postgresql disable >/dev/null 2>&1 || true
 }
+
+# Debian's package starts a broker, and a port mapper for it, that nobody asked for; we want the programs only.
+install_rabbitmq() {
+    may_install || return 1
+    local policy=/usr/sbin/policy-rc.d had_policy=yes status=0
+    if [[ ! -e $policy ]]; then
+        had_policy=no
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null || return 1
+        as_root chmod 755 "$policy"
+    fi
+    try_install rabbitmq-server || status=1
+    [[ $had_policy == yes ]] || as_root rm -f "$policy"
+    local unit
+    for unit in rabbitmq-server.service epmd.service epmd.socket; do
+        if [[ -d /run/systemd/system ]]; then as_root systemctl stop "$unit" || true; fi
+        as_root deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+    done
+    as_root update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true
+    return $status
+}

@@ -10,6 +10,7 @@ mod problem;
 mod registration;
 pub mod routes;
 mod shares;
+mod sharing;
 pub(crate) mod transfer;
 
 pub use openapi::document;

@@ -1,18 +1,19 @@
 //! Notes.
 
 use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
-use crate::store::{Edit, Grant, NewNote, Note, Saved, Written};
+use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, decode, encode};
-use crate::web::{Error, FieldErrors, Json, granted};
+use crate::web::{Context, Error, FieldErrors, Json, granted};
 
 const LARGEST_PAGE: i64 = 100;
 
@@ -28,6 +29,10 @@ pub struct NoteToWrite {
     tenant_id: Option<i64>,
     /// When given, it must be the token's user.
     userid: Option<i64>,
+    /// With whom it is shared at once.
+    share_with: Option<ShareWith>,
+    /// What they may do: read (when not given) or edit.
+    access: Option<String>,
 }
 
 /// A note's new text.
@@ -63,6 +68,9 @@ pub struct NoteView {
 pub struct NoteCreated {
     note_id: i64,
     message: &'static str,
+    /// How far the message to those it is shared with has come: pending, published, acknowledged or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'static str>,
 }
 
 /// Which part of the list.
@@ -93,14 +101,23 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     Ok(response.content_type(header::ContentType::json()).body(list(notes)?))
 }
 
-/// Write a note. With an `Idempotency-Key` a repeated request gets the answer of the first one and writes nothing.
+/// Write a note, and share it when `share_with` says so. With an `Idempotency-Key` a repeated request gets the answer of the first
+/// one and writes nothing. With `Prefer: wait=N` the answer comes when the note has arrived with those it is shared with, or
+/// after N seconds (30 at most).
 ///
 /// # Errors
-/// 403 for another tenant's or user's number, 422 for a text that cannot be accepted and for a key that was used for another
-/// request.
-#[utoipa::path(post, path = "/api/notes", params(("Idempotency-Key" = Option<String>, Header)), request_body = NoteToWrite, security(("bearer" = [])), responses(
-    (status = 201, body = NoteCreated, headers(("Location" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
-pub async fn create(request: HttpRequest, user: CurrentUser, body: Json<NoteToWrite>) -> Result<HttpResponse, Error> {
+/// 403 for another tenant's or user's number, 422 for a text or an audience that cannot be accepted and for a key that was used
+/// for another request.
+#[utoipa::path(post, path = "/api/notes", params(("Idempotency-Key" = Option<String>, Header), ("Prefer" = Option<String>, Header)), request_body = NoteToWrite, security(("bearer" = [])), responses(
+    (status = 201, body = NoteCreated, headers(("Location" = String), ("Preference-Applied" = String))),
+    (status = 202, body = NoteCreated, description = "written, and not yet with those it is shared with when the time was over", headers(("Location" = String, description = "the deliveries"))),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(
+    request: HttpRequest,
+    context: web::Data<Context>,
+    user: CurrentUser,
+    body: Json<NoteToWrite>,
+) -> Result<HttpResponse, Error> {
     let Json(body) = body;
     let once = once::of_request(&request, &body)?;
     let tenant = user.tenant.tenant().number();
@@ -108,16 +125,33 @@ pub async fn create(request: HttpRequest, user: CurrentUser, body: Json<NoteToWr
         return Err(Error::Forbidden("This token belongs to another organization or user."));
     }
     let (title, content) = parse(body.title.as_deref(), body.content)?;
-    let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
-    let id = match user.tenant.create_note(user.id, &note).await? {
-        Written::Now(note) => note.id,
-        Written::Before(id) => id,
+    let sharing = match &body.share_with {
+        None => None,
+        Some(share_with) => Some(sharing::parse(&user, share_with, body.access.as_deref()).await?),
+    };
+    let note = NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
+    let (id, message) = match user.tenant.create_note(user.id, &note).await? {
+        Written::Now { note, message } => (note.id, message),
+        Written::Before { note, message } => (note, message),
         Written::OtherRequest => return Err(once::used_for_another()),
     };
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/notes/{id}")))
-        .insert_header((header::ETAG, etag(1)))
-        .json(NoteCreated { note_id: id.number(), message: "Note created successfully" }))
+    let place = format!("/api/notes/{id}");
+    let Some(message) = message else {
+        let mut response = HttpResponse::Created();
+        response.insert_header((header::LOCATION, place));
+        return Ok(created(response, id, None));
+    };
+    context.messenger.wake(&user.tenant);
+    let waited = sharing::wait_as_preferred(&request, &user, message).await;
+    Ok(created(waited.respond(&place, id), id, Some(waited.state)))
+}
+
+fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<DeliveryState>) -> HttpResponse {
+    response.insert_header((header::ETAG, etag(1))).json(NoteCreated {
+        note_id: id.number(),
+        message: "Note created successfully",
+        delivery: delivery.map(DeliveryState::as_str),
+    })
 }
 
 /// Read a note, one's own or one that was shared. Reading one that was shared marks it as read.

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
-use super::{inbox, login, me, notes, registration, shares, transfer};
+use super::{inbox, login, me, notes, registration, shares, sharing, transfer};
 use crate::web::Error;
 
 #[derive(OpenApi)]
@@ -14,8 +14,8 @@ use crate::web::Error;
     info(title = "Pigeonhole", description = "Notes for many organizations at once."),
     paths(
         registration::create, login::create, login::destroy, me::show, notes::index, notes::create, notes::show, notes::update,
-        notes::destroy, shares::index, shares::create, shares::destroy, inbox::index, inbox::read, transfer::export,
-        transfer::import, show
+        notes::destroy, shares::index, shares::create, shares::destroy, sharing::deliveries, inbox::index, inbox::read,
+        transfer::export, transfer::import, show
     ),
     components(schemas(Problem, ProblemField)),
     modifiers(&BearerToken)

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{inbox, login, me, notes, openapi, registration, shares, transfer};
+use super::{inbox, login, me, notes, openapi, registration, shares, sharing, transfer};
 use crate::web::Route;
 
 /// All calls.
@@ -23,5 +23,6 @@ pub const ROUTES: &[Route] = &[
     Route { method: "DELETE", path: "/api/notes/{id}/shares/{user_id}", public: false, handler: || web::route().to(shares::destroy) },
     Route { method: "GET", path: "/api/inbox", public: false, handler: || web::route().to(inbox::index) },
     Route { method: "POST", path: "/api/inbox/reading", public: false, handler: || web::route().to(inbox::read) },
+    Route { method: "GET", path: "/api/notes/{id}/deliveries", public: false, handler: || web::route().to(sharing::deliveries) },
     Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
 ];

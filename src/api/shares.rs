@@ -1,29 +1,19 @@
 //! With whom a note is shared.
 
-use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
-use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right};
-use crate::store::{Share, Sharing};
-use crate::web::{Context, Error, FieldErrors, Json, granted};
-
-/// Who gets to see a note.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum ShareWith {
-    /// `everyone`: all people of the organization, also those who come later.
-    Word(String),
-    /// The numbers of 1 to 100 people of the organization.
-    Members(Vec<i64>),
-}
+use crate::domain::{Audience, NoteId, Right};
+use crate::store::{Share, Shared};
+use crate::web::{Context, Error, Json, granted, once};
 
 /// A share to make. Sharing with the same people again changes what they may do.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShare {
     share_with: ShareWith,
@@ -34,7 +24,7 @@ pub struct NewShare {
 /// A note was shared.
 #[derive(Serialize, ToSchema)]
 pub struct ShareCreated {
-    /// `pending`: the inboxes are filled in a moment.
+    /// How far it has come: pending, published, acknowledged or failed.
     delivery: &'static str,
 }
 
@@ -66,13 +56,17 @@ pub struct ShareView {
     read_at: Option<DateTime<Utc>>,
 }
 
-/// Share a note of one's own.
+/// Share a note of one's own. `Idempotency-Key` and `Prefer: wait=N` as for writing one.
 ///
 /// # Errors
-/// 403 for a note that was only shared with the user, 404 for one that is not there, 422 for people who are not there.
-#[utoipa::path(post, path = "/api/notes/{id}/shares", params(("id" = i64, Path)), request_body = NewShare, security(("bearer" = [])), responses(
-    (status = 201, body = ShareCreated, headers(("Location" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
+/// 403 for a note that was only shared with the user, 404 for one that is not there, 422 for people who are not there and for a
+/// key that was used for another request.
+#[utoipa::path(post, path = "/api/notes/{id}/shares", params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header), ("Prefer" = Option<String>, Header)), request_body = NewShare, security(("bearer" = [])), responses(
+    (status = 201, body = ShareCreated, headers(("Location" = String), ("Preference-Applied" = String))),
+    (status = 202, body = ShareCreated, description = "shared, and not yet with them when the time was over", headers(("Location" = String, description = "the deliveries"))),
+    (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
+    request: HttpRequest,
     user: CurrentUser,
     id: web::Path<NoteId>,
     body: Json<NewShare>,
@@ -80,16 +74,17 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let Json(body) = body;
-    let mut errors = FieldErrors::default();
-    let access = errors.keep("access", Access::parse(body.access.as_deref().unwrap_or_default()));
-    let access = access.ok_or(Error::Invalid(errors))?;
-    let audience = audience(&user, body.share_with).await?;
-    let message = user.tenant.share_note(user.id, *id, &Sharing { audience, access }).await?;
-    message.ok_or(Error::NotFound)?;
+    let once = once::of_request(&request, &body)?;
+    let sharing = sharing::parse(&user, &body.share_with, body.access.as_deref()).await?;
+    let message = match user.tenant.share_note(user.id, *id, &sharing, once.as_ref()).await? {
+        Shared::Message(message) => message,
+        Shared::NoSuchNote => return Err(Error::NotFound),
+        Shared::OtherRequest => return Err(once::used_for_another()),
+    };
     context.messenger.wake(&user.tenant);
-    Ok(HttpResponse::Created()
-        .insert_header((header::LOCATION, format!("/api/notes/{id}/shares")))
-        .json(ShareCreated { delivery: "pending" }))
+    let waited = sharing::wait_as_preferred(&request, &user, message).await;
+    let place = format!("/api/notes/{id}/shares");
+    Ok(waited.respond(&place, *id).json(ShareCreated { delivery: waited.state.as_str() }))
 }
 
 /// List with whom a note of one's own is shared: everyone first, then by name.
@@ -118,23 +113,6 @@ pub async fn destroy(user: CurrentUser, path: web::Path<(NoteId, String)>) -> Re
         return Err(Error::NotFound);
     }
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// Reads an audience, whose people have to be there.
-async fn audience(user: &CurrentUser, wanted: ShareWith) -> Result<Audience, Error> {
-    let refuse = |message| Err(Error::Invalid(FieldErrors::one("share_with", message)));
-    let mut numbers = match wanted {
-        ShareWith::Word(word) if word == "everyone" => return Ok(Audience::Everyone),
-        ShareWith::Word(_) => return refuse("This is \"everyone\" or a list of people's numbers."),
-        ShareWith::Members(numbers) => numbers,
-    };
-    numbers.sort_unstable();
-    numbers.dedup();
-    if numbers.is_empty() || numbers.len() > AUDIENCE_LIMIT {
-        return refuse("Name 1 to 100 people, or \"everyone\".");
-    }
-    let members: Option<Vec<_>> = user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
-    members.map_or_else(|| refuse("Each of these has to be somebody else in this organization."), |members| Ok(Audience::Members(members)))
 }
 
 fn view(share: Share, (delivered, read): (i64, i64)) -> ShareView {

@@ -4,11 +4,14 @@ mod access;
 mod check;
 mod cluster;
 mod logging;
+mod messages;
 mod migrate;
 mod secret;
 mod secrets;
 mod seed;
 mod serve;
+mod stop;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -30,6 +33,12 @@ enum Command {
     /// Serve the application; without DATABASE_URL on an embedded PostgreSQL.
     #[command(after_help = settings_help())]
     Serve(serve::Serve),
+    /// Deliver what was shared, from the outbox of DATABASE_URL to the inboxes; any number may run at once.
+    #[command(after_help = settings_help())]
+    Worker,
+    /// Say what waits to be delivered and what failed; try it again or give it up.
+    #[command(after_help = settings_help())]
+    Messages(messages::Messages),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings_help())]
     Migrate,
@@ -70,6 +79,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     logging::start(&settings);
     match command {
         Command::Serve(arguments) => actix_web::rt::System::new().block_on(serve::run(&settings, &arguments))?,
+        Command::Worker => actix_web::rt::System::new().block_on(worker::run(&settings))?,
+        Command::Messages(wanted) => actix_web::rt::System::new().block_on(messages::run(&settings, wanted))?,
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
         Command::Seed(wanted) => seed::run(&settings, &wanted)?,
         Command::Secrets(_) => {}

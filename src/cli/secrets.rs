@@ -1,5 +1,5 @@
-//! `pigeonhole secrets`: what a cluster of containers needs that nobody else may know. Two folders, so that the
-//! application sees no more than its own: one for the databases and who sets them up, one for `serve`.
+//! `pigeonhole secrets`: what a cluster of containers needs that nobody else may know. Three folders, so that nobody sees
+//! more than their own: one for the databases and who sets them up, one for `serve`, one for the broker and its users.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -18,6 +18,12 @@ pub struct Secrets {
     /// Folder for serve: secret_key, database_url.
     #[arg(long)]
     web: PathBuf,
+    /// Folder for the broker and the worker: broker.conf, amqp_url.
+    #[arg(long)]
+    broker: Option<PathBuf>,
+    /// The broker, as the containers know it.
+    #[arg(long, default_value = "rabbitmq:5672")]
+    broker_address: String,
     /// The coordinator, as the containers know it.
     #[arg(long, default_value = "citus_master:5432")]
     coordinator: String,
@@ -41,11 +47,34 @@ pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyh
     web.keep("secret_key", variable("SECRET_KEY"), 64)?;
     nodes.write("admin_database_url", &secrets.url("postgres", &postgres))?;
     web.write("database_url", &secrets.url("pigeonhole_web", &web_password))?;
+    if let Some(broker) = &secrets.broker {
+        secrets.keep_broker(&Folder(broker), variable("AMQP_URL"))?;
+    }
     println!("the secrets are in {} and {}", secrets.nodes.display(), secrets.web.display());
     Ok(())
 }
 
 impl Secrets {
+    /// The only user of the broker, in a vhost of its own; naming it keeps the broker from making its guest. Both files follow
+    /// from one password.
+    fn keep_broker(&self, folder: &Folder<'_>, given: Option<String>) -> anyhow::Result<()> {
+        let url = |password: &str| format!("amqp://pigeonhole:{password}@{}/pigeonhole", self.broker_address);
+        if let Some(given) = given {
+            // A broker of somebody's own, with users that we do not make.
+            return folder.write("amqp_url", &given);
+        }
+        let password = folder.keep("broker_password", None, 32)?;
+        folder.write("amqp_url", &url(&password))?;
+        folder.write(
+            "broker.conf",
+            &format!(
+                "default_vhost = pigeonhole\ndefault_user = pigeonhole\ndefault_pass = {password}\n\
+                 default_permissions.configure = .*\ndefault_permissions.read = .*\ndefault_permissions.write = .*\n\
+                 default_user_tags.administrator = false\nlog.console = true\nlog.file = false\n"
+            ),
+        )
+    }
+
     fn url(&self, user: &str, password: &str) -> String {
         let password = percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC);
         format!("postgresql://{user}:{password}@{}/{}", self.coordinator, self.database)
@@ -113,6 +142,8 @@ mod tests {
         let secrets = Secrets {
             nodes: folder.to_owned(),
             web: folder.to_owned(),
+            broker: Some(folder.to_owned()),
+            broker_address: "rabbitmq:5672".to_owned(),
             coordinator: "citus_master:5432".to_owned(),
             database: "tenant_db".to_owned(),
         };
@@ -128,6 +159,11 @@ mod tests {
         assert!(first[..3].iter().all(|secret| secret.len() == 64) && first[3].len() == 128);
         assert_eq!(first[4], format!("postgresql://postgres:{}@citus_master:5432/tenant_db", first[0]));
         assert_eq!(made(folder.path(), &[]), first);
+        let url = fs::read_to_string(folder.path().join("amqp_url")).expect("amqp_url");
+        let settings = fs::read_to_string(folder.path().join("broker.conf")).expect("broker.conf");
+        let password = url.split([':', '@']).nth(2).expect("a password");
+        assert!(password.len() == 64 && settings.contains(&format!("default_pass = {password}\n")), "{url}");
+        assert!(crate::messaging::BrokerUrl::parse(&url).is_ok());
         let given = made(folder.path(), &[("POSTGRES_PASSWORD", "it's/odd"), ("SECRET_KEY", "k")]);
         assert_eq!((given[0].as_str(), given[3].as_str(), &given[1]), ("it's/odd", "k", &first[1]));
         let config: tokio_postgres::Config = given[4].parse().expect("a URL");

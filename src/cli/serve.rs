@@ -4,14 +4,15 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_postgres::Config;
 
 use super::secret;
+use super::stop::StopSignal;
 use crate::app;
 use crate::cluster;
 use crate::db::{self, Database};
 use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
+use crate::messaging::{Messenger, Worker};
 use crate::settings::Settings;
 use crate::store;
 
@@ -93,7 +94,9 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, spre
         Some(key) => key.clone(),
         None => secret::kept_in(&settings.data_dir)?,
     };
-    let listening = app::listen(listener, settings, key, database.clone())?;
+    let worker = settings.worker.then(|| Worker::start(&database, settings.broker.as_ref()));
+    let messenger = worker.as_ref().map_or_else(|| tell_others(&database), Worker::messenger);
+    let listening = app::listen(listener, settings, key, database.clone(), messenger)?;
     let handle = listening.server.handle();
     let running = actix_web::rt::spawn(listening.server);
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
@@ -105,6 +108,9 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, spre
     routing.inspect(tokio::task::JoinHandle::abort);
     handle.stop(true).await;
     running.await.context("waiting for the server to stop")??;
+    if let Some(worker) = worker {
+        worker.stop().await;
+    }
     Ok(())
 }
 
@@ -129,6 +135,13 @@ async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) ->
     Ok(database)
 }
 
+/// For as long as the program runs.
+fn tell_others(database: &Database) -> Messenger {
+    let (messenger, telling) = Messenger::to_others(database.clone());
+    actix_web::rt::spawn(telling);
+    messenger
+}
+
 fn announce(settings: &Settings, port: u16) {
     let address = match settings.public_origins.first() {
         Some(origin) => origin.clone(),
@@ -137,8 +150,9 @@ fn announce(settings: &Settings, port: u16) {
     println!("{address}");
 }
 
-async fn purge_for_ever(database: Database) {
+pub(super) async fn purge_for_ever(database: Database) {
     loop {
+        tidy_messages(&database).await;
         match store::purge_expired(&database).await {
             Ok(0) => {}
             Ok(removed) => log::info!("removed {removed} expired sessions"),
@@ -148,31 +162,15 @@ async fn purge_for_ever(database: Database) {
     }
 }
 
-/// The signals that ask for an end. Listening begins once, at the start: from then on no signal ends the program by itself,
-/// so every long step has to be waited for through here.
-struct StopSignal {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignal {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("listening to signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    /// What `work` gives, or none when it was stopped before.
-    async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            result = work => Some(result),
-            () = self.received() => None,
+async fn tidy_messages(database: &Database) {
+    for (what, removed) in [
+        ("acknowledged messages", store::forget_acknowledged(database).await),
+        ("idempotency keys", store::forget_idempotency_keys(database).await),
+    ] {
+        match removed {
+            Ok(0) => {}
+            Ok(removed) => log::info!("removed {removed} old {what}"),
+            Err(error) => log::warn!("old {what} could not be removed: {error}"),
         }
     }
 }

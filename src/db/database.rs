@@ -11,6 +11,7 @@ use super::connection::{Object, Pool};
 use super::error::DbError;
 use super::guard::{self, UnsafeSchema};
 use super::handle::TenantHandle;
+use super::listen::{self, Heard};
 use super::pool::pool;
 use super::roles;
 use super::router::Router;
@@ -21,20 +22,24 @@ const DIRECTORY_POOL_SIZE: usize = 4;
 /// The database, as the application sees it.
 #[derive(Clone)]
 pub struct Database {
+    config: Config,
     router: Arc<Router>,
     login: Pool,
     sign_up: Pool,
     maintenance: Pool,
+    relay: Pool,
 }
 
 impl Database {
     /// Makes the pools; nothing is connected yet.
     pub fn new(config: &Config, pool_size: usize) -> Self {
         Self {
+            config: config.clone(),
             router: Arc::new(Router::new(config, pool_size)),
             login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE),
             sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE),
             maintenance: pool(config, roles::MAINTENANCE, 1),
+            relay: pool(&one_connection_to_each_node(config), roles::RELAY, 2),
         }
     }
 
@@ -56,6 +61,16 @@ impl Database {
     /// Runs `work` as the role that removes what expired in all tenants.
     pub(crate) async fn maintain<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
         within(tokio::time::Instant::now() + CALL_DEADLINE, &self.maintenance, work).await
+    }
+
+    /// Runs `work` as the role that sees in which tenants something is due.
+    pub(crate) async fn relay<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.relay, work).await
+    }
+
+    /// Listens for what is told on `channel` at the coordinator, until the future is dropped; reconnects by itself.
+    pub(crate) async fn listen(&self, channel: &'static str, heard: impl Fn(Heard)) {
+        listen::for_ever(&self.config, channel, heard).await;
     }
 
     /// Refuses a schema on which a tenant's rows could leak.
@@ -81,6 +96,14 @@ impl Database {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
         within(deadline, self.router.coordinator(), async |client| Ok(client.batch_execute("SELECT 1").await?)).await
     }
+}
+
+/// A look over all shards is not urgent: Citus would open a connection for each of a node's shards.
+fn one_connection_to_each_node(config: &Config) -> Config {
+    let mut config = config.clone();
+    let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+    config.options(format!("{given}-c citus.max_adaptive_executor_pool_size=1"));
+    config
 }
 
 /// Finds users by what they log in with. Reads the directory and the names of tenants, and nothing else.

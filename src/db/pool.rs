@@ -34,6 +34,21 @@ pub(super) fn worker_pool(config: &Config, size: usize) -> Pool {
 
 /// A pool whose connections work as `role`.
 pub(super) fn pool(config: &Config, role: &str, size: usize) -> Pool {
+    let manager = Manager::from_config(as_role(config, role), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    Pool::builder(Connections(manager))
+        .max_size(size)
+        // The connection that was used last has its plans and pages at hand.
+        .queue_mode(QueueMode::Lifo)
+        .wait_timeout(Some(Duration::from_millis(1500)))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .recycle_timeout(Some(Duration::from_millis(500)))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .expect("a runtime is set, which is all that building a pool can lack")
+}
+
+/// The configuration of a connection that works as `role`.
+pub(super) fn as_role(config: &Config, role: &str) -> Config {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
     let limits = roles::TIME_LIMITS.map(|(setting, limit)| format!("-c {setting}={limit}")).join(" ");
@@ -45,15 +60,5 @@ pub(super) fn pool(config: &Config, role: &str, size: usize) -> Pool {
         .keepalives_idle(Duration::from_secs(5))
         .keepalives_interval(Duration::from_secs(2))
         .keepalives_retries(3);
-    let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-    Pool::builder(Connections(manager))
-        .max_size(size)
-        // The connection that was used last has its plans and pages at hand.
-        .queue_mode(QueueMode::Lifo)
-        .wait_timeout(Some(Duration::from_millis(1500)))
-        .create_timeout(Some(CONNECT_TIMEOUT))
-        .recycle_timeout(Some(Duration::from_millis(500)))
-        .runtime(Runtime::Tokio1)
-        .build()
-        .expect("a runtime is set, which is all that building a pool can lack")
+    config
 }

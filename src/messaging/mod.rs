@@ -1,31 +1,73 @@
 //! Messages: what is done after an answer was given. The outbox in the database is what must not be lost; everything here
 //! may be killed at any moment. Handlers of requests write a message through `store` and then wake this room; nothing here
 //! knows HTTP.
+//!
+//! The relay claims what is due, tenant by tenant, and hands it on: to the handlers in this process, or to a broker from which
+//! a consumer takes it. Either way the row says how far a message has come, so the two can be exchanged at any time.
 
+mod amqp;
+mod attempt;
+mod consumer;
+mod dead_letters;
 mod deliver;
+mod due;
+mod envelope;
+mod messenger;
+mod publisher;
+mod relay;
+mod wait;
 
+pub use amqp::{BrokerError, BrokerUrl};
+pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
 pub use deliver::handle;
+pub use messenger::Messenger;
+pub use wait::wait_for;
 
-use crate::db::TenantHandle;
+use std::sync::Arc;
 
-/// Told by whoever has just written a message.
-#[derive(Clone, Default)]
-pub struct Messenger {}
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-impl Messenger {
-    /// Has the messages of a tenant looked at soon. Losing this call loses nothing: what is due is found anyway.
-    pub fn wake(&self, tenant: &TenantHandle) {
-        let tenant = tenant.clone();
-        tokio::spawn(async move {
-            let messages = match tenant.claim_messages("30 seconds").await {
-                Ok(messages) => messages,
-                Err(error) => return log::warn!("messages could not be claimed: {error}"),
-            };
-            for message in messages {
-                if let Err(error) = handle(&tenant, &message).await {
-                    log::warn!("message {} of tenant {} failed: {error}", message.id, tenant.tenant());
-                }
+use crate::db::Database;
+use due::Due;
+
+/// Relay and handlers at work in this process.
+pub struct Worker {
+    due: Arc<Due>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Worker {
+    /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are handled here.
+    pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
+        let due = Arc::new(Due::default());
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let transport = match broker {
+            None => relay::Transport::InProcess,
+            Some(url) => {
+                let (publisher, running) = publisher::start(url.clone(), Arc::clone(&due), stopped.clone());
+                tasks.spawn(running);
+                tasks.spawn(consumer::run(url.clone(), database.clone(), stopped.clone()));
+                relay::Transport::Broker(publisher)
             }
-        });
+        };
+        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), transport, stopped));
+        Self { due, stop, tasks }
+    }
+
+    /// What tells this worker of new messages without a detour.
+    pub fn messenger(&self) -> Messenger {
+        Messenger::beside(Arc::clone(&self.due))
+    }
+
+    /// Lets what is being done end, a few seconds at most, and then stops.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(relay::STOP_PATIENCE, ended).await.is_err() {
+            log::warn!("messages under way were given up; they are due again by themselves");
+        }
     }
 }

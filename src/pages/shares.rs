@@ -11,7 +11,7 @@ use super::frame::{frame_of, page};
 use super::show::{Moment, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
-use crate::store::{OFFERED, Recipient, Share, Sharing};
+use crate::store::{OFFERED, Recipient, Share, Shared, Sharing};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, granted, see_other};
 
@@ -94,8 +94,9 @@ pub async fn create(
         Err(errors) => return shares_page(StatusCode::UNPROCESSABLE_ENTITY, &user, *id, &cookie, form, errors).await,
     };
     let access = if form.edit { Access::Edit } else { Access::Read };
-    let message = user.tenant.share_note(user.id, *id, &Sharing { audience, access }).await?;
-    message.ok_or(Error::NotFound)?;
+    if !matches!(user.tenant.share_note(user.id, *id, &Sharing { audience, access }, None).await?, Shared::Message(_)) {
+        return Err(Error::NotFound);
+    }
     context.messenger.wake(&user.tenant);
     flash(&cookie, "success", "Shared. It is in their inboxes in a moment.");
     Ok(see_other(&format!("/notes/{id}/shares")))

@@ -3,6 +3,7 @@
 //! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
 
 mod access;
+mod backlog;
 mod edits;
 mod idempotency;
 mod inbox;
@@ -20,18 +21,23 @@ mod transfer;
 mod users;
 
 pub use access::{Grant, Received, Seen};
+pub use backlog::{Backlog, StateCount, backlog, drop_failed, failed_messages, replay_failed, show_message};
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
 pub use inbox::{InboxPage, ReceivedNote, Unread};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use new_notes::{NewNote, Written};
 pub use notes::{Bin, Cursor, Note, NotePage, Overview};
-pub use outbox::{INSERT_TO_SHARED, Message};
+pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
+pub use outbox::{
+    ATTEMPTS, DeliveryState, INSERT_TO_SHARED, Message, forget_acknowledged, forget_idempotency_keys, notified_tenants, notify_relays,
+    tenants_with_due_messages,
+};
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
-pub use shares::Sharing;
+pub use shares::{Shared, Sharing};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use transfer::{ComingNote, LeavingNote, LeavingPerson, LeavingShare, Scope};
 pub use users::Account;

@@ -24,9 +24,19 @@ pub struct NewNote<'a> {
 /// What came of writing a note.
 pub enum Written {
     /// It is there.
-    Now(Note),
+    Now {
+        /// The note.
+        note: Note,
+        /// The number of the message about it, when it is shared.
+        message: Option<i64>,
+    },
     /// The same request wrote it before.
-    Before(NoteId),
+    Before {
+        /// The note's number.
+        note: NoteId,
+        /// The number of the latest message about it, when it is shared.
+        message: Option<i64>,
+    },
     /// The request's key was used for something else; nothing was written.
     OtherRequest,
 }
@@ -38,9 +48,14 @@ impl TenantHandle {
     /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit.
     pub async fn create_note(&self, author: UserId, note: &NewNote<'_>) -> Result<Written, DbError> {
         match (self.write(author, note).await, note.once) {
-            (Ok(note), _) => Ok(Written::Now(note)),
+            (Ok((note, message)), _) => Ok(Written::Now { note, message }),
             (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(author, once).await? {
-                Some(Earlier::Same { created: Some(id), .. }) => Ok(Written::Before(NoteId::from_row(id))),
+                Some(Earlier::Same { created: Some(id), .. }) => {
+                    let id = NoteId::from_row(id);
+                    let messages = if note.sharing.is_some() { self.messages_of_note(author, id).await? } else { None };
+                    let message = messages.unwrap_or_default().first().map(|message| message.id);
+                    Ok(Written::Before { note: id, message })
+                }
                 Some(_) => Ok(Written::OtherRequest),
                 // It was a day old and is being removed at this moment.
                 None => Err(DbError::Unavailable(None)),
@@ -49,7 +64,7 @@ impl TenantHandle {
         }
     }
 
-    async fn write(&self, author: UserId, note: &NewNote<'_>) -> Result<Note, DbError> {
+    async fn write(&self, author: UserId, note: &NewNote<'_>) -> Result<(Note, Option<i64>), DbError> {
         let (tenant, author) = (self.tenant().number(), author.number());
         let (title, content) = (note.title.map(NoteTitle::as_str), note.content.as_str());
         let access = note.sharing.map(|sharing| sharing.access.as_str());
@@ -65,10 +80,12 @@ impl TenantHandle {
 
         let mut steps = vec![Step { statement: &INSERT, values: &inserted }];
         steps.extend(shares.iter().map(|values| Step { statement: &SHARE_NEW, values }));
+        let message_at = steps.len();
         steps.extend(note.sharing.map(|_| Step { statement: &ENQUEUE_FOR_NEW_NOTE, values: &message }));
         steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_NOTE, values }));
         let results = self.transaction(&steps).await?;
         let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
-        Ok(Note::from_row(row))
+        let number = results.get(message_at).and_then(|rows| rows.first()).filter(|_| note.sharing.is_some()).map(|row| row.get(0));
+        Ok((Note::from_row(row), number))
     }
 }

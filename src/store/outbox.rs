@@ -1,12 +1,18 @@
 //! The outbox: what is still to be done after an answer was given. A row is written in the transaction that makes it
 //! necessary, so neither exists without the other. Its number and its tenant are the identity of the message.
+//!
+//! `due_at` is a lease. Who claims a row moves it into the future, and a row that nobody acknowledged by then is due again;
+//! a claim that was overtaken is known by a `due_at` that is no longer its own.
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{DbError, Row, Statement, TenantHandle};
+use crate::db::{Database, DbError, Row, Statement, TenantHandle};
+use crate::domain::{NoteId, TenantId, UserId};
 
 /// Fills the inboxes of those with whom a note is shared.
 pub const INSERT_TO_SHARED: &str = "insert_to_shared";
+/// After how many failures a message is left for the operator.
+pub const ATTEMPTS: i32 = 5;
 
 pub(super) const ENQUEUE_FOR_NOTE: Statement =
     Statement::inserting("INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id");
@@ -14,19 +20,89 @@ pub(super) const ENQUEUE_FOR_NOTE: Statement =
 pub(super) const ENQUEUE_FOR_NEW_NOTE: Statement = Statement::inserting(
     "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
 );
+// SKIP LOCKED is possible because one shard holds all rows of a tenant.
 const CLAIM: Statement = Statement::new(
-    "UPDATE outbox SET due_at = now() + $2::text::interval, attempts = attempts + 1
-     WHERE tenant_id = $1 AND due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL
-     RETURNING id, route, user_id, note_id, payload, attempts, created_at",
+    "UPDATE outbox SET due_at = now() + $2::text::interval
+     WHERE tenant_id = $1 AND id IN (
+         SELECT id FROM outbox
+         WHERE tenant_id = $1 AND due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL
+         ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+     RETURNING id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at, published_at, last_error",
+);
+const FIND: Statement = Statement::new(
+    "SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at, published_at, last_error
+     FROM outbox WHERE tenant_id = $1 AND id = $2",
 );
 pub(super) const ACKNOWLEDGE: Statement = Statement::new(
     "UPDATE outbox SET acknowledged_at = now(), failed_at = NULL, last_error = ''
      WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL",
 );
+// A broker keeps what it confirmed, so a published row is due again only in case it did not after all.
+const PUBLISHED: Statement = Statement::new(
+    "UPDATE outbox SET published_at = now(), due_at = now() + interval '5 minutes', last_error = ''
+     WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL AND failed_at IS NULL",
+);
+// Nothing was tried with what is in it, so no attempt is counted.
+const RELEASE: Statement = Statement::new(
+    "UPDATE outbox SET due_at = now() + $5::text::interval, last_error = $4
+     WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL AND failed_at IS NULL",
+);
+// 2, 8, 32 and 128 seconds lie between five attempts.
+const FAIL: Statement = Statement::new(
+    "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL,
+         due_at = now() + interval '2 seconds' * (4 ^ least(attempts, 6)),
+         failed_at = CASE WHEN attempts + 1 >= $4::integer THEN now() END
+     WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL AND failed_at IS NULL
+     RETURNING attempts, failed_at IS NOT NULL",
+);
+const OF_NOTE: Statement = Statement::new(
+    "SELECT o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at, o.acknowledged_at, o.failed_at,
+            o.published_at, o.last_error
+     FROM notes n LEFT JOIN outbox o ON o.tenant_id = n.tenant_id AND o.note_id = n.id
+     WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL ORDER BY o.id DESC LIMIT 100",
+);
 
-pub(super) const ALL: &[&Statement] = &[&ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &ACKNOWLEDGE];
+pub(super) const ALL: &[&Statement] =
+    &[&ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &FIND, &ACKNOWLEDGE, &PUBLISHED, &RELEASE, &FAIL, &OF_NOTE];
 
-/// A message that a relay holds for a while.
+// Over all shards, by the partial index on due_at: numbers of tenants and nothing else.
+const DUE_TENANTS: &str =
+    "SELECT DISTINCT tenant_id FROM outbox WHERE due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL LIMIT 1000";
+const NOTIFY: &str = "SELECT pg_notify('pigeonhole_outbox', $1)";
+/// How many tenants one notification names: it may have 8,000 bytes, and a number has up to 19 digits and a comma.
+const NOTIFIED_AT_ONCE: usize = 300;
+
+const OLDEST_DONE: &str = "SELECT min(acknowledged_at) FROM outbox WHERE acknowledged_at < now() - interval '7 days'";
+const FORGET_DONE: &str =
+    "DELETE FROM outbox WHERE acknowledged_at < least(now() - interval '7 days', $1::timestamptz + interval '10 minutes')";
+const FORGET_KEYS: &str = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
+
+/// How far a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It waits.
+    Pending,
+    /// The broker has it.
+    Published,
+    /// What it asks for was done.
+    Acknowledged,
+    /// It failed too often and waits for an operator.
+    Failed,
+}
+
+impl DeliveryState {
+    /// The word in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Published => "published",
+            Self::Acknowledged => "acknowledged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A message, as its row says.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// Its number in its tenant.
@@ -39,14 +115,29 @@ pub struct Message {
     pub note_id: Option<i64>,
     /// More, in JSON.
     pub payload: String,
-    /// How often it was claimed.
+    /// How often it failed.
     pub attempts: i32,
     /// When it was written.
     pub created_at: DateTime<Utc>,
+    /// Until when it is claimed, or from when on it is due.
+    pub due_at: DateTime<Utc>,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// When that was: published, acknowledged or failed.
+    pub since: Option<DateTime<Utc>>,
+    /// What went wrong last.
+    pub last_error: String,
 }
 
 impl Message {
-    fn from_row(row: &Row) -> Self {
+    pub(super) fn from_row(row: &Row) -> Self {
+        let (acknowledged, failed, published) = (row.get(8), row.get(9), row.get(10));
+        let (state, since) = match (acknowledged, failed, published) {
+            (Some(at), _, _) => (DeliveryState::Acknowledged, Some(at)),
+            (None, Some(at), _) => (DeliveryState::Failed, Some(at)),
+            (None, None, Some(at)) => (DeliveryState::Published, Some(at)),
+            (None, None, None) => (DeliveryState::Pending, None),
+        };
         Self {
             id: row.get(0),
             route: row.get(1),
@@ -55,18 +146,137 @@ impl Message {
             payload: row.get(4),
             attempts: row.get(5),
             created_at: row.get(6),
+            due_at: row.get(7),
+            state,
+            since,
+            last_error: row.get(11),
         }
     }
 }
 
 impl TenantHandle {
-    /// Claims what is due in this tenant for as long as `lease`, an interval of PostgreSQL, says. Who claims at the same time
-    /// gets other rows; what is not acknowledged by then is due again.
+    /// Claims up to `limit` messages that are due in this tenant for as long as `lease`, an interval of PostgreSQL, says. Who
+    /// claims at the same time gets other ones; what is not acknowledged by then is due again.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn claim_messages(&self, lease: &str) -> Result<Vec<Message>, DbError> {
-        let rows = self.rows(&CLAIM, &[&self.tenant().number(), &lease]).await?;
+    pub async fn claim_messages(&self, lease: &str, limit: i64) -> Result<Vec<Message>, DbError> {
+        let rows = self.rows(&CLAIM, &[&self.tenant().number(), &lease, &limit]).await?;
         Ok(rows.iter().map(Message::from_row).collect())
     }
+
+    /// A message by its number.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn message(&self, id: i64) -> Result<Option<Message>, DbError> {
+        Ok(self.row(&FIND, &[&self.tenant().number(), &id]).await?.as_ref().map(Message::from_row))
+    }
+
+    /// Notes that a broker has confirmed the messages that were claimed until `lease`.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn mark_published(&self, ids: &[i64], lease: DateTime<Utc>) -> Result<(), DbError> {
+        self.rows(&PUBLISHED, &[&self.tenant().number(), &ids, &lease]).await.map(drop)
+    }
+
+    /// Gives back messages that were claimed until `lease` and could not be sent; they are due again after `pause`, an interval
+    /// of PostgreSQL.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn release_messages(&self, ids: &[i64], lease: DateTime<Utc>, reason: &str, pause: &str) -> Result<(), DbError> {
+        self.rows(&RELEASE, &[&self.tenant().number(), &ids, &lease, &reason, &pause]).await.map(drop)
+    }
+
+    /// Counts a failure of a message and gives how often it has failed and whether that was the last attempt; none when it is
+    /// done or has failed for good already.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn fail_message(&self, id: i64, reason: &str) -> Result<Option<(i32, bool)>, DbError> {
+        let row = self.row(&FAIL, &[&self.tenant().number(), &id, &reason, &ATTEMPTS]).await?;
+        Ok(row.map(|row| (row.get(0), row.get(1))))
+    }
+
+    /// The messages about a note of `author`, the newest first; none when there is no such note of that author.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn messages_of_note(&self, author: UserId, note: NoteId) -> Result<Option<Vec<Message>>, DbError> {
+        let rows = self.rows(&OF_NOTE, &[&self.tenant().number(), &author.number(), &note.number()]).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        // A note without a message comes back as one row of nothing.
+        let messages = rows.iter().filter(|row| row.get::<Option<i64>>(0).is_some());
+        Ok(Some(messages.map(Message::from_row).collect()))
+    }
+}
+
+/// The tenants in which something is due, a thousand of them at most.
+///
+/// # Errors
+/// [`DbError`] of the one statement, which asks every shard.
+pub async fn tenants_with_due_messages(database: &Database) -> Result<Vec<TenantId>, DbError> {
+    let rows = database.relay(async |client| Ok(client.query(&client.prepare_cached(DUE_TENANTS).await?, &[]).await?)).await?;
+    Ok(rows.iter().map(|row| TenantId::from_row(row.get(0))).collect())
+}
+
+/// Tells every relay that listens that something is due in these tenants.
+///
+/// # Errors
+/// [`DbError`] of the statements; the relays then find it by themselves.
+pub async fn notify_relays(database: &Database, tenants: &[TenantId]) -> Result<(), DbError> {
+    database
+        .relay(async |client| {
+            let notify = client.prepare_cached(NOTIFY).await?;
+            for some in tenants.chunks(NOTIFIED_AT_ONCE) {
+                let names: Vec<String> = some.iter().map(TenantId::to_string).collect();
+                client.execute(&notify, &[&names.join(",")]).await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// The channel of [`notify_relays`].
+pub(crate) const CHANNEL: &str = "pigeonhole_outbox";
+
+/// The tenants that a notification names.
+pub fn notified_tenants(payload: &str) -> Vec<TenantId> {
+    payload.split(',').filter_map(|number| number.parse().ok()).map(TenantId::from_row).collect()
+}
+
+/// Removes messages that were acknowledged over 7 days ago, ten minutes' worth at a time so that each statement is short, and
+/// gives their number.
+///
+/// # Errors
+/// [`DbError`] of the statements; what was removed before stays removed.
+pub async fn forget_acknowledged(database: &Database) -> Result<u64, DbError> {
+    let mut removed = 0;
+    loop {
+        let portion = database
+            .maintain(async |client| {
+                let oldest: Option<DateTime<Utc>> = client.query_one(OLDEST_DONE, &[]).await?.get(0);
+                Ok(match oldest {
+                    Some(oldest) => Some(client.execute(FORGET_DONE, &[&oldest]).await?),
+                    None => None,
+                })
+            })
+            .await?;
+        match portion {
+            Some(portion) => removed += portion,
+            None => return Ok(removed),
+        }
+    }
+}
+
+/// Removes idempotency keys older than 24 hours and gives their number.
+///
+/// # Errors
+/// [`DbError`] of the one statement.
+pub async fn forget_idempotency_keys(database: &Database) -> Result<u64, DbError> {
+    database.maintain(async |client| Ok(client.execute(FORGET_KEYS, &[]).await?)).await
 }

@@ -1,5 +1,6 @@
 //! Shares: what an author decided, and what has arrived of it in the recipients' inboxes.
 
+use super::idempotency::{Earlier, Once, REMEMBER_NEW_MESSAGE, TAKEN};
 use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
 use super::recipients::LOWER;
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};
@@ -46,6 +47,16 @@ pub struct Sharing {
     pub access: Access,
 }
 
+/// What came of sharing a note.
+pub enum Shared {
+    /// It is shared; the message of this number fills the inboxes.
+    Message(i64),
+    /// There is no such note of that author.
+    NoSuchNote,
+    /// The request's key was used for something else; nothing was shared.
+    OtherRequest,
+}
+
 impl Sharing {
     /// What the message says of its audience; the rights are looked up again when it arrives.
     pub(super) fn payload(&self) -> String {
@@ -57,26 +68,42 @@ impl Sharing {
 }
 
 impl TenantHandle {
-    /// Shares a note of `author`, in one transaction with the message that fills the inboxes, and gives the message's number;
-    /// none when there is no such note of that author.
+    /// Shares a note of `author`, in one transaction with the message that fills the inboxes.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing, unless the connection broke at the commit.
-    pub async fn share_note(&self, author: UserId, note: NoteId, sharing: &Sharing) -> Result<Option<i64>, DbError> {
+    pub async fn share_note(&self, author: UserId, note: NoteId, sharing: &Sharing, once: Option<&Once>) -> Result<Shared, DbError> {
+        match (self.share(author, note, sharing, once).await, once) {
+            (Ok(message), _) => Ok(message.map_or(Shared::NoSuchNote, Shared::Message)),
+            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(author, once).await? {
+                Some(Earlier::Same { created: Some(message), .. }) => Ok(Shared::Message(message)),
+                Some(_) => Ok(Shared::OtherRequest),
+                // It was a day old and is being removed at this moment.
+                None => Err(DbError::Unavailable(None)),
+            },
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn share(&self, author: UserId, note: NoteId, sharing: &Sharing, once: Option<&Once>) -> Result<Option<i64>, DbError> {
         let (tenant, author, note, payload) = (self.tenant().number(), author.number(), note.number(), sharing.payload());
         let access = sharing.access.as_str();
         let audiences = sharing.audience.numbers();
+        let key = once.map(|once| (once.key.as_str(), once.request_hash.as_slice()));
         let shares: Vec<[&dyn Value; 5]> =
             audiences.iter().map(|audience| [&tenant as _, &author as _, &note as _, audience as _, &access as _]).collect();
         let message: [&dyn Value; 5] = [&tenant, &INSERT_TO_SHARED, &author, &note, &payload];
         let of_note: [&dyn Value; 3] = [&tenant, &note, &author];
+        let remembered: Option<[&dyn Value; 4]> = key.as_ref().map(|(key, hash)| [&tenant as _, &author as _, key as _, hash as _]);
         let mut steps: Vec<Step<'_>> = shares.iter().map(|values| Step { statement: &SHARE, values }).collect();
         // Whom a share now lets read only stops editing at once; what it adds arrives with the message.
         steps.push(Step { statement: &LOWER, values: &of_note });
+        let message_at = steps.len();
         steps.push(Step { statement: &ENQUEUE_FOR_NOTE, values: &message });
+        steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_MESSAGE, values }));
         let results = self.transaction(&steps).await?;
         let shared = results.first().is_some_and(|rows| !rows.is_empty());
-        Ok(results.last().and_then(|rows| rows.first()).filter(|_| shared).map(|row| row.get(0)))
+        Ok(results.get(message_at).and_then(|rows| rows.first()).filter(|_| shared).map(|row| row.get(0)))
     }
 
     /// Fills the inboxes of those with whom a note is shared now, and marks the message as done, in one transaction. Doing it

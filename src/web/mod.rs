@@ -14,6 +14,7 @@ pub mod frame;
 pub mod health;
 pub mod once;
 pub mod paging;
+pub mod prefer;
 pub mod redirect;
 pub mod routes;
 pub mod upload;

@@ -31,3 +31,8 @@ pub fn postgres_bin() -> PathBuf {
         .find(|folder| folder.join("initdb").exists())
         .expect("no PostgreSQL found: run bin/test")
 }
+
+/// The program that starts a RabbitMQ; none where there is none, as `bin/test` says loudly.
+pub fn rabbitmq_server() -> Option<PathBuf> {
+    variable("TEST_RABBITMQ_SERVER").map(PathBuf::from)
+}

@@ -4,9 +4,11 @@
 
 pub mod answer;
 pub mod app;
+pub mod broker;
 pub mod chaos;
 pub mod database;
 pub mod environment;
+pub mod faults;
 pub mod html;
 pub mod names;
 pub mod own_cluster;

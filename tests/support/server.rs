@@ -38,6 +38,7 @@ pub struct ServerBuilder {
     settings: BTreeMap<String, String>,
     arguments: Vec<String>,
     directory: Option<PathBuf>,
+    subcommand: &'static str,
 }
 
 /// What a server said that did not start.
@@ -65,7 +66,7 @@ impl ServerBuilder {
 
     /// The same with no database named: it brings up its own.
     pub fn bare() -> Self {
-        let builder = Self { settings: BTreeMap::new(), arguments: Vec::new(), directory: None };
+        let builder = Self { settings: BTreeMap::new(), arguments: Vec::new(), directory: None, subcommand: "serve" };
         builder
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .set("BIND", ANY_PORT)
@@ -92,6 +93,12 @@ impl ServerBuilder {
 
     pub fn directory(mut self, path: &Path) -> Self {
         self.directory = Some(path.to_owned());
+        self
+    }
+
+    /// Starts `pigeonhole worker` in place of `serve`; it has no address.
+    pub fn worker(mut self) -> Self {
+        self.subcommand = "worker";
         self
     }
 
@@ -130,7 +137,7 @@ impl ServerBuilder {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let log = directory.path().join("server.log");
         let mut leash = builder
-            .command("serve", directory.path())
+            .command(builder.subcommand, directory.path())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log file"))
             .spawn()
@@ -148,6 +155,9 @@ impl ServerBuilder {
             let left = deadline.saturating_duration_since(Instant::now());
             match received.recv_timeout(left) {
                 Ok(line) if line.starts_with("pid ") => pid = line[4..].parse().expect("a pid"),
+                Ok(line) if line == "working" => {
+                    return Ok(Server { base: String::new(), pid, leash, log, exit: None, _directory: directory });
+                }
                 Ok(line) if line.contains("http://") || line.contains("https://") => {
                     let start = line.find("http").expect("an address");
                     let base = line[start..].split_whitespace().next().expect("an address");

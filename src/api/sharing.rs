@@ -1,0 +1,117 @@
+//! What a call says about sharing, and how far a message about it has come.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use crate::auth::CurrentUser;
+use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId};
+use crate::messaging::wait_for;
+use crate::store::{DeliveryState, Message, Sharing};
+use crate::web::{Error, FieldErrors, prefer};
+
+/// With whom a note is shared.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ShareWith {
+    /// The word `everyone`: everybody in the organization, also those who come later.
+    Word(String),
+    /// The numbers of 1 to 100 users.
+    People(Vec<i64>),
+}
+
+/// How far the delivery of one share has come.
+#[derive(Serialize, ToSchema)]
+pub struct DeliveryView {
+    delivery_id: i64,
+    /// pending, published, acknowledged or failed.
+    delivery: &'static str,
+    created_at: DateTime<Utc>,
+    /// When it came to that; none while it is pending.
+    since: Option<DateTime<Utc>>,
+    /// How often it has failed so far.
+    attempts: i32,
+}
+
+impl DeliveryView {
+    fn of(message: &Message) -> Self {
+        Self {
+            delivery_id: message.id,
+            delivery: message.state.as_str(),
+            created_at: message.created_at,
+            since: message.since,
+            attempts: message.attempts,
+        }
+    }
+}
+
+/// The deliveries of a note's shares, the newest first, 100 at most. Only its author sees them.
+///
+/// # Errors
+/// 404 for a note that is not there or not the user's.
+#[utoipa::path(get, path = "/api/notes/{id}/deliveries", params(("id" = i64, Path)), security(("bearer" = [])), responses(
+    (status = 200, body = Vec<DeliveryView>), (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn deliveries(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+    let messages = user.tenant.messages_of_note(user.id, *id).await?.ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok().json(messages.iter().map(DeliveryView::of).collect::<Vec<_>>()))
+}
+
+/// Reads with whom and for what a note is to be shared, and looks whether those people are there.
+///
+/// # Errors
+/// 422 that names the field.
+pub async fn parse(user: &CurrentUser, share_with: &ShareWith, access: Option<&str>) -> Result<Sharing, Error> {
+    let mut errors = FieldErrors::default();
+    let access = errors.keep("access", Access::parse(access.unwrap_or_default()));
+    let access = access.ok_or(Error::Invalid(errors))?;
+    Ok(Sharing { audience: audience(user, share_with).await?, access })
+}
+
+async fn audience(user: &CurrentUser, wanted: &ShareWith) -> Result<Audience, Error> {
+    let refuse = |message| Err(Error::Invalid(FieldErrors::one("share_with", message)));
+    let mut numbers = match wanted {
+        ShareWith::Word(word) if word == "everyone" => return Ok(Audience::Everyone),
+        ShareWith::Word(_) => return refuse("This is \"everyone\" or a list of people's numbers."),
+        ShareWith::People(numbers) => numbers.clone(),
+    };
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.is_empty() || numbers.len() > AUDIENCE_LIMIT {
+        return refuse("Name 1 to 100 people, or \"everyone\".");
+    }
+    let members: Option<Vec<_>> = user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
+    members.map_or_else(|| refuse("Each of these has to be somebody else in this organization."), |members| Ok(Audience::Members(members)))
+}
+
+/// Where the answer stands after the client was kept waiting as it wished.
+pub struct Waited {
+    /// How far the message has come.
+    pub state: DeliveryState,
+    seconds: Option<u64>,
+}
+
+/// Waits for the message as long as the client prefers (RFC 7240), and not at all when it has no preference.
+pub async fn wait_as_preferred(request: &HttpRequest, user: &CurrentUser, message: i64) -> Waited {
+    match prefer::wait(request) {
+        None => Waited { state: DeliveryState::Pending, seconds: None },
+        Some(patience) => Waited { state: wait_for(&user.tenant, message, patience).await, seconds: Some(patience.as_secs()) },
+    }
+}
+
+impl Waited {
+    /// The head of the answer to what was made at `made`: 201, or 202 with the place of the deliveries when the time that the
+    /// client gave was over before the message was done.
+    pub fn respond(&self, made: &str, note: NoteId) -> actix_web::HttpResponseBuilder {
+        let over = self.seconds.is_some() && matches!(self.state, DeliveryState::Pending | DeliveryState::Published);
+        let mut response = HttpResponse::build(if over { StatusCode::ACCEPTED } else { StatusCode::CREATED });
+        let place = if over { format!("/api/notes/{note}/deliveries") } else { made.to_owned() };
+        response.insert_header((header::LOCATION, place));
+        if let Some(seconds) = self.seconds {
+            response.insert_header(("Preference-Applied", format!("wait={seconds}")));
+        }
+        response
+    }
+}

@@ -1,0 +1,8 @@
+//! What is shared arrives: through the outbox in process, through a broker, and past everything that is killed on the way.
+
+mod broker;
+mod broker_faults;
+mod faults;
+mod in_process;
+mod office;
+mod sharing;

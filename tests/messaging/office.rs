@@ -1,0 +1,181 @@
+//! A database of a test's own, with servers and workers on it, and three people of one organization.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::database::OwnDatabase;
+use crate::support::server::{Refusal, Server, ServerBuilder};
+use crate::support::{Answer, App, Call, Person, Script, unique};
+
+/// How long anything may take that should happen soon.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Office {
+    pub database: OwnDatabase,
+    pub admin: Client,
+}
+
+/// An author and two others.
+pub struct People {
+    pub author: Person,
+    pub readers: [Person; 2],
+    pub script: Script,
+}
+
+impl Office {
+    pub async fn open() -> Self {
+        let database = OwnDatabase::create().await;
+        let admin = database.client().await;
+        Self { database, admin }
+    }
+
+    pub fn builder(&self) -> ServerBuilder {
+        ServerBuilder::new().set("DATABASE_URL", &self.database.url)
+    }
+
+    /// A server that leaves messages to a worker.
+    pub async fn web(&self) -> (Server, App) {
+        start(self.builder().set("WORKER", "off")).await
+    }
+
+    /// A worker, without a broker when `amqp_url` is empty.
+    pub async fn worker(&self, amqp_url: &str) -> Server {
+        start(self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "info,pigeonhole=debug").worker()).await.0
+    }
+
+    pub async fn people(&self, app: &App) -> People {
+        let author = Person::founder(app).await;
+        let open = "UPDATE shared.tenants SET join_policy = 'open' WHERE id = $1";
+        self.admin.execute(open, &[&author.tenant_id]).await.expect("an open tenant");
+        let mut readers = Vec::new();
+        for _ in 0..2 {
+            readers.push(self.join(app, &author).await);
+        }
+        let script = author.script(app).await;
+        let readers = readers.try_into().expect("two people");
+        People { author, readers, script }
+    }
+
+    async fn join(&self, app: &App, founder: &Person) -> Person {
+        let (username, password) = (unique("user"), unique("secret "));
+        let body = json!({"username": username, "password": password, "tenant_name": founder.tenant_name});
+        let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+        Person { user_id: joined["user_id"].as_i64().expect("a number"), username, password, email: String::new(), ..founder.clone() }
+    }
+
+    pub async fn number(&self, sql: &str, tenant: i64) -> i64 {
+        self.admin.query_one(sql, &[&tenant]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+
+    /// How many messages of the tenant are in that state.
+    pub async fn messages(&self, tenant: i64, state: &str) -> i64 {
+        let condition = match state {
+            "acknowledged" => "acknowledged_at IS NOT NULL",
+            "failed" => "failed_at IS NOT NULL",
+            "published" => "published_at IS NOT NULL AND acknowledged_at IS NULL AND failed_at IS NULL",
+            _ => "published_at IS NULL AND acknowledged_at IS NULL AND failed_at IS NULL",
+        };
+        self.number(&format!("SELECT count(*) FROM outbox WHERE tenant_id = $1 AND {condition}"), tenant).await
+    }
+
+    pub async fn inbox_rows(&self, tenant: i64) -> i64 {
+        self.number("SELECT count(*) FROM shared_notes WHERE tenant_id = $1", tenant).await
+    }
+
+    /// Waits until so many messages of the tenant are in that state.
+    pub async fn until(&self, tenant: i64, state: &str, count: i64) {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.messages(tenant, state).await != count {
+            if tokio::time::Instant::now() > end {
+                let mut found = Vec::new();
+                for state in ["pending", "published", "acknowledged", "failed"] {
+                    found.push((state, self.messages(tenant, state).await));
+                }
+                panic!("not within {PATIENCE:?}: {count} messages that are {state}, but {found:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Writes a message that no handler can do, and gives its number.
+    pub async fn poison(&self, person: &Person) -> i64 {
+        let sql = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, 'insert_to_shared', $2) RETURNING id";
+        self.admin.query_one(sql, &[&person.tenant_id, &person.user_id]).await.expect("poison").get(0)
+    }
+
+    /// Waits until the message has failed for good, and takes the pauses between its attempts away.
+    pub async fn until_given_up(&self, tenant: i64, message: i64) {
+        let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND id = $2 AND failed_at IS NULL AND due_at > now()
+                     AND attempts > 0 AND published_at IS NULL";
+        eventually("given up", async || {
+            self.admin.execute(hurry, &[&tenant, &message]).await.expect("hurry");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            self.messages(tenant, "failed").await == 1
+        })
+        .await;
+    }
+
+    /// What `pigeonhole messages … --json` says.
+    pub async fn command(&self, amqp_url: &str, arguments: &[&str]) -> Value {
+        let ran = self.run(amqp_url, arguments).await;
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.output);
+        // The first line is from the leash and names the process.
+        let json = ran.output.split_once('\n').map_or("", |(_, json)| json);
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {}", ran.output))
+    }
+
+    pub async fn run(&self, amqp_url: &str, arguments: &[&str]) -> Refusal {
+        let arguments: Vec<&str> = arguments.iter().chain(&["--json"]).copied().collect();
+        let builder = self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "off").arguments(&arguments);
+        tokio::task::spawn_blocking(move || builder.run("messages")).await.expect("an end")
+    }
+}
+
+impl People {
+    pub fn tenant(&self) -> i64 {
+        self.author.tenant_id
+    }
+
+    /// A note for both readers.
+    pub async fn share(&self) -> Answer {
+        self.share_preferring("").await
+    }
+
+    pub async fn share_preferring(&self, preference: &str) -> Answer {
+        let readers: Vec<i64> = self.readers.iter().map(|reader| reader.user_id).collect();
+        let body = json!({"content": unique("shared "), "share_with": readers});
+        let call = Call::new("POST", "/api/notes").json(&body);
+        self.script.answer(if preference.is_empty() { call } else { call.header("prefer", preference) }).await
+    }
+}
+
+async fn start(builder: ServerBuilder) -> (Server, App) {
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let app = if server.base.is_empty() { None } else { Some(App::of(&server)) };
+    let app = app.unwrap_or_else(|| App {
+        base: String::new(),
+        address: "127.0.0.1:9".parse().expect("an address"),
+        http: reqwest::Client::new(),
+        log: server.log_path().to_owned(),
+    });
+    (server, app)
+}
+
+pub async fn stop(server: Server) -> i32 {
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end")
+}
+
+pub async fn kill(server: Server) {
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("an end");
+}
+
+/// Waits until the condition holds.
+pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

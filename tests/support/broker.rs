@@ -1,0 +1,131 @@
+//! A RabbitMQ of a test's own, with its own port, folder, cookie and port mapper, to be killed and started again. It cannot
+//! outlive the tests.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::environment;
+use super::postgres::free_port;
+
+const LEASH: &str = r#"
+exec 3<&0
+epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 3<&- </dev/null >/dev/null 2>&1 &
+mapper=$!
+"$@" 3<&- </dev/null >>"$HOME/output" 2>&1 &
+server=$!
+echo $server >"$HOME/pid"
+( cat <&3 >/dev/null; kill -KILL $server; kill $mapper ) >/dev/null 2>&1 &
+leash=$!
+wait $server
+kill $leash $mapper 2>/dev/null
+"#;
+
+/// Longer than a start takes on a busy machine.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+
+pub struct Broker {
+    /// As AMQP_URL wants it.
+    pub url: String,
+    port: u16,
+    settings: Vec<(&'static str, String)>,
+    program: PathBuf,
+    leash: Option<Child>,
+    directory: TempDir,
+}
+
+impl Broker {
+    /// A broker that answers; none, said loudly, where RabbitMQ is not installed.
+    pub async fn start(test: &str) -> Option<Self> {
+        let Some(program) = environment::rabbitmq_server() else {
+            eprintln!("*** SKIPPED, as there is no RabbitMQ: {test}");
+            return None;
+        };
+        Some(tokio::task::spawn_blocking(move || Self::start_with(program)).await.expect("a broker"))
+    }
+
+    /// The same, for who knows where the program is.
+    pub fn start_with(program: PathBuf) -> Self {
+        let directory = tempfile::tempdir().expect("a folder");
+        let port = free_port();
+        let home = directory.path().display().to_string();
+        std::fs::write(directory.path().join("plugins"), "[].").expect("plugins");
+        let settings = format!("listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = false\ndisk_free_limit.absolute = 10MB\n");
+        std::fs::write(directory.path().join("rabbitmq.conf"), settings).expect("settings");
+        let settings = vec![
+            ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
+            ("RABBITMQ_NODENAME", format!("tests{port}@localhost")),
+            ("RABBITMQ_DIST_PORT", free_port().to_string()),
+            ("RABBITMQ_MNESIA_BASE", format!("{home}/data")),
+            ("RABBITMQ_LOG_BASE", format!("{home}/log")),
+            ("RABBITMQ_CONFIG_FILE", format!("{home}/rabbitmq.conf")),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", format!("{home}/plugins")),
+            ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2".to_owned()),
+            ("ERL_EPMD_PORT", free_port().to_string()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+            // The script then becomes the server, whose pid we need.
+            ("detached", "1".to_owned()),
+            ("HOME", home),
+        ];
+        let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
+        let mut broker = Self { url, port, settings, program, leash: None, directory };
+        broker.resume();
+        broker
+    }
+
+    /// Starts it, after [`Broker::kill`] as well, and waits until it answers.
+    pub fn resume(&mut self) {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", LEASH, "leash"]).arg(&self.program).env_clear().envs(self.settings.clone());
+        self.leash = Some(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a broker"));
+        let deadline = Instant::now() + START_DEADLINE;
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "RabbitMQ did not start: {}", self.output());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("output")).unwrap_or_default()
+    }
+
+    /// What a crash looks like.
+    pub fn kill(&mut self) {
+        let _ = kill_process(self.pid(), Signal::KILL);
+        if let Some(mut leash) = self.leash.take() {
+            leash.wait().expect("the end");
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        let pid = std::fs::read_to_string(self.directory.path().join("pid")).expect("a pid");
+        Pid::from_raw(pid.trim().parse().expect("a pid")).expect("a pid")
+    }
+
+    /// Runs rabbitmqctl.
+    pub fn control(&self, arguments: &[&str]) {
+        let program = self.program.parent().unwrap_or(Path::new("/usr/sbin")).join("rabbitmqctl");
+        let ran = Command::new(program).args(arguments).env_clear().envs(self.settings.clone()).output().expect("rabbitmqctl");
+        assert!(ran.status.success(), "{arguments:?}: {ran:?}");
+    }
+
+    /// A channel, to look at queues and to break things.
+    pub async fn channel(&self) -> (lapin::Connection, lapin::Channel) {
+        let connection = lapin::Connection::connect(&self.url, lapin::ConnectionProperties::default()).await.expect("a connection");
+        let channel = connection.create_channel().await.expect("a channel");
+        (connection, channel)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(mut leash) = self.leash.take() {
+            drop(leash.stdin.take());
+            let _ = leash.wait();
+        }
+    }
+}

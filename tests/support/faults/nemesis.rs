@@ -1,0 +1,25 @@
+//! Kills each process in turn, for as long as the writers write.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::stack::Stack;
+
+/// Between a recovery and the next blow.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Gives the stack back, whole, and how often each was killed.
+pub fn torment(mut stack: Stack, stop: &AtomicBool) -> (Stack, BTreeMap<&'static str, usize>) {
+    let mut kills = BTreeMap::new();
+    let targets = stack.targets();
+    for target in targets.iter().cycle() {
+        std::thread::sleep(PAUSE);
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        stack.kill(target);
+        *kills.entry(*target).or_default() += 1;
+    }
+    (stack, kills)
+}

@@ -1,0 +1,141 @@
+//! Everything that is killed: a web server, a worker, a broker and a database, each a process that can be started again.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, kill_process};
+
+use super::Options;
+use crate::support::broker::Broker;
+use crate::support::environment;
+use crate::support::names;
+use crate::support::own_cluster::Folder;
+use crate::support::postgres::{Postgres, free_port};
+use crate::support::server::{Server, ServerBuilder};
+
+/// Until when something that was killed has to be back.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+enum Store {
+    Plain(Postgres),
+    /// Its keeper starts a node again that died.
+    Cluster {
+        folder: Folder,
+        _keeper: Server,
+    },
+}
+
+pub struct Stack {
+    pub database_url: String,
+    store: Store,
+    broker: Option<Broker>,
+    web: Option<Server>,
+    worker: Option<Server>,
+    port: u16,
+    key: String,
+}
+
+impl Stack {
+    pub fn start(options: &Options) -> Self {
+        let (store, database_url) = if options.citus && environment::on_citus() {
+            let folder = Folder::new();
+            let keeper = folder.builder(&["--workers", "2"]).set("WORKER", "off").try_start_beside_others().expect("a cluster");
+            let url = folder.url(folder.ports()[0], &folder.kept("password"));
+            (Store::Cluster { folder, _keeper: keeper }, url)
+        } else {
+            let postgres = Postgres::start();
+            let url = postgres.url.clone();
+            (Store::Plain(postgres), url)
+        };
+        let broker = environment::rabbitmq_server().filter(|_| options.broker).map(Broker::start_with);
+        let mut stack = Self { database_url, store, broker, web: None, worker: None, port: free_port(), key: names::secret_key() };
+        stack.start_web();
+        stack.start_worker();
+        stack
+    }
+
+    pub fn describe(&self) -> String {
+        let store = if matches!(self.store, Store::Plain(_)) { "plain PostgreSQL" } else { "Citus, a coordinator and two workers" };
+        format!("{store}, {}", if self.broker.is_some() { "RabbitMQ" } else { "no broker" })
+    }
+
+    pub fn base(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    pub fn targets(&self) -> Vec<&'static str> {
+        let mut targets = vec!["web", "worker", "database"];
+        if matches!(self.store, Store::Cluster { .. }) {
+            targets.push("Citus worker");
+        }
+        if self.broker.is_some() {
+            targets.push("RabbitMQ");
+        }
+        targets
+    }
+
+    /// Kills it, leaves it dead for a moment, and brings it back.
+    pub fn kill(&mut self, target: &str) {
+        match target {
+            "web" => {
+                if let Some(server) = self.web.take() {
+                    server.kill();
+                }
+                self.start_web();
+            }
+            "worker" => {
+                if let Some(server) = self.worker.take() {
+                    server.kill();
+                }
+                self.start_worker();
+            }
+            "RabbitMQ" => {
+                if let Some(broker) = &mut self.broker {
+                    broker.kill();
+                    std::thread::sleep(Duration::from_secs(1));
+                    broker.resume();
+                }
+            }
+            "Citus worker" => self.kill_node("worker1"),
+            _ => match &mut self.store {
+                Store::Plain(postgres) => {
+                    postgres.kill();
+                    std::thread::sleep(Duration::from_millis(500));
+                    postgres.resume();
+                }
+                Store::Cluster { .. } => self.kill_node("."),
+            },
+        }
+    }
+
+    fn kill_node(&self, node: &str) {
+        if let Store::Cluster { folder, .. } = &self.store {
+            let _ = kill_process(folder.postmaster(node), Signal::KILL);
+        }
+    }
+
+    fn builder(&self) -> ServerBuilder {
+        ServerBuilder::bare().set("DATABASE_URL", &self.database_url).set("SECRET_KEY", &self.key).set("RUST_LOG", "warn")
+    }
+
+    fn start_web(&mut self) {
+        let (bind, origin) = (format!("127.0.0.1:{}", self.port), format!("http://localhost:{}", self.port));
+        self.web = Some(patiently("web", || self.builder().set("BIND", &bind).set("PUBLIC_ORIGIN", &origin).set("WORKER", "off")));
+    }
+
+    fn start_worker(&mut self) {
+        let url = self.broker.as_ref().map(|broker| broker.url.clone()).unwrap_or_default();
+        self.worker = Some(patiently("worker", || self.builder().set("AMQP_URL", &url).worker()));
+    }
+}
+
+/// A database that is coming back refuses a start, as it should.
+fn patiently(what: &str, builder: impl Fn() -> ServerBuilder) -> Server {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match builder().try_start_beside_others() {
+            Ok(server) => return server,
+            Err(refusal) => assert!(Instant::now() < deadline, "{what} does not start: {refusal:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
