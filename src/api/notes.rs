@@ -163,7 +163,7 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
     let seen = granted(user.tenant.note(user.id, *id, Right::Read).await?)?;
     if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
-        let (_, unread) = user.tenant.mark_read(user.id, *id, received.shared_by).await?;
+        let (_, unread) = user.tenant.open_received(user.id, *id, &received).await?;
         user.session.unread.set(unread);
     }
     let note = seen.note;

@@ -72,6 +72,7 @@ struct ConflictPage {
     yours_content: String,
     theirs_title: String,
     theirs_content: String,
+    theirs_by: String,
     merged_title: String,
     merged_content: String,
     theirs_updated_at: Moment,
@@ -173,7 +174,11 @@ pub async fn update(
             flash(&cookie, "success", if merged { "Saved, together with what was changed meanwhile." } else { "Saved." });
             Ok(see_other(&format!("/notes/{id}")))
         }
-        Saved::Conflict { current, title, content } => conflict_page(&user, &cookie, form, &current, title, content),
+        Saved::Conflict { current, title, content } => {
+            let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, *id, 1).await?)?;
+            let by = replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
+            conflict_page(&user, &cookie, form, &current, Proposal { title, content, by })
+        }
         Saved::Refused => granted(Grant::Refused),
         Saved::Gone => granted(Grant::Gone),
     }
@@ -233,7 +238,7 @@ fn list(
 }
 
 async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> Result<Sharer, Error> {
-    let (name, unread) = user.tenant.mark_read(user.id, id, received.shared_by).await?;
+    let (name, unread) = user.tenant.open_received(user.id, id, received).await?;
     user.session.unread.set(unread);
     Ok(Sharer { name, at: Moment(received.at) })
 }
@@ -243,14 +248,14 @@ async fn refill_edit(user: &CurrentUser, id: NoteId, cookie: &Session, form: Not
     edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form, errors)
 }
 
-fn conflict_page(
-    user: &CurrentUser,
-    cookie: &Session,
-    form: NoteForm,
-    current: &Note,
+/// What to settle by hand, and whose edit came first.
+struct Proposal {
     title: Option<NoteTitle>,
     content: String,
-) -> Result<HttpResponse, Error> {
+    by: String,
+}
+
+fn conflict_page(user: &CurrentUser, cookie: &Session, form: NoteForm, current: &Note, proposal: Proposal) -> Result<HttpResponse, Error> {
     let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
     let conflict = ConflictPage {
         frame: frame_of(user, cookie, "notes"),
@@ -260,8 +265,9 @@ fn conflict_page(
         yours_content: with_unix_newlines(&form.content),
         theirs_title: words(current.title.as_ref()),
         theirs_content: current.content.as_str().to_owned(),
-        merged_title: words(title.as_ref()),
-        merged_content: content,
+        theirs_by: proposal.by,
+        merged_title: words(proposal.title.as_ref()),
+        merged_content: proposal.content,
         theirs_updated_at: Moment(current.updated_at),
     };
     page(StatusCode::CONFLICT, &conflict)

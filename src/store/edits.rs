@@ -134,8 +134,8 @@ impl TenantHandle {
             let current = seen.note;
             let wanted = if current.version != edit.version {
                 match merge(edit, base, current) {
-                    Ok(merged) => merged,
-                    Err(saved) => return Ok(saved),
+                    Attempt::Save(merged) => merged,
+                    Attempt::Settled(saved) => return Ok(saved),
                 }
             } else if untried {
                 edit.clone()
@@ -212,8 +212,15 @@ impl TenantHandle {
     }
 }
 
-/// The edit on top of what was saved since its version, or what to answer where there is none or nothing is left to save.
-fn merge(edit: &Edit, base: Option<Revision>, current: Note) -> Result<Edit, Saved> {
+/// What comes of laying an edit on top of what was saved since its version.
+enum Attempt {
+    /// This is to be saved.
+    Save(Edit),
+    /// There is nothing to save, and this is the answer.
+    Settled(Saved),
+}
+
+fn merge(edit: &Edit, base: Option<Revision>, current: Note) -> Attempt {
     // A base that is not there (an invented version) shares nothing, so that every difference overlaps.
     let base = base.unwrap_or_else(|| Revision::empty(edit.version));
     let title = merge_titles(&base.title, &edit.title, &current.title);
@@ -221,14 +228,14 @@ fn merge(edit: &Edit, base: Option<Revision>, current: Note) -> Result<Edit, Sav
     let (title, content) = match (title, content) {
         (Merge::Clean(title), Merge::Clean(content)) => (title, content),
         (Merge::Clean(title) | Merge::Overlap(title), Merge::Clean(content) | Merge::Overlap(content)) => {
-            return Err(Saved::Conflict { current, title, content });
+            return Attempt::Settled(Saved::Conflict { current, title, content });
         }
     };
     let Ok(content) = NoteContent::parse(content) else {
-        return Err(Saved::Conflict { content: edit.content.as_str().to_owned(), title, current });
+        return Attempt::Settled(Saved::Conflict { content: edit.content.as_str().to_owned(), title, current });
     };
     if title == current.title && content == current.content {
-        return Err(Saved::Stored { note: current, merged: true });
+        return Attempt::Settled(Saved::Stored { note: current, merged: true });
     }
-    Ok(Edit { title, content, version: current.version, from_browser: false })
+    Attempt::Save(Edit { title, content, version: current.version, from_browser: false })
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::access::Received;
 use super::notes::{Cursor, Note};
-use crate::db::{DbError, Row, Statement, Step, TenantHandle};
+use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Access, NoteId, UserId};
 
 // One statement for each direction and start, as for the notes of an author.
@@ -199,21 +199,25 @@ impl TenantHandle {
         Ok(InboxPage { notes, has_newer, has_older, unread: unread_in(results.get(1)) })
     }
 
-    /// Notes that `user` has opened what `sharer` shared, and gives the sharer's name and the number of what is still unread.
+    /// Notes that `user` has opened a note that came as `received` says, the first time that they do. Gives the sharer's name
+    /// and the number of what is still unread.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn mark_read(&self, user: UserId, note: NoteId, sharer: UserId) -> Result<(String, i64), DbError> {
-        let (tenant, user, note, sharer) = (self.tenant().number(), user.number(), note.number(), sharer.number());
-        let results = self
-            .transaction(&[
-                Step { statement: &MARK_READ, values: &[&tenant, &user, &note] },
-                Step { statement: &NAME, values: &[&tenant, &sharer] },
-                Step { statement: &UNREAD, values: &[&tenant, &user] },
-            ])
-            .await?;
-        let name = results.get(1).and_then(|rows| rows.first()).map(|row| row.get(0)).unwrap_or_default();
-        Ok((name, unread_in(results.get(2))))
+    pub async fn open_received(&self, user: UserId, note: NoteId, received: &Received) -> Result<(String, i64), DbError> {
+        let (tenant, user, note, sharer) = (self.tenant().number(), user.number(), note.number(), received.shared_by.number());
+        let marking: [&dyn Value; 3] = [&tenant, &user, &note];
+        let (of_sharer, of_user): ([&dyn Value; 2], [&dyn Value; 2]) = ([&tenant, &sharer], [&tenant, &user]);
+        let mut steps = Vec::with_capacity(3);
+        if received.read_at.is_none() {
+            steps.push(Step { statement: &MARK_READ, values: &marking });
+        }
+        steps.push(Step { statement: &NAME, values: &of_sharer });
+        steps.push(Step { statement: &UNREAD, values: &of_user });
+        let mut results = self.transaction(&steps).await?;
+        let unread = unread_in(results.pop().as_ref());
+        let name = results.pop().and_then(|rows| rows.first().map(|row| row.get(0))).unwrap_or_default();
+        Ok((name, unread))
     }
 
     /// Notes that `user` has seen all that is in the inbox, and gives what has come meanwhile.

@@ -35,7 +35,7 @@ async fn a_note_is_shared_with_a_colleague_edited_by_them_and_taken_back() {
     assert_eq!(mine.page(&format!("{path}/edit")).await.value("content"), "ONE\ntwo\nthree\nfour\nFIVE");
     let overlapping = [("content", "uno\ntwo\nthree\nfour\nfive"), ("version", "1")];
     let conflict = Page::parse(&theirs.post(&path, &overlapping).await.expect(409).text()).text();
-    assert!(conflict.contains("uno") && conflict.contains("ONE"));
+    assert!(conflict.contains("uno") && conflict.contains("ONE") && conflict.contains(&format!("by {}", other.username)));
     for browser in [&mine, &theirs] {
         let history = browser.page(&format!("{path}/revisions")).await.text();
         assert!(history.contains(&author.username) && history.contains(&other.username), "{history}");
