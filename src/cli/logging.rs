@@ -6,7 +6,9 @@ use crate::settings::Settings;
 
 /// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of warnings: other
 /// people's notes and secrets among them. No setting makes them talk.
-const DISCREET: [&str; 5] = ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core"];
+const DISCREET: [&str; 6] = ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core", "tracing"];
+/// A crate that tells as errors, and with the whole message, what `messaging` tells in one line.
+const SILENT: &str = "lapin";
 
 /// Starts it, and says what the settings left to be said.
 pub fn start(settings: &Settings) {
@@ -15,6 +17,7 @@ pub fn start(settings: &Settings) {
     for module in DISCREET {
         builder.filter_module(module, LevelFilter::Warn);
     }
+    builder.filter_module(SILENT, LevelFilter::Off);
     builder.init();
     for warning in &settings.warnings {
         log::warn!("{warning}");

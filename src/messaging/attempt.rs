@@ -40,17 +40,17 @@ pub(super) async fn attempt(database: &Database, tenant: TenantId, message: &Mes
 /// Counts a failure.
 pub(super) async fn fail(tenant: &TenantHandle, message: &Message, reason: &str) -> Attempt {
     let name = format!("message {}/{} ({})", tenant.tenant(), message.id, message.route);
-    match tenant.fail_message(message.id, reason).await {
-        Ok(Some((attempts, true))) => {
-            log::error!("{name} failed {attempts} times and is given up; see `pigeonhole messages list`: {reason}");
+    match tenant.fail_message(message, reason).await {
+        Ok(true) if message.is_last_attempt() => {
+            log::error!("{name} failed {} times and is given up; see `pigeonhole messages list`: {reason}", message.attempts + 1);
             Attempt::GivenUp
         }
-        Ok(Some((attempts, false))) => {
-            log::warn!("{name} failed, attempt {attempts}: {reason}");
+        Ok(true) => {
+            log::warn!("{name} failed, attempt {}: {reason}", message.attempts + 1);
             Attempt::Failed
         }
         // Somebody else was faster.
-        Ok(None) => Attempt::Done,
+        Ok(false) => Attempt::Done,
         Err(error) => {
             log::debug!("{name} failed, and that could not be written down: {error}");
             Attempt::Unavailable

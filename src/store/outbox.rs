@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{Database, DbError, Row, Statement, TenantHandle};
+use crate::db::{Database, DbError, Row, Statement, TenantHandle, Value};
 use crate::domain::{NoteId, TenantId, UserId};
 
 /// Fills the inboxes of those with whom a note is shared.
@@ -47,13 +47,12 @@ const RELEASE: Statement = Statement::new(
     "UPDATE outbox SET due_at = now() + $5::text::interval, last_error = $4
      WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL AND failed_at IS NULL",
 );
-// 2, 8, 32 and 128 seconds lie between five attempts.
+// Of two that fail with the same message at the same time one is counted. Pause and end are worked out outside: Citus adds
+// no interval of a column to a time, and has no now() within CASE. An interval that is null makes a time that is null.
 const FAIL: Statement = Statement::new(
-    "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL,
-         due_at = now() + interval '2 seconds' * (4 ^ least(attempts, 6)),
-         failed_at = CASE WHEN attempts + 1 >= $4::integer THEN now() END
-     WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL AND failed_at IS NULL
-     RETURNING attempts, failed_at IS NOT NULL",
+    "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL, due_at = now() + $4::text::interval,
+         failed_at = now() + $5::text::interval
+     WHERE tenant_id = $1 AND id = $2 AND attempts = $6 AND acknowledged_at IS NULL AND failed_at IS NULL RETURNING id",
 );
 const OF_NOTE: Statement = Statement::new(
     "SELECT o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at, o.acknowledged_at, o.failed_at,
@@ -130,6 +129,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Whether the next failure is the last.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempts + 1 >= ATTEMPTS
+    }
+
     pub(super) fn from_row(row: &Row) -> Self {
         let (acknowledged, failed, published) = (row.get(8), row.get(9), row.get(10));
         let (state, since) = match (acknowledged, failed, published) {
@@ -190,14 +194,16 @@ impl TenantHandle {
         self.rows(&RELEASE, &[&self.tenant().number(), &ids, &lease, &reason, &pause]).await.map(drop)
     }
 
-    /// Counts a failure of a message and gives how often it has failed and whether that was the last attempt; none when it is
-    /// done or has failed for good already.
+    /// Counts a failure of a message, which is due again 2, 8, 32 or 128 seconds later, or has failed for good. False when
+    /// somebody else counted it, or did the message, meanwhile.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn fail_message(&self, id: i64, reason: &str) -> Result<Option<(i32, bool)>, DbError> {
-        let row = self.row(&FAIL, &[&self.tenant().number(), &id, &reason, &ATTEMPTS]).await?;
-        Ok(row.map(|row| (row.get(0), row.get(1))))
+    pub async fn fail_message(&self, message: &Message, reason: &str) -> Result<bool, DbError> {
+        let pause = format!("{} seconds", 2 * 4_i64.pow(message.attempts.clamp(0, 6).unsigned_abs()));
+        let end = message.is_last_attempt().then_some("0 seconds");
+        let values: [&dyn Value; 6] = [&self.tenant().number(), &message.id, &reason, &pause, &end, &message.attempts];
+        Ok(self.row(&FAIL, &values).await?.is_some())
     }
 
     /// The messages about a note of `author`, the newest first; none when there is no such note of that author.

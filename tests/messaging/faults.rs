@@ -7,5 +7,5 @@ async fn whatever_is_killed_every_acknowledged_note_is_there_once_and_arrives_on
     let report = run(Options { notes: 300, seconds: 25, writers: 8, broker: true, citus: true }).await;
     println!("{report}");
     assert!(report.holds(), "{report}");
-    assert!(report.acknowledged > 50, "{report}");
+    assert!(report.acknowledged > 0, "{report}");
 }
