@@ -63,9 +63,9 @@ pub fn listen(
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
     let context = web::Data::new(Context {
+        messenger: Messenger::new(database.clone()),
         database,
         sessions: SessionCache::default(),
-        messenger: Messenger::default(),
         hasher: Hasher::default(),
         origins: settings.origins(address.port()),
         key,

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
-use super::{login, me, notes, registration};
+use super::{invitations, login, me, members, notes, registration};
 use crate::web::Error;
 
 #[derive(OpenApi)]
@@ -14,7 +14,8 @@ use crate::web::Error;
     info(title = "Pigeonhole", description = "Notes for many organizations at once."),
     paths(
         registration::create, login::create, login::destroy, me::show, notes::index, notes::create, notes::show, notes::update,
-        notes::destroy, show
+        notes::destroy, members::index, members::update, members::destroy, invitations::index, invitations::create,
+        invitations::destroy, show
     ),
     components(schemas(Problem, ProblemField)),
     modifiers(&BearerToken)

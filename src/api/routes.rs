@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{login, me, notes, openapi, registration};
+use super::{invitations, login, me, members, notes, openapi, registration};
 use crate::web::Route;
 
 /// All calls.
@@ -16,5 +16,11 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::show) },
     Route { method: "PUT", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::update) },
     Route { method: "DELETE", path: "/api/notes/{id}", public: false, handler: || web::route().to(notes::destroy) },
+    Route { method: "GET", path: "/api/members", public: false, handler: || web::route().to(members::index) },
+    Route { method: "PATCH", path: "/api/members/{id}", public: false, handler: || web::route().to(members::update) },
+    Route { method: "DELETE", path: "/api/members/{id}", public: false, handler: || web::route().to(members::destroy) },
+    Route { method: "GET", path: "/api/invitations", public: false, handler: || web::route().to(invitations::index) },
+    Route { method: "POST", path: "/api/invitations", public: false, handler: || web::route().to(invitations::create) },
+    Route { method: "DELETE", path: "/api/invitations/{id}", public: false, handler: || web::route().to(invitations::destroy) },
     Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
 ];

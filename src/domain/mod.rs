@@ -2,18 +2,22 @@
 //! hand them on; a value that exists needs no second check. Nothing here knows HTTP, HTML or SQL.
 
 mod ids;
+mod invitations;
 mod merge;
 mod names;
 mod notes;
 mod password;
+mod roles;
 mod sharing;
 mod text;
 
-pub use ids::{NoteId, SessionId, TenantId, UserId};
+pub use ids::{InvitationId, NoteId, SessionId, TenantId, UserId};
+pub use invitations::InvitationTerms;
 pub use merge::{Merge, merge_contents, merge_titles};
-pub use names::{Email, Identifier, Role, TenantName, Username};
+pub use names::{Email, Identifier, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
 pub use password::{LoginPassword, NewPassword};
+pub use roles::Role;
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience};
 pub use text::canonical;
 

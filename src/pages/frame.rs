@@ -5,8 +5,10 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::show::Moment;
 use crate::auth::CurrentUser;
-use crate::web::frame::FrameUser;
+use crate::web::cookie::{self, OtherSession};
+use crate::web::frame::{FrameTenant, FrameUser};
 use crate::web::{Error, Frame};
 
 /// The frame of a private page.
@@ -15,8 +17,14 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
         username: user.session.username.clone(),
         tenant_name: user.session.tenant_name.clone(),
         role: user.session.role.as_str().to_owned(),
+        others: cookie::others(cookie).into_iter().map(frame_tenant).collect(),
+        ends: user.session.delete_after.map(|end| Moment(end).to_string()),
     };
     Frame { user: Some(in_frame), ..Frame::public(cookie, section) }
+}
+
+fn frame_tenant(other: OtherSession) -> FrameTenant {
+    FrameTenant { number: other.token.tenant().number(), name: other.tenant_name }
 }
 
 /// Answers with a page.

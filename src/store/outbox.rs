@@ -9,6 +9,12 @@ use crate::db::{DbError, Statement, TenantHandle};
 /// Fills the inboxes of those with whom a note is shared.
 pub const INSERT_TO_SHARED: &str = "insert_to_shared";
 
+/// Gives a newcomer what is shared with everybody.
+pub const CATCH_UP: &str = "catch_up";
+/// Takes somebody who left out of the login directory.
+pub const FORGET_LOGINS: &str = "forget_logins";
+
+pub(super) const ENQUEUE: Statement = Statement::new("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
 pub(super) const ENQUEUE_FOR_NOTE: Statement =
     Statement::new("INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id");
 // In the transaction that has just written a note, on the connection whose sequence gave its number.
@@ -25,7 +31,7 @@ pub(super) const ACKNOWLEDGE: Statement = Statement::new(
      WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL",
 );
 
-pub(super) const ALL: &[&Statement] = &[&ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &ACKNOWLEDGE];
+pub(super) const ALL: &[&Statement] = &[&ENQUEUE, &ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &ACKNOWLEDGE];
 
 /// A message that a relay holds for a while.
 #[derive(Clone, Debug)]
@@ -69,5 +75,12 @@ impl TenantHandle {
     pub async fn claim_messages(&self, lease: &str) -> Result<Vec<Message>, DbError> {
         let rows = self.rows(&CLAIM, &[&self.tenant().number(), &lease]).await?;
         Ok(rows.iter().map(Message::from_row).collect())
+    }
+    /// Marks a message as done whose work is done elsewhere. Other messages are marked in the transaction that does them.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn acknowledge(&self, message: i64) -> Result<(), DbError> {
+        self.rows(&ACKNOWLEDGE, &[&self.tenant().number(), &message]).await.map(drop)
     }
 }

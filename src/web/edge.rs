@@ -187,8 +187,10 @@ mod tests {
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
         let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
+        let database = Database::new(&unused, 1);
         let context = Context {
-            database: Database::new(&unused, 1),
+            messenger: crate::messaging::Messenger::new(database.clone()),
+            database,
             sessions: SessionCache::default(),
             hasher: Hasher::default(),
             origins: ["http://localhost:5000".to_owned()].into(),

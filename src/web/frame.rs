@@ -27,6 +27,19 @@ pub struct FrameUser {
     pub tenant_name: String,
     /// The user's role.
     pub role: String,
+    /// The other tenants in which this browser is logged in.
+    pub others: Vec<FrameTenant>,
+    /// When everything here is removed, if that was asked for.
+    pub ends: Option<String>,
+}
+
+/// A tenant to switch to.
+#[derive(Debug)]
+pub struct FrameTenant {
+    /// Its number.
+    pub number: i64,
+    /// Its name, cut where it is long.
+    pub name: String,
 }
 
 impl Frame {

@@ -5,6 +5,8 @@ mod bad_input;
 mod editing;
 mod errors;
 mod first_calls;
+mod invitations;
+mod members;
 mod notes;
 mod openapi;
 mod paging;
