@@ -17,8 +17,8 @@ macro_rules! in_force {
 /// Takes one use, for sign-up: of two at once the second waits for the first, and finds what it left.
 pub(super) const TAKE: &str = concat!(
     "UPDATE invitations i SET uses_left = i.uses_left - 1, used = i.used + 1 FROM shared.users u, shared.tenants t
-     WHERE i.tenant_id = $1 AND i.token_hash = $2 AND u.tenant_id = i.tenant_id AND u.id = i.invited_by
-       AND t.id = i.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now()) AND ",
+     WHERE i.tenant_id = $1 AND i.token_hash = $2 AND u.tenant_id = $1 AND u.id = i.invited_by
+       AND t.id = $1 AND (t.delete_after IS NULL OR t.delete_after > now()) AND ",
     in_force!(),
     " RETURNING i.role"
 );

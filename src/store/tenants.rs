@@ -2,19 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{DbError, Statement, TenantHandle};
+use crate::db::{DbError, Statement, Step, TenantHandle};
 use crate::domain::TenantName;
 
 const SETTINGS: Statement = Statement::new("SELECT name, join_policy, delete_after FROM shared.tenants WHERE id = $1");
 const CHANGE: Statement = Statement::new("UPDATE shared.tenants SET name = $2, name_key = $3, join_policy = $4 WHERE id = $1 RETURNING id");
 const SCHEDULE_END: Statement = Statement::new(
-    "UPDATE shared.tenants SET delete_after = coalesce(delete_after, now() + interval '7 days')
-     WHERE id = $1 AND name_key = $2 RETURNING delete_after",
+    "UPDATE shared.tenants SET delete_after = now() + interval '7 days' WHERE id = $1 AND name_key = $2 AND delete_after IS NULL",
 );
+const END_BY_NAME: Statement = Statement::new("SELECT delete_after FROM shared.tenants WHERE id = $1 AND name_key = $2");
 const CALL_END_OFF: Statement =
     Statement::new("UPDATE shared.tenants SET delete_after = NULL WHERE id = $1 AND delete_after > now() RETURNING id");
 
-pub(super) const ALL: &[&Statement] = &[&SETTINGS, &CHANGE, &SCHEDULE_END, &CALL_END_OFF];
+pub(super) const ALL: &[&Statement] = &[&SETTINGS, &CHANGE, &SCHEDULE_END, &END_BY_NAME, &CALL_END_OFF];
 
 /// What the owners of a tenant set.
 pub struct TenantSettings {
@@ -63,8 +63,14 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn schedule_end(&self, name: &TenantName) -> Result<Option<DateTime<Utc>>, DbError> {
-        let row = self.row(&SCHEDULE_END, &[&self.tenant().number(), &name.key()]).await?;
-        Ok(row.map(|row| row.get(0)))
+        let (tenant, key) = (self.tenant().number(), name.key());
+        let results = self
+            .transaction(&[
+                Step { statement: &SCHEDULE_END, values: &[&tenant, &key] },
+                Step { statement: &END_BY_NAME, values: &[&tenant, &key] },
+            ])
+            .await?;
+        Ok(results.last().and_then(|rows| rows.first()).and_then(|row| row.get(0)))
     }
 
     /// Takes that back, as long as the time has not come.
