@@ -14,13 +14,15 @@ macro_rules! in_force {
     };
 }
 
-/// Takes one use, for sign-up: of two at once the second waits for the first, and finds what it left.
+/// Takes one use, for sign-up: of two at once the second waits for the first, and finds what it left. It is no join, as Citus
+/// would try a plan for any tenant for that one, which asks all shards.
 pub(super) const TAKE: &str = concat!(
-    "UPDATE invitations i SET uses_left = i.uses_left - 1, used = i.used + 1 FROM shared.users u, shared.tenants t
-     WHERE i.tenant_id = $1 AND i.token_hash = $2 AND u.tenant_id = $1 AND u.id = i.invited_by
-       AND t.id = $1 AND (t.delete_after IS NULL OR t.delete_after > now()) AND ",
+    "UPDATE invitations i SET uses_left = i.uses_left - 1, used = i.used + 1
+     WHERE i.tenant_id = $1 AND i.token_hash = $2
+       AND (SELECT count(*) FROM shared.users u JOIN shared.tenants t ON t.id = $1
+            WHERE u.tenant_id = $1 AND u.id = i.invited_by AND (t.delete_after IS NULL OR t.delete_after > now()) AND ",
     in_force!(),
-    " RETURNING i.role"
+    ") = 1 RETURNING i.role"
 );
 
 const INSERT: Statement = Statement::new(

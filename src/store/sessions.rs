@@ -34,12 +34,12 @@ const END_OTHERS: Statement = Statement::new("DELETE FROM sessions WHERE tenant_
 const END_OTHERS_AFTER: Statement = Statement::new(
     "DELETE FROM sessions s USING shared.users u
      WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id <> $3
-       AND u.tenant_id = $1 AND u.id = s.user_id AND u.password = $4",
+       AND u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.password = $4",
 );
 const ROTATE_AFTER: Statement = Statement::new(
     "UPDATE sessions s SET token_hash = $5, last_seen_at = now() FROM shared.users u
      WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3
-       AND u.tenant_id = $1 AND u.id = s.user_id AND u.password = $4",
+       AND u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.password = $4",
 );
 
 pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
