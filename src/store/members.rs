@@ -111,8 +111,11 @@ fn judge(concerned: &[Row], actor: UserId, member: UserId, wanted: Option<Role>)
     let role_of = |user: UserId| concerned.iter().find(|row| row.get::<_, i64>(0) == user.number()).map(|row| Role::from_row(row.get(1)));
     let Some(role) = role_of(member) else { return Decision::NoSuchMember };
     let Some(actor_role) = role_of(actor) else { return Decision::Forbidden };
-    let leaves = actor == member && wanted.is_none();
-    if !leaves && !(actor_role.rules(role) && wanted.is_none_or(|wanted| actor_role.rules(wanted))) {
+    let allowed = match wanted {
+        None => actor == member || actor_role.rules(role),
+        Some(wanted) => actor_role.rules(role) && actor_role.rules(wanted),
+    };
+    if !allowed {
         return Decision::Forbidden;
     }
     let others = concerned.iter().filter(|row| row.get::<_, &str>(1) == "owner" && row.get::<_, i64>(0) != member.number());

@@ -18,7 +18,7 @@ const OTHERS: &str = "others";
 const FLASH: &str = "flash";
 const LINK: &str = "link";
 /// The most sessions that one browser holds, the active one among them. The cookie stays far below what browsers keep, 4,096
-/// bytes: a token takes 65 bytes, a name 160 at the most.
+/// bytes: a token takes 65 bytes, a name 163 at the most.
 pub const MOST_SESSIONS: usize = 5;
 /// Of an organization's name the switcher shows its beginning.
 const NAME_CHARACTERS: usize = 40;
@@ -87,12 +87,16 @@ pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) ->
     if others.is_empty() {
         return Ok(());
     }
-    let keep = |other: &OtherSession| Kept {
-        token: other.token.expose().to_owned(),
-        name: other.tenant_name.chars().take(NAME_CHARACTERS).collect(),
-    };
+    let keep = |other: &OtherSession| Kept { token: other.token.expose().to_owned(), name: cut(&other.tenant_name) };
     let kept: Vec<Kept> = others.iter().take(MOST_SESSIONS - 1).map(keep).collect();
     session.insert(OTHERS, kept).map_err(failed)
+}
+
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(NAME_CHARACTERS) {
+        None => name.to_owned(),
+        Some((end, _)) => format!("{}…", name[..end].trim_end_matches(['…', ' '])),
+    }
 }
 
 /// Keeps a link for the next page that shows it; it is a secret, and nothing else will know it.
