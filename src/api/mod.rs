@@ -2,8 +2,10 @@
 //! a browser's cookie jar can act. The shapes are described by `openapi`, from this code.
 
 mod inbox;
+mod invitations;
 mod login;
 mod me;
+mod members;
 mod notes;
 mod openapi;
 mod problem;

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
-use super::{inbox, login, me, notes, registration, shares, sharing, transfer};
+use super::{inbox, invitations, login, me, members, notes, registration, shares, sharing, transfer};
 use crate::web::Error;
 
 #[derive(OpenApi)]
@@ -15,7 +15,8 @@ use crate::web::Error;
     paths(
         registration::create, login::create, login::destroy, me::show, notes::index, notes::create, notes::show, notes::update,
         notes::destroy, shares::index, shares::create, shares::destroy, sharing::deliveries, inbox::index, inbox::read,
-        transfer::export, transfer::import, show
+        transfer::export, transfer::import, members::index, members::update, members::destroy, invitations::index,
+        invitations::create, invitations::destroy, show
     ),
     components(schemas(Problem, ProblemField)),
     modifiers(&BearerToken)

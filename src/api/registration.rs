@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
+use crate::auth::InvitationToken;
 use crate::domain::{Email, Invalid, NewPassword, TenantName, Username};
 use crate::store::{Newcomer, TenantChoice};
 use crate::web::audit::{self, Subject};
@@ -24,6 +25,8 @@ pub struct RegistrationBody {
     tenant_id: Option<i64>,
     /// An organization to found, or an open one to join.
     tenant_name: Option<String>,
+    /// The token of an invitation, in place of the organization.
+    invitation: Option<String>,
 }
 
 /// The new user.
@@ -34,7 +37,7 @@ pub struct RegistrationAnswer {
     message: &'static str,
 }
 
-/// Sign up: found an organization by its name, or join an open one by name or number.
+/// Sign up: found an organization by its name, join an open one by name or number, or come by invitation.
 ///
 /// # Errors
 /// 409 for a taken name or an organization that is not open, 422 for fields that cannot be accepted.
@@ -55,6 +58,7 @@ pub async fn create(request: HttpRequest, body: Json<RegistrationBody>, context:
     let password_hash = context.hasher.hash(&password).await?;
     let newcomer = Newcomer { username, email, password_hash, tenant };
     let registered = context.database.sign_up().register(&newcomer).await?;
+    context.messenger.wake(&context.database.tenant(registered.tenant));
     audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
     Ok(HttpResponse::Created().json(RegistrationAnswer {
         user_id: registered.user.number(),
@@ -64,9 +68,14 @@ pub async fn create(request: HttpRequest, body: Json<RegistrationBody>, context:
 }
 
 fn choose_tenant(body: &RegistrationBody, errors: &mut FieldErrors) -> Option<TenantChoice> {
-    match (body.tenant_id, &body.tenant_name) {
-        (Some(number), None) => Some(TenantChoice::Numbered(number)),
-        (None, Some(name)) => errors.keep("tenant_name", TenantName::parse(name)).map(TenantChoice::Named),
-        _ => errors.keep("tenant_name", Err(Invalid("Give either tenant_id or tenant_name."))),
+    match (body.tenant_id, &body.tenant_name, &body.invitation) {
+        (Some(number), None, None) => Some(TenantChoice::Numbered(number)),
+        (None, Some(name), None) => errors.keep("tenant_name", TenantName::parse(name)).map(TenantChoice::Named),
+        (None, None, Some(invitation)) => {
+            let token = InvitationToken::parse(invitation).ok_or(Invalid("This invitation does not count, or no longer."));
+            let token = errors.keep("invitation", token)?;
+            Some(TenantChoice::Invited { tenant: token.tenant(), token_hash: token.hash() })
+        }
+        _ => errors.keep("tenant_name", Err(Invalid("Give one of tenant_id, tenant_name and invitation."))),
     }
 }

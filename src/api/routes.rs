@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{inbox, login, me, notes, openapi, registration, shares, sharing, transfer};
+use super::{inbox, invitations, login, me, members, notes, openapi, registration, shares, sharing, transfer};
 use crate::web::Route;
 
 /// All calls.
@@ -24,5 +24,11 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/inbox", public: false, handler: || web::route().to(inbox::index) },
     Route { method: "POST", path: "/api/inbox/reading", public: false, handler: || web::route().to(inbox::read) },
     Route { method: "GET", path: "/api/notes/{id}/deliveries", public: false, handler: || web::route().to(sharing::deliveries) },
+    Route { method: "GET", path: "/api/members", public: false, handler: || web::route().to(members::index) },
+    Route { method: "PATCH", path: "/api/members/{id}", public: false, handler: || web::route().to(members::update) },
+    Route { method: "DELETE", path: "/api/members/{id}", public: false, handler: || web::route().to(members::destroy) },
+    Route { method: "GET", path: "/api/invitations", public: false, handler: || web::route().to(invitations::index) },
+    Route { method: "POST", path: "/api/invitations", public: false, handler: || web::route().to(invitations::create) },
+    Route { method: "DELETE", path: "/api/invitations/{id}", public: false, handler: || web::route().to(invitations::destroy) },
     Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
 ];

@@ -13,4 +13,4 @@ pub use current_user::CurrentUser;
 pub use login::{LoginAttempt, LoginError, LoginOutcome, Matched, log_in};
 pub use passwords::{Busy, Hasher};
 pub use session_cache::SessionCache;
-pub use token::Token;
+pub use token::{InvitationToken, Token};

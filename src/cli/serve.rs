@@ -16,7 +16,7 @@ use crate::messaging::{Messenger, Worker};
 use crate::settings::Settings;
 use crate::store;
 
-/// How often expired rows are removed.
+/// How often expired rows and organizations are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How to serve.
@@ -157,6 +157,9 @@ pub(super) async fn purge_for_ever(database: Database) {
             Ok(0) => {}
             Ok(removed) => log::info!("removed {removed} expired sessions"),
             Err(error) => log::warn!("expired sessions could not be removed: {error}"),
+        }
+        if let Err(error) = store::purge_overdue_tenants(&database).await {
+            log::warn!("an organization whose time has come could not be removed yet: {error}");
         }
         tokio::time::sleep(PURGE_INTERVAL).await;
     }

@@ -48,6 +48,10 @@ id!(
     /// A login session of a tenant's user; not its secret token.
     SessionId, pub(crate)
 );
+id!(
+    /// An invitation of a tenant; not its secret token.
+    InvitationId, pub(crate)
+);
 
 /// Reads the decimal number of a row from a path: digits only, no sign, no leading zero, within bigint.
 fn parse_path_number(text: &str) -> Option<i64> {
@@ -75,6 +79,7 @@ macro_rules! id_in_path {
 id_in_path!(NoteId);
 id_in_path!(SessionId);
 id_in_path!(UserId);
+id_in_path!(InvitationId);
 
 #[cfg(test)]
 mod tests {

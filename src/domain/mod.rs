@@ -3,19 +3,23 @@
 
 mod idempotency;
 mod ids;
+mod invitations;
 mod merge;
 mod names;
 mod notes;
 mod password;
+mod roles;
 mod sharing;
 mod text;
 
 pub use idempotency::IdempotencyKey;
-pub use ids::{NoteId, SessionId, TenantId, UserId};
+pub use ids::{InvitationId, NoteId, SessionId, TenantId, UserId};
+pub use invitations::InvitationTerms;
 pub use merge::{Merge, merge_contents, merge_titles};
-pub use names::{Email, Identifier, Role, TenantName, Username};
+pub use names::{Email, Identifier, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
 pub use password::{LoginPassword, NewPassword};
+pub use roles::Role;
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience, Right, Standing};
 pub use text::canonical;
 

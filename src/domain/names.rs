@@ -142,41 +142,15 @@ impl Identifier {
         all
     }
 
+    /// The same from the compared forms that a user's row holds.
+    pub(crate) fn all_of_keys(username_key: &str, email_key: Option<&str>) -> Vec<Self> {
+        [Some(username_key), email_key].into_iter().flatten().map(|key| Self { key: key.to_owned() }).collect()
+    }
+
     /// Its entry in the login directory, which so holds no plain names: SHA-256 with a prefix of our own.
     pub fn hash(&self) -> Vec<u8> {
         use sha2::{Digest, Sha256};
         Sha256::digest([b"pigeonhole login v1 ", self.key.as_bytes()].concat()).to_vec()
-    }
-}
-
-/// What a user may do in its tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Founded the tenant or was made an owner.
-    Owner,
-    /// Runs the tenant together with the owners.
-    Admin,
-    /// Writes notes.
-    Member,
-}
-
-impl Role {
-    /// The word in the database and in answers.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Member => "member",
-        }
-    }
-
-    /// Reads the word in the database; an unknown one is the least.
-    pub(crate) fn from_row(word: &str) -> Self {
-        match word {
-            "owner" => Self::Owner,
-            "admin" => Self::Admin,
-            _ => Self::Member,
-        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) enum Attempt {
 /// Does what the message asks for; a panic is a failure like any other.
 pub(super) async fn attempt(database: &Database, tenant: TenantId, message: &Message) -> Attempt {
     let handle_of_tenant = database.tenant(tenant);
-    let reason = match AssertUnwindSafe(handle(&handle_of_tenant, message)).catch_unwind().await {
+    let reason = match AssertUnwindSafe(handle(database, &handle_of_tenant, message)).catch_unwind().await {
         Ok(Ok(())) => return Attempt::Done,
         Ok(Err(HandlingError::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_))))) => {
             log::debug!("message {tenant}/{} waits for the database: {error}", message.id);

@@ -1,9 +1,9 @@
 //! What each message does. The job carries its tenant; a handler opens nothing but that tenant's rows, and doing it twice
 //! changes nothing more.
 
-use crate::db::{DbError, TenantHandle};
-use crate::domain::NoteId;
-use crate::store::{INSERT_TO_SHARED, Message};
+use crate::db::{Database, DbError, TenantHandle};
+use crate::domain::{NoteId, UserId};
+use crate::store::{self, CATCH_UP, FORGET_LOGINS, INSERT_TO_SHARED, Message};
 
 /// Why a message could not be handled.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +16,24 @@ pub enum HandlingError {
     Unreadable(String),
 }
 
-/// Does what a message asks for and marks it as done, in one transaction.
+/// Does what a message asks for and marks it as done, in one transaction where it is about rows of its tenant only.
 ///
 /// # Errors
 /// See [`HandlingError`]; nothing was changed then.
-pub async fn handle(tenant: &TenantHandle, message: &Message) -> Result<(), HandlingError> {
+pub async fn handle(database: &Database, tenant: &TenantHandle, message: &Message) -> Result<(), HandlingError> {
     match (message.route.as_str(), message.note_id) {
         (INSERT_TO_SHARED, Some(note)) => Ok(tenant.deliver_shares(NoteId::from_row(note), message.id).await?),
+        (CATCH_UP, _) => Ok(tenant.catch_up(UserId::from_row(message.user_id), message.id).await?),
+        (FORGET_LOGINS, _) => Ok(forget_logins(database, tenant, message).await?),
         (route, _) => Err(HandlingError::Unreadable(format!("route {route:?}"))),
     }
+}
+
+/// The login directory lies on other shards, so the message is marked as done after it.
+async fn forget_logins(database: &Database, tenant: &TenantHandle, message: &Message) -> Result<(), DbError> {
+    let user = UserId::from_row(message.user_id);
+    if tenant.was_removed(user).await? {
+        store::forget_logins(database, tenant.tenant(), user, &message.payload).await?;
+    }
+    tenant.acknowledge(message.id).await
 }

@@ -16,7 +16,7 @@ use super::envelope::Envelope;
 use super::publisher::Publisher;
 use crate::db::{Database, DbError, Heard};
 use crate::domain::TenantId;
-use crate::store::{INSERT_TO_SHARED, Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
+use crate::store::{CATCH_UP, FORGET_LOGINS, INSERT_TO_SHARED, Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
 
 /// How long messages under way may take to end when a stop was asked for.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +34,7 @@ const IDLE_SWEEP_PAUSE: Duration = Duration::from_secs(15);
 /// After what time messages that the broker did not take are tried again.
 const BROKER_PAUSE: &str = "5 seconds";
 /// The routes that somebody handles.
-const ROUTES: &[&str] = &[INSERT_TO_SHARED];
+const ROUTES: &[&str] = &[INSERT_TO_SHARED, CATCH_UP, FORGET_LOGINS];
 
 /// Where claimed messages go.
 #[derive(Clone)]

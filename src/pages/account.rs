@@ -75,7 +75,7 @@ pub async fn update_password(
     }
     context.sessions.forget_all();
     audit::record(&request, "password changed", &Subject::of(&user.tenant, user.id));
-    cookie::set_token(&cookie, &token)?;
+    cookie::set_tokens(&cookie, &token, &cookie::others(&cookie))?;
     flash(&cookie, "success", "The password is changed, and every other session is logged out.");
     Ok(see_other("/account"))
 }

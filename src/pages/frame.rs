@@ -5,8 +5,10 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::show::Moment;
 use crate::auth::CurrentUser;
-use crate::web::frame::{FrameUser, UnreadCount};
+use crate::web::cookie::{self, OtherSession};
+use crate::web::frame::{FrameTenant, FrameUser, UnreadCount};
 use crate::web::once::form_number;
 use crate::web::{Error, Frame};
 
@@ -17,10 +19,16 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
         tenant_name: user.session.tenant_name.clone(),
         role: user.session.role.as_str().to_owned(),
         unread: UnreadCount(user.session.unread.get()),
+        others: cookie::others(cookie).into_iter().map(frame_tenant).collect(),
+        ends: user.session.delete_after.map(|end| Moment(end).to_string()),
     };
     // Without randomness a form is merely not protected against a second click.
     let form_number = form_number().unwrap_or_default();
     Frame { user: Some(in_frame), form_number, ..Frame::public(cookie, section) }
+}
+
+fn frame_tenant(other: OtherSession) -> FrameTenant {
+    FrameTenant { number: other.token.tenant().number(), name: other.tenant_name }
 }
 
 /// Answers with a page.

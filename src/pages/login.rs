@@ -5,16 +5,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use super::browser_sessions::{self, Entry};
 use super::draft::{Draft, NoteForm};
 use super::frame::page;
 use super::login_choice;
 use super::login_page::LoginPage;
 use super::notes;
-use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in, user_agent};
+use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, log_in};
 use crate::domain::{Identifier, LoginPassword, Right, TenantName};
-use crate::store::{Candidate, Grant, Seen, SessionKind};
+use crate::store::{Grant, Seen, SessionKind};
 use crate::web::audit::{self, Subject};
-use crate::web::cookie::{self, flash};
+use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
 
 /// What is typed, and what travels along.
@@ -26,6 +27,7 @@ pub struct LoginForm {
     tenant_name: String,
     remember: String,
     next: String,
+    add: String,
     ticket: String,
     choice: String,
     draft_action: String,
@@ -39,28 +41,45 @@ pub struct LoginForm {
 pub struct LoginQuery {
     #[serde(default)]
     next: String,
+    /// Whether the sessions of this browser stay beside the new one.
+    #[serde(default)]
+    add: String,
 }
 
-/// The empty form.
-pub async fn new(user: Result<CurrentUser, Error>, query: web::Query<LoginQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+/// The empty form. Whoever is still logged in elsewhere in this browser goes on there.
+pub async fn new(
+    user: Result<CurrentUser, Error>,
+    query: web::Query<LoginQuery>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let next = local_path(&query.next).unwrap_or_default();
-    if user.is_ok() {
+    let add = !query.add.is_empty() && user.is_ok();
+    if user.is_ok() && !add {
         return Ok(see_other(if next.is_empty() { "/dashboard" } else { next }));
     }
-    page(StatusCode::OK, &LoginPage { next: next.to_owned(), ..LoginPage::empty(Frame::public(&cookie, "")) })
+    if let Err(Error::LoginRequired) = user
+        && let Some(name) = browser_sessions::go_on_elsewhere(&context, &cookie).await?
+    {
+        flash(&cookie, "info", &format!("That session has ended. You are now in {name}."));
+        return Ok(see_other("/dashboard"));
+    }
+    page(StatusCode::OK, &LoginPage { next: next.to_owned(), add, ..LoginPage::empty(Frame::public(&cookie, "")) })
 }
 
 /// Checks the password, or takes the choice between several tenants, and starts a session.
 pub async fn create(
     request: HttpRequest,
+    user: Result<CurrentUser, Error>,
     form: Form<LoginForm>,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
+    let adding = user.ok().filter(|_| !form.add.is_empty());
     if !form.ticket.is_empty() {
         return match login_choice::taken(&context, &form.ticket, &form.choice).await? {
-            Some((candidate, kind)) => enter(&request, &context, &cookie, candidate, kind, form).await,
+            Some((entries, kind)) => enter(&request, &context, &cookie, adding, &entries, kind, form).await,
             None => refuse(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 &cookie,
@@ -85,47 +104,31 @@ pub async fn create(
             refuse(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, true, errors)
         }
         LoginOutcome::Matched(matched) => match matched.as_slice() {
-            [only] => enter(&request, &context, &cookie, only.candidate, kind, form).await,
-            several => login_choice::ask(&context, &cookie, several, kind, form.next.clone(), draft_of(form)),
+            [only] => enter(&request, &context, &cookie, adding, &[Entry::of(only)], kind, form).await,
+            several => login_choice::ask(&context, &cookie, several, kind, (form.next.clone(), adding.is_some()), draft_of(form)),
         },
     }
-}
-
-/// Starts a session in place of the one before it.
-pub async fn begin_session(
-    request: &HttpRequest,
-    context: &Context,
-    cookie: &Session,
-    candidate: Candidate,
-    kind: SessionKind,
-) -> Result<Token, Error> {
-    if let Some(before) = cookie::token(cookie) {
-        context.database.tenant(before.tenant()).end_session(&before.hash()).await?;
-        context.sessions.forget(&before);
-    }
-    let token = Token::generate(candidate.tenant)?;
-    let handle = context.database.tenant(candidate.tenant);
-    handle.start_session(candidate.user, &token.hash(), kind, &user_agent(request)).await?;
-    cookie::set_token(cookie, &token)?;
-    if kind == SessionKind::Remembered {
-        cookie::remember(request);
-    }
-    Ok(token)
 }
 
 async fn enter(
     request: &HttpRequest,
     context: &Context,
     cookie: &Session,
-    candidate: Candidate,
+    adding: Option<CurrentUser>,
+    entries: &[Entry],
     kind: SessionKind,
     form: LoginForm,
 ) -> Result<HttpResponse, Error> {
-    let token = begin_session(request, context, cookie, candidate, kind).await?;
-    audit::record(request, "logged in", &Subject::User(candidate.tenant, candidate.user));
+    let token = match adding {
+        Some(user) => browser_sessions::add(request, context, cookie, &user, entries, kind).await?,
+        None => browser_sessions::begin(request, context, cookie, entries, kind).await?,
+    };
+    for Entry { candidate, .. } in entries {
+        audit::record(request, "logged in", &Subject::User(candidate.tenant, candidate.user));
+    }
     let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
     let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
-    let tenant = context.database.tenant(candidate.tenant);
+    let tenant = context.database.tenant(token.tenant());
     let session = context.sessions.find(&tenant, &token).await?.ok_or(Error::LoginRequired)?.session;
     flash(cookie, "info", "Here is your text again; it is not saved yet.");
     hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
@@ -173,6 +176,7 @@ fn refuse(status: StatusCode, cookie: &Session, form: LoginForm, ask_tenant: boo
         tenant_name: form.tenant_name.clone(),
         remember: !form.remember.is_empty(),
         next: local_path(&form.next).unwrap_or_default().to_owned(),
+        add: !form.add.is_empty(),
         draft: draft_of(form),
         errors,
     };

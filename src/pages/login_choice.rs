@@ -9,6 +9,7 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::browser_sessions::Entry;
 use super::draft::Draft;
 use super::frame::page;
 use crate::auth::Matched;
@@ -25,6 +26,7 @@ struct ChoicePage {
     frame: Frame,
     ticket: String,
     next: String,
+    add: bool,
     draft: Option<Draft>,
     choices: Vec<Choice>,
     errors: FieldErrors,
@@ -57,7 +59,7 @@ pub fn ask(
     cookie: &Session,
     matched: &[Matched],
     kind: SessionKind,
-    next: String,
+    (next, add): (String, bool),
     draft: Option<Draft>,
 ) -> Result<HttpResponse, Error> {
     let account = |one: &Matched| TicketAccount {
@@ -80,6 +82,7 @@ pub fn ask(
         frame: Frame::public(cookie, ""),
         ticket: cookie::seal(&context.key, PURPOSE, ticket),
         next,
+        add,
         draft,
         choices,
         errors: FieldErrors::default(),
@@ -87,16 +90,30 @@ pub fn ask(
     page(StatusCode::OK, &choice)
 }
 
-/// The account that was chosen; none when the ticket is not ours, too old, or overtaken by a new password.
-pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<(Candidate, SessionKind)>, Error> {
+/// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not ours, too old,
+/// or overtaken by a new password.
+pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<(Vec<Entry>, SessionKind)>, Error> {
     let ticket = cookie::unseal(&context.key, PURPOSE, ticket).and_then(|text| serde_json::from_str::<Ticket>(&text).ok());
-    let Some(ticket) = ticket.filter(|ticket| ticket.expires >= Utc::now().timestamp()) else { return Ok(None) };
-    let Some(chosen) = choice.parse().ok().and_then(|index: usize| ticket.accounts.get(index)) else { return Ok(None) };
-    let candidate = Candidate::from_ticket((chosen.tenant, chosen.user));
+    let Some(mut ticket) = ticket.filter(|ticket| ticket.expires >= Utc::now().timestamp()) else { return Ok(None) };
+    let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else { return Ok(None) };
+    ticket.accounts[..=chosen].rotate_right(1);
+    let mut entries = Vec::new();
+    for (index, account) in ticket.accounts.iter().enumerate() {
+        match entry(context, account).await? {
+            Some(entry) => entries.push(entry),
+            None if index == 0 => return Ok(None),
+            None => {}
+        }
+    }
+    Ok(Some((entries, if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser })))
+}
+
+/// The account of a ticket, if its password is still the one that was tried.
+async fn entry(context: &Context, ticket: &TicketAccount) -> Result<Option<Entry>, Error> {
+    let candidate = Candidate::from_ticket((ticket.tenant, ticket.user));
     let account = context.database.tenant(candidate.tenant).account(candidate.user).await?;
-    let unchanged = account.is_some_and(|account| fingerprint(&account.password_hash) == chosen.fingerprint);
-    let kind = if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser };
-    Ok(unchanged.then_some((candidate, kind)))
+    let unchanged = account.filter(|account| fingerprint(&account.password_hash) == ticket.fingerprint);
+    Ok(unchanged.map(|account| Entry { candidate, tenant_name: account.tenant_name }))
 }
 
 fn fingerprint(hash: &str) -> Vec<u8> {

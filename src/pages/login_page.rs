@@ -19,6 +19,7 @@ pub struct LoginPage {
     pub ask_tenant: bool,
     pub remember: bool,
     pub next: String,
+    pub add: bool,
     pub draft: Option<Draft>,
     pub errors: FieldErrors,
 }
@@ -33,6 +34,7 @@ impl LoginPage {
             ask_tenant: false,
             remember: false,
             next: String::new(),
+            add: false,
             draft: None,
             errors: FieldErrors::default(),
         }

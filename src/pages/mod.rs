@@ -3,21 +3,27 @@
 
 mod account;
 mod bin;
+mod browser_sessions;
 mod dashboard;
 mod draft;
 mod frame;
 mod guide;
 mod inbox;
+mod invitations;
+mod joining;
 mod login;
 mod login_choice;
 mod login_page;
 mod logout;
 mod markdown;
+mod members;
 mod notes;
+mod organization;
 mod registration;
 mod revisions;
 pub mod routes;
 mod shares;
 mod show;
+mod tenants;
 mod transfer;
 mod welcome;

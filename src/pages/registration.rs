@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::browser_sessions::{self, Entry};
 use super::frame::page;
-use super::login::begin_session;
 use crate::auth::CurrentUser;
 use crate::domain::{Email, NewPassword, TenantName, Username};
-use crate::store::{Candidate, Newcomer, SessionKind, TenantChoice};
+use crate::store::{Newcomer, SessionKind, TenantChoice};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
@@ -73,8 +73,8 @@ pub async fn create(
         }
     };
     audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
-    begin_session(&request, &context, &cookie, Candidate { tenant: registered.tenant, user: registered.user }, SessionKind::Browser)
-        .await?;
+    context.messenger.wake(&context.database.tenant(registered.tenant));
+    browser_sessions::begin(&request, &context, &cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
     flash(&cookie, "success", "Welcome. Write your first note below.");
     Ok(see_other("/dashboard"))
 }

@@ -2,7 +2,10 @@
 
 use actix_web::web;
 
-use super::{account, bin, dashboard, guide, inbox, login, logout, notes, registration, revisions, shares, transfer, welcome};
+use super::{
+    account, bin, dashboard, guide, inbox, invitations, joining, login, logout, members, notes, organization, registration, revisions,
+    shares, tenants, transfer, welcome,
+};
 use crate::web::{Route, assets, health};
 
 /// All pages.
@@ -41,6 +44,20 @@ pub const ROUTES: &[Route] = &[
         handler: || web::route().to(transfer::export_organization),
     },
     Route { method: "POST", path: "/account/import", public: false, handler: || web::route().to(transfer::import) },
+    Route { method: "GET", path: "/members", public: false, handler: || web::route().to(members::index) },
+    Route { method: "POST", path: "/members/{id}/role", public: false, handler: || web::route().to(members::update_role) },
+    Route { method: "POST", path: "/members/{id}/removal", public: false, handler: || web::route().to(members::remove) },
+    Route { method: "POST", path: "/membership/removal", public: false, handler: || web::route().to(members::leave) },
+    Route { method: "POST", path: "/invitations", public: false, handler: || web::route().to(invitations::create) },
+    Route { method: "POST", path: "/invitations/{id}/revocation", public: false, handler: || web::route().to(invitations::revoke) },
+    Route { method: "GET", path: "/invitations/{token}", public: true, handler: || web::route().to(joining::show) },
+    Route { method: "POST", path: "/invitations/{token}/registration", public: true, handler: || web::route().to(joining::register) },
+    Route { method: "POST", path: "/invitations/{token}/membership", public: false, handler: || web::route().to(joining::join) },
+    Route { method: "GET", path: "/organization", public: false, handler: || web::route().to(organization::show) },
+    Route { method: "POST", path: "/organization", public: false, handler: || web::route().to(organization::update) },
+    Route { method: "POST", path: "/organization/deletion", public: false, handler: || web::route().to(organization::create_deletion) },
+    Route { method: "POST", path: "/organization/restoration", public: false, handler: || web::route().to(organization::destroy_deletion) },
+    Route { method: "POST", path: "/tenants/{id}/activation", public: false, handler: || web::route().to(tenants::activate) },
     Route { method: "GET", path: "/api", public: true, handler: || web::route().to(guide::show) },
     Route { method: "GET", path: "/static/{file}", public: true, handler: || web::route().to(assets::show) },
     Route { method: "GET", path: "/favicon.ico", public: true, handler: || web::route().to(assets::favicon) },

@@ -7,16 +7,20 @@ mod backlog;
 mod edits;
 mod idempotency;
 mod inbox;
+mod invitations;
 mod logins;
+mod members;
 mod new_notes;
 mod notes;
 mod outbox;
+mod purge;
 mod recipients;
 mod revisions;
 mod seeding;
 mod sessions;
 mod shares;
 mod sign_up;
+mod tenants;
 mod transfer;
 mod users;
 
@@ -25,20 +29,25 @@ pub use backlog::{Backlog, StateCount, backlog, drop_failed, failed_messages, re
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
 pub use inbox::{InboxPage, ReceivedNote, Unread};
+pub use invitations::{Offer, OpenInvitation};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
+pub use members::{Decision, Member};
 pub use new_notes::{NewNote, Written};
 pub use notes::{Bin, Cursor, Note, NotePage, Overview};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
-    ATTEMPTS, DeliveryState, INSERT_TO_SHARED, Message, forget_acknowledged, forget_idempotency_keys, notified_tenants, notify_relays,
-    tenants_with_due_messages,
+    ATTEMPTS, CATCH_UP, DeliveryState, FORGET_LOGINS, INSERT_TO_SHARED, Message, forget_acknowledged, forget_idempotency_keys,
+    notified_tenants, notify_relays, tenants_with_due_messages,
 };
+pub(crate) use purge::forget_logins;
+pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
 pub use shares::{Shared, Sharing};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
+pub use tenants::{Renaming, TenantSettings};
 pub use transfer::{ComingNote, LeavingNote, LeavingPerson, LeavingShare, Scope};
 pub use users::Account;
 
@@ -47,6 +56,7 @@ use crate::db::Statement;
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
     let notes = [notes::ALL, edits::ALL, revisions::ALL, access::ALL, shares::ALL, recipients::ALL, inbox::ALL].concat();
-    let others = [sessions::ALL, users::ALL, outbox::ALL, idempotency::ALL, transfer::ALL].concat();
-    [notes, others].concat().iter().map(|statement: &&Statement| statement.sql).collect()
+    let people = [sessions::ALL, users::ALL, members::ALL, invitations::ALL, tenants::ALL].concat();
+    let others = [outbox::ALL, idempotency::ALL, transfer::ALL].concat();
+    [notes, people, others].concat().iter().map(|statement: &&Statement| statement.sql).collect()
 }

@@ -14,6 +14,12 @@ pub const INSERT_TO_SHARED: &str = "insert_to_shared";
 /// After how many failures a message is left for the operator.
 pub const ATTEMPTS: i32 = 5;
 
+/// Gives a newcomer what is shared with everybody.
+pub const CATCH_UP: &str = "catch_up";
+/// Takes somebody who left out of the login directory.
+pub const FORGET_LOGINS: &str = "forget_logins";
+
+pub(super) const ENQUEUE: Statement = Statement::new("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
 pub(super) const ENQUEUE_FOR_NOTE: Statement =
     Statement::inserting("INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id");
 // In the transaction that has just written a note, on the connection whose sequence gave its number.
@@ -62,7 +68,7 @@ const OF_NOTE: Statement = Statement::new(
 );
 
 pub(super) const ALL: &[&Statement] =
-    &[&ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &FIND, &ACKNOWLEDGE, &PUBLISHED, &RELEASE, &FAIL, &OF_NOTE];
+    &[&ENQUEUE, &ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &FIND, &ACKNOWLEDGE, &PUBLISHED, &RELEASE, &FAIL, &OF_NOTE];
 
 // Over all shards, by the partial index on due_at: numbers of tenants and nothing else.
 const DUE_TENANTS: &str =
@@ -167,6 +173,14 @@ impl TenantHandle {
     pub async fn claim_messages(&self, lease: &str, limit: i64) -> Result<Vec<Message>, DbError> {
         let rows = self.rows(&CLAIM, &[&self.tenant().number(), &lease, &limit]).await?;
         Ok(rows.iter().map(Message::from_row).collect())
+    }
+
+    /// Marks a message as done whose work is done elsewhere. Other messages are marked in the transaction that does them.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn acknowledge(&self, message: i64) -> Result<(), DbError> {
+        self.rows(&ACKNOWLEDGE, &[&self.tenant().number(), &message]).await.map(drop)
     }
 
     /// A message by its number.

@@ -14,10 +14,10 @@ const INSERT: Statement = Statement::inserting(
 );
 // The session and its user come back together: a request needs one look-up, not two.
 const FIND: Statement = Statement::new(
-    "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role, t.name
+    "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role, t.name, t.delete_after
      FROM sessions s
-     JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-     JOIN shared.tenants t ON t.id = s.tenant_id
+     JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
+     JOIN shared.tenants t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
      WHERE s.tenant_id = $1 AND s.token_hash = $2 AND s.expires_at > now()
        AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '2 hours' ELSE interval '14 days' END",
 );
@@ -103,6 +103,8 @@ pub struct Session {
     pub tenant_name: String,
     /// How many notes wait in the user's inbox.
     pub unread: Unread,
+    /// When the tenant's rows are removed, if that was asked for.
+    pub delete_after: Option<DateTime<Utc>>,
 }
 
 /// A session in its user's list.
@@ -172,6 +174,7 @@ impl TenantHandle {
             role: Role::from_row(row.get(5)),
             tenant_name: row.get(6),
             unread: Unread::new(unread),
+            delete_after: row.get(7),
         }))
     }
 

@@ -36,7 +36,21 @@ const DELIVER: Statement = Statement::new(
      ON CONFLICT (tenant_id, recipient_id, note_id) DO UPDATE SET access = excluded.access WHERE inbox.access <> excluded.access",
 );
 
-pub(super) const ALL: &[&Statement] = &[&SHARE, &SHARE_NEW, &HOLD, &DELIVER];
+// The same for one person who came later, of all that is shared with everybody. What is there already was put there by
+// DELIVER, which looks at all shares of its note.
+const HOLD_FOR_EVERYONE: Statement = Statement::new("SELECT note_id FROM shares WHERE tenant_id = $1 AND audience = 0 FOR SHARE");
+const DELIVER_TO_NEWCOMER: Statement = Statement::new(
+    "INSERT INTO shared_notes (tenant_id, recipient_id, note_id, shared_by, access)
+     SELECT s.tenant_id, u.id, s.note_id, n.user_id, s.access
+     FROM shares s
+     JOIN notes n ON n.tenant_id = s.tenant_id AND n.id = s.note_id AND n.user_id = s.shared_by AND n.deleted_at IS NULL
+     JOIN shared.users a ON a.tenant_id = n.tenant_id AND a.id = n.user_id AND a.removed_at IS NULL
+     JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = $2 AND u.removed_at IS NULL AND u.id <> n.user_id
+     WHERE s.tenant_id = $1 AND s.audience = 0
+     ON CONFLICT (tenant_id, recipient_id, note_id) DO NOTHING",
+);
+
+pub(super) const ALL: &[&Statement] = &[&SHARE, &SHARE_NEW, &HOLD, &DELIVER, &HOLD_FOR_EVERYONE, &DELIVER_TO_NEWCOMER];
 
 /// With whom a note is to be shared, and for what.
 #[derive(Clone, Debug)]
@@ -116,6 +130,21 @@ impl TenantHandle {
         self.transaction(&[
             Step { statement: &HOLD, values: &[&tenant, &note] },
             Step { statement: &DELIVER, values: &[&tenant, &note] },
+            Step { statement: &ACKNOWLEDGE, values: &[&tenant, &message] },
+        ])
+        .await
+        .map(drop)
+    }
+    /// Puts what is shared with everybody into the inbox of somebody who came later, and marks the message as done, in one
+    /// transaction. Doing it twice changes nothing more.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction, which then changed nothing.
+    pub async fn catch_up(&self, newcomer: UserId, message: i64) -> Result<(), DbError> {
+        let (tenant, newcomer) = (self.tenant().number(), newcomer.number());
+        self.transaction(&[
+            Step { statement: &HOLD_FOR_EVERYONE, values: &[&tenant] },
+            Step { statement: &DELIVER_TO_NEWCOMER, values: &[&tenant, &newcomer] },
             Step { statement: &ACKNOWLEDGE, values: &[&tenant, &message] },
         ])
         .await

@@ -1,20 +1,26 @@
-//! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins an open one, in one transaction over
+//! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins one that is open or invites, in one transaction over
 //! the reference table of tenants, the new user's shard and the login directory's shards.
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::invitations::TAKE;
+use super::outbox::CATCH_UP;
 use crate::db::{DbError, Object, SignUpHandle};
 use crate::domain::{Email, Identifier, Role, TenantId, TenantName, UserId, Username};
 
-const TENANT_BY_NAME: &str = "SELECT id, join_policy FROM shared.tenants WHERE name_key = $1";
-const TENANT_BY_ID: &str = "SELECT id, join_policy FROM shared.tenants WHERE id = $1";
+const TENANT_BY_NAME: &str =
+    "SELECT id, join_policy = 'open' AND (delete_after IS NULL OR delete_after > now()) FROM shared.tenants WHERE name_key = $1";
+const TENANT_BY_ID: &str =
+    "SELECT id, join_policy = 'open' AND (delete_after IS NULL OR delete_after > now()) FROM shared.tenants WHERE id = $1";
 const INSERT_TENANT: &str = "INSERT INTO shared.tenants (id, name, name_key) VALUES ($1, $2, $3)";
 const NEXT_TENANT: &str = "SELECT nextval('shared.tenants_id_seq')";
 const NEXT_USER: &str = "SELECT nextval('shared.users_id_seq')";
 const INSERT_USER: &str = "INSERT INTO shared.users (tenant_id, id, username, username_key, email, email_key, password, role)
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+// What is shared with everybody reaches the newcomer by a message of its own.
+const ENQUEUE_CATCH_UP: &str = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, $2, $3)";
 const INSERT_LOGIN: &str = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
 
 /// Which tenant a newcomer asks for.
@@ -23,6 +29,13 @@ pub enum TenantChoice {
     Named(TenantName),
     /// By number, as a script sends it: only joined.
     Numbered(i64),
+    /// By an invitation, of which one use is taken.
+    Invited {
+        /// The tenant that the link names.
+        tenant: TenantId,
+        /// What the database keeps of the link's token.
+        token_hash: Vec<u8>,
+    },
 }
 
 /// Who signs up.
@@ -58,6 +71,9 @@ pub enum SignUpError {
     /// No tenant has that number.
     #[error("there is no such tenant")]
     NoSuchTenant,
+    /// The invitation is unknown, used up, revoked or over.
+    #[error("there is no such invitation")]
+    NoInvitation,
     /// Another was faster with the same new tenant's name.
     #[error("the tenant's name was just taken")]
     TenantTaken,
@@ -92,11 +108,15 @@ impl SignUpHandle {
 /// The inner result is an answer, the outer one a failure of the database. A transaction that is dropped is rolled back.
 async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Registered, SignUpError>, DbError> {
     let transaction = client.transaction().await?;
-    let (tenant, role) = match find_or_found(&transaction, &newcomer.tenant).await? {
-        Ok(found) => found,
+    let place = match &newcomer.tenant {
+        TenantChoice::Invited { tenant, token_hash } => take_invitation(&transaction, *tenant, token_hash).await?,
+        choice => find_or_found(&transaction, choice).await?,
+    };
+    let Place { tenant, role, founded } = match place {
+        Ok(place) => place,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?;
+    enter(&transaction, tenant).await?;
     let user = next_number(&transaction, NEXT_USER).await?;
     let email = newcomer.email.as_ref();
     run(
@@ -114,6 +134,9 @@ async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Reg
         ],
     )
     .await?;
+    if !founded {
+        run(&transaction, ENQUEUE_CATCH_UP, &[&tenant, &CATCH_UP, &user]).await?;
+    }
     for identifier in Identifier::all_of(&newcomer.username, email) {
         run(&transaction, INSERT_LOGIN, &[&identifier.hash(), &tenant, &user]).await?;
     }
@@ -121,22 +144,47 @@ async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Reg
     Ok(Ok(Registered { tenant: TenantId::from_row(tenant), user: UserId::from_row(user), role }))
 }
 
+/// Where a newcomer comes to, and as what.
+struct Place {
+    tenant: i64,
+    role: Role,
+    founded: bool,
+}
+
+/// From here on the transaction reaches the rows of this tenant.
+async fn enter(transaction: &Transaction<'_>, tenant: i64) -> Result<(), DbError> {
+    Ok(transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?)
+}
+
+/// Takes one use of an invitation; it is given back when the rest of the transaction fails.
+async fn take_invitation(
+    transaction: &Transaction<'_>,
+    tenant: TenantId,
+    token_hash: &[u8],
+) -> Result<Result<Place, SignUpError>, DbError> {
+    let tenant = tenant.number();
+    enter(transaction, tenant).await?;
+    let taken = run(transaction, TAKE, &[&tenant, &token_hash]).await?.pop();
+    Ok(taken.map(|row| Place { tenant, role: Role::from_row(row.get(0)), founded: false }).ok_or(SignUpError::NoInvitation))
+}
+
 /// The tenant that is asked for and the role that a newcomer gets there.
-async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> Result<Result<(i64, Role), SignUpError>, DbError> {
+async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> Result<Result<Place, SignUpError>, DbError> {
     let found = match choice {
         TenantChoice::Named(name) => run(transaction, TENANT_BY_NAME, &[&name.key()]).await?.pop(),
         TenantChoice::Numbered(number) => run(transaction, TENANT_BY_ID, &[number]).await?.pop(),
+        TenantChoice::Invited { .. } => None,
     };
     let answer = match (found, choice) {
-        (Some(row), _) if row.get::<_, &str>(1) == "open" => Ok((row.get(0), Role::Member)),
+        (Some(row), _) if row.get::<_, bool>(1) => Ok(Place { tenant: row.get(0), role: Role::Member, founded: false }),
         (Some(_), TenantChoice::Named(_)) => Err(SignUpError::NotOpen("tenant_name")),
-        (Some(_), TenantChoice::Numbered(_)) => Err(SignUpError::NotOpen("tenant_id")),
-        (None, TenantChoice::Numbered(_)) => Err(SignUpError::NoSuchTenant),
+        (Some(_), _) => Err(SignUpError::NotOpen("tenant_id")),
         (None, TenantChoice::Named(name)) => {
             let tenant = next_number(transaction, NEXT_TENANT).await?;
             run(transaction, INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
-            Ok((tenant, Role::Owner))
+            Ok(Place { tenant, role: Role::Owner, founded: true })
         }
+        (None, _) => Err(SignUpError::NoSuchTenant),
     };
     Ok(answer)
 }

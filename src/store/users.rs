@@ -6,7 +6,7 @@ use crate::domain::{Role, UserId};
 pub(super) const ACCOUNT: Statement = Statement::new(
     "SELECT u.username, u.email, u.password, u.role, t.name
      FROM shared.users u JOIN shared.tenants t ON t.id = u.tenant_id
-     WHERE u.tenant_id = $1 AND u.id = $2",
+     WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND (t.delete_after IS NULL OR t.delete_after > now())",
 );
 pub(super) const REPLACE_PASSWORD: Statement =
     Statement::new("UPDATE shared.users SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 RETURNING id");
@@ -40,7 +40,7 @@ impl Account {
 }
 
 impl TenantHandle {
-    /// A user of this tenant; none when there is no such user.
+    /// A user of this tenant; none when there is no such user, or none any more.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.

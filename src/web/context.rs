@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use actix_web::cookie::Key;
 
-use crate::auth::{Hasher, SessionCache};
+use crate::auth::{Hasher, InvitationToken, SessionCache};
 use crate::db::Database;
 use crate::messaging::Messenger;
 
@@ -32,6 +32,11 @@ impl Context {
     /// The origin to show in examples.
     pub fn first_origin(&self) -> &str {
         self.origins.iter().find(|origin| origin.contains("localhost")).or(self.origins.first()).map_or("", String::as_str)
+    }
+
+    /// Where people open an invitation.
+    pub fn invitation_link(&self, token: &InvitationToken) -> String {
+        format!("{}/invitations/{}", self.first_origin(), token.expose())
     }
 
     /// Whether `host`, a Host header, is one that we answer for: an origin of ours, or this machine by name.

@@ -14,7 +14,14 @@ use super::context::Context;
 use crate::auth::Token;
 
 const TOKEN: &str = "token";
+const OTHERS: &str = "others";
 const FLASH: &str = "flash";
+const LINK: &str = "link";
+/// The most sessions that one browser holds, the active one among them. The cookie stays far below what browsers keep, 4,096
+/// bytes: a token takes 65 bytes, a name 163 at the most.
+pub const MOST_SESSIONS: usize = 5;
+/// Of an organization's name the switcher shows its beginning.
+const NAME_CHARACTERS: usize = 40;
 /// Seconds of 30 days, the absolute life of a remembered session.
 const REMEMBERED: i64 = 30 * 24 * 60 * 60;
 
@@ -45,16 +52,62 @@ pub struct Flash {
     pub text: String,
 }
 
-/// The session token that the cookie carries.
+/// The token of the active session, which pages act by.
 pub fn token(session: &Session) -> Option<Token> {
     Token::parse(&session.get::<String>(TOKEN).ok()??)
 }
 
-/// Makes the cookie carry a new token and nothing of before.
-pub fn set_token(session: &Session, token: &Token) -> Result<(), super::Error> {
+/// A session that waits beside the active one until its user switches to it.
+#[derive(Clone)]
+pub struct OtherSession {
+    /// Its secret.
+    pub token: Token,
+    /// The name of its tenant when it was left.
+    pub tenant_name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    token: String,
+    name: String,
+}
+
+/// The sessions beside the active one, the last used first.
+pub fn others(session: &Session) -> Vec<OtherSession> {
+    let kept = session.get::<Vec<Kept>>(OTHERS).ok().flatten().unwrap_or_default();
+    kept.into_iter().filter_map(|kept| Some(OtherSession { token: Token::parse(&kept.token)?, tenant_name: kept.name })).collect()
+}
+
+/// Makes the cookie carry these sessions and nothing of before.
+pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) -> Result<(), super::Error> {
+    let failed = |error| super::Error::Internal("writing the cookie", Box::new(error));
     session.clear();
     session.renew();
-    session.insert(TOKEN, token.expose()).map_err(|error| super::Error::Internal("writing the cookie", Box::new(error)))
+    session.insert(TOKEN, active.expose()).map_err(failed)?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let keep = |other: &OtherSession| Kept { token: other.token.expose().to_owned(), name: cut(&other.tenant_name) };
+    let kept: Vec<Kept> = others.iter().take(MOST_SESSIONS - 1).map(keep).collect();
+    session.insert(OTHERS, kept).map_err(failed)
+}
+
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(NAME_CHARACTERS) {
+        None => name.to_owned(),
+        Some((end, _)) => format!("{}…", name[..end].trim_end_matches(['…', ' '])),
+    }
+}
+
+/// Keeps a link for the next page that shows it; it is a secret, and nothing else will know it.
+pub fn keep_link(session: &Session, link: &str) -> Result<(), super::Error> {
+    session.insert(LINK, link).map_err(|error| super::Error::Internal("writing the cookie", Box::new(error)))
+}
+
+/// Takes that link, if one waits.
+pub fn take_link(session: &Session) -> Option<String> {
+    session.get::<String>(LINK).ok().flatten()?;
+    session.remove_as::<String>(LINK)?.ok()
 }
 
 /// Shows `text` on the next page.

@@ -188,8 +188,9 @@ mod tests {
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
         let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
+        let database = Database::new(&unused, 1);
         let context = Context {
-            database: Database::new(&unused, 1),
+            database,
             sessions: SessionCache::default(),
             messenger: Messenger::default(),
             hasher: Hasher::default(),

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use super::fields::FieldErrors;
 use crate::auth::{Busy, LoginError};
 use crate::db::DbError;
-use crate::store::{Grant, SignUpError};
+use crate::store::{Decision, Grant, SignUpError};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Error {
     /// It was changed or taken meanwhile.
     #[error("conflict")]
     Conflict(FieldErrors),
+    /// The state of things stands against it.
+    #[error("prevented: {0}")]
+    Prevented(&'static str),
     /// The version that the change started from is not the current one.
     #[error("precondition failed")]
     PreconditionFailed {
@@ -72,11 +75,23 @@ impl From<SignUpError> for Error {
         let conflict = |field, message| Self::Conflict(FieldErrors::one(field, message));
         match refusal {
             SignUpError::NotOpen(field) => conflict(field, "This organization exists and takes new people by invitation only."),
+            SignUpError::NoInvitation => Self::Invalid(FieldErrors::one("invitation", "This invitation does not count, or no longer.")),
             SignUpError::TenantTaken => conflict("tenant_name", "Somebody just took this name."),
             // One answer for both, so that nobody learns whose e-mail is here.
             SignUpError::UserTaken => conflict("username", "This user name or e-mail is taken in this organization."),
             SignUpError::NoSuchTenant => Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number.")),
             SignUpError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+impl From<Decision> for Result<(), Error> {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Done => Ok(()),
+            Decision::NoSuchMember => Err(Error::NotFound),
+            Decision::Forbidden => Err(Error::Forbidden("Only owners decide about owners, and only owners and admins about others.")),
+            Decision::LastOwner => Err(Error::Prevented("An organization needs an owner: make somebody else an owner first.")),
         }
     }
 }
@@ -119,7 +134,7 @@ pub struct Fault {
 impl Error {
     fn sentence(&self) -> &'static str {
         match self {
-            Self::BadRequest(sentence) | Self::Forbidden(sentence) => sentence,
+            Self::BadRequest(sentence) | Self::Forbidden(sentence) | Self::Prevented(sentence) => sentence,
             Self::WrongLogin => "The name or the password is wrong.",
             Self::Conflict(_) => "Somebody was faster: this is taken or was changed meanwhile.",
             Self::PreconditionFailed { .. } => "The note was changed meanwhile; read it again and repeat your change.",
@@ -180,7 +195,7 @@ impl ResponseError for Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Prevented(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

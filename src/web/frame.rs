@@ -33,6 +33,10 @@ pub struct FrameUser {
     pub role: String,
     /// How many notes in the inbox are unread.
     pub unread: UnreadCount,
+    /// The other tenants in which this browser is logged in.
+    pub others: Vec<FrameTenant>,
+    /// When everything here is removed, if that was asked for.
+    pub ends: Option<String>,
 }
 
 /// A count of unread notes as it is shown.
@@ -55,6 +59,15 @@ impl fmt::Display for UnreadCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 > 99 { f.write_str("99+") } else { self.0.fmt(f) }
     }
+}
+
+/// A tenant to switch to.
+#[derive(Debug)]
+pub struct FrameTenant {
+    /// Its number.
+    pub number: i64,
+    /// Its name, cut where it is long.
+    pub name: String,
 }
 
 impl Frame {

@@ -7,6 +7,8 @@ mod errors;
 mod first_calls;
 mod idempotency;
 pub mod inbox;
+mod invitations;
+mod members;
 mod notes;
 mod openapi;
 mod paging;

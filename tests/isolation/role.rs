@@ -96,6 +96,7 @@ async fn the_roles_of_login_and_sign_up_reach_only_what_they_need() {
             "pigeonhole_signup",
             vec![
                 "SELECT password FROM shared.users",
+                "SELECT username FROM shared.users",
                 "SELECT * FROM logins",
                 "SELECT * FROM notes",
                 "SELECT * FROM sessions",
@@ -106,7 +107,13 @@ async fn the_roles_of_login_and_sign_up_reach_only_what_they_need() {
         ),
         (
             "pigeonhole_maintenance",
-            vec!["SELECT * FROM notes", "SELECT * FROM shared.users", "SELECT * FROM logins", "UPDATE sessions SET expires_at = now()"],
+            vec![
+                "SELECT * FROM notes",
+                "SELECT * FROM shared.users",
+                "SELECT name FROM shared.tenants",
+                "UPDATE logins SET user_id = 1",
+                "UPDATE sessions SET expires_at = now()",
+            ],
         ),
         (
             "pigeonhole_relay",

@@ -37,7 +37,8 @@ pub async fn set_sequences_far_apart() {
         ("shared.users_id_seq", 200_000_000),
         ("notes_id_seq", 3_000_000_000),
         ("sessions_id_seq", 40_000_000_000),
-        ("outbox_id_seq", 500_000_000_000),
+        ("invitations_id_seq", 500_000_000_000),
+        ("outbox_id_seq", 6_000_000_000_000),
     ];
     for (sequence, start) in sequences {
         let statement = format!("SELECT setval('{sequence}', greatest({start}, (SELECT last_value FROM {sequence})))");
@@ -64,11 +65,12 @@ pub async fn fingerprint(tenant_id: i64) -> String {
     let client = admin().await;
     let mut parts = Vec::new();
     for (table, columns) in [
-        ("shared.tenants", "t.id, t.name, t.join_policy"),
+        ("shared.tenants", "t.id, t.name, t.join_policy, t.delete_after"),
         ("shared.users", "t"),
         ("notes", "t"),
         ("note_revisions", "t"),
         ("sessions", "t.id, t.token_hash, t.user_id, t.kind"),
+        ("invitations", "t"),
         ("shares", "t"),
         ("shared_notes", "t.recipient_id, t.note_id, t.shared_by, t.access, t.created_at"),
         ("outbox", "t.id, t.route, t.user_id, t.note_id"),

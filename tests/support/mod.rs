@@ -19,9 +19,11 @@ pub mod routes;
 pub mod server;
 pub mod servers;
 pub mod sharing;
+pub mod team;
 
 pub use answer::{Answer, Call};
 pub use app::{App, spawn_app};
 pub use html::Page;
 pub use names::unique;
 pub use people::{Browser, Person, Script};
+pub use team::Team;

@@ -36,6 +36,11 @@ impl Entry {
         self.path.replace("{id}", id).replace("{user_id}", "everyone")
     }
 
+    /// Whether the address is worth something only with a secret in it.
+    pub fn needs_an_invitation(&self) -> bool {
+        self.path.contains("{token}")
+    }
+
     pub fn is_of_a_note(&self) -> bool {
         self.path.contains("/notes/{id}")
     }

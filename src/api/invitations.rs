@@ -1,0 +1,127 @@
+//! Invitations.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
+use crate::auth::{CurrentUser, InvitationToken};
+use crate::domain::{InvitationId, InvitationTerms, Role};
+use crate::store::OpenInvitation;
+use crate::web::audit::{self, Subject};
+use crate::web::{Context, Error, FieldErrors, Json};
+
+/// An invitation to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitation {
+    /// owner, admin or member; member when not given.
+    role: Option<String>,
+    /// How many seconds it lasts, up to 90 days; 7 days when not given.
+    expires_in: Option<i64>,
+    /// For how many people, up to 1,000; 1 when not given.
+    uses: Option<i64>,
+}
+
+/// The invitation with its token, which is not shown again.
+#[derive(Serialize, ToSchema)]
+pub struct InvitationCreated {
+    invitation_id: i64,
+    token: String,
+    /// Where people open it.
+    url: String,
+    expires_at: DateTime<Utc>,
+}
+
+/// An invitation in force.
+#[derive(Serialize, ToSchema)]
+pub struct InvitationView {
+    invitation_id: i64,
+    role: &'static str,
+    uses_left: i32,
+    used: i32,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    /// The number of the member who gave it.
+    invited_by: i64,
+}
+
+/// List the invitations in force, the newest first.
+///
+/// # Errors
+/// 401 without a token in force, 403 for those who may not invite.
+#[utoipa::path(get, path = "/api/invitations", security(("bearer" = [])), responses(
+    (status = 200, body = Vec<InvitationView>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
+    permit(&user, None)?;
+    let open = user.tenant.open_invitations().await?;
+    Ok(HttpResponse::Ok().json(open.into_iter().map(view).collect::<Vec<_>>()))
+}
+
+/// Invite by a link.
+///
+/// # Errors
+/// 401 without a token in force, 403 for those who may not invite, or not for that role, 422 for terms that cannot be accepted.
+#[utoipa::path(post, path = "/api/invitations", request_body = NewInvitation, security(("bearer" = [])), responses(
+    (status = 201, body = InvitationCreated), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+pub async fn create(
+    request: HttpRequest,
+    user: CurrentUser,
+    body: Json<NewInvitation>,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
+    let terms = parse(&body.0)?;
+    permit(&user, Some(terms.role))?;
+    let token = InvitationToken::generate(user.tenant.tenant())?;
+    let (id, expires_at) = user.tenant.invite(user.id, &terms, &token.hash()).await?;
+    audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
+    Ok(HttpResponse::Created().json(InvitationCreated {
+        invitation_id: id.number(),
+        url: context.invitation_link(&token),
+        token: token.expose().to_owned(),
+        expires_at,
+    }))
+}
+
+/// Revoke an invitation.
+///
+/// # Errors
+/// 401 without a token in force, 403 for those who may not invite, 404 for none that stands.
+#[utoipa::path(delete, path = "/api/invitations/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<InvitationId>) -> Result<HttpResponse, Error> {
+    permit(&user, None)?;
+    if !user.tenant.revoke_invitation(*id).await? {
+        return Err(Error::NotFound);
+    }
+    audit::record(&request, "revoked an invitation", &Subject::of(&user.tenant, user.id));
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn permit(user: &CurrentUser, role: Option<Role>) -> Result<(), Error> {
+    user.session.role.may_invite(role).map_err(|refusal| Error::Forbidden(refusal.0))
+}
+
+fn parse(body: &NewInvitation) -> Result<InvitationTerms, Error> {
+    let mut errors = FieldErrors::default();
+    let role = errors.keep("role", Role::parse(body.role.as_deref().unwrap_or("member")));
+    let uses = errors.keep("uses", InvitationTerms::parse_uses(body.uses));
+    let seconds = errors.keep("expires_in", InvitationTerms::parse_seconds(body.expires_in));
+    match (role, uses, seconds) {
+        (Some(role), Some(uses), Some(seconds)) => Ok(InvitationTerms::new(role, (uses, seconds))),
+        _ => Err(Error::Invalid(errors)),
+    }
+}
+
+fn view(invitation: OpenInvitation) -> InvitationView {
+    InvitationView {
+        invitation_id: invitation.id.number(),
+        role: invitation.role.as_str(),
+        uses_left: invitation.uses_left,
+        used: invitation.used,
+        created_at: invitation.created_at,
+        expires_at: invitation.expires_at,
+        invited_by: invitation.invited_by.number(),
+    }
+}

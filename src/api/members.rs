@@ -1,0 +1,127 @@
+//! Who is in the organization.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::problem::Problem;
+use crate::auth::CurrentUser;
+use crate::domain::{Role, UserId};
+use crate::store::Member;
+use crate::web::audit::{self, Subject};
+use crate::web::{Context, Error, FieldErrors, Json};
+
+const PAGE_SIZE: i64 = 100;
+
+/// A member.
+#[derive(Serialize, ToSchema)]
+pub struct MemberView {
+    user_id: i64,
+    username: String,
+    /// owner, admin or member.
+    role: &'static str,
+    since: DateTime<Utc>,
+    /// For owners and admins only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+}
+
+/// A new role.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleBody {
+    /// owner, admin or member.
+    role: String,
+}
+
+/// The role is changed.
+#[derive(Serialize, ToSchema)]
+pub struct RoleAnswer {
+    user_id: i64,
+    role: &'static str,
+}
+
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MembersQuery {
+    /// From the `next` link of the page before.
+    after: Option<String>,
+}
+
+/// List who is in the organization, 100 at a time; the `Link` header leads to the next page (RFC 8288).
+///
+/// # Errors
+/// 401 without a token in force.
+#[utoipa::path(get, path = "/api/members", params(MembersQuery), security(("bearer" = [])), responses(
+    (status = 200, body = Vec<MemberView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
+pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result<HttpResponse, Error> {
+    let after = match query.after.as_deref() {
+        None => 0,
+        Some(text) => UserId::parse(text).ok_or(Error::Invalid(FieldErrors::one("after", "This is not a place in the list.")))?.number(),
+    };
+    let mut members = user.tenant.members(after, PAGE_SIZE + 1).await?;
+    let more = usize::try_from(PAGE_SIZE).is_ok_and(|size| members.len() > size);
+    if more {
+        members.pop();
+    }
+    let mut answer = HttpResponse::Ok();
+    if let Some(last) = members.last().filter(|_| more) {
+        answer.insert_header((header::LINK, format!("</api/members?after={}>; rel=\"next\"", last.id)));
+    }
+    let views: Vec<_> = members.into_iter().map(|member| view(member, user.session.role)).collect();
+    Ok(answer.json(views))
+}
+
+/// Give a member another role.
+///
+/// # Errors
+/// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner, 422 for no role.
+#[utoipa::path(patch, path = "/api/members/{id}", params(("id" = i64, Path)), request_body = RoleBody, security(("bearer" = [])), responses(
+    (status = 200, body = RoleAnswer), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+    (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub async fn update(
+    request: HttpRequest,
+    user: CurrentUser,
+    member: web::Path<UserId>,
+    body: Json<RoleBody>,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
+    let mut errors = FieldErrors::default();
+    let Some(role) = errors.keep("role", Role::parse(&body.0.role)) else { return Err(Error::Invalid(errors)) };
+    Result::from(user.tenant.change_role(user.id, *member, role).await?)?;
+    context.sessions.forget_all();
+    audit::record(&request, &format!("made {} by user {}", role.as_str(), user.id), &Subject::of(&user.tenant, *member));
+    Ok(HttpResponse::Ok().json(RoleAnswer { user_id: member.number(), role: role.as_str() }))
+}
+
+/// Remove a member, or leave by one's own number. What they wrote stays; their sessions and tokens end.
+///
+/// # Errors
+/// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner.
+#[utoipa::path(delete, path = "/api/members/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub async fn destroy(
+    request: HttpRequest,
+    user: CurrentUser,
+    member: web::Path<UserId>,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
+    Result::from(user.tenant.remove_member(user.id, *member).await?)?;
+    context.sessions.forget_all();
+    context.messenger.wake(&user.tenant);
+    audit::record(&request, &format!("removed by user {}", user.id), &Subject::of(&user.tenant, *member));
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn view(member: Member, asker: Role) -> MemberView {
+    MemberView {
+        user_id: member.id.number(),
+        username: member.username,
+        role: member.role.as_str(),
+        since: member.since,
+        email: member.email.filter(|_| asker.manages()),
+    }
+}

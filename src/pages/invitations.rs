@@ -1,0 +1,79 @@
+//! Inviting: a link for a role, for a number of people, for a while. The link is shown once.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::members;
+use crate::auth::{CurrentUser, InvitationToken};
+use crate::domain::{Invalid, InvitationId, InvitationTerms, Role};
+use crate::web::audit::{self, Subject};
+use crate::web::cookie::{flash, keep_link};
+use crate::web::{Context, Error, FieldErrors, Form, see_other};
+
+/// What is typed.
+#[derive(Deserialize)]
+#[serde(default)]
+pub struct InvitationForm {
+    /// The role's word.
+    pub role: String,
+    /// A number.
+    pub uses: String,
+    /// Seconds.
+    pub expires_in: String,
+}
+
+impl Default for InvitationForm {
+    fn default() -> Self {
+        Self { role: "member".to_owned(), uses: "1".to_owned(), expires_in: "604800".to_owned() }
+    }
+}
+
+/// Makes a link.
+pub async fn create(
+    request: HttpRequest,
+    user: CurrentUser,
+    form: Form<InvitationForm>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let Form(form) = form;
+    let terms = match parse(&form) {
+        Ok(terms) => terms,
+        Err(errors) => return members::list(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, 0, form, errors).await,
+    };
+    permit(&user, Some(terms.role))?;
+    let token = InvitationToken::generate(user.tenant.tenant())?;
+    user.tenant.invite(user.id, &terms, &token.hash()).await?;
+    audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
+    keep_link(&cookie, &context.invitation_link(&token))?;
+    Ok(see_other("/members"))
+}
+
+/// Makes a link worthless.
+pub async fn revoke(request: HttpRequest, user: CurrentUser, id: web::Path<InvitationId>, cookie: Session) -> Result<HttpResponse, Error> {
+    permit(&user, None)?;
+    if !user.tenant.revoke_invitation(*id).await? {
+        return Err(Error::NotFound);
+    }
+    audit::record(&request, "revoked an invitation", &Subject::of(&user.tenant, user.id));
+    flash(&cookie, "success", "The invitation is revoked; its link leads nowhere now.");
+    Ok(see_other("/members"))
+}
+
+fn permit(user: &CurrentUser, role: Option<Role>) -> Result<(), Error> {
+    user.session.role.may_invite(role).map_err(|Invalid(sentence)| Error::Forbidden(sentence))
+}
+
+fn parse(form: &InvitationForm) -> Result<InvitationTerms, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| Invalid("Enter a number."));
+    let role = errors.keep("role", Role::parse(&form.role));
+    let uses = errors.keep("uses", number(&form.uses).and_then(|uses| InvitationTerms::parse_uses(Some(uses))));
+    let seconds = errors.keep("expires_in", number(&form.expires_in).and_then(|seconds| InvitationTerms::parse_seconds(Some(seconds))));
+    match (role, uses, seconds) {
+        (Some(role), Some(uses), Some(seconds)) => Ok(InvitationTerms::new(role, (uses, seconds))),
+        _ => Err(errors),
+    }
+}

@@ -1,0 +1,190 @@
+//! Who is in the organization: roles, removals, leaving, and the invitations that are open.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::browser_sessions;
+use super::frame::{frame_of, page};
+use super::invitations::InvitationForm;
+use super::show::Moment;
+use crate::auth::CurrentUser;
+use crate::domain::{Invalid, Role, UserId};
+use crate::store::{Member, OpenInvitation};
+use crate::web::audit::{self, Subject};
+use crate::web::cookie::{flash, take_link};
+use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
+
+const PAGE_SIZE: usize = 100;
+
+/// Which part of the list.
+#[derive(Default, Deserialize)]
+pub struct MembersQuery {
+    after: Option<String>,
+}
+
+/// A new role.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct RoleForm {
+    role: String,
+}
+
+#[derive(Template)]
+#[template(path = "members/index.html")]
+struct MembersPage {
+    frame: Frame,
+    members: Vec<MemberView>,
+    more: Option<String>,
+    manages: bool,
+    owns: bool,
+    gives: Vec<&'static str>,
+    invitations: Vec<InvitationView>,
+    link: Option<String>,
+    form: InvitationForm,
+    errors: FieldErrors,
+}
+
+struct MemberView {
+    id: i64,
+    username: String,
+    email: Option<String>,
+    role: &'static str,
+    since: Moment,
+    you: bool,
+    ruled: bool,
+}
+
+struct InvitationView {
+    id: i64,
+    role: &'static str,
+    uses_left: i32,
+    used: i32,
+    expires_at: Moment,
+    inviter: String,
+}
+
+/// The list.
+pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+    let after = query.after.as_deref().and_then(UserId::parse).map_or(0, UserId::number);
+    list(StatusCode::OK, &user, &cookie, after, InvitationForm::default(), FieldErrors::default()).await
+}
+
+/// Gives somebody another role.
+pub async fn update_role(
+    request: HttpRequest,
+    user: CurrentUser,
+    member: web::Path<UserId>,
+    form: Form<RoleForm>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let role = match Role::parse(&form.0.role) {
+        Ok(role) => role,
+        Err(Invalid(message)) => {
+            let errors = FieldErrors::one("", message);
+            return list(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, 0, InvitationForm::default(), errors).await;
+        }
+    };
+    Result::from(user.tenant.change_role(user.id, *member, role).await?)?;
+    context.sessions.forget_all();
+    audit::record(&request, &format!("made {} by user {}", role.as_str(), user.id), &Subject::of(&user.tenant, *member));
+    flash(&cookie, "success", &format!("The role is changed to {}.", role.as_str()));
+    Ok(see_other("/members"))
+}
+
+/// Takes somebody out of the organization.
+pub async fn remove(
+    request: HttpRequest,
+    user: CurrentUser,
+    member: web::Path<UserId>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    take_out(&request, &user, *member, &context).await?;
+    if *member == user.id {
+        return gone(&user, &context, &cookie).await;
+    }
+    flash(&cookie, "success", "They are removed and logged out everywhere. What they wrote stays.");
+    Ok(see_other("/members"))
+}
+
+/// Leaves the organization.
+pub async fn leave(request: HttpRequest, user: CurrentUser, context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
+    take_out(&request, &user, user.id, &context).await?;
+    gone(&user, &context, &cookie).await
+}
+
+async fn take_out(request: &HttpRequest, user: &CurrentUser, member: UserId, context: &Context) -> Result<(), Error> {
+    Result::from(user.tenant.remove_member(user.id, member).await?)?;
+    context.sessions.forget_all();
+    context.messenger.wake(&user.tenant);
+    audit::record(request, &format!("removed by user {}", user.id), &Subject::of(&user.tenant, member));
+    Ok(())
+}
+
+/// Where somebody goes who has just left.
+async fn gone(user: &CurrentUser, context: &Context, cookie: &Session) -> Result<HttpResponse, Error> {
+    let next = browser_sessions::go_on_elsewhere(context, cookie).await?;
+    flash(cookie, "info", &format!("You have left {}.", user.session.tenant_name));
+    Ok(see_other(if next.is_some() { "/dashboard" } else { "/login" }))
+}
+
+/// The page, with what was typed to invite.
+pub async fn list(
+    status: StatusCode,
+    user: &CurrentUser,
+    cookie: &Session,
+    after: i64,
+    form: InvitationForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
+    let role = user.session.role;
+    let limit = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX) + 1;
+    let (mut members, invitations) = if role.manages() {
+        user.tenant.members_and_invitations(after, limit).await?
+    } else {
+        (user.tenant.members(after, limit).await?, Vec::new())
+    };
+    let more = members.len() > PAGE_SIZE;
+    members.truncate(PAGE_SIZE);
+    let shown = MembersPage {
+        frame: frame_of(user, cookie, "members"),
+        more: members.last().filter(|_| more).map(|last| format!("/members?after={}", last.id)),
+        members: members.into_iter().map(|member| view(member, user)).collect(),
+        manages: role.manages(),
+        owns: role == Role::Owner,
+        gives: Role::ALL.into_iter().rev().filter(|other| role.rules(*other)).map(Role::as_str).collect(),
+        invitations: invitations.into_iter().map(invitation_view).collect(),
+        link: take_link(cookie),
+        form,
+        errors,
+    };
+    page(status, &shown)
+}
+
+fn view(member: Member, user: &CurrentUser) -> MemberView {
+    let you = member.id == user.id;
+    MemberView {
+        id: member.id.number(),
+        username: member.username,
+        email: member.email.filter(|_| user.session.role.manages()),
+        role: member.role.as_str(),
+        since: Moment(member.since),
+        you,
+        ruled: user.session.role.rules(member.role),
+    }
+}
+
+fn invitation_view(invitation: OpenInvitation) -> InvitationView {
+    InvitationView {
+        id: invitation.id.number(),
+        role: invitation.role.as_str(),
+        uses_left: invitation.uses_left,
+        used: invitation.used,
+        expires_at: Moment(invitation.expires_at),
+        inviter: invitation.inviter,
+    }
+}

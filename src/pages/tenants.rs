@@ -1,0 +1,33 @@
+//! Switching between the tenants in which this browser is logged in.
+
+use actix_session::Session;
+use actix_web::{HttpResponse, web};
+
+use crate::auth::CurrentUser;
+use crate::web::cookie::{self, OtherSession, flash};
+use crate::web::{Context, Error, see_other};
+
+/// Makes the session of that tenant the active one. The number only picks one of the cookie's sessions, so that an old page
+/// leads where it says.
+pub async fn activate(
+    user: CurrentUser,
+    number: web::Path<String>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let mut others = cookie::others(&cookie);
+    if *number == user.tenant.tenant().to_string() {
+        return Ok(see_other("/dashboard"));
+    }
+    let index = others.iter().position(|other| other.token.tenant().to_string() == *number).ok_or(Error::NotFound)?;
+    let chosen = others.remove(index);
+    let tenant = context.database.tenant(chosen.token.tenant());
+    if context.sessions.find(&tenant, &chosen.token).await?.is_none() {
+        cookie::set_tokens(&cookie, &user.token, &others)?;
+        flash(&cookie, "error", &format!("Your session in {} has ended. Log in there again.", chosen.tenant_name));
+        return Ok(see_other("/login?add=1"));
+    }
+    others.insert(0, OtherSession { token: user.token.clone(), tenant_name: user.session.tenant_name.clone() });
+    cookie::set_tokens(&cookie, &chosen.token, &others)?;
+    Ok(see_other("/dashboard"))
+}

@@ -1,0 +1,186 @@
+//! One browser in several organizations.
+
+use crate::support::{Answer, App, Browser, Page, Person, database, spawn_app, unique};
+
+async fn log_in(browser: &Browser, person: &Person, more: &[(&str, &str)]) -> Answer {
+    let mut fields = person.credentials().to_vec();
+    fields.extend(more);
+    for _ in 0..120 {
+        let answer = browser.post("/login", &fields).await;
+        if answer.status != 503 {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    panic!("the log-in stayed busy");
+}
+
+/// Enters by the choice between several tenants.
+async fn choose(browser: &Browser, person: &Person, tenant_name: &str) {
+    let page = Page::parse(&log_in(browser, person, &[]).await.expect(200).text());
+    let button = page.all("button[name='choice']").into_iter().find(|button| button.text().collect::<String>().contains(tenant_name));
+    let choice = button.expect("a choice").value().attr("value").expect("a value").to_owned();
+    let fields = [("ticket", page.value("ticket")), ("choice", choice)];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post("/login", &fields).await.expect_see_other("/dashboard");
+}
+
+async fn place(browser: &Browser) -> String {
+    let page = browser.page("/account").await;
+    page.all(".facts dd")[2].text().collect()
+}
+
+fn activation(person: &Person) -> String {
+    format!("/tenants/{}/activation", person.tenant_id)
+}
+
+async fn sessions_of(person: &Person) -> i64 {
+    database::number("SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2", &[&person.tenant_id, &person.user_id]).await
+}
+
+async fn pair(app: &App) -> (Person, Person) {
+    let first = Person::founder(app).await;
+    let second = first.twin(app, &unique("Twin ")).await;
+    (first, second)
+}
+
+#[tokio::test]
+async fn one_login_opens_every_organization_that_the_password_fits_and_switches_without_another() {
+    let app = spawn_app().await;
+    let (first, second) = pair(&app).await;
+    let browser = Browser::new(&app);
+    choose(&browser, &first, &second.tenant_name).await;
+    assert_eq!(place(&browser).await, second.tenant_name);
+    let page = browser.page("/dashboard").await;
+    let switch: String = page.one(&format!("form[action='{}']", activation(&first))).text().collect();
+    assert!(switch.contains(&first.tenant_name), "{switch}");
+    browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(place(&browser).await, first.tenant_name);
+    browser.note("in the first").await;
+    browser.post(&activation(&second), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(place(&browser).await, second.tenant_name);
+    assert!(!browser.page("/notes").await.text().contains("in the first"));
+    // An old page leads where it says.
+    browser.post(&activation(&second), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(place(&browser).await, second.tenant_name);
+    for odd in ["1", "0", "x", "99999999999999999999"] {
+        browser.post(&format!("/tenants/{odd}/activation"), &[]).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn logging_out_of_one_goes_on_in_the_next() {
+    let app = spawn_app().await;
+    let (first, second) = pair(&app).await;
+    let browser = Browser::new(&app);
+    choose(&browser, &first, &second.tenant_name).await;
+    let copy = browser.copy();
+    let out = browser.post("/logout", &[]).await.expect_see_other("/dashboard");
+    let text = browser.follow(out).await.text();
+    assert!(text.contains(&format!("You are still logged in to {}", first.tenant_name)), "{text}");
+    assert_eq!(place(&browser).await, first.tenant_name);
+    assert!(!copy.is_logged_in().await);
+    browser.post("/logout", &[]).await.expect_see_other("/login");
+    assert!(!browser.is_logged_in().await);
+    assert_eq!((sessions_of(&first).await, sessions_of(&second).await), (0, 0));
+}
+
+#[tokio::test]
+async fn a_session_that_ended_elsewhere_gives_way_to_the_next() {
+    let app = spawn_app().await;
+    let (first, second) = pair(&app).await;
+    let browser = Browser::new(&app);
+    choose(&browser, &first, &second.tenant_name).await;
+    let client = database::admin().await;
+    client.execute("DELETE FROM sessions WHERE tenant_id = $1", &[&second.tenant_id]).await.expect("ended");
+    database::let_sessions_be_looked_up_anew().await;
+    let to_login = browser.get("/notes").await.expect(303);
+    let on = browser.get(to_login.location()).await.expect_see_other("/dashboard");
+    assert!(browser.follow(on).await.text().contains(&first.tenant_name));
+    client.execute("DELETE FROM sessions WHERE tenant_id = $1", &[&first.tenant_id]).await.expect("ended");
+    database::let_sessions_be_looked_up_anew().await;
+    let to_login = browser.get("/notes").await.expect(303);
+    browser.get(to_login.location()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_login_as_another_person_leaves_no_trace_of_the_one_before() {
+    let app = spawn_app().await;
+    let (first, second) = pair(&app).await;
+    let stranger = Person::founder(&app).await;
+    let browser = Browser::new(&app);
+    choose(&browser, &first, &second.tenant_name).await;
+    stranger.log_in(&browser).await;
+    assert_eq!((sessions_of(&first).await, sessions_of(&second).await), (0, 0));
+    let page = browser.page("/account").await.text();
+    for name in [&first.tenant_name, &second.tenant_name, &first.username] {
+        assert!(!page.contains(name.as_str()), "{name} is left");
+    }
+    browser.post(&activation(&first), &[]).await.expect(404);
+}
+
+#[tokio::test]
+async fn another_organization_is_added_only_by_asking_for_it_while_logged_in() {
+    let app = spawn_app().await;
+    let (first, second) = (Person::founder(&app).await, Person::founder(&app).await);
+    let browser = first.browser(&app).await;
+    browser.get("/login").await.expect_see_other("/dashboard");
+    let form = browser.page("/login?add=1").await;
+    assert_eq!(form.value("add"), "1");
+    log_in(&browser, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
+    assert_eq!(place(&browser).await, second.tenant_name);
+    browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(place(&browser).await, first.tenant_name);
+    // Once more into the same one: the session before it ends.
+    log_in(&browser, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
+    assert_eq!((sessions_of(&first).await, sessions_of(&second).await), (1, 1));
+    // Nobody is logged in here, so there is nothing to add to.
+    let fresh = Browser::new(&app);
+    assert!(!fresh.page("/login?add=1").await.has("[name='add']"));
+    log_in(&fresh, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
+    assert!(!fresh.page("/dashboard").await.has(".switcher"));
+}
+
+#[tokio::test]
+async fn six_are_one_too_many_and_the_cookie_stays_small() {
+    let app = spawn_app().await;
+    let browser = Browser::new(&app);
+    let mut people = Vec::new();
+    for index in 0..6 {
+        let founder = Person::founder(&app).await;
+        let name = format!("{}{}", "🕊".repeat(80), unique(""));
+        let person = founder.twin(&app, &name).await;
+        let mut fields = vec![("tenant_name", name.as_str())];
+        if index > 0 {
+            fields.push(("add", "1"));
+        }
+        let answer = log_in(&browser, &person, &fields).await.expect(303);
+        for cookie in answer.set_cookies() {
+            assert!(cookie.len() <= 4096, "{} bytes after {index}", cookie.len());
+        }
+        people.push(person);
+    }
+    let page = browser.page("/dashboard").await;
+    assert_eq!(page.all("form[action^='/tenants/']").len(), 4);
+    assert_eq!(sessions_of(&people[0]).await, 0, "the one that was longest unused lives on");
+    for person in &people[1..] {
+        assert_eq!(sessions_of(person).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_here_keeps_the_sessions_beside() {
+    let app = spawn_app().await;
+    let (first, second) = pair(&app).await;
+    let browser = Browser::new(&app);
+    choose(&browser, &first, &second.tenant_name).await;
+    for _ in 0..120 {
+        let fields = [("current_password", second.password.as_str()), ("password", "another good one")];
+        if browser.post("/account/password", &fields).await.status == 303 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(place(&browser).await, first.tenant_name);
+}

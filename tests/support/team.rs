@@ -1,0 +1,71 @@
+//! An organization with one person of each role.
+
+use super::{App, Person, Script, database};
+
+pub struct Team {
+    pub owner: Person,
+    pub admin: Person,
+    pub member: Person,
+}
+
+impl Team {
+    pub async fn founded(app: &App) -> Self {
+        let owner = Person::founder(app).await;
+        let (admin, member) = (owner.colleague(app).await, owner.colleague(app).await);
+        set_role(owner.tenant_id, admin.user_id, "admin").await;
+        let close = "UPDATE shared.tenants SET join_policy = 'invite' WHERE id = $1";
+        database::admin().await.execute(close, &[&owner.tenant_id]).await.expect("closed");
+        Self { owner, admin, member }
+    }
+
+    pub fn all(&self) -> [(&'static str, &Person); 3] {
+        [("owner", &self.owner), ("admin", &self.admin), ("member", &self.member)]
+    }
+}
+
+/// From beside the application, which may know the old role for another second.
+pub async fn set_role(tenant_id: i64, user_id: i64, role: &str) {
+    let statement = "UPDATE shared.users SET role = $3 WHERE tenant_id = $1 AND id = $2";
+    let changed = database::admin().await.execute(statement, &[&tenant_id, &user_id, &role]).await;
+    assert_eq!(changed.expect("a role"), 1);
+}
+
+/// Somebody who is in the organization and never logs in.
+pub async fn silent_member(tenant_id: i64, role: &str) -> i64 {
+    let name = super::unique("silent");
+    let statement =
+        "INSERT INTO shared.users (tenant_id, username, username_key, password, role) VALUES ($1, $2, $2, 'none', $3) RETURNING id";
+    let row = database::admin().await.query_one(statement, &[&tenant_id, &name, &role]).await;
+    row.expect("a member").get(0)
+}
+
+pub async fn role_of(tenant_id: i64, user_id: i64) -> Option<String> {
+    let statement = "SELECT role FROM shared.users WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL";
+    let row = database::admin().await.query_opt(statement, &[&tenant_id, &user_id]).await;
+    row.expect("a look").map(|row| row.get(0))
+}
+
+pub async fn owners_of(tenant_id: i64) -> i64 {
+    let statement = "SELECT count(*) FROM shared.users WHERE tenant_id = $1 AND role = 'owner' AND removed_at IS NULL";
+    database::number(statement, &[&tenant_id]).await
+}
+
+/// The token of a new invitation.
+pub async fn invitation(script: &Script, role: &str, uses: i64) -> String {
+    let body = serde_json::json!({"role": role, "uses": uses});
+    let made = script.post("/api/invitations", &body).await.expect(201).json();
+    made["token"].as_str().expect("a token").to_owned()
+}
+
+/// Waits until a count is what it should be: a message does its work after the answer.
+pub async fn eventually(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)], wanted: i64) {
+    let mut seen = -1;
+    for _ in 0..100 {
+        seen = database::number(statement, values).await;
+        if seen == wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    panic!("{statement}: {seen} and not {wanted}");
+}
