@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::auth::CurrentUser;
-use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId};
+use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right};
 use crate::messaging::wait_for;
 use crate::store::{DeliveryState, Message, Sharing};
-use crate::web::{Error, FieldErrors, prefer};
+use crate::web::{Error, FieldErrors, granted, prefer};
 
 /// With whom a note is shared.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -51,10 +51,11 @@ impl DeliveryView {
 /// The deliveries of a note's shares, the newest first, 100 at most. Only its author sees them.
 ///
 /// # Errors
-/// 404 for a note that is not there or not the user's.
+/// 403 for a note that was only shared with the user, 404 for one that is not there.
 #[utoipa::path(get, path = "/api/notes/{id}/deliveries", params(("id" = i64, Path)), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<DeliveryView>), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    (status = 200, body = Vec<DeliveryView>), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn deliveries(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+    granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let messages = user.tenant.messages_of_note(user.id, *id).await?.ok_or(Error::NotFound)?;
     Ok(HttpResponse::Ok().json(messages.iter().map(DeliveryView::of).collect::<Vec<_>>()))
 }

@@ -33,6 +33,11 @@ const fn note(nobody: u16, author: u16, reader: u16, editor: u16) -> Codes {
     [nobody, author, reader, editor, 404, 404, 404, nobody]
 }
 
+/// What only owners may: everybody else with a login is refused.
+const fn owners(nobody: u16, code: u16) -> Codes {
+    [nobody, 403, 403, 403, 403, code, code, nobody]
+}
+
 /// Every route. Those that end sessions come last.
 const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/", all(200, 303)),
@@ -75,9 +80,37 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("DELETE", "/api/notes/{id}/shares/{user_id}", note(401, 204, 403, 403)),
     ("GET", "/api/inbox", CALL),
     ("POST", "/api/inbox/reading", all(401, 204)),
+    ("GET", "/api/notes/{id}/deliveries", note(401, 200, 403, 403)),
+    ("GET", "/account/transfer", PAGE),
+    ("GET", "/account/export", PAGE),
+    ("GET", "/account/export/organization", owners(303, 200)),
+    ("POST", "/account/import", all(303, 400)),
+    ("GET", "/api/export", CALL),
+    ("POST", "/api/import", all(401, 415)),
+    ("GET", "/members", PAGE),
+    ("POST", "/members/{id}/role", all(303, 422)),
+    ("POST", "/members/{id}/removal", all(303, 404)),
+    ("GET", "/api/members", CALL),
+    ("PATCH", "/api/members/{id}", all(401, 422)),
+    ("DELETE", "/api/members/{id}", all(401, 404)),
+    ("POST", "/invitations", all(303, 422)),
+    ("POST", "/invitations/{id}/revocation", owners(303, 404)),
+    ("GET", "/invitations/{token}", [404; PEOPLE.len()]),
+    ("POST", "/invitations/{token}/registration", [404; PEOPLE.len()]),
+    ("POST", "/invitations/{token}/membership", all(303, 404)),
+    ("GET", "/api/invitations", owners(401, 200)),
+    ("POST", "/api/invitations", owners(401, 201)),
+    ("DELETE", "/api/invitations/{id}", owners(401, 404)),
+    ("GET", "/organization", owners(303, 200)),
+    ("POST", "/organization", owners(303, 422)),
+    ("POST", "/organization/deletion", owners(303, 422)),
+    ("POST", "/organization/restoration", owners(303, 303)),
+    ("POST", "/tenants/{id}/activation", all(303, 404)),
     ("POST", "/account/password", all(303, 422)),
     ("POST", "/account/sessions/{id}/revocation", all(303, 404)),
     ("POST", "/api/logout", all(401, 204)),
+    // The owners here are the only ones of their tenants.
+    ("POST", "/membership/removal", [303, 303, 303, 303, 303, 409, 409, 303]),
     ("POST", "/account/sessions/revocation", POST),
     ("POST", "/logout", POST),
 ];
