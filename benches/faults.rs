@@ -1,6 +1,7 @@
 //! `bin/faults`: kills everything in turn while notes are shared, and says what was lost.
 
 #[allow(clippy::disallowed_methods, reason = "the program looks at the database and the environment from beside the application")]
+#[allow(unused_imports, reason = "the tests use more of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
