@@ -8,12 +8,15 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use crate::auth::{CurrentUser, InvitationToken};
 use crate::domain::{InvitationId, InvitationTerms, Role};
-use crate::store::OpenInvitation;
+use crate::store::{Invited, OpenInvitation};
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json};
+use crate::web::{Context, Error, FieldErrors, Json, cookie, once};
+
+/// What the token of a request that may come twice is sealed for.
+const SEALED_TOKEN: &str = "invitation token";
 
 /// An invitation to make.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewInvitation {
     /// owner, admin or member; member when not given.
@@ -63,7 +66,7 @@ pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
 ///
 /// # Errors
 /// 401 without a token in force, 403 for those who may not invite, or not for that role, 422 for terms that cannot be accepted.
-#[utoipa::path(post, path = "/api/invitations", request_body = NewInvitation, security(("bearer" = [])), responses(
+#[utoipa::path(post, path = "/api/invitations", params(("Idempotency-Key" = Option<String>, Header)), request_body = NewInvitation, security(("bearer" = [])), responses(
     (status = 201, body = InvitationCreated), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     request: HttpRequest,
@@ -71,10 +74,17 @@ pub async fn create(
     body: Json<NewInvitation>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
+    let once = once::of_request(&request, &body.0)?;
     let terms = parse(&body.0)?;
     permit(&user, Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
-    let (id, expires_at) = user.tenant.invite(user.id, &terms, &token.hash()).await?;
+    let sealed = cookie::seal(&context.key, SEALED_TOKEN, token.expose().to_owned());
+    let kept = once.as_ref().map(|once| (once, sealed.as_str()));
+    let (id, expires_at, token) = match user.tenant.invite(user.id, &terms, &token.hash(), kept).await? {
+        Invited::Now { id, expires_at } => (id, expires_at, token),
+        Invited::Before { id, expires_at, sealed } => (id, expires_at, shown_again(&context, &sealed)?),
+        Invited::OtherRequest => return Err(once::used_for_another()),
+    };
     audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
     Ok(HttpResponse::Created().json(InvitationCreated {
         invitation_id: id.number(),
@@ -97,6 +107,13 @@ pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<Invi
     }
     audit::record(&request, "revoked an invitation", &Subject::of(&user.tenant, user.id));
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// The token that a repeated request was answered with the first time.
+fn shown_again(context: &Context, sealed: &str) -> Result<InvitationToken, Error> {
+    let open = |key| cookie::unseal(key, SEALED_TOKEN, sealed).and_then(|text| InvitationToken::parse(&text));
+    let token = open(&context.key).or_else(|| context.previous_key.as_ref().and_then(open));
+    token.ok_or_else(|| Error::Internal("reading an invitation's token again", "the server's key has changed since".into()))
 }
 
 fn permit(user: &CurrentUser, role: Option<Role>) -> Result<(), Error> {

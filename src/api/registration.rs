@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::auth::InvitationToken;
-use crate::domain::{Email, Invalid, NewPassword, TenantName, Username};
-use crate::store::{Newcomer, TenantChoice};
+use crate::domain::{Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username};
+use crate::store::{Earlier, Newcomer, TenantChoice};
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json};
+use crate::web::{Context, Error, FieldErrors, Json, once};
 
 /// Who signs up, and where.
 #[derive(Deserialize, ToSchema)]
@@ -41,7 +41,7 @@ pub struct RegistrationAnswer {
 ///
 /// # Errors
 /// 409 for a taken name or an organization that is not open, 422 for fields that cannot be accepted.
-#[utoipa::path(post, path = "/api/register", request_body = RegistrationBody, responses(
+#[utoipa::path(post, path = "/api/register", params(("Idempotency-Key" = Option<String>, Header)), request_body = RegistrationBody, responses(
     (status = 201, body = RegistrationAnswer), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn create(request: HttpRequest, body: Json<RegistrationBody>, context: web::Data<Context>) -> Result<HttpResponse, Error> {
     let Json(body) = body;
@@ -56,15 +56,55 @@ pub async fn create(request: HttpRequest, body: Json<RegistrationBody>, context:
         return Err(Error::Invalid(errors));
     };
     let password_hash = context.hasher.hash(&password).await?;
-    let newcomer = Newcomer { username, email, password_hash, tenant };
-    let registered = context.database.sign_up().register(&newcomer).await?;
+    let once = once::of_request(&request, &body.without_password())?;
+    let newcomer = Newcomer { username, email, password_hash, tenant, once };
+    let registered = match context.database.sign_up().register(&newcomer).await {
+        Ok(registered) => registered,
+        Err(refusal) => match registered_before(&context, &newcomer, &body.password).await? {
+            Some(answer) => return Ok(HttpResponse::Created().json(answer)),
+            None => return Err(refusal.into()),
+        },
+    };
     context.messenger.wake(&context.database.tenant(registered.tenant));
     audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
-    Ok(HttpResponse::Created().json(RegistrationAnswer {
-        user_id: registered.user.number(),
-        tenant_id: registered.tenant.number(),
-        message: "User registered successfully",
-    }))
+    Ok(HttpResponse::Created().json(RegistrationAnswer::of(registered.tenant, registered.user)))
+}
+
+impl RegistrationAnswer {
+    fn of(tenant: TenantId, user: UserId) -> Self {
+        Self { user_id: user.number(), tenant_id: tenant.number(), message: "User registered successfully" }
+    }
+}
+
+impl RegistrationBody {
+    /// What makes two requests the same. The password is left out, as a quick hash of it is not to be kept; it is checked.
+    fn without_password(&self) -> impl Serialize + '_ {
+        (&self.username, &self.email, self.tenant_id, &self.tenant_name, &self.invitation)
+    }
+}
+
+/// The answer to the same request when it came before: the account that it made, if the password is that account's.
+async fn registered_before(context: &Context, newcomer: &Newcomer, password: &str) -> Result<Option<RegistrationAnswer>, Error> {
+    let (Some(once), Ok(password)) = (&newcomer.once, LoginPassword::parse(password)) else { return Ok(None) };
+    let (name, number) = match &newcomer.tenant {
+        TenantChoice::Named(name) => (Some(name), None),
+        TenantChoice::Numbered(number) => (None, Some(*number)),
+        TenantChoice::Invited { tenant, .. } => (None, Some(tenant.number())),
+    };
+    let identifier = Identifier::from_typed(newcomer.username.shown());
+    for candidate in context.database.directory().candidates(&identifier, name, number).await? {
+        let tenant = context.database.tenant(candidate.tenant);
+        match tenant.earlier_request(candidate.user, once).await? {
+            Some(Earlier::Same { .. }) => {}
+            Some(Earlier::Other) => return Err(once::used_for_another()),
+            None => continue,
+        }
+        let account = tenant.account(candidate.user).await?;
+        if context.hasher.verify(&password, account.as_ref().map(|account| account.password_hash.as_str())).await? {
+            return Ok(Some(RegistrationAnswer::of(candidate.tenant, candidate.user)));
+        }
+    }
+    Ok(None)
 }
 
 fn choose_tenant(body: &RegistrationBody, errors: &mut FieldErrors) -> Option<TenantChoice> {

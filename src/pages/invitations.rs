@@ -45,7 +45,7 @@ pub async fn create(
     };
     permit(&user, Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
-    user.tenant.invite(user.id, &terms, &token.hash()).await?;
+    user.tenant.invite(user.id, &terms, &token.hash(), None).await?;
     audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
     keep_link(&cookie, &context.invitation_link(&token))?;
     Ok(see_other("/members"))

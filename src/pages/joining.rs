@@ -139,7 +139,7 @@ impl Invited {
         password_hash: String,
     ) -> Result<Registered, Error> {
         let tenant = TenantChoice::Invited { tenant: self.token.tenant(), token_hash: self.token.hash() };
-        let newcomer = Newcomer { username, email, password_hash, tenant };
+        let newcomer = Newcomer { username, email, password_hash, tenant, once: None };
         let registered = context.database.sign_up().register(&newcomer).await.map_err(|refusal| match refusal {
             SignUpError::NoInvitation => Error::NotFound,
             other => other.into(),

@@ -62,7 +62,7 @@ pub async fn create(
         return refill(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, errors);
     };
     let password_hash = context.hasher.hash(&password).await?;
-    let newcomer = Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant) };
+    let newcomer = Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), once: None };
     let registered = match context.database.sign_up().register(&newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => {

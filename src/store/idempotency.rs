@@ -17,10 +17,14 @@ pub(super) const REMEMBER_NEW_MESSAGE: Statement = Statement::inserting(
     "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('outbox_id_seq'), '')",
 );
+pub(super) const REMEMBER_NEW_INVITATION: Statement = Statement::inserting(
+    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
+     VALUES ($1, $2, $3, $4, currval('invitations_id_seq'), $5)",
+);
 const FIND: Statement =
     Statement::new("SELECT request_hash, created_id, answer FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 AND key = $3");
 
-pub(super) const ALL: &[&Statement] = &[&REMEMBER_NEW_NOTE, &REMEMBER_NEW_MESSAGE, &FIND];
+pub(super) const ALL: &[&Statement] = &[&REMEMBER_NEW_NOTE, &REMEMBER_NEW_MESSAGE, &REMEMBER_NEW_INVITATION, &FIND];
 
 /// A request that its sender may repeat.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{DbError, Row, Statement, TenantHandle};
+use super::idempotency::{Earlier, Once, REMEMBER_NEW_INVITATION, TAKEN};
+use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{InvitationId, InvitationTerms, Role, UserId};
 
 /// When an invitation `i` counts: while it lasts, and while `u`, who gave it, could still give it.
@@ -24,10 +25,11 @@ pub(super) const TAKE: &str = concat!(
     ") = 1 RETURNING i.role"
 );
 
-const INSERT: Statement = Statement::new(
+const INSERT: Statement = Statement::inserting(
     "INSERT INTO invitations (tenant_id, token_hash, role, invited_by, uses_left, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING id, expires_at",
 );
+const END_OF: Statement = Statement::new("SELECT expires_at FROM invitations WHERE tenant_id = $1 AND id = $2");
 const FIND: Statement = Statement::new(concat!(
     "SELECT i.role, t.name FROM invitations i
      JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
@@ -45,7 +47,7 @@ pub(super) const OPEN: Statement = Statement::new(concat!(
 const REVOKE: Statement =
     Statement::new("UPDATE invitations SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id");
 
-pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &OPEN, &REVOKE];
+pub(super) const ALL: &[&Statement] = &[&INSERT, &END_OF, &FIND, &OPEN, &REVOKE];
 
 /// What a link offers.
 pub struct Offer {
@@ -90,23 +92,68 @@ impl OpenInvitation {
     }
 }
 
+/// What came of inviting.
+pub enum Invited {
+    /// The invitation is there.
+    Now {
+        /// Its number.
+        id: InvitationId,
+        /// Its end.
+        expires_at: DateTime<Utc>,
+    },
+    /// The same request made it before.
+    Before {
+        /// Its number.
+        id: InvitationId,
+        /// Its end.
+        expires_at: DateTime<Utc>,
+        /// What the first request kept.
+        sealed: String,
+    },
+    /// The request's key was used for something else; nobody was invited.
+    OtherRequest,
+}
+
 impl TenantHandle {
-    /// Writes an invitation down and gives its number and its end.
+    /// Writes an invitation down. Of a request that may come twice `sealed` is kept: the token, which only the server can read.
     ///
     /// # Errors
-    /// [`DbError`] of the one statement.
+    /// [`DbError`] of the transaction.
     pub async fn invite(
         &self,
         inviter: UserId,
         terms: &InvitationTerms,
         token_hash: &[u8],
-    ) -> Result<(InvitationId, DateTime<Utc>), DbError> {
+        once: Option<(&Once, &str)>,
+    ) -> Result<Invited, DbError> {
+        let (tenant, inviter_number) = (self.tenant().number(), inviter.number());
         let (role, uses, lifetime) = (terms.role.as_str(), terms.uses(), terms.lifetime());
-        let row = self
-            .row(&INSERT, &[&self.tenant().number(), &token_hash, &role, &inviter.number(), &uses, &lifetime])
-            .await?
-            .ok_or(DbError::Unavailable(None))?;
-        Ok((InvitationId::from_row(row.get(0)), row.get(1)))
+        let invitation: [&dyn Value; 6] = [&tenant, &token_hash, &role, &inviter_number, &uses, &lifetime];
+        let key = once.map(|(once, sealed)| (once.key.as_str(), once.request_hash.as_slice(), sealed));
+        let remembered: Option<[&dyn Value; 5]> =
+            key.as_ref().map(|(key, hash, sealed)| [&tenant as _, &inviter_number as _, key as _, hash as _, sealed as _]);
+        let mut steps = vec![Step { statement: &INSERT, values: &invitation }];
+        steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_INVITATION, values }));
+        match (self.transaction(&steps).await, once) {
+            (Ok(results), _) => {
+                let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
+                Ok(Invited::Now { id: InvitationId::from_row(row.get(0)), expires_at: row.get(1) })
+            }
+            (Err(DbError::Taken(constraint)), Some((once, _))) if constraint == TAKEN => self.invited_before(inviter, once).await,
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn invited_before(&self, inviter: UserId, once: &Once) -> Result<Invited, DbError> {
+        match self.earlier_request(inviter, once).await? {
+            Some(Earlier::Same { created: Some(id), answer }) => {
+                let row = self.row(&END_OF, &[&self.tenant().number(), &id]).await?.ok_or(DbError::Unavailable(None))?;
+                Ok(Invited::Before { id: InvitationId::from_row(id), expires_at: row.get(0), sealed: answer })
+            }
+            Some(_) => Ok(Invited::OtherRequest),
+            // It was a day old and is being removed at this moment.
+            None => Err(DbError::Unavailable(None)),
+        }
     }
 
     /// What the link of a token offers; none when it is unknown, used up, revoked or over.

@@ -29,7 +29,7 @@ pub use backlog::{Backlog, StateCount, backlog, drop_failed, failed_messages, re
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
 pub use inbox::{InboxPage, ReceivedNote, Unread};
-pub use invitations::{Offer, OpenInvitation};
+pub use invitations::{Invited, Offer, OpenInvitation};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use members::{Decision, Member};
 pub use new_notes::{NewNote, Written};

@@ -5,6 +5,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::idempotency::Once;
 use super::invitations::TAKE;
 use super::outbox::CATCH_UP;
 use crate::db::{DbError, Object, SignUpHandle};
@@ -21,6 +22,8 @@ const INSERT_USER: &str = "INSERT INTO shared.users (tenant_id, id, username, us
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 // What is shared with everybody reaches the newcomer by a message of its own.
 const ENQUEUE_CATCH_UP: &str = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, $2, $3)";
+const REMEMBER: &str =
+    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer) VALUES ($1, $2, $3, $4, $2, '')";
 const INSERT_LOGIN: &str = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
 
 /// Which tenant a newcomer asks for.
@@ -48,6 +51,8 @@ pub struct Newcomer {
     pub password_hash: String,
     /// The tenant asked for.
     pub tenant: TenantChoice,
+    /// Set when the request may come twice.
+    pub once: Option<Once>,
 }
 
 /// A user that exists from now on.
@@ -136,6 +141,9 @@ async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Reg
     .await?;
     if !founded {
         run(&transaction, ENQUEUE_CATCH_UP, &[&tenant, &CATCH_UP, &user]).await?;
+    }
+    if let Some(once) = &newcomer.once {
+        run(&transaction, REMEMBER, &[&tenant, &user, &once.key.as_str(), &once.request_hash]).await?;
     }
     for identifier in Identifier::all_of(&newcomer.username, email) {
         run(&transaction, INSERT_LOGIN, &[&identifier.hash(), &tenant, &user]).await?;

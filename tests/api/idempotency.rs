@@ -114,3 +114,53 @@ async fn a_second_click_on_a_forms_button_writes_once() {
     browser.post("/notes", &[("content", "something else"), ("once", number.as_str())]).await.expect_see_other("/notes");
     assert_eq!(notes_of(&person).await, 2);
 }
+
+#[tokio::test]
+async fn an_invitation_is_made_once_and_its_token_shown_to_the_same_request_again() {
+    let app = spawn_app().await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let key = unique("key-");
+    let invite = |body: Value| Call::new("POST", "/api/invitations").json(&body).header("idempotency-key", &key);
+    let first = script.answer(invite(json!({"role": "admin"}))).await.expect(201);
+    same(&first, &script.answer(invite(json!({"role": "admin"}))).await.expect(201));
+    script.answer(invite(json!({"role": "member"}))).await.expect_field_problem(422, "Idempotency-Key");
+    assert_eq!(script.get("/api/invitations").await.expect(200).json().as_array().map(Vec::len), Some(1));
+    let kept: String =
+        database::admin().await.query_one("SELECT answer FROM idempotency_keys WHERE key = $1", &[&key]).await.expect("a key").get(0);
+    assert!(!kept.contains("phi_"), "the token is kept in clear");
+}
+
+#[tokio::test]
+async fn a_note_is_shared_once() {
+    let app = spawn_app().await;
+    let owner = Person::founder(&app).await;
+    owner.colleague(&app).await;
+    let script = owner.script(&app).await;
+    let id = script.note("to share").await;
+    let key = unique("key-");
+    let share = |access: &str| {
+        let body = json!({"share_with": "everyone", "access": access});
+        Call::new("POST", &format!("/api/notes/{id}/shares")).json(&body).header("idempotency-key", &key)
+    };
+    for _ in 0..2 {
+        script.answer(share("read")).await.expect(201);
+    }
+    script.answer(share("edit")).await.expect_field_problem(422, "Idempotency-Key");
+    let messages = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND note_id = $2";
+    assert_eq!(database::number(messages, &[&owner.tenant_id, &id]).await, 1);
+}
+
+#[tokio::test]
+async fn somebody_signs_up_once_and_only_with_the_same_password_again() {
+    let app = spawn_app().await;
+    let (key, tenant) = (unique("key-"), unique("Org "));
+    let sign_up = |password: &str, tenant: &str| {
+        let body = json!({"username": "founder", "password": password, "tenant_name": tenant});
+        app.patiently(Call::new("POST", "/api/register").json(&body).header("idempotency-key", &key))
+    };
+    let first = sign_up("a good password", &tenant).await.expect(201);
+    same(&first, &sign_up("a good password", &tenant).await.expect(201));
+    sign_up("another password", &tenant).await.expect_problem(409);
+    let person = first.json()["tenant_id"].as_i64().expect("a tenant");
+    assert_eq!(database::number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&person]).await, 1);
+}

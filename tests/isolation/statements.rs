@@ -44,7 +44,10 @@ async fn every_statement_for_a_tenant_touches_one_shard() {
     spawn_app().await;
     let client = admin().await;
     // What follows a new note asks its sequence, as it does in the transaction that wrote the note.
-    client.batch_execute("SELECT nextval('notes_id_seq'), nextval('outbox_id_seq')").await.expect("a number");
+    client
+        .batch_execute("SELECT nextval('notes_id_seq'), nextval('outbox_id_seq'), nextval('invitations_id_seq')")
+        .await
+        .expect("a number");
     let setting = "SET ROLE pigeonhole_app; SET citus.propagate_set_commands = 'local'; BEGIN; SET LOCAL app.tenant_id = '7'";
     client.batch_execute(setting).await.expect("the application's role");
     let statements = tenant_statements();
