@@ -158,7 +158,7 @@ impl<'a> Archive<'a> {
     /// Adds bytes to the file that was begun last.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), ExportError> {
         self.zip.write_all(bytes).map_err(ExportError::from)?;
-        Ok(self.hand_on(CHUNK).await?)
+        self.hand_on(CHUNK).await
     }
 
     async fn finish(self) -> Result<(), ExportError> {

@@ -168,7 +168,8 @@ impl TenantHandle {
         let (tenant, user) = (self.tenant().number(), user.number());
         let titles: Vec<Option<&str>> = notes.iter().map(|note| note.title.as_ref().map(NoteTitle::as_str)).collect();
         let contents: Vec<&str> = notes.iter().map(|note| note.content.as_str()).collect();
-        let values: Vec<([&dyn Value; 7], [&dyn Value; 3])> = notes
+        type Written<'a> = ([&'a dyn Value; 7], [&'a dyn Value; 3]);
+        let values: Vec<Written<'_>> = notes
             .iter()
             .zip(titles.iter().zip(&contents))
             .map(|(note, (title, content))| {

@@ -12,7 +12,7 @@ async fn servers_become_a_cluster_once_however_often_init_runs() {
     assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid IN (0, 1, 2)").await, 3);
     assert_eq!(nodes.number("SELECT count(*) FROM operator.node_groups").await, 3);
     assert_eq!(nodes.number("SELECT count(*) FROM operator.events WHERE command = 'init' AND outcome = 'done'").await, 1);
-    assert_eq!(nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await, 10);
+    assert_eq!(nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await, 11);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
     let kinds = "SELECT count(*) FROM citus_tables WHERE (citus_table_type = 'reference' AND table_name = 'shared.tenants'::regclass)
                  OR (distribution_column = 'tenant_id' AND colocation_id = (SELECT colocation_id FROM citus_tables WHERE table_name = 'shared.users'::regclass))
                  OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)";
-    assert_eq!(nodes.number(kinds).await, 11);
+    assert_eq!(nodes.number(kinds).await, 12);
     nodes.run(&["cluster", "status"]).await.expect(0);
 
     // As the application's role, through a worker: grants and policies are on the shards.
