@@ -91,7 +91,7 @@ async fn write_note(
         for revision in &page {
             let value = json!({
                 "version": revision.version, "title": revision.title.as_ref().map(|title| title.as_str()),
-                "content": revision.content, "replaced_at": revision.replaced_at,
+                "content": revision.content, "replaced_at": revision.replaced_at, "replaced_by": revision.replaced_by,
             });
             archive.write(format!("{separator}{value}").as_bytes()).await?;
             separator = ",";

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -50,22 +51,26 @@ pub struct Exported {
 /// The archive, chunk by chunk. It is made as fast as it is taken.
 pub fn export(database: Database, exported: Exported) -> impl Stream<Item = Result<Bytes, io::Error>> + 'static {
     let (sender, receiver) = mpsc::channel(2);
+    let whole = Arc::new(AtomicBool::new(false));
+    let reached_its_end = Arc::clone(&whole);
     tokio::spawn(async move {
         let source = Source { database, tenant: exported.tenant, scope: exported.scope };
         let result = write(&source, &exported, &sender).await;
         match result {
-            Ok(()) => {}
+            Ok(()) => reached_its_end.store(true, Ordering::Release),
             Err(ExportError::Gone) => log::debug!("an export was not waited for"),
-            Err(error) => {
-                log::warn!("an export ended early: {error}");
-                let _ = sender.send(Err(io::Error::other("the export ended early"))).await;
-            }
+            Err(error) => log::warn!("an export ended early: {error}"),
         }
     });
-    futures_util::stream::unfold(receiver, async |mut receiver| receiver.recv().await.map(|chunk| (chunk, receiver)))
+    // However it ended, what is not whole must not look like it: a download that breaks off is seen, a short one is not.
+    futures_util::stream::unfold((receiver, whole), async |(mut receiver, whole)| match receiver.recv().await {
+        Some(chunk) => Some((Ok(chunk), (receiver, whole))),
+        None if whole.swap(true, Ordering::AcqRel) => None,
+        None => Some((Err(io::Error::other("the export ended early")), (receiver, whole))),
+    })
 }
 
-async fn write(source: &Source, exported: &Exported, sender: &Sender<Result<Bytes, io::Error>>) -> Result<(), ExportError> {
+async fn write(source: &Source, exported: &Exported, sender: &Sender<Bytes>) -> Result<(), ExportError> {
     let mut archive = Archive::new(sender);
     let names = names(source, exported).await?;
     let mut last: Option<LeavingNote> = None;
@@ -127,7 +132,7 @@ fn slug(text: &str) -> String {
 pub(super) struct Archive<'a> {
     zip: ZipWriter<StreamWriter<Pipe>>,
     pipe: Pipe,
-    sender: &'a Sender<Result<Bytes, io::Error>>,
+    sender: &'a Sender<Bytes>,
 }
 
 #[derive(Clone, Default)]
@@ -145,7 +150,7 @@ impl Write for Pipe {
 }
 
 impl<'a> Archive<'a> {
-    fn new(sender: &'a Sender<Result<Bytes, io::Error>>) -> Self {
+    fn new(sender: &'a Sender<Bytes>) -> Self {
         let pipe = Pipe::default();
         Self { zip: ZipWriter::new_stream(pipe.clone()), pipe, sender }
     }
@@ -173,7 +178,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-async fn send(pipe: &Pipe, sender: &Sender<Result<Bytes, io::Error>>, enough: usize) -> Result<(), ExportError> {
+async fn send(pipe: &Pipe, sender: &Sender<Bytes>, enough: usize) -> Result<(), ExportError> {
     let chunk = {
         let mut waiting = pipe.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < enough {
@@ -181,5 +186,5 @@ async fn send(pipe: &Pipe, sender: &Sender<Result<Bytes, io::Error>>, enough: us
         }
         std::mem::take(&mut *waiting)
     };
-    sender.send(Ok(chunk.into())).await.map_err(|_| ExportError::Gone)
+    sender.send(chunk.into()).await.map_err(|_| ExportError::Gone)
 }

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
-use crate::store::INSERT_TO_SHARED;
+use super::deliver::ROUTES;
 
 /// Where messages are sent.
 pub(super) const EXCHANGE: &str = "pigeonhole";
@@ -105,7 +105,9 @@ async fn declare(channel: &Channel) -> Result<(), BrokerError> {
         channel.queue_bind(queue.into(), exchange.into(), key.into(), QueueBindOptions::default(), FieldTable::default()).await
     };
     bind(DEAD_QUEUE, DEAD_EXCHANGE, "#").await?;
-    bind(QUEUE, EXCHANGE, INSERT_TO_SHARED).await?;
+    for route in ROUTES {
+        bind(QUEUE, EXCHANGE, route).await?;
+    }
     Ok(())
 }
 

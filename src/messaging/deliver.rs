@@ -5,6 +5,9 @@ use crate::db::{Database, DbError, TenantHandle};
 use crate::domain::{NoteId, UserId};
 use crate::store::{self, CATCH_UP, FORGET_LOGINS, INSERT_TO_SHARED, Message};
 
+/// The routes that are handled here.
+pub(super) const ROUTES: [&str; 3] = [INSERT_TO_SHARED, CATCH_UP, FORGET_LOGINS];
+
 /// Why a message could not be handled.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlingError {

@@ -11,12 +11,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, attempt, fail};
+use super::deliver::ROUTES;
 use super::due::Due;
 use super::envelope::Envelope;
 use super::publisher::Publisher;
 use crate::db::{Database, DbError, Heard};
 use crate::domain::TenantId;
-use crate::store::{CATCH_UP, FORGET_LOGINS, INSERT_TO_SHARED, Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
+use crate::store::{Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
 
 /// How long messages under way may take to end when a stop was asked for.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -33,8 +34,6 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(1);
 const IDLE_SWEEP_PAUSE: Duration = Duration::from_secs(15);
 /// After what time messages that the broker did not take are tried again.
 const BROKER_PAUSE: &str = "5 seconds";
-/// The routes that somebody handles.
-const ROUTES: &[&str] = &[INSERT_TO_SHARED, CATCH_UP, FORGET_LOGINS];
 
 /// Where claimed messages go.
 #[derive(Clone)]

@@ -19,8 +19,9 @@ const NOTES_OF_ONE: Statement = Statement::new(
      WHERE tenant_id = $1 AND id > $2 AND user_id = $4 ORDER BY id LIMIT $3",
 );
 const REVISIONS: Statement = Statement::new(
-    "SELECT version, title, content, replaced_at FROM note_revisions
-     WHERE tenant_id = $1 AND note_id = $2 AND version > $3 ORDER BY version LIMIT $4",
+    "SELECT r.version, r.title, r.content, r.replaced_at, u.username FROM note_revisions r
+     LEFT JOIN shared.users u ON u.tenant_id = r.tenant_id AND u.id = r.replaced_by
+     WHERE r.tenant_id = $1 AND r.note_id = $2 AND r.version > $3 ORDER BY r.version LIMIT $4",
 );
 const SHARES: Statement = Statement::new(
     "SELECT note_id, audience, access, created_at FROM shares WHERE tenant_id = $1 AND note_id = ANY($2) ORDER BY note_id, audience",

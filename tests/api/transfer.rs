@@ -33,7 +33,9 @@ fn pack(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 async fn export(script: &Script, scope: &str) -> Answer {
-    script.get(&format!("/api/export?scope={scope}")).await.expect(200)
+    let call = Call::new("GET", &format!("/api/export?scope={scope}")).header("authorization", format!("Bearer {}", script.token));
+    let sent = call.try_send(&script.app.http, &script.app.base).await;
+    sent.unwrap_or_else(|error| panic!("{error:?}\n{}", script.app.log())).expect(200)
 }
 
 async fn import(script: &Script, archive: Vec<u8>) -> Answer {

@@ -64,7 +64,7 @@ async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
         let setting = format!("ALTER DATABASE {} SET citus.enable_stat_counters = on", own.name);
         beside.batch_execute(&setting).await.expect("the counters are on");
     }
-    let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
+    let builder = ServerBuilder::new().set("DATABASE_URL", &own.url).set("WORKER", "off");
     let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
     let app = App::of(&server);
     let person = Person::founder(&app).await;

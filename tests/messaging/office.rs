@@ -69,7 +69,7 @@ impl Office {
         self.admin.query_one(sql, &[&tenant]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
     }
 
-    /// How many messages of the tenant are in that state.
+    /// How many messages of the tenant are in that state, without those that welcome newcomers.
     pub async fn messages(&self, tenant: i64, state: &str) -> i64 {
         let condition = match state {
             "acknowledged" => "acknowledged_at IS NOT NULL",
@@ -77,7 +77,7 @@ impl Office {
             "published" => "published_at IS NOT NULL AND acknowledged_at IS NULL AND failed_at IS NULL",
             _ => "published_at IS NULL AND acknowledged_at IS NULL AND failed_at IS NULL",
         };
-        self.number(&format!("SELECT count(*) FROM outbox WHERE tenant_id = $1 AND {condition}"), tenant).await
+        self.number(&format!("SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' AND {condition}"), tenant).await
     }
 
     pub async fn inbox_rows(&self, tenant: i64) -> i64 {

@@ -36,7 +36,7 @@ async fn a_note_shared_with_a_user_is_in_the_inbox_when_the_answer_says_acknowle
     assert_eq!(deliveries.as_array().map(Vec::len), Some(1), "{deliveries}");
     assert_eq!(deliveries[0]["delivery"], "acknowledged");
     let others = reader.script(&app).await;
-    others.get(&format!("/api/notes/{note}/deliveries")).await.expect_problem(404);
+    others.get(&format!("/api/notes/{note}/deliveries")).await.expect_problem(403);
 }
 
 #[tokio::test]
