@@ -134,7 +134,7 @@ seed_more() {
 # The cookies of 64 of the users seeded first who have a page full of notes; all have one password.
 log_in_seeded() {
     local password email jar=$throwaway_folder/jar
-    password=$(sed -n 's/.* with the password \([a-z2-7]*\),.*/\1/p' "$throwaway_folder/seeded")
+    password=$(sed -n 's/.* with the password \([a-z2-9]*\),.*/\1/p' "$throwaway_folder/seeded")
     on_node "$bin" 0 pigeonhole "SELECT email FROM shared.users u WHERE email IS NOT NULL AND
         (SELECT count(*) FROM notes n WHERE n.tenant_id = u.tenant_id AND n.user_id = u.id) > 20 ORDER BY u.id LIMIT 64" |
         while read -r email; do
