@@ -34,4 +34,5 @@ pub use migrate::{MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
 pub(crate) use row::Row;
+pub(crate) use topology::hash_of_bigint;
 pub(crate) use value::Value;
