@@ -79,7 +79,7 @@ document.addEventListener("focusin", tell);
 
 // Following a block opens its row.
 const openTarget = () => {
-  const target = location.hash && document.getElementById(location.hash.slice(1));
+  const target = location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null;
   const details = target?.querySelector("details");
   if (details) details.open = true;
 };

@@ -21,6 +21,9 @@ pub const PAGES: &[Page] = &[
     Page { path: "/verdicts", name: "Verdicts", handler: || web::get().to(pages::verdicts::show) },
     Page { path: "/shards", name: "Shards", handler: || web::get().to(pages::shards::show) },
     Page { path: "/tenants", name: "Tenants", handler: || web::get().to(pages::tenants::show) },
+    Page { path: "/statements", name: "Statements", handler: || web::get().to(pages::statements::show) },
+    Page { path: "/connections", name: "Connections", handler: || web::get().to(pages::connections::show) },
+    Page { path: "/network", name: "Network", handler: || web::get().to(pages::network::show) },
 ];
 
 /// Everything else.
