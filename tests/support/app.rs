@@ -10,6 +10,7 @@ use super::{
 };
 
 static SHARED: OnceLock<Server> = OnceLock::new();
+static CONSOLE: OnceLock<Server> = OnceLock::new();
 
 /// A running application and a client of this test's own.
 #[derive(Clone)]
@@ -38,6 +39,13 @@ pub async fn spawn_app() -> App {
     App::of(shared)
 }
 
+/// The operator's console of a server beside the shared one, on the same database; the first caller starts it.
+pub async fn spawn_console() -> App {
+    spawn_app().await;
+    let start = || std::thread::spawn(|| ServerBuilder::new().with_console().start()).join().expect("a server with a console");
+    App::console_of(CONSOLE.get_or_init(start))
+}
+
 /// On Citus a statement that would touch more than one shard is an error: none may forget its tenant.
 pub fn refusing_many_shards() -> String {
     let mut url = url::Url::parse(&environment::database_url()).expect("a URL");
@@ -52,6 +60,13 @@ impl App {
         let http =
             Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().expect("an HTTP client");
         Self { base: server.base.clone(), address: server.address(), http, log: server.log_path().to_owned() }
+    }
+
+    /// The operator's console of this server.
+    pub fn console_of(server: &Server) -> Self {
+        let port = server.console.rsplit(':').next().expect("a port");
+        let address = format!("127.0.0.1:{port}").parse().expect("an address");
+        Self { base: server.console.clone(), address, ..Self::of(server) }
     }
 
     pub async fn answer(&self, call: Call) -> Answer {

@@ -22,7 +22,7 @@ pub mod sharing;
 pub mod team;
 
 pub use answer::{Answer, Call};
-pub use app::{App, spawn_app};
+pub use app::{App, spawn_app, spawn_console};
 pub use html::Page;
 pub use names::unique;
 pub use people::{Browser, Person, Script};

@@ -39,6 +39,7 @@ pub struct ServerBuilder {
     arguments: Vec<String>,
     directory: Option<PathBuf>,
     subcommand: &'static str,
+    console: bool,
 }
 
 /// What a server said that did not start.
@@ -51,6 +52,8 @@ pub struct Refusal {
 /// A server that answers.
 pub struct Server {
     pub base: String,
+    /// The operator's console; empty unless it was asked for.
+    pub console: String,
     pub pid: i32,
     leash: Child,
     log: PathBuf,
@@ -66,7 +69,7 @@ impl ServerBuilder {
 
     /// The same with no database named: it brings up its own.
     pub fn bare() -> Self {
-        let builder = Self { settings: BTreeMap::new(), arguments: Vec::new(), directory: None, subcommand: "serve" };
+        let builder = Self { settings: BTreeMap::new(), arguments: Vec::new(), directory: None, subcommand: "serve", console: false };
         builder
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .set("BIND", ANY_PORT)
@@ -101,6 +104,12 @@ impl ServerBuilder {
     pub fn worker(mut self) -> Self {
         self.subcommand = "worker";
         self
+    }
+
+    /// With an operator's console on a free port.
+    pub fn with_console(mut self) -> Self {
+        self.console = true;
+        self.set("ADMIN_BIND", ANY_PORT)
     }
 
     fn command(&self, subcommand: &str, directory: &Path) -> Command {
@@ -152,18 +161,26 @@ impl ServerBuilder {
         });
         let deadline = Instant::now() + START_DEADLINE;
         let (mut pid, mut said) = (0, String::new());
+        let mut bases: Vec<String> = Vec::new();
+        let wanted = if builder.console { 2 } else { 1 };
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match received.recv_timeout(left) {
                 Ok(line) if line.starts_with("pid ") => pid = line[4..].parse().expect("a pid"),
                 Ok(line) if line == "working" => {
-                    return Ok(Server { base: String::new(), pid, leash, log, exit: None, _directory: directory });
+                    let (base, console) = (String::new(), String::new());
+                    return Ok(Server { base, console, pid, leash, log, exit: None, _directory: directory });
                 }
                 Ok(line) if line.contains("http://") || line.contains("https://") => {
                     let start = line.find("http").expect("an address");
                     let base = line[start..].split_whitespace().next().expect("an address");
-                    let base = known.unwrap_or_else(|| base.trim_end_matches('/').to_owned());
-                    return Ok(Server { base, pid, leash, log, exit: None, _directory: directory });
+                    bases.push(base.trim_end_matches('/').to_owned());
+                    if bases.len() < wanted {
+                        continue;
+                    }
+                    let console = bases.get(1).cloned().unwrap_or_default();
+                    let base = known.unwrap_or_else(|| bases.swap_remove(0));
+                    return Ok(Server { base, console, pid, leash, log, exit: None, _directory: directory });
                 }
                 Ok(line) => said = said + &line + "\n",
                 Err(mpsc::RecvTimeoutError::Timeout) => {
