@@ -12,6 +12,7 @@
 //! - [`messaging`] does what is left to do after an answer was given: it fills the inboxes of those with whom a note is shared.
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
+//! - [`metrics`] puts together what all of them count of themselves.
 //! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
 
 pub mod api;
@@ -24,6 +25,7 @@ pub mod db;
 pub mod domain;
 pub mod embedded;
 pub mod messaging;
+pub mod metrics;
 pub mod pages;
 pub mod seed;
 pub mod settings;

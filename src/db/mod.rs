@@ -18,6 +18,7 @@ mod pool;
 mod roles;
 mod router;
 mod row;
+mod tally;
 mod topology;
 mod value;
 
@@ -30,8 +31,9 @@ pub use guard::UnsafeSchema;
 pub use handle::TenantHandle;
 pub(crate) use handle::{Statement, Step};
 pub(crate) use listen::Heard;
-pub use migrate::{MigrateError, MigrationReport, may_migrate, migrate, pending};
+pub use migrate::{AppliedMigration, MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
 pub(crate) use row::Row;
+pub use tally::{PoolState, Routing};
 pub(crate) use value::Value;

@@ -184,6 +184,7 @@ mod tests {
     use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
     use crate::messaging::Messenger;
+    use crate::metrics::Metrics;
 
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
@@ -194,6 +195,7 @@ mod tests {
             sessions: SessionCache::default(),
             messenger: Messenger::default(),
             hasher: Hasher::default(),
+            metrics: Metrics::new([]),
             origins: ["http://localhost:5000".to_owned()].into(),
             key: actix_web::cookie::Key::generate(),
             previous_key: None,
