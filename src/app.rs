@@ -12,7 +12,7 @@ use crate::db::Database;
 use crate::messaging::Messenger;
 use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
-use crate::web::{Context, cookie, edge, measure, routes};
+use crate::web::{Context, Site, cookie, edge, face, measure, routes};
 use crate::{api, pages};
 
 /// How long requests in flight may take to finish after a stop was asked for, in seconds.
@@ -28,6 +28,8 @@ pub struct Listening {
     pub address: SocketAddr,
     /// What to await.
     pub server: actix_web::dev::Server,
+    /// What its handlers share.
+    pub context: web::Data<Context>,
 }
 
 /// Why nothing can be served at the address.
@@ -69,23 +71,31 @@ pub fn listen(
     messenger: Messenger,
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
+    let site = web::Data::new(Site {
+        origins: settings.origins(address.port()),
+        tls_only: settings.production(),
+        // Whoever watches this process may call it by its address.
+        takes_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
+        dress: face::dress,
+    });
     let context = web::Data::new(Context {
         database,
         sessions: SessionCache::default(),
         messenger,
         hasher: Hasher::default(),
         metrics: Metrics::new(all_routes().map(|route| (route.method, route.path))),
-        origins: settings.origins(address.port()),
+        site: site.clone(),
         key,
         previous_key: settings.previous_secret_key.clone(),
-        production: settings.production(),
     });
+    let shared = context.clone();
     let counted = context.clone();
     // For as long as the program runs.
     actix_web::rt::spawn(async move { metrics::keep_up(&counted).await });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
+            .app_data(site.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| crate::web::Error::NotFound.into()))
             .app_data(web::QueryConfig::default().error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()))
             .wrap(cookie::middleware(&context))
@@ -103,5 +113,5 @@ pub fn listen(
     .listen(listener)
     .map_err(|error| ListenError::Other(address, error))?
     .run();
-    Ok(Listening { address, server })
+    Ok(Listening { address, server, context: shared })
 }

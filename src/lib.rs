@@ -13,8 +13,10 @@
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
 //! - [`metrics`] puts together what all of them count of themselves.
+//! - [`monitor`] looks at all nodes and changes nothing; [`admin`] shows it to operators on an address of its own.
 //! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
 
+pub mod admin;
 pub mod api;
 pub mod app;
 pub mod archive;
@@ -26,6 +28,7 @@ pub mod domain;
 pub mod embedded;
 pub mod messaging;
 pub mod metrics;
+pub mod monitor;
 pub mod pages;
 pub mod seed;
 pub mod settings;

@@ -46,6 +46,21 @@ pub const VARIABLES: &[Variable] = &[
         help: "the origins people open, comma separated, such as https://notes.example.org; required and https in production",
     },
     Variable {
+        name: "ADMIN_BIND",
+        default: "127.0.0.1:5001",
+        help: "address and port of the operator's console and /metrics, or off; other addresses than loopback need ADMIN_TOKEN",
+    },
+    Variable {
+        name: "ADMIN_TOKEN",
+        default: "none: whoever can reach ADMIN_BIND is let in",
+        help: "32 characters or more that open the console; programs send it as a bearer token",
+    },
+    Variable {
+        name: "ADMIN_ORIGIN",
+        default: "http://localhost and http://127.0.0.1 with the port of ADMIN_BIND",
+        help: "the origins by which operators open the console, comma separated",
+    },
+    Variable {
         name: "DATA_DIR",
         default: "/var/lib/pigeonhole for root, else ~/.local/share/pigeonhole",
         help: "folder of the embedded database and of generated secrets",
@@ -109,6 +124,8 @@ pub struct Settings {
     pub bind: SocketAddr,
     /// The origins that people's browsers name; empty means localhost with the port that is listened on.
     pub public_origins: Vec<String>,
+    /// The operator's console; none when it is off.
+    pub admin: Option<AdminSettings>,
     /// The folder for the embedded database and generated secrets.
     pub data_dir: PathBuf,
     /// Whether tenant 1, open to all, exists.
@@ -131,6 +148,19 @@ pub struct Settings {
     pub log_filter: String,
     /// What the reader should be told at start, once there is a log.
     pub warnings: Vec<String>,
+}
+
+/// Where the operator's console is and who may open it.
+#[derive(Clone)]
+pub struct AdminSettings {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// Whether somebody chose that address.
+    pub chosen: bool,
+    /// What opens it; none lets everybody in who can reach it.
+    pub token: Option<String>,
+    /// The origins that operators' browsers name; empty means localhost with the port that is listened on.
+    pub origins: Vec<String>,
 }
 
 /// A setting that cannot be used, in one line that names it.
@@ -178,11 +208,12 @@ impl Settings {
         };
         let previous_secret_key =
             variable("SECRET_KEY_PREVIOUS").map(|key| parse_secret_key("SECRET_KEY_PREVIOUS", &key, false, &mut Vec::new())).transpose()?;
-        let bind = parse_bind(&variable("BIND").unwrap_or_else(|| "127.0.0.1:5000".to_owned()))?;
+        let bind = parse_bind("BIND", &variable("BIND").unwrap_or_else(|| "127.0.0.1:5000".to_owned()))?;
         let public_origins = parse_origins(variable("PUBLIC_ORIGIN").as_deref(), production)?;
         if public_origins.is_empty() && !bind.ip().is_loopback() {
             warnings.push(format!("BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered", bind.port()));
         }
+        let admin = parse_admin(variable("ADMIN_BIND").as_deref(), variable("ADMIN_TOKEN"), variable("ADMIN_ORIGIN").as_deref())?;
         let switch = |name: &str, default: bool| match variable(name).map(|value| value.to_lowercase()).as_deref() {
             None => Ok(default),
             Some("on" | "true" | "1" | "yes") => Ok(true),
@@ -205,6 +236,7 @@ impl Settings {
             previous_secret_key,
             bind,
             public_origins,
+            admin,
             data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
             demo_tenant,
             pool_size,
@@ -226,11 +258,22 @@ impl Settings {
 
     /// The origins of our own pages when listening on `port`.
     pub fn origins(&self, port: u16) -> BTreeSet<String> {
-        if self.public_origins.is_empty() {
-            ["localhost", "127.0.0.1", "[::1]"].iter().map(|host| format!("http://{host}:{port}")).collect()
-        } else {
-            self.public_origins.iter().cloned().collect()
-        }
+        origins_or_local(&self.public_origins, port)
+    }
+}
+
+impl AdminSettings {
+    /// The origins of the console's pages when listening on `port`.
+    pub fn origins(&self, port: u16) -> BTreeSet<String> {
+        origins_or_local(&self.origins, port)
+    }
+}
+
+fn origins_or_local(chosen: &[String], port: u16) -> BTreeSet<String> {
+    if chosen.is_empty() {
+        ["localhost", "127.0.0.1", "[::1]"].iter().map(|host| format!("http://{host}:{port}")).collect()
+    } else {
+        chosen.iter().cloned().collect()
     }
 }
 
@@ -292,11 +335,28 @@ fn stretch(key: &str) -> Key {
     Key::derive_from(&digest)
 }
 
-fn parse_bind(bind: &str) -> Result<SocketAddr, InvalidSetting> {
+fn parse_bind(name: &str, bind: &str) -> Result<SocketAddr, InvalidSetting> {
     match bind.to_socket_addrs().ok().and_then(|mut found| found.next()) {
         Some(address) => Ok(address),
-        None => invalid(format!("BIND is {bind:?}; it must be an address and a port such as 127.0.0.1:5000")),
+        None => invalid(format!("{name} is {bind:?}; it must be an address and a port such as 127.0.0.1:5000")),
     }
+}
+
+fn parse_admin(bind: Option<&str>, token: Option<String>, origins: Option<&str>) -> Result<Option<AdminSettings>, InvalidSetting> {
+    if bind.is_some_and(|bind| bind.eq_ignore_ascii_case("off")) {
+        return Ok(None);
+    }
+    let address = parse_bind("ADMIN_BIND", bind.unwrap_or("127.0.0.1:5001"))?;
+    if token.is_none() && !address.ip().is_loopback() {
+        return invalid(format!(
+            "ADMIN_BIND is {address}, which others can reach: set ADMIN_TOKEN, for example from `openssl rand -hex 32`"
+        ));
+    }
+    if token.as_ref().is_some_and(|token| token.len() < 32) {
+        return invalid("ADMIN_TOKEN is too short; it needs 32 characters or more, for example from `openssl rand -hex 32`");
+    }
+    let origins = origins.map_or_else(|| Ok(Vec::new()), |origins| parse_origin_list("ADMIN_ORIGIN", origins, false))?;
+    Ok(Some(AdminSettings { bind: address, chosen: bind.is_some(), token, origins }))
 }
 
 fn parse_origins(origins: Option<&str>, production: bool) -> Result<Vec<String>, InvalidSetting> {
@@ -307,16 +367,20 @@ fn parse_origins(origins: Option<&str>, production: bool) -> Result<Vec<String>,
             Ok(Vec::new())
         };
     };
+    parse_origin_list("PUBLIC_ORIGIN", origins, production)
+}
+
+fn parse_origin_list(name: &str, origins: &str, production: bool) -> Result<Vec<String>, InvalidSetting> {
     let mut parsed = Vec::new();
     for origin in origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
         match Url::parse(origin) {
             Ok(url) if production && url.scheme() != "https" => {
-                return invalid(format!("PUBLIC_ORIGIN {origin} must be https in production"));
+                return invalid(format!("{name} {origin} must be https in production"));
             }
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() => {
                 parsed.push(url.origin().ascii_serialization())
             }
-            _ => return invalid(format!("PUBLIC_ORIGIN {origin:?} is not an origin such as https://notes.example.org")),
+            _ => return invalid(format!("{name} {origin:?} is not an origin such as https://notes.example.org")),
         }
     }
     Ok(parsed)

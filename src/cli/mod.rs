@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod cluster;
+mod console;
 mod logging;
 mod messages;
 mod migrate;

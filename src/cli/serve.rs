@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_postgres::Config;
 
+use super::console::Door;
 use super::secret;
 use super::stop::StopSignal;
 use crate::app;
@@ -35,6 +36,7 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
     // First of all, so that a second start touches nothing.
     let listener = app::take_address(settings.bind)?;
+    let door = Door::take(settings)?;
     let Some(database) = &settings.database else {
         let options = EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
         let workers = match arguments.workers {
@@ -44,30 +46,31 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
         if let Some(workers) = workers {
             let Some(started) = stop.or(EmbeddedCluster::start(&options, workers)).await else { return Ok(()) };
             let cluster = started?;
-            let served = serve_on_cluster(settings, listener, &cluster, &mut stop).await;
+            let served = serve_on_cluster(settings, listener, door, &cluster, &mut stop).await;
             cluster.stop().await;
             return served;
         }
         let Some(started) = stop.or(EmbeddedPostgres::start(&options)).await else { return Ok(()) };
         let embedded = started?;
-        let served = serve(settings, listener, &embedded.config(), Spread::AsTheyAre, &mut stop).await;
+        let served = serve(settings, listener, door, &embedded.config(), Spread::AsTheyAre, &mut stop).await;
         embedded.stop().await;
         return served;
     };
     anyhow::ensure!(arguments.workers.is_none(), "--workers is for the embedded database, and DATABASE_URL names another");
-    serve(settings, listener, database, Spread::AsTheyAre, &mut stop).await
+    serve(settings, listener, door, database, Spread::AsTheyAre, &mut stop).await
 }
 
 async fn serve_on_cluster(
     settings: &Settings,
     listener: TcpListener,
+    door: Door,
     cluster: &EmbeddedCluster,
     stop: &mut StopSignal,
 ) -> anyhow::Result<()> {
     let config = cluster.config();
     let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else { return Ok(()) };
     prepared?;
-    serve(settings, listener, &config, Spread::OverWorkers, stop).await
+    serve(settings, listener, door, &config, Spread::OverWorkers, stop).await
 }
 
 /// Whether the tables of a server that was alone before are to be spread.
@@ -87,7 +90,14 @@ async fn distribute_plain_tables(coordinator: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(settings: &Settings, listener: TcpListener, config: &Config, spread: Spread, stop: &mut StopSignal) -> anyhow::Result<()> {
+async fn serve(
+    settings: &Settings,
+    listener: TcpListener,
+    door: Door,
+    config: &Config,
+    spread: Spread,
+    stop: &mut StopSignal,
+) -> anyhow::Result<()> {
     let Some(prepared) = stop.or(prepare_schema(settings, config, spread)).await else { return Ok(()) };
     let database = prepared?;
     let key = match &settings.secret_key {
@@ -97,14 +107,21 @@ async fn serve(settings: &Settings, listener: TcpListener, config: &Config, spre
     let worker = settings.worker.then(|| Worker::start(&database, settings.broker.as_ref()));
     let messenger = worker.as_ref().map_or_else(|| tell_others(&database), Worker::messenger);
     let listening = app::listen(listener, settings, key, database.clone(), messenger)?;
+    let console = door.open(settings, config, &listening)?;
     let handle = listening.server.handle();
     let running = actix_web::rt::spawn(listening.server);
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
+    if let Some(console) = &console {
+        println!("operator's console: {}", console.address);
+    }
     stop.received().await;
     log::info!("stopping: requests in flight are finished first");
     purge.abort();
+    if let Some(console) = console {
+        console.close().await;
+    }
     routing.inspect(tokio::task::JoinHandle::abort);
     handle.stop(true).await;
     running.await.context("waiting for the server to stop")??;

@@ -17,12 +17,12 @@ pub struct Address {
 
 impl Address {
     /// The address of this host and port.
-    pub(super) fn new(host: &str, port: u16) -> Self {
+    pub(crate) fn new(host: &str, port: u16) -> Self {
         Self { host: host.to_owned(), port }
     }
 
     /// The first TCP address that a connection's settings name.
-    pub(super) fn of(config: &Config) -> Option<Self> {
+    pub(crate) fn of(config: &Config) -> Option<Self> {
         let port = config.get_ports().first().copied().unwrap_or(5432);
         config.get_hosts().iter().find_map(|host| match host {
             Host::Tcp(name) => Some(Self::new(name, port)),
@@ -36,17 +36,17 @@ impl Address {
     }
 
     /// The port, in the type in which Citus takes it.
-    pub(super) fn port(&self) -> i32 {
+    pub(crate) fn port(&self) -> i32 {
         i32::from(self.port)
     }
 
     /// Whether only this machine itself can use it.
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// The settings of `config`, for this node.
-    pub(super) fn on(&self, config: &Config) -> Config {
+    pub(crate) fn on(&self, config: &Config) -> Config {
         db::at(config, &self.host, self.port)
     }
 }

@@ -43,7 +43,7 @@ const LOCAL_TABLES: &str = "
     ORDER BY (c.oid = 'shared.tenants'::regclass) DESC, (c.oid = 'shared.users'::regclass) DESC, a.attname = 'tenant_id' DESC, 1";
 
 /// Our tables that should be distributed and are not.
-pub(super) async fn undistributed(coordinator: &Session) -> Result<Vec<LocalTable>, ClusterError> {
+pub(crate) async fn undistributed(coordinator: &Session) -> Result<Vec<LocalTable>, ClusterError> {
     let exists = "SELECT to_regclass('shared.tenants') IS NOT NULL";
     if !coordinator.row("looking for our tables", exists, &[]).await?.get::<_, bool>(0) {
         return Ok(Vec::new());

@@ -36,7 +36,7 @@ pub enum ClusterError {
 
 impl ClusterError {
     /// The statement named by `what` was refused with `error`.
-    pub(super) fn refused(what: &str, error: &tokio_postgres::Error) -> Self {
+    pub(crate) fn refused(what: &str, error: &tokio_postgres::Error) -> Self {
         let reason = match error.as_db_error() {
             Some(database) => {
                 [Some(database.message()), database.detail(), database.hint()].into_iter().flatten().collect::<Vec<_>>().join("; ")
@@ -54,6 +54,6 @@ impl ClusterError {
 }
 
 /// An obstacle in these words.
-pub(super) fn obstacle<T>(text: impl Into<String>) -> Result<T, ClusterError> {
+pub(crate) fn obstacle<T>(text: impl Into<String>) -> Result<T, ClusterError> {
     Err(ClusterError::Obstacle(text.into()))
 }

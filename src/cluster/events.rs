@@ -26,7 +26,7 @@ pub struct EventLine {
 }
 
 /// Writes down that `command` begins.
-pub(super) async fn begin(coordinator: &Session, command: &str, detail: &str) -> Result<Event, ClusterError> {
+pub(crate) async fn begin(coordinator: &Session, command: &str, detail: &str) -> Result<Event, ClusterError> {
     let account = uzers::get_current_username().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let account = format!("{account}@{}", host.trim());
@@ -38,13 +38,13 @@ pub(super) async fn begin(coordinator: &Session, command: &str, detail: &str) ->
 
 impl Event {
     /// Notes which background job does the work.
-    pub(super) async fn job(&self, coordinator: &Session, job: i64) -> Result<(), ClusterError> {
+    pub(crate) async fn job(&self, coordinator: &Session, job: i64) -> Result<(), ClusterError> {
         let sql = "UPDATE operator.events SET job = $2 WHERE id = $1";
         coordinator.rows("writing down the event", sql, &[&self.id, &job]).await.map(|_| ())
     }
 
     /// Writes down how it ended, and hands the result on.
-    pub(super) async fn end<T>(self, coordinator: &Session, result: Result<T, ClusterError>) -> Result<T, ClusterError> {
+    pub(crate) async fn end<T>(self, coordinator: &Session, result: Result<T, ClusterError>) -> Result<T, ClusterError> {
         let (outcome, message) = match &result {
             Ok(_) => ("done", String::new()),
             Err(error) => ("failed", error.to_string()),
@@ -58,7 +58,7 @@ impl Event {
 }
 
 /// Closes the events of jobs that have ended since, also where the command that began them is gone.
-pub(super) async fn settle_jobs(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn settle_jobs(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.events e
                SET finished_at = coalesce(j.finished_at, now()),
                    outcome = CASE j.state::text WHEN 'finished' THEN 'done' WHEN 'cancelled' THEN 'stopped' ELSE 'failed' END
@@ -68,7 +68,7 @@ pub(super) async fn settle_jobs(coordinator: &Session) -> Result<(), ClusterErro
 }
 
 /// The latest lines, newest first.
-pub(super) async fn latest(coordinator: &Session, count: i64) -> Result<Vec<EventLine>, ClusterError> {
+pub(crate) async fn latest(coordinator: &Session, count: i64) -> Result<Vec<EventLine>, ClusterError> {
     let sql = "SELECT started_at, who, command, detail, outcome, message FROM operator.events ORDER BY id DESC LIMIT $1";
     let rows = coordinator.rows("reading events", sql, &[&count]).await?;
     Ok(rows

@@ -7,10 +7,10 @@ use super::error::{ClusterError, obstacle};
 use super::session::Session;
 
 /// The last number whose ids stay below 2^53.
-pub(super) const LAST: i32 = 31;
+pub(crate) const LAST: i32 = 31;
 
 /// Takes the groups that Citus knows into our record, where it exists.
-pub(super) async fn remember_known(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn remember_known(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "INSERT INTO operator.node_groups (groupid, address)
                SELECT groupid, min(nodename || ':' || nodeport) FROM pg_dist_node WHERE noderole = 'primary' GROUP BY groupid
                ON CONFLICT (groupid) DO UPDATE SET address = excluded.address, removed_at = NULL
@@ -24,7 +24,7 @@ async fn recorded(coordinator: &Session) -> Result<bool, ClusterError> {
 }
 
 /// The lowest number that no server ever had.
-pub(super) async fn next(coordinator: &Session) -> Result<i32, ClusterError> {
+pub(crate) async fn next(coordinator: &Session) -> Result<i32, ClusterError> {
     let ours = if recorded(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
     let sql = format!(
         "SELECT number FROM generate_series(1, {LAST}) number
@@ -40,7 +40,7 @@ pub(super) async fn next(coordinator: &Session) -> Result<i32, ClusterError> {
 }
 
 /// The statement that records a number, to run in the transaction that adds the node.
-pub(super) async fn take(coordinator: &Session, group: i32, address: &Address) -> Result<(), ClusterError> {
+pub(crate) async fn take(coordinator: &Session, group: i32, address: &Address) -> Result<(), ClusterError> {
     if !recorded(coordinator).await? {
         return Ok(());
     }
@@ -49,7 +49,7 @@ pub(super) async fn take(coordinator: &Session, group: i32, address: &Address) -
 }
 
 /// Notes that the server with this number is gone; the number stays taken.
-pub(super) async fn release(coordinator: &Session, group: i32) -> Result<(), ClusterError> {
+pub(crate) async fn release(coordinator: &Session, group: i32) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.node_groups SET removed_at = now() WHERE groupid = $1";
     coordinator.rows("recording the removal", sql, &[&group]).await.map(|_| ())
 }

@@ -114,7 +114,7 @@ const LOOK: &str = "
     WHERE w.seconds IS NOT NULL OR p.prepared < now() - interval '1 minute'";
 
 /// Those of one node: what something of ours waits for, and what has been open so long that moves would.
-pub(super) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, ClusterError> {
+pub(crate) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, ClusterError> {
     let rows = session.rows("looking at open transactions", LOOK, &[]).await?;
     Ok(rows
         .iter()
@@ -137,7 +137,7 @@ pub(super) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, Clu
 }
 
 /// What something of ours waits for, on any node that answers soon.
-pub(super) async fn everywhere(coordinator: &Session) -> Vec<Holdup> {
+pub(crate) async fn everywhere(coordinator: &Session) -> Vec<Holdup> {
     let Ok(Ok(nodes)) = tokio::time::timeout(NODE_PATIENCE, node::list(coordinator)).await else { return Vec::new() };
     let asked = nodes.iter().map(|node| async {
         let look = async {

@@ -30,7 +30,7 @@ pub async fn running(coordinator: &Session) -> Result<Option<Job>, ClusterError>
 }
 
 /// Refuses while a job runs.
-pub(super) async fn require_none(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn require_none(coordinator: &Session) -> Result<(), ClusterError> {
     match running(coordinator).await? {
         Some(job) => obstacle(format!(
             "job {} ({}) is {}; `pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it",
@@ -41,7 +41,7 @@ pub(super) async fn require_none(coordinator: &Session) -> Result<(), ClusterErr
 }
 
 /// Starts the moves that `drain_only` and our strategy ask for. None when there is nothing to move.
-pub(super) async fn start(coordinator: &Session, drain_only: bool) -> Result<Option<i64>, ClusterError> {
+pub(crate) async fn start(coordinator: &Session, drain_only: bool) -> Result<Option<i64>, ClusterError> {
     executors::raise(coordinator).await?;
     // Tables that move together are copied together, where this version can.
     let sql = "SELECT 'parallel_transfer_colocated_shards' = ANY (proargnames) FROM pg_proc
@@ -58,7 +58,7 @@ pub(super) async fn start(coordinator: &Session, drain_only: bool) -> Result<Opt
 }
 
 /// What is left to do once a job has ended.
-pub(super) async fn wind_up(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn wind_up(coordinator: &Session) -> Result<(), ClusterError> {
     executors::lower(coordinator).await?;
     pins::heal(coordinator).await?;
     events::settle_jobs(coordinator).await

@@ -5,35 +5,30 @@
 //! citus_promote_clone_and_rebalance is not used and must not be: it loses acknowledged writes that reached a worker
 //! without passing through the coordinator, as ours do.
 
-mod address;
+pub(crate) mod address;
 mod backup;
-mod connections;
-mod distribute;
-mod error;
-mod events;
+pub(crate) mod distribute;
+pub(crate) mod error;
+pub(crate) mod events;
 mod executors;
-mod groups;
-mod holdups;
+pub(crate) mod groups;
+pub(crate) mod holdups;
 mod init;
 mod isolate;
-mod jobs;
+pub(crate) mod jobs;
 mod membership;
-mod node;
+pub(crate) mod node;
 mod patroni;
 mod pins;
 mod plan;
-mod preflight;
+pub(crate) mod preflight;
 mod progress;
-mod report;
 mod roles;
-mod session;
-mod sizes;
-mod status;
-mod verdicts;
+pub(crate) mod session;
+pub(crate) mod sizes;
 
 pub use address::Address;
 pub use backup::{BackupPoint, backup_point};
-pub use connections::Connections;
 pub use distribute::{Distribution, plan_distribution};
 pub use error::ClusterError;
 pub use events::EventLine;
@@ -44,9 +39,7 @@ pub use jobs::{Job, running, stop};
 pub use membership::{Joining, Leaving, plan_add, plan_remove};
 pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
-pub use report::{NodeState, Report, Severity, Verdict};
 pub use session::Session;
-pub use status::report;
 
 /// Where operations tell what they are doing, a line at a time.
 pub type Say<'a> = &'a (dyn Fn(&str) + Sync);

@@ -7,7 +7,7 @@ use super::error::{ClusterError, obstacle};
 use super::session::Session;
 
 /// How long a node may take to show a sign of life.
-pub(super) const NODE_PATIENCE: Duration = Duration::from_millis(1500);
+pub(crate) const NODE_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A primary of the cluster; group 0 is the coordinator.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Node {
 }
 
 /// All primaries, the coordinator first.
-pub(super) async fn list(coordinator: &Session) -> Result<Vec<Node>, ClusterError> {
+pub(crate) async fn list(coordinator: &Session) -> Result<Vec<Node>, ClusterError> {
     let sql = "SELECT nodeid, groupid, nodename, nodeport, isactive, metadatasynced, shouldhaveshards
                FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid";
     let rows = coordinator.rows("listing the nodes", sql, &[]).await?;
@@ -45,7 +45,7 @@ pub(super) async fn list(coordinator: &Session) -> Result<Vec<Node>, ClusterErro
 }
 
 /// The worker at this address.
-pub(super) async fn worker(coordinator: &Session, address: &Address) -> Result<Node, ClusterError> {
+pub(crate) async fn worker(coordinator: &Session, address: &Address) -> Result<Node, ClusterError> {
     let nodes = list(coordinator).await?;
     match nodes.iter().find(|node| node.address == *address) {
         Some(node) if node.group == 0 => obstacle(format!("{address} is the coordinator")),
@@ -58,7 +58,7 @@ pub(super) async fn worker(coordinator: &Session, address: &Address) -> Result<N
 }
 
 /// Asks all nodes but those excepted for a sign of life, at the same time, and refuses when one gives none.
-pub(super) async fn require_all_alive(coordinator: &Session, except: Option<&Address>) -> Result<(), ClusterError> {
+pub(crate) async fn require_all_alive(coordinator: &Session, except: Option<&Address>) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
     let silent = silent(coordinator, nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except)).await;
     if silent.is_empty() {
@@ -68,7 +68,7 @@ pub(super) async fn require_all_alive(coordinator: &Session, except: Option<&Add
 }
 
 /// Those that show no sign of life in time, with the reason.
-pub(super) async fn silent(coordinator: &Session, nodes: impl Iterator<Item = &Node>) -> Vec<String> {
+pub(crate) async fn silent(coordinator: &Session, nodes: impl Iterator<Item = &Node>) -> Vec<String> {
     let asked = nodes.map(|node| async {
         let alive = async { Session::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await };
         match tokio::time::timeout(NODE_PATIENCE, alive).await {

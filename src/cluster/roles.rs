@@ -40,6 +40,9 @@ pub(super) async fn copy(coordinator: &Session, node: &Session) -> Result<Vec<St
                 statements.push(format!("ALTER ROLE {name} SET {setting} = {}", literal(value)));
             }
         }
+        if name == "pigeonhole_console" {
+            statements.push(format!("GRANT pg_monitor TO {name}"));
+        }
         statements.push("RESET citus.enable_ddl_propagation".to_owned());
         node.run(&format!("making the role {name}"), &statements.join(";\n")).await?;
         repaired.push(if found.is_some() { format!("gave the role {name} its time limits") } else { format!("made the role {name}") });

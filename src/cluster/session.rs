@@ -18,6 +18,10 @@ const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_tr
     -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 \
     -c citus.override_table_visibility=off -c client_min_messages=error";
 
+/// Who only looks has a role that can read no note, changes nothing unless a transaction says so, and gives up early.
+const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_only=on -c lock_timeout=500 -c statement_timeout=1700 \
+    -c citus.node_connection_timeout=1200 -c citus.max_cached_conns_per_worker=0 -c client_min_messages=error";
+
 /// A connection to a node.
 pub struct Session {
     client: Client,
@@ -26,7 +30,7 @@ pub struct Session {
 }
 
 /// The values of a statement.
-pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Session {
     /// Connects to the database that `config` names, which should be the coordinator's.
@@ -37,49 +41,67 @@ impl Session {
         Self::open(config, "the coordinator".to_owned()).await
     }
 
+    /// Connects to a node, or where none is named to the coordinator, with the console's role.
+    pub(crate) async fn watching(config: &Config, address: Option<&Address>) -> Result<Self, ClusterError> {
+        let (there, name) = match address {
+            Some(address) => (address.on(config), address.to_string()),
+            None => (config.clone(), "the coordinator".to_owned()),
+        };
+        Self::open_with(&there, name, WATCHING, "pigeonhole console").await
+    }
+
     /// Connects to another node as the same user.
-    pub(super) async fn node(config: &Config, address: &Address) -> Result<Self, ClusterError> {
+    pub(crate) async fn node(config: &Config, address: &Address) -> Result<Self, ClusterError> {
         Self::open(&address.on(config), address.to_string()).await
     }
 
     /// Connects as `config` says, to a node that is called `name`.
-    pub(super) async fn named(config: &Config, name: &str) -> Result<Self, ClusterError> {
+    pub(crate) async fn named(config: &Config, name: &str) -> Result<Self, ClusterError> {
         Self::open(config, name.to_owned()).await
     }
 
     async fn open(config: &Config, name: String) -> Result<Self, ClusterError> {
+        Self::open_with(config, name, OPTIONS, "pigeonhole cluster").await
+    }
+
+    async fn open_with(config: &Config, name: String, options: &str, application: &str) -> Result<Self, ClusterError> {
         let mut own = config.clone();
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
-        own.options(format!("{given}{OPTIONS}")).application_name("pigeonhole cluster");
+        own.options(format!("{given}{options}")).application_name(application);
         let client = db::connect(&own).await?;
         Ok(Self { client, name, config: config.clone() })
     }
 
+    /// Whether the connection is known to be gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
     /// The settings that this session was opened with, to open others.
-    pub(super) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
     /// What to call the node in a sentence.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Runs statements whose rows nobody needs.
-    pub(super) async fn run(&self, what: &str, sql: &str) -> Result<(), ClusterError> {
+    pub(crate) async fn run(&self, what: &str, sql: &str) -> Result<(), ClusterError> {
         self.run_within(PATIENCE, what, sql).await
     }
 
-    pub(super) async fn run_within(&self, patience: Duration, what: &str, sql: &str) -> Result<(), ClusterError> {
+    pub(crate) async fn run_within(&self, patience: Duration, what: &str, sql: &str) -> Result<(), ClusterError> {
         self.bounded(patience, what, self.client.batch_execute(sql)).await
     }
 
     /// Runs one statement and gives its rows.
-    pub(super) async fn rows(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Vec<Row>, ClusterError> {
+    pub(crate) async fn rows(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Vec<Row>, ClusterError> {
         self.rows_within(PATIENCE, what, sql, values).await
     }
 
-    pub(super) async fn rows_within(
+    pub(crate) async fn rows_within(
         &self,
         patience: Duration,
         what: &str,
@@ -90,11 +112,11 @@ impl Session {
     }
 
     /// Runs one statement that gives exactly one row.
-    pub(super) async fn row(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
+    pub(crate) async fn row(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
         self.bounded(PATIENCE, what, self.client.query_one(sql, values)).await
     }
 
-    pub(super) async fn row_within(&self, patience: Duration, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
+    pub(crate) async fn row_within(&self, patience: Duration, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
         self.bounded(patience, what, self.client.query_one(sql, values)).await
     }
 
@@ -121,7 +143,7 @@ impl Session {
     }
 
     /// What stops a long statement of this session from elsewhere.
-    pub(super) fn cancel_token(&self) -> CancelToken {
+    pub(crate) fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
     }
 
@@ -140,13 +162,13 @@ impl Session {
         Ok(())
     }
 
-    pub(super) async fn has_citus(&self) -> Result<bool, ClusterError> {
+    pub(crate) async fn has_citus(&self) -> Result<bool, ClusterError> {
         let sql = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
         Ok(self.row("looking for Citus", sql, &[]).await?.get(0))
     }
 
     /// Refuses a user that Citus' node functions would refuse.
-    pub(super) async fn require_superuser(&self) -> Result<(), ClusterError> {
+    pub(crate) async fn require_superuser(&self) -> Result<(), ClusterError> {
         let sql = "SELECT rolsuper, current_user::text FROM pg_roles WHERE rolname = current_user";
         let row = self.row("looking at the user", sql, &[]).await?;
         if row.get::<_, bool>(0) {
@@ -161,6 +183,6 @@ impl Session {
 }
 
 /// Asks a server to cancel, and waits two seconds at most for the request to be sent.
-pub(super) async fn cancel(token: CancelToken) {
+pub(crate) async fn cancel(token: CancelToken) {
     let _ = tokio::time::timeout(Duration::from_secs(2), token.cancel_query(NoTls)).await;
 }

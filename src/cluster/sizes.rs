@@ -13,14 +13,14 @@ const OWN_SHARDS: &str = "
     WHERE p.groupid = (SELECT groupid FROM pg_dist_local_group)";
 
 /// The bytes of the shards on this node.
-pub(super) async fn of_node(session: &Session) -> Result<Vec<(i64, i64)>, ClusterError> {
+pub(crate) async fn of_node(session: &Session) -> Result<Vec<(i64, i64)>, ClusterError> {
     let rows = session.rows("measuring shards", OWN_SHARDS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Shards that move together: those of all tables of a colocation group with the same range.
 #[derive(Default)]
-pub(super) struct Bundles {
+pub(crate) struct Bundles {
     bundle_of: HashMap<i64, (i32, String)>,
     bytes: HashMap<(i32, String), i64>,
     bytes_on: HashMap<i32, i64>,
@@ -28,23 +28,23 @@ pub(super) struct Bundles {
 
 impl Bundles {
     /// The bytes that move when this shard moves.
-    pub(super) fn bytes_with(&self, shard: i64) -> i64 {
+    pub(crate) fn bytes_with(&self, shard: i64) -> i64 {
         self.bundle_of.get(&shard).and_then(|bundle| self.bytes.get(bundle)).copied().unwrap_or_default()
     }
 
     /// The number of the bundle's first shard, the same for all of its shards.
-    pub(super) fn bundle(&self, shard: i64) -> Option<&(i32, String)> {
+    pub(crate) fn bundle(&self, shard: i64) -> Option<&(i32, String)> {
         self.bundle_of.get(&shard)
     }
 
     /// The bytes of distributed tables on a group.
-    pub(super) fn bytes_on(&self, group: i32) -> i64 {
+    pub(crate) fn bytes_on(&self, group: i32) -> i64 {
         self.bytes_on.get(&group).copied().unwrap_or_default()
     }
 }
 
 /// Measures all distributed shards.
-pub(super) async fn bundles(coordinator: &Session) -> Result<Bundles, ClusterError> {
+pub(crate) async fn bundles(coordinator: &Session) -> Result<Bundles, ClusterError> {
     let nodes = node::list(coordinator).await?;
     let measured = futures_util::future::join_all(nodes.iter().map(|node| measure(coordinator, node))).await;
     let bytes: HashMap<(i32, i64), i64> =

@@ -36,4 +36,5 @@ pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
 pub(crate) use row::Row;
 pub use tally::{PoolState, Routing};
+pub(crate) use topology::hash_of_bigint;
 pub(crate) use value::Value;

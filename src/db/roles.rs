@@ -16,9 +16,12 @@ pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
 /// Sees which tenants have messages to send, and not what is in them.
 pub(super) const RELAY: &str = "pigeonhole_relay";
 
-pub(super) const ALL: [&str; 6] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY];
+/// Sees what PostgreSQL and Citus say of themselves, and the tables of operators.
+pub(super) const CONSOLE: &str = "pigeonhole_console";
+
+pub(super) const ALL: [&str; 7] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE];
 /// Those that `serve` and `worker` take.
-pub(super) const OF_REQUESTS: [&str; 5] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY];
+pub(super) const OF_REQUESTS: [&str; 6] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE];
 /// The login of `serve` where it is not given an administrator's; see `node_access`.
 pub(super) const WEB: &str = "pigeonhole_web";
 
@@ -30,6 +33,14 @@ pub(super) const TIME_LIMITS: [(&str, &str); 3] =
 fn time_limits(role: &str) -> String {
     TIME_LIMITS.map(|(setting, limit)| format!("ALTER ROLE {role} SET {setting} = '{limit}';")).concat()
 }
+
+/// A user who may not hand that role on can still serve; the console then shows less.
+const LET_WATCH: &str = "DO $$ BEGIN
+        IF NOT pg_has_role('pigeonhole_console', 'pg_monitor', 'MEMBER') THEN
+            GRANT pg_monitor TO pigeonhole_console;
+        END IF;
+    EXCEPTION WHEN insufficient_privilege OR unique_violation THEN NULL;
+    END $$";
 
 /// Makes the roles, the schema and the rights that migrations start from. Harmless when they are there.
 ///
@@ -54,6 +65,7 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
             client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
         }
     }
+    client.batch_execute(LET_WATCH).await?;
     let ready: bool = client
         .query_one(
             "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname IN ('shared', 'operator')) = 2

@@ -97,7 +97,7 @@ impl Topology {
 
 /// PostgreSQL's hash of a bigint (access/hash/hashfunc.c hashint8 over common/hashfn.c hash_bytes_uint32, Bob Jenkins'
 /// lookup3), by which Citus chooses the shard.
-fn hash_of_bigint(value: i64) -> i32 {
+pub(crate) fn hash_of_bigint(value: i64) -> i32 {
     let [low, high] = [value as u32, (value >> 32) as u32];
     let mixed = low ^ if value >= 0 { high } else { !high };
     let seed = 0x9e37_79b9_u32.wrapping_add(4).wrapping_add(3_923_095);

@@ -7,6 +7,7 @@ mod application;
 mod history;
 mod kept;
 mod latency;
+mod lines;
 mod names;
 mod process;
 mod requests;
@@ -14,6 +15,7 @@ mod scrape;
 
 pub use application::{Application, Build, Messages, Requests, RouteLine, Sessions, look};
 pub use history::Point;
+pub use lines::Lines;
 pub use names::{ADDED_BY_THE_CONSOLE, Kind, NAMES};
 pub use process::Process;
 pub use scrape::scrape;

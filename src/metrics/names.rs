@@ -68,18 +68,22 @@ pub const NAMES: &[(&str, Kind, &str)] = &[
     ("process_start_time_seconds", Gauge, "When the process started, in seconds since 1970."),
 ];
 
-/// All names that the console adds about the cluster, which docs/monitoring uses too. All but the last have the label `node`.
+/// All names that the console adds about the cluster, which docs/monitoring uses too.
 pub const ADDED_BY_THE_CONSOLE: &[(&str, Kind, &str)] = &[
     ("pigeonhole_node_up", Gauge, "1 when the node answered, else 0."),
     ("pigeonhole_node_connections", Gauge, "Connections to the node."),
-    ("pigeonhole_node_connections_limit", Gauge, "The most that it takes (max_connections)."),
+    ("pigeonhole_node_connections_limit", Gauge, "The most that it takes (max_connections without those for superusers)."),
     ("pigeonhole_node_disk_free_bytes", Gauge, "What is free of the disk that holds the node's data."),
     ("pigeonhole_node_disk_bytes", Gauge, "The size of that disk."),
-    ("pigeonhole_node_longest_lock_wait_seconds", Gauge, "How long the statement that waits longest for a lock has waited."),
-    ("pigeonhole_node_longest_transaction_seconds", Gauge, "The age of the oldest open transaction."),
+    ("pigeonhole_node_lock_waits", Gauge, "Sessions that have waited for a lock for over ten seconds."),
+    ("pigeonhole_node_long_transactions", Gauge, "Transactions that have been open for over five minutes."),
+    ("pigeonhole_node_undecided_transactions", Gauge, "Transactions that were prepared over a minute ago and not decided."),
+    ("pigeonhole_node_idle_slot_bytes", Gauge, "Log that is kept for replication slots that nobody reads."),
     ("pigeonhole_node_shards", Gauge, "Shards that the node holds."),
     ("pigeonhole_node_bytes", Gauge, "What they hold."),
-    ("pigeonhole_tenant_queries", Gauge, "Queries of the busiest tenants in the last period of citus_stat_tenants, by tenant."),
+    ("pigeonhole_verdicts", Gauge, "What the console's first page says, by severity: fine, warning, down."),
+    ("pigeonhole_tenant_queries", Gauge, "Queries of the ten busiest tenants in the last minute or two, by tenant and node."),
+    ("pigeonhole_tenant_cpu_seconds", Gauge, "Processor time of the same."),
 ];
 
 /// Tells a recorder what some names say.
@@ -94,8 +98,39 @@ pub(super) fn describe(recorder: &impl Recorder, wanted: &[&str]) {
     }
 }
 
-/// The head that stands before the values of a name.
-pub(super) fn head(name: &str) -> String {
-    let known = NAMES.iter().find(|(known, ..)| *known == name);
-    known.map(|(name, kind, text)| format!("# HELP {name} {text}\n# TYPE {name} {}\n", kind.as_str())).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALERTS: &str = include_str!("../../docs/monitoring/alerts.yml");
+    const DASHBOARD: &str = include_str!("../../docs/monitoring/grafana-dashboard.json");
+
+    /// Every name in a text that looks like one of ours, without what a histogram puts behind it.
+    fn named(text: &str) -> Vec<&str> {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let ours = words.filter(|word| ["pigeonhole_", "process_"].iter().any(|start| word.starts_with(start)));
+        ours.map(|word| ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)).collect()
+    }
+
+    #[test]
+    fn dashboard_and_alerts_name_only_what_is_given() {
+        let known: Vec<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
+        for (file, text, least) in [("alerts.yml", ALERTS, 10), ("grafana-dashboard.json", DASHBOARD, 30)] {
+            let named = named(text);
+            assert!(named.len() > least, "{file} names {named:?}");
+            for name in named {
+                assert!(known.contains(&name), "{file} names {name}, which nothing gives");
+            }
+        }
+        serde_json::from_str::<serde_json::Value>(DASHBOARD).expect("JSON");
+    }
+
+    #[test]
+    fn names_are_distinct_and_counters_end_as_such() {
+        let all: Vec<_> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).collect();
+        for (place, (name, kind, _)) in all.iter().enumerate() {
+            assert!(!all[..place].iter().any(|(other, ..)| other == name), "{name} is there twice");
+            assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
+        }
+    }
 }

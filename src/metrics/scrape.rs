@@ -1,12 +1,11 @@
 //! All numbers as text for Prometheus. What other parts count is read when somebody asks, into a recorder of that moment, so
 //! that a node that was removed is gone from the text too.
 
-use std::fmt::Write;
-
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::application::{BUILD, ask_database};
+use super::lines::Lines;
 use super::names::{self, NAMES, REQUESTS};
 use super::process;
 use crate::db::PoolState;
@@ -15,8 +14,8 @@ use crate::web::Context;
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-/// The text, with `extra`, lines of the same format, behind it. It takes a second at most, whatever the database does.
-pub async fn scrape(context: &Context, extra: &str) -> String {
+/// The text, behind which others may put lines of their own ([`Lines`]). It takes a second at most, whatever the database does.
+pub async fn scrape(context: &Context) -> String {
     let asked = ask_database(context).await;
     let moment = Moment::default();
     moment.pools(&context.database.pools());
@@ -29,11 +28,7 @@ pub async fn scrape(context: &Context, extra: &str) -> String {
     moment.gauge("process_start_time_seconds", &[], context.metrics.started_at.timestamp() as f64);
     let mut text = context.metrics.requests.handle().render();
     text.push_str(&moment.recorder.handle().render());
-    with_fractions(&mut text, &context.database.pools());
-    text.push_str(extra);
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
+    text.push_str(&lines(&context.database.pools()).text());
     text
 }
 
@@ -127,26 +122,19 @@ fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
     Key::from_parts(name, labels.iter().map(|(label, value)| Label::new(*label, (*value).to_owned())).collect::<Vec<_>>())
 }
 
-/// Counters that are no whole numbers, which the recorder has none of, and what else the kernel says.
-fn with_fractions(text: &mut String, pools: &[PoolState]) {
-    let name = "pigeonhole_pool_wait_seconds_total";
-    text.push_str(&names::head(name));
+/// Counters that are no whole numbers, which the recorder has none of, and what the kernel says.
+fn lines(pools: &[PoolState]) -> Lines {
+    let mut lines = Lines::new(NAMES);
     for pool in pools {
-        let _ = writeln!(text, "{name}{{node=\"{}\",pool=\"{}\"}} {}", escaped(&pool.node), pool.pool, pool.waited_seconds);
+        let labels = [("node", pool.node.as_str()), ("pool", pool.pool)];
+        lines.add("pigeonhole_pool_wait_seconds_total", &labels, pool.waited_seconds);
     }
-    let Some(process) = process::look() else { return };
-    for (name, value) in [
-        ("process_cpu_seconds_total", process.cpu_seconds),
-        ("process_resident_memory_bytes", process.resident_bytes as f64),
-        ("process_open_fds", process.open_files as f64),
-        ("process_max_fds", process.most_files.map_or(f64::INFINITY, |most| most as f64)),
-        ("process_threads", process.threads as f64),
-    ] {
-        let value = if value.is_infinite() { "+Inf".to_owned() } else { value.to_string() };
-        let _ = writeln!(text, "{}{name} {value}", names::head(name));
+    if let Some(process) = process::look() {
+        lines.add("process_cpu_seconds_total", &[], process.cpu_seconds);
+        lines.add("process_resident_memory_bytes", &[], process.resident_bytes as f64);
+        lines.add("process_open_fds", &[], process.open_files as f64);
+        lines.add("process_max_fds", &[], process.most_files.map_or(f64::INFINITY, |most| most as f64));
+        lines.add("process_threads", &[], process.threads as f64);
     }
-}
-
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    lines
 }

@@ -18,6 +18,8 @@ pub struct Assets;
 
 static CSS: LazyLock<String> = LazyLock::new(|| url("app.css"));
 static JS: LazyLock<String> = LazyLock::new(|| url("app.js"));
+static ADMIN_CSS: LazyLock<String> = LazyLock::new(|| url("admin.css"));
+static ADMIN_JS: LazyLock<String> = LazyLock::new(|| url("admin.js"));
 static ICON: LazyLock<String> = LazyLock::new(|| url("icon.svg"));
 
 impl Assets {
@@ -29,6 +31,16 @@ impl Assets {
     /// The script.
     pub fn js(&self) -> &'static str {
         &JS
+    }
+
+    /// What the console adds to the style sheet.
+    pub fn admin_css(&self) -> &'static str {
+        &ADMIN_CSS
+    }
+
+    /// The console's script.
+    pub fn admin_js(&self) -> &'static str {
+        &ADMIN_JS
     }
 
     /// The icon.

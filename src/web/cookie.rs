@@ -33,8 +33,8 @@ fn name(production: bool) -> &'static str {
 /// The middleware that reads and writes the cookie.
 pub fn middleware(context: &Context) -> SessionMiddleware<CookieSessionStore> {
     SessionMiddleware::builder(CookieSessionStore::default(), context.key.clone())
-        .cookie_name(name(context.production).to_owned())
-        .cookie_secure(context.production)
+        .cookie_name(name(context.site.tls_only).to_owned())
+        .cookie_secure(context.site.tls_only)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
         .cookie_path("/".to_owned())
@@ -150,7 +150,7 @@ pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, production:
 /// Rewrites a cookie of the previous key into one of today's, so that a changed key logs nobody out.
 pub fn accept_previous_key(request: &mut ServiceRequest, context: &Context) {
     let Some(previous) = &context.previous_key else { return };
-    let name = name(context.production);
+    let name = name(context.site.tls_only);
     let Some(text) = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()) else { return };
     let Some(sent) =
         text.split(';').filter_map(|pair| Cookie::parse_encoded(pair.trim().to_owned()).ok()).find(|cookie| cookie.name() == name)

@@ -15,7 +15,8 @@ use super::audit::RequestId;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
-use super::face::{Asked, dress};
+use super::face::Asked;
+use super::site::Site;
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
@@ -37,7 +38,7 @@ pub async fn pass(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let Some(context) = request.app_data::<web::Data<Context>>().cloned() else {
+    let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Err(Error::Internal("finding the shared state", "it was not registered".into()).into());
     };
     let asked = Asked {
@@ -46,30 +47,32 @@ pub async fn pass(
         reads: matches!(*request.method(), Method::GET | Method::HEAD),
         request_id: new_request_id(),
     };
-    if let Err(refusal) = admit(&request, &context, &asked) {
+    if let Err(refusal) = admit(&request, &site, &asked) {
         log::info!(target: "security", "refused {} {:?}: {refusal:?}, request {}", request.method(), asked.path, asked.request_id);
-        let response = finish(refusal.response(), &asked, &context);
+        let response = finish(refusal.response(), &asked, &site);
         return Ok(request.into_response(response));
     }
     request.extensions_mut().insert(RequestId(asked.request_id.clone()));
-    cookie::accept_previous_key(&mut request, &context);
+    if let Some(context) = request.app_data::<web::Data<Context>>().cloned() {
+        cookie::accept_previous_key(&mut request, &context);
+    }
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &asked, &context)),
-        Ok(Err(error)) => Err(Lost { status: error.as_response_error().status_code(), asked, context }.into()),
+        Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &asked, &site)),
+        Ok(Err(error)) => Err(Lost { status: error.as_response_error().status_code(), asked, site }.into()),
         Err(_) => {
             log::error!("a handler panicked, request {}", asked.request_id);
-            Err(Lost { status: StatusCode::INTERNAL_SERVER_ERROR, asked, context }.into())
+            Err(Lost { status: StatusCode::INTERNAL_SERVER_ERROR, asked, site }.into())
         }
     }
 }
 
-fn complete(response: ServiceResponse<BoxBody>, asked: &Asked, context: &Context) -> ServiceResponse<BoxBody> {
+fn complete(response: ServiceResponse<BoxBody>, asked: &Asked, site: &Site) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     if response.status().is_server_error() {
         log::warn!("answered {} to {} {:?}, request {}", response.status().as_u16(), request.method(), asked.path, asked.request_id);
     }
-    let mut response = finish(response, asked, context);
-    cookie::lengthen(&request, response.headers_mut(), context.production);
+    let mut response = finish(response, asked, site);
+    cookie::lengthen(&request, response.headers_mut(), site.tls_only);
     ServiceResponse::new(request, response)
 }
 
@@ -91,38 +94,36 @@ impl Refusal {
     }
 }
 
-fn admit(request: &ServiceRequest, context: &Context, asked: &Asked) -> Result<(), Refusal> {
-    // Whoever watches this process may call it by its address.
-    let watched = matches!(asked.path.as_str(), "/livez" | "/readyz");
-    if !watched && !is_for_us(request, context) {
+fn admit(request: &ServiceRequest, site: &Site, asked: &Asked) -> Result<(), Refusal> {
+    if !(site.takes_any_host)(request) && !is_for_us(request, site) {
         return Err(Refusal::UnknownHost);
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
     // The API knows no cookie: without an ambient credential there is nothing to forge.
-    if safe || asked.by_script() || from_our_own_page(request.headers(), context) { Ok(()) } else { Err(Refusal::CrossOrigin) }
+    if safe || asked.by_script() || from_our_own_page(request.headers(), site) { Ok(()) } else { Err(Refusal::CrossOrigin) }
 }
 
 /// Whether every name that a request gives its server is one of ours: the Host header, and the target where that is a whole
 /// URL (RFC 9112, 3.2.2).
-fn is_for_us(request: &ServiceRequest, context: &Context) -> bool {
+fn is_for_us(request: &ServiceRequest, site: &Site) -> bool {
     let named = request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     let mut names = named.chain(request.uri().authority().map(|authority| authority.as_str())).peekable();
-    names.peek().is_some() && names.all(|name| context.answers_for(name))
+    names.peek().is_some() && names.all(|name| site.answers_for(name))
 }
 
 /// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over plain HTTP on a
 /// local network. With neither it is no browser, and carries no cookie that it was not given. Of a header that is there
 /// twice each value counts.
-fn from_our_own_page(headers: &HeaderMap, context: &Context) -> bool {
+fn from_our_own_page(headers: &HeaderMap, site: &Site) -> bool {
     if headers.contains_key("sec-fetch-site") {
         return headers.get_all("sec-fetch-site").all(|site| site == "same-origin");
     }
-    headers.get_all(header::ORIGIN).all(|origin| origin.to_str().is_ok_and(|origin| context.origins.contains(origin)))
+    headers.get_all(header::ORIGIN).all(|origin| origin.to_str().is_ok_and(|origin| site.origins.contains(origin)))
 }
 
 /// Gives an answer its face and its headers.
-fn finish(response: HttpResponse<BoxBody>, asked: &Asked, context: &Context) -> HttpResponse<BoxBody> {
-    let mut response = dress(response, asked);
+fn finish(response: HttpResponse<BoxBody>, asked: &Asked, site: &Site) -> HttpResponse<BoxBody> {
+    let mut response = (site.dress)(response, asked);
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -130,7 +131,7 @@ fn finish(response: HttpResponse<BoxBody>, asked: &Asked, context: &Context) -> 
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if context.production {
+    if site.tls_only {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
     }
     if let Ok(value) = HeaderValue::from_str(&asked.request_id) {
@@ -143,7 +144,7 @@ fn finish(response: HttpResponse<BoxBody>, asked: &Asked, context: &Context) -> 
 struct Lost {
     status: StatusCode,
     asked: Asked,
-    context: web::Data<Context>,
+    site: web::Data<Site>,
 }
 
 impl std::fmt::Debug for Lost {
@@ -164,7 +165,7 @@ impl ResponseError for Lost {
     }
 
     fn error_response(&self) -> HttpResponse {
-        finish(HttpResponse::new(self.status), &self.asked, &self.context)
+        finish(HttpResponse::new(self.status), &self.asked, &self.site)
     }
 }
 
@@ -190,22 +191,28 @@ mod tests {
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
         let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
         let database = Database::new(&unused, 1);
+        let site = web::Data::new(Site {
+            origins: ["http://localhost:5000".to_owned()].into(),
+            tls_only: true,
+            takes_any_host: |_| false,
+            dress: crate::web::face::dress,
+        });
         let context = Context {
             database,
             sessions: SessionCache::default(),
             messenger: Messenger::default(),
             hasher: Hasher::default(),
             metrics: Metrics::new([]),
-            origins: ["http://localhost:5000".to_owned()].into(),
+            site: site.clone(),
             key: actix_web::cookie::Key::generate(),
             previous_key: None,
-            production: true,
         };
         async fn fail() -> HttpResponse {
             panic!("a secret of the inside")
         }
         let app = App::new()
             .app_data(web::Data::new(context))
+            .app_data(site)
             .wrap(from_fn(pass))
             .route("/fail", web::get().to(fail))
             .route("/fine", web::get().to(HttpResponse::Ok));

@@ -18,6 +18,7 @@ pub mod paging;
 pub mod prefer;
 pub mod redirect;
 pub mod routes;
+pub mod site;
 pub mod upload;
 
 pub use body::{Form, Json};
@@ -27,3 +28,4 @@ pub use fields::FieldErrors;
 pub use frame::Frame;
 pub use redirect::{local_path, see_other};
 pub use routes::Route;
+pub use site::Site;

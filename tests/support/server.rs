@@ -70,6 +70,7 @@ impl ServerBuilder {
         builder
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .set("BIND", ANY_PORT)
+            .set("ADMIN_BIND", "off")
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
             .set("RUST_LOG", "info")

@@ -4,8 +4,9 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::{JobArguments, ask, report};
+use super::{JobArguments, ask};
 use crate::cluster::{Follower, Moves, Progress, Session};
+use crate::monitor;
 
 const WIDTH: usize = 30;
 /// Without a terminal a line is written this often, and when something changes.
@@ -45,14 +46,14 @@ fn describe(moves: &Moves) -> Vec<String> {
     if moves.count() == 0 {
         lines.push("no shard has to move".to_owned());
     } else {
-        lines.push(format!("{} moves, {} to copy", moves.count(), report::bytes(moves.total())));
+        lines.push(format!("{} moves, {} to copy", moves.count(), monitor::bytes(moves.total())));
         for ((from, to), (count, bytes)) in &moves.between {
-            lines.push(format!("{from} to {to}: {count} moves, {}", report::bytes(*bytes)));
+            lines.push(format!("{from} to {to}: {count} moves, {}", monitor::bytes(*bytes)));
         }
     }
     for (node, before, after) in &moves.bytes {
-        let change = if before == after { String::new() } else { format!(", then {}", report::bytes(*after)) };
-        lines.push(format!("{node} holds {}{change}", report::bytes(*before)));
+        let change = if before == after { String::new() } else { format!(", then {}", monitor::bytes(*after)) };
+        lines.push(format!("{node} holds {}{change}", monitor::bytes(*before)));
     }
     lines.extend(moves.remarks.iter().cloned());
     lines
@@ -156,5 +157,5 @@ fn line(progress: &Progress) -> String {
     };
     let (done, moves) = progress.moves;
     let phases = progress.phases.join("; ");
-    format!("{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}", report::bytes(copied), report::bytes(all))
+    format!("{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}", monitor::bytes(copied), monitor::bytes(all))
 }

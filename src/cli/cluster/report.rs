@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use tokio_postgres::Config;
 
-use crate::cluster::{self, NodeState, Report, Severity};
+use crate::monitor::{self, NodeState, Nodes, Report, Severity, Sheet, Verdict, bytes};
 
 /// Prints the state of the cluster; the exit code is the worst verdict.
 ///
 /// # Errors
 /// Never for what is wrong with the cluster: that is printed.
 pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let (text, severity) = match cluster::report(config).await {
+    let (text, severity) = match report_of_cluster(config).await {
         Ok(report) if json => (serde_json::to_string_pretty(&report)?, report.severity),
         Ok(report) => (describe(&report), report.severity),
         Err(error) if json => {
@@ -28,21 +28,23 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     std::process::exit(severity as i32)
 }
 
-/// A number of bytes for people.
-pub fn bytes(count: i64) -> String {
-    let units = [(40, "TB"), (30, "GB"), (20, "MB"), (10, "kB")];
-    for (shift, unit) in units {
-        if count >= 1 << shift {
-            let tenths = (i128::from(count) * 10) >> shift;
-            return if tenths >= 1000 { format!("{} {unit}", tenths / 10) } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) };
-        }
-    }
-    format!("{count} B")
+async fn report_of_cluster(config: &Config) -> anyhow::Result<Report> {
+    let report = monitor::report(&Nodes::operated(config)).await?;
+    anyhow::ensure!(report.citus, "this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster");
+    Ok(report)
 }
 
 fn describe(report: &Report) -> String {
     let mut text = String::new();
-    for verdict in &report.verdicts {
+    let fine = Verdict {
+        subject: "Everything",
+        severity: Severity::Fine,
+        finding: "every node answers, and nothing waits for an operator".to_owned(),
+        cure: String::new(),
+    };
+    let wrong = report.verdicts.iter().filter(|verdict| verdict.severity > Severity::Fine);
+    let nothing = (report.severity == Severity::Fine).then_some(&fine);
+    for verdict in wrong.chain(nothing) {
         let word = match verdict.severity {
             Severity::Fine => "FINE",
             Severity::Warning => "WARNING",
@@ -106,37 +108,19 @@ fn node_row(node: &NodeState) -> Vec<String> {
         node.answered_ms.map_or_else(|| "NO".to_owned(), |ms| format!("{ms} ms")),
         node.shards.to_string(),
         node.bytes.map_or_else(unknown, bytes),
-        inside.map_or_else(unknown, |inside| bytes(inside.disk.0)),
+        inside.and_then(|inside| inside.disk).map_or_else(unknown, |(free, _)| bytes(free)),
         inside.map_or_else(unknown, |inside| format!("{} of {}", inside.connections.open, inside.connections.limit)),
         inside.map_or_else(unknown, |inside| format!("{}, Citus {}", inside.postgresql, inside.citus)),
     ]
 }
 
-fn section(text: &mut String, title: &str, heads: &[&str], rows: &[Vec<String>]) {
+fn section(text: &mut String, title: &str, heads: &[&'static str], rows: &[Vec<String>]) {
     if rows.is_empty() {
         return;
     }
-    let widths: Vec<usize> = heads
-        .iter()
-        .enumerate()
-        .map(|(column, head)| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(head.len()))
-        .collect();
-    let _ = writeln!(text, "\n{title}");
-    let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
-    for row in std::iter::once(&heads).chain(rows) {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(text, "  {}", cells.join("  ").trim_end());
+    let mut sheet = Sheet::new(title, heads);
+    for row in rows {
+        sheet.row(row.iter().map(String::as_str));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn bytes_are_short() {
-        for (count, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (200 << 20, "200 MB"), (i64::MAX, "8388607 TB")] {
-            assert_eq!(bytes(count), text);
-        }
-    }
+    let _ = write!(text, "\n{}", sheet.text());
 }

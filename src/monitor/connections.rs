@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::error::ClusterError;
-use super::session::Session;
+use crate::cluster::error::ClusterError;
+use crate::cluster::session::Session;
 
 /// From here on somebody should look.
 const TOO_MANY_PERCENT: i64 = 80;

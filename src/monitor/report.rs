@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::connections::Connections;
-use super::events::EventLine;
-use super::holdups::Holdup;
+use crate::cluster::{EventLine, Holdup};
 
 /// All of it at one moment.
 #[derive(Serialize)]
@@ -14,7 +13,9 @@ pub struct Report {
     pub at: DateTime<Utc>,
     /// The worst of the verdicts.
     pub severity: Severity,
-    /// What is wrong, with its cure; or one line that nothing is.
+    /// Whether it is a cluster, and not plain PostgreSQL.
+    pub citus: bool,
+    /// One line or more for everything that was looked at, the worst first; what is wrong has its cure.
     pub verdicts: Vec<Verdict>,
     /// The coordinator and the workers.
     pub nodes: Vec<NodeState>,
@@ -64,15 +65,19 @@ pub struct Inside {
     pub citus: String,
     /// Connections that are open, whose they are, and the most there can be.
     pub connections: Connections,
-    /// Free and total bytes of its disk.
-    pub disk: (i64, i64),
+    /// Free and total bytes of its disk; none on plain PostgreSQL, which does not say.
+    pub disk: Option<(i64, i64)>,
     /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of them.
     pub holdups: Vec<Holdup>,
     /// Replication slots that nobody reads, and the bytes of log that they keep.
     pub idle_slots: (i64, i64),
     /// Sessions that have waited for a lock for over ten seconds.
     pub waiting: i64,
-    /// Shards without the row-level security of their table.
+    /// Transactions of our database that have been open for over five minutes.
+    pub long: i64,
+    /// Transactions of our database that were prepared over a minute ago and not decided.
+    pub undecided: i64,
+    /// Shards and tables without the row-level security that they must have.
     pub unguarded: i64,
     /// Settings that must be or should be changed.
     pub settings: Vec<String>,
@@ -150,9 +155,22 @@ pub enum Severity {
     Down,
 }
 
+impl Severity {
+    /// In one word, which says the same as its colour.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "fine",
+            Self::Warning => "warning",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
+    /// What was looked at.
+    pub subject: &'static str,
     /// How bad it is.
     pub severity: Severity,
     /// What was found.

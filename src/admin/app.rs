@@ -1,0 +1,52 @@
+//! Assembles the console's own server. It shares nothing with the application's but this process: another address, other
+//! cookies, other connections, one thread.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+
+use super::access;
+use super::console::Console;
+use super::errors;
+use super::routes;
+use crate::app::ListenError;
+use crate::settings::AdminSettings;
+use crate::web::{Error, Site, edge};
+
+/// Builds the server. It stops when its handle is told to.
+///
+/// # Errors
+/// [`ListenError`].
+pub fn listen(listener: TcpListener, admin: &AdminSettings, console: web::Data<Console>) -> Result<actix_web::dev::Server, ListenError> {
+    let address = listener.local_addr().map_err(|error| ListenError::Other(admin.bind, error))?;
+    let origins = admin.origins(address.port());
+    let site = web::Data::new(Site {
+        tls_only: !origins.is_empty() && origins.iter().all(|origin| origin.starts_with("https://")),
+        origins,
+        // A program that knows the token is not a page that was led here by a foreign name.
+        takes_any_host: access::carries_token,
+        dress: errors::dress,
+    });
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(console.clone())
+            .app_data(site.clone())
+            .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
+            .app_data(web::QueryConfig::default().error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()))
+            .wrap(from_fn(access::pass))
+            .wrap(from_fn(edge::pass))
+            .wrap(Compress::default())
+            .configure(routes::register)
+            .default_service(web::route().to(async || Err::<actix_web::HttpResponse, _>(Error::NotFound)))
+    })
+    .workers(1)
+    .client_request_timeout(Duration::from_secs(5))
+    .shutdown_timeout(2)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| ListenError::Other(address, error))?
+    .run();
+    Ok(server)
+}

@@ -1,0 +1,8 @@
+//! The pages of the console, a file for each: its struct for askama and its handler. What they show comes from `monitor`.
+
+pub mod application;
+pub mod messages;
+pub mod metrics;
+pub mod shards;
+pub mod tenants;
+pub mod verdicts;

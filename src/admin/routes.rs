@@ -1,0 +1,50 @@
+//! The map of the console. A page's row gives three addresses, its path and the same with .json and .txt; actions are rows of
+//! the kind that the application has.
+
+use actix_web::web;
+
+use super::{access, pages};
+use crate::web::{Route, assets, health, routes};
+
+/// A page of numbers.
+pub struct Page {
+    /// Its path.
+    pub path: &'static str,
+    /// What the navigation calls it, and `pigeonhole console` in small letters.
+    pub name: &'static str,
+    /// Its handler.
+    pub handler: fn() -> actix_web::Route,
+}
+
+/// The pages, in the order of the navigation.
+pub const PAGES: &[Page] = &[
+    Page { path: "/verdicts", name: "Verdicts", handler: || web::get().to(pages::verdicts::show) },
+    Page { path: "/shards", name: "Shards", handler: || web::get().to(pages::shards::show) },
+    Page { path: "/tenants", name: "Tenants", handler: || web::get().to(pages::tenants::show) },
+    Page { path: "/application", name: "Application", handler: || web::get().to(pages::application::show) },
+];
+
+/// Everything else.
+pub const ROUTES: &[Route] = &[
+    Route { method: "GET", path: "/", public: false, handler: || web::get().to(pages::verdicts::home) },
+    Route { method: "GET", path: "/login", public: true, handler: || web::get().to(access::new) },
+    Route { method: "POST", path: "/login", public: true, handler: || web::post().to(access::create) },
+    Route { method: "POST", path: "/logout", public: false, handler: || web::post().to(access::delete) },
+    Route { method: "GET", path: "/metrics", public: false, handler: || web::get().to(pages::metrics::show) },
+    Route { method: "GET", path: "/messages/replay/new", public: false, handler: || web::get().to(pages::messages::new_replay) },
+    Route { method: "POST", path: "/messages/replay", public: false, handler: || web::post().to(pages::messages::create_replay) },
+    Route { method: "GET", path: "/messages/dropping/new", public: false, handler: || web::get().to(pages::messages::new_dropping) },
+    Route { method: "POST", path: "/messages/dropping", public: false, handler: || web::post().to(pages::messages::create_dropping) },
+    Route { method: "GET", path: "/livez", public: true, handler: || web::get().to(health::live) },
+    Route { method: "GET", path: "/static/{file}", public: true, handler: || web::get().to(assets::show) },
+];
+
+/// Registers all of it.
+pub fn register(config: &mut web::ServiceConfig) {
+    for page in PAGES {
+        for ending in ["", ".json", ".txt"] {
+            config.service(web::resource(format!("{}{ending}", page.path)).route((page.handler)()));
+        }
+    }
+    routes::register(config, ROUTES);
+}

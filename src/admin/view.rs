@@ -1,0 +1,68 @@
+//! The three faces of a page: HTML for people, JSON for programs, text for a terminal, all of the same numbers.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use askama::Template;
+use serde::Serialize;
+
+use crate::monitor::Sheet;
+use crate::web::Error;
+
+/// The numbers of a page.
+pub trait View: Serialize {
+    /// The same numbers as tables.
+    fn sheets(&self) -> Vec<Sheet>;
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// HTML.
+    Page,
+    /// JSON.
+    Json,
+    /// Plain text.
+    Text,
+}
+
+impl Face {
+    /// By the ending of the path.
+    pub fn of(path: &str) -> Self {
+        match path.rsplit_once('.') {
+            Some((_, "json")) => Self::Json,
+            Some((_, "txt")) => Self::Text,
+            _ => Self::Page,
+        }
+    }
+
+    /// Shows `view` in this face; `page` is its page.
+    ///
+    /// # Errors
+    /// When the page cannot be written.
+    pub fn show<V: View, T: Template>(self, view: &V, page: impl FnOnce(Vec<Sheet>) -> T) -> Result<HttpResponse, Error> {
+        let (kind, body) = match self {
+            Self::Page => ("text/html; charset=utf-8", page(view.sheets()).render()?),
+            Self::Json => {
+                let body = serde_json::to_string_pretty(view).map_err(|error| Error::Internal("writing JSON", error.into()))?;
+                ("application/json", body)
+            }
+            Self::Text => {
+                let sheets: Vec<String> = view.sheets().iter().map(Sheet::text).collect();
+                ("text/plain; charset=utf-8", sheets.join("\n"))
+            }
+        };
+        Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(body))
+    }
+}
+
+impl FromRequest for Face {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(request.path())))
+    }
+}

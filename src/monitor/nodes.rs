@@ -1,0 +1,184 @@
+//! The way to the nodes for those who only look: few connections that are kept, a role that can read no note, and a clock of
+//! our own, so that a node that is frozen or dead costs its own line and nothing else.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio_postgres::Config;
+
+use crate::cluster::error::ClusterError;
+use crate::cluster::node::{self, Node};
+use crate::cluster::{Address, Session};
+
+/// How long the coordinator may take to list the nodes before the last list is used.
+const LIST_PATIENCE: Duration = Duration::from_millis(600);
+/// How long a node may take for all that it is asked for one page.
+pub(super) const PATIENCE: Duration = Duration::from_millis(1200);
+/// The most connections to each node.
+const MOST_CONNECTIONS: usize = 2;
+
+/// All nodes, and how to ask them.
+pub struct Nodes {
+    config: Config,
+    watching: bool,
+    seats: Mutex<HashMap<String, Arc<Seat>>>,
+    known: Mutex<Option<Cluster>>,
+}
+
+/// The connections to one node.
+struct Seat {
+    permits: Semaphore,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// The nodes at one moment.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The coordinator first; on plain PostgreSQL its only server.
+    pub nodes: Vec<Node>,
+    /// Whether Citus is there.
+    pub citus: bool,
+    /// Why the list may be an old one.
+    pub stale: Option<String>,
+}
+
+/// What a node said, or why it did not.
+pub struct Answer<T> {
+    /// The node.
+    pub node: Node,
+    /// After how long.
+    pub after: Duration,
+    /// What it said.
+    pub result: Result<T, String>,
+}
+
+/// A node that did not answer, as every page names it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Missing {
+    /// host:port.
+    pub node: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl<T> Answer<T> {
+    /// The node and why it said nothing; none when it did.
+    pub fn missing(&self) -> Option<Missing> {
+        let reason = self.result.as_ref().err()?.clone();
+        Some(Missing { node: self.node.address.to_string(), reason })
+    }
+}
+
+impl Nodes {
+    /// For the console: with its own role, and reading only.
+    pub fn watched(config: &Config) -> Self {
+        Self::new(config, true)
+    }
+
+    /// For an operator's command: as the user of `config`.
+    pub fn operated(config: &Config) -> Self {
+        Self::new(config, false)
+    }
+
+    fn new(config: &Config, watching: bool) -> Self {
+        Self { config: config.clone(), watching, seats: Mutex::default(), known: Mutex::default() }
+    }
+
+    /// Whether it looks as the console's role, which is no superuser and need not be one.
+    pub(super) fn are_watched(&self) -> bool {
+        self.watching
+    }
+
+    /// The nodes that the coordinator lists. When it does not answer soon, those that it listed last.
+    ///
+    /// # Errors
+    /// When it has never listed any.
+    pub async fn list(&self) -> Result<Cluster, ClusterError> {
+        let home = self.home();
+        match self.ask(&home, LIST_PATIENCE, async |session, _| list(session, home.clone()).await).await.result {
+            Ok(cluster) => {
+                *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
+                Ok(cluster)
+            }
+            Err(reason) => {
+                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let stale = Some(reason.clone());
+                known.map(|known| Cluster { stale, ..known }).ok_or(ClusterError::Obstacle(reason))
+            }
+        }
+    }
+
+    /// Asks the coordinator, or the only server.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub async fn coordinator<T>(&self, work: impl AsyncFn(&Session) -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+        let home = self.home();
+        self.ask(&home, PATIENCE, async |session, _| work(session).await).await.result.map_err(ClusterError::Obstacle)
+    }
+
+    /// Asks all of these at the same time; each has an answer, in the same order.
+    pub async fn everywhere<T>(&self, nodes: &[Node], work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>) -> Vec<Answer<T>> {
+        let work = &work;
+        let asked = nodes.iter().map(|node| self.ask(node, PATIENCE, async |session, node| work(session, node).await));
+        futures_util::future::join_all(asked).await
+    }
+
+    /// The server that `DATABASE_URL` names.
+    fn home(&self) -> Node {
+        let address = Address::of(&self.config).unwrap_or_else(|| Address::new("localhost", 5432));
+        Node { id: 0, group: 0, address, active: true, synced: true, takes_shards: true }
+    }
+
+    async fn ask<T>(&self, node: &Node, patience: Duration, work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>) -> Answer<T> {
+        let started = Instant::now();
+        let seat = self.seat(node);
+        let asking = async {
+            let _permit = seat.permits.acquire().await.map_err(|_| "stopping".to_owned())?;
+            let kept = seat.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().filter(|session| !session.is_closed());
+            let session = match kept {
+                Some(session) => session,
+                None => self.connect(node).await.map_err(|error| error.to_string())?,
+            };
+            let result = work(&session, node).await;
+            if !session.is_closed() && !matches!(result, Err(ClusterError::Silent { .. })) {
+                seat.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            }
+            result.map_err(|error| error.to_string())
+        };
+        let result = match tokio::time::timeout(patience, asking).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no answer within {} s", patience.as_secs_f32())),
+        };
+        Answer { node: node.clone(), after: started.elapsed(), result }
+    }
+
+    async fn connect(&self, node: &Node) -> Result<Session, ClusterError> {
+        match (self.watching, node.group) {
+            (true, 0) => Session::watching(&self.config, None).await,
+            (true, _) => Session::watching(&self.config, Some(&node.address)).await,
+            (false, 0) => Session::coordinator(&self.config).await,
+            (false, _) => Session::node(&self.config, &node.address).await,
+        }
+    }
+
+    fn seat(&self, node: &Node) -> Arc<Seat> {
+        let name = if node.group == 0 { String::new() } else { node.address.to_string() };
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || Arc::new(Seat { permits: Semaphore::new(MOST_CONNECTIONS), idle: Mutex::default() });
+        Arc::clone(seats.entry(name).or_insert_with(fresh))
+    }
+}
+
+async fn list(session: &Session, home: Node) -> Result<Cluster, ClusterError> {
+    let citus = session.has_citus().await?;
+    let nodes = if citus { node::list(session).await? } else { Vec::new() };
+    // A server with the extension and no nodes is alone.
+    if nodes.is_empty() {
+        return Ok(Cluster { nodes: vec![home], citus: false, stale: None });
+    }
+    Ok(Cluster { nodes, citus, stale: None })
+}

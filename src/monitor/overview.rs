@@ -1,0 +1,297 @@
+//! What the database looks like now, as a whole. Every node is asked over a connection of its own, at the same time, and who
+//! does not answer in time is shown as such; nothing here waits for a node that is dead or frozen.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+
+use super::connections;
+use super::nodes::{Answer, Cluster, Nodes};
+use super::report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
+use super::verdicts::{self, Found};
+use crate::cluster::error::ClusterError;
+use crate::cluster::node::Node;
+use crate::cluster::session::Session;
+use crate::cluster::{distribute, events, holdups, jobs, preflight, sizes};
+
+/// Looks at everything. A coordinator that never answered is an error; anything else is a verdict.
+///
+/// # Errors
+/// When the coordinator does not answer and never did.
+pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
+    let cluster = nodes.list().await?;
+    let (citus, watched) = (cluster.citus, nodes.are_watched());
+    let asked = nodes.everywhere(&cluster.nodes, async |session, node| ask(session, node, citus, watched).await);
+    let central = async {
+        // A coordinator that did not list its nodes is not asked for more.
+        match &cluster.stale {
+            Some(reason) => Err(ClusterError::Obstacle(reason.clone())),
+            None => nodes.coordinator(async |session| central(session, citus).await).await,
+        }
+    };
+    let (answers, central) = futures_util::future::join(asked, central).await;
+    Ok(assemble(&cluster, answers, central))
+}
+
+fn assemble(cluster: &Cluster, answers: Vec<Answer<Asked>>, central: Result<Central, ClusterError>) -> Report {
+    let silence = central.as_ref().err().map(ToString::to_string);
+    let central = central.unwrap_or_default();
+    let mut tenants = Vec::new();
+    let mut states = Vec::new();
+    for answer in answers {
+        let shards = central.shards.iter().find(|(group, _)| *group == answer.node.group).map_or(0, |(_, count)| *count);
+        let (mut state, busy) = state_of(answer);
+        state.shards = shards;
+        states.push(state);
+        tenants.extend(busy);
+    }
+    tenants.sort_by(|a: &Tenant, b: &Tenant| b.cpu_seconds.total_cmp(&a.cpu_seconds));
+    tenants.truncate(10);
+    let verdicts = verdicts::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
+    let severity = verdicts.iter().map(|verdict| verdict.severity).max().unwrap_or(Severity::Fine);
+    Report {
+        at: Utc::now(),
+        severity,
+        citus: cluster.citus,
+        verdicts,
+        nodes: states,
+        tables: central.tables,
+        job: central.job,
+        tenants,
+        pins: central.pins,
+        events: central.events,
+    }
+}
+
+/// What only the coordinator knows.
+#[derive(Default)]
+pub(super) struct Central {
+    pub(super) tables: Vec<Table>,
+    shards: Vec<(i32, i64)>,
+    pub(super) job: Option<JobState>,
+    pub(super) pins: Vec<Pin>,
+    /// Tables that are on the coordinator alone.
+    pub(super) local: Vec<String>,
+    /// What moves left behind on groups that no longer exist.
+    pub(super) orphans: Vec<String>,
+    events: Vec<crate::cluster::EventLine>,
+    /// Group numbers that were ever given out.
+    pub(super) groups: i64,
+}
+
+async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterError> {
+    if !citus {
+        return Ok(Central {
+            tables: plain_tables(coordinator).await?,
+            events: events::latest(coordinator, 5).await?,
+            ..Central::default()
+        });
+    }
+    let local = distribute::undistributed(coordinator).await?;
+    Ok(Central {
+        tables: tables(coordinator).await?,
+        shards: shard_counts(coordinator).await?,
+        job: job(coordinator).await?,
+        pins: pins(coordinator).await?,
+        local: local.into_iter().map(|table| table.name).collect(),
+        orphans: orphans(coordinator).await?,
+        events: events::latest(coordinator, 5).await?,
+        groups: coordinator.row("counting group numbers", GROUPS, &[]).await?.get(0),
+    })
+}
+
+const GROUPS: &str = "
+    SELECT count(*) FROM (SELECT groupid FROM operator.node_groups UNION SELECT groupid FROM pg_dist_node) known WHERE groupid > 0";
+
+/// What a node says, part by part, as far as it came.
+struct Asked {
+    after: Duration,
+    error: Option<String>,
+    inside: Option<Inside>,
+    bytes: Option<i64>,
+    tenants: Vec<Tenant>,
+}
+
+fn state_of(answer: Answer<Asked>) -> (NodeState, Vec<Tenant>) {
+    let node = answer.node;
+    let (asked, silence) = match answer.result {
+        Ok(asked) => (Some(asked), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let millis = |after: Duration| u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    let state = NodeState {
+        address: node.address.to_string(),
+        group: node.group,
+        answered_ms: asked.as_ref().map(|asked| millis(asked.after)),
+        error: silence.or_else(|| asked.as_ref().and_then(|asked| asked.error.clone())),
+        active: node.active,
+        synced: node.synced,
+        takes_shards: node.takes_shards,
+        shards: 0,
+        bytes: asked.as_ref().and_then(|asked| asked.bytes),
+        inside: None,
+    };
+    let Some(asked) = asked else { return (state, Vec::new()) };
+    (NodeState { inside: asked.inside, ..state }, asked.tenants)
+}
+
+async fn ask(session: &Session, node: &Node, citus: bool, watched: bool) -> Result<Asked, ClusterError> {
+    let started = Instant::now();
+    session.run("asking", "SELECT 1").await?;
+    let mut asked = Asked { after: started.elapsed(), error: None, inside: None, bytes: None, tenants: Vec::new() };
+    let more = async {
+        asked.inside = Some(inside(session, &node.address.to_string(), citus, watched).await?);
+        if citus {
+            asked.bytes = Some(sizes::of_node(session).await?.iter().map(|(_, bytes)| bytes).sum());
+            asked.tenants = busy_tenants(session, node).await?;
+        } else {
+            asked.bytes = Some(session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0));
+        }
+        Ok::<_, ClusterError>(())
+    };
+    // Who has given a sign of life and then takes long is slow, and not dead.
+    asked.error = match tokio::time::timeout(super::nodes::PATIENCE * 3 / 4, more).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("part of the answers did not come in time".to_owned()),
+    };
+    Ok(asked)
+}
+
+const INSIDE: &str = "
+    SELECT (SELECT count(*) FROM pg_replication_slots WHERE NOT active AND database = current_database()),
+           (SELECT coalesce(max(pg_current_wal_lsn() - restart_lsn), 0)::bigint FROM pg_replication_slots WHERE NOT active),
+           (SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query_start < now() - interval '10 seconds'),
+           (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start < now() - interval '5 minutes'
+              AND backend_type = 'client backend'),
+           (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - interval '1 minute'),
+           (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') AND c.relname !~ '_[0-9]{6,}$'
+              AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+              AND (NOT c.relrowsecurity OR c.relforcerowsecurity OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)))";
+const UNGUARDED_SHARDS: &str = "
+    SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+    JOIN pg_class shell ON shell.oid = s.logicalrelid
+    JOIN pg_class c ON c.oid = to_regclass(shard_name(s.logicalrelid, s.shardid, false))
+    WHERE p.groupid = (SELECT groupid FROM pg_dist_local_group)
+      AND shell.relrowsecurity AND (NOT c.relrowsecurity OR c.relforcerowsecurity
+        OR (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) <> (SELECT count(*) FROM pg_policy WHERE polrelid = shell.oid))";
+const DISK: &str = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
+
+async fn inside(session: &Session, address: &str, citus: bool, watched: bool) -> Result<Inside, ClusterError> {
+    let mut fitness = preflight::look(session).await?;
+    fitness.faults.retain(|fault| citus && !(watched && fault.contains("is not a superuser")));
+    let row = session.row("looking inside", INSIDE, &[]).await?;
+    let mut unguarded: i64 = row.get(5);
+    let mut disk = None;
+    if citus {
+        unguarded += session.row("looking at policies", UNGUARDED_SHARDS, &[]).await?.get::<_, i64>(0);
+        let row = session.row("looking at the disk", DISK, &[]).await?;
+        disk = Some((row.get(0), row.get(1)));
+    }
+    let must_change = !fitness.faults.is_empty() || (citus && (fitness.plugins.is_some() || fitness.careless));
+    let mut settings = fitness.faults;
+    if fitness.careless && citus {
+        settings.push("ALTER DATABASE … SET synchronous_commit = on, as moves lose acknowledged writes without it".to_owned());
+    }
+    if let Some(plugins) = fitness.plugins.as_ref().filter(|_| citus) {
+        settings.push(format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}; SELECT pg_reload_conf();"));
+    }
+    if citus {
+        settings.extend(fitness.advice);
+    }
+    Ok(Inside {
+        postgresql: fitness.postgresql,
+        citus: if citus { fitness.citus.unwrap_or_default() } else { String::new() },
+        connections: connections::look(session).await?,
+        disk,
+        holdups: holdups::on(session, address).await?,
+        idle_slots: (row.get(0), row.get(1)),
+        waiting: row.get(2),
+        long: row.get(3),
+        undecided: row.get(4),
+        unguarded,
+        settings,
+        must_change,
+    })
+}
+
+async fn busy_tenants(session: &Session, node: &Node) -> Result<Vec<Tenant>, ClusterError> {
+    let sql = "SELECT tenant_attribute, sum(query_count_in_this_period + query_count_in_last_period)::bigint,
+                      sum(cpu_usage_in_this_period + cpu_usage_in_last_period)::float8
+               FROM citus_stat_tenants_local()
+               WHERE colocation_id = (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = to_regclass('shared.users'))
+               GROUP BY 1 ORDER BY 3 DESC LIMIT 10";
+    let rows = session.rows("looking at tenants", sql, &[]).await?;
+    let here = node.address.to_string();
+    Ok(rows.iter().map(|row| Tenant { tenant: row.get(0), node: here.clone(), queries: row.get(1), cpu_seconds: row.get(2) }).collect())
+}
+
+async fn plain_tables(server: &Session) -> Result<Vec<Table>, ClusterError> {
+    let sql = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') ORDER BY 1";
+    let rows = server.rows("listing the tables", sql, &[]).await?;
+    let table = |name: String| Table { name, kind: "plain".to_owned(), column: String::new(), shards: 0, colocation: 0 };
+    Ok(rows.iter().map(|row| table(row.get(0))).collect())
+}
+
+async fn tables(coordinator: &Session) -> Result<Vec<Table>, ClusterError> {
+    let sql = "SELECT logicalrelid::text,
+                      CASE WHEN partmethod = 'h' THEN 'distributed' WHEN repmodel = 't' THEN 'reference' ELSE 'local' END,
+                      coalesce(column_to_column_name(logicalrelid, partkey), ''),
+                      (SELECT count(*) FROM pg_dist_shard s WHERE s.logicalrelid = t.logicalrelid), colocationid
+               FROM pg_dist_partition t ORDER BY colocationid, 1";
+    let rows = coordinator.rows("listing the tables", sql, &[]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Table { name: row.get(0), kind: row.get(1), column: row.get(2), shards: row.get(3), colocation: row.get(4) })
+        .collect())
+}
+
+async fn shard_counts(coordinator: &Session) -> Result<Vec<(i32, i64)>, ClusterError> {
+    let sql = "SELECT p.groupid, count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
+               JOIN pg_dist_partition t USING (logicalrelid) WHERE t.partmethod = 'h' GROUP BY 1";
+    let rows = coordinator.rows("counting shards", sql, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+async fn job(coordinator: &Session) -> Result<Option<JobState>, ClusterError> {
+    let id = match jobs::running(coordinator).await? {
+        Some(job) => Some(job.id),
+        None => coordinator.row("looking at jobs", "SELECT max(job_id) FROM pg_dist_background_job", &[]).await?.get(0),
+    };
+    let Some(id) = id else { return Ok(None) };
+    let sql = "SELECT state::text, description, started_at,
+                      coalesce((SELECT string_agg(count || ' ' || status, ', ') FROM
+                        (SELECT status::text, count(*) FROM pg_dist_background_task t WHERE t.job_id = j.job_id GROUP BY 1) n), ''),
+                      ARRAY(SELECT 'attempt ' || retry_count || ' failed, again at ' || coalesce(not_before::text, '?') || ': ' ||
+                                   left(regexp_replace(coalesce(message, ''), '\\s+', ' ', 'g'), 200)
+                            FROM pg_dist_background_task t
+                            WHERE t.job_id = j.job_id AND retry_count > 0 AND status::text NOT IN ('done', 'cancelled', 'unscheduled')),
+                      ARRAY(SELECT DISTINCT unnest(nodes_involved) FROM pg_dist_background_task t
+                            WHERE t.job_id = j.job_id AND status::text IN ('blocked', 'runnable', 'running'))
+               FROM pg_dist_background_job j WHERE job_id = $1";
+    let row = coordinator.row("looking at the job", sql, &[&id]).await?;
+    Ok(Some(JobState {
+        id,
+        state: row.get(0),
+        description: row.get(1),
+        started_at: row.get(2),
+        moves: row.get(3),
+        troubles: row.get(4),
+        node_ids: row.get(5),
+    }))
+}
+
+async fn pins(coordinator: &Session) -> Result<Vec<Pin>, ClusterError> {
+    let sql = "SELECT tenant, groupid, alone FROM operator.pins ORDER BY tenant";
+    let rows = coordinator.rows("listing pins", sql, &[]).await?;
+    Ok(rows.iter().map(|row| Pin { tenant: row.get(0), group: row.get(1), alone: row.get(2) }).collect())
+}
+
+/// What moves left behind on groups that no longer exist.
+async fn orphans(coordinator: &Session) -> Result<Vec<String>, ClusterError> {
+    let sql = "SELECT object_name FROM pg_dist_cleanup WHERE node_group_id NOT IN (SELECT groupid FROM pg_dist_node) ORDER BY 1 LIMIT 20";
+    let rows = coordinator.rows("looking for leftovers", sql, &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}

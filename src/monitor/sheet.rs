@@ -1,0 +1,161 @@
+//! Numbers as a table: the same one on a page, in a terminal and, for those who do not see it, behind a chart.
+
+use std::fmt::Write as _;
+
+use super::report::Severity;
+
+/// A table with a title.
+#[derive(Clone, Debug, Default)]
+pub struct Sheet {
+    /// What it tells.
+    pub title: String,
+    /// What each column holds.
+    pub heads: Vec<Head>,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// What is said when there is no row.
+    pub empty: &'static str,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Its name, with the unit where there is one.
+    pub text: &'static str,
+    /// Whether it holds numbers, which are compared by their last digit.
+    pub number: bool,
+}
+
+/// A row.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// One for each column.
+    pub cells: Vec<Cell>,
+    /// How bad what it tells is, where it is a judgement.
+    pub severity: Option<Severity>,
+}
+
+/// A cell.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// Where it leads.
+    pub link: Option<String>,
+    /// Whether it is a statement or a command.
+    pub code: bool,
+}
+
+impl Cell {
+    /// A cell that leads to `address`.
+    pub fn linked(text: impl Into<String>, address: impl Into<String>) -> Self {
+        Self { text: text.into(), link: Some(address.into()), code: false }
+    }
+
+    /// A cell with a statement.
+    pub fn code(text: impl Into<String>) -> Self {
+        Self { text: text.into(), link: None, code: true }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), link: None, code: false }
+    }
+}
+
+impl Sheet {
+    /// A table with these columns; a `#` before a name makes it one of numbers.
+    pub fn new(title: impl Into<String>, heads: &[&'static str]) -> Self {
+        let head = |text: &'static str| match text.strip_prefix('#') {
+            Some(text) => Head { text, number: true },
+            None => Head { text, number: false },
+        };
+        Self { title: title.into(), heads: heads.iter().map(|text| head(text)).collect(), rows: Vec::new(), empty: "None." }
+    }
+
+    /// What to say when there is no row.
+    pub fn or(mut self, empty: &'static str) -> Self {
+        self.empty = empty;
+        self
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> &mut Row {
+        self.rows.push(Row { cells: cells.into_iter().map(Into::into).collect(), severity: None });
+        let last = self.rows.len() - 1;
+        &mut self.rows[last]
+    }
+
+    /// The table for a terminal.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.title.to_uppercase());
+        if self.rows.is_empty() {
+            let _ = writeln!(text, "  {}", self.empty);
+            return text;
+        }
+        let flat = |cell: &Cell| cell.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.cells.iter().map(flat).collect()).collect();
+        let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> =
+            self.heads.iter().enumerate().map(|(column, head)| widest(column).max(head.text.chars().count())).collect();
+        let heads: Vec<String> = self.heads.iter().map(|head| head.text.to_owned()).collect();
+        for row in std::iter::once(&heads).chain(&rows) {
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .zip(&self.heads)
+                .map(|((cell, width), head)| if head.number { format!("{cell:>width$}") } else { format!("{cell:<width$}") });
+            let _ = writeln!(text, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+        text
+    }
+}
+
+/// A number of bytes for people.
+pub fn bytes(count: i64) -> String {
+    let units = [(40, "TB"), (30, "GB"), (20, "MB"), (10, "kB")];
+    for (shift, unit) in units {
+        if count >= 1 << shift {
+            let tenths = (i128::from(count) * 10) >> shift;
+            return if tenths >= 1000 { format!("{} {unit}", tenths / 10) } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) };
+        }
+    }
+    format!("{count} B")
+}
+
+/// A time span for people.
+pub fn seconds(count: f64) -> String {
+    match count {
+        count if count < 1.0 => format!("{:.0} ms", count * 1000.0),
+        count if count < 10.0 => format!("{count:.1} s"),
+        count if count < 120.0 => format!("{count:.0} s"),
+        count if count < 7200.0 => format!("{:.0} min", count / 60.0),
+        count if count < 172_800.0 => format!("{:.0} h", count / 3600.0),
+        count => format!("{:.0} days", count / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_times_are_short() {
+        for (count, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (200 << 20, "200 MB"), (i64::MAX, "8388607 TB")] {
+            assert_eq!(bytes(count), text);
+        }
+        for (count, text) in [(0.004, "4 ms"), (9.96, "10.0 s"), (61.0, "61 s"), (600.0, "10 min"), (7300.0, "2 h"), (200_000.0, "2 days")]
+        {
+            assert_eq!(seconds(count), text);
+        }
+    }
+
+    #[test]
+    fn a_table_lines_up_in_a_terminal() {
+        let mut sheet = Sheet::new("Nodes", &["node", "#bytes"]);
+        sheet.row(["a:1", "7"]);
+        sheet.row(["longer:1", "1234567"]);
+        assert_eq!(sheet.text(), "NODES\n  node        bytes\n  a:1             7\n  longer:1  1234567\n");
+    }
+}
