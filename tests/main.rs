@@ -6,6 +6,7 @@
 #[allow(clippy::disallowed_methods, reason = "tests look at the database and the environment from beside the application")]
 mod support;
 
+mod admin;
 mod api;
 mod browser;
 mod cluster;

@@ -102,6 +102,8 @@ async fn ask(console: &Console, frame: Frame, deed: Deed, chosen: &str) -> Resul
     };
     let line = |Backlog { tenant, message }: Backlog| (format!("{tenant}/{}", message.id), message.route, message.last_error);
     let messages = messages.into_iter().map(line).collect();
+    // A question has no numbers of its own; it belongs to the page that it came from.
+    let frame = Frame { path: "/application".to_owned(), ..frame };
     let page = AskPage { frame, deed, chosen, messages, refused };
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
 }

@@ -1,0 +1,5 @@
+//! The operator's console.
+
+mod application;
+mod desk;
+mod metrics;
