@@ -122,7 +122,7 @@ fn round_up(value: f64) -> f64 {
 /// A number as short as it may be.
 pub(super) fn number(value: f64) -> String {
     match value {
-        value if value == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}").trim_end_matches(".0").to_owned(),
         value => format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').to_owned(),
