@@ -2,6 +2,9 @@
 
 pub mod connections;
 pub mod network;
+pub mod application;
+pub mod messages;
+pub mod metrics;
 pub mod shards;
 pub mod statements;
 pub mod tenants;
