@@ -7,6 +7,7 @@ mod app;
 mod console;
 mod errors;
 mod frame;
+mod operator;
 pub mod pages;
 pub mod routes;
 mod view;

@@ -21,6 +21,9 @@ pub const PAGES: &[Page] = &[
     Page { path: "/verdicts", name: "Verdicts", handler: || web::get().to(pages::verdicts::show) },
     Page { path: "/shards", name: "Shards", handler: || web::get().to(pages::shards::show) },
     Page { path: "/tenants", name: "Tenants", handler: || web::get().to(pages::tenants::show) },
+    Page { path: "/jobs", name: "Jobs", handler: || web::get().to(pages::jobs::show) },
+    Page { path: "/activity", name: "Activity", handler: || web::get().to(pages::activity::show) },
+    Page { path: "/events", name: "Events", handler: || web::get().to(pages::events::show) },
 ];
 
 /// Everything else.
@@ -29,6 +32,40 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/login", public: true, handler: || web::get().to(access::new) },
     Route { method: "POST", path: "/login", public: true, handler: || web::post().to(access::create) },
     Route { method: "POST", path: "/logout", public: false, handler: || web::post().to(access::delete) },
+    Route { method: "GET", path: "/jobs/rebalance/new", public: false, handler: || web::get().to(pages::rebalance::new) },
+    Route { method: "POST", path: "/jobs/rebalance", public: false, handler: || web::post().to(pages::rebalance::create) },
+    Route { method: "GET", path: "/jobs/{id}/cancellation/new", public: false, handler: || web::get().to(pages::job_cancellation::new) },
+    Route { method: "POST", path: "/jobs/{id}/cancellation", public: false, handler: || web::post().to(pages::job_cancellation::create) },
+    Route { method: "GET", path: "/nodes/{group}/drain/new", public: false, handler: || web::get().to(pages::drain::new) },
+    Route { method: "POST", path: "/nodes/{group}/drain", public: false, handler: || web::post().to(pages::drain::create) },
+    Route { method: "GET", path: "/nodes/{group}/drain/undoing/new", public: false, handler: || web::get().to(pages::drain::undo_new) },
+    Route { method: "POST", path: "/nodes/{group}/drain/undoing", public: false, handler: || web::post().to(pages::drain::undo_create) },
+    Route { method: "GET", path: "/tenants/{tenant}/isolation/new", public: false, handler: || web::get().to(pages::isolation::new) },
+    Route { method: "POST", path: "/tenants/{tenant}/isolation", public: false, handler: || web::post().to(pages::isolation::create) },
+    Route {
+        method: "GET",
+        path: "/activity/{group}/{pid}/cancellation/new",
+        public: false,
+        handler: || web::get().to(pages::ending::cancellation_new),
+    },
+    Route {
+        method: "POST",
+        path: "/activity/{group}/{pid}/cancellation",
+        public: false,
+        handler: || web::post().to(pages::ending::cancellation),
+    },
+    Route {
+        method: "GET",
+        path: "/activity/{group}/{pid}/termination/new",
+        public: false,
+        handler: || web::get().to(pages::ending::termination_new),
+    },
+    Route {
+        method: "POST",
+        path: "/activity/{group}/{pid}/termination",
+        public: false,
+        handler: || web::post().to(pages::ending::termination),
+    },
     Route { method: "GET", path: "/livez", public: true, handler: || web::get().to(health::live) },
     Route { method: "GET", path: "/static/{file}", public: true, handler: || web::get().to(assets::show) },
 ];

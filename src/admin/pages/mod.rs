@@ -1,5 +1,16 @@
-//! The pages of the console, a file for each: its struct for askama and its handler. What they show comes from `monitor`.
+//! The pages of the console, a file for each: its struct for askama and its handler. What they show comes from `monitor`, what
+//! they do is done by `cluster`.
 
+pub mod activity;
+mod ask;
+pub mod drain;
+pub mod ending;
+pub mod events;
+mod gantt;
+pub mod isolation;
+pub mod job_cancellation;
+pub mod jobs;
+pub mod rebalance;
 pub mod shards;
 pub mod tenants;
 pub mod verdicts;
