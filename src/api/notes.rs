@@ -61,6 +61,10 @@ pub struct NoteView {
     /// `read` or `edit`, for a note that somebody else shared with the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<&'static str>,
+    /// pending, published, acknowledged or failed: how far the latest share of a note of one's own has come, when it is read by its
+    /// number. The `ETag` names the text and does not change with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'static str>,
 }
 
 /// A note was written.
@@ -161,7 +165,7 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 #[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
     (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
-    let seen = granted(user.tenant.note(user.id, *id, Right::Read).await?)?;
+    let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
     if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
         let (_, unread) = user.tenant.open_received(user.id, *id, &received).await?;
         user.session.unread.set(unread);
@@ -171,7 +175,9 @@ pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>
     if known {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(note.version))).finish());
     }
-    Ok(answer(&user, note, seen.standing))
+    let mut shown = view(user.tenant.tenant().number(), note, seen.standing);
+    shown.delivery = delivery.map(DeliveryState::as_str);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag(shown.version))).json(shown))
 }
 
 /// Replace the text of a note, one's own or one that was shared for editing. With `If-Match` it must still be at that version; with `version` in the body, what was changed
@@ -296,6 +302,7 @@ fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
             Standing::Author => None,
             Standing::Recipient(access) => Some(access.as_str()),
         },
+        delivery: None,
     }
 }
 

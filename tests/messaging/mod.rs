@@ -6,3 +6,4 @@ mod faults;
 mod in_process;
 mod office;
 mod sharing;
+mod states;
