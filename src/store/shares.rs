@@ -127,7 +127,7 @@ impl TenantHandle {
     /// [`DbError`] of the transaction, which then changed nothing.
     pub async fn deliver_shares(&self, note: NoteId, message: i64) -> Result<(), DbError> {
         let (tenant, note) = (self.tenant().number(), note.number());
-        self.transaction(&[
+        self.patient_transaction(&[
             Step { statement: &HOLD, values: &[&tenant, &note] },
             Step { statement: &DELIVER, values: &[&tenant, &note] },
             Step { statement: &ACKNOWLEDGE, values: &[&tenant, &message] },
@@ -135,6 +135,7 @@ impl TenantHandle {
         .await
         .map(drop)
     }
+
     /// Puts what is shared with everybody into the inbox of somebody who came later, and marks the message as done, in one
     /// transaction. Doing it twice changes nothing more.
     ///
@@ -142,7 +143,7 @@ impl TenantHandle {
     /// [`DbError`] of the transaction, which then changed nothing.
     pub async fn catch_up(&self, newcomer: UserId, message: i64) -> Result<(), DbError> {
         let (tenant, newcomer) = (self.tenant().number(), newcomer.number());
-        self.transaction(&[
+        self.patient_transaction(&[
             Step { statement: &HOLD_FOR_EVERYONE, values: &[&tenant] },
             Step { statement: &DELIVER_TO_NEWCOMER, values: &[&tenant, &newcomer] },
             Step { statement: &ACKNOWLEDGE, values: &[&tenant, &message] },

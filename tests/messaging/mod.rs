@@ -4,6 +4,7 @@ mod broker;
 mod broker_faults;
 mod faults;
 mod in_process;
+mod large;
 mod office;
 mod sharing;
 mod states;
