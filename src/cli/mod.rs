@@ -47,9 +47,9 @@ enum Command {
     Seed(seed::Seed),
     /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
     Secrets(secrets::Secrets),
-    /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
+    /// Ask the application at BIND, or the workers here, whether all is well; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
-    Check,
+    Check(check::Check),
     /// Build, watch and grow a Citus cluster.
     #[command(subcommand, after_help = settings_help())]
     Cluster(cluster::Command),
@@ -84,7 +84,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
         Command::Seed(wanted) => seed::run(&settings, &wanted)?,
         Command::Secrets(_) => {}
-        Command::Check => check::run(&settings)?,
+        Command::Check(arguments) => check::run(&settings, &arguments)?,
         Command::Cluster(command) => return actix_web::rt::System::new().block_on(cluster::run(&settings, command)),
     }
     Ok(ExitCode::SUCCESS)

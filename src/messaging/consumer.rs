@@ -1,6 +1,7 @@
 //! Takes messages from the broker and does what they ask for. The broker hears of it only after the row says so: what is cut
 //! off in between comes again, and doing it again changes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
 use super::attempt::{Attempt, attempt};
 use super::envelope::Envelope;
+use super::pulse::Pulse;
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
 
@@ -25,10 +27,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 5;
 
 /// Consumes until it is told to stop; reconnects by itself.
-pub(super) async fn run(url: BrokerUrl, database: Database, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn run(url: BrokerUrl, database: Database, pulse: Arc<Pulse>, mut stopped: watch::Receiver<bool>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match consume(&url, &database, stopped.clone()).await {
+        match consume(&url, &database, &pulse, stopped.clone()).await {
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => log::debug!("no messages are taken from the broker: {error}"),
         }
@@ -41,13 +43,14 @@ pub(super) async fn run(url: BrokerUrl, database: Database, mut stopped: watch::
 }
 
 /// Consumes on one connection, until it ends or a stop is asked for.
-async fn consume(url: &BrokerUrl, database: &Database, mut stopped: watch::Receiver<bool>) -> Result<(), BrokerError> {
+async fn consume(url: &BrokerUrl, database: &Database, pulse: &Pulse, mut stopped: watch::Receiver<bool>) -> Result<(), BrokerError> {
     let start = async |channel: &lapin::Channel| {
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         channel.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
     };
     // The channel lives as long as its deliveries are settled.
     let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
+    let _taking = pulse.consuming();
     let mut working = JoinSet::new();
     let seen = stopped.clone();
     loop {

@@ -14,6 +14,7 @@ mod due;
 mod envelope;
 mod messenger;
 mod publisher;
+mod pulse;
 mod relay;
 mod wait;
 
@@ -21,6 +22,7 @@ pub use amqp::{BrokerError, BrokerUrl};
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
 pub use deliver::handle;
 pub use messenger::Messenger;
+pub use pulse::{Beat, Pulse, beats};
 pub use wait::wait_for;
 
 use std::sync::Arc;
@@ -41,6 +43,12 @@ pub struct Worker {
 impl Worker {
     /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are handled here.
     pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
+        Self::start_with(database, broker, Pulse::default())
+    }
+
+    /// The same, with a sign of life.
+    pub fn start_with(database: &Database, broker: Option<&BrokerUrl>, pulse: Pulse) -> Self {
+        let pulse = Arc::new(pulse);
         let due = Arc::new(Due::default());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -49,11 +57,11 @@ impl Worker {
             Some(url) => {
                 let (publisher, running) = publisher::start(url.clone(), Arc::clone(&due), stopped.clone());
                 tasks.spawn(running);
-                tasks.spawn(consumer::run(url.clone(), database.clone(), stopped.clone()));
+                tasks.spawn(consumer::run(url.clone(), database.clone(), Arc::clone(&pulse), stopped.clone()));
                 relay::Transport::Broker(publisher)
             }
         };
-        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), transport, stopped));
+        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), transport, pulse, stopped));
         Self { due, stop, tasks }
     }
 

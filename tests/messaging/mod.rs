@@ -3,6 +3,7 @@
 mod broker;
 mod broker_faults;
 mod faults;
+mod health;
 mod in_process;
 mod large;
 mod office;
