@@ -1,6 +1,6 @@
 //! Shares: what an author decided, and what has arrived of it in the recipients' inboxes.
 
-use super::idempotency::{Earlier, Once, REMEMBER_NEW_MESSAGE, TAKEN};
+use super::idempotency::{Once, REMEMBER_NEW_MESSAGE, Turn};
 use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
 use super::recipients::LOWER;
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};
@@ -87,15 +87,10 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing, unless the connection broke at the commit.
     pub async fn share_note(&self, author: UserId, note: NoteId, sharing: &Sharing, once: Option<&Once>) -> Result<Shared, DbError> {
-        match (self.share(author, note, sharing, once).await, once) {
-            (Ok(message), _) => Ok(message.map_or(Shared::NoSuchNote, Shared::Message)),
-            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(author, once).await? {
-                Some(Earlier::Same { created: Some(message), .. }) => Ok(Shared::Message(message)),
-                Some(_) => Ok(Shared::OtherRequest),
-                // It was a day old and is being removed at this moment.
-                None => Err(DbError::Unavailable(None)),
-            },
-            (Err(error), _) => Err(error),
+        match self.turn(author, once, self.share(author, note, sharing, once).await).await? {
+            Turn::First(message) => Ok(message.map_or(Shared::NoSuchNote, Shared::Message)),
+            Turn::Again { created, .. } => Ok(Shared::Message(created)),
+            Turn::OtherRequest => Ok(Shared::OtherRequest),
         }
     }
 
