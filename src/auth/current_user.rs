@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::token::Token;
 use crate::db::TenantHandle;
-use crate::domain::UserId;
+use crate::domain::{Invalid, Role, UserId};
 use crate::store::{Session, SessionKind};
 use crate::web::{Context, Error, cookie};
 
@@ -26,6 +26,16 @@ pub struct CurrentUser {
     pub session: Arc<Session>,
     /// The session's secret.
     pub token: Token,
+}
+
+impl CurrentUser {
+    /// Whether this user invites, and for `role` where one is named.
+    ///
+    /// # Errors
+    /// 403 for those who may not.
+    pub fn permit_inviting(&self, role: Option<Role>) -> Result<(), Error> {
+        self.session.role.may_invite(role).map_err(|Invalid(sentence)| Error::Forbidden(sentence))
+    }
 }
 
 type Extraction = Pin<Box<dyn Future<Output = Result<CurrentUser, Error>>>>;
