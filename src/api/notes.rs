@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
-use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
+use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, decode, encode};
 use crate::web::{Context, Error, FieldErrors, Json, granted};
@@ -97,8 +97,8 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let page = user.tenant.whole_notes(user.id, cursor, limit).await?;
     let mut response = HttpResponse::Ok();
-    if let Some(last) = page.notes.last().filter(|_| page.has_older) {
-        response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last.position()))));
+    if let Some(last) = page.older() {
+        response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last))));
     }
     let tenant = user.tenant.tenant().number();
     let notes = page.notes.into_iter().map(|note| view(tenant, note, Standing::Author)).collect();
@@ -276,7 +276,7 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// 422 for what no `Link` header of ours said.
-pub fn cursor_of(given: Option<&str>) -> Result<Option<(DateTime<Utc>, NoteId)>, Error> {
+pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
     match given.map(decode) {
         None => Ok(None),
         Some(Some(position)) => Ok(Some(position)),

@@ -61,6 +61,7 @@ impl Statement {
 }
 
 /// A statement with its values.
+#[derive(Clone, Copy)]
 pub(crate) struct Step<'a> {
     pub(crate) statement: &'static Statement,
     pub(crate) values: &'a [&'a dyn Value],

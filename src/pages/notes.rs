@@ -12,7 +12,7 @@ use super::markdown::markdown;
 use super::show::{Moment, NoteCard, delivery_in_words, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
-use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, NotePage, Received, Saved, Written};
+use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Saved, Written};
 use crate::web::cookie::flash;
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
@@ -223,7 +223,7 @@ fn list(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,
-    notes: &NotePage,
+    notes: &Page<Note>,
     form: NoteForm,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
