@@ -46,7 +46,7 @@ pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
-pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
+pub use sessions::{Counted, Session, SessionKind, SessionRow, purge_expired};
 pub use shares::{Shared, Sharing};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use tenants::{Renaming, TenantSettings};

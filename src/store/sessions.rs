@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::inbox::{UNREAD_OF_SESSION, Unread, unread_in};
 use super::users::{ACCOUNT, Account, REPLACE_PASSWORD};
-use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle};
+use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Role, SessionId, UserId};
 
 const INSERT: Statement = Statement::inserting(
@@ -85,6 +85,15 @@ impl SessionKind {
     }
 }
 
+/// What is counted in the round trip that looks a session up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The unread notes in the inbox, for the frame of a page.
+    Unread,
+    /// Nothing: there is no page.
+    Nothing,
+}
+
 /// A session that is in force, with its user.
 pub struct Session {
     /// Its number, which is no secret.
@@ -152,18 +161,15 @@ impl TenantHandle {
         Ok(row.get(1))
     }
 
-    /// The session of a token, if it is in force, with what every page shows of its user.
+    /// The session of a token, if it is in force, with what every page shows of its user, as far as it is to be counted.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn session(&self, token_hash: &[u8]) -> Result<Option<Session>, DbError> {
+    pub async fn session(&self, token_hash: &[u8], counted: Counted) -> Result<Option<Session>, DbError> {
         let tenant = self.tenant().number();
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &token_hash] },
-                Step { statement: &UNREAD_OF_SESSION, values: &[&tenant, &token_hash] },
-            ])
-            .await?;
+        let of_token: [&dyn Value; 2] = [&tenant, &token_hash];
+        let steps = [Step { statement: &FIND, values: &of_token }, Step { statement: &UNREAD_OF_SESSION, values: &of_token }];
+        let results = self.transaction(if counted == Counted::Unread { &steps } else { &steps[..1] }).await?;
         let unread = unread_in(results.get(1));
         Ok(results.first().and_then(|rows| rows.first()).map(|row| Session {
             id: SessionId::from_row(row.get(0)),
