@@ -30,16 +30,15 @@ const OF_USER: Statement = Statement::new(
 const END: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2");
 const END_BY_ID: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
 const END_OTHERS: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id");
-// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old one.
+// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old one. They are no
+// joins, as Citus would try a plan for any tenant for those, which asks all shards.
 const END_OTHERS_AFTER: Statement = Statement::new(
-    "DELETE FROM sessions s USING shared.users u
-     WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id <> $3
-       AND u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.password = $4",
+    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3
+       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.password = $4) = 1",
 );
 const ROTATE_AFTER: Statement = Statement::new(
-    "UPDATE sessions s SET token_hash = $5, last_seen_at = now() FROM shared.users u
-     WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3
-       AND u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.password = $4",
+    "UPDATE sessions SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2 AND id = $3
+       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.password = $4) = 1",
 );
 
 pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
