@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use tokio_postgres::Config;
 
 use super::access::Access;
-use crate::monitor::Nodes;
+use crate::monitor::{Nodes, Seen};
 use crate::settings::{AdminSettings, Settings};
 use crate::web::{self, see_other};
 
@@ -19,6 +19,8 @@ const MOST_SAID: usize = 100;
 pub struct Console {
     /// The way to the nodes, to look.
     pub nodes: Arc<Nodes>,
+    /// When moves ran, as far as this process saw it.
+    pub seen: Arc<Seen>,
     /// How to connect for an action, as the user of DATABASE_URL.
     pub config: Config,
     /// What the application beside it shares with its own handlers.
@@ -36,6 +38,7 @@ impl Console {
     pub fn new(settings: &Settings, admin: &AdminSettings, config: &Config, application: Data<web::Context>) -> Self {
         Self {
             nodes: Arc::new(Nodes::watched(config)),
+            seen: Arc::default(),
             config: config.clone(),
             application,
             access: Access::new(admin.token.clone()),

@@ -120,6 +120,11 @@ impl Frame {
         if self.span == Span::default() { path.to_owned() } else { format!("{path}?since={}", self.span.code()) }
     }
 
+    /// Whether the same is there for programs, which questions are not.
+    pub fn has_faces(&self) -> bool {
+        PAGES.iter().any(|page| page.path == self.path)
+    }
+
     /// The same numbers for a program.
     pub fn json(&self) -> String {
         self.at(&format!("{}.json", self.path))

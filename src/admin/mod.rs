@@ -8,6 +8,7 @@ mod chart;
 mod console;
 mod errors;
 mod frame;
+mod operator;
 pub mod pages;
 pub mod routes;
 mod view;

@@ -21,6 +21,7 @@ pub(super) struct Open {
     pub(super) address: String,
     handle: actix_web::dev::ServerHandle,
     sampling: actix_web::rt::task::JoinHandle<()>,
+    watching: actix_web::rt::task::JoinHandle<()>,
 }
 
 impl Door {
@@ -48,10 +49,11 @@ impl Door {
         let address = admin.origins.first().cloned().unwrap_or_else(|| format!("http://localhost:{port}"));
         let console = actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
         let sampling = actix_web::rt::spawn(crate::monitor::sample_for_ever(console.nodes.clone(), application.context.database.clone()));
+        let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_for_ever(console.nodes.clone(), console.seen.clone()));
         let server = admin::listen(listener, &admin, console)?;
         let handle = server.handle();
         actix_web::rt::spawn(server);
-        Ok(Some(Open { address, handle, sampling }))
+        Ok(Some(Open { address, handle, sampling, watching }))
     }
 }
 
@@ -59,6 +61,7 @@ impl Open {
     /// Closes it; what it was doing for somebody ends within two seconds.
     pub(super) async fn close(self) {
         self.sampling.abort();
+        self.watching.abort();
         self.handle.stop(true).await;
     }
 }

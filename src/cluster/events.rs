@@ -9,16 +9,20 @@ pub struct Event {
 }
 
 /// A line of the record.
-#[derive(serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct EventLine {
     /// When it began, UTC.
     pub at: chrono::DateTime<chrono::Utc>,
-    /// The account, the database user and where the connection came from.
+    /// When it ended.
+    pub ended_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// The account or the console and from where, and the database user.
     pub who: String,
     /// The subcommand.
     pub command: String,
     /// On what.
     pub detail: String,
+    /// The background job that does the work.
+    pub job: Option<i64>,
     /// started, done, failed or stopped.
     pub outcome: String,
     /// Why it failed.
@@ -27,13 +31,18 @@ pub struct EventLine {
 
 /// Writes down that `command` begins.
 pub(crate) async fn begin(coordinator: &Session, command: &str, detail: &str) -> Result<Event, ClusterError> {
-    let account = uzers::get_current_username().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let account = format!("{account}@{}", host.trim());
+    let account = coordinator.actor().map_or_else(account, str::to_owned);
     let sql = "INSERT INTO operator.events (who, command, detail)
                VALUES ($1 || ' as ' || session_user || coalesce(' from ' || host(inet_client_addr()), ''), $2, $3) RETURNING id";
     let row = coordinator.row("writing down the event", sql, &[&account, &command, &detail]).await?;
     Ok(Event { id: row.get(0) })
+}
+
+/// The account that runs this program.
+fn account() -> String {
+    let name = uzers::get_current_username().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{name}@{}", host.trim())
 }
 
 impl Event {
@@ -67,19 +76,42 @@ pub(crate) async fn settle_jobs(coordinator: &Session) -> Result<(), ClusterErro
     coordinator.run("closing events", sql).await
 }
 
+const LINES: &str = "SELECT started_at, finished_at, who, command, detail, job, outcome, message FROM operator.events";
+
 /// The latest lines, newest first.
 pub(crate) async fn latest(coordinator: &Session, count: i64) -> Result<Vec<EventLine>, ClusterError> {
-    let sql = "SELECT started_at, who, command, detail, outcome, message FROM operator.events ORDER BY id DESC LIMIT $1";
-    let rows = coordinator.rows("reading events", sql, &[&count]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| EventLine {
-            at: row.get(0),
-            who: row.get(1),
-            command: row.get(2),
-            detail: row.get(3),
-            outcome: row.get(4),
-            message: row.get(5),
-        })
-        .collect())
+    let rows = coordinator.rows("reading events", &format!("{LINES} ORDER BY id DESC LIMIT $1"), &[&count]).await?;
+    Ok(rows.iter().map(line).collect())
+}
+
+/// The lines of the last `seconds`, newest first, and the latest `before` of the time before them.
+pub(crate) async fn within(
+    coordinator: &Session,
+    seconds: f64,
+    most: i64,
+    before: i64,
+) -> Result<(Vec<EventLine>, Vec<EventLine>), ClusterError> {
+    let part = |sign: &str| format!("{LINES} WHERE started_at {sign} now() - make_interval(secs => $1) ORDER BY id DESC LIMIT $2");
+    let inside = coordinator.rows("reading events", &part(">="), &[&seconds, &most]).await?;
+    let earlier = coordinator.rows("reading events", &part("<"), &[&seconds, &before]).await?;
+    Ok((inside.iter().map(line).collect(), earlier.iter().map(line).collect()))
+}
+
+/// What was begun, has not ended and is no background job: splits and what else takes its time in a session.
+pub(crate) async fn under_way(coordinator: &Session) -> Result<Vec<EventLine>, ClusterError> {
+    let sql = format!("{LINES} WHERE outcome = 'started' AND job IS NULL ORDER BY id DESC LIMIT 20");
+    Ok(coordinator.rows("reading events", &sql, &[]).await?.iter().map(line).collect())
+}
+
+fn line(row: &tokio_postgres::Row) -> EventLine {
+    EventLine {
+        at: row.get(0),
+        ended_at: row.get(1),
+        who: row.get(2),
+        command: row.get(3),
+        detail: row.get(4),
+        job: row.get(5),
+        outcome: row.get(6),
+        message: row.get(7),
+    }
 }

@@ -3,9 +3,14 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Config;
+
 use super::error::{ClusterError, obstacle};
 use super::session::Session;
 use super::{Say, events, executors, pins};
+
+/// How often a job is looked at that nobody follows.
+const ATTENDING: Duration = Duration::from_secs(3);
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
@@ -55,6 +60,25 @@ pub(crate) async fn start(coordinator: &Session, drain_only: bool) -> Result<Opt
         executors::lower(coordinator).await?;
     }
     job
+}
+
+/// Waits until a job has ended and does what is left to do then, for those who start one and do not follow it. A coordinator
+/// that is away is asked again.
+pub async fn attend(config: Config, job: i64) {
+    loop {
+        tokio::time::sleep(ATTENDING).await;
+        let Ok(coordinator) = Session::coordinator(&config).await else { continue };
+        match running(&coordinator).await {
+            Ok(Some(running)) if running.id == job => {}
+            // Another job has begun since, whose end does the same.
+            Ok(Some(_)) => return,
+            Ok(None) => match wind_up(&coordinator).await {
+                Ok(()) => return,
+                Err(error) => log::warn!("job {job} has ended, and its settings could not be put back yet: {error}"),
+            },
+            Err(_) => {}
+        }
+    }
 }
 
 /// What is left to do once a job has ended.

@@ -6,6 +6,7 @@
 //! without passing through the coordinator, as ours do.
 
 pub(crate) mod address;
+mod backends;
 mod backup;
 pub(crate) mod distribute;
 pub(crate) mod error;
@@ -28,6 +29,7 @@ pub(crate) mod session;
 pub(crate) mod sizes;
 
 pub use address::Address;
+pub use backends::{Backend, Ending, end as end_backend};
 pub use backup::{BackupPoint, backup_point};
 pub use distribute::{Distribution, plan_distribution};
 pub use error::ClusterError;
@@ -35,7 +37,7 @@ pub use events::EventLine;
 pub use holdups::Holdup;
 pub use init::{Init, init};
 pub use isolate::{Isolation, Wish, plan_isolation, unpin};
-pub use jobs::{Job, running, stop};
+pub use jobs::{Job, attend, running, stop};
 pub use membership::{Joining, Leaving, plan_add, plan_remove};
 pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};

@@ -36,6 +36,11 @@ impl Moves {
         self.between.values().map(|(_, bytes)| bytes).sum()
     }
 
+    /// The node that is emptied, where one is.
+    pub fn draining(&self) -> Option<&Address> {
+        self.draining.as_ref()
+    }
+
     /// Whether a node is to be emptied, which changes something even when nothing has to move.
     pub fn drains(&self) -> bool {
         self.draining.is_some()

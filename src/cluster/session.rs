@@ -31,6 +31,7 @@ pub struct Session {
     client: Client,
     name: String,
     config: Config,
+    actor: Option<String>,
 }
 
 /// The values of a statement.
@@ -74,7 +75,28 @@ impl Session {
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
         own.options(format!("{given}{options}")).application_name(application);
         let client = db::connect(&own).await?;
-        Ok(Self { prepared: None, client, name, config: config.clone() })
+        Ok(Self { prepared: None, client, name, config: config.clone(), actor: None })
+    }
+
+    /// Whose operations these are, where it is somebody else than the account that runs this program.
+    #[must_use]
+    pub fn on_behalf_of(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
+        self
+    }
+
+    /// Another connection for the same operations.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn another(&self) -> Result<Self, ClusterError> {
+        let other = Self::open(&self.config, self.name.clone()).await?;
+        Ok(Self { actor: self.actor.clone(), ..other })
+    }
+
+    /// Whose operations these are, where it was said.
+    pub(crate) fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
     }
 
     /// Whether the connection is known to be gone.
@@ -190,16 +212,35 @@ impl Session {
 
     /// Refuses a user that Citus' node functions would refuse.
     pub(crate) async fn require_superuser(&self) -> Result<(), ClusterError> {
+        match self.ordinary_user().await? {
+            None => Ok(()),
+            Some(user) => obstacle(format!(
+                "this command needs a superuser and DATABASE_URL names {user}; run it with DATABASE_URL=postgresql://postgres@… ({})",
+                "only the cluster commands need it, the application does not"
+            )),
+        }
+    }
+
+    /// The user's name where it is no superuser.
+    async fn ordinary_user(&self) -> Result<Option<String>, ClusterError> {
         let sql = "SELECT rolsuper, current_user::text FROM pg_roles WHERE rolname = current_user";
         let row = self.row("looking at the user", sql, &[]).await?;
-        if row.get::<_, bool>(0) {
-            return Ok(());
+        Ok((!row.get::<_, bool>(0)).then(|| row.get(1)))
+    }
+
+    /// Refuses what this session cannot do for somebody at the console, and says what to type instead.
+    ///
+    /// # Errors
+    /// On plain PostgreSQL, on a worker, and as a user who is no superuser.
+    pub async fn require_operator(&self, command: &str) -> Result<(), ClusterError> {
+        self.require_cluster().await?;
+        match self.ordinary_user().await? {
+            None => Ok(()),
+            Some(user) => obstacle(format!(
+                "this needs a superuser, and this program was started with a DATABASE_URL that names {user}, as it should be. \
+                 Type: DATABASE_URL=postgresql://postgres@… pigeonhole cluster {command}"
+            )),
         }
-        obstacle(format!(
-            "this command needs a superuser and DATABASE_URL names {}; run it with DATABASE_URL=postgresql://postgres@… ({})",
-            row.get::<_, String>(1),
-            "only the cluster commands need it, the application does not"
-        ))
     }
 }
 

@@ -27,6 +27,18 @@ pub(crate) struct Bundles {
 }
 
 impl Bundles {
+    /// Puts together what was measured of each group's shards, as far as it was.
+    pub(crate) fn of(placements: &[Placement], bytes: &HashMap<(i32, i64), i64>) -> Self {
+        let mut bundles = Self::default();
+        for (shard, bundle, group) in placements {
+            let size = bytes.get(&(*group, *shard)).copied().unwrap_or_default();
+            *bundles.bytes.entry(bundle.clone()).or_default() += size;
+            *bundles.bytes_on.entry(*group).or_default() += size;
+            bundles.bundle_of.insert(*shard, bundle.clone());
+        }
+        bundles
+    }
+
     /// The bytes that move when this shard moves.
     pub(crate) fn bytes_with(&self, shard: i64) -> i64 {
         self.bundle_of.get(&shard).and_then(|bundle| self.bytes.get(bundle)).copied().unwrap_or_default()
@@ -47,20 +59,21 @@ impl Bundles {
 pub(crate) async fn bundles(coordinator: &Session) -> Result<Bundles, ClusterError> {
     let nodes = node::list(coordinator).await?;
     let measured = futures_util::future::join_all(nodes.iter().map(|node| measure(coordinator, node))).await;
-    let bytes: HashMap<(i32, i64), i64> =
+    let bytes =
         nodes.iter().zip(measured).flat_map(|(node, sizes)| sizes.into_iter().map(|(shard, bytes)| ((node.group, shard), bytes))).collect();
+    Ok(Bundles::of(&placements(coordinator).await?, &bytes))
+}
+
+/// A shard, its bundle, and the group on which it is.
+pub(crate) type Placement = (i64, (i32, String), i32);
+
+/// Where the shards of all distributed tables are.
+pub(crate) async fn placements(coordinator: &Session) -> Result<Vec<Placement>, ClusterError> {
     let sql = "SELECT s.shardid, t.colocationid, coalesce(s.shardminvalue, ''), p.groupid
                FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
                WHERE t.partmethod = 'h'";
-    let mut bundles = Bundles::default();
-    for row in coordinator.rows("listing the shards", sql, &[]).await? {
-        let (shard, bundle, group): (i64, (i32, String), i32) = (row.get(0), (row.get(1), row.get(2)), row.get(3));
-        let size = bytes.get(&(group, shard)).copied().unwrap_or_default();
-        *bundles.bytes.entry(bundle.clone()).or_default() += size;
-        *bundles.bytes_on.entry(group).or_default() += size;
-        bundles.bundle_of.insert(shard, bundle);
-    }
-    Ok(bundles)
+    let rows = coordinator.rows("listing the shards", sql, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)), row.get(3))).collect())
 }
 
 async fn measure(coordinator: &Session, node: &Node) -> Vec<(i64, i64)> {

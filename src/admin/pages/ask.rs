@@ -1,0 +1,90 @@
+//! The page that asks before something is done.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use crate::admin::Failure;
+use crate::admin::frame::Frame;
+use crate::cluster::Moves;
+use crate::monitor::{Sheet, bytes};
+
+/// What would be done, and the button that does it.
+#[derive(Template, Default)]
+#[template(path = "admin/ask.html")]
+pub(super) struct Ask {
+    pub frame: Frame,
+    pub title: String,
+    /// What would be done.
+    pub lines: Vec<String>,
+    /// Where it is sent.
+    pub action: String,
+    /// What is sent along.
+    pub hidden: Vec<(&'static str, String)>,
+    /// What the button says; none when there is nothing to do.
+    pub button: Option<&'static str>,
+    /// Whether somebody loses something by it.
+    pub danger: bool,
+    /// Where one goes who does not.
+    pub back: &'static str,
+    /// The nodes before and after.
+    pub bars: Vec<Bar>,
+    /// The same as a table, and others.
+    pub sheets: Vec<Sheet>,
+}
+
+/// A node's bytes before and after, in a picture that is 1000 wide.
+pub(super) struct Bar {
+    pub address: String,
+    pub before: (f64, String),
+    pub after: (f64, String),
+    pub y: usize,
+}
+
+impl Ask {
+    pub(super) fn show(self) -> Result<HttpResponse, Failure> {
+        Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(self.render()?))
+    }
+
+    /// The height of the picture.
+    fn height(&self) -> usize {
+        self.bars.len() * BAR
+    }
+
+    /// Shows what would move.
+    pub(super) fn with_moves(mut self, moves: &Moves) -> Self {
+        self.lines = match moves.count() {
+            0 => vec!["No shard has to move.".to_owned()],
+            count => vec![format!(
+                "{count} moves, {} to copy. A tenant's writes wait for a moment, 0.1 to 1.2 s, when its shard arrives; reads do not.",
+                bytes(moves.total())
+            )],
+        };
+        self.lines.extend(moves.remarks.iter().cloned());
+        self.bars = bars(&moves.bytes.iter().map(|(node, before, after)| (node.to_string(), *before, *after)).collect::<Vec<_>>());
+        let mut nodes = Sheet::new("Bytes on each node", &["node", "#before", "#after"]);
+        for (node, before, after) in &moves.bytes {
+            nodes.row([node.to_string(), bytes(*before), bytes(*after)]);
+        }
+        let mut between = Sheet::new("Moves", &["from", "to", "#moves", "#bytes"]);
+        for ((from, to), (count, size)) in &moves.between {
+            between.row([from.to_string(), to.to_string(), count.to_string(), bytes(*size)]);
+        }
+        self.sheets = vec![nodes, between];
+        self
+    }
+}
+
+const BAR: usize = 66;
+
+#[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]
+fn bars(nodes: &[(String, i64, i64)]) -> Vec<Bar> {
+    let most = nodes.iter().map(|(_, before, after)| *before.max(after)).max().unwrap_or_default().max(1) as f64;
+    let bar = |count: i64| (count as f64 / most * 780.0, bytes(count));
+    let one = |(place, (address, before, after)): (usize, &(String, i64, i64))| Bar {
+        address: address.clone(),
+        before: bar(*before),
+        after: bar(*after),
+        y: place * BAR,
+    };
+    nodes.iter().enumerate().map(one).collect()
+}

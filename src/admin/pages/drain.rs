@@ -1,0 +1,80 @@
+//! Emptying a worker, and taking that back.
+
+use actix_web::{HttpResponse, web};
+
+use super::ask::Ask;
+use super::rebalance::start;
+use crate::admin::Failure;
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::operator::Operator;
+use crate::cluster::{self, Address};
+use crate::web::Error;
+
+/// The worker of a group.
+async fn worker(console: &Console, group: i32) -> Result<Address, Failure> {
+    let nodes = console.nodes.list().await?.nodes;
+    let node = nodes.into_iter().find(|node| node.group == group && group != 0);
+    Ok(node.ok_or(Error::NotFound)?.address)
+}
+
+/// GET /nodes/{group}/drain/new
+pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+    let group = group.into_inner();
+    let address = worker(&console, group).await?;
+    let moves = operator.plan(&format!("drain {address}"), async |session| cluster::plan_drain(session, &address).await).await?;
+    let ask = Ask {
+        frame,
+        title: format!("Empty {address}"),
+        action: format!("/nodes/{group}/drain"),
+        button: Some("Move everything away"),
+        danger: true,
+        back: "/jobs",
+        ..Ask::default()
+    };
+    ask.with_moves(&moves).show()
+}
+
+/// POST /nodes/{group}/drain
+pub async fn create(console: web::Data<Console>, operator: Operator, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+    let address = worker(&console, group.into_inner()).await?;
+    let said = operator
+        .act(async move |session| {
+            session.require_operator(&format!("drain {address}")).await?;
+            start(session, &cluster::plan_drain(session, &address).await?).await
+        })
+        .await?;
+    Ok(console.done("/jobs", said))
+}
+
+/// GET /nodes/{group}/drain/undoing/new
+pub async fn undo_new(console: web::Data<Console>, frame: Frame, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+    let group = group.into_inner();
+    let address = worker(&console, group).await?;
+    let ask = Ask {
+        frame,
+        title: format!("Let {address} take shards again"),
+        lines: vec![
+            format!("Shards may be placed on {address} again. Those that have left it stay away until a rebalance moves some there."),
+            "A job that runs is stopped first; what it has moved stays.".to_owned(),
+        ],
+        action: format!("/nodes/{group}/drain/undoing"),
+        button: Some("Let it take shards"),
+        back: "/jobs",
+        ..Ask::default()
+    };
+    ask.show()
+}
+
+/// POST /nodes/{group}/drain/undoing
+pub async fn undo_create(console: web::Data<Console>, operator: Operator, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+    let address = worker(&console, group.into_inner()).await?;
+    let said = operator
+        .act(async move |session| {
+            session.require_operator(&format!("drain --undo {address}")).await?;
+            cluster::undrain(session, &address, &|line| log::info!("{line}")).await?;
+            Ok(format!("{address} takes shards again."))
+        })
+        .await?;
+    Ok(console.done("/jobs", said))
+}

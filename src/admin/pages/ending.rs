@@ -1,0 +1,105 @@
+//! Cancelling a statement and closing a session, on whatever node it runs.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use super::ask::Ask;
+use crate::admin::Failure;
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::operator::Operator;
+use crate::cluster::{self, Backend, Ending};
+use crate::monitor;
+use crate::web::{Error, Form};
+
+/// The session and the statement that were seen, so that no other one is ended.
+#[derive(Deserialize)]
+pub struct Meant {
+    began: i64,
+    statement_began: i64,
+}
+
+type Place = web::Path<(i32, i32)>;
+
+/// GET /activity/{group}/{pid}/cancellation/new
+pub async fn cancellation_new(console: web::Data<Console>, frame: Frame, place: Place) -> Result<HttpResponse, Failure> {
+    ask(&console, frame, place.into_inner(), Ending::Statement).await
+}
+
+/// POST /activity/{group}/{pid}/cancellation
+pub async fn cancellation(
+    console: web::Data<Console>,
+    operator: Operator,
+    place: Place,
+    form: Form<Meant>,
+) -> Result<HttpResponse, Failure> {
+    end(&console, &operator, place.into_inner(), &form.0, Ending::Statement).await
+}
+
+/// GET /activity/{group}/{pid}/termination/new
+pub async fn termination_new(console: web::Data<Console>, frame: Frame, place: Place) -> Result<HttpResponse, Failure> {
+    ask(&console, frame, place.into_inner(), Ending::Session).await
+}
+
+/// POST /activity/{group}/{pid}/termination
+pub async fn termination(
+    console: web::Data<Console>,
+    operator: Operator,
+    place: Place,
+    form: Form<Meant>,
+) -> Result<HttpResponse, Failure> {
+    end(&console, &operator, place.into_inner(), &form.0, Ending::Session).await
+}
+
+async fn ask(console: &Console, frame: Frame, (group, pid): (i32, i32), ending: Ending) -> Result<HttpResponse, Failure> {
+    let (node, session) = monitor::running(&console.nodes, group, pid).await?.ok_or(Error::NotFound)?;
+    let (title, effect, noun, button) = match ending {
+        Ending::Statement => (
+            format!("Cancel the statement of process {pid}"),
+            "Its statement ends with an error, and its transaction with it; the session goes on.",
+            "cancellation",
+            "Cancel the statement",
+        ),
+        Ending::Session => (
+            format!("Close the session of process {pid}"),
+            "Its connection is closed, and its transaction rolled back.",
+            "termination",
+            "Close the session",
+        ),
+    };
+    let mut lines = vec![
+        format!("On {}: {}.", node.address, session.whose()),
+        format!("It is {}.", session.in_words()),
+        session.statement.clone(),
+        effect.to_owned(),
+    ];
+    if let Some(origin) = session.part_of {
+        lines.push(format!("It works for session {origin} of another node, which gets the error."));
+    }
+    let hidden = vec![("began", session.began.0.to_string()), ("statement_began", session.began.1.to_string())];
+    let action = format!("/activity/{group}/{pid}/{noun}");
+    Ask { frame, title, lines, action, hidden, button: Some(button), danger: true, back: "/activity", ..Ask::default() }.show()
+}
+
+async fn end(
+    console: &Console,
+    operator: &Operator,
+    (group, pid): (i32, i32),
+    meant: &Meant,
+    ending: Ending,
+) -> Result<HttpResponse, Failure> {
+    let nodes = console.nodes.list().await?.nodes;
+    let node = nodes.into_iter().find(|node| node.group == group).ok_or(Error::NotFound)?;
+    let address = (group != 0).then_some(node.address);
+    let backend = Backend { address, pid, began: meant.began, statement_began: meant.statement_began };
+    let said = operator
+        .act(async move |session| {
+            let whose = cluster::end_backend(session, &backend, ending).await?;
+            Ok(match ending {
+                Ending::Statement => format!("The statement was told to end: {whose}."),
+                Ending::Session => format!("The session was told to end: {whose}."),
+            })
+        })
+        .await?;
+    Ok(console.done("/activity", said))
+}

@@ -1,0 +1,96 @@
+//! A shard for one tenant: its plan with the choice of the node, and its start. Citus splits in a session and not in a job, so
+//! this process holds that session; how it ended is in the list of events.
+
+use actix_web::{HttpResponse, rt, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::admin::Failure;
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::operator::Operator;
+use crate::cluster::{self, Address, ClusterError, Isolation, Session, Wish};
+use crate::web::{Error, Form};
+
+/// What was chosen.
+#[derive(Default, Deserialize)]
+pub struct Choice {
+    /// The node; empty for the one with the most room.
+    to: Option<String>,
+    /// There when other shards are to leave that node.
+    alone: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "admin/isolation.html")]
+struct IsolationPage {
+    frame: Frame,
+    tenant: i64,
+    workers: Vec<String>,
+    to: String,
+    alone: bool,
+    lines: Vec<String>,
+}
+
+impl Choice {
+    fn wish(&self, tenant: i64) -> Result<Wish, Error> {
+        let to = match self.to.as_deref().filter(|to| !to.is_empty()) {
+            Some(to) => Some(to.parse::<Address>().map_err(|_| Error::BadRequest("The worker is not host:port."))?),
+            None => None,
+        };
+        Ok(Wish { tenant, to, alone: self.alone.is_some() })
+    }
+}
+
+fn command(wish: &Wish) -> String {
+    let to = wish.to.as_ref().map_or_else(String::new, |to| format!(" --to {to}"));
+    format!("isolate-tenant {}{to}{}", wish.tenant, if wish.alone { " --alone" } else { "" })
+}
+
+/// GET /tenants/{tenant}/isolation/new
+pub async fn new(
+    console: web::Data<Console>,
+    operator: Operator,
+    frame: Frame,
+    tenant: web::Path<i64>,
+    choice: web::Query<Choice>,
+) -> Result<HttpResponse, Failure> {
+    let tenant = tenant.into_inner();
+    let wish = choice.wish(tenant)?;
+    let workers = console.nodes.list().await?.nodes.into_iter().filter(|node| node.group != 0 && node.takes_shards);
+    let workers = workers.map(|node| node.address.to_string()).collect();
+    let plan = operator.plan(&command(&wish), async |session| cluster::plan_isolation(session, wish).await).await?;
+    let Choice { to, alone } = choice.into_inner();
+    let page = IsolationPage { frame, tenant, workers, to: to.unwrap_or_default(), alone: alone.is_some(), lines: plan.describe() };
+    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
+}
+
+/// POST /tenants/{tenant}/isolation
+pub async fn create(
+    console: web::Data<Console>,
+    operator: Operator,
+    tenant: web::Path<i64>,
+    form: Form<Choice>,
+) -> Result<HttpResponse, Failure> {
+    let tenant = tenant.into_inner();
+    let wish = form.0.wish(tenant)?;
+    let command = command(&wish);
+    let said = operator
+        .act(async move |session| {
+            session.require_operator(&command).await?;
+            begin(session, cluster::plan_isolation(session, wish).await?).await
+        })
+        .await?;
+    Ok(console.done("/jobs", format!("{said} tenant {tenant} gets a shard of its own. The list of events will say how it ended.")))
+}
+
+/// Begins it over a session of its own, as nobody waits for its end.
+async fn begin(session: &Session, plan: Isolation) -> Result<String, ClusterError> {
+    let own = session.another().await?;
+    rt::spawn(async move {
+        if let Err(error) = plan.run(&own, &|line| log::info!("{line}")).await {
+            log::warn!("a tenant was not isolated: {error}");
+        }
+    });
+    Ok("It has begun:".to_owned())
+}

@@ -1,0 +1,50 @@
+//! Stopping the job that runs.
+
+use actix_web::{HttpResponse, web};
+
+use super::ask::Ask;
+use crate::admin::Failure;
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::operator::Operator;
+use crate::cluster::{self, ClusterError, Job, Session};
+
+async fn running(session: &Session, id: i64) -> Result<Job, ClusterError> {
+    let job = cluster::running(session).await?.filter(|job| job.id == id);
+    job.ok_or_else(|| ClusterError::Obstacle(format!("Job {id} does not run any more; nothing was done.")))
+}
+
+/// GET /jobs/{id}/cancellation/new
+pub async fn new(operator: Operator, frame: Frame, id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+    let id = id.into_inner();
+    let job = operator.plan("stop", async |session| running(session, id).await).await?;
+    let ask = Ask {
+        frame,
+        title: format!("Stop job {id}"),
+        lines: vec![
+            format!("{}, which is {}.", job.description, job.state),
+            "Moves that are finished stay; the move under way is rolled back. A worker that is being emptied still takes no shards."
+                .to_owned(),
+        ],
+        action: format!("/jobs/{id}/cancellation"),
+        button: Some("Stop it"),
+        danger: true,
+        back: "/jobs",
+        ..Ask::default()
+    };
+    ask.show()
+}
+
+/// POST /jobs/{id}/cancellation
+pub async fn create(console: web::Data<Console>, operator: Operator, id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+    let id = id.into_inner();
+    let said = operator
+        .act(async move |session| {
+            session.require_operator("stop").await?;
+            let job = running(session, id).await?;
+            cluster::stop(session, &job, &|line| log::info!("{line}")).await?;
+            Ok(format!("Job {id} was stopped; shards that had arrived stay where they are."))
+        })
+        .await?;
+    Ok(console.done("/jobs", said))
+}

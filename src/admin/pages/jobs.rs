@@ -1,0 +1,50 @@
+//! Background jobs: the moves of one as bars over time, and what keeps them.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::gantt::{self, Gantt};
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::{Face, Failure, View};
+use crate::monitor::{self, JobLine, Jobs, Sheet, bytes, seconds};
+
+#[derive(Template)]
+#[template(path = "admin/jobs.html")]
+struct JobsPage<'a> {
+    frame: Frame,
+    jobs: &'a Jobs,
+    gantt: Option<Gantt>,
+    sheets: Vec<Sheet>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "templates lend what they have")]
+impl JobsPage<'_> {
+    fn bytes(&self, count: &i64) -> String {
+        bytes(*count)
+    }
+
+    fn took(&self, job: &JobLine) -> Option<String> {
+        job.took(self.jobs.at).map(seconds)
+    }
+}
+
+/// Whose moves are wanted.
+#[derive(Deserialize)]
+pub struct Chosen {
+    job: Option<i64>,
+}
+
+/// GET /jobs
+pub async fn show(console: web::Data<Console>, frame: Frame, face: Face, chosen: web::Query<Chosen>) -> Result<HttpResponse, Failure> {
+    let jobs = monitor::jobs(&console.nodes, &console.seen, chosen.job).await?;
+    let gantt = jobs.shown.as_ref().map(|shown| gantt::draw(shown, jobs.at));
+    Ok(face.show(&jobs, |sheets| JobsPage { frame, jobs: &jobs, gantt, sheets })?)
+}
+
+impl View for Jobs {
+    fn sheets(&self) -> Vec<Sheet> {
+        Self::sheets(self)
+    }
+}

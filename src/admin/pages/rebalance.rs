@@ -1,0 +1,45 @@
+//! A rebalance: its plan, and its start.
+
+use actix_web::{HttpResponse, rt, web};
+
+use super::ask::Ask;
+use crate::admin::Failure;
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::operator::Operator;
+use crate::cluster::{self, ClusterError, Moves, Session};
+
+/// GET /jobs/rebalance/new
+pub async fn new(operator: Operator, frame: Frame) -> Result<HttpResponse, Failure> {
+    let moves = operator.plan("rebalance", async |session| cluster::plan_rebalance(session).await).await?;
+    let ask = Ask {
+        frame,
+        title: "Rebalance".to_owned(),
+        action: "/jobs/rebalance".to_owned(),
+        button: (moves.count() > 0).then_some("Start the rebalance"),
+        back: "/jobs",
+        ..Ask::default()
+    };
+    ask.with_moves(&moves).show()
+}
+
+/// POST /jobs/rebalance
+pub async fn create(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
+    let said = operator
+        .act(async |session| {
+            session.require_operator("rebalance").await?;
+            start(session, &cluster::plan_rebalance(session).await?).await
+        })
+        .await?;
+    Ok(console.done("/jobs", said))
+}
+
+/// Starts what was planned, and does what is left to do at its end.
+pub(super) async fn start(session: &Session, moves: &Moves) -> Result<String, ClusterError> {
+    if moves.count() == 0 && !moves.drains() {
+        return Ok("No shard has to move, so nothing was started.".to_owned());
+    }
+    let Some(job) = moves.start(session).await? else { return Ok("No shard had to move.".to_owned()) };
+    rt::spawn(cluster::attend(session.config().clone(), job));
+    Ok(format!("Job {job} has started: {} moves, {} to copy.", moves.count(), crate::monitor::bytes(moves.total())))
+}

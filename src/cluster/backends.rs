@@ -1,0 +1,91 @@
+//! One server process of a node: ending its statement or its session.
+
+use super::address::Address;
+use super::error::{ClusterError, obstacle};
+use super::events;
+use super::session::Session;
+
+/// What is done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Its statement is cancelled; the session goes on.
+    Statement,
+    /// Its session is closed.
+    Session,
+}
+
+impl Ending {
+    /// PostgreSQL's function.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Statement => "pg_cancel_backend",
+            Self::Session => "pg_terminate_backend",
+        }
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Statement => "cancel",
+            Self::Session => "terminate",
+        }
+    }
+}
+
+/// A server process as somebody saw it. Process numbers are given out again, and a statement that ended was not the one that
+/// was meant; times in microseconds since 1970.
+pub struct Backend {
+    /// The node; none for the server that DATABASE_URL names.
+    pub address: Option<Address>,
+    /// The process.
+    pub pid: i32,
+    /// When its session began.
+    pub began: i64,
+    /// When its statement began.
+    pub statement_began: i64,
+}
+
+const FIND: &str = "
+    SELECT (extract(epoch FROM backend_start) * 1000000)::bigint = $2,
+           coalesce((extract(epoch FROM query_start) * 1000000)::bigint, 0) = $3,
+           coalesce(usename::text, '?'), application_name
+    FROM pg_stat_activity WHERE pid = $1";
+
+/// Ends it, and writes down who did.
+///
+/// # Errors
+/// When it is over already, when this user may not, or when a node does not answer.
+pub async fn end(coordinator: &Session, backend: &Backend, ending: Ending) -> Result<String, ClusterError> {
+    let own;
+    let session = match &backend.address {
+        Some(address) => {
+            own = Session::node(coordinator.config(), address).await?;
+            &own
+        }
+        None => coordinator,
+    };
+    let place = session.name().to_owned();
+    let pid = backend.pid;
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&pid, &backend.began, &backend.statement_began];
+    let rows = session.rows("looking for the process", FIND, &values).await?;
+    let Some(row) = rows.first().filter(|row| row.get::<_, bool>(0)) else {
+        return obstacle(format!("process {pid} on {place} has ended meanwhile; nothing was done"));
+    };
+    if ending == Ending::Statement && !row.get::<_, bool>(1) {
+        return obstacle(format!("the statement of process {pid} on {place} has ended meanwhile; nothing was done"));
+    }
+    let whose = format!("pid {pid} on {place}, user {}, application {}", row.get::<_, &str>(2), row.get::<_, &str>(3));
+    let event = events::begin(coordinator, ending.command(), &whose).await?;
+    let done = signal(session, pid, ending).await;
+    event.end(coordinator, done).await?;
+    Ok(whose)
+}
+
+async fn signal(session: &Session, pid: i32, ending: Ending) -> Result<(), ClusterError> {
+    let call = format!("SELECT {}($1)", ending.function());
+    let place = session.name();
+    match session.rows("ending it", &call, &[&pid]).await {
+        Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => Ok(()),
+        Ok(_) => obstacle(format!("process {pid} on {place} has ended meanwhile")),
+        Err(error) => obstacle(format!("{error}. As a superuser on {place}: SELECT {}({pid});", ending.function())),
+    }
+}
