@@ -173,6 +173,11 @@ fn requests(sum: &Sum, seconds: u64) -> Requests {
     }
 }
 
+/// What is not done of the messages of all tenants, as of 15 seconds ago at most; none when the database did not say.
+pub async fn unfinished(context: &Context) -> Option<Unfinished> {
+    context.metrics.outbox.get(store::unfinished_messages(&context.database)).await
+}
+
 /// What only the database knows, each as far as it said so in time.
 pub(super) struct Asked {
     pub(super) outbox: Option<Unfinished>,

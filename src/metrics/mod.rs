@@ -13,7 +13,7 @@ mod process;
 mod requests;
 mod scrape;
 
-pub use application::{Application, Build, Messages, Requests, RouteLine, Sessions, look};
+pub use application::{Application, Build, Messages, Requests, RouteLine, Sessions, look, unfinished};
 pub use history::Point;
 pub use lines::Lines;
 pub use names::{ADDED_BY_THE_CONSOLE, Kind, NAMES};

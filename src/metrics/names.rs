@@ -82,8 +82,8 @@ pub const ADDED_BY_THE_CONSOLE: &[(&str, Kind, &str)] = &[
     ("pigeonhole_node_shards", Gauge, "Shards that the node holds."),
     ("pigeonhole_node_bytes", Gauge, "What they hold."),
     ("pigeonhole_verdicts", Gauge, "What the console's first page says, by severity: fine, warning, down."),
-    ("pigeonhole_tenant_queries", Gauge, "Queries of the ten busiest tenants in the last minute or two, by tenant and node."),
-    ("pigeonhole_tenant_cpu_seconds", Gauge, "Processor time of the same."),
+    ("pigeonhole_tenant_statements", Gauge, "Statements of the ten busiest tenants in the last minute or two, by tenant and node."),
+    ("pigeonhole_tenant_seconds", Gauge, "How long the database worked for the same."),
 ];
 
 /// Tells a recorder what some names say.

@@ -8,11 +8,16 @@ use chrono::Utc;
 use super::connections;
 use super::nodes::{Answer, Cluster, Nodes};
 use super::report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
+use super::tenants;
 use super::verdicts::{self, Found};
 use crate::cluster::error::ClusterError;
 use crate::cluster::node::Node;
 use crate::cluster::session::Session;
 use crate::cluster::{distribute, events, holdups, jobs, preflight, sizes};
+use crate::db::TenantLoad;
+
+/// Tenants that are named.
+const MOST_TENANTS: usize = 10;
 
 /// Looks at everything. A coordinator that never answered is an error; anything else is a verdict.
 ///
@@ -36,17 +41,11 @@ pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
 fn assemble(cluster: &Cluster, answers: Vec<Answer<Asked>>, central: Result<Central, ClusterError>) -> Report {
     let silence = central.as_ref().err().map(ToString::to_string);
     let central = central.unwrap_or_default();
-    let mut tenants = Vec::new();
     let mut states = Vec::new();
     for answer in answers {
         let shards = central.shards.iter().find(|(group, _)| *group == answer.node.group).map_or(0, |(_, count)| *count);
-        let (mut state, busy) = state_of(answer);
-        state.shards = shards;
-        states.push(state);
-        tenants.extend(busy);
+        states.push(NodeState { shards, ..state_of(answer) });
     }
-    tenants.sort_by(|a: &Tenant, b: &Tenant| b.cpu_seconds.total_cmp(&a.cpu_seconds));
-    tenants.truncate(10);
     let verdicts = verdicts::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
     let severity = verdicts.iter().map(|verdict| verdict.severity).max().unwrap_or(Severity::Fine);
     Report {
@@ -57,7 +56,7 @@ fn assemble(cluster: &Cluster, answers: Vec<Answer<Asked>>, central: Result<Cent
         nodes: states,
         tables: central.tables,
         job: central.job,
-        tenants,
+        tenants: central.tenants,
         pins: central.pins,
         events: central.events,
     }
@@ -75,6 +74,7 @@ pub(super) struct Central {
     /// What moves left behind on groups that no longer exist.
     pub(super) orphans: Vec<String>,
     events: Vec<crate::cluster::EventLine>,
+    tenants: Vec<Tenant>,
     /// Group numbers that were ever given out.
     pub(super) groups: i64,
 }
@@ -88,7 +88,7 @@ async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterE
         });
     }
     // Sent together, so that a busy server is waited for once and not eight times.
-    let (local, tables, shards, job, pins, orphans, events, groups) = tokio::try_join!(
+    let (local, tables, shards, job, pins, orphans, events, groups, tenants) = tokio::try_join!(
         distribute::undistributed(coordinator),
         tables(coordinator),
         shard_counts(coordinator),
@@ -97,9 +97,10 @@ async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterE
         orphans(coordinator),
         events::latest(coordinator, 5),
         coordinator.row("counting group numbers", GROUPS, &[]),
+        busy_tenants(coordinator, citus),
     )?;
     let local = local.into_iter().map(|table| table.name).collect();
-    Ok(Central { tables, shards, job, pins, local, orphans, events, groups: groups.get(0) })
+    Ok(Central { tables, shards, job, pins, local, orphans, events, tenants, groups: groups.get(0) })
 }
 
 const GROUPS: &str = "
@@ -111,10 +112,9 @@ struct Asked {
     error: Option<String>,
     inside: Option<Inside>,
     bytes: Option<i64>,
-    tenants: Vec<Tenant>,
 }
 
-fn state_of(answer: Answer<Asked>) -> (NodeState, Vec<Tenant>) {
+fn state_of(answer: Answer<Asked>) -> NodeState {
     let node = answer.node;
     let (asked, silence) = match answer.result {
         Ok(asked) => (Some(asked), None),
@@ -133,22 +133,19 @@ fn state_of(answer: Answer<Asked>) -> (NodeState, Vec<Tenant>) {
         bytes: asked.as_ref().and_then(|asked| asked.bytes),
         inside: None,
     };
-    let Some(asked) = asked else { return (state, Vec::new()) };
-    (NodeState { inside: asked.inside, ..state }, asked.tenants)
+    NodeState { inside: asked.and_then(|asked| asked.inside), ..state }
 }
 
 async fn ask(session: &Session, node: &Node, citus: bool, watched: bool) -> Result<Asked, ClusterError> {
     let started = Instant::now();
     session.run("asking", "SELECT 1").await?;
-    let mut asked = Asked { after: started.elapsed(), error: None, inside: None, bytes: None, tenants: Vec::new() };
+    let mut asked = Asked { after: started.elapsed(), error: None, inside: None, bytes: None };
     let name = node.address.to_string();
     let more = async {
         if citus {
-            let (inside, sizes, tenants) =
-                tokio::try_join!(inside(session, &name, citus, watched), sizes::of_node(session), busy_tenants(session, node))?;
+            let (inside, sizes) = tokio::try_join!(inside(session, &name, citus, watched), sizes::of_node(session))?;
             asked.inside = Some(inside);
             asked.bytes = Some(sizes.iter().map(|(_, bytes)| bytes).sum());
-            asked.tenants = tenants;
         } else {
             asked.inside = Some(inside(session, &name, citus, watched).await?);
             asked.bytes = Some(session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0));
@@ -229,15 +226,17 @@ async fn inside(session: &Session, address: &str, citus: bool, watched: bool) ->
     })
 }
 
-async fn busy_tenants(session: &Session, node: &Node) -> Result<Vec<Tenant>, ClusterError> {
-    let sql = "SELECT tenant_attribute, sum(query_count_in_this_period + query_count_in_last_period)::bigint,
-                      sum(cpu_usage_in_this_period + cpu_usage_in_last_period)::float8
-               FROM citus_stat_tenants_local()
-               WHERE colocation_id = (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = to_regclass('shared.users'))
-               GROUP BY 1 ORDER BY 3 DESC LIMIT 10";
-    let rows = session.rows("looking at tenants", sql, &[]).await?;
-    let here = node.address.to_string();
-    Ok(rows.iter().map(|row| Tenant { tenant: row.get(0), node: here.clone(), queries: row.get(1), cpu_seconds: row.get(2) }).collect())
+/// The busiest of the last minute or two, as the web processes wrote them down.
+async fn busy_tenants(coordinator: &Session, citus: bool) -> Result<Vec<Tenant>, ClusterError> {
+    let (loads, homes) = tokio::try_join!(tenants::lately(coordinator, &[]), tenants::homes(coordinator, citus))?;
+    let home = |tenant: i64| homes.iter().find(|home| home.holds(tenant)).map_or_else(String::new, |home| home.node.clone());
+    let tenant = |load: &TenantLoad| Tenant {
+        tenant: load.tenant.to_string(),
+        node: home(load.tenant),
+        statements: load.statements,
+        seconds: load.seconds,
+    };
+    Ok(loads.iter().take(MOST_TENANTS).map(tenant).collect())
 }
 
 async fn plain_tables(server: &Session) -> Result<Vec<Table>, ClusterError> {

@@ -31,6 +31,15 @@ pub struct Report {
     pub events: Vec<EventLine>,
 }
 
+impl Report {
+    /// Takes a verdict in that is not the database's own.
+    pub fn add(&mut self, verdict: Verdict) {
+        self.severity = self.severity.max(verdict.severity);
+        self.verdicts.push(verdict);
+        self.verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.severity));
+    }
+}
+
 /// One node.
 #[derive(Serialize)]
 pub struct NodeState {
@@ -126,10 +135,10 @@ pub struct Tenant {
     pub tenant: String,
     /// Where it is.
     pub node: String,
-    /// Queries in this period and the one before.
-    pub queries: i64,
-    /// Seconds of processor time in both.
-    pub cpu_seconds: f64,
+    /// Statements of the last minute or two.
+    pub statements: u64,
+    /// How many seconds the database worked for them.
+    pub seconds: f64,
 }
 
 /// A tenant with a shard of its own.

@@ -140,15 +140,13 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     tenants.dedup();
     let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     for tenant in tenants {
-        let hash = hash_of_bigint(tenant);
-        let home = homes.iter().find(|home| (home.first..=home.last).contains(&hash));
-        let group = home.map_or(0, |home| home.group);
-        let node = cluster.nodes.iter().find(|node| node.group == group).filter(|_| home.is_some() || !citus);
+        let home = homes.iter().find(|home| home.holds(tenant));
+        let only = cluster.nodes.first().filter(|_| !citus).map(|node| node.address.to_string());
         let (sum, now) = (sums.get(&tenant).copied().unwrap_or_default(), now.get(&tenant).copied().unwrap_or_default());
         found.tenants.push(TenantRow {
             tenant,
             name: kept.names.get(&tenant).cloned().unwrap_or_default(),
-            node: node.map_or_else(|| "?".to_owned(), |node| node.address.to_string()),
+            node: home.map(|home| home.node.clone()).or(only).unwrap_or_else(|| "?".to_owned()),
             shard: home.map(|home| home.shard),
             statements: (whole(sum.statements.max(now.statements)), whole(now.statements)),
             seconds: (sum.seconds.max(now.seconds), now.seconds),
@@ -174,26 +172,40 @@ async fn told(
     let mut now = lately(session, recent).await?;
     now.truncate(MOST_SHOWN);
     let kept = kept(session, span, &now, big).await?;
-    let homes = if citus { homes(session).await? } else { Vec::new() };
+    let homes = homes(session, citus).await?;
     Ok((now, kept, homes))
 }
 
 /// A range of tenants' hashes and where it is.
 #[derive(Clone)]
-struct Home {
-    first: i32,
-    last: i32,
+pub(super) struct Home {
+    range: (i32, i32),
     shard: i64,
-    group: i32,
+    /// host:port.
+    pub(super) node: String,
 }
 
-async fn homes(session: &Session) -> Result<Vec<Home>, ClusterError> {
-    let sql = "SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, min(s.shardid), min(p.groupid)
-               FROM pg_dist_partition t JOIN pg_dist_shard s USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
-               WHERE t.colocationid = (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = to_regclass('shared.users'))
-                 AND t.partmethod = 'h' GROUP BY 1, 2";
-    let rows = session.rows("listing the shards", sql, &[]).await?;
-    Ok(rows.iter().map(|row| Home { first: row.get(0), last: row.get(1), shard: row.get(2), group: row.get(3) }).collect())
+impl Home {
+    /// Whether this tenant's rows are there.
+    pub(super) fn holds(&self, tenant: i64) -> bool {
+        (self.range.0..=self.range.1).contains(&hash_of_bigint(tenant))
+    }
+}
+
+const HOMES: &str = "
+    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, min(s.shardid), min(n.nodename || ':' || n.nodeport)
+    FROM pg_dist_partition t JOIN pg_dist_shard s USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
+    JOIN pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary'
+    WHERE t.colocationid = (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = to_regclass('shared.users'))
+      AND t.partmethod = 'h' GROUP BY 1, 2";
+
+/// Where tenants are; nothing on plain PostgreSQL.
+pub(super) async fn homes(session: &Session, citus: bool) -> Result<Vec<Home>, ClusterError> {
+    if !citus {
+        return Ok(Vec::new());
+    }
+    let rows = session.rows("listing the shards", HOMES, &[]).await?;
+    Ok(rows.iter().map(|row| Home { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) }).collect())
 }
 
 async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad], big: &[i64]) -> Result<Kept, ClusterError> {

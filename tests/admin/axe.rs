@@ -2,14 +2,12 @@
 
 use super::pages::pages;
 use crate::browser::driver::Chromium;
-use crate::support::spawn_console;
+use crate::support::{environment, spawn_console};
 
-/// axe-core's file, where bin/test could fetch it.
 fn axe() -> Option<String> {
-    let path = std::env::var("TEST_AXE").ok().filter(|path| !path.is_empty());
-    let script = path.map(|path| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
+    let script = environment::axe().map(|path| std::fs::read_to_string(path).expect("axe-core"));
     if script.is_none() {
-        eprintln!("SKIPPED: TEST_AXE names no axe.min.js, pages are not checked for accessibility");
+        eprintln!("SKIPPED: there is no axe-core, pages are not checked for accessibility");
     }
     script
 }

@@ -14,7 +14,7 @@ use crate::support::{Person, environment};
 /// Names that have no value on a quiet server of this kind.
 fn silent() -> BTreeSet<&'static str> {
     let of_clusters = ["pigeonhole_node_disk_free_bytes", "pigeonhole_node_disk_bytes"];
-    let of_tenants = ["pigeonhole_tenant_queries", "pigeonhole_tenant_cpu_seconds"];
+    let of_tenants = ["pigeonhole_tenant_statements", "pigeonhole_tenant_seconds"];
     if environment::on_citus() { of_tenants.into() } else { of_clusters.into_iter().chain(of_tenants).collect() }
 }
 

@@ -36,3 +36,8 @@ pub fn postgres_bin() -> PathBuf {
 pub fn rabbitmq_server() -> Option<PathBuf> {
     variable("TEST_RABBITMQ_SERVER").map(PathBuf::from)
 }
+
+/// axe-core's file; none where it could not be fetched, as `bin/test` says loudly.
+pub fn axe() -> Option<PathBuf> {
+    variable("TEST_AXE").map(PathBuf::from)
+}

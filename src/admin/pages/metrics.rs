@@ -36,8 +36,8 @@ fn of_cluster(lines: &mut Lines, report: &Report) {
     // Ten of them at most.
     for tenant in &report.tenants {
         let labels = [("tenant", tenant.tenant.as_str()), ("node", tenant.node.as_str())];
-        lines.add("pigeonhole_tenant_queries", &labels, tenant.queries as f64);
-        lines.add("pigeonhole_tenant_cpu_seconds", &labels, tenant.cpu_seconds);
+        lines.add("pigeonhole_tenant_statements", &labels, tenant.statements as f64);
+        lines.add("pigeonhole_tenant_seconds", &labels, tenant.seconds);
     }
 }
 

@@ -2,11 +2,15 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use futures_util::future::join;
 
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Cell, NodeState, Report, Severity, Sheet, bytes};
+use crate::metrics;
+use crate::monitor::{self, Cell, NodeState, Report, Severity, Sheet, Verdict, bytes, seconds};
+use crate::settings::Settings;
+use crate::store::Unfinished;
 use crate::web::see_other;
 
 #[derive(Template)]
@@ -38,8 +42,52 @@ pub async fn home() -> HttpResponse {
 
 /// GET /verdicts
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let report = monitor::report(&console.nodes).await?;
+    let (report, unfinished) = join(monitor::report(&console.nodes), metrics::unfinished(&console.application)).await;
+    let mut report = report?;
+    report.add(of_messages(unfinished.as_ref()));
+    report.add(of_key(&console.settings));
     Ok(face.show(&report, |sheets| VerdictsPage { frame, report: &report, sheets })?)
+}
+
+/// A message that waits for longer is on nobody's way.
+const LATE: f64 = 60.0;
+
+fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
+    let verdict = |severity, finding, cure: &str| Verdict { subject: "Messages", severity, finding, cure: cure.to_owned() };
+    let Some(unfinished) = unfinished else {
+        return verdict(Severity::Warning, "the database did not say what waits".to_owned(), "look at the nodes above");
+    };
+    let (waiting, failed) = (unfinished.pending + unfinished.published, unfinished.failed);
+    if failed > 0 {
+        return verdict(
+            Severity::Warning,
+            format!("{failed} failed for good"),
+            "see Application for why, then try them again or drop them",
+        );
+    }
+    match unfinished.age_seconds().filter(|age| *age > LATE) {
+        Some(age) => verdict(
+            Severity::Warning,
+            format!("{waiting} wait, the oldest for {}", seconds(age)),
+            "a worker must run (`pigeonhole check --worker`), and the broker, where there is one; `pigeonhole messages` says more",
+        ),
+        None => verdict(Severity::Fine, format!("{waiting} on their way, none failed"), ""),
+    }
+}
+
+/// A key that was made at the first start is as old as its file.
+fn of_key(settings: &Settings) -> Verdict {
+    let finding = if settings.secret_key.is_some() {
+        "set by SECRET_KEY, whose age nobody here knows".to_owned()
+    } else {
+        let made = std::fs::metadata(settings.data_dir.join("secret_key")).and_then(|file| file.modified());
+        let age = made.ok().and_then(|made| made.elapsed().ok());
+        age.map_or_else(
+            || "no file of it is there".to_owned(),
+            |age| format!("made {} ago and kept in DATA_DIR", seconds(age.as_secs_f64())),
+        )
+    };
+    Verdict { subject: "Key of the cookies", severity: Severity::Fine, finding, cure: String::new() }
 }
 
 impl View for Report {

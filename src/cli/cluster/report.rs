@@ -80,8 +80,8 @@ fn describe(report: &Report) -> String {
     let tenants = report
         .tenants
         .iter()
-        .map(|tenant| vec![tenant.tenant.clone(), tenant.node.clone(), tenant.queries.to_string(), format!("{:.2}", tenant.cpu_seconds)]);
-    section(&mut text, "BUSIEST TENANTS", &["tenant", "node", "queries", "CPU s"], &tenants.collect::<Vec<_>>());
+        .map(|tenant| vec![tenant.tenant.clone(), tenant.node.clone(), tenant.statements.to_string(), format!("{:.2}", tenant.seconds)]);
+    section(&mut text, "BUSIEST TENANTS", &["tenant", "node", "statements", "seconds"], &tenants.collect::<Vec<_>>());
     let pins = report.pins.iter().map(|pin| {
         vec![pin.tenant.to_string(), pin.group.to_string(), if pin.alone { "alone".to_owned() } else { "with others".to_owned() }]
     });
