@@ -1,15 +1,14 @@
--- Why: Citus and PostgreSQL say what is, and not what was. The console keeps samples of the busiest tenants and statements for 14
+-- Why: PostgreSQL says what is, and not what was. The console keeps samples of the busiest tenants and statements for 14
 -- days, so that an operator sees a day and a week; and it looks with a role of its own, which can read no note. Which tenants there
 -- are, by number and name, is no secret from those who move their shards.
 -- The role pigeonhole_console is made before this file runs (src/db/roles.rs).
 
--- The busiest tenants of each minute, at most a hundred.
+-- The busiest tenants of each minute, at most a hundred of each process: their statements and the seconds that these took.
 CREATE TABLE operator.tenant_samples (
     at          timestamptz NOT NULL,
     tenant      bigint NOT NULL,
-    groupid     integer NOT NULL,
-    queries     bigint NOT NULL,
-    cpu_seconds double precision NOT NULL,
+    statements  bigint NOT NULL,
+    seconds     double precision NOT NULL,
     PRIMARY KEY (at, tenant)
 );
 CREATE INDEX tenant_samples_by_tenant ON operator.tenant_samples (tenant, at);
@@ -28,6 +27,7 @@ GRANT USAGE ON SCHEMA operator TO pigeonhole_console;
 GRANT USAGE ON SCHEMA shared TO pigeonhole_console;
 GRANT SELECT ON operator.events, operator.node_groups, operator.pins TO pigeonhole_console;
 GRANT UPDATE (finished_at, outcome) ON operator.events TO pigeonhole_console;
+GRANT UPDATE ON operator.tenant_samples TO pigeonhole_console;
 GRANT SELECT, INSERT, DELETE ON operator.tenant_samples, operator.statement_samples TO pigeonhole_console;
 -- The directory of tenants is on every node, and its copies are changed one after the other.
 DO $$

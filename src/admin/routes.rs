@@ -23,6 +23,9 @@ pub const PAGES: &[Page] = &[
     Page { path: "/tenants", name: "Tenants", handler: || web::get().to(pages::tenants::show) },
     Page { path: "/jobs", name: "Jobs", handler: || web::get().to(pages::jobs::show) },
     Page { path: "/activity", name: "Activity", handler: || web::get().to(pages::activity::show) },
+    Page { path: "/statements", name: "Statements", handler: || web::get().to(pages::statements::show) },
+    Page { path: "/connections", name: "Connections", handler: || web::get().to(pages::connections::show) },
+    Page { path: "/network", name: "Network", handler: || web::get().to(pages::network::show) },
     Page { path: "/events", name: "Events", handler: || web::get().to(pages::events::show) },
 ];
 

@@ -1,9 +1,13 @@
 //! The operator's console: opened beside the application by `serve`, and asked by `pigeonhole console`.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
+use anyhow::Context;
 use tokio_postgres::Config;
 
+use crate::admin::routes::PAGES;
 use crate::admin::{self, Console};
 use crate::app::{self, ListenError, Listening};
 use crate::settings::{AdminSettings, Settings};
@@ -44,7 +48,7 @@ impl Door {
         let port = listener.local_addr()?.port();
         let address = admin.origins.first().cloned().unwrap_or_else(|| format!("http://localhost:{port}"));
         let console = actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
-        let sampling = actix_web::rt::spawn(crate::monitor::sample_for_ever(console.nodes.clone()));
+        let sampling = actix_web::rt::spawn(crate::monitor::sample_for_ever(console.nodes.clone(), application.context.database.clone()));
         let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_for_ever(console.nodes.clone(), console.seen.clone()));
         let server = admin::listen(listener, &admin, console)?;
         let handle = server.handle();
@@ -60,4 +64,60 @@ impl Open {
         self.watching.abort();
         self.handle.stop(true).await;
     }
+}
+
+/// How long the console may take; each of its pages answers within two seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which page to ask for.
+#[derive(clap::Args)]
+pub struct Ask {
+    /// The page, such as verdicts or shards.
+    #[arg(value_parser = page_names())]
+    page: String,
+    /// For scripts.
+    #[arg(long)]
+    json: bool,
+    /// The time to cover, where the page covers some.
+    #[arg(long, value_name = "SPAN", value_parser = ["1h", "6h", "1d", "7d", "14d"])]
+    since: Option<String>,
+    /// For the page network: measure now.
+    #[arg(long)]
+    measure: bool,
+}
+
+fn page_names() -> Vec<&'static str> {
+    PAGES.iter().map(|page| page.path.trim_start_matches('/')).collect()
+}
+
+/// Asks the console at ADMIN_BIND for a page and prints it.
+///
+/// # Errors
+/// When nothing answers there or it answers with an error.
+pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
+    let admin = settings.admin.as_ref().context("ADMIN_BIND is off, so there is no console to ask")?;
+    let mut address = admin.bind;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    let mut connection = TcpStream::connect_timeout(&address, PATIENCE)
+        .with_context(|| format!("no console answers at {address}; is `pigeonhole serve` running?"))?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    let ending = if asked.json { "json" } else { "txt" };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(since) = &asked.since {
+        query.append_pair("since", since);
+    }
+    if asked.measure {
+        query.append_pair("measure", "1");
+    }
+    let token = admin.token.as_ref().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    write!(connection, "GET /{}.{ending}?{} HTTP/1.0\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n", asked.page, query.finish())?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).with_context(|| format!("{address} does not answer"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("{address} answered something else than HTTP"))?;
+    let status = head.split_whitespace().nth(1).unwrap_or("nothing");
+    anyhow::ensure!(status == "200", "the console at {address} answered {status}: {}", body.trim());
+    let _ = writeln!(std::io::stdout(), "{}", body.trim_end());
+    Ok(())
 }

@@ -51,6 +51,9 @@ enum Command {
     /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
     Check,
+    /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.
+    #[command(after_help = settings_help())]
+    Console(console::Ask),
     /// Build, watch and grow a Citus cluster.
     #[command(subcommand, after_help = settings_help())]
     Cluster(cluster::Command),
@@ -86,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Seed(wanted) => seed::run(&settings, &wanted)?,
         Command::Secrets(_) => {}
         Command::Check => check::run(&settings)?,
+        Command::Console(asked) => console::ask(&settings, &asked)?,
         Command::Cluster(command) => return actix_web::rt::System::new().block_on(cluster::run(&settings, command)),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,10 +1,12 @@
 //! One connection to one node, with a clock of our own on every statement: no server's timeout covers a server that is
 //! frozen. Every statement of this folder goes through here.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, Config, NoTls, Row};
+use tokio_postgres::{CancelToken, Client, Config, NoTls, Row, Statement};
 
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
@@ -24,6 +26,8 @@ const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_o
 
 /// A connection to a node.
 pub struct Session {
+    /// Of a session that asks the same again and again, what is prepared.
+    prepared: Option<Mutex<HashMap<String, Statement>>>,
     client: Client,
     name: String,
     config: Config,
@@ -48,7 +52,8 @@ impl Session {
             Some(address) => (address.on(config), address.to_string()),
             None => (config.clone(), "the coordinator".to_owned()),
         };
-        Self::open_with(&there, name, WATCHING, "pigeonhole console").await
+        let session = Self::open_with(&there, name, WATCHING, "pigeonhole console").await?;
+        Ok(Self { prepared: Some(Mutex::default()), ..session })
     }
 
     /// Connects to another node as the same user.
@@ -70,7 +75,7 @@ impl Session {
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
         own.options(format!("{given}{options}")).application_name(application);
         let client = db::connect(&own).await?;
-        Ok(Self { client, name, config: config.clone(), actor: None })
+        Ok(Self { prepared: None, client, name, config: config.clone(), actor: None })
     }
 
     /// Whose operations these are, where it is somebody else than the account that runs this program.
@@ -130,16 +135,32 @@ impl Session {
         sql: &str,
         values: Values<'_>,
     ) -> Result<Vec<Row>, ClusterError> {
-        self.bounded(patience, what, self.client.query(sql, values)).await
+        self.bounded(patience, what, self.query(sql, values)).await
     }
 
     /// Runs one statement that gives exactly one row.
     pub(crate) async fn row(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
-        self.bounded(PATIENCE, what, self.client.query_one(sql, values)).await
+        self.row_within(PATIENCE, what, sql, values).await
     }
 
     pub(crate) async fn row_within(&self, patience: Duration, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
-        self.bounded(patience, what, self.client.query_one(sql, values)).await
+        let rows = self.rows_within(patience, what, sql, values).await?;
+        let what = || format!("{what} at {}", self.name);
+        rows.into_iter().next().ok_or_else(|| ClusterError::Refused { what: what(), reason: "there was no row".to_owned() })
+    }
+
+    async fn query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let Some(prepared) = &self.prepared else { return self.client.query(sql, values).await };
+        let known = prepared.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
+        let statement = match known {
+            Some(statement) => statement,
+            None => {
+                let statement = self.client.prepare(sql).await?;
+                prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), statement.clone());
+                statement
+            }
+        };
+        self.client.query(&statement, values).await
     }
 
     async fn bounded<T>(

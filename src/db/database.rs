@@ -12,6 +12,7 @@ use super::error::DbError;
 use super::guard::{self, UnsafeSchema};
 use super::handle::TenantHandle;
 use super::listen::{self, Heard};
+use super::loads::Loads;
 use super::pool::pool;
 use super::roles;
 use super::router::Router;
@@ -46,6 +47,11 @@ impl Database {
     /// The handle on one tenant's rows.
     pub fn tenant(&self, tenant: TenantId) -> TenantHandle {
         TenantHandle::new(Arc::clone(&self.router), tenant)
+    }
+
+    /// What each tenant's work came to lately.
+    pub fn loads(&self) -> &Loads {
+        &self.router.loads
     }
 
     /// The handle on the login directory.

@@ -106,7 +106,9 @@ impl TenantHandle {
     pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let started = Instant::now();
         let result = self.on_owner_or_coordinator(started + self.patience.left(), steps).await;
-        self.patience.spend(started.elapsed());
+        let time = started.elapsed();
+        self.patience.spend(time);
+        self.router.loads.count(self.tenant, steps.len(), time);
         result
     }
 

@@ -42,6 +42,16 @@ const LET_WATCH: &str = "DO $$ BEGIN
     EXCEPTION WHEN insufficient_privilege OR unique_violation THEN NULL;
     END $$";
 
+/// Where the server counts statements, the database has the view of them. Citus makes it on the other nodes too.
+const COUNT_STATEMENTS: &str = "DO $$ BEGIN
+        IF current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'
+           AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
+           AND EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
+            CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+        END IF;
+    EXCEPTION WHEN insufficient_privilege OR unique_violation OR duplicate_object OR undefined_file THEN NULL;
+    END $$";
+
 /// Makes the roles, the schema and the rights that migrations start from. Harmless when they are there.
 ///
 /// LOGIN is needed because Citus connects to its workers as the current role; without a password nobody else gets in
@@ -66,6 +76,7 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
         }
     }
     client.batch_execute(LET_WATCH).await?;
+    client.batch_execute(COUNT_STATEMENTS).await?;
     let ready: bool = client
         .query_one(
             "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname IN ('shared', 'operator')) = 2

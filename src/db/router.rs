@@ -15,6 +15,7 @@ use super::connect::at;
 use super::connection::Pool;
 use super::direct::Home;
 use super::error::DbError;
+use super::loads::Loads;
 use super::pool::{app_pool, worker_pool};
 use super::topology::{Address, Group, Topology};
 use crate::domain::TenantId;
@@ -32,6 +33,8 @@ pub(super) struct Router {
     coordinator: Pool,
     routes: RwLock<Arc<Routes>>,
     trouble: Notify,
+    /// What tenants' work comes to.
+    pub(super) loads: Loads,
 }
 
 #[derive(Default)]
@@ -55,6 +58,7 @@ impl Router {
             pool_size,
             routes: RwLock::default(),
             trouble: Notify::new(),
+            loads: Loads::default(),
         }
     }
 

@@ -50,10 +50,20 @@ impl Binaries {
     }
 
     fn has_citus(&self) -> bool {
+        self.has_extension("citus")
+    }
+
+    /// The libraries that a server loads at its start: `first`, and what counts statements where it is installed.
+    pub fn preloaded(&self, first: &[&str]) -> String {
+        let counting = self.has_extension("pg_stat_statements").then_some("pg_stat_statements");
+        first.iter().copied().chain(counting).collect::<Vec<_>>().join(",")
+    }
+
+    fn has_extension(&self, name: &str) -> bool {
         let told = |what: &str| self.told_by_pg_config(what);
         let shared = told("--sharedir").unwrap_or_else(|| PathBuf::from(format!("/usr/share/postgresql/{}", self.major)));
         let libraries = told("--pkglibdir").unwrap_or_else(|| self.dir.join("../lib"));
-        shared.join("extension/citus.control").is_file() && libraries.join("citus.so").is_file()
+        shared.join(format!("extension/{name}.control")).is_file() && libraries.join(format!("{name}.so")).is_file()
     }
 
     fn told_by_pg_config(&self, what: &str) -> Option<PathBuf> {

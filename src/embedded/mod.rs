@@ -69,7 +69,7 @@ impl EmbeddedPostgres {
         initialization::ensure_initialized(&folder, &binaries, account.as_ref()).await?;
         let socket_folder = socket::prepare(&folder, account.as_ref(), PORT)?;
 
-        let server = Server::new(&folder, &binaries, account, socket_folder, Profile::alone())?;
+        let server = Server::new(&folder, &binaries, account, socket_folder, Profile::alone(&binaries))?;
         let mut postmaster = server.spawn()?;
         readiness::wait_until_ready(&server, &mut postmaster).await?;
         readiness::ensure_database(&server).await?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::PORT;
+use super::binaries::Binaries;
 
 /// Settings of one server on top of those that all have.
 #[derive(Clone, Debug)]
@@ -17,8 +18,12 @@ pub(super) struct Profile {
 
 impl Profile {
     /// A server that is reached through its socket only.
-    pub fn alone() -> Self {
-        let settings = [("listen_addresses", ""), ("max_connections", "100"), ("shared_preload_libraries", "")];
-        Self { port: PORT, settings: settings.map(|(name, value)| (name, value.to_owned())).to_vec(), environment: Vec::new() }
+    pub fn alone(binaries: &Binaries) -> Self {
+        let settings = [
+            ("listen_addresses", String::new()),
+            ("max_connections", "100".to_owned()),
+            ("shared_preload_libraries", binaries.preloaded(&[])),
+        ];
+        Self { port: PORT, settings: settings.to_vec(), environment: Vec::new() }
     }
 }

@@ -3,9 +3,11 @@
 //! read no note and whose clock ends every look soon; a node that does not answer is named and costs nothing else.
 
 mod activity;
+mod budget;
 mod connections;
 mod events;
 mod jobs;
+mod network;
 mod nodes;
 mod overview;
 mod report;
@@ -14,18 +16,22 @@ mod seen;
 mod shards;
 mod sheet;
 mod statement;
+mod statements;
 mod tenants;
 mod verdicts;
 
 pub use activity::{Activity, Running, Wait, activity, running};
+pub use budget::{Budget, Group, NodeBudget, budget};
 pub use connections::Connections;
 pub use events::{Events, events};
 pub use jobs::{HoldupLine, JobLine, JobMoves, Jobs, Move, Worker, jobs};
+pub use network::{Link, Network, network};
 pub use nodes::{Answer, Cluster, Missing, Nodes};
 pub use overview::report;
 pub use report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant, Verdict};
 pub use samples::sample_for_ever;
 pub use seen::{Seen, Stretch, watch_jobs_for_ever};
-pub use shards::{Costly, ShardBundle, ShardMap, ShardNode, shards};
+pub use shards::{Costly, ShardBundle, ShardMap, ShardNode, ShardTenant, shards};
 pub use sheet::{Cell, Head, Row, Sheet, bytes, seconds};
-pub use tenants::{Load, TenantRow, Tenants, tenants};
+pub use statements::{Counters, Statement, Statements, Way, statements};
+pub use tenants::{TenantRow, Tenants, tenants};

@@ -87,17 +87,19 @@ async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterE
             ..Central::default()
         });
     }
-    let local = distribute::undistributed(coordinator).await?;
-    Ok(Central {
-        tables: tables(coordinator).await?,
-        shards: shard_counts(coordinator).await?,
-        job: job(coordinator).await?,
-        pins: pins(coordinator).await?,
-        local: local.into_iter().map(|table| table.name).collect(),
-        orphans: orphans(coordinator).await?,
-        events: events::latest(coordinator, 5).await?,
-        groups: coordinator.row("counting group numbers", GROUPS, &[]).await?.get(0),
-    })
+    // Sent together, so that a busy server is waited for once and not eight times.
+    let (local, tables, shards, job, pins, orphans, events, groups) = tokio::try_join!(
+        distribute::undistributed(coordinator),
+        tables(coordinator),
+        shard_counts(coordinator),
+        job(coordinator),
+        pins(coordinator),
+        orphans(coordinator),
+        events::latest(coordinator, 5),
+        coordinator.row("counting group numbers", GROUPS, &[]),
+    )?;
+    let local = local.into_iter().map(|table| table.name).collect();
+    Ok(Central { tables, shards, job, pins, local, orphans, events, groups: groups.get(0) })
 }
 
 const GROUPS: &str = "
@@ -139,12 +141,16 @@ async fn ask(session: &Session, node: &Node, citus: bool, watched: bool) -> Resu
     let started = Instant::now();
     session.run("asking", "SELECT 1").await?;
     let mut asked = Asked { after: started.elapsed(), error: None, inside: None, bytes: None, tenants: Vec::new() };
+    let name = node.address.to_string();
     let more = async {
-        asked.inside = Some(inside(session, &node.address.to_string(), citus, watched).await?);
         if citus {
-            asked.bytes = Some(sizes::of_node(session).await?.iter().map(|(_, bytes)| bytes).sum());
-            asked.tenants = busy_tenants(session, node).await?;
+            let (inside, sizes, tenants) =
+                tokio::try_join!(inside(session, &name, citus, watched), sizes::of_node(session), busy_tenants(session, node))?;
+            asked.inside = Some(inside);
+            asked.bytes = Some(sizes.iter().map(|(_, bytes)| bytes).sum());
+            asked.tenants = tenants;
         } else {
+            asked.inside = Some(inside(session, &name, citus, watched).await?);
             asked.bytes = Some(session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0));
         }
         Ok::<_, ClusterError>(())
@@ -179,16 +185,23 @@ const UNGUARDED_SHARDS: &str = "
 const DISK: &str = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
 
 async fn inside(session: &Session, address: &str, citus: bool, watched: bool) -> Result<Inside, ClusterError> {
-    let mut fitness = preflight::look(session).await?;
+    let cluster_only = async {
+        if !citus {
+            return Ok((0, None));
+        }
+        let (unguarded, disk) =
+            tokio::try_join!(session.row("looking at policies", UNGUARDED_SHARDS, &[]), session.row("looking at the disk", DISK, &[]))?;
+        Ok::<(i64, _), ClusterError>((unguarded.get(0), Some((disk.get(0), disk.get(1)))))
+    };
+    let (mut fitness, row, (unguarded_shards, disk), connections, holdups) = tokio::try_join!(
+        preflight::look(session),
+        session.row("looking inside", INSIDE, &[]),
+        cluster_only,
+        connections::look(session),
+        holdups::on(session, address),
+    )?;
     fitness.faults.retain(|fault| citus && !(watched && fault.contains("is not a superuser")));
-    let row = session.row("looking inside", INSIDE, &[]).await?;
-    let mut unguarded: i64 = row.get(5);
-    let mut disk = None;
-    if citus {
-        unguarded += session.row("looking at policies", UNGUARDED_SHARDS, &[]).await?.get::<_, i64>(0);
-        let row = session.row("looking at the disk", DISK, &[]).await?;
-        disk = Some((row.get(0), row.get(1)));
-    }
+    let unguarded = row.get::<_, i64>(5) + unguarded_shards;
     let must_change = !fitness.faults.is_empty() || (citus && (fitness.plugins.is_some() || fitness.careless));
     let mut settings = fitness.faults;
     if fitness.careless && citus {
@@ -203,9 +216,9 @@ async fn inside(session: &Session, address: &str, citus: bool, watched: bool) ->
     Ok(Inside {
         postgresql: fitness.postgresql,
         citus: if citus { fitness.citus.unwrap_or_default() } else { String::new() },
-        connections: connections::look(session).await?,
+        connections,
         disk,
-        holdups: holdups::on(session, address).await?,
+        holdups,
         idle_slots: (row.get(0), row.get(1)),
         waiting: row.get(2),
         long: row.get(3),

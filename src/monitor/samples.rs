@@ -1,87 +1,86 @@
-//! What is kept so that a day and two weeks can be seen. Any number of processes may sample at once: a minute has one sample,
-//! whoever writes it.
+//! What is kept so that a day and two weeks can be seen. Any number of processes may do so: what they write of a minute adds up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Timelike;
+
 use super::nodes::Nodes;
-use super::tenants::Load;
+use super::statements::{self, Statement};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
+use crate::db::{Database, TenantLoad};
 
-/// Citus counts by the minute.
 const EVERY: Duration = Duration::from_secs(60);
 /// Tenants that are kept of a minute.
 const MOST_TENANTS: usize = 100;
 
-// What is read counts this minute and the last; the last is whole, so it is the one that is kept.
-const LAST_MINUTE: &str = "
-    SELECT tenant_attribute::bigint, (SELECT groupid FROM pg_dist_local_group), sum(query_count_in_last_period)::bigint,
-           sum(cpu_usage_in_last_period)::float8
-    FROM citus_stat_tenants_local()
-    WHERE tenant_attribute ~ '^[0-9]{1,18}$'
-      AND colocation_id = (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = to_regclass('shared.users'))
-    GROUP BY 1 HAVING sum(query_count_in_last_period) > 0";
 const KEEP: &str = "
-    INSERT INTO operator.tenant_samples (at, tenant, groupid, queries, cpu_seconds)
-    SELECT date_trunc('minute', now()), * FROM unnest($1::bigint[], $2::integer[], $3::bigint[], $4::float8[])
+    INSERT INTO operator.tenant_samples AS kept (at, tenant, statements, seconds)
+    SELECT date_trunc('minute', now()), * FROM unnest($1::bigint[], $2::bigint[], $3::float8[])
+    ON CONFLICT (at, tenant) DO UPDATE
+    SET statements = kept.statements + excluded.statements, seconds = kept.seconds + excluded.seconds";
+const KEEP_STATEMENTS: &str = "
+    INSERT INTO operator.statement_samples (at, statement, calls, total_ms, rows)
+    SELECT date_trunc('hour', now()), * FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::bigint[])
     ON CONFLICT DO NOTHING";
+const FORGET_STATEMENTS: &str = "DELETE FROM operator.statement_samples WHERE at < now() - interval '14 days'";
 const FORGET: &str = "DELETE FROM operator.tenant_samples WHERE at < now() - interval '14 days'";
 
 /// Samples until it is aborted.
-pub async fn sample_for_ever(nodes: Arc<Nodes>) {
+pub async fn sample_for_ever(nodes: Arc<Nodes>, database: Database) {
+    database.loads().begin();
     loop {
         // At the end of a minute, so that processes that sample together name the same one.
         let past = chrono::Utc::now().timestamp_millis().rem_euclid(60_000);
         tokio::time::sleep(EVERY - Duration::from_millis(u64::try_from(past).unwrap_or_default())).await;
-        if let Err(error) = sample(&nodes).await {
+        let mut loads = database.loads().take();
+        loads.truncate(MOST_TENANTS);
+        if let Err(error) = nodes.coordinator(async |session| keep(session, &loads).await).await {
             log::debug!("no sample was kept: {error}");
+        }
+        if chrono::Utc::now().minute() == 0
+            && let Err(error) = sample_statements(&nodes).await
+        {
+            log::debug!("no sample of statements was kept: {error}");
         }
     }
 }
 
-/// A tenant's minute on a group.
-struct Minute {
-    group: i32,
-    load: Load,
+async fn sample_statements(nodes: &Nodes) -> Result<(), ClusterError> {
+    let counted = statements::counted(nodes).await?;
+    nodes.coordinator(async |session| keep_statements(session, &counted).await).await
 }
 
-async fn sample(nodes: &Nodes) -> Result<(), ClusterError> {
-    let cluster = nodes.list().await?;
-    if !cluster.citus || cluster.stale.is_some() {
-        return Ok(());
-    }
-    let answers = nodes.everywhere(&cluster.nodes, async |session, _| minutes(session).await).await;
-    let mut minutes: Vec<Minute> = answers.into_iter().filter_map(|answer| answer.result.ok()).flatten().collect();
-    minutes.sort_by(|a, b| b.load.cpu_seconds.total_cmp(&a.load.cpu_seconds));
-    minutes.truncate(MOST_TENANTS);
-    nodes.coordinator(async |session| keep(session, &minutes).await).await
+async fn keep_statements(coordinator: &Session, counted: &[Statement]) -> Result<(), ClusterError> {
+    let names: Vec<i64> = counted.iter().map(|statement| statements::name_of(&statement.text)).collect();
+    let calls: Vec<i64> = counted.iter().map(|statement| statement.calls).collect();
+    let total_ms: Vec<f64> = counted.iter().map(|statement| statement.total_ms).collect();
+    let rows: Vec<i64> = counted.iter().map(|statement| statement.rows).collect();
+    writing(coordinator, async {
+        coordinator.rows("keeping samples", KEEP_STATEMENTS, &[&names, &calls, &total_ms, &rows]).await?;
+        coordinator.run("forgetting samples", FORGET_STATEMENTS).await
+    })
+    .await
 }
 
-async fn minutes(session: &Session) -> Result<Vec<Minute>, ClusterError> {
-    let rows = session.rows("looking at tenants", LAST_MINUTE, &[]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let load = Load { tenant: row.get(0), colocation: 0, hash: 0, queries: row.get(2), cpu_seconds: row.get(3) };
-            Minute { group: row.get(1), load }
-        })
-        .collect())
-}
-
-async fn keep(coordinator: &Session, minutes: &[Minute]) -> Result<(), ClusterError> {
-    let tenants: Vec<i64> = minutes.iter().map(|minute| minute.load.tenant).collect();
-    let groups: Vec<i32> = minutes.iter().map(|minute| minute.group).collect();
-    let queries: Vec<i64> = minutes.iter().map(|minute| minute.load.queries).collect();
-    let cpu: Vec<f64> = minutes.iter().map(|minute| minute.load.cpu_seconds).collect();
+/// Runs `work` in a transaction that may write.
+async fn writing(coordinator: &Session, work: impl Future<Output = Result<(), ClusterError>>) -> Result<(), ClusterError> {
     coordinator.run("beginning", "BEGIN READ WRITE").await?;
-    let kept = async {
-        coordinator.rows("keeping samples", KEEP, &[&tenants, &groups, &queries, &cpu]).await?;
+    let done = work.await;
+    coordinator.run("ending", if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+    done
+}
+
+async fn keep(coordinator: &Session, loads: &[TenantLoad]) -> Result<(), ClusterError> {
+    let tenants: Vec<i64> = loads.iter().map(|load| load.tenant).collect();
+    let statements: Vec<i64> = loads.iter().map(|load| i64::try_from(load.statements).unwrap_or(i64::MAX)).collect();
+    let seconds: Vec<f64> = loads.iter().map(|load| load.seconds).collect();
+    writing(coordinator, async {
+        coordinator.rows("keeping samples", KEEP, &[&tenants, &statements, &seconds]).await?;
         coordinator.run("forgetting samples", FORGET).await?;
         // What jobs have done since is written into the list of events, also where the command that began them is gone.
         crate::cluster::events::settle_jobs(coordinator).await
-    }
-    .await;
-    coordinator.run("ending", if kept.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-    kept
+    })
+    .await
 }

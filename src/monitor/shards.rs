@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::nodes::{Missing, Nodes};
 use super::sheet::{Cell, Sheet, bytes};
-use super::tenants::{self, Load};
+use super::tenants;
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::cluster::sizes;
+use crate::db::{TenantLoad, hash_of_bigint};
 
 /// Statements that are shown of a shard.
 const MOST_STATEMENTS: usize = 3;
@@ -64,15 +65,26 @@ pub struct ShardBundle {
     /// The bytes of all of them, where known.
     pub bytes: Option<i64>,
     /// Its busiest tenants of the last minute or two.
-    pub tenants: Vec<Load>,
-    /// Seconds of processor time of all its tenants that were counted.
-    pub cpu_seconds: f64,
-    /// Their queries.
-    pub queries: i64,
+    pub tenants: Vec<ShardTenant>,
+    /// Seconds that the work of all its tenants took in that time.
+    pub seconds: f64,
+    /// Their statements.
+    pub statements: u64,
     /// The tenant that has it for itself.
     pub pinned: Option<i64>,
     /// The statements that took most time on it, where pg_stat_statements is there.
-    pub statements: Vec<Costly>,
+    pub costly: Vec<Costly>,
+}
+
+/// A tenant on a shard.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShardTenant {
+    /// Its number.
+    pub tenant: i64,
+    /// Statements of the last minute or two.
+    pub statements: u64,
+    /// The seconds that they took.
+    pub seconds: f64,
 }
 
 /// A statement and what it cost.
@@ -99,22 +111,30 @@ const STATEMENTS: &str = "
 #[derive(Default)]
 struct OfNode {
     sizes: HashMap<i64, i64>,
-    loads: Vec<Load>,
-    statements: Vec<(i64, Costly)>,
+    costly: Vec<(i64, Costly)>,
 }
 
-/// Draws it.
+/// Draws it; `recent` is what this process has counted of its tenants lately.
 ///
 /// # Errors
 /// When no node answers.
-pub async fn shards(nodes: &Nodes) -> Result<ShardMap, ClusterError> {
+pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, ClusterError> {
     let cluster = nodes.list().await?;
     if !cluster.citus {
         return Ok(ShardMap { at: Utc::now(), citus: false, nodes: Vec::new(), mean_bytes: 0, missing: Vec::new() });
     }
-    let answers = nodes.everywhere(&cluster.nodes, async |session, _| Ok((bundles(session).await?, of_node(session).await?))).await;
+    let asked = nodes.everywhere(&cluster.nodes, async |session, _| Ok((bundles(session).await?, of_node(session).await?)));
+    let lately = async {
+        // A coordinator that did not list its nodes would only hold this up.
+        if cluster.stale.is_some() {
+            return recent.to_vec();
+        }
+        nodes.coordinator(async |session| tenants::lately(session, recent).await).await.unwrap_or_else(|_| recent.to_vec())
+    };
+    let (answers, loads) = futures_util::future::join(asked, lately).await;
+    let tenants_colocation = answers.iter().find_map(|answer| Some(answer.result.as_ref().ok()?.0.2));
     let missing: Vec<Missing> = answers.iter().filter_map(super::Answer::missing).collect();
-    let Some((catalog, pins)) = answers.iter().find_map(|answer| answer.result.as_ref().ok().map(|(catalog, _)| catalog.clone())) else {
+    let Some((catalog, pins, _)) = answers.iter().find_map(|answer| answer.result.as_ref().ok().map(|(catalog, _)| catalog.clone())) else {
         return Err(ClusterError::Obstacle(missing.first().map_or_else(String::new, |missing| missing.reason.clone())));
     };
     let mut rows = Vec::new();
@@ -122,8 +142,14 @@ pub async fn shards(nodes: &Nodes) -> Result<ShardMap, ClusterError> {
         let group = answer.node.group;
         let known = answer.result.ok().map(|(_, of_node)| of_node);
         let mut shards: Vec<ShardBundle> = catalog.iter().filter(|(on, _)| *on == group).map(|(_, bundle)| bundle.clone()).collect();
-        if let Some(known) = &known {
-            shards.iter_mut().for_each(|bundle| bundle.fill(known, &pins));
+        for bundle in &mut shards {
+            if tenants_colocation == Some(bundle.colocation) {
+                bundle.load(&loads);
+            }
+            bundle.pinned = (bundle.range.0 == bundle.range.1).then(|| pins.get(&(bundle.colocation, bundle.range.0)).copied()).flatten();
+            if let Some(known) = &known {
+                bundle.fill(known);
+            }
         }
         if shards.is_empty() && group == 0 {
             continue;
@@ -143,8 +169,8 @@ pub async fn shards(nodes: &Nodes) -> Result<ShardMap, ClusterError> {
     Ok(ShardMap { at: Utc::now(), citus: true, nodes: rows, mean_bytes, missing })
 }
 
-/// All bundles with the group that holds each, and who has one alone: hash and tenant.
-type Catalog = (Vec<(i32, ShardBundle)>, HashMap<(i32, i32), i64>);
+/// All bundles with the group that holds each, who has one alone by hash, and the tables that are spread by tenant.
+type Catalog = (Vec<(i32, ShardBundle)>, HashMap<(i32, i32), i64>, i32);
 
 async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
     let mut found: BTreeMap<(i32, i32), (i32, ShardBundle)> = BTreeMap::new();
@@ -157,10 +183,10 @@ async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
             tables: Vec::new(),
             bytes: None,
             tenants: Vec::new(),
-            cpu_seconds: 0.0,
-            queries: 0,
+            seconds: 0.0,
+            statements: 0,
             pinned: None,
-            statements: Vec::new(),
+            costly: Vec::new(),
         };
         let (_, bundle) = found.entry((colocation, first)).or_insert_with(|| (row.get(5), fresh()));
         bundle.shard = bundle.shard.min(shard);
@@ -169,45 +195,44 @@ async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
     // Only the coordinator has them, and a map without is still a map.
     let sql = "SELECT colocation, hash_value, tenant FROM operator.pins";
     let pins = session.rows("listing pins", sql, &[]).await.unwrap_or_default();
-    Ok((found.into_values().collect(), pins.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect()))
+    let tenants = found.values().find(|(_, bundle)| bundle.tables.iter().any(|(name, ..)| name == "shared.users"));
+    let tenants = tenants.map_or(0, |(_, bundle)| bundle.colocation);
+    Ok((found.into_values().collect(), pins.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(), tenants))
 }
 
 async fn of_node(session: &Session) -> Result<OfNode, ClusterError> {
     let sizes = sizes::of_node(session).await?.into_iter().collect();
-    let loads = tenants::now_on(session).await?;
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
-    let mut statements = Vec::new();
+    let mut costly = Vec::new();
     if session.row("looking for statistics", there, &[]).await?.get(0) {
         // Its file can be damaged by a crash, and the map is worth having without.
         for row in session.rows("reading statements", STATEMENTS, &[]).await.unwrap_or_default() {
-            statements.push((row.get(0), Costly { text: row.get(1), calls: row.get(2), total_ms: row.get(3) }));
+            costly.push((row.get(0), Costly { text: row.get(1), calls: row.get(2), total_ms: row.get(3) }));
         }
     }
-    Ok(OfNode { sizes, loads, statements })
+    Ok(OfNode { sizes, costly })
 }
 
 impl ShardBundle {
-    fn fill(&mut self, known: &OfNode, pins: &HashMap<(i32, i32), i64>) {
+    fn fill(&mut self, known: &OfNode) {
         for (_, shard, bytes) in &mut self.tables {
             *bytes = known.sizes.get(shard).copied();
         }
         self.bytes = Some(self.tables.iter().filter_map(|(_, _, bytes)| *bytes).sum());
-        let here = |load: &&Load| load.colocation == self.colocation && (self.range.0..=self.range.1).contains(&load.hash);
-        let mut loads: Vec<Load> = known.loads.iter().filter(here).cloned().collect();
-        loads.sort_by(|a, b| b.cpu_seconds.total_cmp(&a.cpu_seconds));
-        self.cpu_seconds = loads.iter().fold(0.0, |sum, load| sum + load.cpu_seconds);
-        self.queries = loads.iter().map(|load| load.queries).sum();
-        loads.truncate(MOST_TENANTS);
-        self.tenants = loads;
         let own: Vec<i64> = self.tables.iter().map(|(_, shard, _)| *shard).collect();
-        self.statements = known
-            .statements
-            .iter()
-            .filter(|(shard, _)| own.contains(shard))
-            .take(MOST_STATEMENTS)
-            .map(|(_, costly)| costly.clone())
-            .collect();
-        self.pinned = (self.range.0 == self.range.1).then(|| pins.get(&(self.colocation, self.range.0)).copied()).flatten();
+        let here = known.costly.iter().filter(|(shard, _)| own.contains(shard));
+        self.costly = here.take(MOST_STATEMENTS).map(|(_, costly)| costly.clone()).collect();
+    }
+
+    /// Takes what is on it from `loads`, which are sorted.
+    fn load(&mut self, loads: &[TenantLoad]) {
+        for load in loads.iter().filter(|load| (self.range.0..=self.range.1).contains(&hash_of_bigint(load.tenant))) {
+            self.seconds += load.seconds;
+            self.statements += load.statements;
+            if self.tenants.len() < MOST_TENANTS {
+                self.tenants.push(ShardTenant { tenant: load.tenant, statements: load.statements, seconds: load.seconds });
+            }
+        }
     }
 
     /// Its tables without their schema, for a line.
@@ -228,7 +253,7 @@ impl ShardBundle {
 
     /// Its tenants in words.
     pub fn tenant_names(&self) -> String {
-        let busy: Vec<String> = self.tenants.iter().map(|load| format!("{} ({} queries)", load.tenant, load.queries)).collect();
+        let busy: Vec<String> = self.tenants.iter().map(|load| format!("{} ({} statements)", load.tenant, load.statements)).collect();
         let pinned = self.pinned.map(|tenant| format!("{tenant} alone")).into_iter();
         pinned.chain(busy).collect::<Vec<_>>().join(", ")
     }
@@ -243,16 +268,16 @@ impl ShardMap {
             let size = if node.answered { bytes(node.bytes) } else { "no answer".to_owned() };
             nodes.row([node.address.clone(), node.shards.len().to_string(), size, share]);
         }
-        let heads = ["shard", "node", "#bytes", "#CPU s", "#queries", "tenants of the last minutes", "tables", "costliest statement"];
+        let heads = ["shard", "node", "#bytes", "#seconds", "#statements", "tenants of the last minutes", "tables", "costliest statement"];
         let mut shards = Sheet::new("Shards", &heads);
         for (node, bundle) in self.nodes.iter().flat_map(|node| node.shards.iter().map(move |bundle| (node, bundle))) {
-            let costliest = bundle.statements.first();
+            let costliest = bundle.costly.first();
             shards.row([
                 Cell::from(bundle.shard.to_string()),
                 node.address.clone().into(),
                 bundle.size().into(),
-                format!("{:.2}", bundle.cpu_seconds).into(),
-                bundle.queries.to_string().into(),
+                format!("{:.2}", bundle.seconds).into(),
+                bundle.statements.to_string().into(),
                 bundle.tenant_names().into(),
                 bundle.table_names().into(),
                 Cell::code(costliest.map_or_else(String::new, |costly| format!("{:.0} ms: {}", costly.total_ms, costly.text))),

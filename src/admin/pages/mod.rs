@@ -3,6 +3,7 @@
 
 pub mod activity;
 mod ask;
+pub mod connections;
 pub mod drain;
 pub mod ending;
 pub mod events;
@@ -10,7 +11,9 @@ mod gantt;
 pub mod isolation;
 pub mod job_cancellation;
 pub mod jobs;
+pub mod network;
 pub mod rebalance;
 pub mod shards;
+pub mod statements;
 pub mod tenants;
 pub mod verdicts;

@@ -51,7 +51,7 @@ struct Block<'a> {
 
 /// GET /shards
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let map = monitor::shards(&console.nodes).await?;
+    let map = monitor::shards(&console.nodes, &console.application.database.loads().recent()).await?;
     Ok(face.show(&map, |sheets| ShardsPage { frame, map: &map, picture: draw(&map), sheets })?)
 }
 
@@ -67,7 +67,7 @@ fn draw(map: &ShardMap) -> Picture<'_> {
     let most_blocks = map.nodes.iter().map(|node| node.shards.len()).max().unwrap_or_default() as f64;
     // Every block has its least width, and what is left is shared by bytes.
     let free = (WIDTH - most_blocks * LEAST).max(0.0);
-    let hottest = map.nodes.iter().flat_map(|node| &node.shards).map(|bundle| bundle.cpu_seconds).fold(0.0, f64::max);
+    let hottest = map.nodes.iter().flat_map(|node| &node.shards).map(|bundle| bundle.seconds).fold(0.0, f64::max);
     let mut rows = Vec::new();
     for (place, node) in map.nodes.iter().enumerate() {
         let y = TOP + place as f64 * ROW;
@@ -78,7 +78,7 @@ fn draw(map: &ShardMap) -> Picture<'_> {
             blocks.push(Block {
                 x,
                 width: (width - 1.0).max(1.0),
-                heat: heat(bundle.cpu_seconds, hottest),
+                heat: heat(bundle.seconds, hottest),
                 bundle,
                 label: label(bundle, &node.address),
             });
@@ -113,9 +113,9 @@ fn label(bundle: &ShardBundle, node: &str) -> String {
     let size = bundle.size();
     let tenants = bundle.tenant_names();
     let tenants = if tenants.is_empty() { "no tenant counted lately".to_owned() } else { format!("tenants {tenants}") };
-    let load = format!("{:.2} CPU s and {} queries in the last minutes", bundle.cpu_seconds, bundle.queries);
+    let load = format!("{:.2} s and {} statements in the last minutes", bundle.seconds, bundle.statements);
     let costliest = bundle
-        .statements
+        .costly
         .first()
         .map_or_else(String::new, |costly| format!("; costliest: {}", costly.text.chars().take(120).collect::<String>()));
     format!("Shard {} on {node}: {size}; {load}; {tenants}; tables {}{costliest}", bundle.shard, bundle.table_names())

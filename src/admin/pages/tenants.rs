@@ -27,7 +27,7 @@ impl TenantsPage<'_> {
 
 /// GET /tenants
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let tenants = monitor::tenants(&console.nodes, frame.span.length()).await?;
+    let tenants = monitor::tenants(&console.nodes, &console.application.database.loads().recent(), frame.span.length()).await?;
     Ok(face.show(&tenants, |_| TenantsPage { frame, tenants: &tenants })?)
 }
 

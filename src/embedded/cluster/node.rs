@@ -73,7 +73,7 @@ fn profile(port: u16, record: &Record, binaries: &Binaries) -> Profile {
         ("listen_addresses", HOST.to_owned()),
         ("hba_file", text(record.hba())),
         ("password_encryption", "scram-sha-256".to_owned()),
-        ("shared_preload_libraries", "citus".to_owned()),
+        ("shared_preload_libraries", binaries.preloaded(&["citus"])),
         ("max_connections", CONNECTIONS.to_string()),
         // Every connection may hold a part of a distributed transaction, on the way out and on the way in.
         ("max_prepared_transactions", (2 * CONNECTIONS).to_string()),
@@ -89,6 +89,9 @@ fn profile(port: u16, record: &Record, binaries: &Binaries) -> Profile {
         // The traffic does not leave the machine.
         ("citus.node_conninfo", "sslmode=prefer".to_owned()),
         ("citus.enable_statistics_collection", "off".to_owned()),
+        // What the console shows of tenants and of statements that forgot theirs.
+        ("citus.stat_tenants_track", "all".to_owned()),
+        ("citus.enable_stat_counters", "on".to_owned()),
     ];
     if binaries.knows_setting("output_plugin_libraries") {
         settings.push(("output_plugin_libraries", "pgoutput,test_decoding,citus".to_owned()));

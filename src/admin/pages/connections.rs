@@ -1,0 +1,53 @@
+//! Connections of each node as bars against its limit.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::{Face, Failure, View};
+use crate::monitor::{self, Budget, NodeBudget, Sheet};
+
+#[derive(Template)]
+#[template(path = "admin/connections.html")]
+struct ConnectionsPage<'a> {
+    frame: Frame,
+    budget: &'a Budget,
+    sheets: Vec<Sheet>,
+}
+
+/// A piece of a bar, in hundredths of its length.
+struct Piece {
+    x: f64,
+    width: f64,
+    name: &'static str,
+    count: i64,
+    place: usize,
+}
+
+impl ConnectionsPage<'_> {
+    #[allow(clippy::cast_precision_loss, reason = "lengths of a picture")]
+    fn pieces(&self, node: &NodeBudget) -> Vec<Piece> {
+        let all = node.connections.limit.max(node.connections.open).max(1) as f64;
+        let mut x = 0.0;
+        let mut pieces = Vec::new();
+        for (place, (name, count)) in node.parts().into_iter().take(3).enumerate() {
+            let width = count as f64 / all * 100.0;
+            pieces.push(Piece { x, width, name, count, place: place + 1 });
+            x += width;
+        }
+        pieces
+    }
+}
+
+/// GET /connections
+pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+    let budget = monitor::budget(&console.nodes).await?;
+    Ok(face.show(&budget, |sheets| ConnectionsPage { frame, budget: &budget, sheets })?)
+}
+
+impl View for Budget {
+    fn sheets(&self) -> Vec<Sheet> {
+        Self::sheets(self)
+    }
+}
