@@ -20,9 +20,11 @@ COPY migrations migrations
 COPY templates templates
 COPY static static
 COPY src src
+# What the console and /metrics call the commit.
+ARG REVISION=unknown
 # Newer than the empty files, so that cargo sees the change whatever the files' own times are.
 RUN touch src/lib.rs src/main.rs \
-    && cargo build --release --locked --bin pigeonhole \
+    && PIGEONHOLE_COMMIT="${REVISION}" cargo build --release --locked --bin pigeonhole \
     && strip target/release/pigeonhole
 
 # What the secrets' volumes look like before there are any: a new volume takes the owner and mode of the folder here.

@@ -33,7 +33,7 @@ settings=(
     listen_addresses="*"
     hba_file="$here/pg_hba.conf"
     password_encryption=scram-sha-256
-    shared_preload_libraries=citus
+    shared_preload_libraries=citus,pg_stat_statements
     max_connections=200
     # Each connection may hold a part of a distributed transaction, on the way out and on the way in.
     max_prepared_transactions=400
@@ -46,6 +46,8 @@ settings=(
     citus.node_conninfo="sslmode=prefer keepalives_idle=5 keepalives_interval=2 keepalives_count=3"
     citus.node_connection_timeout=5s
     citus.enable_statistics_collection=off
+    # What the console shows of statements that forgot their tenant.
+    citus.enable_stat_counters=on
     # DETAIL lines quote rows, and what people wrote does not belong into a log.
     log_error_verbosity=terse
     shared_buffers="${SHARED_BUFFERS:-256MB}"

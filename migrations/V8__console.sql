@@ -23,6 +23,20 @@ CREATE TABLE operator.statement_samples (
     PRIMARY KEY (at, statement)
 );
 
+-- About how many notes the biggest tenants of this node have and how many bytes these take: from the statistics that PostgreSQL
+-- keeps for its planner, so no note is read. The owner of the tables may see those statistics, the console's role only this.
+CREATE FUNCTION operator.largest_tenants() RETURNS TABLE (tenant bigint, notes bigint, bytes bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT known.tenant, (known.share * c.reltuples)::bigint, (known.share * pg_total_relation_size(c.oid))::bigint
+    FROM pg_stats s
+    JOIN pg_class c ON c.relname = s.tablename AND c.relnamespace = 'public'::regnamespace,
+         unnest(s.most_common_vals::text::bigint[], s.most_common_freqs) AS known(tenant, share)
+    WHERE s.schemaname = 'public' AND s.attname = 'tenant_id' AND s.tablename ~ '^notes(_[0-9]{6,})?$'
+    ORDER BY 3 DESC LIMIT 50
+$$;
+REVOKE ALL ON FUNCTION operator.largest_tenants() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION operator.largest_tenants() TO pigeonhole_console;
+
 GRANT USAGE ON SCHEMA operator TO pigeonhole_console;
 GRANT USAGE ON SCHEMA shared TO pigeonhole_console;
 GRANT SELECT ON operator.events, operator.node_groups, operator.pins TO pigeonhole_console;

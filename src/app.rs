@@ -10,8 +10,9 @@ use actix_web::{App, HttpServer, web};
 use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
 use crate::messaging::Messenger;
+use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
-use crate::web::{Context, Site, cookie, edge, face, routes};
+use crate::web::{Context, Site, cookie, edge, face, measure, routes};
 use crate::{api, pages};
 
 /// How long requests in flight may take to finish after a stop was asked for, in seconds.
@@ -53,6 +54,11 @@ pub fn take_address(address: SocketAddr) -> Result<TcpListener, ListenError> {
     })
 }
 
+/// The rows of both maps.
+fn all_routes() -> impl Iterator<Item = &'static routes::Route> {
+    api::routes::ROUTES.iter().chain(pages::routes::ROUTES)
+}
+
 /// Builds the server. It stops when its handle is told to; signals are the caller's.
 ///
 /// # Errors
@@ -77,11 +83,15 @@ pub fn listen(
         sessions: SessionCache::default(),
         messenger,
         hasher: Hasher::default(),
+        metrics: Metrics::new(all_routes().map(|route| (route.method, route.path))),
         site: site.clone(),
         key,
         previous_key: settings.previous_secret_key.clone(),
     });
     let shared = context.clone();
+    let counted = context.clone();
+    // For as long as the program runs.
+    actix_web::rt::spawn(async move { metrics::keep_up(&counted).await });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
@@ -90,6 +100,7 @@ pub fn listen(
             .app_data(web::QueryConfig::default().error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()))
             .wrap(cookie::middleware(&context))
             .wrap(from_fn(edge::pass))
+            .wrap(from_fn(measure::pass))
             .wrap(Compress::default())
             .configure(|config| routes::register(config, api::routes::ROUTES))
             .configure(|config| routes::register(config, pages::routes::ROUTES))

@@ -12,6 +12,7 @@
 //! - [`messaging`] does what is left to do after an answer was given: it fills the inboxes of those with whom a note is shared.
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a private PostgreSQL.
+//! - [`metrics`] puts together what all of them count of themselves.
 //! - [`monitor`] looks at all nodes and changes nothing; [`admin`] shows it to operators on an address of its own.
 //! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
 
@@ -26,6 +27,7 @@ pub mod db;
 pub mod domain;
 pub mod embedded;
 pub mod messaging;
+pub mod metrics;
 pub mod monitor;
 pub mod pages;
 pub mod seed;

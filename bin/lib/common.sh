@@ -108,8 +108,14 @@ disable_postgresql_service() {
     as_root update-rc.d postgresql disable >/dev/null 2>&1 || true
 }
 
-# Debian's package starts a broker, and a port mapper for it, that nobody asked for; we want the programs only.
-install_rabbitmq() {
+# Debian's package starts a broker, and a port mapper for it, that nobody asked for.
+install_rabbitmq() { install_without_services rabbitmq-server rabbitmq-server.service epmd.service epmd.socket; }
+
+# promtool is in the package of the server.
+install_promtool() { install_without_services prometheus prometheus.service; }
+
+# Installs package $1 for its programs only: the units that follow are neither started now nor at the next boot.
+install_without_services() {
     may_install || return 1
     local policy=/usr/sbin/policy-rc.d had_policy=yes status=0
     if [[ ! -e $policy ]]; then
@@ -117,13 +123,13 @@ install_rabbitmq() {
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null || return 1
         as_root chmod 755 "$policy"
     fi
-    try_install rabbitmq-server || status=1
+    try_install "$1" || status=1
     [[ $had_policy == yes ]] || as_root rm -f "$policy"
     local unit
-    for unit in rabbitmq-server.service epmd.service epmd.socket; do
+    for unit in "${@:2}"; do
         if [[ -d /run/systemd/system ]]; then as_root systemctl stop "$unit" || true; fi
         as_root deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
     done
-    as_root update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true
+    as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
     return $status
 }

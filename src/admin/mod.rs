@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod chart;
 mod console;
 mod errors;
 mod frame;

@@ -26,6 +26,7 @@ pub const PAGES: &[Page] = &[
     Page { path: "/statements", name: "Statements", handler: || web::get().to(pages::statements::show) },
     Page { path: "/connections", name: "Connections", handler: || web::get().to(pages::connections::show) },
     Page { path: "/network", name: "Network", handler: || web::get().to(pages::network::show) },
+    Page { path: "/application", name: "Application", handler: || web::get().to(pages::application::show) },
     Page { path: "/events", name: "Events", handler: || web::get().to(pages::events::show) },
 ];
 
@@ -69,6 +70,11 @@ pub const ROUTES: &[Route] = &[
         public: false,
         handler: || web::post().to(pages::ending::termination),
     },
+    Route { method: "GET", path: "/metrics", public: false, handler: || web::get().to(pages::metrics::show) },
+    Route { method: "GET", path: "/messages/replay/new", public: false, handler: || web::get().to(pages::messages::new_replay) },
+    Route { method: "POST", path: "/messages/replay", public: false, handler: || web::post().to(pages::messages::create_replay) },
+    Route { method: "GET", path: "/messages/dropping/new", public: false, handler: || web::get().to(pages::messages::new_dropping) },
+    Route { method: "POST", path: "/messages/dropping", public: false, handler: || web::post().to(pages::messages::create_dropping) },
     Route { method: "GET", path: "/livez", public: true, handler: || web::get().to(health::live) },
     Route { method: "GET", path: "/static/{file}", public: true, handler: || web::get().to(assets::show) },
 ];

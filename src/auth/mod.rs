@@ -11,6 +11,6 @@ mod token;
 pub use agent::user_agent;
 pub use current_user::CurrentUser;
 pub use login::{LoginAttempt, LoginError, LoginOutcome, Matched, log_in};
-pub use passwords::{Busy, Hasher};
+pub use passwords::{Busy, HashQueue, Hasher};
 pub use session_cache::SessionCache;
 pub use token::{InvitationToken, Token};

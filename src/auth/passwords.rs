@@ -1,11 +1,13 @@
 //! Password hashes: bcrypt over a keyed pre-hash, off the asynchronous threads, at most one for each core at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -27,16 +29,75 @@ pub struct Busy;
 #[derive(Clone)]
 pub struct Hasher {
     cores: Arc<Semaphore>,
+    queue: Arc<Queue>,
+}
+
+/// What stands before the cores.
+#[derive(Default)]
+struct Queue {
+    cores: usize,
+    waiting: AtomicU64,
+    most_waiting: AtomicU64,
+    hashed: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// The queue of password hashes as it is now.
+#[derive(Clone, Debug, Serialize)]
+pub struct HashQueue {
+    /// How many may be computed at a time.
+    pub cores: usize,
+    /// Those that are computed now.
+    pub running: usize,
+    /// Those that wait for a core.
+    pub waiting: u64,
+    /// Those that got a core since the start.
+    pub hashed: u64,
+    /// Those that were told to come back since the start.
+    pub refused: u64,
+}
+
+/// Somebody in the queue, who may also go away.
+struct Waiting<'a>(&'a Queue);
+
+impl<'a> Waiting<'a> {
+    fn behind_others(queue: &'a Queue) -> Self {
+        let waiting = queue.waiting.fetch_add(1, Relaxed) + 1;
+        queue.most_waiting.fetch_max(waiting, Relaxed);
+        Self(queue)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Default for Hasher {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { cores: Arc::new(Semaphore::new(cores)) }
+        Self { cores: Arc::new(Semaphore::new(cores)), queue: Arc::new(Queue { cores, ..Queue::default() }) }
     }
 }
 
 impl Hasher {
+    /// The queue as it is now.
+    pub fn queue(&self) -> HashQueue {
+        HashQueue {
+            cores: self.queue.cores,
+            running: self.queue.cores.saturating_sub(self.cores.available_permits()),
+            waiting: self.queue.waiting.load(Relaxed),
+            hashed: self.queue.hashed.load(Relaxed),
+            refused: self.queue.refused.load(Relaxed),
+        }
+    }
+
+    /// The most that waited at a time since this was asked last.
+    pub fn take_most_waiting(&self) -> u64 {
+        self.queue.most_waiting.swap(self.queue.waiting.load(Relaxed), Relaxed)
+    }
+
     /// The hash to store for a new password.
     ///
     /// # Errors
@@ -75,13 +136,24 @@ impl Hasher {
     }
 
     async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Busy)?.map_err(|_| Busy)?;
+        let permit = self.free_core().await.inspect_err(|_| {
+            self.queue.refused.fetch_add(1, Relaxed);
+        })?;
+        self.queue.hashed.fetch_add(1, Relaxed);
         // The permit goes with the work: an asker that hangs up must not free a core that is still hashing.
         let work = move || {
             let _held: OwnedSemaphorePermit = permit;
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+    }
+
+    async fn free_core(&self) -> Result<OwnedSemaphorePermit, Busy> {
+        if let Ok(permit) = Arc::clone(&self.cores).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::behind_others(&self.queue);
+        tokio::time::timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Busy)?.map_err(|_| Busy)
     }
 }
 
@@ -129,8 +201,11 @@ mod tests {
 
     #[tokio::test]
     async fn more_hashes_than_cores_wait_and_the_surplus_is_told_to_come_back() {
-        let hasher = Hasher { cores: Arc::new(Semaphore::new(0)) };
+        let hasher = Hasher { cores: Arc::new(Semaphore::new(0)), queue: Arc::default() };
         let password = LoginPassword::parse("testpass").expect("valid");
         assert!(hasher.verify(&password, None).await.is_err());
+        let queue = hasher.queue();
+        assert_eq!((queue.waiting, queue.refused, queue.hashed), (0, 1, 0));
+        assert_eq!((hasher.take_most_waiting(), hasher.take_most_waiting()), (1, 0));
     }
 }

@@ -23,11 +23,19 @@ pub struct SessionCache {
     known: Cache<Vec<u8>, Arc<Session>>,
     /// Counts the ends of sessions, so that a look-up which one of them overtook is not remembered.
     ends: Arc<AtomicU64>,
+    looks: Arc<Looks>,
+}
+
+/// How often the cache was asked.
+#[derive(Default)]
+struct Looks {
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl Default for SessionCache {
     fn default() -> Self {
-        Self { known: Cache::builder().time_to_live(LIFE).max_capacity(CAPACITY).build(), ends: Arc::default() }
+        Self { known: Cache::builder().time_to_live(LIFE).max_capacity(CAPACITY).build(), ends: Arc::default(), looks: Arc::default() }
     }
 }
 
@@ -47,8 +55,10 @@ impl SessionCache {
     pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<Found>, DbError> {
         let hash = token.hash();
         if let Some(session) = self.known.get(&hash) {
+            self.looks.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(Some(Found { session, looked_up: false }));
         }
+        self.looks.misses.fetch_add(1, Ordering::Relaxed);
         let before = self.ends.load(Ordering::SeqCst);
         let Some(session) = tenant.session(&hash).await?.map(Arc::new) else { return Ok(None) };
         self.known.insert(hash.clone(), Arc::clone(&session));
@@ -57,6 +67,11 @@ impl SessionCache {
             self.known.invalidate(&hash);
         }
         Ok(Some(Found { session, looked_up: true }))
+    }
+
+    /// How many sessions were found here since the start, and how many had to be looked up.
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        (self.looks.hits.load(Ordering::Relaxed), self.looks.misses.load(Ordering::Relaxed))
     }
 
     /// Forgets the session of a token that has just ended.

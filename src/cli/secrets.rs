@@ -15,7 +15,7 @@ pub struct Secrets {
     /// Folder for the databases: postgres_password, node_password, web_password, admin_database_url.
     #[arg(long)]
     nodes: PathBuf,
-    /// Folder for serve: secret_key, database_url.
+    /// Folder for serve: secret_key, admin_token, database_url.
     #[arg(long)]
     web: PathBuf,
     /// Folder for the broker and the worker: broker.conf, amqp_url.
@@ -45,6 +45,7 @@ pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyh
     nodes.keep("node_password", variable("NODE_PASSWORD"), 32)?;
     let web_password = nodes.keep("web_password", variable("WEB_PASSWORD"), 32)?;
     web.keep("secret_key", variable("SECRET_KEY"), 64)?;
+    web.keep("admin_token", variable("ADMIN_TOKEN"), 32)?;
     nodes.write("admin_database_url", &secrets.url("postgres", &postgres))?;
     web.write("database_url", &secrets.url("pigeonhole_web", &web_password))?;
     if let Some(broker) = &secrets.broker {
@@ -148,7 +149,8 @@ mod tests {
             database: "tenant_db".to_owned(),
         };
         run(&secrets, |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).expect("made");
-        let names = ["postgres_password", "node_password", "web_password", "secret_key", "admin_database_url", "database_url"];
+        let names =
+            ["postgres_password", "node_password", "web_password", "secret_key", "admin_database_url", "database_url", "admin_token"];
         names.iter().map(|name| fs::read_to_string(folder.join(name)).expect(name)).collect()
     }
 

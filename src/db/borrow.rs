@@ -1,5 +1,7 @@
 //! Borrowing a connection: the one place where that is done, on our own clock.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,8 +19,19 @@ pub(super) async fn within<T>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place where a connection is borrowed")]
-    let client = tokio::time::timeout_at(deadline, pool.get()).await.map_err(|_| DbError::too_slow())??;
+    let result = borrow_and_work(deadline, pool, work).await;
+    if let Err(error) = &result {
+        pool.manager().tally.failed(error);
+    }
+    result
+}
+
+async fn borrow_and_work<T>(
+    deadline: Instant,
+    pool: &Pool,
+    work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+) -> Result<T, DbError> {
+    let client = take(deadline, pool).await?;
     let mut borrowed = Borrowed { client: Some(client), answered: false };
     let Some(client) = borrowed.client.as_mut() else { return Err(DbError::too_slow()) };
     let result = tokio::time::timeout_at(deadline, work(client)).await;
@@ -27,6 +40,37 @@ pub(super) async fn within<T>(
         borrowed.discard();
         Err(DbError::too_slow())
     })
+}
+
+/// Takes a connection out of the pool. Where none is idle and no more may be opened, that is counted as a wait.
+async fn take(deadline: Instant, pool: &Pool) -> Result<Object, DbError> {
+    #[allow(clippy::disallowed_methods, reason = "this is the one place where a connection is borrowed")]
+    let getting = pool.get();
+    tokio::pin!(getting);
+    if let Poll::Ready(taken) = poll_fn(|context| Poll::Ready(getting.as_mut().poll(context))).await {
+        return Ok(taken?);
+    }
+    let status = pool.status();
+    let mut waiting =
+        (status.size >= status.max_size && status.waiting > 0).then(|| Waiting { pool, since: Instant::now(), in_vain: true });
+    let taken = tokio::time::timeout_at(deadline, getting).await.map_err(|_| DbError::too_slow())?;
+    if let (Ok(_), Some(waiting)) = (&taken, &mut waiting) {
+        waiting.in_vain = false;
+    }
+    Ok(taken?)
+}
+
+/// Somebody who waits, who may also go away.
+struct Waiting<'a> {
+    pool: &'a Pool,
+    since: Instant,
+    in_vain: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.pool.manager().waits.ended(self.since.elapsed(), self.in_vain);
+    }
 }
 
 /// A borrowed connection that goes back to the pool only when its work was answered.

@@ -6,13 +6,21 @@ use std::ops::{Deref, DerefMut};
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
+use super::tally::{Shared, Waits};
+
 /// A pool of connections.
 pub(super) type Pool = managed::Pool<Connections>;
 /// A connection out of a pool.
 pub(crate) type Object = managed::Object<Connections>;
 
 /// Makes connections.
-pub(crate) struct Connections(pub(super) deadpool_postgres::Manager);
+pub(crate) struct Connections {
+    pub(super) manager: deadpool_postgres::Manager,
+    /// Of this pool.
+    pub(super) waits: Waits,
+    /// Of the process.
+    pub(super) tally: Shared,
+}
 
 /// One connection.
 pub(crate) struct Connection {
@@ -26,15 +34,15 @@ impl managed::Manager for Connections {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, Self::Error> {
-        Ok(Connection { client: self.0.create().await?, prepared: HashMap::new() })
+        Ok(Connection { client: self.manager.create().await?, prepared: HashMap::new() })
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Self::Error> {
-        self.0.recycle(&mut connection.client, metrics).await
+        self.manager.recycle(&mut connection.client, metrics).await
     }
 
     fn detach(&self, connection: &mut Connection) {
-        self.0.detach(&mut connection.client);
+        self.manager.detach(&mut connection.client);
     }
 }
 

@@ -13,9 +13,11 @@ use super::guard::{self, UnsafeSchema};
 use super::handle::TenantHandle;
 use super::listen::{self, Heard};
 use super::loads::Loads;
+use super::migrate::{self, AppliedMigration};
 use super::pool::pool;
 use super::roles;
-use super::router::Router;
+use super::router::{Router, name_of};
+use super::tally::{PoolState, Routing, Shared};
 use crate::domain::TenantId;
 
 const DIRECTORY_POOL_SIZE: usize = 4;
@@ -34,13 +36,14 @@ pub struct Database {
 impl Database {
     /// Makes the pools; nothing is connected yet.
     pub fn new(config: &Config, pool_size: usize) -> Self {
+        let tally = Shared::default();
         Self {
             config: config.clone(),
-            router: Arc::new(Router::new(config, pool_size)),
-            login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE),
-            sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE),
-            maintenance: pool(config, roles::MAINTENANCE, 1),
-            relay: pool(&one_connection_to_each_node(config), roles::RELAY, 2),
+            login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE, &tally),
+            sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE, &tally),
+            maintenance: pool(config, roles::MAINTENANCE, 1, &tally),
+            relay: pool(&one_connection_to_each_node(config), roles::RELAY, 2, &tally),
+            router: Arc::new(Router::new(config, pool_size, tally)),
         }
     }
 
@@ -92,6 +95,33 @@ impl Database {
     pub async fn route(&self) {
         self.router.report_trouble();
         self.router.keep_fresh().await;
+    }
+
+    /// The pools of this process as they are now.
+    pub fn pools(&self) -> Vec<PoolState> {
+        let mut states = self.router.pools();
+        let others = [("login", &self.login), ("sign_up", &self.sign_up), ("maintenance", &self.maintenance), ("relay", &self.relay)];
+        states.extend(others.map(|(name, pool)| PoolState::of(name_of(&self.config), name, pool)));
+        states
+    }
+
+    /// How tenants' statements were sent since the start.
+    pub fn routing(&self) -> Routing {
+        self.router.tally().routing()
+    }
+
+    /// Failed calls since the start, by class of SQLSTATE, or as `timeout`, `pool_busy`, `unreachable` or `broken_off`.
+    pub fn errors(&self) -> Vec<(&'static str, u64)> {
+        self.router.tally().errors()
+    }
+
+    /// The migrations that the database has had, in order.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn migrations(&self) -> Result<Vec<AppliedMigration>, DbError> {
+        let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
+        within(deadline, self.router.coordinator(), async |client| migrate::applied(client).await).await
     }
 
     /// Asks the database for a sign of life.

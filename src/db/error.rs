@@ -4,7 +4,7 @@ use deadpool::managed::TimeoutType;
 use tokio_postgres::error::SqlState;
 
 /// What a pool says when it has no connection.
-type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
+pub(super) type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]

@@ -15,6 +15,7 @@ use super::direct::{self, Home};
 use super::error::DbError;
 use super::router::Router;
 use super::row::Row;
+use super::tally::Way;
 use super::value::Value;
 use crate::domain::TenantId;
 
@@ -115,13 +116,18 @@ impl TenantHandle {
     async fn on_owner_or_coordinator(&self, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let coordinator = self.router.coordinator();
         let Some((home, pool)) = self.router.home(self.tenant) else {
+            self.router.tally().goes(Way::Coordinator);
             return self.on(coordinator, deadline, steps, "").await;
         };
         match self.on_owner(&home, &pool, deadline, steps).await {
             Err(error) if error.is_of_the_way() => {
                 self.router.report_trouble();
                 let harmless = matches!(error, DbError::Unreachable(_)) || steps.iter().all(|step| step.statement.only_reads());
-                if harmless && home.group != 0 { self.on(coordinator, deadline, steps, "").await } else { Err(error) }
+                if !harmless || home.group == 0 {
+                    return Err(error);
+                }
+                self.router.tally().goes(Way::Fallback);
+                self.on(coordinator, deadline, steps, "").await
             }
             result => result,
         }
@@ -131,13 +137,18 @@ impl TenantHandle {
     async fn on_owner(&self, home: &Home, pool: &Pool, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         if let Some(values) = direct::written(steps) {
             match within(deadline, pool, async |client| direct::read(client, home, self.tenant, steps, &values).await).await {
-                Ok(Some(results)) => return Ok(results),
+                Ok(Some(results)) => {
+                    self.router.tally().goes(Way::Shard);
+                    return Ok(results);
+                }
                 Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
                 Ok(None) => {}
                 Err(error) => log::debug!("a shard could not be read by itself: {error:?}"),
             }
+            self.router.tally().goes(Way::Moved);
             self.router.report_trouble();
         }
+        self.router.tally().goes(Way::Node);
         let settings = if steps.iter().all(|step| step.statement.keeps_no_plan) { "" } else { ONE_PLAN };
         self.on(pool, deadline, steps, settings).await
     }

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_taken_is_counted_anew_and_stays_recent_for_a_turn() {
         let loads = Loads::default();
-        let tenant = |number| TenantId::new(number).expect("a number");
+        let tenant = TenantId::from_row;
         loads.count(tenant(1), 1, Duration::from_millis(1));
         assert!(loads.recent().is_empty(), "nobody asked for it");
         loads.begin();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio_postgres::{Client, Config};
 
 use super::connect::{ConnectError, connect, reason};
+use super::connection::Object;
+use super::error::DbError;
 use super::roles;
 
 mod embedded {
@@ -126,6 +128,29 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     }
     let applied: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
     Ok(known.iter().filter(|migration| !applied.contains(&migration.version())).map(ToString::to_string).collect())
+}
+
+/// A migration that a database has had.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct AppliedMigration {
+    /// Such as V3__teams_and_messages.
+    pub name: String,
+    /// When.
+    pub applied_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// Those that the database has had, in order.
+pub(super) async fn applied(client: &Object) -> Result<Vec<AppliedMigration>, DbError> {
+    let query = "SELECT version, name, applied_on FROM public.refinery_schema_history ORDER BY version";
+    let rows = client.query(query, &[]).await?;
+    let parsed = |text: String| chrono::DateTime::parse_from_rfc3339(&text).ok().map(|at| at.to_utc());
+    Ok(rows
+        .iter()
+        .map(|row| AppliedMigration {
+            name: format!("V{}__{}", row.get::<_, i32>(0), row.get::<_, String>(1)),
+            applied_at: row.get::<_, Option<String>>(2).and_then(parsed),
+        })
+        .collect())
 }
 
 /// Whether the user of `config` could migrate: the login of `serve` cannot, and leaves it to an administrator.

@@ -10,6 +10,7 @@ use tokio_postgres::{Config, NoTls};
 use super::connect::CONNECT_TIMEOUT;
 use super::connection::{Connections, Pool};
 use super::roles;
+use super::tally::{Shared, Waits};
 
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain PostgreSQL
 /// takes it as a setting of nobody's.
@@ -19,23 +20,23 @@ const CITUS: &str = "-c citus.propagate_set_commands=local";
 const READING: &str = "-c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c random_page_cost=1.1";
 
 /// A pool for tenants' work on a server of which nothing is known.
-pub(super) fn app_pool(config: &Config, size: usize) -> Pool {
-    pool(config, roles::APP, size)
+pub(super) fn app_pool(config: &Config, size: usize, tally: &Shared) -> Pool {
+    pool(config, roles::APP, size, tally)
 }
 
 /// A pool for tenants' work on a worker. What is prepared there reads one shard by an index, so that a plan for these very
 /// values would never be better than the general one; what goes through Citus has its own setting in its transaction.
-pub(super) fn worker_pool(config: &Config, size: usize) -> Pool {
+pub(super) fn worker_pool(config: &Config, size: usize, tally: &Shared) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
     config.options(format!("{given}-c plan_cache_mode=force_generic_plan"));
-    app_pool(&config, size)
+    app_pool(&config, size, tally)
 }
 
 /// A pool whose connections work as `role`.
-pub(super) fn pool(config: &Config, role: &str, size: usize) -> Pool {
+pub(super) fn pool(config: &Config, role: &str, size: usize, tally: &Shared) -> Pool {
     let manager = Manager::from_config(as_role(config, role), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-    Pool::builder(Connections(manager))
+    Pool::builder(Connections { manager, waits: Waits::default(), tally: Shared::clone(tally) })
         .max_size(size)
         // The connection that was used last has its plans and pages at hand.
         .queue_mode(QueueMode::Lifo)

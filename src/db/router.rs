@@ -17,6 +17,7 @@ use super::direct::Home;
 use super::error::DbError;
 use super::loads::Loads;
 use super::pool::{app_pool, worker_pool};
+use super::tally::{PoolState, Shared};
 use super::topology::{Address, Group, Topology};
 use crate::domain::TenantId;
 
@@ -31,6 +32,7 @@ pub(super) struct Router {
     config: Config,
     pool_size: usize,
     coordinator: Pool,
+    tally: Shared,
     routes: RwLock<Arc<Routes>>,
     trouble: Notify,
     /// What tenants' work comes to.
@@ -51,9 +53,10 @@ struct NodePool {
 
 impl Router {
     /// A router that knows only the server of `config`, which on Citus is the coordinator.
-    pub(super) fn new(config: &Config, pool_size: usize) -> Self {
+    pub(super) fn new(config: &Config, pool_size: usize, tally: Shared) -> Self {
         Self {
-            coordinator: app_pool(config, pool_size),
+            coordinator: app_pool(config, pool_size, &tally),
+            tally,
             config: config.clone(),
             pool_size,
             routes: RwLock::default(),
@@ -74,6 +77,20 @@ impl Router {
         // Group 0 is the coordinator, which has its pool already.
         let pool = if home.group == 0 { self.coordinator.clone() } else { routes.pools.get(&home.group)?.pool.clone() };
         Some((home, pool))
+    }
+
+    /// What is counted.
+    pub(super) fn tally(&self) -> &Shared {
+        &self.tally
+    }
+
+    /// The pools for tenants' work as they are now, the coordinator's first.
+    pub(super) fn pools(&self) -> Vec<PoolState> {
+        let mut states = vec![PoolState::of(name_of(&self.config), "tenants", &self.coordinator)];
+        for NodePool { address, pool } in self.current().pools.values() {
+            states.push(PoolState::of(format!("{}:{}", address.host, address.port), "tenants", pool));
+        }
+        states
     }
 
     /// The pools of all nodes but the coordinator.
@@ -141,7 +158,7 @@ impl Router {
         let mut config = at(&self.config, &address.host, address.port);
         // A demoted node would go on answering reads from the past.
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        NodePool { address: address.clone(), pool: worker_pool(&config, self.pool_size) }
+        NodePool { address: address.clone(), pool: worker_pool(&config, self.pool_size, &self.tally) }
     }
 
     fn current(&self) -> Arc<Routes> {
@@ -150,4 +167,14 @@ impl Router {
             Err(poisoned) => Arc::clone(&poisoned.into_inner()),
         }
     }
+}
+
+/// The server of `config`, as host:port.
+pub(super) fn name_of(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(tokio_postgres::config::Host::Tcp(host)) => host.clone(),
+        // The embedded server is reached by a socket in its folder.
+        _ => "localhost".to_owned(),
+    };
+    format!("{host}:{}", config.get_ports().first().copied().unwrap_or(5432))
 }

@@ -1,6 +1,7 @@
 //! Takes messages from the broker and does what they ask for. The broker hears of it only after the row says so: what is cut
 //! off in between comes again, and doing it again changes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
 use super::attempt::{Attempt, attempt};
 use super::envelope::Envelope;
+use super::handled::Tally;
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
 
@@ -25,10 +27,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 5;
 
 /// Consumes until it is told to stop; reconnects by itself.
-pub(super) async fn run(url: BrokerUrl, database: Database, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn run(url: BrokerUrl, database: Database, tally: Arc<Tally>, mut stopped: watch::Receiver<bool>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match consume(&url, &database, stopped.clone()).await {
+        match consume(&url, &database, &tally, stopped.clone()).await {
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => log::debug!("no messages are taken from the broker: {error}"),
         }
@@ -41,7 +43,7 @@ pub(super) async fn run(url: BrokerUrl, database: Database, mut stopped: watch::
 }
 
 /// Consumes on one connection, until it ends or a stop is asked for.
-async fn consume(url: &BrokerUrl, database: &Database, mut stopped: watch::Receiver<bool>) -> Result<(), BrokerError> {
+async fn consume(url: &BrokerUrl, database: &Database, tally: &Arc<Tally>, mut stopped: watch::Receiver<bool>) -> Result<(), BrokerError> {
     let start = async |channel: &lapin::Channel| {
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         channel.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
@@ -54,8 +56,8 @@ async fn consume(url: &BrokerUrl, database: &Database, mut stopped: watch::Recei
         tokio::select! {
             delivery = deliveries.next() => match delivery {
                 Some(Ok(delivery)) => {
-                    let (database, seen) = (database.clone(), seen.clone());
-                    working.spawn(async move { settle(&database, delivery, seen).await });
+                    let (database, tally, seen) = (database.clone(), Arc::clone(tally), seen.clone());
+                    working.spawn(async move { settle(&database, &tally, delivery, seen).await });
                 }
                 Some(Err(error)) => {
                     log::debug!("the connection to the broker ended: {error}");
@@ -83,9 +85,9 @@ enum Verdict {
     Return,
 }
 
-async fn settle(database: &Database, delivery: Delivery, stopped: watch::Receiver<bool>) {
+async fn settle(database: &Database, tally: &Tally, delivery: Delivery, stopped: watch::Receiver<bool>) {
     let verdict = match Envelope::parse(&delivery.data) {
-        Some(envelope) => decide(database, &envelope, stopped).await,
+        Some(envelope) => decide(database, tally, &envelope, stopped).await,
         None => {
             log::error!("a message that cannot be read goes to the dead letters");
             Verdict::Bury
@@ -101,10 +103,10 @@ async fn settle(database: &Database, delivery: Delivery, stopped: watch::Receive
     }
 }
 
-async fn decide(database: &Database, envelope: &Envelope, stopped: watch::Receiver<bool>) -> Verdict {
+async fn decide(database: &Database, tally: &Tally, envelope: &Envelope, stopped: watch::Receiver<bool>) -> Verdict {
     let mut pause = SHORTEST_PAUSE;
     for _ in 0..TRIES {
-        match look_and_try(database, envelope).await {
+        match look_and_try(database, tally, envelope).await {
             Some(verdict) => return verdict,
             None if *stopped.borrow() => return Verdict::Return,
             None => tokio::time::sleep(pause).await,
@@ -115,7 +117,7 @@ async fn decide(database: &Database, envelope: &Envelope, stopped: watch::Receiv
 }
 
 /// None while the database is away.
-async fn look_and_try(database: &Database, envelope: &Envelope) -> Option<Verdict> {
+async fn look_and_try(database: &Database, tally: &Tally, envelope: &Envelope) -> Option<Verdict> {
     let tenant = envelope.tenant();
     let message: Message = match database.tenant(tenant).message(envelope.message_id).await {
         Ok(Some(message)) => message,
@@ -131,7 +133,9 @@ async fn look_and_try(database: &Database, envelope: &Envelope) -> Option<Verdic
         DeliveryState::Failed => return Some(Verdict::Forget),
         DeliveryState::Pending | DeliveryState::Published => {}
     }
-    match attempt(database, tenant, &message).await {
+    let attempt = attempt(database, tenant, &message).await;
+    tally.tried(&attempt);
+    match attempt {
         Attempt::Done | Attempt::Failed => Some(Verdict::Forget),
         Attempt::GivenUp => Some(Verdict::Bury),
         Attempt::Unavailable => None,

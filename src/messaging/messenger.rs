@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::due::Due;
+use super::handled::{Handled, Tally};
 use crate::db::{Database, TenantHandle};
 use crate::store::notify_relays;
 
@@ -14,12 +15,13 @@ use crate::store::notify_relays;
 #[derive(Clone, Default)]
 pub struct Messenger {
     due: Arc<Due>,
+    tally: Arc<Tally>,
 }
 
 impl Messenger {
     /// Tells the relay that reads `due`.
-    pub(super) fn beside(due: Arc<Due>) -> Self {
-        Self { due }
+    pub(super) fn beside(due: Arc<Due>, tally: Arc<Tally>) -> Self {
+        Self { due, tally }
     }
 
     /// Tells the relays of other processes, through the database, until the returned future is dropped.
@@ -35,7 +37,12 @@ impl Messenger {
                 }
             }
         };
-        (Self { due }, telling)
+        (Self { due, tally: Arc::default() }, telling)
+    }
+
+    /// What the worker of this process did with messages; nothing where another process does that.
+    pub fn handled(&self) -> Handled {
+        self.tally.read()
     }
 
     /// Has the messages of a tenant looked at soon. Losing this call loses nothing: what is due is found anyway.

@@ -12,6 +12,7 @@ mod dead_letters;
 mod deliver;
 mod due;
 mod envelope;
+mod handled;
 mod messenger;
 mod publisher;
 mod relay;
@@ -20,6 +21,7 @@ mod wait;
 pub use amqp::{BrokerError, BrokerUrl};
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
 pub use deliver::handle;
+pub use handled::Handled;
 pub use messenger::Messenger;
 pub use wait::wait_for;
 
@@ -30,10 +32,12 @@ use tokio::task::JoinSet;
 
 use crate::db::Database;
 use due::Due;
+use handled::Tally;
 
 /// Relay and handlers at work in this process.
 pub struct Worker {
     due: Arc<Due>,
+    tally: Arc<Tally>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -42,6 +46,7 @@ impl Worker {
     /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are handled here.
     pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
         let due = Arc::new(Due::default());
+        let tally = Arc::new(Tally::default());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let transport = match broker {
@@ -49,17 +54,17 @@ impl Worker {
             Some(url) => {
                 let (publisher, running) = publisher::start(url.clone(), Arc::clone(&due), stopped.clone());
                 tasks.spawn(running);
-                tasks.spawn(consumer::run(url.clone(), database.clone(), stopped.clone()));
+                tasks.spawn(consumer::run(url.clone(), database.clone(), Arc::clone(&tally), stopped.clone()));
                 relay::Transport::Broker(publisher)
             }
         };
-        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), transport, stopped));
-        Self { due, stop, tasks }
+        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), Arc::clone(&tally), transport, stopped));
+        Self { due, tally, stop, tasks }
     }
 
     /// What tells this worker of new messages without a detour.
     pub fn messenger(&self) -> Messenger {
-        Messenger::beside(Arc::clone(&self.due))
+        Messenger::beside(Arc::clone(&self.due), Arc::clone(&self.tally))
     }
 
     /// Lets what is being done end, a few seconds at most, and then stops.

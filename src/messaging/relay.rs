@@ -14,6 +14,7 @@ use super::attempt::{Attempt, attempt, fail};
 use super::deliver::ROUTES;
 use super::due::Due;
 use super::envelope::Envelope;
+use super::handled::Tally;
 use super::publisher::Publisher;
 use crate::db::{Database, DbError, Heard};
 use crate::domain::TenantId;
@@ -46,13 +47,14 @@ pub(super) enum Transport {
 
 struct Relay {
     database: Database,
+    tally: Arc<Tally>,
     transport: Transport,
     handlers: Semaphore,
 }
 
 /// Works until it is told to stop.
-pub(super) async fn run(database: Database, due: Arc<Due>, transport: Transport, mut stopped: watch::Receiver<bool>) {
-    let relay = Arc::new(Relay { database: database.clone(), transport, handlers: Semaphore::new(HANDLED_AT_ONCE) });
+pub(super) async fn run(database: Database, due: Arc<Due>, tally: Arc<Tally>, transport: Transport, mut stopped: watch::Receiver<bool>) {
+    let relay = Arc::new(Relay { database: database.clone(), tally, transport, handlers: Semaphore::new(HANDLED_AT_ONCE) });
     let listening = database.listen(OUTBOX_CHANNEL, |heard| match heard {
         Heard::Connected => due.look_everywhere(),
         Heard::Told(tenants) => due.add(notified_tenants(&tenants)),
@@ -144,7 +146,7 @@ impl Relay {
         let (known, unknown): (Vec<Message>, Vec<Message>) =
             claimed.into_iter().partition(|message| ROUTES.contains(&message.route.as_str()));
         for message in unknown {
-            fail(&self.database.tenant(tenant), &message, "nobody handles such a message").await;
+            self.tally.tried(&fail(&self.database.tenant(tenant), &message, "nobody handles such a message").await);
         }
         let wanted = known.len();
         let done = match &self.transport {
@@ -163,7 +165,9 @@ impl Relay {
         let attempts: Vec<Attempt> = stream::iter(messages)
             .map(|message| async move {
                 let _permit = self.handlers.acquire().await;
-                attempt(&self.database, tenant, &message).await
+                let attempt = attempt(&self.database, tenant, &message).await;
+                self.tally.tried(&attempt);
+                attempt
             })
             .buffer_unordered(HANDLED_AT_ONCE)
             .collect()
@@ -187,6 +191,7 @@ impl Relay {
                 }
             }
         }
+        self.tally.relayed(confirmed.len());
         if !refused.is_empty() {
             log::warn!("{} messages of tenant {tenant} stay pending: {reason}", refused.len());
         }

@@ -34,4 +34,4 @@ pub use seen::{Seen, Stretch, watch_jobs_for_ever};
 pub use shards::{Costly, ShardBundle, ShardMap, ShardNode, ShardTenant, shards};
 pub use sheet::{Cell, Head, Row, Sheet, bytes, seconds};
 pub use statements::{Counters, Statement, Statements, Way, statements};
-pub use tenants::{TenantRow, Tenants, tenants};
+pub use tenants::{BigTenant, TenantRow, Tenants, tenants};

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tokio_postgres::Row;
 
 use super::nodes::{Missing, Nodes};
-use super::sheet::{Cell, Sheet};
+use super::sheet::{Cell, Sheet, bytes};
 use crate::cluster::error::ClusterError;
 use crate::cluster::session::Session;
 use crate::db::{TenantLoad, hash_of_bigint};
@@ -27,6 +28,8 @@ pub struct Tenants {
     pub span: u64,
     /// The busiest first.
     pub tenants: Vec<TenantRow>,
+    /// The biggest first, as PostgreSQL's statistics have them.
+    pub biggest: Vec<BigTenant>,
     /// The nodes that did not answer.
     pub missing: Vec<Missing>,
 }
@@ -52,6 +55,24 @@ pub struct TenantRow {
     pub pinned: Option<i32>,
 }
 
+/// A tenant with many notes.
+#[derive(Clone, Debug, Serialize)]
+pub struct BigTenant {
+    /// Its number.
+    pub tenant: i64,
+    /// Its name, where the coordinator told.
+    pub name: String,
+    /// Where its notes are.
+    pub node: String,
+    /// About how many notes it has.
+    pub notes: i64,
+    /// About how many bytes they take.
+    pub bytes: i64,
+}
+
+/// Tenants that are shown as the biggest.
+const MOST_BIG: usize = 20;
+const BIGGEST: &str = "SELECT tenant, notes, bytes FROM operator.largest_tenants()";
 const SUMS: &str = "
     SELECT tenant, sum(statements)::bigint, sum(seconds)::float8 FROM operator.tenant_samples
     WHERE at > now() - make_interval(secs => $1) GROUP BY 1 ORDER BY 3 DESC LIMIT $2";
@@ -93,9 +114,20 @@ async fn sums(coordinator: &Session, span: Duration, most: i64) -> Result<Vec<Te
 /// When no node was ever listed.
 pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Result<Tenants, ClusterError> {
     let cluster = nodes.list().await?;
-    let mut found = Tenants { at: Utc::now(), span: span.as_secs(), tenants: Vec::new(), missing: Vec::new() };
+    let mut found = Tenants { at: Utc::now(), span: span.as_secs(), tenants: Vec::new(), biggest: Vec::new(), missing: Vec::new() };
     let citus = cluster.citus;
-    let told = nodes.coordinator(async |session| told(session, recent, span, citus).await).await;
+    let sizes = nodes.everywhere(&cluster.nodes, async |session, _| session.rows("reading sizes", BIGGEST, &[]).await);
+    for answer in sizes.await {
+        found.missing.extend(answer.missing());
+        let node = answer.node.address.to_string();
+        let big =
+            |row: &Row| BigTenant { tenant: row.get(0), name: String::new(), node: node.clone(), notes: row.get(1), bytes: row.get(2) };
+        found.biggest.extend(answer.result.iter().flatten().map(big));
+    }
+    found.biggest.sort_by_key(|tenant| std::cmp::Reverse(tenant.bytes));
+    found.biggest.truncate(MOST_BIG);
+    let big: Vec<i64> = found.biggest.iter().map(|tenant| tenant.tenant).collect();
+    let told = nodes.coordinator(async |session| told(session, recent, &big, span, citus).await).await;
     let (now, kept, homes) = told.unwrap_or_else(|error| {
         let node = cluster.nodes.first().map_or_else(String::new, |node| node.address.to_string());
         found.missing.push(Missing { node, reason: error.to_string() });
@@ -124,6 +156,9 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
             pinned: kept.pins.get(&tenant).copied(),
         });
     }
+    for tenant in &mut found.biggest {
+        tenant.name = kept.names.get(&tenant.tenant).cloned().unwrap_or_default();
+    }
     found.tenants.sort_by(|a, b| b.seconds.0.total_cmp(&a.seconds.0));
     found.tenants.truncate(MOST_SHOWN);
     Ok(found)
@@ -132,12 +167,13 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
 async fn told(
     session: &Session,
     recent: &[TenantLoad],
+    big: &[i64],
     span: Duration,
     citus: bool,
 ) -> Result<(Vec<TenantLoad>, Kept, Vec<Home>), ClusterError> {
     let mut now = lately(session, recent).await?;
     now.truncate(MOST_SHOWN);
-    let kept = kept(session, span, &now).await?;
+    let kept = kept(session, span, &now, big).await?;
     let homes = if citus { homes(session).await? } else { Vec::new() };
     Ok((now, kept, homes))
 }
@@ -160,10 +196,10 @@ async fn homes(session: &Session) -> Result<Vec<Home>, ClusterError> {
     Ok(rows.iter().map(|row| Home { first: row.get(0), last: row.get(1), shard: row.get(2), group: row.get(3) }).collect())
 }
 
-async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad]) -> Result<Kept, ClusterError> {
+async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad], big: &[i64]) -> Result<Kept, ClusterError> {
     let most = i64::try_from(MOST_SHOWN).unwrap_or(i64::MAX);
     let mut kept = Kept { sums: sums(coordinator, span, most).await?, ..Kept::default() };
-    let shown: Vec<i64> = kept.sums.iter().chain(now).map(|load| load.tenant).collect();
+    let shown: Vec<i64> = kept.sums.iter().chain(now).map(|load| load.tenant).chain(big.iter().copied()).collect();
     for row in coordinator.rows("reading samples", DAY, &[&shown]).await? {
         let ago = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default().min(POINTS - 1);
         let day = kept.days.entry(row.get(0)).or_insert_with(|| vec![0.0; POINTS]);
@@ -208,6 +244,11 @@ impl Tenants {
                 row.pinned.map_or_else(String::new, |group| group.to_string()).into(),
             ]);
         }
-        vec![sheet]
+        let mut biggest = Sheet::new("Biggest tenants", &["tenant", "name", "#notes, about", "#bytes, about", "node"])
+            .or("PostgreSQL has no statistics yet; it makes them as rows are written.");
+        for row in &self.biggest {
+            biggest.row([row.tenant.to_string(), row.name.clone(), row.notes.to_string(), bytes(row.bytes), row.node.clone()]);
+        }
+        vec![sheet, biggest]
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_postgres::{Client, Error};
 
 use super::outbox::Message;
-use crate::db::Row;
+use crate::db::{Database, DbError, Row};
 
 const COUNTS: &str = "
     SELECT CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN failed_at IS NOT NULL THEN 'failed'
@@ -25,6 +25,62 @@ const REPLAY: &str = "
     UPDATE outbox SET failed_at = NULL, published_at = NULL, attempts = 0, last_error = '', due_at = now()
     WHERE tenant_id = $1 AND id = $2 AND failed_at IS NOT NULL AND acknowledged_at IS NULL";
 const DROP: &str = "DELETE FROM outbox WHERE tenant_id = $1 AND id = $2 AND failed_at IS NOT NULL";
+
+// Each by its partial index: what is done is not looked at, so that the cost grows with what waits and not with what was done.
+const WAITING: &str = "
+    SELECT count(*) FILTER (WHERE published_at IS NULL), count(*) FILTER (WHERE published_at IS NOT NULL), min(created_at)
+    FROM outbox WHERE acknowledged_at IS NULL AND failed_at IS NULL";
+const DEAD: &str = "SELECT count(*), min(created_at) FROM outbox WHERE failed_at IS NOT NULL";
+
+/// What is not done yet, over all tenants.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unfinished {
+    /// Messages that wait.
+    pub pending: i64,
+    /// Messages that the broker has.
+    pub published: i64,
+    /// When the oldest of both was written.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Messages that failed for good and wait for an operator.
+    pub failed: i64,
+    /// When the oldest of those was written.
+    pub oldest_failed: Option<DateTime<Utc>>,
+}
+
+impl Unfinished {
+    /// How long the oldest message that is not done has waited.
+    pub fn age_seconds(&self) -> Option<f64> {
+        self.oldest.map(age)
+    }
+
+    /// How old the oldest message is that failed for good.
+    pub fn failed_age_seconds(&self) -> Option<f64> {
+        self.oldest_failed.map(age)
+    }
+}
+
+fn age(since: DateTime<Utc>) -> f64 {
+    (Utc::now() - since).as_seconds_f64().max(0.0)
+}
+
+/// What is not done yet, seen by the relay's role.
+///
+/// # Errors
+/// [`DbError`] of the two statements, which ask every shard.
+pub async fn unfinished_messages(database: &Database) -> Result<Unfinished, DbError> {
+    database
+        .relay(async |client| {
+            let (waiting, dead) = (client.query_one(WAITING, &[]).await?, client.query_one(DEAD, &[]).await?);
+            Ok(Unfinished {
+                pending: waiting.get(0),
+                published: waiting.get(1),
+                oldest: waiting.get(2),
+                failed: dead.get(0),
+                oldest_failed: dead.get(1),
+            })
+        })
+        .await
+}
 
 /// How many messages are in one state.
 #[derive(Debug, Serialize)]

@@ -25,7 +25,9 @@ mod transfer;
 mod users;
 
 pub use access::{Grant, Received, Seen};
-pub use backlog::{Backlog, StateCount, backlog, drop_failed, failed_messages, replay_failed, show_message};
+pub use backlog::{
+    Backlog, StateCount, Unfinished, backlog, drop_failed, failed_messages, replay_failed, show_message, unfinished_messages,
+};
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
 pub use inbox::{InboxPage, ReceivedNote, Unread};
@@ -44,7 +46,7 @@ pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
-pub use sessions::{Session, SessionKind, SessionRow, purge_expired};
+pub use sessions::{Session, SessionKind, SessionRow, count_sessions, purge_expired};
 pub use shares::{Shared, Sharing};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use tenants::{Renaming, TenantSettings};

@@ -44,9 +44,10 @@ const ROTATE_AFTER: Statement = Statement::new(
 
 pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
 
-// The only statement over all shards; it changes nothing and ends at the first thousand.
+// With the count below the only statements over all shards; they change nothing, and this one ends at the first thousand.
 const WITH_EXPIRED: &str = "SELECT DISTINCT tenant_id FROM sessions WHERE expires_at < now() LIMIT 1000";
 const PURGE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND expires_at < now()";
+const ALIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > now()";
 
 /// What a session is for, which decides how long it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,6 +251,14 @@ impl TenantHandle {
             .await?;
         Ok(results.first().is_some_and(|replaced| !replaced.is_empty()))
     }
+}
+
+/// How many sessions have not expired, over all tenants.
+///
+/// # Errors
+/// [`DbError`] of the one statement, which asks every shard.
+pub async fn count_sessions(database: &Database) -> Result<i64, DbError> {
+    database.maintain(async |client| Ok(client.query_one(ALIVE, &[]).await?.get(0))).await
 }
 
 /// Removes the expired sessions of all tenants and gives their number: tenant by tenant, so that no statement is long, each

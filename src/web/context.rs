@@ -7,6 +7,7 @@ use super::site::Site;
 use crate::auth::{Hasher, InvitationToken, SessionCache};
 use crate::db::Database;
 use crate::messaging::Messenger;
+use crate::metrics::Metrics;
 
 /// The application's shared state.
 pub struct Context {
@@ -18,6 +19,8 @@ pub struct Context {
     pub messenger: Messenger,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// What is counted of requests.
+    pub metrics: Metrics,
     /// Whose pages these are.
     pub site: Data<Site>,
     /// The key of the cookies.

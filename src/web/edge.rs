@@ -185,6 +185,7 @@ mod tests {
     use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
     use crate::messaging::Messenger;
+    use crate::metrics::Metrics;
 
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
@@ -201,6 +202,7 @@ mod tests {
             sessions: SessionCache::default(),
             messenger: Messenger::default(),
             hasher: Hasher::default(),
+            metrics: Metrics::new([]),
             site: site.clone(),
             key: actix_web::cookie::Key::generate(),
             previous_key: None,

@@ -15,6 +15,10 @@ pub struct Route {
     pub handler: fn() -> actix_web::Route,
 }
 
+/// The path of the row under which a request was found, for those who count requests.
+#[derive(Clone, Copy)]
+pub struct Pattern(pub &'static str);
+
 /// Registers the rows; another method on a known path is 405 with the methods that it takes.
 pub fn register(config: &mut web::ServiceConfig, routes: &'static [Route]) {
     let mut done: Vec<&str> = Vec::new();
@@ -23,7 +27,7 @@ pub fn register(config: &mut web::ServiceConfig, routes: &'static [Route]) {
             continue;
         }
         done.push(route.path);
-        let mut resource = web::resource(route.path);
+        let mut resource = web::resource(route.path).app_data(Pattern(route.path));
         let mut allowed = Vec::new();
         for row in routes.iter().filter(|row| row.path == route.path) {
             allowed.push(row.method);

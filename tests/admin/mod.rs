@@ -1,4 +1,11 @@
-//! The operator's console: what it shows, and what can be done over it.
+//! The operator's console: who may open it, what its pages show, what it does, and what it gives to be scraped.
 
+mod access;
+mod application;
+mod axe;
+mod desk;
 mod doing;
+mod metrics;
 mod moving;
+mod pages;
+mod role;

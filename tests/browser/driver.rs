@@ -169,6 +169,17 @@ impl Chromium {
         self.call(Method::POST, "/execute/sync", json!({"script": script, "args": []})).await
     }
 
+    /// The same for a script that says by its last argument when it is done.
+    pub async fn run_async(&self, script: &str) -> Value {
+        self.call(Method::POST, "/execute/async", json!({"script": script, "args": []})).await
+    }
+
+    /// Has pages see a reader who prefers this colour scheme.
+    pub async fn prefer(&self, scheme: &str) {
+        let params = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.call(Method::POST, "/goog/cdp/execute", json!({"cmd": "Emulation.setEmulatedMedia", "params": params})).await;
+    }
+
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height});
         self.call(Method::POST, "/window/rect", size).await;

@@ -1,4 +1,4 @@
 //! The journey of a person in a real browser, with JavaScript and without.
 
-mod driver;
+pub mod driver;
 mod journey;

@@ -2,42 +2,12 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
+use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
 use crate::support::{App, Call, Person, Script, environment, unique};
-
-/// A process and everything that it started, as PostgreSQL's backends are in process groups of their own.
-fn family(postmaster: Pid) -> Vec<Pid> {
-    let children = format!("/proc/{0}/task/{0}/children", postmaster.as_raw_nonzero());
-    let children = std::fs::read_to_string(children).expect("the children of the postmaster");
-    let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
-    std::iter::once(postmaster).chain(children).collect()
-}
-
-/// Stops a server in its tracks: it keeps its connections and answers nothing.
-struct Frozen(Vec<Pid>);
-
-impl Frozen {
-    fn freeze(postmaster: Pid) -> Self {
-        // First the one that would start others.
-        kill_process(postmaster, Signal::STOP).expect("frozen");
-        let all = family(postmaster);
-        for process in &all {
-            let _ = kill_process(*process, Signal::STOP);
-        }
-        Self(all)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        for process in &self.0 {
-            let _ = kill_process(*process, Signal::CONT);
-        }
-    }
-}
 
 /// Somebody whose tenant lives on each of the two workers.
 async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {

@@ -46,6 +46,12 @@ pub async fn spawn_console() -> App {
     App::console_of(CONSOLE.get_or_init(start))
 }
 
+/// The application of the process that the console belongs to.
+pub async fn beside_console() -> App {
+    spawn_console().await;
+    App::of(CONSOLE.get().expect("a server with a console"))
+}
+
 /// On Citus a statement that would touch more than one shard is an error: none may forget its tenant.
 pub fn refusing_many_shards() -> String {
     let mut url = url::Url::parse(&environment::database_url()).expect("a URL");

@@ -9,6 +9,7 @@ pub mod chaos;
 pub mod database;
 pub mod environment;
 pub mod faults;
+pub mod frozen;
 pub mod html;
 pub mod names;
 pub mod own_cluster;
@@ -22,7 +23,7 @@ pub mod sharing;
 pub mod team;
 
 pub use answer::{Answer, Call};
-pub use app::{App, spawn_app, spawn_console};
+pub use app::{App, beside_console, spawn_app, spawn_console};
 pub use html::Page;
 pub use names::unique;
 pub use people::{Browser, Person, Script};

@@ -57,6 +57,7 @@ pub async fn new(
 ) -> Result<HttpResponse, Failure> {
     let tenant = tenant.into_inner();
     let wish = choice.wish(tenant)?;
+    console.nodes.require_all_alive().await?;
     let workers = console.nodes.list().await?.nodes.into_iter().filter(|node| node.group != 0 && node.takes_shards);
     let workers = workers.map(|node| node.address.to_string()).collect();
     let plan = operator.plan(&command(&wish), async |session| cluster::plan_isolation(session, wish).await).await?;
@@ -74,6 +75,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Failure> {
     let tenant = tenant.into_inner();
     let wish = form.0.wish(tenant)?;
+    console.nodes.require_all_alive().await?;
     let command = command(&wish);
     let said = operator
         .act(async move |session| {

@@ -2,6 +2,7 @@
 //! they do is done by `cluster`.
 
 pub mod activity;
+pub mod application;
 mod ask;
 pub mod connections;
 pub mod drain;
@@ -11,6 +12,8 @@ mod gantt;
 pub mod isolation;
 pub mod job_cancellation;
 pub mod jobs;
+pub mod messages;
+pub mod metrics;
 pub mod network;
 pub mod rebalance;
 pub mod shards;

@@ -13,6 +13,7 @@ use crate::monitor::{self, Sheet, Tenants};
 struct TenantsPage<'a> {
     frame: Frame,
     tenants: &'a Tenants,
+    sheets: Vec<Sheet>,
 }
 
 impl TenantsPage<'_> {
@@ -28,7 +29,7 @@ impl TenantsPage<'_> {
 /// GET /tenants
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let tenants = monitor::tenants(&console.nodes, &console.application.database.loads().recent(), frame.span.length()).await?;
-    Ok(face.show(&tenants, |_| TenantsPage { frame, tenants: &tenants })?)
+    Ok(face.show(&tenants, |sheets| TenantsPage { frame, tenants: &tenants, sheets })?)
 }
 
 impl View for Tenants {

@@ -1,0 +1,300 @@
+//! The application beside the console: requests, latency, errors, and what it waits for.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use futures_util::future::join;
+use serde::Serialize;
+
+use crate::admin::chart::{Chart, clock, number};
+use crate::admin::console::Console;
+use crate::admin::frame::Frame;
+use crate::admin::{Face, Failure, View};
+use crate::db::connect_as_owner;
+use crate::metrics::{self, Application, Requests};
+use crate::monitor::{Cell, Severity, Sheet, bytes, seconds};
+use crate::store::{self, Backlog};
+
+/// Failed messages that are listed.
+const LISTED: i64 = 20;
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Template)]
+#[template(path = "admin/application.html")]
+struct ApplicationPage<'a> {
+    frame: Frame,
+    shown: &'a Shown,
+    charts: Vec<Chart>,
+    sheets: Vec<Sheet>,
+}
+
+/// The numbers of the page.
+#[derive(Serialize)]
+struct Shown {
+    at: DateTime<Utc>,
+    #[serde(flatten)]
+    application: Application,
+    /// The messages that failed for good, the oldest first; none when they could not be read as the user of DATABASE_URL.
+    failed_messages: Option<Vec<FailedMessage>>,
+}
+
+/// A message that failed for good.
+#[derive(Serialize)]
+struct FailedMessage {
+    /// TENANT/MESSAGE.
+    message: String,
+    route: String,
+    attempts: i32,
+    failed_at: Option<DateTime<Utc>>,
+    last_error: String,
+}
+
+/// GET /application
+pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+    let (application, failed_messages) = join(metrics::look(&console.application, frame.span.length()), failed(&console)).await;
+    let shown = Shown { at: Utc::now(), application, failed_messages };
+    Ok(face.show(&shown, |sheets| ApplicationPage { frame, shown: &shown, charts: charts(&shown.application), sheets })?)
+}
+
+/// As the user of DATABASE_URL, who may not be allowed to.
+async fn failed(console: &Console) -> Option<Vec<FailedMessage>> {
+    let looking = async {
+        let client = connect_as_owner(&console.config).await.ok()?;
+        store::failed_messages(&client, LISTED).await.ok()
+    };
+    let found = tokio::time::timeout(PATIENCE, looking).await.ok().flatten()?;
+    let line = |Backlog { tenant, message }| FailedMessage {
+        message: format!("{tenant}/{}", message.id),
+        route: message.route,
+        attempts: message.attempts,
+        failed_at: message.since,
+        last_error: message.last_error,
+    };
+    Some(found.into_iter().map(line).collect())
+}
+
+impl ApplicationPage<'_> {
+    /// What has to be known first.
+    fn sentence(&self) -> String {
+        let requests = &self.shown.application.requests;
+        if requests.requests == 0 {
+            return "No requests in this time.".to_owned();
+        }
+        let errors = if requests.errors == 0 { "no errors".to_owned() } else { format!("{} errors", requests.errors) };
+        format!(
+            "{} requests, half of them within {} ms, 99 of 100 within {} ms, {errors}",
+            requests.requests,
+            ms(requests.p50),
+            ms(requests.p99)
+        )
+    }
+
+    /// Whether the history does not reach back as far as was asked for.
+    fn is_cut(&self) -> bool {
+        self.frame.span.length() > Duration::from_secs(24 * 3600)
+    }
+
+    fn has_failed(&self) -> bool {
+        self.shown.application.messages.backlog.as_ref().is_some_and(|backlog| backlog.failed > 0)
+            || self.shown.failed_messages.as_ref().is_some_and(|failed| !failed.is_empty())
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "points of a picture")]
+fn charts(application: &Application) -> Vec<Chart> {
+    let series = &application.series;
+    let times: Vec<u64> = series.iter().map(|point| point.at).collect();
+    let count = |value: fn(&metrics::Point) -> u64| series.iter().map(|point| Some(value(point) as f64)).collect::<Vec<_>>();
+    vec![
+        Chart::new("Requests per second", &times, &[("all", series.iter().map(|point| Some(point.per_second)).collect())]),
+        Chart::new(
+            "Latency in ms",
+            &times,
+            &[("p50", series.iter().map(|point| point.p50).collect()), ("p99", series.iter().map(|point| point.p99).collect())],
+        ),
+        Chart::new("Errors", &times, &[("5xx", count(|point| point.errors)), ("4xx", count(|point| point.client_errors))]),
+        Chart::new(
+            "Waits",
+            &times,
+            &[("connections", count(|point| point.pool_waits)), ("passwords", count(|point| point.hashes_waiting))],
+        ),
+    ]
+}
+
+impl View for Shown {
+    fn sheets(&self) -> Vec<Sheet> {
+        let application = &self.application;
+        let mut sheets = vec![by_route(application), pools(application), waits(application), messages(application)];
+        if let Some(failed) = &self.failed_messages {
+            sheets.push(failed_sheet(failed));
+        }
+        sheets.extend([over_time(application), build(application)]);
+        sheets
+    }
+}
+
+fn ms(time: Option<f64>) -> String {
+    time.map_or_else(|| "–".to_owned(), number)
+}
+
+fn figures(requests: &Requests) -> [String; 6] {
+    [
+        requests.requests.to_string(),
+        number(requests.per_second),
+        ms(requests.p50),
+        ms(requests.p99),
+        requests.client_errors.to_string(),
+        requests.errors.to_string(),
+    ]
+}
+
+fn by_route(application: &Application) -> Sheet {
+    let mut sheet = Sheet::new("Requests by route", &["route", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx"])
+        .or("Nobody asked for anything in this time.");
+    for line in &application.routes {
+        let name = if line.method == line.route { line.route.to_owned() } else { format!("{} {}", line.method, line.route) };
+        let row = sheet.row(std::iter::once(name).chain(figures(&line.requests)));
+        row.severity = (line.requests.errors > 0).then_some(Severity::Warning);
+    }
+    if !application.routes.is_empty() {
+        sheet.row(std::iter::once("all".to_owned()).chain(figures(&application.requests)));
+    }
+    sheet
+}
+
+fn pools(application: &Application) -> Sheet {
+    let heads = ["node", "pool", "#in use", "#open", "#limit", "#waiting", "#waits", "#waited", "#in vain"];
+    let mut sheet = Sheet::new("Connections to the database", &heads);
+    for pool in &application.pools {
+        let row = sheet.row([
+            pool.node.clone(),
+            pool.pool.to_owned(),
+            pool.in_use.to_string(),
+            pool.open.to_string(),
+            pool.limit.to_string(),
+            pool.waiting.to_string(),
+            pool.waits.to_string(),
+            seconds(pool.waited_seconds),
+            pool.given_up.to_string(),
+        ]);
+        row.severity = (pool.waiting > 0).then_some(Severity::Warning);
+    }
+    sheet
+}
+
+fn waits(application: &Application) -> Sheet {
+    let (routing, passwords, sessions) = (&application.routing, &application.passwords, &application.sessions);
+    let mut sheet = Sheet::new("Since the start", &["what", "#count"]);
+    for (what, count) in [
+        ("statements read from the shard itself", routing.shard),
+        ("statements sent to the shard's node", routing.node),
+        ("statements sent to the coordinator or the only server", routing.coordinator),
+        ("misses: the shard had moved", routing.moved),
+        ("misses: the node was of no use, the coordinator was asked", routing.fallback),
+        ("password hashes", passwords.hashed),
+        ("password hashes that wait now", passwords.waiting),
+        ("password hashes refused, as all cores were busy", passwords.refused),
+        ("sessions found in memory", sessions.cache_hits),
+        ("sessions looked up", sessions.cache_misses),
+    ] {
+        sheet.row([what.to_owned(), count.to_string()]);
+    }
+    if let Some(alive) = sessions.alive {
+        sheet.row(["sessions that have not expired, of all tenants".to_owned(), alive.to_string()]);
+    }
+    for (class, count) in application.database_errors.iter().filter(|(_, count)| *count > 0) {
+        sheet.row([format!("failed calls of the database, {class}"), count.to_string()]);
+    }
+    sheet
+}
+
+fn messages(application: &Application) -> Sheet {
+    let messages = &application.messages;
+    let mut sheet = Sheet::new("Messages", &["what", "#count"]);
+    match &messages.backlog {
+        None => {
+            sheet.row(["the outbox did not answer", ""]).severity = Some(Severity::Warning);
+        }
+        Some(backlog) => {
+            sheet.row(["wait".to_owned(), backlog.pending.to_string()]);
+            sheet.row(["are with the broker".to_owned(), backlog.published.to_string()]);
+            sheet.row(["the oldest waits since".to_owned(), messages.oldest_seconds.map_or_else(|| "–".to_owned(), seconds)]);
+            let row = sheet.row(["failed for good".to_owned(), backlog.failed.to_string()]);
+            row.severity = (backlog.failed > 0).then_some(Severity::Warning);
+        }
+    }
+    let handled = &messages.handled;
+    sheet.row(["done here per minute, of the last five".to_owned(), number(messages.per_minute)]);
+    for (what, count) in [
+        ("done here since the start", handled.acknowledged),
+        ("given to the broker since the start", handled.relayed),
+        ("failures here since the start, tried again", handled.retried),
+        ("given up here since the start", handled.dead),
+    ] {
+        sheet.row([what.to_owned(), count.to_string()]);
+    }
+    sheet
+}
+
+fn failed_sheet(failed: &[FailedMessage]) -> Sheet {
+    let heads = ["message", "route", "#attempts", "since", "why", "try again", "give up"];
+    let mut sheet = Sheet::new("Messages that failed for good", &heads);
+    for line in failed {
+        let link = |action: &str| format!("/messages/{action}/new?message={}", line.message);
+        sheet.row([
+            Cell::from(line.message.as_str()),
+            Cell::from(line.route.as_str()),
+            Cell::from(line.attempts.to_string()),
+            Cell::from(line.failed_at.map_or_else(String::new, |at| at.format("%-d %b %H:%M:%S").to_string())),
+            Cell::code(line.last_error.as_str()),
+            Cell::linked(format!("replay {}", line.message), link("replay")),
+            Cell::linked(format!("drop {}", line.message), link("dropping")),
+        ]);
+    }
+    sheet
+}
+
+fn over_time(application: &Application) -> Sheet {
+    let heads = ["from, UTC", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx", "#connection waits", "#passwords waiting"];
+    let mut sheet = Sheet::new("Over time", &heads);
+    for point in application.series.iter().rev() {
+        sheet.row([
+            clock(point.at),
+            point.requests.to_string(),
+            number(point.per_second),
+            ms(point.p50),
+            ms(point.p99),
+            point.client_errors.to_string(),
+            point.errors.to_string(),
+            point.pool_waits.to_string(),
+            point.hashes_waiting.to_string(),
+        ]);
+    }
+    sheet
+}
+
+fn build(application: &Application) -> Sheet {
+    let mut sheet = Sheet::new("Build and schema", &["what", "is"]);
+    sheet.row(["version", application.build.version]);
+    sheet.row(["commit", application.build.commit]);
+    sheet.row(["runs since".to_owned(), application.started_at.format("%-d %b %Y, %H:%M:%S UTC").to_string()]);
+    if let Some(process) = &application.process {
+        sheet.row(["memory".to_owned(), bytes(i64::try_from(process.resident_bytes).unwrap_or(i64::MAX))]);
+        sheet.row(["processor time".to_owned(), seconds(process.cpu_seconds)]);
+        sheet.row(["open files".to_owned(), process.open_files.to_string()]);
+    }
+    match &application.migrations {
+        None => {
+            sheet.row(["migrations", "the database did not answer"]);
+        }
+        Some(migrations) => {
+            for migration in migrations {
+                let at = migration.applied_at.map_or_else(String::new, |at| at.format("applied %-d %b %Y, %H:%M UTC").to_string());
+                sheet.row([migration.name.clone(), at]);
+            }
+        }
+    }
+    sheet
+}

@@ -1,0 +1,136 @@
+//! Every number that `/metrics` gives, with what it says. docs/monitoring stands on these names, and a test holds it to them.
+
+use metrics::{KeyName, Recorder, SharedString};
+
+/// Requests by route, method and status: a histogram of seconds.
+pub(super) const REQUESTS: &str = "pigeonhole_http_request_duration_seconds";
+
+/// What kind of number it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts by size.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+use Kind::{Counter, Gauge, Histogram};
+
+/// All names that this process gives by itself.
+pub const NAMES: &[(&str, Kind, &str)] = &[
+    (REQUESTS, Histogram, "Time from the arrival of a request's head to its answer, by route pattern, method and status."),
+    ("pigeonhole_pool_connections", Gauge, "Connections that a pool has."),
+    ("pigeonhole_pool_connections_in_use", Gauge, "Connections of a pool that work."),
+    ("pigeonhole_pool_connections_limit", Gauge, "The most connections that a pool may have."),
+    ("pigeonhole_pool_waiting", Gauge, "Callers that wait for a connection now."),
+    ("pigeonhole_pool_waits_total", Counter, "Callers that had to wait because all connections were in use."),
+    ("pigeonhole_pool_wait_seconds_total", Counter, "How long they waited together."),
+    ("pigeonhole_pool_given_up_total", Counter, "Callers that waited for a connection in vain."),
+    (
+        "pigeonhole_routing_statements_total",
+        Counter,
+        "Tenants' statements: read from the shard, through Citus on its node, or by the coordinator.",
+    ),
+    ("pigeonhole_routing_misses_total", Counter, "Statements for which the map was wrong (moved) or its node of no use (fallback)."),
+    ("pigeonhole_password_hashes_limit", Gauge, "Password hashes that may be computed at a time."),
+    ("pigeonhole_password_hashes_running", Gauge, "Password hashes that are computed now."),
+    ("pigeonhole_password_hashes_waiting", Gauge, "Password hashes that wait for a core."),
+    ("pigeonhole_password_hashes_total", Counter, "Password hashes that got a core."),
+    ("pigeonhole_password_hashes_refused_total", Counter, "Password hashes that were told to come back."),
+    ("pigeonhole_session_cache_hits_total", Counter, "Sessions that were known from a moment ago."),
+    ("pigeonhole_session_cache_misses_total", Counter, "Sessions that were looked up in the database."),
+    ("pigeonhole_sessions", Gauge, "Sessions of all tenants that have not expired."),
+    ("pigeonhole_database_errors_total", Counter, "Failed calls, by class of SQLSTATE, or timeout, pool_busy, unreachable, broken_off."),
+    ("pigeonhole_outbox_messages", Gauge, "Messages that are not done, by state."),
+    ("pigeonhole_outbox_oldest_seconds", Gauge, "The age of the oldest message that waits (unfinished) or failed for good (failed)."),
+    ("pigeonhole_outbox_readable", Gauge, "1 when the outbox could be looked at, else 0."),
+    ("pigeonhole_messages_total", Counter, "What this process did with messages: relayed, acknowledged, retried, dead."),
+    ("pigeonhole_build_info", Gauge, "1, with the version and the commit as labels."),
+    ("pigeonhole_uptime_seconds", Gauge, "Seconds since the start of the process."),
+    ("process_cpu_seconds_total", Counter, "Processor time of the process."),
+    ("process_resident_memory_bytes", Gauge, "Memory of the process that is in RAM."),
+    ("process_open_fds", Gauge, "Files and sockets that the process has open."),
+    ("process_max_fds", Gauge, "The most that it may have open."),
+    ("process_threads", Gauge, "Threads of the process."),
+    ("process_start_time_seconds", Gauge, "When the process started, in seconds since 1970."),
+];
+
+/// All names that the console adds about the cluster, which docs/monitoring uses too.
+pub const ADDED_BY_THE_CONSOLE: &[(&str, Kind, &str)] = &[
+    ("pigeonhole_node_up", Gauge, "1 when the node answered, else 0."),
+    ("pigeonhole_node_connections", Gauge, "Connections to the node."),
+    ("pigeonhole_node_connections_limit", Gauge, "The most that it takes (max_connections without those for superusers)."),
+    ("pigeonhole_node_disk_free_bytes", Gauge, "What is free of the disk that holds the node's data."),
+    ("pigeonhole_node_disk_bytes", Gauge, "The size of that disk."),
+    ("pigeonhole_node_lock_waits", Gauge, "Sessions that have waited for a lock for over ten seconds."),
+    ("pigeonhole_node_long_transactions", Gauge, "Transactions that have been open for over five minutes."),
+    ("pigeonhole_node_undecided_transactions", Gauge, "Transactions that were prepared over a minute ago and not decided."),
+    ("pigeonhole_node_idle_slot_bytes", Gauge, "Log that is kept for replication slots that nobody reads."),
+    ("pigeonhole_node_shards", Gauge, "Shards that the node holds."),
+    ("pigeonhole_node_bytes", Gauge, "What they hold."),
+    ("pigeonhole_verdicts", Gauge, "What the console's first page says, by severity: fine, warning, down."),
+    ("pigeonhole_tenant_queries", Gauge, "Queries of the ten busiest tenants in the last minute or two, by tenant and node."),
+    ("pigeonhole_tenant_cpu_seconds", Gauge, "Processor time of the same."),
+];
+
+/// Tells a recorder what some names say.
+pub(super) fn describe(recorder: &impl Recorder, wanted: &[&str]) {
+    for (name, kind, text) in NAMES.iter().filter(|(name, ..)| wanted.contains(name)) {
+        let (name, text) = (KeyName::from_const_str(name), SharedString::const_str(text));
+        match kind {
+            Counter => recorder.describe_counter(name, None, text),
+            Gauge => recorder.describe_gauge(name, None, text),
+            Histogram => recorder.describe_histogram(name, None, text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALERTS: &str = include_str!("../../docs/monitoring/alerts.yml");
+    const DASHBOARD: &str = include_str!("../../docs/monitoring/grafana-dashboard.json");
+
+    /// Every name in a text that looks like one of ours, without what a histogram puts behind it.
+    fn named(text: &str) -> Vec<&str> {
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let ours = words.filter(|word| ["pigeonhole_", "process_"].iter().any(|start| word.starts_with(start)));
+        ours.map(|word| ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)).collect()
+    }
+
+    #[test]
+    fn dashboard_and_alerts_name_only_what_is_given() {
+        let known: Vec<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
+        for (file, text, least) in [("alerts.yml", ALERTS, 10), ("grafana-dashboard.json", DASHBOARD, 30)] {
+            let named = named(text);
+            assert!(named.len() > least, "{file} names {named:?}");
+            for name in named {
+                assert!(known.contains(&name), "{file} names {name}, which nothing gives");
+            }
+        }
+        serde_json::from_str::<serde_json::Value>(DASHBOARD).expect("JSON");
+    }
+
+    #[test]
+    fn names_are_distinct_and_counters_end_as_such() {
+        let all: Vec<_> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).collect();
+        for (place, (name, kind, _)) in all.iter().enumerate() {
+            assert!(!all[..place].iter().any(|(other, ..)| other == name), "{name} is there twice");
+            assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
+        }
+    }
+}

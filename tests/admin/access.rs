@@ -1,0 +1,106 @@
+//! Who may open the console, and from where.
+
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{App, Call, Page, spawn_console};
+
+const TOKEN: &str = "0123456789abcdef-0123456789abcdef";
+
+async fn guarded() -> (Server, App) {
+    let builder = ServerBuilder::new().set("ADMIN_TOKEN", TOKEN).with_console();
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let console = App::console_of(&server);
+    (server, console)
+}
+
+fn with_token(path: &str, token: &str) -> Call {
+    Call::new("GET", path).header("authorization", format!("Bearer {token}"))
+}
+
+#[tokio::test]
+async fn with_a_token_nobody_gets_in_without_it() {
+    let (_server, console) = guarded().await;
+    for path in ["/verdicts.json", "/shards.txt"] {
+        let refused = console.get(path).await.expect(401);
+        assert_eq!(refused.header("www-authenticate"), "Bearer");
+    }
+    console.get("/shards?since=7d").await.expect_see_other("/login?next=%2Fshards%3Fsince%3D7d");
+    console.answer(with_token("/verdicts.json", TOKEN)).await.expect(200);
+    console.answer(with_token("/verdicts.json", &TOKEN.replace('f', "e"))).await.expect(401);
+    console.answer(Call::new("GET", "/verdicts.json").header("cookie", "pigeonhole-console=9999999999.00")).await.expect(401);
+    // A token in the address would stand in logs.
+    console.get(&format!("/verdicts.json?token={TOKEN}")).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_browser_gives_the_token_once_and_can_leave() {
+    let (_server, console) = guarded().await;
+    console.get("/login?next=%2Fshards").await.expect(200);
+    let wrong = console.post_form("/login", &[("token", "something else"), ("next", "/shards")]).await.expect(422);
+    assert!(wrong.text().contains("This is not the token."));
+    let opened = console.post_form("/login", &[("token", TOKEN), ("next", "/shards")]).await.expect_see_other("/shards");
+    let cookie = opened.set_cookies().pop().expect("a cookie");
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    assert!(!cookie.contains(TOKEN));
+    let value = cookie.split(';').next().expect("a value").to_owned();
+    let page = console.answer(Call::new("GET", "/verdicts").header("cookie", &value)).await.expect(200);
+    assert!(Page::parse(&page.text()).has("form[action='/logout']"));
+    let left = console.answer(Call::new("POST", "/logout").header("cookie", &value).form(&[])).await.expect_see_other("/login");
+    assert!(left.set_cookies().pop().expect("a cookie").contains("Max-Age=0"));
+    // It leads to no other site afterwards.
+    console.post_form("/login", &[("token", TOKEN), ("next", "//elsewhere.example")]).await.expect_see_other("/");
+}
+
+#[tokio::test]
+async fn whoever_guesses_is_slowed_down() {
+    let (_server, console) = guarded().await;
+    for _ in 0..5 {
+        console.answer(with_token("/verdicts.json", "a guess of the token")).await.expect(401);
+    }
+    let slowed = console.answer(with_token("/verdicts.json", "another guess of the token")).await.expect(429);
+    assert_eq!(slowed.header("retry-after"), "60");
+    // The right one as well, or the answer would tell which it is.
+    console.answer(with_token("/verdicts.json", TOKEN)).await.expect(429);
+    console.post_form("/login", &[("token", TOKEN)]).await.expect(429);
+}
+
+#[tokio::test]
+async fn the_console_answers_to_its_own_name_and_pages_only() {
+    let console = spawn_console().await;
+    // A page of another site that leads its own name here.
+    console.answer(Call::new("GET", "/verdicts.json").header("host", "rebound.example:5001")).await.expect(421);
+    for foreign in [("origin", "https://elsewhere.example"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")] {
+        console.answer(Call::new("POST", "/logout").header(foreign.0, foreign.1).form(&[])).await.expect(403);
+    }
+    // The application's pages are not here, nor the console's there.
+    console.get("/register").await.expect(404);
+    crate::support::spawn_app().await.get("/verdicts").await.expect(404);
+    let (_server, guarded) = guarded().await;
+    // A program that watches by address and knows the token is no such page.
+    guarded.answer(with_token("/verdicts.json", TOKEN).header("host", "10.1.2.3:5001")).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_address_that_others_can_reach_needs_a_token() {
+    for (settings, named) in [
+        (vec![("ADMIN_BIND", "0.0.0.0:0")], "ADMIN_TOKEN"),
+        (vec![("ADMIN_BIND", "0.0.0.0:0"), ("ADMIN_TOKEN", "short")], "ADMIN_TOKEN is too short"),
+        (vec![("ADMIN_BIND", "nonsense")], "ADMIN_BIND"),
+        (vec![("ADMIN_ORIGIN", "nonsense"), ("ADMIN_BIND", "127.0.0.1:0")], "ADMIN_ORIGIN"),
+    ] {
+        let builder = settings.iter().fold(ServerBuilder::new(), |builder, (name, value)| builder.set(name, *value));
+        let refusal = tokio::task::spawn_blocking(move || builder.expect_refusal()).await.expect("a refusal");
+        assert!(refusal.output.contains(named), "{settings:?}: {}", refusal.output);
+        assert_eq!(refusal.output.lines().count(), 1, "{}", refusal.output);
+    }
+}
+
+#[tokio::test]
+async fn a_chosen_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let builder = ServerBuilder::new().set("ADMIN_BIND", &address);
+    let refusal = tokio::task::spawn_blocking(move || builder.expect_refusal()).await.expect("a refusal");
+    assert!(refusal.output.contains(&address) && refusal.output.contains("ADMIN_BIND"), "{}", refusal.output);
+}

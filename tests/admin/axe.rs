@@ -1,0 +1,72 @@
+//! The console in Chromium: with and without JavaScript, in both themes, and under the eyes of axe-core.
+
+use super::pages::pages;
+use crate::browser::driver::Chromium;
+use crate::support::spawn_console;
+
+/// axe-core's file, where bin/test could fetch it.
+fn axe() -> Option<String> {
+    let path = std::env::var("TEST_AXE").ok().filter(|path| !path.is_empty());
+    let script = path.map(|path| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")));
+    if script.is_none() {
+        eprintln!("SKIPPED: TEST_AXE names no axe.min.js, pages are not checked for accessibility");
+    }
+    script
+}
+
+#[tokio::test]
+async fn every_page_is_quiet_fits_and_can_be_used_by_everybody() {
+    let console = spawn_console().await;
+    let Some(chromium) = Chromium::start(&console.base, true).await else { return };
+    let axe = axe();
+    let pages: Vec<String> = pages(&console).await.into_iter().chain(["/network?measure=1".to_owned()]).collect();
+    for theme in ["light", "dark"] {
+        chromium.prefer(theme).await;
+        for page in &pages {
+            for width in [390, 1280] {
+                chromium.resize(width, 900).await;
+                chromium.open(page).await;
+                let wide = chromium.run("return document.documentElement.scrollWidth - window.innerWidth").await;
+                assert!(wide.as_i64().is_some_and(|wide| wide <= 0), "{page} is {wide} wider than a window of {width}");
+            }
+            if let Some(axe) = &axe {
+                chromium.run(axe).await;
+                let found = chromium.run_async("const done = arguments[arguments.length - 1]; axe.run(document).then((r) => done(r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).slice(0, 3).join(' | '))))").await;
+                assert_eq!(found.as_array().map(Vec::len), Some(0), "{page} in {theme}: {found:#}");
+            }
+            let complaints = chromium.complaints().await;
+            assert!(complaints.is_empty(), "{page} in {theme}: {complaints:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_refresh_themselves_and_keep_what_is_open() {
+    let console = spawn_console().await;
+    let Some(chromium) = Chromium::start(&console.base, true).await else { return };
+    chromium.open("/verdicts").await;
+    let time = chromium.text(".console-time").await;
+    chromium.run("document.querySelector('main').dataset.same = 'yes'").await;
+    for _ in 0..200 {
+        if chromium.text(".console-time").await != time {
+            assert_eq!(chromium.run("return document.querySelector('main').dataset.same").await, "yes", "the page was loaded anew");
+            assert_eq!(chromium.complaints().await, Vec::<String>::new());
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("nothing was refreshed");
+}
+
+#[tokio::test]
+async fn pages_work_without_javascript() {
+    let console = spawn_console().await;
+    let Some(chromium) = Chromium::start(&console.base, false).await else { return };
+    chromium.open("/").await;
+    assert_eq!(chromium.path().await, "/verdicts");
+    for page in pages(&console).await {
+        chromium.open(&page).await;
+        assert!(chromium.has("main h1").await, "{page}");
+        assert_eq!(chromium.complaints().await, Vec::<String>::new(), "{page}");
+    }
+}

@@ -1,0 +1,85 @@
+//! What Prometheus is given.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use pigeonhole::metrics::{ADDED_BY_THE_CONSOLE, NAMES};
+
+use super::desk::Desk;
+use crate::support::chaos::Door;
+use crate::support::{Person, environment};
+
+/// Names that have no value on a quiet server of this kind.
+fn silent() -> BTreeSet<&'static str> {
+    let of_clusters = ["pigeonhole_node_disk_free_bytes", "pigeonhole_node_disk_bytes"];
+    let of_tenants = ["pigeonhole_tenant_queries", "pigeonhole_tenant_cpu_seconds"];
+    if environment::on_citus() { of_tenants.into() } else { of_clusters.into_iter().chain(of_tenants).collect() }
+}
+
+#[tokio::test]
+async fn requests_are_counted_under_their_route_and_every_name_is_given() {
+    let (desk, _database) = Desk::open().await;
+    let script = Person::founder(&desk.app).await.script(&desk.app).await;
+    let note = script.note("Counted").await;
+    script.read(note).await;
+    for _ in 0..3 {
+        script.get("/api/notes").await.expect(200);
+    }
+    desk.app.get("/nowhere/at-all").await.expect(404);
+    desk.app.get("/metrics").await.expect(404);
+    let answer = desk.get("/metrics").await.expect(200);
+    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
+    let text = answer.text();
+    for (labels, count) in [
+        ("route=\"/api/notes\",method=\"GET\",status=\"200\"", 3),
+        ("route=\"/api/notes\",method=\"POST\",status=\"201\"", 1),
+        ("route=\"/api/notes/{id}\",method=\"GET\",status=\"200\"", 1),
+        ("route=\"other\",method=\"GET\",status=\"404\"", 2),
+    ] {
+        let line = format!("pigeonhole_http_request_duration_seconds_count{{{labels}}} {count}\n");
+        assert!(text.contains(&line), "{line} in\n{text}");
+    }
+    assert!(!text.contains("nowhere") && !text.contains(&format!("/api/notes/{note}")), "a raw path became a label:\n{text}");
+    assert!(text.contains("pigeonhole_outbox_readable 1\n") && text.contains("pigeonhole_sessions "), "{text}");
+
+    let typed: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).map(|(name, _)| name).collect();
+    let known: BTreeSet<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
+    let unknown: Vec<_> = typed.difference(&known).collect();
+    assert!(unknown.is_empty(), "nobody knows {unknown:?}");
+    let missing: Vec<_> = known.difference(&typed).filter(|name| !silent().contains(**name)).collect();
+    assert!(missing.is_empty(), "no value of {missing:?} in\n{text}");
+    is_liked_by_promtool(&text);
+}
+
+#[tokio::test]
+async fn numbers_are_given_while_the_database_says_nothing() {
+    let door = Door::open().await;
+    let desk = Desk::on(&door.url).await;
+    desk.app.get("/login").await.expect(200);
+    assert!(desk.get("/metrics").await.expect(200).text().contains("pigeonhole_node_up{"));
+    door.fall_silent();
+    let asked = async {
+        let text = desk.get("/metrics").await.expect(200).text();
+        desk.get("/application").await.expect(200);
+        text
+    };
+    // Far more than it may take, and far less than a database that never answers.
+    let text = tokio::time::timeout(Duration::from_secs(20), asked).await.expect("an answer all the same");
+    assert!(text.contains("route=\"/login\",method=\"GET\",status=\"200\"} 1\n"), "{text}");
+    let up: Vec<&str> = text.lines().filter(|line| line.starts_with("pigeonhole_node_up{")).collect();
+    assert!(up.iter().any(|line| line.ends_with(" 0")), "{up:?}");
+}
+
+/// Prometheus' own tool reads it, where it is installed.
+fn is_liked_by_promtool(text: &str) {
+    let Ok(mut tool) = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
+        eprintln!("*** promtool is not there, so the format of /metrics is NOT CHECKED");
+        return;
+    };
+    tool.stdin.take().expect("standard input").write_all(text.as_bytes()).expect("written");
+    let said = tool.wait_with_output().expect("an end");
+    assert!(said.status.success(), "{}\n{text}", String::from_utf8_lossy(&said.stderr));
+}

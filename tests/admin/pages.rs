@@ -1,0 +1,195 @@
+//! The console's pages: what each shows in its three faces, with a node that is silent, and with plain PostgreSQL.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::database::OwnDatabase;
+use crate::support::frozen::Frozen;
+use crate::support::own_cluster::{Folder, stop};
+use crate::support::server::ServerBuilder;
+use crate::support::{App, Page, Person, beside_console, environment, spawn_console};
+
+/// The pages that the navigation leads to.
+pub async fn pages(console: &App) -> Vec<String> {
+    let page = Page::parse(&console.get("/verdicts").await.expect(200).text());
+    let links = page.all(".console-nav a").into_iter().filter_map(|link| link.attr("href").map(str::to_owned));
+    let pages: Vec<String> = links.collect();
+    assert!(pages.len() >= 6, "{pages:?}");
+    pages
+}
+
+#[tokio::test]
+async fn every_page_says_the_same_to_people_programs_and_terminals() {
+    let console = spawn_console().await;
+    for page in pages(&console).await {
+        let html = console.get(&page).await.expect(200);
+        assert!(html.header("content-type").starts_with("text/html"), "{page}");
+        assert!(html.header("content-security-policy").contains("default-src 'none'"), "{page}");
+        let json = console.get(&format!("{page}.json")).await.expect(200);
+        assert!(json.json().is_object(), "{page}");
+        let text = console.get(&format!("{page}.txt")).await.expect(200);
+        assert!(text.header("content-type").starts_with("text/plain"), "{page}");
+        // Each table of the terminal is on the page too, by its title.
+        assert!(text.text().lines().next().is_some_and(|line| line.chars().any(char::is_uppercase)), "{page}: {}", text.text());
+    }
+}
+
+#[tokio::test]
+async fn verdicts_have_a_line_for_everything_and_each_bad_one_a_cure() {
+    let console = spawn_console().await;
+    let report = console.get("/verdicts.json").await.expect(200).json();
+    let verdicts = report["verdicts"].as_array().expect("verdicts");
+    let subjects: Vec<&str> = verdicts.iter().map(|verdict| verdict["subject"].as_str().expect("a subject")).collect();
+    for subject in [
+        "Nodes",
+        "Versions",
+        "Connections",
+        "Long transactions",
+        "Locks",
+        "Prepared transactions",
+        "Replication slots",
+        "Row-level security",
+    ] {
+        assert!(subjects.contains(&subject), "{subject} is missing: {subjects:?}");
+    }
+    if environment::on_citus() {
+        for subject in
+            ["Metadata", "Log level", "Output plugins", "Worker processes", "Group numbers", "Disk", "Leftovers of moves", "Jobs"]
+        {
+            assert!(subjects.contains(&subject), "{subject} is missing: {subjects:?}");
+        }
+    }
+    for verdict in verdicts {
+        let fine = verdict["severity"] == "fine";
+        assert_eq!(verdict["cure"].as_str().expect("a cure").is_empty(), fine, "{verdict}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_without_its_policy_is_seen() {
+    // In a database of its own, as everything else would stop serving on this one.
+    let database = OwnDatabase::create().await;
+    let url = database.url.clone();
+    let server = tokio::task::spawn_blocking(move || ServerBuilder::new().set("DATABASE_URL", url).with_console().start()).await;
+    let server = server.expect("a server");
+    database.client().await.batch_execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY").await.expect("no more policies");
+    let report = App::console_of(&server).get("/verdicts.json").await.expect(200).json();
+    let verdicts = report["verdicts"].as_array().expect("verdicts");
+    let policies = verdicts.iter().find(|verdict| verdict["subject"] == "Row-level security").expect("a line");
+    assert_eq!(policies["severity"], "down", "{policies}");
+}
+
+#[tokio::test]
+async fn the_busiest_tenant_is_on_the_list_and_on_the_map() {
+    let console = spawn_console().await;
+    let app = beside_console().await;
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    for _ in 0..20 {
+        script.get("/api/notes").await.expect(200);
+    }
+    let tenants = console.get("/tenants.json").await.expect(200).json();
+    let row = tenants["tenants"].as_array().expect("tenants").iter().find(|row| row["tenant"] == person.tenant_id);
+    let row = row.unwrap_or_else(|| panic!("tenant {} is not there: {tenants}", person.tenant_id));
+    assert!(row["statements"][0].as_i64().expect("a number") >= 20, "{row}");
+    assert_eq!(row["day"].as_array().expect("a day").len(), 48);
+    if environment::on_citus() {
+        let map = console.get("/shards.json").await.expect(200).json();
+        let nodes = map["nodes"].as_array().expect("nodes");
+        let shards = nodes.iter().flat_map(|node| node["shards"].as_array().expect("shards"));
+        let home = shards.clone().find(|shard| shard["shard"] == row["shard"]).unwrap_or_else(|| panic!("no shard {}", row["shard"]));
+        assert!(home["statements"].as_i64().expect("a number") >= 20, "{home}");
+        assert!(home["bytes"].as_i64().expect("bytes") > 0, "{home}");
+        assert_eq!(shards.filter(|shard| shard["tables"].to_string().contains("shared.users")).count(), 32);
+    }
+}
+
+#[tokio::test]
+async fn statements_of_all_shards_are_one_line() {
+    let console = spawn_console().await;
+    let found = console.get("/statements.json").await.expect(200).json();
+    if found["counting"].as_array().expect("nodes").is_empty() {
+        assert!(console.get("/statements").await.expect(200).text().contains("shared_preload_libraries"));
+        return;
+    }
+    let statements = found["statements"].as_array().expect("statements");
+    assert!(!statements.is_empty());
+    let numbered = |text: &str| {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| {
+            word.rsplit_once('_').is_some_and(|(_, number)| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        })
+    };
+    for statement in statements {
+        assert!(!numbered(statement["text"].as_str().expect("a text")), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn the_network_is_measured_when_somebody_asks() {
+    let console = spawn_console().await;
+    let quiet = console.get("/network.json").await.expect(200).json();
+    assert_eq!((quiet["measured"].clone(), quiet["grid"].as_array().map(Vec::len)), (Value::Bool(false), Some(0)));
+    let measured = console.get("/network.json?measure=1").await.expect(200).json();
+    let count = measured["nodes"].as_array().expect("nodes").len();
+    for row in measured["grid"].as_array().expect("a grid") {
+        assert_eq!(row.as_array().expect("a row").len(), count);
+        for link in row.as_array().expect("a row") {
+            assert!(link["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{measured}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stretch_of_time_is_one_of_those_that_are_offered() {
+    let console = spawn_console().await;
+    console.get("/tenants?since=14d").await.expect(200);
+    console.get("/tenants?since=1y").await.expect(400);
+    let page = Page::parse(&console.get("/tenants?since=7d").await.expect(200).text());
+    // The choice stays when one goes on.
+    assert!(page.all(".console-nav a").iter().all(|link| link.attr("href").is_some_and(|address| address.ends_with("?since=7d"))));
+}
+
+#[tokio::test]
+async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
+    if !environment::on_citus() {
+        return;
+    }
+    let folder = Folder::new();
+    let builder = folder.builder(&["--workers", "2"]).with_console();
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let console = App::console_of(&server);
+    let all = pages(&console).await;
+    for page in &all {
+        console.get(page).await.expect(200);
+    }
+    let frozen_port = folder.ports()[2];
+    let frozen = Frozen::freeze(folder.postmaster("worker2"));
+    for page in &all {
+        let path = if page == "/network" { "/network.json?measure=1".to_owned() } else { format!("{page}.json") };
+        let answer = tokio::time::timeout(Duration::from_secs(20), console.get(&path)).await.expect("an answer").expect(200);
+        // What is kept in one place, or in this process, needs no other node.
+        if ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"].contains(&page.as_str()) {
+            assert!(answer.text().contains(&format!("127.0.0.1:{frozen_port}")), "{page}: {}", answer.text());
+            assert!(answer.text().contains("no answer") || answer.text().contains("does not answer"), "{page}: {}", answer.text());
+        }
+    }
+    let map = console.get("/shards.json").await.expect(200).json();
+    let nodes = map["nodes"].as_array().expect("nodes");
+    assert_eq!(nodes.iter().filter(|node| node["answered"] == true).count(), 1, "{nodes:?}");
+    assert!(nodes.iter().all(|node| node["shards"].as_array().is_some_and(|shards| shards.len() == 32)), "{nodes:?}");
+    drop(frozen);
+    let healed = console.get("/verdicts.json").await.expect(200).json();
+    assert!(healed["nodes"].as_array().expect("nodes").iter().all(|node| node["answered_ms"].is_number()), "{healed}");
+    stop(server).await;
+}
+
+#[tokio::test]
+async fn the_command_prints_what_the_page_says() {
+    let console = spawn_console().await;
+    let builder = ServerBuilder::new().set("ADMIN_BIND", console.address.to_string());
+    let printed = tokio::task::spawn_blocking(move || builder.arguments(&["verdicts"]).run("console")).await.expect("an end");
+    assert_eq!(printed.code, Some(0), "{}", printed.output);
+    assert!(printed.output.starts_with("VERDICTS"), "{}", printed.output);
+    assert!(console.get("/verdicts.txt").await.expect(200).text().starts_with("VERDICTS"));
+}
