@@ -183,7 +183,8 @@ pub struct Wanted {
 #[derive(Deserialize)]
 pub struct Given {
     token: String,
-    next: Option<String>,
+    #[serde(default)]
+    next: String,
 }
 
 /// GET /login
@@ -199,7 +200,7 @@ pub async fn create(request: HttpRequest, console: web::Data<Console>, form: For
     if console.access.is_tired_of(address) {
         return Ok(too_often());
     }
-    let next = given.next.unwrap_or_default();
+    let next = given.next;
     let until = chrono::Utc::now().timestamp() + LIFE;
     let Some(value) = console.access.cookie_value(until).filter(|_| console.access.knows(given.token.trim())) else {
         console.access.count_failure(address);
