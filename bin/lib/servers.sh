@@ -10,6 +10,15 @@ has_citus() {
     [[ -e $shared/extension/citus.control && -e $libraries/citus.so ]]
 }
 
+# Sets rabbitmq to the program that starts one, installed where that is possible, and to nothing elsewhere.
+choose_rabbitmq() {
+    rabbitmq=/usr/lib/rabbitmq/bin/rabbitmq-server
+    [[ -x $rabbitmq ]] || install_rabbitmq || true
+    [[ ! -x $rabbitmq ]] || return 0
+    say "*** WITHOUT RABBITMQ, which is not installed: type  $(installation_of rabbitmq-server)"
+    rabbitmq=
+}
+
 # Sets bin, kind (citus or plain) and why_plain; $1 is yes where plain servers are wanted. A version
 # with Citus is preferred to a newer one without.
 choose_servers() {

@@ -59,8 +59,8 @@ pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<H
     };
     let page = user.tenant.whole_inbox(user.id, unread, cursor, limit).await?;
     let mut response = HttpResponse::Ok();
-    if let Some(last) = page.notes.last().filter(|_| page.has_older) {
-        let cursor = encode(last.position());
+    if let Some(last) = page.older() {
+        let cursor = encode(last);
         response.insert_header((header::LINK, format!("</api/inbox?limit={limit}&unread={unread}&cursor={cursor}>; rel=\"next\"")));
     }
     Ok(response.json(page.notes.into_iter().map(view).collect::<Vec<_>>()))

@@ -57,7 +57,7 @@ pub struct InvitationView {
 #[utoipa::path(get, path = "/api/invitations", security(("bearer" = [])), responses(
     (status = 200, body = Vec<InvitationView>), (status = 401, body = Problem), (status = 403, body = Problem)))]
 pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
-    permit(&user, None)?;
+    user.permit_inviting(None)?;
     let open = user.tenant.open_invitations().await?;
     Ok(HttpResponse::Ok().json(open.into_iter().map(view).collect::<Vec<_>>()))
 }
@@ -76,7 +76,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let once = once::of_request(&request, &body.0)?;
     let terms = parse(&body.0)?;
-    permit(&user, Some(terms.role))?;
+    user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
     let sealed = cookie::seal(&context.key, SEALED_TOKEN, token.expose().to_owned());
     let kept = once.as_ref().map(|once| (once, sealed.as_str()));
@@ -101,7 +101,7 @@ pub async fn create(
 #[utoipa::path(delete, path = "/api/invitations/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
     (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<InvitationId>) -> Result<HttpResponse, Error> {
-    permit(&user, None)?;
+    user.permit_inviting(None)?;
     if !user.tenant.revoke_invitation(*id).await? {
         return Err(Error::NotFound);
     }
@@ -114,10 +114,6 @@ fn shown_again(context: &Context, sealed: &str) -> Result<InvitationToken, Error
     let open = |key| cookie::unseal(key, SEALED_TOKEN, sealed).and_then(|text| InvitationToken::parse(&text));
     let token = open(&context.key).or_else(|| context.previous_key.as_ref().and_then(open));
     token.ok_or_else(|| Error::Internal("reading an invitation's token again", "the server's key has changed since".into()))
-}
-
-fn permit(user: &CurrentUser, role: Option<Role>) -> Result<(), Error> {
-    user.session.role.may_invite(role).map_err(|refusal| Error::Forbidden(refusal.0))
 }
 
 fn parse(body: &NewInvitation) -> Result<InvitationTerms, Error> {

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
-use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
+use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, decode, encode};
 use crate::web::{Context, Error, FieldErrors, Json, granted};
@@ -61,6 +61,10 @@ pub struct NoteView {
     /// `read` or `edit`, for a note that somebody else shared with the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<&'static str>,
+    /// pending, published, acknowledged or failed: how far the latest share of a note of one's own has come, when it is read by its
+    /// number. The `ETag` names the text and does not change with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<&'static str>,
 }
 
 /// A note was written.
@@ -93,8 +97,8 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let page = user.tenant.whole_notes(user.id, cursor, limit).await?;
     let mut response = HttpResponse::Ok();
-    if let Some(last) = page.notes.last().filter(|_| page.has_older) {
-        response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last.position()))));
+    if let Some(last) = page.older() {
+        response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last))));
     }
     let tenant = user.tenant.tenant().number();
     let notes = page.notes.into_iter().map(|note| view(tenant, note, Standing::Author)).collect();
@@ -161,7 +165,7 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 #[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
     (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304), (status = 401, body = Problem), (status = 404, body = Problem)))]
 pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
-    let seen = granted(user.tenant.note(user.id, *id, Right::Read).await?)?;
+    let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
     if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
         let (_, unread) = user.tenant.open_received(user.id, *id, &received).await?;
         user.session.unread.set(unread);
@@ -171,7 +175,9 @@ pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>
     if known {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(note.version))).finish());
     }
-    Ok(answer(&user, note, seen.standing))
+    let mut shown = view(user.tenant.tenant().number(), note, seen.standing);
+    shown.delivery = delivery.map(DeliveryState::as_str);
+    Ok(HttpResponse::Ok().insert_header((header::ETAG, etag(shown.version))).json(shown))
 }
 
 /// Replace the text of a note, one's own or one that was shared for editing. With `If-Match` it must still be at that version; with `version` in the body, what was changed
@@ -270,7 +276,7 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// 422 for what no `Link` header of ours said.
-pub fn cursor_of(given: Option<&str>) -> Result<Option<(DateTime<Utc>, NoteId)>, Error> {
+pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
     match given.map(decode) {
         None => Ok(None),
         Some(Some(position)) => Ok(Some(position)),
@@ -296,6 +302,7 @@ fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
             Standing::Author => None,
             Standing::Recipient(access) => Some(access.as_str()),
         },
+        delivery: None,
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
-use super::{inbox, invitations, login, me, members, notes, registration, shares, sharing, transfer};
+use super::{acceptances, inbox, invitations, login, me, members, notes, registration, shares, sharing, transfer};
 use crate::web::Error;
 
 #[derive(OpenApi)]
@@ -16,7 +16,7 @@ use crate::web::Error;
         registration::create, login::create, login::destroy, me::show, notes::index, notes::create, notes::show, notes::update,
         notes::destroy, shares::index, shares::create, shares::destroy, sharing::deliveries, inbox::index, inbox::read,
         transfer::export, transfer::import, members::index, members::update, members::destroy, invitations::index,
-        invitations::create, invitations::destroy, show
+        invitations::create, invitations::destroy, acceptances::create, show
     ),
     components(schemas(Problem, ProblemField)),
     modifiers(&BearerToken)

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::{inbox, invitations, login, me, members, notes, openapi, registration, shares, sharing, transfer};
+use super::{acceptances, inbox, invitations, login, me, members, notes, openapi, registration, shares, sharing, transfer};
 use crate::web::Route;
 
 /// All calls.
@@ -30,5 +30,6 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/invitations", public: false, handler: || web::route().to(invitations::index) },
     Route { method: "POST", path: "/api/invitations", public: false, handler: || web::route().to(invitations::create) },
     Route { method: "DELETE", path: "/api/invitations/{id}", public: false, handler: || web::route().to(invitations::destroy) },
+    Route { method: "POST", path: "/api/invitations/{token}/acceptances", public: false, handler: || web::route().to(acceptances::create) },
     Route { method: "GET", path: "/api/openapi.json", public: true, handler: || web::route().to(openapi::show) },
 ];

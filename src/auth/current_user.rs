@@ -11,8 +11,8 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::token::Token;
 use crate::db::TenantHandle;
-use crate::domain::UserId;
-use crate::store::{Session, SessionKind};
+use crate::domain::{Invalid, Role, UserId};
+use crate::store::{Counted, Session, SessionKind};
 use crate::web::{Context, Error, cookie};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's token, the
@@ -28,6 +28,16 @@ pub struct CurrentUser {
     pub token: Token,
 }
 
+impl CurrentUser {
+    /// Whether this user invites, and for `role` where one is named.
+    ///
+    /// # Errors
+    /// 403 for those who may not.
+    pub fn permit_inviting(&self, role: Option<Role>) -> Result<(), Error> {
+        self.session.role.may_invite(role).map_err(|Invalid(sentence)| Error::Forbidden(sentence))
+    }
+}
+
 type Extraction = Pin<Box<dyn Future<Output = Result<CurrentUser, Error>>>>;
 
 impl FromRequest for CurrentUser {
@@ -35,13 +45,13 @@ impl FromRequest for CurrentUser {
     type Future = Extraction;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let token = token_of(request);
+        let (token, counted) = token_of(request);
         let context = request.app_data::<web::Data<Context>>().cloned();
         let request = request.clone();
         Box::pin(async move {
             let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
             let tenant = context.database.tenant(token.tenant());
-            let found = context.sessions.find(&tenant, &token).await?.ok_or(Error::LoginRequired)?;
+            let found = context.sessions.look_up(&tenant, &token, counted).await?.ok_or(Error::LoginRequired)?;
             let session = found.session;
             if found.looked_up && session.stale {
                 note_use(&tenant, &token);
@@ -54,8 +64,13 @@ impl FromRequest for CurrentUser {
     }
 }
 
-fn token_of(request: &HttpRequest) -> Option<Token> {
-    if request.path().starts_with("/api/") { bearer(request) } else { cookie::token(&request.get_session()) }
+/// Scripts see no frame, so nothing is counted for it.
+fn token_of(request: &HttpRequest) -> (Option<Token>, Counted) {
+    if request.path().starts_with("/api/") {
+        (bearer(request), Counted::Nothing)
+    } else {
+        (cookie::token(&request.get_session()), Counted::Unread)
+    }
 }
 
 /// The token of the one Authorization header (RFC 6750, 2.1; the scheme's case does not matter).

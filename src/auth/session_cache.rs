@@ -10,7 +10,7 @@ use moka::sync::Cache;
 
 use super::token::Token;
 use crate::db::{DbError, TenantHandle};
-use crate::store::Session;
+use crate::store::{Counted, Session};
 
 /// How long a look-up counts.
 const LIFE: Duration = Duration::from_secs(1);
@@ -48,11 +48,19 @@ pub struct Found {
 }
 
 impl SessionCache {
-    /// The session of a token, if it is in force, or was a second ago.
+    /// The session of a browser's token, if it is in force, or was a second ago.
     ///
     /// # Errors
     /// [`DbError`] of the look-up.
     pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<Found>, DbError> {
+        self.look_up(tenant, token, Counted::Unread).await
+    }
+
+    /// The same for any token, with what is to be counted in the round trip.
+    ///
+    /// # Errors
+    /// [`DbError`] of the look-up.
+    pub async fn look_up(&self, tenant: &TenantHandle, token: &Token, counted: Counted) -> Result<Option<Found>, DbError> {
         let hash = token.hash();
         if let Some(session) = self.known.get(&hash) {
             self.looks.hits.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +68,7 @@ impl SessionCache {
         }
         self.looks.misses.fetch_add(1, Ordering::Relaxed);
         let before = self.ends.load(Ordering::SeqCst);
-        let Some(session) = tenant.session(&hash).await?.map(Arc::new) else { return Ok(None) };
+        let Some(session) = tenant.session(&hash, counted).await?.map(Arc::new) else { return Ok(None) };
         self.known.insert(hash.clone(), Arc::clone(&session));
         // Whoever counts after this line also forgets after it; whoever counted before may have forgotten too early.
         if self.ends.load(Ordering::SeqCst) != before {

@@ -48,9 +48,9 @@ enum Command {
     Seed(seed::Seed),
     /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
     Secrets(secrets::Secrets),
-    /// Ask the application at BIND whether it is ready; exit code 0 means yes. For health checks.
+    /// Ask the application at BIND, or the workers here, whether all is well; exit code 0 means yes. For health checks.
     #[command(after_help = settings_help())]
-    Check,
+    Check(check::Check),
     /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.
     #[command(after_help = settings_help())]
     Console(console::Ask),
@@ -88,7 +88,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
         Command::Seed(wanted) => seed::run(&settings, &wanted)?,
         Command::Secrets(_) => {}
-        Command::Check => check::run(&settings)?,
+        Command::Check(arguments) => check::run(&settings, &arguments)?,
         Command::Console(asked) => console::ask(&settings, &asked)?,
         Command::Cluster(command) => return actix_web::rt::System::new().block_on(cluster::run(&settings, command)),
     }

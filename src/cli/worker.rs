@@ -23,7 +23,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let routed = database.clone();
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
-    let worker = messaging::Worker::start(&database, settings.broker.as_ref());
+    let worker = messaging::Worker::start_with(&database, settings.broker.as_ref(), pulse(settings));
     println!("working");
     stop.received().await;
     log::info!("stopping: messages under way are finished first");
@@ -31,4 +31,12 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     purge.abort();
     routing.inspect(tokio::task::JoinHandle::abort);
     Ok(())
+}
+
+/// Without one everything is delivered as well, and only `check --worker` finds nobody.
+fn pulse(settings: &Settings) -> messaging::Pulse {
+    messaging::Pulse::in_folder(&settings.data_dir).unwrap_or_else(|error| {
+        log::warn!("no sign of life for `pigeonhole check --worker` in {}: {error}", settings.data_dir.display());
+        messaging::Pulse::default()
+    })
 }

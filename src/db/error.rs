@@ -32,6 +32,12 @@ impl DbError {
         Self::Unavailable(Some("no answer before the deadline".into()))
     }
 
+    /// Whether the server ended a statement because it took too long (SQLSTATE 57014).
+    pub fn was_cut_off(&self) -> bool {
+        let Self::Unavailable(Some(source)) = self else { return false };
+        source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED))
+    }
+
     /// Whether another node may do better: this one was not reached, broke off, is going down or has become a standby.
     pub(super) fn is_of_the_way(&self) -> bool {
         match self {

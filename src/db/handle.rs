@@ -24,6 +24,17 @@ const REPEATS: u32 = 3;
 /// general plan, until the node is out of memory (citus pull request 8824). A plan for the given values is used once.
 const ONE_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
 
+/// How long a transaction may take: its settings at the server, in front of which our own clock must not strike.
+#[derive(Clone, Copy)]
+struct Limits {
+    deadline: Instant,
+    settings: &'static str,
+}
+
+/// For the few statements whose work grows with the people of a tenant.
+const PATIENTLY: &str = "; SET LOCAL statement_timeout = '60s'";
+const PATIENT_DEADLINE: Duration = Duration::from_secs(65);
+
 /// A statement of the store, prepared once on each connection.
 pub(crate) struct Statement {
     /// Its text, with `$1` always the tenant where the table belongs to tenants.
@@ -51,6 +62,7 @@ impl Statement {
 }
 
 /// A statement with its values.
+#[derive(Clone, Copy)]
 pub(crate) struct Step<'a> {
     pub(crate) statement: &'static Statement,
     pub(crate) values: &'a [&'a dyn Value],
@@ -106,20 +118,34 @@ impl TenantHandle {
     /// error of the connection it is unknown which, and only what just reads is asked once more.
     pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let started = Instant::now();
-        let result = self.on_owner_or_coordinator(started + self.patience.left(), steps).await;
+        let limits = Limits { deadline: started + self.patience.left(), settings: "" };
+        let result = self.on_owner_or_coordinator(limits, steps).await;
         let time = started.elapsed();
         self.patience.spend(time);
         self.router.loads.count(self.tenant, steps.len(), time);
         result
     }
 
-    async fn on_owner_or_coordinator(&self, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    /// The same for work that nobody waits for. Only when the server has cut a statement off at the usual limit does it get a
+    /// minute: that server is alive, and one that is not never holds anybody for so long.
+    pub(crate) async fn patient_transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+        match self.transaction(steps).await {
+            Err(error) if error.was_cut_off() => {
+                log::debug!("tenant {}: a statement takes longer than usual and gets a minute", self.tenant);
+                let limits = Limits { deadline: Instant::now() + PATIENT_DEADLINE, settings: PATIENTLY };
+                self.on_owner_or_coordinator(limits, steps).await
+            }
+            result => result,
+        }
+    }
+
+    async fn on_owner_or_coordinator(&self, limits: Limits, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let coordinator = self.router.coordinator();
         let Some((home, pool)) = self.router.home(self.tenant) else {
             self.router.tally().goes(Way::Coordinator);
-            return self.on(coordinator, deadline, steps, "").await;
+            return self.on(coordinator, limits, steps, "").await;
         };
-        match self.on_owner(&home, &pool, deadline, steps).await {
+        match self.on_owner(&home, &pool, limits, steps).await {
             Err(error) if error.is_of_the_way() => {
                 self.router.report_trouble();
                 let harmless = matches!(error, DbError::Unreachable(_)) || steps.iter().all(|step| step.statement.only_reads());
@@ -127,16 +153,16 @@ impl TenantHandle {
                     return Err(error);
                 }
                 self.router.tally().goes(Way::Fallback);
-                self.on(coordinator, deadline, steps, "").await
+                self.on(coordinator, limits, steps, "").await
             }
             result => result,
         }
     }
 
     /// Runs the steps on the node that should hold the shard: on the shard itself where that is possible.
-    async fn on_owner(&self, home: &Home, pool: &Pool, deadline: Instant, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on_owner(&self, home: &Home, pool: &Pool, limits: Limits, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         if let Some(values) = direct::written(steps) {
-            match within(deadline, pool, async |client| direct::read(client, home, self.tenant, steps, &values).await).await {
+            match within(limits.deadline, pool, async |client| direct::read(client, home, self.tenant, steps, &values).await).await {
                 Ok(Some(results)) => {
                     self.router.tally().goes(Way::Shard);
                     return Ok(results);
@@ -149,15 +175,15 @@ impl TenantHandle {
             self.router.report_trouble();
         }
         self.router.tally().goes(Way::Node);
-        let settings = if steps.iter().all(|step| step.statement.keeps_no_plan) { "" } else { ONE_PLAN };
-        self.on(pool, deadline, steps, settings).await
+        let plan = if steps.iter().all(|step| step.statement.keeps_no_plan) { "" } else { ONE_PLAN };
+        self.on(pool, limits, steps, plan).await
     }
 
     /// Runs the steps on one node, again when they met another transaction.
-    async fn on(&self, pool: &Pool, deadline: Instant, steps: &[Step<'_>], settings: &str) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on(&self, pool: &Pool, limits: Limits, steps: &[Step<'_>], plan: &str) -> Result<Vec<Vec<Row>>, DbError> {
         let mut repeats = 0;
         loop {
-            match within(deadline, pool, async |client| self.attempt(client, steps, settings).await).await {
+            match within(limits.deadline, pool, async |client| self.attempt(client, steps, [plan, limits.settings]).await).await {
                 Err(DbError::Repeat(error)) if repeats < REPEATS => {
                     repeats += 1;
                     log::debug!("repeating a transaction: {error}");
@@ -169,9 +195,9 @@ impl TenantHandle {
         }
     }
 
-    async fn attempt(&self, client: &Object, steps: &[Step<'_>], settings: &str) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn attempt(&self, client: &Object, steps: &[Step<'_>], [plan, limits]: [&str; 2]) -> Result<Vec<Vec<Row>>, DbError> {
         let prepared = try_join_all(steps.iter().map(|step| client.prepare_cached(step.statement.sql))).await?;
-        let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'{settings}", self.tenant);
+        let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'{plan}{limits}", self.tenant);
         let bound: Vec<Vec<_>> = steps.iter().map(|step| step.values.iter().map(|value| value.bound()).collect()).collect();
         let queries = prepared.iter().zip(&bound).map(|(statement, values)| client.query(statement, values));
         // The first poll of each future puts its messages on the wire, in this order, before any answer is awaited.

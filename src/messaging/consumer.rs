@@ -15,6 +15,7 @@ use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
 use super::attempt::{Attempt, attempt};
 use super::envelope::Envelope;
 use super::handled::Tally;
+use super::pulse::Pulse;
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
 
@@ -27,10 +28,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 5;
 
 /// Consumes until it is told to stop; reconnects by itself.
-pub(super) async fn run(url: BrokerUrl, database: Database, tally: Arc<Tally>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn run(url: BrokerUrl, database: Database, tally: Arc<Tally>, pulse: Arc<Pulse>, mut stopped: watch::Receiver<bool>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match consume(&url, &database, &tally, stopped.clone()).await {
+        match consume(&url, &database, &tally, &pulse, stopped.clone()).await {
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => log::debug!("no messages are taken from the broker: {error}"),
         }
@@ -43,13 +44,20 @@ pub(super) async fn run(url: BrokerUrl, database: Database, tally: Arc<Tally>, m
 }
 
 /// Consumes on one connection, until it ends or a stop is asked for.
-async fn consume(url: &BrokerUrl, database: &Database, tally: &Arc<Tally>, mut stopped: watch::Receiver<bool>) -> Result<(), BrokerError> {
+async fn consume(
+    url: &BrokerUrl,
+    database: &Database,
+    tally: &Arc<Tally>,
+    pulse: &Pulse,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), BrokerError> {
     let start = async |channel: &lapin::Channel| {
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         channel.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
     };
     // The channel lives as long as its deliveries are settled.
     let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
+    let _taking = pulse.consuming();
     let mut working = JoinSet::new();
     let seen = stopped.clone();
     loop {

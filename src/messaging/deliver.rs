@@ -14,6 +14,9 @@ pub enum HandlingError {
     /// The database; it may be tried again.
     #[error("the database: {0}")]
     Database(#[from] DbError),
+    /// It takes longer than anything may.
+    #[error("it takes longer than a minute")]
+    TooLong,
     /// Nothing that we know how to do.
     #[error("nobody handles such a message: {0}")]
     Unreadable(String),
@@ -25,11 +28,16 @@ pub enum HandlingError {
 /// See [`HandlingError`]; nothing was changed then.
 pub async fn handle(database: &Database, tenant: &TenantHandle, message: &Message) -> Result<(), HandlingError> {
     match (message.route.as_str(), message.note_id) {
-        (INSERT_TO_SHARED, Some(note)) => Ok(tenant.deliver_shares(NoteId::from_row(note), message.id).await?),
-        (CATCH_UP, _) => Ok(tenant.catch_up(UserId::from_row(message.user_id), message.id).await?),
+        (INSERT_TO_SHARED, Some(note)) => tenant.deliver_shares(NoteId::from_row(note), message.id).await.map_err(patiently),
+        (CATCH_UP, _) => tenant.catch_up(UserId::from_row(message.user_id), message.id).await.map_err(patiently),
         (FORGET_LOGINS, _) => Ok(forget_logins(database, tenant, message).await?),
         (route, _) => Err(HandlingError::Unreadable(format!("route {route:?}"))),
     }
+}
+
+/// What was cut off had a minute, so it is to blame itself.
+fn patiently(error: DbError) -> HandlingError {
+    if error.was_cut_off() { HandlingError::TooLong } else { HandlingError::Database(error) }
 }
 
 /// The login directory lies on other shards, so the message is marked as done after it.

@@ -15,6 +15,7 @@ mod envelope;
 mod handled;
 mod messenger;
 mod publisher;
+mod pulse;
 mod relay;
 mod wait;
 
@@ -23,6 +24,7 @@ pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_l
 pub use deliver::handle;
 pub use handled::Handled;
 pub use messenger::Messenger;
+pub use pulse::{Beat, Pulse, beats};
 pub use wait::wait_for;
 
 use std::sync::Arc;
@@ -45,6 +47,12 @@ pub struct Worker {
 impl Worker {
     /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are handled here.
     pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
+        Self::start_with(database, broker, Pulse::default())
+    }
+
+    /// The same, with a sign of life.
+    pub fn start_with(database: &Database, broker: Option<&BrokerUrl>, pulse: Pulse) -> Self {
+        let pulse = Arc::new(pulse);
         let due = Arc::new(Due::default());
         let tally = Arc::new(Tally::default());
         let (stop, stopped) = watch::channel(false);
@@ -54,11 +62,11 @@ impl Worker {
             Some(url) => {
                 let (publisher, running) = publisher::start(url.clone(), Arc::clone(&due), stopped.clone());
                 tasks.spawn(running);
-                tasks.spawn(consumer::run(url.clone(), database.clone(), Arc::clone(&tally), stopped.clone()));
+                tasks.spawn(consumer::run(url.clone(), database.clone(), Arc::clone(&tally), Arc::clone(&pulse), stopped.clone()));
                 relay::Transport::Broker(publisher)
             }
         };
-        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), Arc::clone(&tally), transport, stopped));
+        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), Arc::clone(&tally), transport, pulse, stopped));
         Self { due, tally, stop, tasks }
     }
 

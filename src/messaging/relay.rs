@@ -16,6 +16,7 @@ use super::due::Due;
 use super::envelope::Envelope;
 use super::handled::Tally;
 use super::publisher::Publisher;
+use super::pulse::Pulse;
 use crate::db::{Database, DbError, Heard};
 use crate::domain::TenantId;
 use crate::store::{Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
@@ -45,16 +46,34 @@ pub(super) enum Transport {
     Broker(Publisher),
 }
 
+impl Transport {
+    /// Where there is a broker, whether it takes messages.
+    fn ready(&self) -> Option<bool> {
+        match self {
+            Self::InProcess => None,
+            Self::Broker(publisher) => Some(publisher.ready()),
+        }
+    }
+}
+
 struct Relay {
     database: Database,
     tally: Arc<Tally>,
     transport: Transport,
+    pulse: Arc<Pulse>,
     handlers: Semaphore,
 }
 
 /// Works until it is told to stop.
-pub(super) async fn run(database: Database, due: Arc<Due>, tally: Arc<Tally>, transport: Transport, mut stopped: watch::Receiver<bool>) {
-    let relay = Arc::new(Relay { database: database.clone(), tally, transport, handlers: Semaphore::new(HANDLED_AT_ONCE) });
+pub(super) async fn run(
+    database: Database,
+    due: Arc<Due>,
+    tally: Arc<Tally>,
+    transport: Transport,
+    pulse: Arc<Pulse>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let relay = Arc::new(Relay { database: database.clone(), tally, transport, pulse, handlers: Semaphore::new(HANDLED_AT_ONCE) });
     let listening = database.listen(OUTBOX_CHANNEL, |heard| match heard {
         Heard::Connected => due.look_everywhere(),
         Heard::Told(tenants) => due.add(notified_tenants(&tenants)),
@@ -62,7 +81,7 @@ pub(super) async fn run(database: Database, due: Arc<Due>, tally: Arc<Tally>, tr
     let mut working = JoinSet::new();
     tokio::select! {
         () = listening => {}
-        () = sweep(&database, &due) => {}
+        () = sweep(&relay, &due) => {}
         () = dispatch(&relay, &due, &mut working) => {}
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
@@ -71,10 +90,12 @@ pub(super) async fn run(database: Database, due: Arc<Due>, tally: Arc<Tally>, tr
 
 /// Looks over all tenants: often while there is something, rarely while there is not, at once when something was missed, and
 /// never more than once a second.
-async fn sweep(database: &Database, due: &Due) {
+async fn sweep(relay: &Relay, due: &Due) {
     let mut pause = SWEEP_PAUSE;
     loop {
-        match tenants_with_due_messages(database).await {
+        let found = tenants_with_due_messages(&relay.database).await;
+        relay.pulse.beat(found.is_ok(), relay.transport.ready());
+        match found {
             Ok(tenants) if tenants.is_empty() => pause = IDLE_SWEEP_PAUSE.min(pause * 2),
             Ok(tenants) => {
                 pause = SWEEP_PAUSE;

@@ -11,7 +11,7 @@ use crate::auth::CurrentUser;
 use crate::domain::Access;
 use crate::store::{Bin, ReceivedNote};
 use crate::web::cookie::flash;
-use crate::web::paging::{PAGE_SIZE, PageQuery, inbox_neighbours};
+use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, Frame, see_other};
 
 #[derive(Template)]
@@ -52,9 +52,9 @@ impl InboxRow {
 
 /// What came, newest first.
 pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
-    let inbox = user.tenant.inbox(user.id, query.cursor(), PAGE_SIZE).await?;
-    user.session.unread.set(inbox.unread);
-    let (newer, older) = inbox_neighbours("/inbox", &inbox);
+    let (inbox, unread) = user.tenant.inbox(user.id, query.cursor(), PAGE_SIZE).await?;
+    user.session.unread.set(unread);
+    let (newer, older) = neighbours("/inbox", &inbox);
     let shown = InboxPage { frame: frame_of(&user, &cookie, "inbox"), notes: inbox.notes.iter().map(InboxRow::of).collect(), newer, older };
     page(StatusCode::OK, &shown)
 }

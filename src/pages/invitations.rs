@@ -43,7 +43,7 @@ pub async fn create(
         Ok(terms) => terms,
         Err(errors) => return members::list(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, 0, form, errors).await,
     };
-    permit(&user, Some(terms.role))?;
+    user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
     user.tenant.invite(user.id, &terms, &token.hash(), None).await?;
     audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
@@ -53,17 +53,13 @@ pub async fn create(
 
 /// Makes a link worthless.
 pub async fn revoke(request: HttpRequest, user: CurrentUser, id: web::Path<InvitationId>, cookie: Session) -> Result<HttpResponse, Error> {
-    permit(&user, None)?;
+    user.permit_inviting(None)?;
     if !user.tenant.revoke_invitation(*id).await? {
         return Err(Error::NotFound);
     }
     audit::record(&request, "revoked an invitation", &Subject::of(&user.tenant, user.id));
     flash(&cookie, "success", "The invitation is revoked; its link leads nowhere now.");
     Ok(see_other("/members"))
-}
-
-fn permit(user: &CurrentUser, role: Option<Role>) -> Result<(), Error> {
-    user.session.role.may_invite(role).map_err(|Invalid(sentence)| Error::Forbidden(sentence))
 }
 
 fn parse(form: &InvitationForm) -> Result<InvitationTerms, FieldErrors> {

@@ -10,10 +10,9 @@ use super::browser_sessions::{self, Entry};
 use super::frame::{frame_of, page};
 use crate::auth::{CurrentUser, InvitationToken};
 use crate::domain::{Email, NewPassword, Username};
-use crate::store::{Account, Newcomer, Offer, Registered, SessionKind, SignUpError, TenantChoice};
-use crate::web::audit::{self, Subject};
+use crate::store::{Newcomer, Offer, Registered, SessionKind, SignUpError};
 use crate::web::cookie::{self, flash};
-use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, Error, FieldErrors, Form, Frame, joining, see_other};
 
 /// Who signs up.
 #[derive(Default, Deserialize)]
@@ -77,7 +76,8 @@ pub async fn register(
         return invited.page(StatusCode::UNPROCESSABLE_ENTITY, user.as_ref(), (&context, &cookie), form, errors).await;
     };
     let password_hash = context.hasher.hash(&password).await?;
-    match invited.enter(&request, &context, username, email, password_hash).await {
+    let newcomer = Newcomer { username, email, password_hash, tenant: joining::invited_by(&invited.token), once: None };
+    match enter(&request, &context, &newcomer).await {
         Ok(registered) => {
             browser_sessions::begin(&request, &context, &cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
             Ok(invited.welcome(&cookie))
@@ -100,8 +100,8 @@ pub async fn join(
         return invited.page(StatusCode::OK, Some(&user), (&context, &cookie), JoiningForm::default(), FieldErrors::default()).await;
     }
     let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
-    let (username, email) = names_of(&account)?;
-    match invited.enter(&request, &context, username, email, account.password_hash).await {
+    let newcomer = joining::newcomer_from_elsewhere(account, &invited.token, None)?;
+    match enter(&request, &context, &newcomer).await {
         Ok(registered) => {
             let kind = user.session.kind;
             browser_sessions::add(&request, &context, &cookie, &user, &[Entry::registered(&registered)], kind).await?;
@@ -128,25 +128,6 @@ impl Invited {
         let token = InvitationToken::parse(text).ok_or(Error::NotFound)?;
         let offer = context.database.tenant(token.tenant()).offer(&token.hash()).await?.ok_or(Error::NotFound)?;
         Ok(Self { token, offer })
-    }
-
-    async fn enter(
-        &self,
-        request: &HttpRequest,
-        context: &Context,
-        username: Username,
-        email: Option<Email>,
-        password_hash: String,
-    ) -> Result<Registered, Error> {
-        let tenant = TenantChoice::Invited { tenant: self.token.tenant(), token_hash: self.token.hash() };
-        let newcomer = Newcomer { username, email, password_hash, tenant, once: None };
-        let registered = context.database.sign_up().register(&newcomer).await.map_err(|refusal| match refusal {
-            SignUpError::NoInvitation => Error::NotFound,
-            other => other.into(),
-        })?;
-        context.messenger.wake(&context.database.tenant(registered.tenant));
-        audit::record(request, "joined by invitation", &Subject::User(registered.tenant, registered.user));
-        Ok(registered)
     }
 
     fn welcome(&self, cookie: &Session) -> HttpResponse {
@@ -189,9 +170,10 @@ impl Invited {
     }
 }
 
-fn names_of(account: &Account) -> Result<(Username, Option<Email>), Error> {
-    let unreadable = |_| Error::Internal("taking an account's name over", "it could not be given today".into());
-    let username = Username::parse(&account.username).map_err(unreadable)?;
-    let email = Email::parse_optional(account.email.as_deref().unwrap_or_default()).map_err(unreadable)?;
-    Ok((username, email))
+/// A link that is over meanwhile is like one that never was.
+async fn enter(request: &HttpRequest, context: &Context, newcomer: &Newcomer) -> Result<Registered, Error> {
+    joining::enter(request, context, newcomer).await.map_err(|refusal| match refusal {
+        SignUpError::NoInvitation => Error::NotFound,
+        other => other.into(),
+    })
 }

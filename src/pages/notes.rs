@@ -9,10 +9,10 @@ use super::draft::{Draft, NoteForm};
 use super::frame::{frame_of, page};
 use super::login_page::ask_to_log_in;
 use super::markdown::markdown;
-use super::show::{Moment, NoteCard, heading};
+use super::show::{Moment, NoteCard, delivery_in_words, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
-use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, NotePage, Received, Saved, Written};
+use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Saved, Written};
 use crate::web::cookie::flash;
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
@@ -43,6 +43,8 @@ struct ShowPage {
     own: bool,
     may_edit: bool,
     sharer: Option<Sharer>,
+    /// How far it has come to those with whom its author shares it.
+    delivery: Option<&'static str>,
 }
 
 /// From whom a note is, when it is not one's own.
@@ -112,7 +114,7 @@ pub async fn create(
 
 /// Reads a note. Opening one that was shared marks it as read.
 pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let seen = granted(user.tenant.note(user.id, *id, Right::Read).await?)?;
+    let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
     let sharer = match &seen.received {
         Some(received) => Some(open_received(&user, *id, received).await?),
         None => None,
@@ -123,6 +125,7 @@ pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
         own: seen.standing == Standing::Author,
         may_edit: seen.standing.allows(Right::Edit),
         sharer,
+        delivery: delivery.map(delivery_in_words),
         id: note.id.number(),
         version: note.version,
         title: heading(&note),
@@ -220,7 +223,7 @@ fn list(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,
-    notes: &NotePage,
+    notes: &Page<Note>,
     form: NoteForm,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {

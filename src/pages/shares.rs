@@ -8,10 +8,10 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::frame::{frame_of, page};
-use super::show::{Moment, heading};
+use super::show::{Moment, delivery_in_words, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
-use crate::store::{OFFERED, Recipient, Share, Shared, Sharing};
+use crate::store::{DeliveryState, OFFERED, Recipient, Share, Shared, Sharing};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, granted, see_other};
 
@@ -57,6 +57,8 @@ struct ShareView {
     shared_at: Moment,
     state: Option<Moment>,
     opened: bool,
+    /// What there is to say while it has arrived at nobody.
+    waiting: &'static str,
     delivered: i64,
     read: i64,
 }
@@ -157,11 +159,16 @@ async fn shares_page(
 ) -> Result<HttpResponse, Error> {
     let sharing = granted(user.tenant.sharing(user.id, id).await?)?;
     let people = sharing.colleagues;
+    let waiting = match sharing.delivery {
+        Some(DeliveryState::Acknowledged) => "arrived at nobody yet",
+        Some(state) => delivery_in_words(state),
+        None => "",
+    };
     let shown = SharesPage {
         frame: frame_of(user, cookie, "notes"),
         id: id.number(),
         title: heading(&sharing.seen.note),
-        shares: sharing.shares.into_iter().map(|share| share_view(share, sharing.delivered, sharing.read)).collect(),
+        shares: sharing.shares.into_iter().map(|share| share_view(share, waiting, sharing.delivered, sharing.read)).collect(),
         recipients: sharing.recipients.into_iter().map(recipient_view).collect(),
         delivered: sharing.delivered,
         too_many_people: people.len() > usize::from(OFFERED),
@@ -175,7 +182,7 @@ async fn shares_page(
     page(status, &shown)
 }
 
-fn share_view(share: Share, delivered: i64, read: i64) -> ShareView {
+fn share_view(share: Share, waiting: &'static str, delivered: i64, read: i64) -> ShareView {
     let (key, everyone) = match &share.audience {
         Audience::Everyone => ("everyone".to_owned(), true),
         Audience::Members(members) => (members.first().map(ToString::to_string).unwrap_or_default(), false),
@@ -188,6 +195,7 @@ fn share_view(share: Share, delivered: i64, read: i64) -> ShareView {
         shared_at: Moment(share.shared_at),
         state: share.read_at.or(share.delivered_at).map(Moment),
         opened: share.read_at.is_some(),
+        waiting,
         delivered,
         read,
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::markdown::OPTIONS;
-use crate::store::{Bin, Note};
+use crate::store::{Bin, DeliveryState, Note};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
@@ -25,6 +25,15 @@ impl Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.format("%-d %b %Y, %H:%M UTC"))
+    }
+}
+
+/// How far a shared note has come, for its author.
+pub fn delivery_in_words(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Pending | DeliveryState::Published => "on its way",
+        DeliveryState::Acknowledged => "arrived",
+        DeliveryState::Failed => "failed to arrive; an operator has been told",
     }
 }
 

@@ -5,7 +5,8 @@
 use chrono::{DateTime, Utc};
 
 use super::notes::Note;
-use crate::db::{DbError, Row, Statement, Step, TenantHandle};
+use super::outbox::DeliveryState;
+use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Access, NoteId, Right, Standing, UserId};
 
 /// A note that is not in the bin, whoever wrote it.
@@ -78,6 +79,25 @@ impl TenantHandle {
             ])
             .await?;
         Ok(grant(user, &results, right))
+    }
+
+    /// A note to be shown to `user`, and how far its shares have come, which only its author is told.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn shown_note(&self, user: UserId, id: NoteId) -> Result<Grant<(Seen, Option<DeliveryState>)>, DbError> {
+        let (tenant, number, user_number) = (self.tenant().number(), id.number(), user.number());
+        let (of_note, of_author): ([&dyn Value; 2], [&dyn Value; 3]) = ([&tenant, &number], [&tenant, &number, &user_number]);
+        let [is_shared, latest] = DeliveryState::steps(&of_note, &of_author);
+        let results = self
+            .transaction(&[
+                Step { statement: &FIND, values: &[&tenant, &number] },
+                Step { statement: &RECEIVED, values: &[&tenant, &user_number, &number] },
+                is_shared,
+                latest,
+            ])
+            .await?;
+        Ok(grant(user, &results, Right::Read).map(|seen| (seen, DeliveryState::of_note(results.get(2..).unwrap_or_default()))))
     }
 }
 

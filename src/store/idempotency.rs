@@ -6,7 +6,7 @@ use crate::db::{DbError, Statement, TenantHandle};
 use crate::domain::{IdempotencyKey, UserId};
 
 /// What the primary key is called, to tell its violation from others.
-pub(super) const TAKEN: &str = "idempotency_keys_pkey";
+const TAKEN: &str = "idempotency_keys_pkey";
 
 // In the transaction that has just written a note, on the connection whose sequence gave its number.
 pub(super) const REMEMBER_NEW_NOTE: Statement = Statement::inserting(
@@ -49,7 +49,36 @@ pub enum Earlier {
     Other,
 }
 
+/// What became of a request that may come twice.
+pub(super) enum Turn<T> {
+    /// It did its work.
+    First(T),
+    /// The same request did it before.
+    Again {
+        /// The number of what it created.
+        created: i64,
+        /// More of its answer.
+        answer: String,
+    },
+    /// The key was used for something else; nothing was done.
+    OtherRequest,
+}
+
 impl TenantHandle {
+    /// Decides on a transaction that remembers `once`, where it is given: when the key was taken, what came before counts.
+    pub(super) async fn turn<T>(&self, user: UserId, once: Option<&Once>, done: Result<T, DbError>) -> Result<Turn<T>, DbError> {
+        match (done, once) {
+            (Ok(value), _) => Ok(Turn::First(value)),
+            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(user, once).await? {
+                Some(Earlier::Same { created: Some(created), answer }) => Ok(Turn::Again { created, answer }),
+                Some(_) => Ok(Turn::OtherRequest),
+                // It was a day old and is being removed at this moment.
+                None => Err(DbError::Unavailable(None)),
+            },
+            (Err(error), _) => Err(error),
+        }
+    }
+
     /// The request that used this key before, if there was one within the last day.
     ///
     /// # Errors

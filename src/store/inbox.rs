@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Utc};
-
 use super::access::Received;
-use super::notes::{Cursor, Note};
+use super::notes::Note;
+use super::page::{Cursor, Page, Placed, Position};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Access, NoteId, UserId};
 
@@ -122,23 +121,12 @@ impl ReceivedNote {
             shared_by_name: row.get(11),
         }
     }
-
-    /// Where a page that ends or begins with this note goes on.
-    pub fn position(&self) -> (DateTime<Utc>, NoteId) {
-        (self.received.at, self.note.id)
-    }
 }
 
-/// A part of an inbox, newest first.
-pub struct InboxPage {
-    /// The notes.
-    pub notes: Vec<ReceivedNote>,
-    /// Whether there are newer ones.
-    pub has_newer: bool,
-    /// Whether there are older ones.
-    pub has_older: bool,
-    /// How many are unread in the whole inbox.
-    pub unread: i64,
+impl Placed for ReceivedNote {
+    fn position(&self) -> Position {
+        (self.received.at, self.note.id)
+    }
 }
 
 impl TenantHandle {
@@ -146,26 +134,29 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn inbox(&self, user: UserId, cursor: Cursor, limit: u16) -> Result<InboxPage, DbError> {
+    pub async fn inbox(&self, user: UserId, cursor: Cursor, limit: u16) -> Result<(Page<ReceivedNote>, i64), DbError> {
         let statement = match cursor {
             Cursor::Start => &LATEST,
             Cursor::OlderThan(..) => &OLDER,
             Cursor::NewerThan(..) => &NEWER,
         };
-        self.inbox_page(statement, user, cursor, limit).await
+        let count: [&dyn Value; 2] = [&self.tenant().number(), &user.number()];
+        let (page, counted) =
+            self.page(statement, user, (cursor, limit), ReceivedNote::from_row, &[Step { statement: &UNREAD, values: &count }]).await?;
+        Ok((page, unread_in(counted.first())))
     }
 
     /// Up to `limit` notes of an inbox that came before `before`, or the latest, each with its whole text.
     ///
     /// # Errors
-    /// [`DbError`] of the transaction.
+    /// [`DbError`] of the one statement.
     pub async fn whole_inbox(
         &self,
         user: UserId,
         unread: bool,
-        before: Option<(DateTime<Utc>, NoteId)>,
+        before: Option<Position>,
         limit: u16,
-    ) -> Result<InboxPage, DbError> {
+    ) -> Result<Page<ReceivedNote>, DbError> {
         let cursor = before.map_or(Cursor::Start, |(time, id)| Cursor::OlderThan(time, id));
         let statement = match (unread, before) {
             (false, None) => &WHOLE_LATEST,
@@ -173,30 +164,7 @@ impl TenantHandle {
             (true, None) => &WHOLE_UNREAD_LATEST,
             (true, Some(_)) => &WHOLE_UNREAD_OLDER,
         };
-        self.inbox_page(statement, user, cursor, limit).await
-    }
-
-    async fn inbox_page(&self, statement: &'static Statement, user: UserId, cursor: Cursor, limit: u16) -> Result<InboxPage, DbError> {
-        let (tenant, user, wanted) = (self.tenant().number(), user.number(), i64::from(limit) + 1);
-        let count = Step { statement: &UNREAD, values: &[&tenant, &user] };
-        let results = match cursor {
-            Cursor::Start => self.transaction(&[Step { statement, values: &[&tenant, &user, &wanted] }, count]).await?,
-            Cursor::OlderThan(time, id) | Cursor::NewerThan(time, id) => {
-                self.transaction(&[Step { statement, values: &[&tenant, &user, &wanted, &time, &id.number()] }, count]).await?
-            }
-        };
-        let rows = results.first().map(Vec::as_slice).unwrap_or_default();
-        let more = rows.len() > usize::from(limit);
-        let mut notes: Vec<ReceivedNote> = rows.iter().take(usize::from(limit)).map(ReceivedNote::from_row).collect();
-        let (has_newer, has_older) = match cursor {
-            Cursor::Start => (false, more),
-            Cursor::OlderThan(..) => (true, more),
-            Cursor::NewerThan(..) => {
-                notes.reverse();
-                (more, true)
-            }
-        };
-        Ok(InboxPage { notes, has_newer, has_older, unread: unread_in(results.get(1)) })
+        Ok(self.page(statement, user, (cursor, limit), ReceivedNote::from_row, &[]).await?.0)
     }
 
     /// Notes that `user` has opened a note that came as `received` says, the first time that they do. Gives the sharer's name

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::idempotency::{Earlier, Once, REMEMBER_NEW_INVITATION, TAKEN};
+use super::idempotency::{Once, REMEMBER_NEW_INVITATION, Turn};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{InvitationId, InvitationTerms, Role, UserId};
 
@@ -134,25 +134,16 @@ impl TenantHandle {
             key.as_ref().map(|(key, hash, sealed)| [&tenant as _, &inviter_number as _, key as _, hash as _, sealed as _]);
         let mut steps = vec![Step { statement: &INSERT, values: &invitation }];
         steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_INVITATION, values }));
-        match (self.transaction(&steps).await, once) {
-            (Ok(results), _) => {
+        match self.turn(inviter, once.map(|(once, _)| once), self.transaction(&steps).await).await? {
+            Turn::First(results) => {
                 let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
                 Ok(Invited::Now { id: InvitationId::from_row(row.get(0)), expires_at: row.get(1) })
             }
-            (Err(DbError::Taken(constraint)), Some((once, _))) if constraint == TAKEN => self.invited_before(inviter, once).await,
-            (Err(error), _) => Err(error),
-        }
-    }
-
-    async fn invited_before(&self, inviter: UserId, once: &Once) -> Result<Invited, DbError> {
-        match self.earlier_request(inviter, once).await? {
-            Some(Earlier::Same { created: Some(id), answer }) => {
-                let row = self.row(&END_OF, &[&self.tenant().number(), &id]).await?.ok_or(DbError::Unavailable(None))?;
-                Ok(Invited::Before { id: InvitationId::from_row(id), expires_at: row.get(0), sealed: answer })
+            Turn::Again { created, answer } => {
+                let row = self.row(&END_OF, &[&tenant, &created]).await?.ok_or(DbError::Unavailable(None))?;
+                Ok(Invited::Before { id: InvitationId::from_row(created), expires_at: row.get(0), sealed: answer })
             }
-            Some(_) => Ok(Invited::OtherRequest),
-            // It was a day old and is being removed at this moment.
-            None => Err(DbError::Unavailable(None)),
+            Turn::OtherRequest => Ok(Invited::OtherRequest),
         }
     }
 

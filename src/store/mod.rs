@@ -13,6 +13,7 @@ mod members;
 mod new_notes;
 mod notes;
 mod outbox;
+mod page;
 mod purge;
 mod recipients;
 mod revisions;
@@ -30,23 +31,24 @@ pub use backlog::{
 };
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
-pub use inbox::{InboxPage, ReceivedNote, Unread};
+pub use inbox::{ReceivedNote, Unread};
 pub use invitations::{Invited, Offer, OpenInvitation};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use members::{Decision, Member};
 pub use new_notes::{NewNote, Written};
-pub use notes::{Bin, Cursor, Note, NotePage, Overview};
+pub use notes::{Bin, Note, Overview};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
     ATTEMPTS, CATCH_UP, DeliveryState, FORGET_LOGINS, INSERT_TO_SHARED, Message, forget_acknowledged, forget_idempotency_keys,
     notified_tenants, notify_relays, tenants_with_due_messages,
 };
+pub use page::{Cursor, Page, Placed, Position};
 pub(crate) use purge::forget_logins;
 pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
-pub use sessions::{Session, SessionKind, SessionRow, count_sessions, purge_expired};
+pub use sessions::{Counted, Session, SessionKind, SessionRow, count_sessions, purge_expired};
 pub use shares::{Shared, Sharing};
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use tenants::{Renaming, TenantSettings};

@@ -1,7 +1,7 @@
 //! Writing a note, with all that belongs to it in one transaction: with whom it is shared, the message that tells them, and
 //! the memory of a request that may be repeated.
 
-use super::idempotency::{Earlier, Once, REMEMBER_NEW_NOTE, TAKEN};
+use super::idempotency::{Once, REMEMBER_NEW_NOTE, Turn};
 use super::notes::{INSERT, Note};
 use super::outbox::{ENQUEUE_FOR_NEW_NOTE, INSERT_TO_SHARED};
 use super::shares::{SHARE_NEW, Sharing};
@@ -47,20 +47,15 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit.
     pub async fn create_note(&self, author: UserId, note: &NewNote<'_>) -> Result<Written, DbError> {
-        match (self.write(author, note).await, note.once) {
-            (Ok((note, message)), _) => Ok(Written::Now { note, message }),
-            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(author, once).await? {
-                Some(Earlier::Same { created: Some(id), .. }) => {
-                    let id = NoteId::from_row(id);
-                    let messages = if note.sharing.is_some() { self.messages_of_note(author, id).await? } else { None };
-                    let message = messages.unwrap_or_default().first().map(|message| message.id);
-                    Ok(Written::Before { note: id, message })
-                }
-                Some(_) => Ok(Written::OtherRequest),
-                // It was a day old and is being removed at this moment.
-                None => Err(DbError::Unavailable(None)),
-            },
-            (Err(error), _) => Err(error),
+        match self.turn(author, note.once, self.write(author, note).await).await? {
+            Turn::First((note, message)) => Ok(Written::Now { note, message }),
+            Turn::Again { created, .. } => {
+                let id = NoteId::from_row(created);
+                let messages = if note.sharing.is_some() { self.messages_of_note(author, id).await? } else { None };
+                let message = messages.unwrap_or_default().first().map(|message| message.id);
+                Ok(Written::Before { note: id, message })
+            }
+            Turn::OtherRequest => Ok(Written::OtherRequest),
         }
     }
 

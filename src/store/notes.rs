@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::inbox::{LATEST as LATEST_RECEIVED, ReceivedNote, UNREAD, unread_in};
+use super::page::{Cursor, Page, Placed, Position};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
@@ -85,22 +86,12 @@ impl Note {
             updated_at: row.get(6),
         }
     }
-
-    /// Where a page that ends or begins with this note goes on.
-    pub fn position(&self) -> (DateTime<Utc>, NoteId) {
-        (self.created_at, self.id)
-    }
 }
 
-/// A place in a list of notes, newest first. Ids come from a range for each node, so they do not tell what is newer.
-#[derive(Clone, Copy, Debug)]
-pub enum Cursor {
-    /// The newest notes.
-    Start,
-    /// What is older than this position.
-    OlderThan(DateTime<Utc>, NoteId),
-    /// What is newer than this position.
-    NewerThan(DateTime<Utc>, NoteId),
+impl Placed for Note {
+    fn position(&self) -> Position {
+        (self.created_at, self.id)
+    }
 }
 
 /// Which notes a list shows.
@@ -110,16 +101,6 @@ pub enum Bin {
     Out,
     /// Those that were deleted and can be restored.
     In,
-}
-
-/// A part of a list, newest first.
-pub struct NotePage {
-    /// The notes.
-    pub notes: Vec<Note>,
-    /// Whether there are newer ones.
-    pub has_newer: bool,
-    /// Whether there are older ones.
-    pub has_older: bool,
 }
 
 /// The beginning of everything that somebody has.
@@ -139,7 +120,7 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn notes(&self, author: UserId, bin: Bin, cursor: Cursor, limit: u16) -> Result<NotePage, DbError> {
+    pub async fn notes(&self, author: UserId, bin: Bin, cursor: Cursor, limit: u16) -> Result<Page<Note>, DbError> {
         let statement = match (bin, cursor) {
             (Bin::Out, Cursor::Start) => &LATEST,
             (Bin::Out, Cursor::OlderThan(..)) => &OLDER,
@@ -148,29 +129,19 @@ impl TenantHandle {
             (Bin::In, Cursor::OlderThan(..)) => &BIN_OLDER,
             (Bin::In, Cursor::NewerThan(..)) => &BIN_NEWER,
         };
-        self.page_of(statement, author, cursor, limit).await
+        Ok(self.page(statement, author, (cursor, limit), Note::from_row, &[]).await?.0)
     }
 
     /// Up to `limit` notes of `author` that are older than `before`, or the latest, each with its whole text.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn whole_notes(&self, author: UserId, before: Option<(DateTime<Utc>, NoteId)>, limit: u16) -> Result<NotePage, DbError> {
-        match before {
-            None => self.page_of(&WHOLE_LATEST, author, Cursor::Start, limit).await,
-            Some((time, id)) => self.page_of(&WHOLE_OLDER, author, Cursor::OlderThan(time, id), limit).await,
-        }
-    }
-
-    async fn page_of(&self, statement: &'static Statement, author: UserId, cursor: Cursor, limit: u16) -> Result<NotePage, DbError> {
-        let (tenant, author, wanted) = (self.tenant().number(), author.number(), i64::from(limit) + 1);
-        let rows = match cursor {
-            Cursor::Start => self.rows(statement, &[&tenant, &author, &wanted]).await?,
-            Cursor::OlderThan(time, id) | Cursor::NewerThan(time, id) => {
-                self.rows(statement, &[&tenant, &author, &wanted, &time, &id.number()]).await?
-            }
+    pub async fn whole_notes(&self, author: UserId, before: Option<Position>, limit: u16) -> Result<Page<Note>, DbError> {
+        let (statement, cursor) = match before {
+            None => (&WHOLE_LATEST, Cursor::Start),
+            Some((time, id)) => (&WHOLE_OLDER, Cursor::OlderThan(time, id)),
         };
-        Ok(cut_page(&rows, cursor, usize::from(limit)))
+        Ok(self.page(statement, author, (cursor, limit), Note::from_row, &[]).await?.0)
     }
 
     /// What `user` has: notes of their own and notes that were shared with them, counted, and the latest of both.
@@ -212,19 +183,4 @@ impl TenantHandle {
         let row = self.row(&RESTORE, &[&self.tenant().number(), &author.number(), &id.number()]).await?;
         Ok(row.is_some())
     }
-}
-
-/// Makes a page of rows that hold one more than its limit when there is more in the direction that was walked.
-fn cut_page(rows: &[Row], cursor: Cursor, limit: usize) -> NotePage {
-    let more = rows.len() > limit;
-    let mut notes: Vec<Note> = rows.iter().take(limit).map(Note::from_row).collect();
-    let (has_newer, has_older) = match cursor {
-        Cursor::Start => (false, more),
-        Cursor::OlderThan(..) => (true, more),
-        Cursor::NewerThan(..) => {
-            notes.reverse();
-            (more, true)
-        }
-    };
-    NotePage { notes, has_newer, has_older }
 }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{Database, DbError, Row, Statement, TenantHandle, Value};
+use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{NoteId, TenantId, UserId};
 
 /// Fills the inboxes of those with whom a note is shared.
@@ -64,11 +64,29 @@ const OF_NOTE: Statement = Statement::new(
     "SELECT o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at, o.acknowledged_at, o.failed_at,
             o.published_at, o.last_error
      FROM notes n LEFT JOIN outbox o ON o.tenant_id = n.tenant_id AND o.note_id = n.id
-     WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL ORDER BY o.id DESC LIMIT 100",
+     WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL ORDER BY o.created_at DESC, o.id DESC LIMIT 100",
 );
+// The latest message stands for all shares of its note, as it delivers all of them.
+const LATEST_OF_NOTE: Statement = Statement::new(
+    "SELECT acknowledged_at, failed_at, published_at FROM outbox
+     WHERE tenant_id = $1 AND note_id = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
+);
+const IS_SHARED: Statement = Statement::new("SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 LIMIT 1");
 
-pub(super) const ALL: &[&Statement] =
-    &[&ENQUEUE, &ENQUEUE_FOR_NOTE, &ENQUEUE_FOR_NEW_NOTE, &CLAIM, &FIND, &ACKNOWLEDGE, &PUBLISHED, &RELEASE, &FAIL, &OF_NOTE];
+pub(super) const ALL: &[&Statement] = &[
+    &ENQUEUE,
+    &ENQUEUE_FOR_NOTE,
+    &ENQUEUE_FOR_NEW_NOTE,
+    &CLAIM,
+    &FIND,
+    &ACKNOWLEDGE,
+    &PUBLISHED,
+    &RELEASE,
+    &FAIL,
+    &OF_NOTE,
+    &LATEST_OF_NOTE,
+    &IS_SHARED,
+];
 
 // Over all shards, by the partial index on due_at: numbers of tenants and nothing else.
 const DUE_TENANTS: &str =
@@ -103,6 +121,33 @@ impl DeliveryState {
             Self::Published => "published",
             Self::Acknowledged => "acknowledged",
             Self::Failed => "failed",
+        }
+    }
+
+    /// The two steps that find out how far the latest share of a note has come, for [`Self::of_note`].
+    pub(super) fn steps<'a>(of_note: &'a [&'a dyn Value; 2], of_author: &'a [&'a dyn Value; 3]) -> [Step<'a>; 2] {
+        [Step { statement: &IS_SHARED, values: of_author }, Step { statement: &LATEST_OF_NOTE, values: of_note }]
+    }
+
+    /// What the rows of [`Self::steps`] say; none when the author shares it with nobody. A share without a message was delivered
+    /// so long ago that its message was removed.
+    pub(super) fn of_note(results: &[Vec<Row>]) -> Option<Self> {
+        results.first().filter(|shares| !shares.is_empty())?;
+        let latest = results.get(1).and_then(|rows| rows.first());
+        Some(latest.map_or(Self::Acknowledged, |row| Self::by_times(row.get(0), row.get(1), row.get(2)).0))
+    }
+
+    /// The state of a message, and since when it is in it.
+    fn by_times(
+        acknowledged: Option<DateTime<Utc>>,
+        failed: Option<DateTime<Utc>>,
+        published: Option<DateTime<Utc>>,
+    ) -> (Self, Option<DateTime<Utc>>) {
+        match (acknowledged, failed, published) {
+            (Some(at), _, _) => (Self::Acknowledged, Some(at)),
+            (None, Some(at), _) => (Self::Failed, Some(at)),
+            (None, None, Some(at)) => (Self::Published, Some(at)),
+            (None, None, None) => (Self::Pending, None),
         }
     }
 }
@@ -141,13 +186,7 @@ impl Message {
     }
 
     pub(super) fn from_row(row: &Row) -> Self {
-        let (acknowledged, failed, published) = (row.get(8), row.get(9), row.get(10));
-        let (state, since) = match (acknowledged, failed, published) {
-            (Some(at), _, _) => (DeliveryState::Acknowledged, Some(at)),
-            (None, Some(at), _) => (DeliveryState::Failed, Some(at)),
-            (None, None, Some(at)) => (DeliveryState::Published, Some(at)),
-            (None, None, None) => (DeliveryState::Pending, None),
-        };
+        let (state, since) = DeliveryState::by_times(row.get(8), row.get(9), row.get(10));
         Self {
             id: row.get(0),
             route: row.get(1),

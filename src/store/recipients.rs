@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::access::{FIND, Grant, RECEIVED, Seen, grant};
+use super::outbox::DeliveryState;
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
 
@@ -112,6 +113,8 @@ pub struct SharingState {
     pub seen: Seen,
     /// What was decided: everyone first, then by name.
     pub shares: Vec<Share>,
+    /// How far the latest of them has come; none when there is none.
+    pub delivery: Option<DeliveryState>,
     /// Who has it, a hundred at most: those who opened it first.
     pub recipients: Vec<Recipient>,
     /// How many have it.
@@ -130,6 +133,8 @@ impl TenantHandle {
     pub async fn sharing(&self, author: UserId, note: NoteId) -> Result<Grant<SharingState>, DbError> {
         let (tenant, user, id) = (self.tenant().number(), author.number(), note.number());
         let (offered, decided) = (i64::from(OFFERED) + 1, 10 * i64::try_from(AUDIENCE_LIMIT).unwrap_or(100));
+        let (of_note, of_author): ([&dyn Value; 2], [&dyn Value; 3]) = ([&tenant, &id], [&tenant, &id, &user]);
+        let [is_shared, latest] = DeliveryState::steps(&of_note, &of_author);
         let results = self
             .transaction(&[
                 Step { statement: &FIND, values: &[&tenant, &id] },
@@ -138,6 +143,8 @@ impl TenantHandle {
                 Step { statement: &RECIPIENTS, values: &[&tenant, &id, &NAMED] },
                 Step { statement: &RECIPIENT_COUNT, values: &[&tenant, &id] },
                 Step { statement: &COLLEAGUES, values: &[&tenant, &user, &offered] },
+                is_shared,
+                latest,
             ])
             .await?;
         let rows = |index: usize| results.get(index).map(Vec::as_slice).unwrap_or_default();
@@ -146,6 +153,7 @@ impl TenantHandle {
             seen,
             shares: rows(2).iter().map(Share::from_row).collect(),
             recipients: rows(3).iter().map(recipient).collect(),
+            delivery: DeliveryState::of_note(results.get(6..).unwrap_or_default()),
             delivered: counted(0),
             read: counted(1),
             colleagues: rows(5).iter().map(|row| (UserId::from_row(row.get(0)), row.get(1))).collect(),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::inbox::{UNREAD_OF_SESSION, Unread, unread_in};
 use super::users::{ACCOUNT, Account, REPLACE_PASSWORD};
-use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle};
+use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Role, SessionId, UserId};
 
 const INSERT: Statement = Statement::inserting(
@@ -30,16 +30,15 @@ const OF_USER: Statement = Statement::new(
 const END: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2");
 const END_BY_ID: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
 const END_OTHERS: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id");
-// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old one.
+// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old one. They are no
+// joins, as Citus would try a plan for any tenant for those, which asks all shards.
 const END_OTHERS_AFTER: Statement = Statement::new(
-    "DELETE FROM sessions s USING shared.users u
-     WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id <> $3
-       AND u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.password = $4",
+    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3
+       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.password = $4) = 1",
 );
 const ROTATE_AFTER: Statement = Statement::new(
-    "UPDATE sessions s SET token_hash = $5, last_seen_at = now() FROM shared.users u
-     WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.id = $3
-       AND u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.password = $4",
+    "UPDATE sessions SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2 AND id = $3
+       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.password = $4) = 1",
 );
 
 pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
@@ -84,6 +83,15 @@ impl SessionKind {
             _ => Self::Browser,
         }
     }
+}
+
+/// What is counted in the round trip that looks a session up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The unread notes in the inbox, for the frame of a page.
+    Unread,
+    /// Nothing: there is no page.
+    Nothing,
 }
 
 /// A session that is in force, with its user.
@@ -153,18 +161,15 @@ impl TenantHandle {
         Ok(row.get(1))
     }
 
-    /// The session of a token, if it is in force, with what every page shows of its user.
+    /// The session of a token, if it is in force, with what every page shows of its user, as far as it is to be counted.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn session(&self, token_hash: &[u8]) -> Result<Option<Session>, DbError> {
+    pub async fn session(&self, token_hash: &[u8], counted: Counted) -> Result<Option<Session>, DbError> {
         let tenant = self.tenant().number();
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &token_hash] },
-                Step { statement: &UNREAD_OF_SESSION, values: &[&tenant, &token_hash] },
-            ])
-            .await?;
+        let of_token: [&dyn Value; 2] = [&tenant, &token_hash];
+        let steps = [Step { statement: &FIND, values: &of_token }, Step { statement: &UNREAD_OF_SESSION, values: &of_token }];
+        let results = self.transaction(if counted == Counted::Unread { &steps } else { &steps[..1] }).await?;
         let unread = unread_in(results.get(1));
         Ok(results.first().and_then(|rows| rows.first()).map(|row| Session {
             id: SessionId::from_row(row.get(0)),

@@ -1,6 +1,6 @@
 //! Shares: what an author decided, and what has arrived of it in the recipients' inboxes.
 
-use super::idempotency::{Earlier, Once, REMEMBER_NEW_MESSAGE, TAKEN};
+use super::idempotency::{Once, REMEMBER_NEW_MESSAGE, Turn};
 use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
 use super::recipients::LOWER;
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};
@@ -87,15 +87,10 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing, unless the connection broke at the commit.
     pub async fn share_note(&self, author: UserId, note: NoteId, sharing: &Sharing, once: Option<&Once>) -> Result<Shared, DbError> {
-        match (self.share(author, note, sharing, once).await, once) {
-            (Ok(message), _) => Ok(message.map_or(Shared::NoSuchNote, Shared::Message)),
-            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(author, once).await? {
-                Some(Earlier::Same { created: Some(message), .. }) => Ok(Shared::Message(message)),
-                Some(_) => Ok(Shared::OtherRequest),
-                // It was a day old and is being removed at this moment.
-                None => Err(DbError::Unavailable(None)),
-            },
-            (Err(error), _) => Err(error),
+        match self.turn(author, once, self.share(author, note, sharing, once).await).await? {
+            Turn::First(message) => Ok(message.map_or(Shared::NoSuchNote, Shared::Message)),
+            Turn::Again { created, .. } => Ok(Shared::Message(created)),
+            Turn::OtherRequest => Ok(Shared::OtherRequest),
         }
     }
 
@@ -127,7 +122,7 @@ impl TenantHandle {
     /// [`DbError`] of the transaction, which then changed nothing.
     pub async fn deliver_shares(&self, note: NoteId, message: i64) -> Result<(), DbError> {
         let (tenant, note) = (self.tenant().number(), note.number());
-        self.transaction(&[
+        self.patient_transaction(&[
             Step { statement: &HOLD, values: &[&tenant, &note] },
             Step { statement: &DELIVER, values: &[&tenant, &note] },
             Step { statement: &ACKNOWLEDGE, values: &[&tenant, &message] },
@@ -135,6 +130,7 @@ impl TenantHandle {
         .await
         .map(drop)
     }
+
     /// Puts what is shared with everybody into the inbox of somebody who came later, and marks the message as done, in one
     /// transaction. Doing it twice changes nothing more.
     ///
@@ -142,7 +138,7 @@ impl TenantHandle {
     /// [`DbError`] of the transaction, which then changed nothing.
     pub async fn catch_up(&self, newcomer: UserId, message: i64) -> Result<(), DbError> {
         let (tenant, newcomer) = (self.tenant().number(), newcomer.number());
-        self.transaction(&[
+        self.patient_transaction(&[
             Step { statement: &HOLD_FOR_EVERYONE, values: &[&tenant] },
             Step { statement: &DELIVER_TO_NEWCOMER, values: &[&tenant, &newcomer] },
             Step { statement: &ACKNOWLEDGE, values: &[&tenant, &message] },

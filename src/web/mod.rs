@@ -12,6 +12,7 @@ pub mod face;
 pub mod fields;
 pub mod frame;
 pub mod health;
+pub mod joining;
 pub mod measure;
 pub mod once;
 pub mod paging;

@@ -2,11 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use serde::Deserialize;
 
 use crate::domain::NoteId;
-use crate::store::{Cursor, InboxPage, Note, NotePage, ReceivedNote};
+use crate::store::{Cursor, Page, Placed, Position};
 
 /// How many notes a page shows.
 pub const PAGE_SIZE: u16 = 20;
@@ -30,35 +30,20 @@ impl PageQuery {
 }
 
 /// The URLs of the pages before and after.
-pub fn neighbours(path: &str, page: &NotePage) -> (Option<String>, Option<String>) {
-    let newer = page.notes.first().filter(|_| page.has_newer).map(Note::position);
-    let older = page.notes.last().filter(|_| page.has_older).map(Note::position);
-    links(path, newer, older)
-}
-
-/// The same for the pages of an inbox.
-pub fn inbox_neighbours(path: &str, page: &InboxPage) -> (Option<String>, Option<String>) {
-    let newer = page.notes.first().filter(|_| page.has_newer).map(ReceivedNote::position);
-    let older = page.notes.last().filter(|_| page.has_older).map(ReceivedNote::position);
-    links(path, newer, older)
-}
-
-type Position = (DateTime<Utc>, NoteId);
-
-fn links(path: &str, newer: Option<Position>, older: Option<Position>) -> (Option<String>, Option<String>) {
+pub fn neighbours<T: Placed>(path: &str, page: &Page<T>) -> (Option<String>, Option<String>) {
     let link = |direction: &str, position: Position| format!("{path}?{direction}={}", encode(position));
-    (newer.map(|position| link("newer", position)), older.map(|position| link("older", position)))
+    (page.newer().map(|position| link("newer", position)), page.older().map(|position| link("older", position)))
 }
 
 /// A position as opaque text.
-pub fn encode((time, id): (DateTime<Utc>, NoteId)) -> String {
+pub fn encode((time, id): Position) -> String {
     let mut bytes = time.timestamp_micros().to_be_bytes().to_vec();
     bytes.extend(id.number().to_be_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Reads what [`encode`] wrote.
-pub fn decode(text: &str) -> Option<(DateTime<Utc>, NoteId)> {
+pub fn decode(text: &str) -> Option<Position> {
     let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
     let (time, id) = bytes.split_at(8);
     let time = DateTime::from_timestamp_micros(i64::from_be_bytes(time.try_into().ok()?))?;

@@ -1,17 +1,13 @@
 //! A server with a console.
 
-use reqwest::Client;
-
 use crate::support::database::OwnDatabase;
-use crate::support::postgres::free_port;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{Answer, App, Call};
+use crate::support::{Answer, App};
 
 pub struct Desk {
     pub app: App,
+    console: App,
     _server: Server,
-    console: String,
-    http: Client,
 }
 
 impl Desk {
@@ -22,21 +18,18 @@ impl Desk {
     }
 
     pub async fn on(url: &str) -> Self {
-        let console = format!("127.0.0.1:{}", free_port());
-        let builder = ServerBuilder::new().set("DATABASE_URL", url).set("ADMIN_BIND", &console);
+        let builder = ServerBuilder::new().set("DATABASE_URL", url).with_console();
         let server = tokio::task::spawn_blocking(|| builder.start()).await.expect("a server");
-        let app = App::of(&server);
-        let http = app.http.clone();
-        Self { app, _server: server, console: format!("http://{console}"), http }
+        Self { app: App::of(&server), console: App::console_of(&server), _server: server }
     }
 
     /// Asks the console.
     pub async fn get(&self, path: &str) -> Answer {
-        Call::new("GET", path).send(&self.http, &self.console).await
+        self.console.get(path).await
     }
 
     /// Sends the console a form.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        Call::new("POST", path).form(fields).send(&self.http, &self.console).await
+        self.console.post_form(path, fields).await
     }
 }

@@ -1,5 +1,6 @@
 //! The JSON API, as a script uses it.
 
+mod acceptances;
 mod accounts;
 mod bad_input;
 mod editing;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
+use crate::support::database::connect;
 use crate::support::servers::{busy_with, drop_everywhere, drop_on};
 use crate::support::spawn_app;
 
@@ -135,13 +136,6 @@ pub async fn run_on(url: &str, words: &[&str]) -> Said {
 fn urls_of(url: &str, nodes: &str) -> Vec<String> {
     let database = url.rsplit('/').next().unwrap_or("postgres");
     nodes.split(',').map(|node| format!("postgresql://postgres@{node}/{database}")).collect()
-}
-
-#[allow(clippy::disallowed_methods, reason = "a test looks from beside")]
-pub async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
-    tokio::spawn(connection);
-    client
 }
 
 pub async fn number(client: &Client, statement: &str) -> i64 {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::citus_or_skip;
 use super::http_load::HttpLoad;
 use super::nodes::{Nodes, moving_alone, number};
+use crate::support::database::connect;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Person, Script};
@@ -85,7 +86,7 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
         "citus.local_hostname=127.0.0.1",
         "citus.enable_statistics_collection=off",
     ]);
-    let beside = super::nodes::connect(&own.url).await;
+    let beside = connect(&own.url).await;
     beside.batch_execute(&format!("CREATE DATABASE {}", nodes.database)).await.expect("a database");
     let workers = format!("{},127.0.0.1:{}", nodes.addresses[1], own.port());
     nodes.run(&["cluster", "init", "--workers", &workers]).await.expect(0);
@@ -110,7 +111,7 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     );
     assert_eq!(nodes.number(&told).await, 1);
     let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
-    let there = super::nodes::connect(&crate::support::database::url_of(&own.url, &nodes.database)).await;
+    let there = connect(&crate::support::database::url_of(&own.url, &nodes.database)).await;
     for round in 0.. {
         if number(&there, direct).await > 0 {
             break;

@@ -101,6 +101,7 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/api/invitations", owners(401, 200)),
     ("POST", "/api/invitations", owners(401, 201)),
     ("DELETE", "/api/invitations/{id}", owners(401, 404)),
+    ("POST", "/api/invitations/{token}/acceptances", all(401, 404)),
     ("GET", "/organization", owners(303, 200)),
     ("POST", "/organization", owners(303, 422)),
     ("POST", "/organization/deletion", owners(303, 422)),

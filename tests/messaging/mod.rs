@@ -3,6 +3,9 @@
 mod broker;
 mod broker_faults;
 mod faults;
+mod health;
 mod in_process;
+mod large;
 mod office;
 mod sharing;
+mod states;

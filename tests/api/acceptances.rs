@@ -1,0 +1,114 @@
+//! Joining another organization by JSON, with the account that one has elsewhere.
+
+use serde_json::{Value, json};
+
+use crate::support::server::ServerBuilder;
+use crate::support::sharing::until_delivered;
+use crate::support::team::{invitation, role_of};
+use crate::support::{App, Call, Person, Script, database, spawn_app, unique};
+
+fn place(invitation: &str) -> String {
+    format!("/api/invitations/{invitation}/acceptances")
+}
+
+fn repeatable(invitation: &str, key: &str) -> Call {
+    Call::new("POST", &place(invitation)).json(&json!({})).header("idempotency-key", key)
+}
+
+fn script_of(app: &App, accepted: &Value) -> Script {
+    Script { app: app.clone(), token: accepted["token"].as_str().expect("a token").to_owned() }
+}
+
+async fn people_of(tenant: i64) -> i64 {
+    database::number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&tenant]).await
+}
+
+#[tokio::test]
+async fn an_account_elsewhere_joins_by_its_token_and_has_two_accounts_from_then_on() {
+    let app = spawn_app().await;
+    let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);
+    let (theirs, mine) = (owner.script(&app).await, joiner.script(&app).await);
+    let shared = theirs.note("for all who come").await;
+    theirs.share(owner.tenant_id, shared, json!("everyone"), "read").await;
+    let token = invitation(&theirs, "admin", 1).await;
+
+    let accepted = mine.answer(Call::new("POST", &place(&token))).await.expect(201).json();
+    assert_eq!(accepted["tenant_id"], owner.tenant_id);
+    let user = accepted["user_id"].as_i64().expect("a number");
+    assert_eq!(role_of(owner.tenant_id, user).await.as_deref(), Some("admin"));
+    let there = script_of(&app, &accepted);
+    let me = there.get("/api/me").await.expect(200).json();
+    assert_eq!((&me["username"], &me["tenant_name"]), (&json!(joiner.username), &json!(owner.tenant_name)));
+    until_delivered(owner.tenant_id).await;
+    assert_eq!(there.inbox().await[0]["note_id"], shared);
+
+    // The token that was sent is what it was, and the password opens both.
+    assert_eq!(mine.get("/api/me").await.expect(200).json()["tenant_id"], joiner.tenant_id);
+    let login = json!({"username": joiner.email, "password": joiner.password, "tenant_id": owner.tenant_id});
+    app.patiently(Call::new("POST", "/api/login").json(&login)).await.expect(200);
+    there.post("/api/logout", &json!({})).await.expect(204);
+    mine.get("/api/me").await.expect(200);
+    // Its one use is taken.
+    let late = Person::founder(&app).await.script(&app).await;
+    late.answer(Call::new("POST", &place(&token))).await.expect_problem(404);
+}
+
+#[tokio::test]
+async fn who_is_there_already_or_whose_name_is_taken_there_joins_nothing_and_takes_no_use() {
+    let app = spawn_app().await;
+    let owner = Person::founder(&app).await;
+    let theirs = owner.script(&app).await;
+    let token = invitation(&theirs, "member", 5).await;
+    theirs.answer(Call::new("POST", &place(&token))).await.expect_problem(409);
+    let twin = owner.twin(&app, &unique("Twin ")).await;
+    twin.script(&app).await.answer(Call::new("POST", &place(&token))).await.expect_field_problem(409, "username");
+    app.post_json(&place(&token), &json!({})).await.expect_problem(401);
+    assert_eq!(people_of(owner.tenant_id).await, 1);
+    assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 5);
+}
+
+#[tokio::test]
+async fn invitations_that_do_not_count_are_all_the_same_to_scripts() {
+    let app = spawn_app().await;
+    let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);
+    let (theirs, mine) = (owner.script(&app).await, joiner.script(&app).await);
+    let made = theirs.post("/api/invitations", &json!({})).await.expect(201).json();
+    let revoked = made["token"].as_str().expect("a token").to_owned();
+    theirs.delete(&format!("/api/invitations/{}", made["invitation_id"])).await.expect(204);
+    let foreign = revoked.replace(&owner.tenant_id.to_string(), &joiner.tenant_id.to_string());
+    let mut texts = std::collections::BTreeSet::new();
+    for odd in [revoked.as_str(), &foreign, "x", "phi_1_x", &revoked.replace("phi_", "ph_")] {
+        let (status, _, text) = mine.answer(Call::new("POST", &place(odd))).await.without_request_id();
+        assert_eq!(status, 404, "{odd}");
+        texts.insert(text);
+    }
+    theirs.answer(Call::new("POST", &place(&revoked))).await.expect_problem(404);
+    assert_eq!(texts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_acceptance_comes_to_the_same_account_and_takes_one_use() {
+    let app = spawn_app().await;
+    let second = ServerBuilder::new().start();
+    let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);
+    let (theirs, here) = (owner.script(&app).await, joiner.script(&app).await);
+    let there = Script { app: App::of(&second), token: here.token.clone() };
+    let (token, key) = (invitation(&theirs, "member", 2).await, unique("key-"));
+    let calls = (0..3).flat_map(|_| [here.answer(repeatable(&token, &key)), there.answer(repeatable(&token, &key))]);
+    let mut users = std::collections::BTreeSet::new();
+    for answer in futures_util::future::join_all(calls).await {
+        let accepted = answer.expect(201).json();
+        script_of(&app, &accepted).get("/api/me").await.expect(200);
+        users.insert(accepted["user_id"].as_i64());
+    }
+    assert_eq!((users.len(), people_of(owner.tenant_id).await), (1, 2));
+    assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 1);
+    // Without the key it is another attempt, and with it for another link another request.
+    here.answer(Call::new("POST", &place(&token))).await.expect_field_problem(409, "username");
+    let other = invitation(&theirs, "admin", 1).await;
+    here.answer(repeatable(&other, &key)).await.expect_field_problem(422, "Idempotency-Key");
+    // Somebody of the same name, elsewhere, is somebody else.
+    let twin = joiner.twin(&app, &unique("Twin ")).await.script(&app).await;
+    twin.answer(repeatable(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
+    twin.answer(repeatable(&token, &unique("key-"))).await.expect_field_problem(409, "username");
+}

@@ -1,0 +1,58 @@
+//! How far a share has come, as its author sees it: in the note and on its pages.
+
+use serde_json::{Value, json};
+
+use super::office::{Office, stop};
+
+#[tokio::test]
+async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
+    let office = Office::open().await;
+    let (web, app) = office.web().await;
+    let people = office.people(&app).await;
+    let (tenant, script) = (people.tenant(), &people.script);
+    let others = people.readers[0].script(&app).await;
+    let browser = people.author.browser(&app).await;
+
+    let note = script.note("nobody's business").await;
+    let (path, page, shares) = (format!("/api/notes/{note}"), format!("/notes/{note}"), format!("/notes/{note}/shares"));
+    assert!(script.read(note).await.get("delivery").is_none());
+    let text = browser.page(&page).await.text();
+    assert!(!text.contains("on its way") && !text.contains("arrived"), "{text}");
+
+    let body = json!({"share_with": [people.readers[0].user_id]});
+    script.post(&format!("{path}/shares"), &body).await.expect(201);
+    for (state, change, words) in [
+        ("pending", "attempts = 0", "on its way"),
+        ("published", "published_at = now()", "on its way"),
+        ("failed", "failed_at = now()", "an operator has been told"),
+    ] {
+        let statement = format!("UPDATE outbox SET {change} WHERE tenant_id = $1 AND note_id = $2");
+        office.admin.execute(&statement, &[&tenant, &note]).await.expect(&statement);
+        assert_eq!(script.read(note).await["delivery"], state);
+        for path in [&page, &shares] {
+            let text = browser.page(path).await.text();
+            assert!(text.contains(words), "{path}, {state}: {text}");
+        }
+    }
+    // A second attempt, and the state of the latest one counts.
+    script.post(&format!("{path}/shares"), &json!({"share_with": "everyone"})).await.expect(201);
+    assert_eq!(script.read(note).await["delivery"], "pending");
+    let worker = office.worker("").await;
+    office.until(tenant, "acknowledged", 1).await;
+    assert_eq!(script.read(note).await["delivery"], "acknowledged");
+    assert!(browser.page(&page).await.text().contains("arrived"));
+    assert!(browser.page(&shares).await.text().contains("arrived at 2, opened by 0"));
+    assert_eq!(others.read(note).await.get("delivery"), None, "only its author learns of it");
+    let list: Vec<Value> = script.get("/api/notes").await.expect(200).json().as_array().expect("a list").clone();
+    assert!(list.iter().all(|note| note.get("delivery").is_none()));
+
+    // Its messages are removed after a week, and it is still shared.
+    office.admin.execute("DELETE FROM outbox WHERE tenant_id = $1", &[&tenant]).await.expect("no messages");
+    assert_eq!(script.read(note).await["delivery"], "acknowledged");
+    for audience in ["everyone".to_owned(), people.readers[0].user_id.to_string()] {
+        script.delete(&format!("{path}/shares/{audience}")).await.expect(204);
+    }
+    assert!(script.read(note).await.get("delivery").is_none());
+    stop(worker).await;
+    stop(web).await;
+}
