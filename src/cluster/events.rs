@@ -31,10 +31,13 @@ pub struct EventLine {
 
 /// Writes down that `command` begins.
 pub(crate) async fn begin(coordinator: &Session, command: &str, detail: &str) -> Result<Event, ClusterError> {
-    let account = coordinator.actor().map_or_else(account, str::to_owned);
+    let (who, here) = match coordinator.actor() {
+        Some(actor) => (actor.to_owned(), false),
+        None => (account(), true),
+    };
     let sql = "INSERT INTO operator.events (who, command, detail)
-               VALUES ($1 || ' as ' || session_user || coalesce(' from ' || host(inet_client_addr()), ''), $2, $3) RETURNING id";
-    let row = coordinator.row("writing down the event", sql, &[&account, &command, &detail]).await?;
+               VALUES ($1 || ' as ' || session_user || CASE WHEN $4 THEN coalesce(' from ' || host(inet_client_addr()), '') ELSE '' END, $2, $3) RETURNING id";
+    let row = coordinator.row("writing down the event", sql, &[&who, &command, &detail, &here]).await?;
     Ok(Event { id: row.get(0) })
 }
 

@@ -271,7 +271,10 @@ impl Running {
     /// Whose it is.
     pub fn whose(&self) -> String {
         let database = if self.database.is_empty() { String::new() } else { format!(", database {}", self.database) };
-        format!("{} {} from {}{database}", self.user, self.application, self.client)
+        match self.part_of {
+            Some(_) => format!("{}, for another node{database}", self.user),
+            None => format!("{} {} from {}{database}", self.user, self.application, self.client),
+        }
     }
 }
 

@@ -319,7 +319,7 @@ fn one(row: &tokio_postgres::Row, around: &Around<'_>) -> Move {
 
 fn what(shard: Option<i64>, command: &str) -> String {
     match shard {
-        Some(shard) => format!("shard {shard} and its companions"),
+        Some(shard) => format!("shard {shard}"),
         None if command.contains("replicate_reference_tables") => "reference tables".to_owned(),
         None => command.to_owned(),
     }
@@ -368,7 +368,7 @@ impl JobMoves {
     fn sheet(&self, now: DateTime<Utc>) -> Sheet {
         let heads =
             ["task", "what", "from", "to", "state", "doing", "#bytes", "#copied", "#log behind", "#failed", "began", "#took", "message"];
-        let mut sheet = Sheet::new(format!("Moves of job {}", self.job.id), &heads);
+        let mut sheet = Sheet::new(format!("Moves of job {}, a shard of each table at a time", self.job.id), &heads);
         for task in &self.tasks {
             sheet.row(task.cells(now));
         }

@@ -20,13 +20,12 @@ mod statements;
 mod tenants;
 mod verdicts;
 
-pub use budget::{Budget, Group, NodeBudget, budget};
-pub use network::{Link, Network, network};
-
 pub use activity::{Activity, Running, Wait, activity, running};
+pub use budget::{Budget, Group, NodeBudget, budget};
 pub use connections::Connections;
 pub use events::{Events, events};
 pub use jobs::{HoldupLine, JobLine, JobMoves, Jobs, Move, Worker, jobs};
+pub use network::{Link, Network, network};
 pub use nodes::{Answer, Cluster, Missing, Nodes};
 pub use overview::report;
 pub use report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant, Verdict};

@@ -127,6 +127,24 @@ impl Nodes {
         futures_util::future::join_all(asked).await
     }
 
+    /// Refuses what needs every node while one does not answer, sooner than the operation itself would.
+    ///
+    /// # Errors
+    /// With the names of those that do not.
+    pub async fn require_all_alive(&self) -> Result<(), ClusterError> {
+        let cluster = self.list().await?;
+        let answers = self.everywhere(&cluster.nodes, async |session, _| session.run("asking", "SELECT 1").await).await;
+        let silent: Vec<String> =
+            answers.iter().filter_map(Answer::missing).map(|missing| format!("{} ({})", missing.node, missing.reason)).collect();
+        if silent.is_empty() {
+            return Ok(());
+        }
+        Err(ClusterError::Obstacle(format!(
+            "every node must answer for this, and these do not: {}; bring them back first",
+            silent.join(", ")
+        )))
+    }
+
     /// The server that `DATABASE_URL` names.
     fn home(&self) -> Node {
         let address = Address::of(&self.config).unwrap_or_else(|| Address::new("localhost", 5432));

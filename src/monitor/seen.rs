@@ -112,15 +112,16 @@ const LOOK: &str = "
 
 /// Looks until it is aborted.
 pub async fn watch_jobs_for_ever(nodes: Arc<Nodes>, seen: Arc<Seen>) {
+    let mut running = false;
     loop {
-        let running = match nodes.coordinator(async |session| look(session, &seen).await).await {
+        tokio::time::sleep(if running { WHILE_RUNNING } else { OTHERWISE }).await;
+        running = match nodes.coordinator(async |session| look(session, &seen).await).await {
             Ok(running) => running,
             Err(error) => {
                 log::debug!("jobs were not looked at: {error}");
                 false
             }
         };
-        tokio::time::sleep(if running { WHILE_RUNNING } else { OTHERWISE }).await;
     }
 }
 

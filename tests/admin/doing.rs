@@ -1,10 +1,142 @@
-//! Actions of the console: who may not, what is asked first, and what is written down.
+//! Actions of the console: what is asked first, what is done, what is refused, and what is written down.
 
-use crate::support::{Call, spawn_console};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{App, Call, Person, database, environment, spawn_app, spawn_console, unique};
+
+/// A session of a test's own by a name that nobody else has.
+async fn session(name: &str) -> tokio_postgres::Client {
+    let client = database::connect(&environment::database_url()).await;
+    client.batch_execute(&format!("SET application_name = '{name}'")).await.expect("a name");
+    client
+}
+
+/// What the console shows of it, once it is there.
+async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Value, Value) {
+    for _ in 0..100 {
+        let activity = console.get("/activity.json").await.expect(200).json();
+        let sessions = activity["sessions"].as_array().expect("sessions");
+        if let Some(session) = sessions.iter().find(|session| session["application"] == name && there(session)) {
+            return (session.clone(), activity.clone());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{name} was not shown");
+}
+
+/// The last line of the record with this command that names `what`.
+async fn event(console: &App, command: &str, what: &str) -> Value {
+    let events = console.get("/events.json?since=1h").await.expect(200).json();
+    let lines = events["events"].as_array().expect("events");
+    let line = lines.iter().find(|line| line["command"] == command && line["detail"].as_str().is_some_and(|detail| detail.contains(what)));
+    line.unwrap_or_else(|| panic!("no {command} of {what} in {events}")).clone()
+}
 
 #[tokio::test]
 async fn the_console_does_nothing_for_a_page_of_another_origin() {
     let console = spawn_console().await;
-    let call = Call::new("POST", "/logout").header("origin", "https://elsewhere.example").form(&[]);
-    console.answer(call).await.expect(403);
+    for action in
+        ["/jobs/rebalance", "/jobs/1/cancellation", "/nodes/1/drain", "/tenants/1/isolation", "/activity/0/1/termination", "/logout"]
+    {
+        let call = Call::new("POST", action).header("origin", "https://elsewhere.example").form(&[]);
+        console.answer(call).await.expect(403);
+    }
+}
+
+#[tokio::test]
+async fn a_statement_is_cancelled_after_a_question_and_the_record_says_by_whom() {
+    let console = spawn_console().await;
+    let name = unique("cancelled");
+    let client = session(&name).await;
+    let statement = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(60), 'a secret'").await });
+    let (session, _) = shown(&console, &name, |session| session["state"] == "active").await;
+    assert_eq!(session["statement"], "SELECT pg_sleep(60), '…'");
+    let path = format!("/activity/{}/{}/cancellation", session["group"], session["pid"]);
+    let question = console.get(&format!("{path}/new")).await.expect(200).text();
+    assert!(question.contains("Cancel the statement") && question.contains(&name) && !question.contains("a secret"), "{question}");
+    assert!(!statement.is_finished());
+
+    let (began, statement_began) = (session["began"][0].to_string(), session["began"][1].to_string());
+    // Another statement of the same process is not the one that was meant.
+    let other = [("began", began.as_str()), ("statement_began", "1")];
+    assert!(console.post_form(&path, &other).await.expect(409).text().contains("has ended meanwhile"));
+    let meant = [("began", began.as_str()), ("statement_began", statement_began.as_str())];
+    let answer = console.post_form(&path, &meant).await.expect(303);
+    let said = console.get(answer.location()).await.expect(200).text();
+    assert!(said.contains("The statement was told to end"), "{said}");
+    let error = statement.await.expect("a task").expect_err("it was cancelled");
+    assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::QUERY_CANCELED));
+
+    let line = event(&console, "cancel", &name).await;
+    assert_eq!(line["outcome"], "done");
+    assert!(line["who"].as_str().is_some_and(|who| who.starts_with("console, 127.0.0.1")), "{line}");
+    console.get(&format!("/activity/{}/2147483647/cancellation/new", session["group"])).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_session_is_closed_after_a_question() {
+    let console = spawn_console().await;
+    let name = unique("closed");
+    let client = session(&name).await;
+    client.batch_execute("BEGIN; SELECT 1").await.expect("a transaction");
+    let (session, _) = shown(&console, &name, |session| session["state"] == "idle in transaction").await;
+    let path = format!("/activity/{}/{}/termination", session["group"], session["pid"]);
+    assert!(console.get(&format!("{path}/new")).await.expect(200).text().contains("Close the session"));
+    let (began, statement_began) = (session["began"][0].to_string(), session["began"][1].to_string());
+    console.post_form(&path, &[("began", &began), ("statement_began", &statement_began)]).await.expect(303);
+    client.batch_execute("SELECT 1").await.expect_err("it was closed");
+    assert_eq!(event(&console, "terminate", &name).await["outcome"], "done");
+}
+
+/// On Citus both sessions are on the coordinator and wait for each other on a worker.
+#[tokio::test]
+async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
+    let (app, console) = (spawn_app().await, spawn_console().await);
+    let person = Person::founder(&app).await;
+    person.script(&app).await.note("to be locked").await;
+    let (holder, waiter) = (unique("holder"), unique("waiter"));
+    let (first, second) = (session(&holder).await, session(&waiter).await);
+    let change = format!("UPDATE notes SET content = content WHERE tenant_id = {}", person.tenant_id);
+    first.batch_execute(&format!("BEGIN; {change}")).await.expect("a lock");
+    let waiting = tokio::spawn(async move { second.batch_execute(&change).await });
+
+    let mut tree = Vec::new();
+    for _ in 0..100 {
+        let (_, activity) = shown(&console, &waiter, |session| session["state"] == "active").await;
+        let waits = activity["waits"].as_array().expect("waits").clone();
+        tree = waits
+            .iter()
+            .filter_map(|wait| Some((wait["who"].as_str()?.to_owned(), wait["depth"].as_u64()?)))
+            .filter(|(who, _)| who.contains(&holder) || who.contains(&waiter))
+            .collect();
+        if tree.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(tree.iter().map(|(who, depth)| (who.contains(&holder), *depth)).collect::<Vec<_>>(), [(true, 0), (false, 1)], "{tree:?}");
+    let page = console.get("/activity").await.expect(200).text();
+    assert!(page.contains("holds it:") && page.contains(&holder), "{page}");
+    first.batch_execute("ROLLBACK").await.expect("an end");
+    waiting.await.expect("a task").expect("its turn");
+}
+
+#[tokio::test]
+async fn what_needs_a_cluster_is_refused_with_a_sentence_on_plain_postgresql() {
+    if environment::on_citus() {
+        eprintln!("SKIPPED: plain PostgreSQL is tested by bin/test --plain");
+        return;
+    }
+    let console = spawn_console().await;
+    for (method, path) in
+        [("GET", "/jobs/rebalance/new"), ("POST", "/jobs/rebalance"), ("GET", "/tenants/1/isolation/new"), ("POST", "/jobs/1/cancellation")]
+    {
+        let answer = console.answer(Call::new(method, path).form(&[])).await.expect(409);
+        assert!(answer.text().contains("plain PostgreSQL") && answer.text().contains("pigeonhole cluster init"), "{}", answer.text());
+    }
+    console.get("/nodes/1/drain/new").await.expect(404);
+    assert!(console.get("/jobs").await.expect(200).text().contains("plain PostgreSQL"));
+    console.get("/events").await.expect(200);
 }

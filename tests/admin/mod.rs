@@ -6,5 +6,6 @@ mod axe;
 mod desk;
 mod doing;
 mod metrics;
+mod moving;
 mod pages;
 mod role;

@@ -3,11 +3,11 @@
 mod faults;
 mod growth;
 mod http_load;
-mod load;
+pub mod load;
 mod looking;
 mod moves;
 mod moving_in;
-mod nodes;
+pub mod nodes;
 mod routed;
 mod waiting;
 

@@ -22,6 +22,7 @@ async fn worker(console: &Console, group: i32) -> Result<Address, Failure> {
 pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
     let group = group.into_inner();
     let address = worker(&console, group).await?;
+    console.nodes.require_all_alive().await?;
     let moves = operator.plan(&format!("drain {address}"), async |session| cluster::plan_drain(session, &address).await).await?;
     let ask = Ask {
         frame,
@@ -38,6 +39,7 @@ pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame, 
 /// POST /nodes/{group}/drain
 pub async fn create(console: web::Data<Console>, operator: Operator, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
     let address = worker(&console, group.into_inner()).await?;
+    console.nodes.require_all_alive().await?;
     let said = operator
         .act(async move |session| {
             session.require_operator(&format!("drain {address}")).await?;
@@ -69,6 +71,7 @@ pub async fn undo_new(console: web::Data<Console>, frame: Frame, group: web::Pat
 /// POST /nodes/{group}/drain/undoing
 pub async fn undo_create(console: web::Data<Console>, operator: Operator, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
     let address = worker(&console, group.into_inner()).await?;
+    console.nodes.require_all_alive().await?;
     let said = operator
         .act(async move |session| {
             session.require_operator(&format!("drain --undo {address}")).await?;

@@ -15,8 +15,15 @@ use crate::web::{Error, Form};
 /// The session and the statement that were seen, so that no other one is ended.
 #[derive(Deserialize)]
 pub struct Meant {
-    began: i64,
-    statement_began: i64,
+    began: String,
+    statement_began: String,
+}
+
+impl Meant {
+    fn times(&self) -> Result<(i64, i64), Error> {
+        let time = |text: &str| text.parse::<i64>().map_err(|_| Error::BadRequest("A time of the form cannot be read."));
+        Ok((time(&self.began)?, time(&self.statement_began)?))
+    }
 }
 
 type Place = web::Path<(i32, i32)>;
@@ -91,7 +98,8 @@ async fn end(
     let nodes = console.nodes.list().await?.nodes;
     let node = nodes.into_iter().find(|node| node.group == group).ok_or(Error::NotFound)?;
     let address = (group != 0).then_some(node.address);
-    let backend = Backend { address, pid, began: meant.began, statement_began: meant.statement_began };
+    let (began, statement_began) = meant.times()?;
+    let backend = Backend { address, pid, began, statement_began };
     let said = operator
         .act(async move |session| {
             let whose = cluster::end_backend(session, &backend, ending).await?;

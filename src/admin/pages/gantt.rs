@@ -84,11 +84,11 @@ fn row(place: usize, task: &Move, scale: &Scale, until: DateTime<Utc>) -> Row {
         .collect();
     let note = match (bars.is_empty(), task.status.as_str()) {
         (true, "done") => "done; when was not seen",
+        (true, "runnable" | "blocked") => "waits",
         (true, status) => status,
         _ => "",
     };
-    let name = task.shard.map_or_else(|| task.what.clone(), |shard| format!("shard {shard}"));
-    Row { y: TOP + place * ROW, label: label(task, until), name: name.chars().take(26).collect(), note: note.to_owned(), bars }
+    Row { y: TOP + place * ROW, label: label(task, until), name: task.what.chars().take(26).collect(), note: note.to_owned(), bars }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]

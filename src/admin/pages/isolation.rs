@@ -16,9 +16,11 @@ use crate::web::{Error, Form};
 #[derive(Default, Deserialize)]
 pub struct Choice {
     /// The node; empty for the one with the most room.
-    to: Option<String>,
+    #[serde(default)]
+    to: String,
     /// There when other shards are to leave that node.
-    alone: Option<String>,
+    #[serde(default)]
+    alone: String,
 }
 
 #[derive(Template)]
@@ -34,11 +36,15 @@ struct IsolationPage {
 
 impl Choice {
     fn wish(&self, tenant: i64) -> Result<Wish, Error> {
-        let to = match self.to.as_deref().filter(|to| !to.is_empty()) {
-            Some(to) => Some(to.parse::<Address>().map_err(|_| Error::BadRequest("The worker is not host:port."))?),
-            None => None,
+        let to = match self.to.as_str() {
+            "" => None,
+            to => Some(to.parse::<Address>().map_err(|_| Error::BadRequest("The worker is not host:port."))?),
         };
-        Ok(Wish { tenant, to, alone: self.alone.is_some() })
+        Ok(Wish { tenant, to, alone: self.is_alone() })
+    }
+
+    fn is_alone(&self) -> bool {
+        !self.alone.is_empty()
     }
 }
 
@@ -57,11 +63,11 @@ pub async fn new(
 ) -> Result<HttpResponse, Failure> {
     let tenant = tenant.into_inner();
     let wish = choice.wish(tenant)?;
+    console.nodes.require_all_alive().await?;
     let workers = console.nodes.list().await?.nodes.into_iter().filter(|node| node.group != 0 && node.takes_shards);
     let workers = workers.map(|node| node.address.to_string()).collect();
     let plan = operator.plan(&command(&wish), async |session| cluster::plan_isolation(session, wish).await).await?;
-    let Choice { to, alone } = choice.into_inner();
-    let page = IsolationPage { frame, tenant, workers, to: to.unwrap_or_default(), alone: alone.is_some(), lines: plan.describe() };
+    let page = IsolationPage { frame, tenant, workers, alone: choice.is_alone(), to: choice.into_inner().to, lines: plan.describe() };
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
 }
 
@@ -74,6 +80,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Failure> {
     let tenant = tenant.into_inner();
     let wish = form.0.wish(tenant)?;
+    console.nodes.require_all_alive().await?;
     let command = command(&wish);
     let said = operator
         .act(async move |session| {

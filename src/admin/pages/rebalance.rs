@@ -10,7 +10,8 @@ use crate::admin::operator::Operator;
 use crate::cluster::{self, ClusterError, Moves, Session};
 
 /// GET /jobs/rebalance/new
-pub async fn new(operator: Operator, frame: Frame) -> Result<HttpResponse, Failure> {
+pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame) -> Result<HttpResponse, Failure> {
+    console.nodes.require_all_alive().await?;
     let moves = operator.plan("rebalance", async |session| cluster::plan_rebalance(session).await).await?;
     let ask = Ask {
         frame,
@@ -25,6 +26,7 @@ pub async fn new(operator: Operator, frame: Frame) -> Result<HttpResponse, Failu
 
 /// POST /jobs/rebalance
 pub async fn create(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
+    console.nodes.require_all_alive().await?;
     let said = operator
         .act(async |session| {
             session.require_operator("rebalance").await?;

@@ -1,0 +1,89 @@
+//! Moves that are planned, started, followed and taken back over the console alone.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cluster::load;
+use crate::cluster::nodes::{Nodes, moving_alone};
+use crate::support::App;
+use crate::support::server::{Server, ServerBuilder};
+
+async fn serve(url: String) -> (Server, App) {
+    let start = move || ServerBuilder::new().set("DATABASE_URL", url).with_console().start();
+    let server = tokio::task::spawn_blocking(start).await.expect("a server");
+    let console = App::console_of(&server);
+    (server, console)
+}
+
+/// What is said once after an action.
+async fn done(console: &App, action: &str, fields: &[(&str, &str)]) -> String {
+    let answer = console.post_form(action, fields).await.expect(303);
+    console.get(answer.location()).await.expect(200).text()
+}
+
+async fn until(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..400 {
+        last = console.get(page).await.expect(200).json();
+        if there(&last) {
+            return last;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    panic!("it did not come to that: {last:#}");
+}
+
+fn event<'a>(events: &'a Value, command: &str) -> &'a Value {
+    events["events"].as_array().and_then(|lines| lines.iter().find(|line| line["command"] == command)).unwrap_or(&Value::Null)
+}
+
+#[tokio::test]
+async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone() {
+    let _alone = moving_alone().await;
+    let Some(nodes) = Nodes::create().await else {
+        eprintln!("*** SKIPPED, as TEST_CITUS_NODES is not set: moves over the console");
+        return;
+    };
+    nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
+    load::found(&nodes.client(0).await, 2000, 20).await;
+    let fill = "INSERT INTO notes (tenant_id, user_id, content)
+                SELECT 2000 + i % 20, 500002000 + i % 20, repeat('filling ', 40) FROM generate_series(1, 10000) i";
+    nodes.client(0).await.batch_execute(fill).await.expect("notes");
+    nodes.run(&["cluster", "add-worker", &nodes.addresses[2], "--yes"]).await.expect(0);
+    let (_server, console) = serve(nodes.url(0)).await;
+
+    let plan = console.get("/jobs/rebalance/new").await.expect(200).text();
+    assert!(plan.contains("Start the rebalance") && plan.contains(&nodes.addresses[2]), "{plan}");
+    assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_background_job").await, 0, "a plan starts nothing");
+    assert!(done(&console, "/jobs/rebalance", &[]).await.contains("has started"));
+    let jobs = until(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "finished").await;
+    let moves = jobs["shown"]["tasks"].as_array().expect("moves");
+    assert!(moves.iter().any(|task| task["ran"].as_array().is_some_and(|ran| !ran.is_empty())), "{jobs:#}");
+    assert_eq!(jobs["shown"]["bytes"][0], jobs["shown"]["bytes"][1]);
+    let events = until(&console, "/events.json", |events| event(events, "rebalance")["outcome"] == "done").await;
+    assert!(event(&events, "rebalance")["who"].as_str().is_some_and(|who| who.starts_with("console, 127.0.0.1 as")), "{events:#}");
+    let on_second = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard USING (shardid)
+                     WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
+    assert!(nodes.number(on_second).await >= 2);
+
+    let question = console.get("/tenants/2007/isolation/new").await.expect(200).text();
+    assert!(question.contains("tenant 2007 has one for itself"), "{question}");
+    let second = nodes.addresses[2].clone();
+    assert!(done(&console, "/tenants/2007/isolation", &[("to", &second)]).await.contains("It has begun"));
+    until(&console, "/events.json", |events| event(events, "isolate-tenant")["outcome"] == "done").await;
+    assert_eq!(nodes.number("SELECT groupid::bigint FROM operator.pins WHERE tenant = 2007").await, 2);
+
+    // A drain is begun, stopped and taken back.
+    let question = console.get("/nodes/2/drain/new").await.expect(200).text();
+    assert!(question.contains("Move everything away"), "{question}");
+    assert!(done(&console, "/nodes/2/drain", &[]).await.contains("has started"));
+    console.get("/jobs/rebalance/new").await.expect(409);
+    let job = until(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "running").await["jobs"][0]["id"].clone();
+    assert!(console.get(&format!("/jobs/{job}/cancellation/new")).await.expect(200).text().contains("Stop it"));
+    assert!(done(&console, &format!("/jobs/{job}/cancellation"), &[]).await.contains("was stopped"));
+    assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await, 0);
+    done(&console, "/nodes/2/drain/undoing", &[]).await;
+    assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await, 1);
+    assert_eq!(nodes.number("SELECT count(*) FROM notes").await, 10_000);
+}
