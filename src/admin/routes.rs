@@ -36,6 +36,8 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/login", public: true, handler: || web::get().to(access::new) },
     Route { method: "POST", path: "/login", public: true, handler: || web::post().to(access::create) },
     Route { method: "POST", path: "/logout", public: false, handler: || web::post().to(access::delete) },
+    Route { method: "GET", path: "/statements/resetting/new", public: false, handler: || web::get().to(pages::statements::reset_new) },
+    Route { method: "POST", path: "/statements/resetting", public: false, handler: || web::post().to(pages::statements::reset) },
     Route { method: "GET", path: "/metrics", public: false, handler: || web::get().to(pages::metrics::show) },
     Route { method: "GET", path: "/messages/replay/new", public: false, handler: || web::get().to(pages::messages::new_replay) },
     Route { method: "POST", path: "/messages/replay", public: false, handler: || web::post().to(pages::messages::create_replay) },

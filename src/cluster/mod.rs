@@ -27,6 +27,7 @@ mod progress;
 mod roles;
 pub(crate) mod session;
 pub(crate) mod sizes;
+mod statements;
 
 pub use address::Address;
 pub use backends::{Backend, Ending, end as end_backend};
@@ -42,6 +43,7 @@ pub use membership::{Joining, Leaving, plan_add, plan_remove};
 pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
 pub use session::Session;
+pub use statements::reset_statements;
 
 /// Where operations tell what they are doing, a line at a time.
 pub type Say<'a> = &'a (dyn Fn(&str) + Sync);

@@ -193,3 +193,27 @@ async fn the_command_prints_what_the_page_says() {
     assert!(printed.output.contains("VERDICTS\n"), "{}", printed.output);
     assert!(console.get("/verdicts.txt").await.expect(200).text().starts_with("VERDICTS"));
 }
+
+#[tokio::test]
+async fn statements_are_counted_anew_after_a_question() {
+    // On a server of its own, as others look at what theirs has counted.
+    let folder = Folder::new();
+    let builder = folder.builder(&[]).with_console();
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let console = App::console_of(&server);
+    let before = console.get("/statements.json").await.expect(200).json();
+    if before["counting"].as_array().expect("nodes").is_empty() {
+        eprintln!("SKIPPED: this PostgreSQL has no pg_stat_statements");
+        return stop(server).await;
+    }
+    let migrations = |found: &Value| found["statements"].to_string().contains("CREATE TABLE notes");
+    assert!(migrations(&before), "{before}");
+    let question = Page::parse(&console.get("/statements/resetting/new").await.expect(200).text());
+    assert!(question.has("form[method='post'][action='/statements/resetting']"));
+    console.post_form("/statements/resetting", &[]).await.expect(303);
+    let after = console.get("/statements.json").await.expect(200).json();
+    assert!(!migrations(&after), "{after}");
+    let events = console.get("/events.json").await.expect(200).text();
+    assert!(events.contains("reset statements") && events.contains("console, 127.0.0.1"), "{events}");
+    stop(server).await;
+}

@@ -3,9 +3,12 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::ask::Ask;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
+use crate::admin::operator::Operator;
 use crate::admin::{Face, Failure, View};
+use crate::cluster;
 use crate::monitor::{self, Sheet, Statements};
 
 #[derive(Template)]
@@ -20,6 +23,36 @@ struct StatementsPage<'a> {
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let found = monitor::statements(&console.nodes).await?;
     Ok(face.show(&found, |sheets| StatementsPage { frame, found: &found, sheets })?)
+}
+
+/// GET /statements/resetting/new
+pub async fn reset_new(frame: Frame) -> Result<HttpResponse, Failure> {
+    let ask = Ask {
+        frame,
+        title: "Count statements anew".to_owned(),
+        lines: vec![
+            "What was counted on every node is forgotten, also by others who look at pg_stat_statements. The samples of the last \
+             two weeks stay."
+                .to_owned(),
+        ],
+        action: "/statements/resetting".to_owned(),
+        button: Some("Count anew"),
+        danger: true,
+        back: "/statements",
+        ..Ask::default()
+    };
+    ask.show()
+}
+
+/// POST /statements/resetting
+pub async fn reset(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
+    let said = operator
+        .act(async |session| {
+            let nodes = cluster::reset_statements(session).await?;
+            Ok(format!("Statements are counted anew on {}.", nodes.join(", ")))
+        })
+        .await?;
+    Ok(console.done("/statements", said))
 }
 
 impl View for Statements {
