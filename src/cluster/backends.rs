@@ -81,11 +81,15 @@ pub async fn end(coordinator: &Session, backend: &Backend, ending: Ending) -> Re
 }
 
 async fn signal(session: &Session, pid: i32, ending: Ending) -> Result<(), ClusterError> {
-    let call = format!("SELECT {}($1)", ending.function());
+    let call = format!("SELECT {}($1::integer)", ending.function());
     let place = session.name();
     match session.rows("ending it", &call, &[&pid]).await {
         Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => Ok(()),
         Ok(_) => obstacle(format!("process {pid} on {place} has ended meanwhile")),
-        Err(error) => obstacle(format!("{error}. As a superuser on {place}: SELECT {}({pid});", ending.function())),
+        Err(error) => obstacle(format!(
+            "{}. As a superuser on {place}: SELECT {}({pid});",
+            error.to_string().trim_end_matches('.'),
+            ending.function()
+        )),
     }
 }

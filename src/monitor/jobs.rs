@@ -242,18 +242,25 @@ async fn central(session: &Session, chosen: Option<i64>) -> Result<Central, Clus
     Ok(Central { jobs, shown, under_way: events::under_way(session).await?, placements: sizes::placements(session).await? })
 }
 
-/// What the moves under way are doing, by bundle.
-struct Phases(Option<HashMap<(i32, String), (i64, String, Option<i64>)>>);
+/// What a move under way is doing.
+struct Phase {
+    copied: i64,
+    name: String,
+    lag: Option<i64>,
+}
+
+/// The same by bundle; none when Citus did not say.
+struct Phases(Option<HashMap<(i32, String), Phase>>);
 
 impl Phases {
     fn of(rows: Option<Vec<tokio_postgres::Row>>, bundles: &Bundles) -> Self {
         Self(rows.map(|rows| {
-            let mut phases: HashMap<(i32, String), (i64, String, Option<i64>)> = HashMap::new();
+            let mut phases: HashMap<(i32, String), Phase> = HashMap::new();
             for row in &rows {
                 let Some(bundle) = bundles.bundle(row.get(0)) else { continue };
-                let phase = phases.entry(bundle.clone()).or_insert_with(|| (0, row.get(2), None));
-                phase.0 += row.get::<_, i64>(1);
-                phase.2 = phase.2.max(row.get(3));
+                let phase = phases.entry(bundle.clone()).or_insert_with(|| Phase { copied: 0, name: row.get(2), lag: None });
+                phase.copied += row.get::<_, i64>(1);
+                phase.lag = phase.lag.max(row.get(3));
             }
             phases
         }))
@@ -296,15 +303,15 @@ fn one(row: &tokio_postgres::Row, around: &Around<'_>) -> Move {
     let phase = bundle.filter(|_| status == "running").and_then(|bundle| around.phases.0.as_ref()?.get(bundle));
     let copied = match (status.as_str(), phase) {
         ("done", _) => all,
-        (_, Some((copied, ..))) => (*copied).min(all),
+        (_, Some(phase)) => phase.copied.min(all),
         _ => 0,
     };
     Move {
         what: what(shard, row.get(5)),
         from: node(3),
         to: node(4),
-        phase: phase.map_or_else(String::new, |(_, phase, _)| phase.clone()),
-        lag: phase.and_then(|(.., lag)| *lag),
+        phase: phase.map_or_else(String::new, |phase| phase.name.clone()),
+        lag: phase.and_then(|phase| phase.lag),
         bytes: all,
         copied,
         retries: row.get(6),
