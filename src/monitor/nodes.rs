@@ -2,6 +2,7 @@
 //! our own, so that a node that is frozen or dead costs its own line and nothing else.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub struct Nodes {
     watching: bool,
     seats: Mutex<HashMap<String, Arc<Seat>>>,
     known: Mutex<Option<Cluster>>,
+    /// Whether the coordinator did not list the nodes when it was last asked to.
+    silent: AtomicBool,
 }
 
 /// The connections to one node.
@@ -84,7 +87,7 @@ impl Nodes {
     }
 
     fn new(config: &Config, watching: bool) -> Self {
-        Self { config: config.clone(), watching, seats: Mutex::default(), known: Mutex::default() }
+        Self { config: config.clone(), watching, seats: Mutex::default(), known: Mutex::default(), silent: AtomicBool::new(false) }
     }
 
     /// Whether it looks as the console's role, which is no superuser and need not be one.
@@ -100,10 +103,12 @@ impl Nodes {
         let home = self.home();
         match self.ask(&home, LIST_PATIENCE, async |session, _| list(session, home.clone()).await).await.result {
             Ok(cluster) => {
+                self.silent.store(false, Ordering::Relaxed);
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
                 Ok(cluster)
             }
             Err(reason) => {
+                self.silent.store(true, Ordering::Relaxed);
                 let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let stale = Some(reason.clone());
                 known.map(|known| Cluster { stale, ..known }).ok_or(ClusterError::Obstacle(reason))
@@ -116,6 +121,10 @@ impl Nodes {
     /// # Errors
     /// When it does not answer in time.
     pub async fn coordinator<T>(&self, work: impl AsyncFn(&Session) -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+        // Who has just kept a page waiting does not do so twice.
+        if self.silent.load(Ordering::Relaxed) {
+            return Err(ClusterError::Obstacle("the coordinator does not answer".to_owned()));
+        }
         let home = self.home();
         self.ask(&home, PATIENCE, async |session, _| work(session).await).await.result.map_err(ClusterError::Obstacle)
     }

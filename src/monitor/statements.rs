@@ -130,7 +130,9 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
         missing: Vec::new(),
     };
     let mut all = Vec::new();
-    for answer in nodes.everywhere(&cluster.nodes, async |session, _| Ok((said(session).await?, counters(session, citus).await?))).await {
+    let asked = nodes.everywhere(&cluster.nodes, async |session, _| Ok((said(session).await?, counters(session, citus).await?)));
+    let (answers, before) = futures_util::future::join(asked, nodes.coordinator(before)).await;
+    for answer in answers {
         found.missing.extend(answer.missing());
         let node = answer.node.address.to_string();
         let Ok((said, counters)) = answer.result else { continue };
@@ -146,7 +148,7 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
     }
     found.statements = added_up(all);
     found.statements.truncate(MOST_SHOWN);
-    if let Ok(before) = nodes.coordinator(before).await {
+    if let Ok(before) = before {
         found.compared_with = before.values().next().map(|(.., at)| *at);
         for statement in &mut found.statements {
             // Less than before means that it was reset since.

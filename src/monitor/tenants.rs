@@ -117,7 +117,9 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     let mut found = Tenants { at: Utc::now(), span: span.as_secs(), tenants: Vec::new(), biggest: Vec::new(), missing: Vec::new() };
     let citus = cluster.citus;
     let sizes = nodes.everywhere(&cluster.nodes, async |session, _| session.rows("reading sizes", BIGGEST, &[]).await);
-    for answer in sizes.await {
+    let told = nodes.coordinator(async |session| told(session, recent, span, citus).await);
+    let (sizes, told) = futures_util::future::join(sizes, told).await;
+    for answer in sizes {
         found.missing.extend(answer.missing());
         let node = answer.node.address.to_string();
         let big =
@@ -127,10 +129,11 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     found.biggest.sort_by_key(|tenant| std::cmp::Reverse(tenant.bytes));
     found.biggest.truncate(MOST_BIG);
     let big: Vec<i64> = found.biggest.iter().map(|tenant| tenant.tenant).collect();
-    let told = nodes.coordinator(async |session| told(session, recent, &big, span, citus).await).await;
+    let home = cluster.nodes.first().map_or_else(String::new, |node| node.address.to_string());
     let (now, kept, homes) = told.unwrap_or_else(|error| {
-        let node = cluster.nodes.first().map_or_else(String::new, |node| node.address.to_string());
-        found.missing.push(Missing { node, reason: error.to_string() });
+        if found.missing.iter().all(|missing| missing.node != home) {
+            found.missing.push(Missing { node: home.clone(), reason: error.to_string() });
+        }
         (recent.to_vec(), Kept::default(), Vec::new())
     });
     let now: HashMap<i64, TenantLoad> = now.into_iter().map(|load| (load.tenant, load)).collect();
@@ -154,8 +157,11 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
             pinned: kept.pins.get(&tenant).copied(),
         });
     }
-    for tenant in &mut found.biggest {
-        tenant.name = kept.names.get(&tenant.tenant).cloned().unwrap_or_default();
+    if !big.is_empty() && found.missing.iter().all(|missing| missing.node != home) {
+        let names = nodes.coordinator(async |session| names(session, &big).await).await.unwrap_or_default();
+        for tenant in &mut found.biggest {
+            tenant.name = names.get(&tenant.tenant).cloned().unwrap_or_default();
+        }
     }
     found.tenants.sort_by(|a, b| b.seconds.0.total_cmp(&a.seconds.0));
     found.tenants.truncate(MOST_SHOWN);
@@ -165,13 +171,12 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
 async fn told(
     session: &Session,
     recent: &[TenantLoad],
-    big: &[i64],
     span: Duration,
     citus: bool,
 ) -> Result<(Vec<TenantLoad>, Kept, Vec<Home>), ClusterError> {
     let mut now = lately(session, recent).await?;
     now.truncate(MOST_SHOWN);
-    let kept = kept(session, span, &now, big).await?;
+    let kept = kept(session, span, &now).await?;
     let homes = homes(session, citus).await?;
     Ok((now, kept, homes))
 }
@@ -208,22 +213,25 @@ pub(super) async fn homes(session: &Session, citus: bool) -> Result<Vec<Home>, C
     Ok(rows.iter().map(|row| Home { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) }).collect())
 }
 
-async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad], big: &[i64]) -> Result<Kept, ClusterError> {
+async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad]) -> Result<Kept, ClusterError> {
     let most = i64::try_from(MOST_SHOWN).unwrap_or(i64::MAX);
     let mut kept = Kept { sums: sums(coordinator, span, most).await?, ..Kept::default() };
-    let shown: Vec<i64> = kept.sums.iter().chain(now).map(|load| load.tenant).chain(big.iter().copied()).collect();
+    let shown: Vec<i64> = kept.sums.iter().chain(now).map(|load| load.tenant).collect();
     for row in coordinator.rows("reading samples", DAY, &[&shown]).await? {
         let ago = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default().min(POINTS - 1);
         let day = kept.days.entry(row.get(0)).or_insert_with(|| vec![0.0; POINTS]);
         day[POINTS - 1 - ago] += row.get::<_, f64>(2);
     }
-    for row in coordinator.rows("reading names", NAMES, &[&shown]).await? {
-        kept.names.insert(row.get(0), row.get(1));
-    }
+    kept.names = names(coordinator, &shown).await?;
     for row in coordinator.rows("listing pins", "SELECT tenant, groupid FROM operator.pins", &[]).await? {
         kept.pins.insert(row.get(0), row.get(1));
     }
     Ok(kept)
+}
+
+async fn names(coordinator: &Session, tenants: &[i64]) -> Result<HashMap<i64, String>, ClusterError> {
+    let rows = coordinator.rows("reading names", NAMES, &[&tenants]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 impl Tenants {

@@ -128,11 +128,12 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
     let address = &state.address;
     if state.answered_ms.is_none() {
         let reason = state.error.as_deref().unwrap_or("no answer");
-        found.down(
-            NODES,
-            format!("{address} does not answer: {reason}"),
-            format!("start or thaw that server; until then its {} shards answer 503 and nobody can sign up", state.shards),
-        );
+        let cure = match (state.group, state.shards) {
+            (0, 0) => "start or thaw that server; until then nobody can sign up or log in, and who is logged in goes on".to_owned(),
+            (_, 0) => "start or thaw that server; until then nobody can sign up, and tenants on it get 503".to_owned(),
+            (_, shards) => format!("start or thaw that server; until then its {shards} shards answer 503 and nobody can sign up"),
+        };
+        found.down(NODES, format!("{address} does not answer: {reason}"), cure);
         return;
     }
     // Sizes that did not come in time are shown as unknown, and are no reason to wake anybody.
