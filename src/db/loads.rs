@@ -102,15 +102,15 @@ mod tests {
     fn what_is_taken_is_counted_anew_and_stays_recent_for_a_turn() {
         let loads = Loads::default();
         let tenant = TenantId::from_row;
-        loads.count(tenant(1), 1, Duration::from_millis(1));
+        loads.count(tenant(1), 1, Duration::from_millis(250));
         assert!(loads.recent().is_empty(), "nobody asked for it");
         loads.begin();
-        loads.count(tenant(1), 1, Duration::from_millis(1));
-        loads.count(tenant(17), 2, Duration::from_millis(5));
+        loads.count(tenant(1), 1, Duration::from_millis(250));
+        loads.count(tenant(17), 2, Duration::from_millis(1250));
         assert_eq!(loads.recent().len(), 2);
-        assert_eq!(loads.take()[0], TenantLoad { tenant: 17, statements: 2, seconds: 0.005 });
-        loads.count(tenant(1), 3, Duration::from_millis(9));
-        assert_eq!(loads.recent()[0], TenantLoad { tenant: 1, statements: 4, seconds: 0.010 });
+        assert_eq!(loads.take()[0], TenantLoad { tenant: 17, statements: 2, seconds: 1.25 });
+        loads.count(tenant(1), 3, Duration::from_millis(2000));
+        assert_eq!(loads.recent()[0], TenantLoad { tenant: 1, statements: 4, seconds: 2.25 });
         assert_eq!(loads.take().len(), 1);
         assert!(loads.take().is_empty() && loads.recent().is_empty());
     }
