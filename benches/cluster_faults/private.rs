@@ -40,6 +40,7 @@ impl Private {
             .env("DATA_DIR", directory.path().join("data"))
             .env("PG_BIN_DIR", bin)
             .env("BIND", "127.0.0.1:0")
+            .env("ADMIN_BIND", "off")
             .env("SECRET_KEY", key.map(|byte| format!("{byte:02x}")).concat())
             .env("RUST_LOG", "error")
             .current_dir(directory.path())

@@ -42,11 +42,28 @@ measure() {
 load_select() { load_pgbench list; }
 load_insert() { load_pgbench insert; }
 load_api() { load_http on /api/notes Authorization tokens; }
+load_seen() {
+    watch_console &
+    local watcher=$!
+    load_api
+    kill "$watcher"
+    wait "$watcher" || true
+}
 load_off() { load_http off /api/notes Authorization tokens; }
 load_page() { load_http on /notes Cookie cookies; }
 load_post() { load_http on /api/notes Authorization writers "$root/benches/note.json"; }
 load_small() { load_http on /notes Cookie seeded-cookies; }
 load_large() { load_http on /notes Cookie seeded-cookies; }
+
+# What three browsers do that have a page of the console open.
+watch_console() {
+    local console page
+    console=$(sed -n "s/^operator's console: //p" "$throwaway_folder/server-on.out")
+    while true; do
+        for page in verdicts shards tenants; do curl -fs -o "$throwaway_folder/console-$page" "$console/$page" || true; done
+        sleep 5
+    done
+}
 
 load_pgbench() {
     local log=$throwaway_folder/pgbench status=0 failed count

@@ -30,6 +30,7 @@ print_report() {
     print_head pgbench=1
     print_row select "pgbench, same SELECT" select
     print_row api "GET /api/notes" select
+    print_row seen "the same, console open" select
     if has off; then print_row off "the same, routing off" select; fi
     print_row page "GET /notes" select
     print_row insert "pgbench, same INSERT" insert
@@ -39,6 +40,7 @@ print_report() {
     print_goal page select 1 1.1 "GET /notes to pgbench's SELECT"
     print_goal post insert 1 0.9 "POST /api/notes to pgbench's INSERT"
     if has off; then print_goal api off 1 2 "routing on to routing off"; fi
+    print_goal seen api 1 0.97 "GET /api/notes with the console open to without"
     print_circumstances
 }
 

@@ -43,10 +43,12 @@ async fn pages_refresh_themselves_and_keep_what_is_open() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, true).await else { return };
     chromium.open("/verdicts").await;
-    let time = chromium.text(".console-time").await;
+    // In one step: what was found a moment ago may have been swapped since.
+    let shown = "return document.querySelector('.console-time').textContent";
+    let time = chromium.run(shown).await;
     chromium.run("document.querySelector('main').dataset.same = 'yes'").await;
     for _ in 0..200 {
-        if chromium.text(".console-time").await != time {
+        if chromium.run(shown).await != time {
             assert_eq!(chromium.run("return document.querySelector('main').dataset.same").await, "yes", "the page was loaded anew");
             assert_eq!(chromium.complaints().await, Vec::<String>::new());
             return;
