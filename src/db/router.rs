@@ -25,6 +25,8 @@ use crate::domain::TenantId;
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 /// The shortest time between two readings, however much goes wrong.
 const REFRESH_PAUSE: Duration = Duration::from_millis(250);
+/// How soon it is read again when that failed.
+const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(1);
 const REFRESH_DEADLINE: Duration = Duration::from_millis(1500);
 
 /// Sends tenants' work to nodes.
@@ -109,6 +111,9 @@ impl Router {
             let _ = tokio::time::timeout(REFRESH_INTERVAL, self.trouble.notified()).await;
             if let Err(error) = self.refresh().await {
                 log::warn!("the map of tenants to nodes could not be read: {error}");
+                // Until there is one, the coordinator does everybody's work.
+                tokio::time::sleep(REFRESH_AFTER_FAILURE).await;
+                self.report_trouble();
             }
             tokio::time::sleep(REFRESH_PAUSE).await;
         }

@@ -32,6 +32,17 @@ async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
     panic!("all tenants live on one worker");
 }
 
+/// Waits until the server has read where tenants are, which a busy machine can put off.
+async fn until_routed(app: &App) {
+    for _ in 0..300 {
+        if app.log().contains("tenants' work goes to 2 worker nodes") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the map of tenants was never read: {}", app.log());
+}
+
 async fn list(script: &Script) -> u16 {
     let answer = script.get("/api/notes").await;
     if answer.status == 503 {
@@ -65,7 +76,7 @@ async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others
     let (server, app) = folder.start(&["--workers", "2"]).await;
     let [hit, spared] = one_on_each_worker(&folder, &app).await;
     // The server learns within moments which worker has whom.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    until_routed(&app).await;
 
     let frozen = Frozen::freeze(folder.postmaster("worker1"));
     for _ in 0..4 {
@@ -98,7 +109,7 @@ async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503(
     let folder = Folder::new();
     let (server, app) = folder.start(&["--workers", "2"]).await;
     let scripts = one_on_each_worker(&folder, &app).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    until_routed(&app).await;
     let newcomer = || {
         let body = json!({"username": unique("user"), "password": "a good password", "tenant_name": unique("Org ")});
         Call::new("POST", "/api/register").json(&body)
