@@ -29,7 +29,7 @@ async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
     tokio::task::block_in_place(|| broker.kill());
     shares_stay_pending(&people).await;
     tokio::task::block_in_place(|| broker.resume());
-    office.until(tenant, "acknowledged", 22).await;
+    office.until_acknowledged_after_a_crash(tenant, 22).await;
 
     // A full broker takes nothing and says so.
     tokio::task::block_in_place(|| broker.control(&["set_vm_memory_high_watermark", "0.00001"]));

@@ -99,6 +99,22 @@ impl Office {
         }
     }
 
+    /// Waits until all of so many messages are acknowledged after the broker was killed. What it had confirmed it may have lost all
+    /// the same; such a message is due again five minutes after it was published, which are taken away here.
+    pub async fn until_acknowledged_after_a_crash(&self, tenant: i64, count: i64) {
+        let end = tokio::time::Instant::now() + PATIENCE / 2;
+        while tokio::time::Instant::now() < end {
+            if self.messages(tenant, "acknowledged").await == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND published_at IS NOT NULL AND acknowledged_at IS NULL";
+        let lost = self.admin.execute(hurry, &[&tenant]).await.expect("hurry");
+        eprintln!("the broker lost {lost} messages that it had confirmed; they are published again");
+        self.until(tenant, "acknowledged", count).await;
+    }
+
     /// Writes a message that no handler can do, and gives its number.
     pub async fn poison(&self, person: &Person) -> i64 {
         let sql = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, 'insert_to_shared', $2) RETURNING id";
