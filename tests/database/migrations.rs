@@ -91,6 +91,41 @@ async fn a_newer_schema_is_refused() {
     .await;
 }
 
+/// Makes the schema one migration older than this program, and names that migration.
+async fn set_back(database: &OwnDatabase) -> String {
+    let newest = "SELECT 'V' || version || '__' || name FROM refinery_schema_history ORDER BY version DESC LIMIT 1";
+    let client = database.client().await;
+    let name = client.query_one(newest, &[]).await.expect("a migration").get(0);
+    let aside = "CREATE TABLE aside AS SELECT * FROM refinery_schema_history ORDER BY version DESC LIMIT 1;
+                 DELETE FROM refinery_schema_history WHERE version IN (SELECT version FROM aside)";
+    client.batch_execute(aside).await.expect("an older schema");
+    name
+}
+
+#[tokio::test]
+async fn an_older_schema_is_refused_where_migrating_is_an_operators_decision() {
+    let database = OwnDatabase::create().await;
+    let production = || on(&database).set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test");
+    // No schema at all is the oldest.
+    assert!(production().expect_refusal().output.contains("run `pigeonhole migrate` first"));
+    let client = database.client().await;
+    let table = "SELECT to_regclass('public.refinery_schema_history') IS NULL";
+    assert!(client.query_one(table, &[]).await.expect("a look").get::<_, bool>(0), "the refusal left something behind");
+    assert_eq!(production().run("migrate").code, Some(0));
+    let missing = set_back(&database).await;
+    let before = history(&database).await;
+    for builder in [production(), production().worker(), on(&database).worker()] {
+        let refusal = builder.expect_refusal();
+        assert!(refusal.output.contains("run `pigeonhole migrate` first"), "{}", refusal.output);
+        assert!(refusal.output.contains(&missing), "{missing} is not named: {}", refusal.output);
+        assert!(!refusal.output.contains("panicked"), "{}", refusal.output);
+    }
+    assert_eq!(history(&database).await, before);
+    client.batch_execute("INSERT INTO refinery_schema_history SELECT * FROM aside; DROP TABLE aside").await.expect("the schema of today");
+    drop(production().start());
+    drop(production().worker().start());
+}
+
 #[tokio::test]
 async fn the_killed_holder_of_the_lock_is_followed_by_another() {
     let database = OwnDatabase::create().await;

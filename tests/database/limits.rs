@@ -1,0 +1,68 @@
+//! The time limits of the server, which end what our own clock has given up.
+
+use super::trouble::on;
+use crate::support::database::{OwnDatabase, connect};
+use crate::support::environment::on_citus;
+use crate::support::server::ServerBuilder;
+use crate::support::{App, Person};
+
+const LIMITS: [&str; 3] = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+const ROLES: [&str; 6] =
+    ["pigeonhole_app", "pigeonhole_login", "pigeonhole_signup", "pigeonhole_maintenance", "pigeonhole_relay", "pigeonhole_console"];
+
+/// Has each note say under which limits and by whom it was written.
+const TELLING: &str = "CREATE FUNCTION tell_limits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    NEW.content := concat_ws(' ', current_user, current_setting('statement_timeout'), current_setting('lock_timeout'),
+                             current_setting('idle_in_transaction_session_timeout'));
+    RETURN NEW; END $$";
+
+async fn have_notes_tell(database: &OwnDatabase) {
+    let admin = database.client().await;
+    admin.batch_execute(TELLING).await.expect("a function");
+    let trigger = "CREATE TRIGGER tell_limits BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION tell_limits()";
+    if !on_citus() {
+        admin.batch_execute(&trigger.replace("%s", "notes")).await.expect("a trigger");
+        return;
+    }
+    let everywhere = "SELECT bool_and(success), max(result) FROM run_command_on_shards('notes', $1)";
+    let made = admin.query_one(everywhere, &[&trigger]).await.expect("triggers");
+    assert!(made.get::<_, bool>(0), "{:?}", made.get::<_, Option<String>>(1));
+}
+
+/// The limits of somebody who logs in as this role.
+async fn of_a_login(node: &str, role: &str) -> Vec<String> {
+    let mut url = url::Url::parse(node).expect("a URL");
+    url.set_username(role).expect("a user");
+    let client = connect(url.as_str()).await;
+    let mut limits = Vec::new();
+    for limit in LIMITS {
+        limits.push(client.query_one(&format!("SHOW {limit}"), &[]).await.expect(limit).get(0));
+    }
+    limits
+}
+
+#[tokio::test]
+async fn the_servers_own_limits_are_set_on_every_node_and_each_way_to_it() {
+    let database = OwnDatabase::create().await;
+    // Through the coordinator, and by the server's own connections to the workers.
+    let builders = [on(&database), ServerBuilder::new().set("DATABASE_URL", &database.url)];
+    for builder in builders {
+        let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+        let app = App::of(&server);
+        if database.client().await.query_opt("SELECT FROM pg_proc WHERE proname = 'tell_limits'", &[]).await.expect("a look").is_none() {
+            have_notes_tell(&database).await;
+        }
+        // Of so many, each worker has some.
+        for _ in 0..6 {
+            let script = Person::founder(&app).await.script(&app).await;
+            let id = script.note("limits?").await;
+            assert_eq!(script.read(id).await["content"], "pigeonhole_app 2s 1500ms 10s");
+        }
+    }
+    // Citus opens the connections between its nodes as the role that asks, which brings its limits along.
+    for node in database.nodes() {
+        for role in ROLES {
+            assert_eq!(of_a_login(&node, role).await, ["2s", "1500ms", "10s"], "{role} on {node}");
+        }
+    }
+}
