@@ -12,11 +12,11 @@ use crate::db::Database;
 use crate::messaging::Messenger;
 use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
-use crate::web::{Context, Site, cookie, edge, face, measure, routes};
+use crate::web::{Context, Departure, Site, cookie, edge, face, measure, routes};
 use crate::{api, pages};
 
-/// How long requests in flight may take to finish after a stop was asked for, in seconds.
-const SHUTDOWN_PATIENCE: u64 = 30;
+/// How long requests in flight may take to be answered after a stop was asked for, and then to be sent, in seconds.
+pub const SHUTDOWN_PATIENCE: u64 = 30;
 /// The longest that the head of a request may take to arrive.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// The longest that an idle connection is kept.
@@ -71,6 +71,7 @@ pub fn listen(
     messenger: Messenger,
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
+    let door = listener.try_clone().map_err(|error| ListenError::Other(address, error))?;
     let site = web::Data::new(Site {
         origins: settings.origins(address.port()),
         tls_only: settings.production(),
@@ -84,6 +85,7 @@ pub fn listen(
         messenger,
         hasher: Hasher::default(),
         metrics: Metrics::new(all_routes().map(|route| (route.method, route.path))),
+        departure: Departure::by(door),
         site: site.clone(),
         key,
         previous_key: settings.previous_secret_key.clone(),

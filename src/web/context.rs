@@ -3,6 +3,7 @@
 use actix_web::cookie::Key;
 use actix_web::web::Data;
 
+use super::departure::Departure;
 use super::site::Site;
 use crate::auth::{Hasher, InvitationToken, SessionCache};
 use crate::db::Database;
@@ -21,6 +22,8 @@ pub struct Context {
     pub hasher: Hasher,
     /// What is counted of requests.
     pub metrics: Metrics,
+    /// The requests under way, and the end.
+    pub departure: Departure,
     /// Whose pages these are.
     pub site: Data<Site>,
     /// The key of the cookies.

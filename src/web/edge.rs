@@ -203,6 +203,7 @@ mod tests {
             messenger: Messenger::default(),
             hasher: Hasher::default(),
             metrics: Metrics::new([]),
+            departure: crate::web::Departure::by(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
             site: site.clone(),
             key: actix_web::cookie::Key::generate(),
             previous_key: None,

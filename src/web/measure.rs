@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, Uri};
+use actix_web::http::{ConnectionType, Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::web;
 
@@ -21,8 +21,13 @@ const WENT_AWAY: u16 = 499;
 /// Those of what it measures.
 pub async fn pass<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
     let Some(context) = request.app_data::<web::Data<Context>>().cloned() else { return next.call(request).await };
+    let departure = context.clone();
+    let _under_way = departure.departure.count();
     let asked = Asked { context, method: request.method().clone(), target: request.uri().clone(), since: Instant::now(), lost: true };
-    let result = next.call(request).await;
+    let mut result = next.call(request).await;
+    if let (true, Ok(response)) = (departure.departure.has_begun(), &mut result) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     match &result {
         Ok(response) => asked.answered(response.request().app_data::<Pattern>().copied(), response.status()),
         Err(error) => asked.lost(error.as_response_error().status_code()),

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod body;
 pub mod context;
 pub mod cookie;
+pub mod departure;
 pub mod edge;
 pub mod error;
 pub mod face;
@@ -24,6 +25,7 @@ pub mod upload;
 
 pub use body::{Form, Json};
 pub use context::Context;
+pub use departure::Departure;
 pub use error::{Error, granted};
 pub use fields::FieldErrors;
 pub use frame::Frame;

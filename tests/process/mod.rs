@@ -3,5 +3,6 @@
 mod containers;
 mod embedded;
 mod local_cluster;
+mod rolling;
 mod seed;
 mod settings;
