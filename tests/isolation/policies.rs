@@ -14,7 +14,7 @@ const TABLES: [(&str, &str); 5] = [
 ];
 
 /// A person with a row in every table.
-async fn settled() -> Person {
+pub async fn settled() -> Person {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -172,6 +172,23 @@ async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
         return;
     }
     let first = settled().await;
+    let neighbour = neighbour_in_the_shard_of(&first).await;
+    for mut client in connections().await {
+        let transaction = inside(&mut client, neighbour).await;
+        for (table, column) in TABLES {
+            let statement = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+            let row = transaction.query_one(&statement, &[&first.tenant_id]).await.expect(table);
+            assert_eq!(row.get::<_, i64>(0), 0, "{table} shows the neighbour");
+        }
+        let row = transaction.query_one("SELECT count(*) FROM notes", &[]).await;
+        assert_eq!(row.expect("a count").get::<_, i64>(0), 1);
+        let statement = format!("UPDATE notes SET content = 'x' WHERE tenant_id = {}", first.tenant_id);
+        assert_eq!(transaction.execute(&statement, &[]).await.expect("an update"), 0);
+    }
+}
+
+/// A new tenant whose rows lie beside those of this person's tenant, with one user and one note.
+pub async fn neighbour_in_the_shard_of(first: &Person) -> i64 {
     let admin = database::admin().await;
     let shard = "SELECT get_shard_id_for_distribution_column('notes', $1::bigint)";
     let of = |row: tokio_postgres::Row| row.get::<_, i64>(0);
@@ -187,18 +204,7 @@ async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
     }
     let neighbour = neighbour.expect("a tenant in the same shard");
     place(&admin, neighbour).await;
-    for mut client in connections().await {
-        let transaction = inside(&mut client, neighbour).await;
-        for (table, column) in TABLES {
-            let statement = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
-            let row = transaction.query_one(&statement, &[&first.tenant_id]).await.expect(table);
-            assert_eq!(row.get::<_, i64>(0), 0, "{table} shows the neighbour");
-        }
-        let row = transaction.query_one("SELECT count(*) FROM notes", &[]).await;
-        assert_eq!(row.expect("a count").get::<_, i64>(0), 1);
-        let statement = format!("UPDATE notes SET content = 'x' WHERE tenant_id = {}", first.tenant_id);
-        assert_eq!(transaction.execute(&statement, &[]).await.expect("an update"), 0);
-    }
+    neighbour
 }
 
 /// A tenant with this id, one user and one note.

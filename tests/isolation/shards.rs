@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::policies::{neighbour_in_the_shard_of, settled};
 use crate::support::{Person, database, environment, spawn_app};
 
 /// A connection of the application's role to the node that holds a tenant's shard, and the name of the shard.
@@ -41,5 +42,62 @@ async fn a_shard_read_by_name_shows_a_tenant_its_own_rows_only() {
         assert_eq!(counted, Some(expected), "as tenant {tenant}");
         // The setting ended with the message.
         assert!(client.simple_query("EXECUTE read").await.is_err(), "read with the tenant of before");
+    }
+}
+
+/// The shards of this tenant, of every table that is spread by tenant and that the role may read.
+async fn shards_of(tenant_id: i64) -> Vec<(String, String)> {
+    let admin = database::admin().await;
+    let query = "SELECT logicalrelid::regclass::text,
+                        format('%I.%I', nspname, relname || '_' || get_shard_id_for_distribution_column(logicalrelid, $1::bigint))
+                 FROM pg_dist_partition JOIN pg_class c ON c.oid = logicalrelid JOIN pg_namespace n ON n.oid = relnamespace
+                 WHERE partmethod = 'h' AND has_table_privilege('pigeonhole_app', c.oid, 'SELECT') AND
+                       EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'tenant_id')";
+    let rows = admin.query(query, &[&tenant_id]).await.expect("shards");
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition() {
+    if !environment::on_citus() {
+        eprintln!("SKIPPED: a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition needs Citus");
+        return;
+    }
+    let person = settled().await;
+    let neighbour = neighbour_in_the_shard_of(&person).await;
+    let tenant = person.tenant_id;
+    let (mut client, notes) = at_home(&person).await;
+    let shards = shards_of(tenant).await;
+    assert!(shards.len() >= 5, "{shards:?}");
+    for (table, shard) in &shards {
+        let seen = client.query_one(&format!("SELECT count(*) FROM {shard}"), &[]).await;
+        assert!(seen.is_err() || seen.is_ok_and(|row| row.get::<_, i64>(0) == 0), "{table} is open without a tenant");
+    }
+    // A shard takes no writes by its name unless one insists.
+    let transaction = client.transaction().await.expect("a transaction");
+    let inside = format!("SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL citus.enable_manual_changes_to_shards = on");
+    transaction.batch_execute(&inside).await.expect("a tenant");
+    for (table, shard) in &shards {
+        let seen = format!("SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM {shard}");
+        let row = transaction.query_one(&seen, &[&tenant]).await.expect(table);
+        assert_eq!(row.get::<_, i64>(1), 0, "{table} shows others");
+        if ["notes", "note_revisions", "sessions", "shared.users"].contains(&table.as_str()) {
+            assert!(row.get::<_, i64>(0) > 0, "{table} hides its own rows");
+        }
+    }
+    assert_eq!(transaction.execute(&format!("UPDATE {notes} SET content = 'mine'"), &[]).await.expect("an update"), 1);
+    transaction.rollback().await.expect("an end");
+    for statement in [
+        format!("INSERT INTO {notes} (tenant_id, id, user_id, content) VALUES ({neighbour}, 77, {neighbour}, 'x')"),
+        format!("UPDATE {notes} SET tenant_id = {neighbour}"),
+    ] {
+        let transaction = client.transaction().await.expect("a transaction");
+        transaction.batch_execute(&inside).await.expect("a tenant");
+        let error = transaction.execute(&statement, &[]).await.expect_err(&statement);
+        assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("42501"), "{statement}: {error:?}");
+    }
+    let mine = "SELECT count(*) FROM notes WHERE tenant_id = $1 AND content IN ('mine', 'x')";
+    for tenant in [tenant, neighbour] {
+        assert_eq!(database::number(mine, &[&tenant]).await, 0);
     }
 }

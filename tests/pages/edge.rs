@@ -66,6 +66,24 @@ async fn an_address_with_two_slashes_never_leads_to_another_site() {
 }
 
 #[tokio::test]
+async fn a_target_that_is_a_whole_url_of_another_host_is_misdirected() {
+    let app = spawn_app().await;
+    let host = app.base.trim_start_matches("http://");
+    let (name, port) = host.split_once(':').expect("a port");
+    let others = ["evil.test".to_owned(), format!("evil.test:{port}"), format!("{name}.evil.test:{port}"), format!("{host}@evil.test")];
+    for other in others {
+        for (method, path) in [("GET", "/login"), ("GET", "/nothing"), ("POST", "/login")] {
+            let answer = raw::request(&app, &format!("{method} http://{other}{path}"), "").await;
+            assert_eq!(raw::status(&answer), 421, "{method} {other}{path}: {answer}");
+            assert!(!answer.contains("evil.test"), "{answer}");
+        }
+    }
+    // Of our own host it is a request like any other.
+    let answer = raw::request(&app, &format!("GET http://{host}/login"), "").await;
+    assert_eq!(raw::status(&answer), 200, "{answer}");
+}
+
+#[tokio::test]
 async fn a_page_knows_its_methods() {
     let app = spawn_app().await;
     let all = routes::all();
