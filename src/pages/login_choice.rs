@@ -3,6 +3,7 @@
 
 use actix_session::Session;
 use actix_web::HttpResponse;
+use actix_web::cookie::Key;
 use actix_web::http::StatusCode;
 use askama::Template;
 use chrono::Utc;
@@ -45,6 +46,19 @@ struct Ticket {
     expires: i64,
 }
 
+impl Ticket {
+    fn seal(&self, key: &Key) -> Result<String, Error> {
+        let text = serde_json::to_string(self).map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
+        Ok(cookie::seal(key, PURPOSE, text))
+    }
+
+    /// A ticket of ours that is still good at `now`.
+    fn open(key: &Key, sealed: &str, now: i64) -> Option<Self> {
+        let ticket: Self = serde_json::from_str(&cookie::unseal(key, PURPOSE, sealed)?).ok()?;
+        (ticket.expires >= now).then_some(ticket)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct TicketAccount {
     tenant: i64,
@@ -72,7 +86,6 @@ pub fn ask(
         remember: kind == SessionKind::Remembered,
         expires: Utc::now().timestamp() + TICKET_LIFE,
     };
-    let ticket = serde_json::to_string(&ticket).map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
     let choices = matched
         .iter()
         .enumerate()
@@ -80,7 +93,7 @@ pub fn ask(
         .collect();
     let choice = ChoicePage {
         frame: Frame::public(cookie, ""),
-        ticket: cookie::seal(&context.key, PURPOSE, ticket),
+        ticket: ticket.seal(&context.key)?,
         next,
         add,
         draft,
@@ -93,8 +106,7 @@ pub fn ask(
 /// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not ours, too old,
 /// or overtaken by a new password.
 pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<(Vec<Entry>, SessionKind)>, Error> {
-    let ticket = cookie::unseal(&context.key, PURPOSE, ticket).and_then(|text| serde_json::from_str::<Ticket>(&text).ok());
-    let Some(mut ticket) = ticket.filter(|ticket| ticket.expires >= Utc::now().timestamp()) else { return Ok(None) };
+    let Some(mut ticket) = Ticket::open(&context.key, ticket, Utc::now().timestamp()) else { return Ok(None) };
     let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else { return Ok(None) };
     ticket.accounts[..=chosen].rotate_right(1);
     let mut entries = Vec::new();
@@ -118,4 +130,20 @@ async fn entry(context: &Context, ticket: &TicketAccount) -> Result<Option<Entry
 
 fn fingerprint(hash: &str) -> Vec<u8> {
     Sha256::digest(hash.as_bytes())[..8].to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_ends_after_two_minutes_and_is_read_with_its_own_key_only() {
+        let (key, now) = (Key::generate(), 1_800_000_000);
+        let ticket = Ticket { accounts: Vec::new(), remember: true, expires: now + TICKET_LIFE };
+        let sealed = ticket.seal(&key).expect("a sealed ticket");
+        for (later, good) in [(0, true), (120, true), (121, false), (1_000_000, false)] {
+            assert_eq!(Ticket::open(&key, &sealed, now + later).is_some(), good, "after {later} s");
+        }
+        assert!(Ticket::open(&Key::generate(), &sealed, now).is_none());
+    }
 }

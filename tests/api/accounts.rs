@@ -3,6 +3,8 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::support::database::OwnDatabase;
+use crate::support::server::ServerBuilder;
 use crate::support::{App, Call, Person, Script, database, spawn_app, unique};
 
 async fn me_with(app: &App, authorization: &[u8]) -> crate::support::Answer {
@@ -58,6 +60,69 @@ async fn the_database_holds_only_a_hash_of_the_token() {
     )
     .await;
     assert_eq!(rows, 1);
+}
+
+/// Every row of every table, as text.
+async fn dump(client: &tokio_postgres::Client) -> String {
+    let tables = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+                  WHERE relkind IN ('r', 'p') AND nspname IN ('public', 'shared', 'operator') ORDER BY 1";
+    let mut text = String::new();
+    for table in client.query(tables, &[]).await.expect("tables") {
+        let table: String = table.get(0);
+        for row in client.query(&format!("SELECT t::text FROM {table} t"), &[]).await.expect(&table) {
+            text += &format!("{table}: {}\n", row.get::<_, String>(0));
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_dump_of_the_database_holds_no_token_cookie_or_password() {
+    let own = OwnDatabase::create().await;
+    let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
+    let server = tokio::task::spawn_blocking(|| builder.start()).await.expect("a server");
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    let script = person.script(&app).await;
+    let browser = person.browser(&app).await;
+    let first_cookie = browser.cookie_header();
+    let note = unique("planted");
+    script.note(&note).await;
+    let call = Call::new("POST", "/api/invitations").json(&json!({})).header("idempotency-key", "once");
+    let invitation = script.answer(call).await.expect(201).json();
+    let invitation = invitation["token"].as_str().expect("a token").to_owned();
+    let wrong = json!({"username": person.username, "password": "a planted wrong password"});
+    app.patiently(Call::new("POST", "/api/login").json(&wrong)).await.expect(401);
+    let passwords = [("current_password", person.password.as_str()), ("password", "a planted new password")];
+    browser.post("/account/password", &passwords).await.expect_see_other("/account");
+
+    let dump = dump(&own.client().await).await;
+    assert!(dump.contains(&note), "the dump is not whole: {dump}");
+    assert!(dump.contains(&person.username) && dump.contains("$2b$12$"), "{dump}");
+    let hash = hex(&Sha256::digest(invitation.as_bytes()));
+    assert!(dump.contains(&hash), "the invitation is not where it is looked for: {dump}");
+    let value = |cookie: &str| cookie.split_once('=').expect("a cookie").1.to_owned();
+    let random = |token: &str| token.splitn(3, '_').last().expect("a token").to_owned();
+    for secret in [
+        script.token.clone(),
+        random(&script.token),
+        invitation.clone(),
+        random(&invitation),
+        value(&first_cookie),
+        value(&browser.cookie_header()),
+        person.password.clone(),
+        "a planted new password".to_owned(),
+        "a planted wrong password".to_owned(),
+    ] {
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for form in [&secret, &encoded, &hex(secret.as_bytes())] {
+            assert!(!dump.contains(form.as_str()), "{form} is in the dump");
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
+use crate::support::server::{Server, ServerBuilder};
 use crate::support::{Answer, App, Call, Person, database, spawn_app, unique};
 
 async fn founded_with(app: &App, password: &str) -> (String, i64) {
@@ -100,17 +101,72 @@ async fn short_common_and_endless_passwords_are_refused_and_no_rule_of_compositi
     founded_with(&app, &"x y".repeat(341)).await;
 }
 
+/// A process of its own, which counts its own hashes only.
+async fn spawn_counting() -> (Server, App, App) {
+    spawn_app().await;
+    let start = || ServerBuilder::new().with_console().start();
+    let server = tokio::task::spawn_blocking(start).await.expect("a server");
+    let (app, console) = (App::of(&server), App::console_of(&server));
+    (server, app, console)
+}
+
+/// The hashes that a process has computed, and those that it had no time for.
+async fn hashes(console: &App) -> u64 {
+    let text = console.get("/metrics").await.expect(200).text();
+    let count = |name: &str| -> u64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+        line.trim().parse().expect("a count")
+    };
+    count("pigeonhole_password_hashes_total ") + count("pigeonhole_password_hashes_refused_total ")
+}
+
 #[tokio::test]
-async fn a_password_of_a_megabyte_is_refused_everywhere() {
-    let app = spawn_app().await;
+async fn a_password_of_a_megabyte_is_refused_everywhere_and_costs_no_hash() {
+    let (_server, app, console) = spawn_counting().await;
     let person = Person::founder(&app).await;
-    let endless = "x".repeat(1 << 20);
-    let register = refused_with(&app, &endless).await.status;
-    let by_api = login(&app, &person.username, &endless).await.status;
-    let fields = [("email", person.email.as_str()), ("password", endless.as_str())];
-    let by_form = app.post_form("/login", &fields).await.status;
-    for status in [register, by_api, by_form] {
-        assert!(matches!(status, 401 | 413 | 422), "{status}");
+    let browser = person.browser(&app).await;
+    let before = hashes(&console).await;
+    assert!(before >= 2, "a sign-up and a login cost {before} hashes");
+    for length in [1_025, 1 << 20] {
+        let endless = "x".repeat(length);
+        let (username, organization) = (unique("user"), unique("Org "));
+        let sign_up = [("username", username.as_str()), ("password", &endless), ("tenant_name", &organization)];
+        let log_in = [("email", person.email.as_str()), ("password", endless.as_str())];
+        let statuses = [
+            refused_with(&app, &endless).await.status,
+            app.post_form("/register", &sign_up).await.status,
+            login(&app, &person.username, &endless).await.status,
+            app.post_form("/login", &log_in).await.status,
+            browser.post("/account/password", &[("current_password", &person.password), ("password", &endless)]).await.status,
+            browser.post("/account/password", &[("current_password", &endless), ("password", "a new password")]).await.status,
+        ];
+        assert!(statuses.iter().all(|status| matches!(status, 401 | 413 | 422)), "{length}: {statuses:?}");
+    }
+    assert_eq!(hashes(&console).await, before);
+}
+
+#[tokio::test]
+async fn a_failed_login_costs_one_hash_whatever_was_wrong() {
+    let (_server, app, console) = spawn_counting().await;
+    let person = Person::founder(&app).await;
+    let stranger = unique("nobody");
+    let (known, unknown) = (person.tenant_id, 999_999_999_999_i64);
+    let by_api = [
+        ("an unknown tenant", json!({"username": person.username, "password": "wrong password", "tenant_id": unknown})),
+        ("an unknown tenant's name", json!({"username": person.username, "password": "wrong password", "tenant_name": unique("No ")})),
+        ("an unknown user", json!({"username": stranger, "password": "wrong password"})),
+        ("an unknown user of a tenant", json!({"username": stranger, "password": "wrong password", "tenant_id": known})),
+        ("a wrong password", json!({"username": person.username, "password": "wrong password"})),
+        ("a wrong password in a tenant", json!({"username": person.username, "password": "wrong password", "tenant_id": known})),
+    ];
+    let mut calls: Vec<_> = by_api.map(|(wrong, body)| (wrong, Call::new("POST", "/api/login").json(&body))).into();
+    for (wrong, name) in [("an unknown user by the form", &stranger), ("a wrong password by the form", &person.email)] {
+        calls.push((wrong, Call::new("POST", "/login").form(&[("email", name), ("password", "wrong password")])));
+    }
+    for (wrong, call) in calls {
+        let before = hashes(&console).await;
+        app.answer(call).await.expect(401);
+        assert_eq!(hashes(&console).await - before, 1, "{wrong}");
     }
 }
 

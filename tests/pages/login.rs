@@ -265,6 +265,36 @@ async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
     drop(twin);
 }
 
+#[tokio::test]
+async fn a_choice_that_a_new_password_overtook_admits_nobody() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let twin = person.twin(&app, &unique("Twin ")).await;
+    let asked = Page::parse(&post_login(&Browser::new(&app), &person.credentials()).await.expect(200).text());
+    let ticket = asked.value("ticket");
+    let choose = |name: &str| [("ticket", ticket.clone()), ("choice", choice_of(&asked, name))];
+    let enter = async |browser: &Browser, name: &str| {
+        let fields = choose(name);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/login", &fields).await
+    };
+    let insider = Browser::new(&app);
+    enter(&insider, &twin.tenant_name).await.expect_see_other("/dashboard");
+    let passwords = [("current_password", person.password.as_str()), ("password", "another password")];
+    let mut changed = insider.post("/account/password", &passwords).await;
+    while changed.status == 503 {
+        changed = insider.post("/account/password", &passwords).await;
+    }
+    changed.expect_see_other("/account");
+    let late = Browser::new(&app);
+    let answer = enter(&late, &twin.tenant_name).await;
+    assert!((400..500).contains(&answer.status), "{}", answer.status);
+    assert!(!late.is_logged_in().await);
+    // The other account's password is what it was; with it comes no session of the one whose is not.
+    enter(&late, &person.tenant_name).await.expect_see_other("/dashboard");
+    late.post(&format!("/tenants/{}/activation", twin.tenant_id), &[]).await.expect(404);
+}
+
 /// The value of the choice whose label, button or row names the tenant.
 fn choice_of(page: &Page, tenant_name: &str) -> String {
     for choice in page.all("[name='choice']") {
