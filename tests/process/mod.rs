@@ -2,6 +2,7 @@
 
 mod containers;
 mod embedded;
+mod killed;
 mod local_cluster;
 mod rolling;
 mod seed;
