@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use actix_web::cookie::Key;
-use url::Url;
+use url::{Host, Url};
 
 use crate::embedded::default_data_dir;
 use crate::messaging::BrokerUrl;
@@ -213,6 +213,12 @@ impl Settings {
         if public_origins.is_empty() && !bind.ip().is_loopback() {
             warnings.push(format!("BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered", bind.port()));
         }
+        if let Some(origin) = public_origins.iter().find(|origin| !production && !is_of_this_machine(origin)) {
+            warnings.push(format!(
+                "PUBLIC_ORIGIN {origin} is not this machine, and in development cookies also travel unencrypted: whoever sees one is \
+                 logged in. Serve by https with APP_ENV=production"
+            ));
+        }
         let admin = parse_admin(variable("ADMIN_BIND").as_deref(), variable("ADMIN_TOKEN"), variable("ADMIN_ORIGIN").as_deref())?;
         let switch = |name: &str, default: bool| match variable(name).map(|value| value.to_lowercase()).as_deref() {
             None => Ok(default),
@@ -386,6 +392,17 @@ fn parse_origin_list(name: &str, origins: &str, production: bool) -> Result<Vec<
     Ok(parsed)
 }
 
+/// Whether an origin is reached without a network.
+fn is_of_this_machine(origin: &str) -> bool {
+    let host = Url::parse(origin).ok().and_then(|url| url.host().map(|host| host.to_owned()));
+    match host {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -426,6 +443,20 @@ mod tests {
             bad.extend(good);
             let refusal = read(&bad).err().expect("a refusal").to_string();
             assert!(refusal.contains(name), "{name}={value:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn development_that_others_can_reach_is_warned_of() {
+        let warned = |origins: &str| {
+            let settings = read(&[("PUBLIC_ORIGIN", origins), ("BIND", "0.0.0.0:5000")]).expect("settings");
+            settings.warnings.iter().any(|warning| warning.contains("APP_ENV=production"))
+        };
+        for origins in ["http://localhost:5000", "http://127.0.0.1:5000,http://[::1]:5000", "http://notes.localhost"] {
+            assert!(!warned(origins), "{origins}");
+        }
+        for origins in ["http://192.168.1.5:5000", "http://localhost:5000,http://notes.example.org", "http://localhost.evil.test"] {
+            assert!(warned(origins), "{origins}");
         }
     }
 

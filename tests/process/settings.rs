@@ -59,6 +59,17 @@ async fn a_short_key_is_stretched_with_a_warning_in_development() {
 }
 
 #[tokio::test]
+async fn development_for_other_machines_starts_with_a_warning() {
+    spawn_app().await;
+    let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://notes.example.test").start();
+    let log = server.log();
+    assert!(log.contains("http://notes.example.test is not this machine") && log.contains("APP_ENV=production"), "{log}");
+    drop(server);
+    let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://localhost:5000").start();
+    assert!(!server.log().contains("is not this machine"), "{}", server.log());
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named() {
     spawn_app().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
