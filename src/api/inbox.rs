@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::notes::{cursor_of, limit_of};
+use super::notes::{cursor_of, limit_of, words_of};
 use super::problem::Problem;
 use crate::auth::CurrentUser;
 use crate::store::ReceivedNote;
-use crate::web::paging::encode;
+use crate::web::paging::{encode, with_words};
 use crate::web::{Error, FieldErrors};
 
 /// A note in the inbox.
@@ -42,6 +42,8 @@ pub struct InboxQuery {
     cursor: Option<String>,
     /// `true` for unread ones only.
     unread: Option<String>,
+    /// Only notes with all of these words, as in the list of notes.
+    q: Option<String>,
 }
 
 /// List the inbox, newest first; the `Link` header leads to the next page (RFC 8288). Listing marks nothing as read.
@@ -57,11 +59,15 @@ pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<H
         Some("true") => true,
         Some(_) => return Err(Error::Invalid(FieldErrors::one("unread", "This is true or false."))),
     };
-    let page = user.tenant.whole_inbox(user.id, unread, cursor, limit).await?;
+    let words = words_of(query.q.as_deref())?;
+    let page = match &words {
+        None => user.tenant.whole_inbox(user.id, unread, cursor, limit).await?,
+        Some(words) => user.tenant.found_whole_inbox(user.id, words, unread, cursor, limit).await?,
+    };
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.older() {
-        let cursor = encode(last);
-        response.insert_header((header::LINK, format!("</api/inbox?limit={limit}&unread={unread}&cursor={cursor}>; rel=\"next\"")));
+        let next = with_words(&format!("/api/inbox?limit={limit}&unread={unread}&cursor={}", encode(last)), words.as_ref());
+        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
     }
     Ok(response.json(page.notes.into_iter().map(view).collect::<Vec<_>>()))
 }

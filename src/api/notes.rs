@@ -9,10 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::problem::Problem;
 use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
-use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
+use crate::domain::{Access, Invalid, NoteContent, NoteId, NoteTitle, Right, SearchWords, Standing};
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
 use crate::web::once;
-use crate::web::paging::{PAGE_SIZE, decode, encode};
+use crate::web::paging::{PAGE_SIZE, decode, encode, with_words};
 use crate::web::{Context, Error, FieldErrors, Json, granted};
 
 const LARGEST_PAGE: i64 = 100;
@@ -85,9 +85,12 @@ pub struct ListQuery {
     limit: Option<String>,
     /// From the `next` link of the page before.
     cursor: Option<String>,
+    /// Only notes with all of these words, up to 200 characters: each stands for every word that begins with it, in any case;
+    /// `"words in quotes"` follow each other, `-word` leaves notes out, and `or` stands between words.
+    q: Option<String>,
 }
 
-/// List the token's user's notes, newest first; the `Link` header leads to the next page (RFC 8288).
+/// List the token's user's notes, or those with certain words, newest first; the `Link` header leads to the next page (RFC 8288).
 ///
 /// # Errors
 /// 401 without a token in force, 422 for a cursor that is none.
@@ -95,10 +98,15 @@ pub struct ListQuery {
     (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
-    let page = user.tenant.whole_notes(user.id, cursor, limit).await?;
+    let words = words_of(query.q.as_deref())?;
+    let page = match &words {
+        None => user.tenant.whole_notes(user.id, cursor, limit).await?,
+        Some(words) => user.tenant.found_whole_notes(user.id, words, cursor, limit).await?,
+    };
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.older() {
-        response.insert_header((header::LINK, format!("</api/notes?limit={limit}&cursor={}>; rel=\"next\"", encode(last))));
+        let next = with_words(&format!("/api/notes?limit={limit}&cursor={}", encode(last)), words.as_ref());
+        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
     }
     let tenant = user.tenant.tenant().number();
     let notes = page.notes.into_iter().map(|note| view(tenant, note, Standing::Author)).collect();
@@ -270,6 +278,14 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     let mut json = Vec::with_capacity(expected);
     serde_json::to_writer(&mut json, &notes).map_err(|error| Error::Internal("writing JSON", Box::new(error)))?;
     Ok(json)
+}
+
+/// What is looked for in a list.
+///
+/// # Errors
+/// 422 for words that cannot be accepted.
+pub fn words_of(given: Option<&str>) -> Result<Option<SearchWords>, Error> {
+    SearchWords::parse_optional(given.unwrap_or_default()).map_err(|Invalid(message)| Error::Invalid(FieldErrors::one("q", message)))
 }
 
 /// Where a page of a list begins.

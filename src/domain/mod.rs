@@ -9,6 +9,7 @@ mod names;
 mod notes;
 mod password;
 mod roles;
+mod search;
 mod sharing;
 mod text;
 
@@ -20,6 +21,7 @@ pub use names::{Email, Identifier, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
 pub use password::{LoginPassword, NewPassword};
 pub use roles::Role;
+pub use search::{SEARCH_LIMIT, SearchWords};
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience, Right, Standing};
 pub use text::canonical;
 

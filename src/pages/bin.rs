@@ -26,7 +26,7 @@ struct BinPage {
 /// What is in it.
 pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
     let notes = user.tenant.notes(user.id, Bin::In, query.cursor(), PAGE_SIZE).await?;
-    let (newer, older) = neighbours("/bin", &notes);
+    let (newer, older) = neighbours("/bin", None, &notes);
     let bin = BinPage {
         frame: frame_of(&user, &cookie, "bin"),
         notes: notes.notes.iter().map(|note| NoteCard::of(note, Bin::In)).collect(),

@@ -1,15 +1,15 @@
 //! The inbox: notes that others shared.
 
 use actix_session::Session;
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::frame::{frame_of, page};
+use super::search::SearchForm;
 use super::show::{Moment, NoteCard};
 use crate::auth::CurrentUser;
 use crate::domain::Access;
-use crate::store::{Bin, ReceivedNote};
+use crate::store::{Bin, Found, ReceivedNote};
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, Frame, see_other};
@@ -18,6 +18,7 @@ use crate::web::{Error, Frame, see_other};
 #[template(path = "inbox.html")]
 struct InboxPage {
     frame: Frame,
+    search: SearchForm,
     notes: Vec<InboxRow>,
     newer: Option<String>,
     older: Option<String>,
@@ -40,8 +41,16 @@ pub struct InboxRow {
 impl InboxRow {
     /// The row of a note.
     pub fn of(received: &ReceivedNote) -> Self {
+        Self::with_card(received, NoteCard::of(&received.note, Bin::Out))
+    }
+
+    fn found(found: &Found<ReceivedNote>) -> Self {
+        Self::with_card(&found.found, NoteCard::found(&found.found.note, found))
+    }
+
+    fn with_card(received: &ReceivedNote, card: NoteCard) -> Self {
         Self {
-            card: NoteCard::of(&received.note, Bin::Out),
+            card,
             shared_by: received.shared_by_name.clone(),
             shared_at: Moment(received.received.at),
             unread: received.received.read_at.is_none(),
@@ -50,13 +59,19 @@ impl InboxRow {
     }
 }
 
-/// What came, newest first.
+/// What came, newest first, or what of it was found.
 pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
-    let (inbox, unread) = user.tenant.inbox(user.id, query.cursor(), PAGE_SIZE).await?;
+    let (search, words) = SearchForm::sent("/inbox", &query);
+    let (notes, (newer, older), unread) = if let Some(words) = &words {
+        let (found, unread) = user.tenant.found_in_inbox(user.id, words, query.cursor(), PAGE_SIZE).await?;
+        (found.notes.iter().map(InboxRow::found).collect(), neighbours("/inbox", Some(words), &found), unread)
+    } else {
+        let (inbox, unread) = user.tenant.inbox(user.id, query.cursor(), PAGE_SIZE).await?;
+        (inbox.notes.iter().map(InboxRow::of).collect(), neighbours("/inbox", None, &inbox), unread)
+    };
     user.session.unread.set(unread);
-    let (newer, older) = neighbours("/inbox", &inbox);
-    let shown = InboxPage { frame: frame_of(&user, &cookie, "inbox"), notes: inbox.notes.iter().map(InboxRow::of).collect(), newer, older };
-    page(StatusCode::OK, &shown)
+    let status = search.status();
+    page(status, &InboxPage { frame: frame_of(&user, &cookie, "inbox"), search, notes, newer, older })
 }
 
 /// Marks everything as read.

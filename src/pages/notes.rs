@@ -9,6 +9,7 @@ use super::draft::{Draft, NoteForm};
 use super::frame::{frame_of, page};
 use super::login_page::ask_to_log_in;
 use super::markdown::markdown;
+use super::search::SearchForm;
 use super::show::{Moment, NoteCard, delivery_in_words, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
@@ -22,12 +23,29 @@ use crate::web::{Error, FieldErrors, Form, Frame, granted, see_other};
 #[template(path = "notes/index.html")]
 struct IndexPage {
     frame: Frame,
+    search: SearchForm,
     notes: Vec<NoteCard>,
     newer: Option<String>,
     older: Option<String>,
     title: String,
     content: String,
     errors: FieldErrors,
+}
+
+impl IndexPage {
+    fn empty(frame: Frame) -> Self {
+        let (title, content) = (String::new(), String::new());
+        Self {
+            frame,
+            search: SearchForm::empty("/notes"),
+            notes: Vec::new(),
+            newer: None,
+            older: None,
+            title,
+            content,
+            errors: FieldErrors::default(),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -80,10 +98,17 @@ struct ConflictPage {
     theirs_updated_at: Moment,
 }
 
-/// The list, with a form for a new note.
+/// The list, with a form for a new note, or what of it was found.
 pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE).await?;
-    list(StatusCode::OK, &user, &cookie, &notes, NoteForm::default(), FieldErrors::default())
+    let (search, words) = SearchForm::sent("/notes", &query);
+    let Some(words) = &words else {
+        let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE).await?;
+        return page(search.status(), &IndexPage { search, ..list(&user, &cookie, &notes) });
+    };
+    let found = user.tenant.found_notes(user.id, words, query.cursor(), PAGE_SIZE).await?;
+    let (newer, older) = neighbours("/notes", Some(words), &found);
+    let notes = found.notes.iter().map(|found| NoteCard::found(&found.found, found)).collect();
+    page(StatusCode::OK, &IndexPage { search, notes, newer, older, ..IndexPage::empty(frame_of(&user, &cookie, "notes")) })
 }
 
 /// Writes a note.
@@ -196,7 +221,7 @@ pub async fn index_page(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let notes = user.tenant.notes(user.id, Bin::Out, Cursor::Start, PAGE_SIZE).await?;
-    list(status, user, cookie, &notes, form, errors)
+    page(status, &IndexPage { title: form.title, content: form.content, errors, ..list(user, cookie, &notes) })
 }
 
 /// The edit form, filled.
@@ -219,25 +244,10 @@ pub fn edit_page(
     page(status, &edit)
 }
 
-fn list(
-    status: StatusCode,
-    user: &CurrentUser,
-    cookie: &Session,
-    notes: &Page<Note>,
-    form: NoteForm,
-    errors: FieldErrors,
-) -> Result<HttpResponse, Error> {
-    let (newer, older) = neighbours("/notes", notes);
-    let index = IndexPage {
-        frame: frame_of(user, cookie, "notes"),
-        notes: notes.notes.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
-        newer,
-        older,
-        title: form.title,
-        content: form.content,
-        errors,
-    };
-    page(status, &index)
+fn list(user: &CurrentUser, cookie: &Session, notes: &Page<Note>) -> IndexPage {
+    let (newer, older) = neighbours("/notes", None, notes);
+    let cards = notes.notes.iter().map(|note| NoteCard::of(note, Bin::Out)).collect();
+    IndexPage { notes: cards, newer, older, ..IndexPage::empty(frame_of(user, cookie, "notes")) }
 }
 
 async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> Result<Sharer, Error> {

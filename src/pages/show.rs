@@ -6,10 +6,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::markdown::OPTIONS;
-use crate::store::{Bin, DeliveryState, Note};
+use super::marked::Marked;
+use crate::store::{Bin, DeliveryState, Found, Note};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
+// Two parts of a text, with their marks.
+const FOUND_CHARACTERS: usize = 320;
 
 /// A point in time on a page.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +45,9 @@ pub struct NoteCard {
     /// Its number.
     pub id: i64,
     /// Its title, or the beginning of its text.
-    pub title: String,
-    /// The beginning of its text.
-    pub excerpt: String,
+    pub title: Marked,
+    /// The beginning of its text, or the parts of it that were looked for.
+    pub excerpt: Marked,
     /// When it last changed.
     pub updated_at: Moment,
     /// Whether it is in the bin.
@@ -61,11 +64,21 @@ impl NoteCard {
         };
         Self {
             id: note.id.number(),
-            title,
-            excerpt: cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS),
+            title: Marked::plain(title),
+            excerpt: Marked::plain(cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS)),
             updated_at: Moment(note.updated_at),
             in_bin: bin == Bin::In,
         }
+    }
+
+    /// The card of a note that was found; `note` is the note of `found`.
+    pub fn found<T>(note: &Note, found: &Found<T>) -> Self {
+        let mut card = Self::of(note, Bin::Out);
+        if let Some(title) = &found.title {
+            card.title = Marked::of(title);
+        }
+        card.excerpt = Marked::of(&cut(&plain_text(&found.excerpt).replace('\n', " "), FOUND_CHARACTERS));
+        card
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::access::Received;
 use super::notes::Note;
-use super::page::{Cursor, Page, Placed, Position};
+use super::page::{Cursor, Page, Placed, Position, Wanted};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{Access, NoteId, UserId};
 
@@ -141,8 +141,15 @@ impl TenantHandle {
             Cursor::NewerThan(..) => &NEWER,
         };
         let count: [&dyn Value; 2] = [&self.tenant().number(), &user.number()];
-        let (page, counted) =
-            self.page(statement, user, (cursor, limit), ReceivedNote::from_row, &[Step { statement: &UNREAD, values: &count }]).await?;
+        let (page, counted) = self
+            .page(
+                statement,
+                user,
+                Wanted { cursor, limit, words: None },
+                ReceivedNote::from_row,
+                &[Step { statement: &UNREAD, values: &count }],
+            )
+            .await?;
         Ok((page, unread_in(counted.first())))
     }
 
@@ -157,14 +164,13 @@ impl TenantHandle {
         before: Option<Position>,
         limit: u16,
     ) -> Result<Page<ReceivedNote>, DbError> {
-        let cursor = before.map_or(Cursor::Start, |(time, id)| Cursor::OlderThan(time, id));
         let statement = match (unread, before) {
             (false, None) => &WHOLE_LATEST,
             (false, Some(_)) => &WHOLE_OLDER,
             (true, None) => &WHOLE_UNREAD_LATEST,
             (true, Some(_)) => &WHOLE_UNREAD_OLDER,
         };
-        Ok(self.page(statement, user, (cursor, limit), ReceivedNote::from_row, &[]).await?.0)
+        Ok(self.page(statement, user, Wanted { cursor: Cursor::before(before), limit, words: None }, ReceivedNote::from_row, &[]).await?.0)
     }
 
     /// Notes that `user` has opened a note that came as `received` says, the first time that they do. Gives the sharer's name

@@ -17,6 +17,7 @@ mod page;
 mod purge;
 mod recipients;
 mod revisions;
+mod search;
 mod seeding;
 mod sessions;
 mod shares;
@@ -47,6 +48,7 @@ pub(crate) use purge::forget_logins;
 pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
+pub use search::{Found, HIT_BEGINS, HIT_ENDS};
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
 pub use sessions::{Counted, Session, SessionKind, SessionRow, count_sessions, purge_expired};
 pub use shares::{Shared, Sharing};
@@ -59,7 +61,7 @@ use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    let notes = [notes::ALL, edits::ALL, revisions::ALL, access::ALL, shares::ALL, recipients::ALL, inbox::ALL].concat();
+    let notes = [notes::ALL, edits::ALL, revisions::ALL, access::ALL, shares::ALL, recipients::ALL, inbox::ALL, search::ALL].concat();
     let people = [sessions::ALL, users::ALL, members::ALL, invitations::ALL, tenants::ALL].concat();
     let others = [outbox::ALL, idempotency::ALL, transfer::ALL].concat();
     [notes, people, others].concat().iter().map(|statement: &&Statement| statement.sql).collect()

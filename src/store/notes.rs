@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::inbox::{LATEST as LATEST_RECEIVED, ReceivedNote, UNREAD, unread_in};
-use super::page::{Cursor, Page, Placed, Position};
+use super::page::{Cursor, Page, Placed, Position, Wanted};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
@@ -129,7 +129,7 @@ impl TenantHandle {
             (Bin::In, Cursor::OlderThan(..)) => &BIN_OLDER,
             (Bin::In, Cursor::NewerThan(..)) => &BIN_NEWER,
         };
-        Ok(self.page(statement, author, (cursor, limit), Note::from_row, &[]).await?.0)
+        Ok(self.page(statement, author, Wanted { cursor, limit, words: None }, Note::from_row, &[]).await?.0)
     }
 
     /// Up to `limit` notes of `author` that are older than `before`, or the latest, each with its whole text.
@@ -137,11 +137,8 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn whole_notes(&self, author: UserId, before: Option<Position>, limit: u16) -> Result<Page<Note>, DbError> {
-        let (statement, cursor) = match before {
-            None => (&WHOLE_LATEST, Cursor::Start),
-            Some((time, id)) => (&WHOLE_OLDER, Cursor::OlderThan(time, id)),
-        };
-        Ok(self.page(statement, author, (cursor, limit), Note::from_row, &[]).await?.0)
+        let statement = if before.is_none() { &WHOLE_LATEST } else { &WHOLE_OLDER };
+        Ok(self.page(statement, author, Wanted { cursor: Cursor::before(before), limit, words: None }, Note::from_row, &[]).await?.0)
     }
 
     /// What `user` has: notes of their own and notes that were shared with them, counted, and the latest of both.

@@ -3,10 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
-use crate::domain::{NoteId, UserId};
+use crate::domain::{NoteId, SearchWords, UserId};
 
 /// What a list is ordered by. Ids come from a range for each node, so they do not tell what is newer.
 pub type Position = (DateTime<Utc>, NoteId);
+
+/// Later than any note.
+const END_OF_TIME: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
 
 /// A place in a list of notes, newest first.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +20,24 @@ pub enum Cursor {
     OlderThan(DateTime<Utc>, NoteId),
     /// What is newer than this position.
     NewerThan(DateTime<Utc>, NoteId),
+}
+
+impl Cursor {
+    /// What is older than a position, or the newest.
+    pub(super) fn before(position: Option<Position>) -> Self {
+        position.map_or(Self::Start, |(time, id)| Self::OlderThan(time, id))
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// Where it begins.
+    pub(super) cursor: Cursor,
+    /// How much of it.
+    pub(super) limit: u16,
+    /// The words that it has, when the list is of what was found.
+    pub(super) words: Option<&'a SearchWords>,
 }
 
 /// What stands at a place in a list.
@@ -64,25 +85,28 @@ impl<T: Placed> Page<T> {
 }
 
 impl TenantHandle {
-    /// Up to `limit` of what is `owner`'s from `cursor` on, and what `more` gave in the same transaction. The statement takes the
-    /// tenant, the owner, how many rows are wanted and, unless it begins at the start, the position.
+    /// What is wanted of what is `owner`'s, and what `more` gave in the same transaction. The statement takes the tenant, the owner,
+    /// how many rows are wanted and, unless it begins at the start, the position. One that looks for words takes a position always,
+    /// and the words as bytes behind it.
     pub(super) async fn page<T>(
         &self,
         statement: &'static Statement,
         owner: UserId,
-        (cursor, limit): (Cursor, u16),
+        Wanted { cursor, limit, words }: Wanted<'_>,
         read: impl Fn(&Row) -> T,
         more: &[Step<'_>],
     ) -> Result<(Page<T>, Vec<Vec<Row>>), DbError> {
         let (tenant, owner, wanted) = (self.tenant().number(), owner.number(), i64::from(limit) + 1);
         let position = match cursor {
-            Cursor::Start => None,
+            Cursor::Start => words.map(|_| (END_OF_TIME, i64::MAX)),
             Cursor::OlderThan(time, id) | Cursor::NewerThan(time, id) => Some((time, id.number())),
         };
         let mut values: Vec<&dyn Value> = vec![&tenant, &owner, &wanted];
         if let Some((time, id)) = &position {
             values.extend([time as &dyn Value, id]);
         }
+        let words = words.map(|words| words.as_str().as_bytes());
+        values.extend(words.as_ref().map(|words| words as &dyn Value));
         let mut steps = vec![Step { statement, values: &values }];
         steps.extend(more.iter().copied());
         let mut results = self.transaction(&steps).await?;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde::Deserialize;
 
-use crate::domain::NoteId;
+use crate::domain::{Invalid, NoteId, SearchWords};
 use crate::store::{Cursor, Page, Placed, Position};
 
 /// How many notes a page shows.
@@ -16,6 +16,7 @@ pub const PAGE_SIZE: u16 = 20;
 pub struct PageQuery {
     older: Option<String>,
     newer: Option<String>,
+    q: Option<String>,
 }
 
 impl PageQuery {
@@ -27,12 +28,32 @@ impl PageQuery {
             (None, None) => Cursor::Start,
         }
     }
+
+    /// The words that are looked for, as they were typed.
+    pub fn typed(&self) -> &str {
+        self.q.as_deref().unwrap_or_default()
+    }
+
+    /// The words that are looked for, if there are any.
+    ///
+    /// # Errors
+    /// A sentence for the field.
+    pub fn words(&self) -> Result<Option<SearchWords>, Invalid> {
+        SearchWords::parse_optional(self.typed())
+    }
 }
 
-/// The URLs of the pages before and after.
-pub fn neighbours<T: Placed>(path: &str, page: &Page<T>) -> (Option<String>, Option<String>) {
-    let link = |direction: &str, position: Position| format!("{path}?{direction}={}", encode(position));
+/// The URLs of the pages before and after, of a whole list or of what was found in it.
+pub fn neighbours<T: Placed>(path: &str, words: Option<&SearchWords>, page: &Page<T>) -> (Option<String>, Option<String>) {
+    let link = |direction: &str, position: Position| with_words(&format!("{path}?{direction}={}", encode(position)), words);
     (page.newer().map(|position| link("newer", position)), page.older().map(|position| link("older", position)))
+}
+
+/// The URL of a list, which has a query, with the words that are looked for in it.
+pub fn with_words(url: &str, words: Option<&SearchWords>) -> String {
+    let Some(words) = words else { return url.to_owned() };
+    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", words.as_str()).finish();
+    format!("{url}&{query}")
 }
 
 /// A position as opaque text.

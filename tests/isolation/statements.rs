@@ -13,7 +13,7 @@ fn literals(sql: &str, types: &[Type]) -> Vec<&'static str> {
         Type::INT8 => "7::bigint",
         Type::INT4 => "1::integer",
         Type::BOOL => "true",
-        Type::BYTEA => "'\\x00'::bytea",
+        Type::BYTEA => "'\\x78'::bytea",
         Type::TIMESTAMPTZ => "now()",
         Type::BYTEA_ARRAY => "'{\\\\x00}'::bytea[]",
         Type::INT8_ARRAY => "'{1,2}'::bigint[]",

@@ -16,6 +16,7 @@ mod members;
 mod notes;
 mod organization;
 mod registration;
+mod search;
 mod sessions;
 mod several_tenants;
 mod sharing;

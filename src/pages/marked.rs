@@ -1,0 +1,70 @@
+//! A text of which parts are marked, because they were looked for.
+
+use std::fmt;
+
+use crate::store::{HIT_BEGINS, HIT_ENDS};
+
+/// A text with marked parts. Written out by itself it is the text alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// Its parts, in order.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it says.
+    pub text: String,
+    /// Whether it was looked for.
+    pub hit: bool,
+}
+
+impl Marked {
+    /// A text in which nothing was looked for.
+    pub fn plain(text: String) -> Self {
+        Self { parts: vec![Part { text, hit: false }] }
+    }
+
+    /// Reads a text in which hits stand between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may hold these characters itself; all that
+    /// they can do is to mark a part too much.
+    pub fn of(text: &str) -> Self {
+        let mut parts = Vec::new();
+        let mut add = |text: &str, hit| {
+            if !text.is_empty() {
+                parts.push(Part { text: text.replace([HIT_BEGINS, HIT_ENDS], ""), hit });
+            }
+        };
+        for (index, piece) in text.split(HIT_BEGINS).enumerate() {
+            match piece.split_once(HIT_ENDS) {
+                Some((hit, rest)) if index > 0 => {
+                    add(hit, true);
+                    add(rest, false);
+                }
+                _ => add(piece, false),
+            }
+        }
+        Self { parts }
+    }
+}
+
+impl fmt::Display for Marked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| f.write_str(&part.text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Marked;
+
+    #[test]
+    fn hits_are_parts_of_their_own_and_stray_marks_are_dropped() {
+        let parts = |text: &str| Marked::of(text).parts.into_iter().map(|part| (part.text, part.hit)).collect::<Vec<_>>();
+        let owned = |parts: &[(&str, bool)]| parts.iter().map(|(text, hit)| ((*text).to_owned(), *hit)).collect::<Vec<_>>();
+        assert_eq!(parts("a \u{2}b\u{3} c\u{2}d\u{3}"), owned(&[("a ", false), ("b", true), (" c", false), ("d", true)]));
+        assert_eq!(parts("\u{3}a\u{2}b\u{2}c"), owned(&[("a", false), ("b", false), ("c", false)]));
+        assert_eq!(Marked::of("a \u{2}b\u{3}").to_string(), "a b");
+        assert!(parts("").is_empty());
+    }
+}

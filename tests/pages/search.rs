@@ -1,0 +1,146 @@
+//! Looking for words on the pages.
+
+use crate::support::{Page, Person, sharing::deliver_by_hand, spawn_app};
+
+fn marked(page: &Page) -> Vec<String> {
+    page.all(".sheet mark").iter().map(|mark| mark.text().collect()).collect()
+}
+
+fn encoded(path: &str, words: &str) -> String {
+    format!("{path}?{}", form_urlencoded::Serializer::new(String::new()).append_pair("q", words).finish())
+}
+
+#[tokio::test]
+async fn what_is_found_is_marked_and_everything_else_is_left_out() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let kept = browser.note(&format!("# Shopping\n\n{} bread, **Butter** and milk", "word ".repeat(400))).await;
+    browser.note("something else").await;
+    let empty = browser.page("/notes").await;
+    assert_eq!(empty.one("form[role='search'] input[name='q']").value().attr("value"), Some(""));
+
+    let found = browser.page("/notes?q=butt+MILK").await;
+    assert_eq!(found.note_ids(), [kept]);
+    assert_eq!(marked(&found), ["Butter", "milk"]);
+    assert_eq!(found.value("q"), "butt MILK");
+    assert!(
+        found.title().starts_with("“butt MILK” in Notes")
+            && found.has("a[href='/notes']")
+            && !found.has("form[action='/notes'][method='post']")
+    );
+    assert!(found.one(".sheet").text().collect::<String>().contains("Shopping"), "the heading stays");
+
+    let nothing = browser.page("/notes?q=butter+cheese").await;
+    assert!(nothing.note_ids().is_empty() && nothing.text().contains("No note has these words"));
+    let everything = browser.page("/notes?q=++").await;
+    assert_eq!(everything.note_ids().len(), 2);
+    assert!(everything.has("form[action='/notes'][method='post']"));
+}
+
+#[tokio::test]
+async fn an_edit_is_found_by_its_new_words_and_what_is_in_the_bin_by_none() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let id = browser.note("an early draft").await;
+    script.put(&format!("/api/notes/{id}"), &serde_json::json!({"title": "Overview", "content": "a later text"})).await.expect(200);
+    assert!(browser.page("/notes?q=early").await.note_ids().is_empty());
+    let by_title = browser.page("/notes?q=overview+later").await;
+    assert_eq!(by_title.note_ids(), [id]);
+    assert_eq!(marked(&by_title), ["Overview", "later"]);
+    browser.post(&format!("/notes/{id}/deletion"), &[]).await.expect_see_other("/notes");
+    assert!(browser.page("/notes?q=later").await.note_ids().is_empty());
+}
+
+#[tokio::test]
+async fn more_than_a_page_is_found_page_by_page_and_back() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    crate::api::search::write(&person, 45, "needle & thread").await;
+    crate::api::search::write(&person, 30, "hay").await;
+    let browser = person.browser(&app).await;
+    let (mut path, mut pages) = ("/notes?q=needle+%26".to_owned(), Vec::new());
+    while pages.len() < 5 {
+        let page = browser.page(&path).await;
+        pages.push(page.note_ids());
+        match page.all("a[rel='next']").first() {
+            Some(next) => next.value().attr("href").expect("an address").clone_into(&mut path),
+            None => break,
+        }
+    }
+    assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 5]);
+    let last = browser.page(&path).await;
+    assert_eq!(last.value("q"), "needle &", "the words travel with the pages");
+    let back = browser.page(last.one("a[rel='prev']").value().attr("href").expect("an address")).await;
+    assert_eq!(back.note_ids(), pages[1]);
+    let first = browser.page(back.one("a[rel='prev']").value().attr("href").expect("an address")).await;
+    assert_eq!(first.note_ids(), pages[0]);
+    assert!(!first.has("a[rel='prev']"));
+}
+
+#[tokio::test]
+async fn the_inbox_is_searched_apart_from_ones_own_notes() {
+    let app = spawn_app().await;
+    let author = Person::founder(&app).await;
+    let reader = author.colleague(&app).await;
+    let theirs = author.script(&app).await;
+    let (shared, _unshared) = (theirs.note("harvest in autumn").await, theirs.note("harvest in secret").await);
+    deliver_by_hand(&author, shared, &reader, "read").await;
+    let browser = reader.browser(&app).await;
+    let own = browser.note("my own harvest").await;
+    let inbox = browser.page("/inbox?q=harv").await;
+    assert_eq!(inbox.note_ids(), [shared]);
+    assert_eq!(marked(&inbox), ["harvest"]);
+    let elsewhere = inbox.one("main a[href^='/notes?q=']").value().attr("href").expect("an address").to_owned();
+    let notes = browser.page(&elsewhere).await;
+    assert_eq!(notes.note_ids(), [own]);
+    assert!(notes.has("a[href='/inbox?q=harv']"));
+    assert_eq!(browser.page("/inbox").await.all(".seal").len(), 1, "finding a note does not open it");
+    assert!(browser.page("/inbox?q=secret").await.note_ids().is_empty());
+}
+
+#[tokio::test]
+async fn whatever_is_typed_is_a_search_or_is_refused_beside_the_field() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    browser.note("it's a note \\ with \"quotes\" & <b>marks</b>").await;
+    for words in [
+        "'",
+        "''",
+        "\"",
+        "%",
+        "_",
+        "\\",
+        "\\'",
+        "&",
+        "|",
+        "!",
+        "<->",
+        ":*",
+        "' \" % _ \\ & | ! <-> :*",
+        "a:*b",
+        "(",
+        "-",
+        "or",
+        "\"a",
+        "\u{2}",
+        "it's",
+        "😀 é",
+    ] {
+        for path in ["/notes", "/inbox"] {
+            let page = browser.get(&encoded(path, words)).await.expect(200);
+            assert_eq!(Page::parse(&page.text()).value("q"), words.trim(), "{words}");
+        }
+    }
+    assert_eq!(browser.page(&encoded("/notes", "it's <b>")).await.note_ids().len(), 1);
+    for path in ["/notes", "/inbox"] {
+        for words in ["x".repeat(10 * 1024), "y ".repeat(101)] {
+            let page = Page::parse(&browser.get(&encoded(path, &words)).await.expect(422).text());
+            assert_eq!(page.message_beside("q"), "Search for at most 200 characters.");
+            assert_eq!(page.value("q"), words.trim());
+        }
+        browser.get(&encoded(path, "\0")).await.expect(422);
+    }
+}
