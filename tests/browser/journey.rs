@@ -103,7 +103,7 @@ async fn write_a_note(app: &App, chromium: &Chromium, person: &Person) -> i64 {
     chromium.open("/notes").await;
     chromium.fill("form[action='/notes'] [name=title]", "Groceries").await;
     chromium.fill("form[action='/notes'] [name=content]", "**tea**\nand milk").await;
-    chromium.click("form[action='/notes'] [type=submit]").await;
+    chromium.click("form[action='/notes'][method='post'] [type=submit]").await;
     let script = person.script(app).await;
     let mut notes = json!([]);
     for _ in 0..100 {
@@ -171,7 +171,7 @@ async fn lose_the_session(chromium: &Chromium, person: &Person) {
     let ended = "DELETE FROM sessions WHERE tenant_id = $1 AND kind <> 'script'";
     client.execute(ended, &[&person.tenant_id]).await.expect("ended");
     crate::support::database::let_sessions_be_looked_up_anew().await;
-    chromium.click("form[action='/notes'] [type=submit]").await;
+    chromium.click("form[action='/notes'][method='post'] [type=submit]").await;
     log_in(chromium, person).await;
     let mut back = String::new();
     for _ in 0..50 {

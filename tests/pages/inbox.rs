@@ -49,15 +49,7 @@ async fn the_inbox_shows_twenty_notes_a_page_newest_first() {
     let reader = author.colleague(&app).await;
     fill(&author, &reader, 45).await;
     let browser = reader.browser(&app).await;
-    let (mut path, mut pages) = ("/inbox".to_owned(), Vec::new());
-    loop {
-        let page = browser.page(&path).await;
-        pages.push(page.note_ids());
-        match page.all("a[rel='next']").first() {
-            Some(next) => next.value().attr("href").expect("an address").clone_into(&mut path),
-            None => break,
-        }
-    }
+    let (pages, path) = browser.pages("/inbox").await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 5]);
     let back = browser.page(&path).await.one("a[rel='prev']").value().attr("href").expect("a way back").to_owned();
     assert_eq!(browser.page(&back).await.note_ids(), pages[1]);

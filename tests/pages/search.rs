@@ -60,15 +60,7 @@ async fn more_than_a_page_is_found_page_by_page_and_back() {
     crate::api::search::write(&person, 45, "needle & thread").await;
     crate::api::search::write(&person, 30, "hay").await;
     let browser = person.browser(&app).await;
-    let (mut path, mut pages) = ("/notes?q=needle+%26".to_owned(), Vec::new());
-    while pages.len() < 5 {
-        let page = browser.page(&path).await;
-        pages.push(page.note_ids());
-        match page.all("a[rel='next']").first() {
-            Some(next) => next.value().attr("href").expect("an address").clone_into(&mut path),
-            None => break,
-        }
-    }
+    let (pages, path) = browser.pages("/notes?q=needle+%26").await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 5]);
     let last = browser.page(&path).await;
     assert_eq!(last.value("q"), "needle &", "the words travel with the pages");

@@ -202,6 +202,20 @@ impl Browser {
         Page::parse(&self.get(path).await.expect(200).text())
     }
 
+    /// The notes on each page of a list, as the links to older ones lead, and the path of the last.
+    pub async fn pages(&self, path: &str) -> (Vec<Vec<i64>>, String) {
+        let (mut path, mut pages) = (path.to_owned(), Vec::new());
+        while pages.len() < 20 {
+            let page = self.page(&path).await;
+            pages.push(page.note_ids());
+            match page.all("a[rel='next']").first() {
+                Some(next) => next.value().attr("href").expect("an address").clone_into(&mut path),
+                None => return (pages, path),
+            }
+        }
+        panic!("the pages of {path} do not end");
+    }
+
     /// The page behind a redirect.
     pub async fn follow(&self, answer: Answer) -> Page {
         let answer = answer.expect(303);
