@@ -44,7 +44,7 @@ impl Page {
     /// The form that posts to this path.
     #[track_caller]
     pub fn form(&self, action: &str) -> Fields {
-        fields_of(self.one(&format!("form[action='{action}']")))
+        fields_of(self.one(&format!("form[action='{action}'][method='post']")))
     }
 
     /// The text that belongs to a field by aria-describedby.
