@@ -93,7 +93,7 @@ pub struct ListQuery {
 /// List the token's user's notes, or those with certain words, newest first; the `Link` header leads to the next page (RFC 8288).
 ///
 /// # Errors
-/// 401 without a token in force, 422 for a cursor that is none.
+/// 401 without a token in force, 422 for a query that makes no sense.
 #[utoipa::path(get, path = "/api/notes", params(ListQuery), security(("bearer" = [])), responses(
     (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {

@@ -15,24 +15,27 @@ pub struct SearchForm {
     pub message: Option<&'static str>,
     /// Whether the list is of what was found.
     pub searched: bool,
-    /// The most characters that it takes.
-    pub limit: usize,
 }
 
 impl SearchForm {
     /// An empty form.
     pub fn empty(path: &'static str) -> Self {
-        Self { path, typed: String::new(), message: None, searched: false, limit: SEARCH_LIMIT }
+        Self { path, typed: String::new(), message: None, searched: false }
     }
 
     /// The form as it was sent, with the words to look for; none when it was empty or cannot be accepted.
     pub fn sent(path: &'static str, query: &PageQuery) -> (Self, Option<SearchWords>) {
-        let (words, message) = match query.words() {
+        let (words, message) = match SearchWords::parse_optional(query.typed()) {
             Ok(words) => (words, None),
             Err(Invalid(message)) => (None, Some(message)),
         };
         let form = Self { typed: query.typed().trim().to_owned(), message, searched: words.is_some(), ..Self::empty(path) };
         (form, words)
+    }
+
+    /// The most characters that it takes.
+    pub fn limit(&self) -> usize {
+        SEARCH_LIMIT
     }
 
     /// How the page with this form is answered.

@@ -73,12 +73,13 @@ impl NoteCard {
 
     /// The card of a note that was found; `note` is the note of `found`.
     pub fn found<T>(note: &Note, found: &Found<T>) -> Self {
-        let mut card = Self::of(note, Bin::Out);
-        if let Some(title) = &found.title {
-            card.title = Marked::of(title);
+        Self {
+            id: note.id.number(),
+            title: found.title.as_deref().map_or_else(|| Marked::plain(heading(note)), Marked::of),
+            excerpt: Marked::of(&cut(&plain_text(&found.excerpt).replace('\n', " "), FOUND_CHARACTERS)),
+            updated_at: Moment(note.updated_at),
+            in_bin: false,
         }
-        card.excerpt = Marked::of(&cut(&plain_text(&found.excerpt).replace('\n', " "), FOUND_CHARACTERS));
-        card
     }
 }
 

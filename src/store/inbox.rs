@@ -11,11 +11,15 @@ use crate::domain::{Access, NoteId, UserId};
 // One statement for each direction and start, as for the notes of an author.
 macro_rules! page {
     ($text:literal, $which:literal, $bound:literal, $order:literal) => {
+        page!($text, "", $which, $bound, $order)
+    };
+    ($text:literal, $more:expr, $which:literal, $bound:expr, $order:literal) => {
         Statement::new(concat!(
             "SELECT n.id, n.user_id, n.title, ",
             $text,
-            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, u.username
-             FROM shared_notes i
+            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, u.username",
+            $more,
+            " FROM shared_notes i
              JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
              JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
              WHERE i.tenant_id = $1 AND i.recipient_id = $2",
@@ -29,6 +33,8 @@ macro_rules! page {
         ))
     };
 }
+pub(super) use page;
+
 pub(super) const LATEST: Statement = page!("left(n.content, 480)", "", "", "DESC");
 const OLDER: Statement = page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
 const NEWER: Statement = page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) > ($4, $5)", "ASC");

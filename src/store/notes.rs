@@ -28,10 +28,15 @@ const COUNT: Statement = Statement::new("SELECT count(*) FROM notes WHERE tenant
 // character to find the end.
 macro_rules! page {
     ($text:literal, $deleted:literal, $bound:literal, $order:literal) => {
+        page!($text, "", $deleted, $bound, $order)
+    };
+    ($text:literal, $more:expr, $deleted:literal, $bound:expr, $order:literal) => {
         Statement::new(concat!(
             "SELECT id, user_id, title, ",
             $text,
-            ", version, created_at, updated_at FROM notes
+            ", version, created_at, updated_at",
+            $more,
+            " FROM notes
              WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS ",
             $deleted,
             $bound,
@@ -43,6 +48,8 @@ macro_rules! page {
         ))
     };
 }
+pub(super) use page;
+
 const WHOLE_LATEST: Statement = page!("content", "NULL", "", "DESC");
 const WHOLE_OLDER: Statement = page!("content", "NULL", " AND (created_at, id) < ($4, $5)", "DESC");
 const LATEST: Statement = page!("left(content, 480)", "NULL", "", "DESC");

@@ -2,8 +2,8 @@
 //! one person, the newest first, until a page is full, and looks at the words that each note keeps. An index over words would
 //! not be used under row-level security: docs/decisions/0025.
 
-use super::inbox::{ReceivedNote, UNREAD, unread_in};
-use super::notes::Note;
+use super::inbox::{self, ReceivedNote, UNREAD, unread_in};
+use super::notes::{self, Note};
 use super::page::{Cursor, Page, Placed, Position, Wanted};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{SearchWords, UserId};
@@ -41,46 +41,18 @@ macro_rules! excerpt {
 }
 macro_rules! written {
     ($text:literal, $excerpt:expr, $bound:literal, $order:literal) => {
-        Statement::new(concat!(
-            "SELECT id, user_id, title, ",
-            $text,
-            ", version, created_at, updated_at",
-            $excerpt,
-            " FROM notes
-             WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL AND (created_at, id) ",
-            $bound,
-            " ($4, $5) AND words @@ ",
-            query!(),
-            " ORDER BY created_at ",
-            $order,
-            ", id ",
-            $order,
-            " LIMIT $3"
-        ))
+        notes::page!($text, $excerpt, "NULL", concat!(" AND (created_at, id) ", $bound, " ($4, $5) AND words @@ ", query!()), $order)
     };
 }
 macro_rules! received {
     ($text:literal, $excerpt:expr, $which:literal, $bound:literal, $order:literal) => {
-        Statement::new(concat!(
-            "SELECT n.id, n.user_id, n.title, ",
+        inbox::page!(
             $text,
-            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, u.username",
             $excerpt,
-            " FROM shared_notes i
-             JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
-             JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
-             WHERE i.tenant_id = $1 AND i.recipient_id = $2",
             $which,
-            " AND (i.created_at, i.note_id) ",
-            $bound,
-            " ($4, $5) AND n.words @@ ",
-            query!(),
-            " ORDER BY i.created_at ",
-            $order,
-            ", i.note_id ",
-            $order,
-            " LIMIT $3"
-        ))
+            concat!(" AND (i.created_at, i.note_id) ", $bound, " ($4, $5) AND n.words @@ ", query!()),
+            $order
+        )
     };
 }
 const OLDER: Statement = written!("left(content, 480)", excerpt!(""), "<", "DESC");

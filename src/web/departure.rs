@@ -20,24 +20,19 @@ pub struct Departure {
     under_way: AtomicUsize,
 }
 
-/// A request from its head to the head of its answer.
-pub(super) struct UnderWay<'a>(&'a Departure);
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, SeqCst);
-    }
-}
-
 impl Departure {
     /// By another handle of the listener that the HTTP server has.
     pub fn by(listener: TcpListener) -> Self {
         Self { listener, leaving: AtomicBool::default(), under_way: AtomicUsize::default() }
     }
 
-    pub(super) fn count(&self) -> UnderWay<'_> {
+    /// A request is under way, from its head to the head of its answer; each of these is followed by one [`Self::leave`].
+    pub(super) fn enter(&self) {
         self.under_way.fetch_add(1, SeqCst);
-        UnderWay(self)
+    }
+
+    pub(super) fn leave(&self) {
+        self.under_way.fetch_sub(1, SeqCst);
     }
 
     /// Whether connections end with their next answer.

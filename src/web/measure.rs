@@ -21,11 +21,10 @@ const WENT_AWAY: u16 = 499;
 /// Those of what it measures.
 pub async fn pass<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
     let Some(context) = request.app_data::<web::Data<Context>>().cloned() else { return next.call(request).await };
-    let departure = context.clone();
-    let _under_way = departure.departure.count();
+    context.departure.enter();
     let asked = Asked { context, method: request.method().clone(), target: request.uri().clone(), since: Instant::now(), lost: true };
     let mut result = next.call(request).await;
-    if let (true, Ok(response)) = (departure.departure.has_begun(), &mut result) {
+    if let (true, Ok(response)) = (asked.context.departure.has_begun(), &mut result) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     match &result {
@@ -58,6 +57,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
+        self.context.departure.leave();
         if self.lost {
             let status = StatusCode::from_u16(WENT_AWAY).unwrap_or(StatusCode::BAD_REQUEST);
             self.context.metrics.lost(self.target.path(), &self.method, status, self.since.elapsed());

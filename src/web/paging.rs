@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde::Deserialize;
 
-use crate::domain::{Invalid, NoteId, SearchWords};
+use crate::domain::{NoteId, SearchWords};
 use crate::store::{Cursor, Page, Placed, Position};
 
 /// How many notes a page shows.
@@ -32,14 +32,6 @@ impl PageQuery {
     /// The words that are looked for, as they were typed.
     pub fn typed(&self) -> &str {
         self.q.as_deref().unwrap_or_default()
-    }
-
-    /// The words that are looked for, if there are any.
-    ///
-    /// # Errors
-    /// A sentence for the field.
-    pub fn words(&self) -> Result<Option<SearchWords>, Invalid> {
-        SearchWords::parse_optional(self.typed())
     }
 }
 

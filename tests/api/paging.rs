@@ -4,16 +4,17 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use crate::support::{Answer, Person, Script, database, spawn_app};
+use super::search::write;
+use crate::support::{Answer, Person, Script, spawn_app};
 
-fn link(answer: &Answer, relation: &str) -> Option<String> {
+pub fn link(answer: &Answer, relation: &str) -> Option<String> {
     answer.header("link").split(',').find_map(|part| {
         let (target, parameters) = part.trim().split_once('>')?;
         parameters.contains(&format!("rel=\"{relation}\"")).then(|| target.trim_start_matches('<').to_owned())
     })
 }
 
-fn path_of(link: &str) -> String {
+pub fn path_of(link: &str) -> String {
     match link.find("/api/") {
         Some(start) => link[start..].to_owned(),
         None => panic!("the link {link} leads elsewhere"),
@@ -24,16 +25,7 @@ async fn with_notes(count: i64) -> (Person, Script) {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    database::admin()
-        .await
-        .execute(
-            "INSERT INTO notes (tenant_id, user_id, content, created_at) \
-             SELECT $1, $2, 'note ' || n, now() - (n / 3) * interval '1 second' \
-             FROM generate_series(1, $3::bigint) n",
-            &[&person.tenant_id, &person.user_id, &count],
-        )
-        .await
-        .expect("notes");
+    write(&person, count, "note").await;
     (person, script)
 }
 

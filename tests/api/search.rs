@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::paging::{link, path_of};
 use crate::support::{Person, Script, database, sharing::deliver_by_hand, spawn_app};
 
 /// Writes as many notes, three of each second.
@@ -62,8 +63,8 @@ async fn pages_of_what_was_found_follow_each_other_with_its_words() {
         let answer = script.get(&path).await.expect(200);
         seen.extend(answer.json().as_array().expect("a list").iter().map(|note| note["note_id"].as_i64()));
         pages += 1;
-        let Some((next, _)) = answer.header("link").trim_start_matches('<').split_once('>') else { break };
-        next.clone_into(&mut path);
+        let Some(next) = link(&answer, "next") else { break };
+        path = path_of(&next);
         assert!(pages < 9);
     }
     assert_eq!(pages, 3);
