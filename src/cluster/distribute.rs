@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::{ClusterError, obstacle};
+use super::error::{ClusterError, despite_others, obstacle};
 use super::node;
 use super::session::Session;
 use super::{Say, events, jobs, pins};
@@ -131,12 +131,15 @@ impl Distribution {
     async fn distribute(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
         if !self.tables.is_empty() {
             let started = Instant::now();
-            coordinator.run("beginning", "BEGIN").await?;
-            let moved = self.move_rows(coordinator, say).await;
-            if moved.is_err() {
-                let _ = coordinator.run("rolling back", "ROLLBACK").await;
-            }
-            moved?;
+            despite_others(async || {
+                coordinator.run("beginning", "BEGIN").await?;
+                let moved = self.move_rows(coordinator, say).await;
+                if moved.is_err() {
+                    let _ = coordinator.run("rolling back", "ROLLBACK").await;
+                }
+                moved
+            })
+            .await?;
             say(&format!("distributed in {:.1} s", started.elapsed().as_secs_f32()));
         }
         pins::install_strategy(coordinator).await?;

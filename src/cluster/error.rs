@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::db::{ConnectError, MigrateError};
+use crate::db::{self, ConnectError, MigrateError};
+
+const TRIES: u32 = 10;
 
 /// Why an operation did not happen, or not wholly.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,22 @@ impl ClusterError {
             }
         };
         Self::Refused { what: what.to_owned(), reason }
+    }
+}
+
+/// Does the work again while another database of the same servers makes or changes our roles. The work must be one transaction, or
+/// harmless to repeat.
+pub(crate) async fn despite_others<T>(work: impl AsyncFn() -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+    let mut tries = 1;
+    loop {
+        match work().await {
+            Err(ClusterError::Refused { reason, .. }) if tries < TRIES && db::met_another(&reason) => {
+                log::info!("another database of these servers changes roles as well; trying again");
+                tokio::time::sleep(Duration::from_millis(200) * tries).await;
+                tries += 1;
+            }
+            result => return result,
+        }
     }
 }
 

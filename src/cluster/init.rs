@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_postgres::Config;
 
 use super::address::Address;
-use super::error::{ClusterError, obstacle};
+use super::error::{ClusterError, despite_others, obstacle};
 use super::preflight::{self, Fitness};
 use super::session::Session;
 use super::{Say, distribute, events, groups, node, pins, roles};
@@ -155,21 +155,14 @@ pub(super) async fn register(coordinator: &Session, address: &Address, node: &Se
     let nodes = node::list(coordinator).await?;
     if let Some(known) = nodes.iter().find(|node| node.address == *address) {
         if !known.active || !known.synced {
-            coordinator.rows("activating the node", "SELECT citus_activate_node($1, $2)", &[&address.host(), &address.port()]).await?;
+            let call = "SELECT citus_activate_node($1, $2)";
+            despite_others(async || coordinator.rows("activating the node", call, &[&address.host(), &address.port()]).await).await?;
         }
         say(&format!("{address}: already a worker, group {}", known.group));
         return Ok(false);
     }
     require_fresh(node, address).await?;
-    // Another database on the same servers may be doing the same, and roles belong to the whole server.
-    let mut attempts = 0;
-    let group = loop {
-        attempts += 1;
-        match add(coordinator, address).await {
-            Err(ClusterError::Refused { .. }) if attempts < 4 => tokio::time::sleep(Duration::from_secs(1)).await,
-            added => break added?,
-        }
-    };
+    let group = despite_others(async || add(coordinator, address).await).await?;
     say(&format!("{address}: added as worker, group {group}"));
     Ok(true)
 }

@@ -1,7 +1,7 @@
 //! Our roles on every node. Citus copies roles when it activates a node, but only those that it has marked as its own,
 //! which those made before the extension are not; so what is missing is made here, time limits included.
 
-use super::error::ClusterError;
+use super::error::{ClusterError, despite_others};
 use super::session::Session;
 
 const OURS: &str = "
@@ -21,6 +21,10 @@ async fn ours(session: &Session) -> Result<Vec<Role>, ClusterError> {
 
 /// Makes the node's roles what the coordinator's are, and says which were not.
 pub(super) async fn copy(coordinator: &Session, node: &Session) -> Result<Vec<String>, ClusterError> {
+    despite_others(async || repair(coordinator, node).await).await
+}
+
+async fn repair(coordinator: &Session, node: &Session) -> Result<Vec<String>, ClusterError> {
     let (wanted, there) = (ours(coordinator).await?, ours(node).await?);
     let mut repaired = Vec::new();
     for (name, password, settings) in wanted {

@@ -17,8 +17,6 @@ mod embedded {
 /// Any fixed number: the key of the advisory lock that one migrating process holds.
 const LOCK_KEY: i64 = 0x7069_6765_6f6e;
 const LOCK_PATIENCE: Duration = Duration::from_secs(300);
-/// What PostgreSQL says when two transactions change one row of its catalog.
-const MET_ANOTHER: &str = "tuple concurrently updated";
 const TRIES: u64 = 10;
 
 /// What a run did.
@@ -67,7 +65,7 @@ pub async fn migrate(config: &Config, demo_tenant: bool) -> Result<MigrationRepo
     loop {
         match run(&mut client, demo_tenant).await {
             // Roles belong to the whole server, so migrating two of its databases at once can meet there.
-            Err(MigrateError::Failed { reason, .. }) if reason.contains(MET_ANOTHER) && tries < TRIES => {
+            Err(MigrateError::Failed { reason, .. }) if roles::met_another(&reason) && tries < TRIES => {
                 log::info!("another database of this server is migrated as well; trying again");
                 client.batch_execute("RESET ROLE").await.map_err(failed("giving the owner's role back"))?;
                 tokio::time::sleep(Duration::from_millis(200 * tries)).await;

@@ -36,6 +36,7 @@ pub use loads::{Loads, TenantLoad};
 pub use migrate::{AppliedMigration, MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{let_nodes_connect, place_web_login};
 pub use owner::connect_as_owner;
+pub(crate) use roles::met_another;
 pub(crate) use row::Row;
 pub use tally::{PoolState, Routing};
 pub(crate) use topology::hash_of_bigint;

@@ -99,3 +99,31 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
     let refused = transaction.execute(foreign, &[]).await.expect_err("a refusal");
     assert_eq!(refused.code().map(|code| code.code()), Some("42501"));
 }
+
+#[tokio::test]
+async fn a_distribution_that_meets_another_database_of_the_same_servers_is_done_all_the_same() {
+    let nodes = citus_or_skip!();
+    nodes.run(&["migrate"]).await.expect(0);
+    nodes.init(&[1, 2]).await.expect(0).says("pigeonhole cluster distribute");
+    // What any migration of another database does to the roles, which belong to the whole server.
+    let mut other = nodes.beside(1).await;
+    let met = other.transaction().await.expect("a transaction");
+    met.batch_execute("ALTER ROLE pigeonhole_owner CONNECTION LIMIT -1").await.expect("a change");
+    let (watcher, worker) = (nodes.client(1).await, nodes.client(2).await);
+    let distributed = async {
+        nodes.run(&["cluster", "distribute", "--yes"]).await.expect(0).says("notes: 0 rows");
+    };
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let let_go = async {
+        while number(&watcher, waits).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        met.commit().await.expect("the change");
+    };
+    tokio::pin!(distributed);
+    tokio::select! {
+        () = &mut distributed => panic!("it met nobody"),
+        () = let_go => distributed.await,
+    }
+    assert_eq!(number(&worker, "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = 'notes'::regclass").await, 1);
+}

@@ -69,7 +69,7 @@ impl Nodes {
     }
 
     pub async fn make_database(&self, index: usize) {
-        let client = connect(&self.url_of(index, "postgres")).await;
+        let client = self.beside(index).await;
         client.batch_execute(&format!("CREATE DATABASE {}", self.database)).await.expect("a database");
     }
 
@@ -93,6 +93,11 @@ impl Nodes {
 
     pub async fn client(&self, index: usize) -> Client {
         connect(&self.url(index)).await
+    }
+
+    /// On a node, beside our database.
+    pub async fn beside(&self, index: usize) -> Client {
+        connect(&self.url_of(index, "postgres")).await
     }
 
     /// Runs the program with these words on the coordinator.
