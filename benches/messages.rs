@@ -125,11 +125,11 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
 /// Starts a worker, which has said by then that it works.
 async fn worker(amqp_url: &str) -> Server {
     let builder = ServerBuilder::new().set("AMQP_URL", amqp_url).set("RUST_LOG", "warn").worker();
-    tokio::task::spawn_blocking(move || builder.start()).await.expect("a worker")
+    builder.start_aside().await
 }
 
 async fn stop(server: Server) {
-    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end");
+    server.stop_aside().await;
 }
 
 /// Clients that write notes for everyone for as long as they may, and how many they wrote.

@@ -19,7 +19,7 @@ impl Desk {
 
     pub async fn on(url: &str) -> Self {
         let builder = ServerBuilder::new().set("DATABASE_URL", url).with_console();
-        let server = tokio::task::spawn_blocking(|| builder.start()).await.expect("a server");
+        let server = builder.start_aside().await;
         Self { app: App::of(&server), console: App::console_of(&server), _server: server }
     }
 

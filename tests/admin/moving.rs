@@ -1,5 +1,6 @@
 //! Moves that are planned, started, followed and taken back over the console alone.
 
+use crate::support::aside;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::support::server::{Server, ServerBuilder};
 
 async fn serve(url: String) -> (Server, App) {
     let start = move || ServerBuilder::new().set("DATABASE_URL", url).with_console().start();
-    let server = tokio::task::spawn_blocking(start).await.expect("a server");
+    let server = aside(start).await;
     let console = App::console_of(&server);
     (server, console)
 }

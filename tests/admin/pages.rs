@@ -8,7 +8,7 @@ use crate::support::database::OwnDatabase;
 use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Page, Person, beside_console, environment, spawn_console};
+use crate::support::{App, Page, Person, aside, beside_console, environment, spawn_console};
 
 /// The pages that the navigation leads to.
 pub async fn pages(console: &App) -> Vec<String> {
@@ -71,8 +71,7 @@ async fn a_table_without_its_policy_is_seen() {
     // In a database of its own, as everything else would stop serving on this one.
     let database = OwnDatabase::create().await;
     let url = database.url.clone();
-    let server = tokio::task::spawn_blocking(move || ServerBuilder::new().set("DATABASE_URL", url).with_console().start()).await;
-    let server = server.expect("a server");
+    let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
     database.client().await.batch_execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY").await.expect("no more policies");
     let report = App::console_of(&server).get("/verdicts.json").await.expect(200).json();
     let verdicts = report["verdicts"].as_array().expect("verdicts");
@@ -157,7 +156,7 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
     }
     let folder = Folder::new();
     let builder = folder.builder(&["--workers", "2"]).with_console();
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let console = App::console_of(&server);
     let all = pages(&console).await;
     for page in &all {
@@ -188,7 +187,7 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
 async fn the_command_prints_what_the_page_says() {
     let console = spawn_console().await;
     let builder = ServerBuilder::new().set("ADMIN_BIND", console.address.to_string());
-    let printed = tokio::task::spawn_blocking(move || builder.arguments(&["verdicts"]).run("console")).await.expect("an end");
+    let printed = aside(move || builder.arguments(&["verdicts"]).run("console")).await;
     assert_eq!(printed.code, Some(0), "{}", printed.output);
     assert!(printed.output.contains("VERDICTS\n"), "{}", printed.output);
     assert!(console.get("/verdicts.txt").await.expect(200).text().starts_with("VERDICTS"));
@@ -199,7 +198,7 @@ async fn statements_are_counted_anew_after_a_question() {
     // On a server of its own, as others look at what theirs has counted.
     let folder = Folder::new();
     let builder = folder.builder(&[]).with_console();
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let console = App::console_of(&server);
     let before = console.get("/statements.json").await.expect(200).json();
     if before["counting"].as_array().expect("nodes").is_empty() {

@@ -80,7 +80,7 @@ async fn dump(client: &tokio_postgres::Client) -> String {
 async fn a_dump_of_the_database_holds_no_token_cookie_or_password() {
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    let server = tokio::task::spawn_blocking(|| builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;

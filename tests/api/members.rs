@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::team::{eventually, invitation, owners_of, role_of, set_role, silent_member};
+use crate::support::team::{comes_to, invitation, owners_of, role_of, set_role, silent_member};
 use crate::support::{App, Call, Person, Team, database, spawn_app};
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays()
     assert!(!listed.contains(&member.username));
     owner.delete(&format!("/api/members/{}", member.user_id)).await.expect_problem(404);
     owner.patch(&format!("/api/members/{}", member.user_id), &json!({"role": "owner"})).await.expect_problem(404);
-    eventually("SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id], 0).await;
+    comes_to("SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id], 0).await;
     comes_back(&app, &owner, member).await;
 }
 
@@ -216,7 +216,7 @@ async fn a_stale_entry_of_the_login_directory_harms_nobody() {
         .expect("entries");
     let owner = team.owner.script(&app).await;
     owner.delete(&format!("/api/members/{}", member.user_id)).await.expect(204);
-    eventually("SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id], 0).await;
+    comes_to("SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id], 0).await;
     for entry in entries {
         let statement = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
         client.execute(statement, &[&entry.get::<_, Vec<u8>>(0), &tenant, &member.user_id]).await.expect("a stale entry");

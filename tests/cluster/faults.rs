@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
-use crate::support::{App, Call, Person, Script, environment, unique};
+use crate::support::{App, Call, Person, Script, environment, eventually, unique};
 
 /// Somebody whose tenant lives on each of the two workers.
 async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
@@ -34,13 +34,7 @@ async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
 
 /// Waits until the server has read where tenants are, which a busy machine can put off.
 async fn until_routed(app: &App) {
-    for _ in 0..300 {
-        if app.log().contains("tenants' work goes to 2 worker nodes") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the map of tenants was never read: {}", app.log());
+    eventually("the map of tenants is read", async || app.log().contains("tenants' work goes to 2 worker nodes")).await;
 }
 
 async fn list(script: &Script) -> u16 {

@@ -8,12 +8,12 @@ use super::nodes::{Nodes, moving_alone, number};
 use crate::support::database::connect;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Person, Script};
+use crate::support::{App, Person, Script, aside};
 
 /// The program on that cluster, with routing, and people of as many tenants.
 async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
     let builder = ServerBuilder::new().set("DATABASE_URL", nodes.url(0));
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let app = App::of(&server);
     let mut people = Vec::new();
     for _ in 0..tenants {
@@ -68,7 +68,7 @@ async fn requests_go_on_while_workers_join_share_and_leave() {
 
     let tally = load.stop().await;
     tally.settle("added, rebalanced, isolated, drained, removed", &nodes.client(0).await).await;
-    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end");
+    server.stop_aside().await;
 }
 
 #[tokio::test]
@@ -98,13 +98,13 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     goes_on(&load).await;
 
     // Elsewhere, as waiting here would hold up the load too.
-    let own = tokio::task::spawn_blocking(move || {
+    let own = aside(move || {
         own.kill();
         std::thread::sleep(Duration::from_secs(1));
         own.resume_elsewhere();
         own
-    });
-    let own = own.await.expect("the worker is back");
+    })
+    .await;
     let told = format!(
         "SELECT count(*) FROM (SELECT citus_update_node(nodeid, '127.0.0.1', {}) FROM pg_dist_node WHERE groupid = 2) moved",
         own.port()
@@ -123,5 +123,5 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     let tally = load.stop().await;
     assert!(tally.busy > 0, "nobody noticed that the worker was away");
     tally.settle("killed, back at another port", &nodes.client(0).await).await;
-    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end");
+    server.stop_aside().await;
 }

@@ -47,7 +47,7 @@ async fn the_servers_own_limits_are_set_on_every_node_and_each_way_to_it() {
     // Through the coordinator, and by the server's own connections to the workers.
     let builders = [on(&database), ServerBuilder::new().set("DATABASE_URL", &database.url)];
     for builder in builders {
-        let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+        let server = builder.start_aside().await;
         let app = App::of(&server);
         if database.client().await.query_opt("SELECT FROM pg_proc WHERE proname = 'tell_limits'", &[]).await.expect("a look").is_none() {
             have_notes_tell(&database).await;

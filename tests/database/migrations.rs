@@ -1,7 +1,7 @@
 //! Migrations: once each, however many processes start, and never onto a schema that is not ours.
 
 use crate::support::{
-    App,
+    App, aside,
     database::OwnDatabase,
     server::{ServerBuilder, alone_on_cluster},
 };
@@ -42,10 +42,8 @@ async fn three_servers_start_on_an_empty_database_at_once() {
     let database = OwnDatabase::create().await;
     let alone = alone_on_cluster();
     let builders: Vec<_> = (0..3).map(|_| on(&database)).collect();
-    let starting =
-        builders.into_iter().map(|builder| tokio::task::spawn_blocking(move || builder.try_start_beside_others().expect("a start")));
+    let starting = builders.into_iter().map(|builder| aside(move || builder.try_start_beside_others().expect("a start")));
     for server in futures_util::future::join_all(starting).await {
-        let server = server.expect("a server");
         App::of(&server).get("/readyz").await.expect(200);
     }
     drop(alone);

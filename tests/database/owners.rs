@@ -1,7 +1,7 @@
 //! A database that belongs to an ordinary user, as hosted ones do.
 
 use super::trouble::{assert_unavailable, recovers};
-use crate::support::{App, Call, Person, database::connect, postgres::Postgres, server::ServerBuilder};
+use crate::support::{App, Call, Person, aside, database::connect, postgres::Postgres, server::ServerBuilder};
 
 /// An empty database of a user who may make roles and nothing more, and the URL for that user.
 async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
@@ -14,7 +14,7 @@ async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
 
 #[tokio::test]
 async fn no_superuser_is_needed_and_too_many_connections_pass() {
-    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL");
+    let postgres = aside(Postgres::start).await;
     let (admin, url) = owned(&postgres).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &url).set("POOL_SIZE", "4").start();
     let app = App::of(&server);
@@ -35,7 +35,7 @@ async fn no_superuser_is_needed_and_too_many_connections_pass() {
 
 #[tokio::test]
 async fn a_user_who_may_make_no_roles_is_told_so() {
-    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL");
+    let postgres = aside(Postgres::start).await;
     let (admin, url) = owned(&postgres).await;
     admin.execute("ALTER ROLE keeper NOCREATEROLE", &[]).await.expect("fewer rights");
     let refused = ServerBuilder::new().set("DATABASE_URL", &url).run("migrate");

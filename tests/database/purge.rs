@@ -1,5 +1,6 @@
 //! Expired sessions go, whosever they are, and no others.
 
+use crate::support::aside;
 use std::time::Duration;
 
 use crate::support::database::{OwnDatabase, connect};
@@ -12,7 +13,7 @@ async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no
     spawn_app().await;
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    let migrated = tokio::task::spawn_blocking(move || (builder.run("migrate"), builder)).await.expect("a migration");
+    let migrated = aside(move || (builder.run("migrate"), builder)).await;
     let (migrated, builder) = migrated;
     assert_eq!(migrated.code, Some(0), "{}", migrated.output);
     let client = connect(&own.url).await;
@@ -26,7 +27,7 @@ async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no
     ] {
         client.batch_execute(statement).await.expect(statement);
     }
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let counted = "SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > now()) FROM sessions";
     for _ in 0..300 {
         let row = client.query_one(counted, &[]).await.expect("a count");

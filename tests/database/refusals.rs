@@ -10,7 +10,7 @@ use super::trouble::{assert_unavailable, recovers};
 use crate::support::database::connect;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Refusal, Server, ServerBuilder};
-use crate::support::{App, Call, Person, Script};
+use crate::support::{App, Call, Person, Script, aside};
 
 const WEB_PASSWORD: &str = "a password of the web's own";
 
@@ -26,15 +26,15 @@ struct Bench {
 impl Bench {
     /// A server that connects as a login whose connections can be limited, as a superuser's cannot.
     async fn open() -> Self {
-        let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("a PostgreSQL");
+        let postgres = aside(Postgres::start).await;
         let builder = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("WEB_PASSWORD", WEB_PASSWORD);
-        let migrated: Refusal = tokio::task::spawn_blocking(move || builder.run("migrate")).await.expect("a migration");
+        let migrated: Refusal = aside(move || builder.run("migrate")).await;
         assert_eq!(migrated.code, Some(0), "{}", migrated.output);
         let mut url = url::Url::parse(&postgres.url).expect("a URL");
         url.set_username("pigeonhole_web").expect("a user");
         url.set_password(Some(WEB_PASSWORD)).expect("a password");
         let builder = ServerBuilder::new().set("DATABASE_URL", url).set("WORKER", "off");
-        let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+        let server = builder.start_aside().await;
         let app = App::of(&server);
         let person = Person::founder(&app).await;
         let script = person.script(&app).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::trouble::{assert_no_driver_text, assert_unavailable, recovers};
 use crate::support::{
-    App, Browser, Call, Person,
+    App, Browser, Call, Person, aside,
     chaos::Door,
     database::{OwnDatabase, url_of},
     postgres::Postgres,
@@ -15,7 +15,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn a_database_that_is_killed_and_comes_back_is_found_again() {
-    let mut postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL");
+    let mut postgres = aside(Postgres::start).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("POOL_SIZE", "4").start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;
@@ -110,7 +110,7 @@ async fn a_silent_address_is_named_and_nothing_waits_for_ever() {
 
 #[tokio::test]
 async fn a_role_that_bypasses_policies_stops_the_start() {
-    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("PostgreSQL");
+    let postgres = aside(Postgres::start).await;
     let builder = || ServerBuilder::new().set("DATABASE_URL", &postgres.url);
     assert_eq!(builder().run("migrate").code, Some(0));
     let client = crate::support::database::connect(&postgres.url).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::database::{OwnDatabase, connect};
 use crate::support::routes::{self, Entry};
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Browser, Call, Person, Script, environment, spawn_app};
+use crate::support::{App, Browser, Call, Person, Script, environment, eventually, spawn_app};
 
 /// Reading first, then writing, and last what ends the sessions that all this is done with.
 fn in_order() -> Vec<Entry> {
@@ -54,13 +54,8 @@ async fn until_removal_rests(own: &OwnDatabase) {
     let client = own.client().await;
     let resting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                    AND application_name = 'pigeonhole_maintenance' AND state = 'idle' AND state_change < now() - interval '2 seconds'";
-    for _ in 0..300 {
-        if client.query_one(resting, &[]).await.expect("the sessions").get::<_, i64>(0) > 0 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-    panic!("the removal of what expired never came to rest");
+    let rests = async || client.query_one(resting, &[]).await.expect("the sessions").get::<_, i64>(0) > 0;
+    eventually("the removal of what expired rests", rests).await;
 }
 
 #[tokio::test]
@@ -79,7 +74,7 @@ async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
         beside.batch_execute(&setting).await.expect("the counters are on");
     }
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url).set("WORKER", "off");
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     // Sign-up and the first removal of expired sessions are meant to see more.

@@ -5,8 +5,9 @@ use lapin::options::{BasicPublishOptions, QueueBindOptions};
 use lapin::types::FieldTable;
 use serde_json::json;
 
-use super::office::{Office, eventually, stop};
+use super::office::Office;
 use crate::support::broker::Broker;
+use crate::support::eventually;
 
 #[tokio::test]
 async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_aside() {
@@ -59,12 +60,12 @@ async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_
     office.until(tenant, "acknowledged", 63).await;
 
     // From the broker to this process and back.
-    assert_eq!((stop(worker).await, stop(second).await), (0, 0));
+    assert_eq!((worker.stop_aside().await, second.stop_aside().await), (0, 0));
     people.share().await.expect(201);
     let worker = office.worker("").await;
     office.until(tenant, "acknowledged", 64).await;
     people.share().await.expect(201);
-    assert_eq!(stop(worker).await, 0);
+    assert_eq!(worker.stop_aside().await, 0);
     people.share().await.expect(201);
     let _worker = office.worker(&broker.url).await;
     office.until(tenant, "acknowledged", 66).await;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use lapin::options::BasicConsumeOptions;
 use lapin::types::FieldTable;
 
-use super::office::{Office, People, eventually};
+use super::office::{Office, People};
 use crate::support::broker::Broker;
+use crate::support::eventually;
 
 async fn shares_stay_pending(people: &People) {
     let answer = people.share_preferring("wait=1").await.expect(202);
@@ -60,7 +61,7 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
             people.share().await.expect(201);
         }
         eventually("published", async || office.messages(tenant, "pending").await == 0).await;
-        super::office::kill(worker).await;
+        worker.kill_aside().await;
         drop(connection);
     }
     tokio::task::block_in_place(|| broker.kill());

@@ -1,17 +1,19 @@
 //! What `check --worker` says of workers that are well, frozen, cut off or gone.
 
+use crate::support::aside;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
-use super::office::{Office, eventually, kill, stop};
+use super::office::Office;
+use crate::support::eventually;
 use crate::support::postgres::free_port;
 use crate::support::server::{Refusal, Server};
 
 async fn check(office: &Office, folder: &Path) -> Refusal {
     let builder = office.builder().set("DATA_DIR", folder.display().to_string()).arguments(&["--worker"]);
-    tokio::task::spawn_blocking(move || builder.spawn("check").finish()).await.expect("an end")
+    aside(move || builder.spawn("check").finish()).await
 }
 
 async fn well(office: &Office, folder: &Path) -> bool {
@@ -26,7 +28,7 @@ async fn expect_trouble(office: &Office, folder: &Path, words: &str) {
 
 async fn worker(office: &Office, folder: &Path, amqp_url: &str) -> Server {
     let builder = office.builder().set("DATA_DIR", folder.display().to_string()).set("AMQP_URL", amqp_url).worker();
-    tokio::task::spawn_blocking(move || builder.start()).await.expect("a worker")
+    builder.start_aside().await
 }
 
 #[tokio::test]
@@ -50,14 +52,14 @@ async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_well() {
     second.signal(Signal::CONT);
     eventually("well again", async || well(&office, folder).await).await;
 
-    kill(second).await;
+    second.kill_aside().await;
     eventually("one", async || check(&office, folder).await.output.contains("1 at work")).await;
-    assert_eq!(stop(first).await, 0);
+    assert_eq!(first.stop_aside().await, 0);
     expect_trouble(&office, folder, "is running").await;
 
     let nowhere = format!("amqp://pigeonhole:secret@127.0.0.1:{}/", free_port());
     let cut_off = worker(&office, folder, &nowhere).await;
     eventually("no broker", async || check(&office, folder).await.output.contains("the broker cannot be reached")).await;
-    stop(cut_off).await;
-    stop(web).await;
+    cut_off.stop_aside().await;
+    web.stop_aside().await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::office::{Office, kill, stop};
+use super::office::Office;
 
 #[tokio::test]
 async fn a_server_killed_between_the_answer_and_the_delivery_loses_nothing() {
@@ -15,13 +15,13 @@ async fn a_server_killed_between_the_answer_and_the_delivery_loses_nothing() {
     let late = people.share_preferring("wait=1").await.expect(202);
     assert_eq!(late.json()["delivery"], "pending");
     assert!(late.location().ends_with("/deliveries"), "{}", late.location());
-    kill(web).await;
+    web.kill_aside().await;
     assert_eq!(office.messages(people.tenant(), "pending").await, 6);
 
     let worker = office.worker("").await;
     office.until(people.tenant(), "acknowledged", 6).await;
     assert_eq!(office.inbox_rows(people.tenant()).await, 12);
-    assert_eq!(stop(worker).await, 0, "the worker ends cleanly");
+    assert_eq!(worker.stop_aside().await, 0, "the worker ends cleanly");
 }
 
 #[tokio::test]
@@ -46,10 +46,10 @@ async fn two_workers_deliver_each_message_once_and_one_that_is_killed_leaves_non
     }
     let workers = [office.worker("").await, office.worker("").await];
     let [first, second] = workers;
-    kill(first).await;
+    first.kill_aside().await;
     office.until(people.tenant(), "acknowledged", 150).await;
     assert_eq!(office.inbox_rows(people.tenant()).await, 300);
-    assert_eq!(stop(second).await, 0);
+    assert_eq!(second.stop_aside().await, 0);
 }
 
 #[tokio::test]
@@ -110,5 +110,5 @@ async fn a_message_that_always_fails_is_given_up_after_five_attempts_listed_repl
     assert_eq!(office.command("", &["drop", &name]).await["dropped"], json!([name]));
     assert_eq!(office.command("", &["drop", &name]).await["not_failed"], json!([name]));
     assert_eq!(office.run("", &["show", &name]).await.code, Some(1));
-    assert_eq!(stop(worker).await, 0);
+    assert_eq!(worker.stop_aside().await, 0);
 }

@@ -1,6 +1,6 @@
 //! An audience for which the usual time of a statement is too short.
 
-use super::office::{Office, stop};
+use super::office::Office;
 use crate::support::environment::on_citus;
 
 /// Has each arrival take longer than half of what a statement may take.
@@ -31,6 +31,6 @@ async fn what_takes_longer_than_a_statement_may_arrives_all_the_same() {
     office.until(tenant, "acknowledged", 1).await;
     assert_eq!(office.inbox_rows(tenant).await, 2);
     assert!(worker.log().contains("gets a minute"), "the statement was not too slow: {}", worker.log());
-    stop(worker).await;
-    stop(web).await;
+    worker.stop_aside().await;
+    web.stop_aside().await;
 }

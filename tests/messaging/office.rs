@@ -7,10 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::database::OwnDatabase;
 use crate::support::server::{Refusal, Server, ServerBuilder};
-use crate::support::{Answer, App, Call, Person, Script, unique};
-
-/// How long anything may take that should happen soon.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Answer, App, Call, PATIENCE, Person, Script, aside, eventually, unique};
 
 pub struct Office {
     pub database: OwnDatabase,
@@ -145,7 +142,7 @@ impl Office {
     pub async fn run(&self, amqp_url: &str, arguments: &[&str]) -> Refusal {
         let arguments: Vec<&str> = arguments.iter().chain(&["--json"]).copied().collect();
         let builder = self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "off").arguments(&arguments);
-        tokio::task::spawn_blocking(move || builder.run("messages")).await.expect("an end")
+        aside(move || builder.run("messages")).await
     }
 }
 
@@ -168,7 +165,7 @@ impl People {
 }
 
 async fn start(builder: ServerBuilder) -> (Server, App) {
-    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+    let server = builder.start_aside().await;
     let app = if server.base.is_empty() { None } else { Some(App::of(&server)) };
     let app = app.unwrap_or_else(|| App {
         base: String::new(),
@@ -177,21 +174,4 @@ async fn start(builder: ServerBuilder) -> (Server, App) {
         log: server.log_path().to_owned(),
     });
     (server, app)
-}
-
-pub async fn stop(server: Server) -> i32 {
-    tokio::task::spawn_blocking(move || server.stop()).await.expect("an end")
-}
-
-pub async fn kill(server: Server) {
-    tokio::task::spawn_blocking(move || server.kill()).await.expect("an end");
-}
-
-/// Waits until the condition holds.
-pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let end = tokio::time::Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{App, Call, Person, Script, database, spawn_app, unique};
+use crate::support::{App, Call, Person, Script, database, eventually, spawn_app, unique};
 
 async fn share(script: &Script, share_with: Value) -> crate::support::Answer {
     let body = json!({"content": unique("shared "), "share_with": share_with, "access": "edit"});
@@ -82,7 +82,7 @@ async fn without_a_preference_the_answer_comes_at_once_and_the_note_still_arrive
     assert_eq!(answer.json()["delivery"], "pending");
     assert_eq!(answer.header("preference-applied"), "");
     let note = answer.json()["note_id"].as_i64().expect("a number");
-    super::office::eventually("delivered", async || inbox(&reader, note).await == 1).await;
+    eventually("delivered", async || inbox(&reader, note).await == 1).await;
     let plain = script.post("/api/notes", &json!({"content": "not shared"})).await.expect(201).json();
     assert!(plain.get("delivery").is_none(), "{plain}");
 }

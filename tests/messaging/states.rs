@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::office::{Office, stop};
+use super::office::Office;
 
 #[tokio::test]
 async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
@@ -53,6 +53,6 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
         script.delete(&format!("{path}/shares/{audience}")).await.expect(204);
     }
     assert!(script.read(note).await.get("delivery").is_none());
-    stop(worker).await;
-    stop(web).await;
+    worker.stop_aside().await;
+    web.stop_aside().await;
 }

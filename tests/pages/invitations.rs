@@ -1,6 +1,6 @@
 //! What a link leads to.
 
-use crate::support::team::{eventually, invitation, role_of};
+use crate::support::team::{comes_to, invitation, role_of};
 use crate::support::{Answer, App, Browser, Page, Person, database, spawn_app, unique};
 
 async fn patiently(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Answer {
@@ -156,10 +156,10 @@ async fn a_newcomer_finds_what_is_shared_with_everybody() {
     let joined = owner.colleague(&app).await;
     let inbox = "SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2";
     for newcomer in [&invited, &joined] {
-        eventually(inbox, &[&owner.tenant_id, &newcomer.user_id], 1).await;
+        comes_to(inbox, &[&owner.tenant_id, &newcomer.user_id], 1).await;
     }
     let undone = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL";
-    eventually(undone, &[&owner.tenant_id], 0).await;
+    comes_to(undone, &[&owner.tenant_id], 0).await;
     let founding: App = app.clone();
     let alone = Person::founder(&founding).await;
     assert_eq!(database::number("SELECT count(*) FROM outbox WHERE tenant_id = $1", &[&alone.tenant_id]).await, 0);

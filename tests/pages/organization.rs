@@ -1,7 +1,7 @@
 //! The organization's settings and its end.
 
 use crate::support::server::ServerBuilder;
-use crate::support::team::eventually;
+use crate::support::team::comes_to;
 use crate::support::{App, Browser, Call, Page, Person, Team, database, spawn_app, unique};
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn when_its_time_has_come_every_row_of_the_organization_is_removed_and_no_
     app.patiently(Call::new("POST", "/api/login").json(&body)).await.expect_problem(401);
     // A server looks for such organizations when it starts, and every hour.
     let server = ServerBuilder::new().start();
-    eventually("SELECT count(*) FROM shared.tenants WHERE id = $1", &[&tenant], 0).await;
+    comes_to("SELECT count(*) FROM shared.tenants WHERE id = $1", &[&tenant], 0).await;
     drop(server);
     for table in TABLES {
         let left = database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;

@@ -1,7 +1,7 @@
 //! What the containers rely on: secrets from files, and a login for `serve` that can do no more than serve.
 
 use crate::support::{
-    App,
+    App, aside,
     postgres::Postgres,
     server::{Refusal, ServerBuilder},
 };
@@ -9,7 +9,7 @@ use crate::support::{
 const WEB_PASSWORD: &str = "a password of the web's own";
 
 async fn run(builder: ServerBuilder, subcommand: &'static str) -> Refusal {
-    tokio::task::spawn_blocking(move || builder.run(subcommand)).await.expect("an end")
+    aside(move || builder.run(subcommand)).await
 }
 
 fn of_web(postgres: &Postgres) -> String {
@@ -21,7 +21,7 @@ fn of_web(postgres: &Postgres) -> String {
 
 #[tokio::test]
 async fn the_webs_login_serves_and_can_do_nothing_else() {
-    let postgres = tokio::task::spawn_blocking(Postgres::start).await.expect("a PostgreSQL");
+    let postgres = aside(Postgres::start).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("database_url");
     std::fs::write(&file, of_web(&postgres)).expect("a file");
@@ -32,11 +32,11 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
     for environment in ["development", "production"] {
         let web = ServerBuilder::bare().set("DATABASE_URL_FILE", file.to_str().expect("a path")).set("APP_ENV", environment);
         let web = if environment == "production" { web.set("PUBLIC_ORIGIN", "https://notes.example.org") } else { web };
-        let server = tokio::task::spawn_blocking(move || web.start()).await.expect("a server");
+        let server = web.start_aside().await;
         if environment == "development" {
             App::of(&server).get("/readyz").await.expect(200);
         }
-        assert_eq!(tokio::task::spawn_blocking(move || server.stop()).await.expect("an end"), 0);
+        assert_eq!(server.stop_aside().await, 0);
     }
     let web = || ServerBuilder::new().set("DATABASE_URL", of_web(&postgres));
     // It may not migrate, so that in development as well an older schema is left as it is.
@@ -44,7 +44,7 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
     let older = "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) FROM refinery_schema_history)";
     assert_eq!(client.execute(older, &[]).await.expect("an older schema"), 1);
     let refused = web();
-    let refused = tokio::task::spawn_blocking(move || refused.expect_refusal()).await.expect("a refusal");
+    let refused = refused.refusal_aside().await;
     assert!(refused.output.contains("run `pigeonhole migrate` first"), "{}", refused.output);
     for subcommand in ["migrate", "seed"] {
         let refused = run(web(), subcommand).await;
@@ -59,6 +59,6 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
 #[tokio::test]
 async fn a_file_that_is_named_and_missing_stops_the_start() {
     let builder = ServerBuilder::new().without("SECRET_KEY").set("SECRET_KEY_FILE", "/nonexistent/secret_key");
-    let refused = tokio::task::spawn_blocking(move || builder.expect_refusal()).await.expect("a refusal");
+    let refused = builder.refusal_aside().await;
     assert!(refused.output.contains("SECRET_KEY_FILE"), "{}", refused.output);
 }

@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::support::{
-    App, Person, environment,
+    App, Person, aside, environment,
     server::{Server, ServerBuilder},
 };
 
@@ -43,8 +43,7 @@ impl Folder {
 
     async fn start(&self) -> (Server, App) {
         let builder = self.builder();
-        let server = tokio::task::spawn_blocking(move || builder.start()).await;
-        let server = server.expect("a server");
+        let server = builder.start_aside().await;
         let app = App::of(&server);
         (server, app)
     }
@@ -93,11 +92,6 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     None
 }
 
-fn stop(server: Server) -> impl Future<Output = i32> {
-    let stopped = tokio::task::spawn_blocking(move || server.stop());
-    async move { stopped.await.expect("an exit code") }
-}
-
 #[tokio::test]
 async fn the_data_survives_a_clean_restart_and_the_database_stops_with_the_server() {
     let folder = Folder::new();
@@ -108,7 +102,7 @@ async fn the_data_survives_a_clean_restart_and_the_database_stops_with_the_serve
     let id = script.note("kept over the night").await;
     assert!(folder.postgres_runs());
     assert_no_tcp_port(&folder);
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
     assert!(!folder.postgres_runs(), "PostgreSQL outlives the server");
 
     let (server, app) = folder.start().await;
@@ -118,7 +112,7 @@ async fn the_data_survives_a_clean_restart_and_the_database_stops_with_the_serve
     assert_eq!(note["content"], "kept over the night");
     let call = crate::support::Call::new("GET", "/dashboard");
     app.answer(call.header("cookie", browser.cookie_header())).await.expect(200);
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
 }
 
 fn assert_no_tcp_port(folder: &Folder) {
@@ -138,11 +132,11 @@ async fn a_killed_server_is_started_again_by_hand_and_nothing_else() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     let id = script.note("kept").await;
-    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    server.kill_aside().await;
     let (server, app) = folder.start().await;
     let script = crate::support::Script { app, token: script.token };
     assert_eq!(script.read(id).await["content"], "kept");
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
     assert!(!folder.postgres_runs());
 }
 
@@ -173,14 +167,13 @@ async fn a_killed_database_is_brought_up_again() {
     }
     if !back {
         // The server may end as well, loudly; then the next start must recover by itself.
-        let ended = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(60)));
-        assert_ne!(ended.await.expect("an exit"), 0);
+        assert_ne!(aside(move || server.wait(Duration::from_secs(60))).await, 0);
         let (again, app) = folder.start().await;
         server = again;
         let script = crate::support::Script { app, token: script.token };
         assert_eq!(script.read(id).await["content"], "kept");
     }
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
 }
 
 #[tokio::test]
@@ -190,12 +183,12 @@ async fn both_killed_at_once_recover_at_the_next_start() {
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("kept").await;
     let pid = folder.postmaster().expect("a postmaster");
-    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    server.kill_aside().await;
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a kill");
     let (server, app) = folder.start().await;
     let script = crate::support::Script { app, token: script.token };
     assert_eq!(script.read(id).await["content"], "kept");
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
     folder.until_postgres_is_gone().await;
 }
 
@@ -204,12 +197,11 @@ async fn a_second_start_on_the_same_folder_names_its_holder() {
     let folder = Folder::new();
     let (server, app) = folder.start().await;
     let builder = folder.builder();
-    let refusal = tokio::task::spawn_blocking(move || builder.expect_refusal()).await;
-    let refusal = refusal.expect("a refusal");
+    let refusal = builder.refusal_aside().await;
     assert!(refusal.output.contains(&server.pid.to_string()), "{}", refusal.output);
     assert!(!refusal.output.contains("panicked"), "{}", refusal.output);
     app.get("/readyz").await.expect(200);
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
 }
 
 #[tokio::test]
@@ -217,8 +209,7 @@ async fn ctrl_c_ends_both_cleanly() {
     let folder = Folder::new();
     let (mut server, _) = folder.start().await;
     server.signal(rustix::process::Signal::INT);
-    let code = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(60))).await;
-    assert_eq!(code.expect("an exit"), 0);
+    assert_eq!(aside(move || server.wait(Duration::from_secs(60))).await, 0);
     assert!(!folder.postgres_runs());
 }
 
@@ -227,5 +218,5 @@ async fn a_data_folder_with_a_long_name_works() {
     let folder = Folder::named(&format!("{}/{}", "long-".repeat(24), "name-".repeat(20)));
     let (server, app) = folder.start().await;
     app.get("/readyz").await.expect(200);
-    assert_eq!(stop(server).await, 0);
+    assert_eq!(server.stop_aside().await, 0);
 }

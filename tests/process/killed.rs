@@ -1,21 +1,11 @@
 //! The server is killed in the middle of what has to happen whole, or go on later.
 
-use std::time::Duration;
-
 use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::support::database::{OwnDatabase, connect};
-use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Call, Person, names};
-
-async fn start(builder: ServerBuilder) -> Server {
-    tokio::task::spawn_blocking(move || builder.start()).await.expect("a server")
-}
-
-async fn kill(server: Server) {
-    tokio::task::spawn_blocking(move || server.kill()).await.expect("an end");
-}
+use crate::support::server::ServerBuilder;
+use crate::support::{App, Call, Person, eventually, names};
 
 /// How many of our statements wait for a lock, on all servers.
 async fn waiting(nodes: &[Client]) -> i64 {
@@ -26,16 +16,6 @@ async fn waiting(nodes: &[Client]) -> i64 {
         sum += node.query_one(query, &[]).await.expect("a count").get::<_, i64>(0);
     }
     sum
-}
-
-async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
-    for _ in 0..3_000 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
 }
 
 async fn nodes_of(database: &OwnDatabase) -> Vec<Client> {
@@ -56,7 +36,7 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
     let mut admin = database.client().await;
     let key = names::secret_key();
     let builder = || ServerBuilder::new().set("DATABASE_URL", &database.url).set("SECRET_KEY", &key);
-    let mut server = start(builder()).await;
+    let mut server = builder().start_aside().await;
     for released_at_once in [false, true] {
         let app = App::of(&server);
         let person = Person::founder(&app).await;
@@ -70,15 +50,15 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
         let call = Call::new("POST", "/account/password").form(&fields).header("cookie", browser.cookie_header());
         let (http, base) = (app.http.clone(), app.base.clone());
         let changing = tokio::spawn(async move { call.try_send(&http, &base).await.is_ok() });
-        until("the change waits", || async { waiting(&nodes).await > 0 }).await;
-        kill(server).await;
+        eventually("the change waits", async || waiting(&nodes).await > 0).await;
+        server.kill_aside().await;
         assert!(!changing.await.expect("an end"), "the change was answered");
         if !released_at_once {
-            until("the server gives the change up", || async { waiting(&nodes).await == 0 }).await;
+            eventually("the server gives the change up", async || waiting(&nodes).await == 0).await;
         }
         held.rollback().await.expect("no lock");
 
-        server = start(builder()).await;
+        server = builder().start_aside().await;
         let app = App::of(&server);
         let old = opens(&app, &person, &person.password).await;
         assert_ne!(opens(&app, &person, "a new password").await, old);
@@ -116,10 +96,10 @@ async fn the_removal_of_an_organization_that_was_killed_in_the_middle_goes_on_at
     let nodes = nodes_of(&database).await;
     let (admin, mut holder) = (database.client().await, database.client().await);
     let builder = || ServerBuilder::new().set("DATABASE_URL", &database.url).set("WORKER", "off");
-    let server = start(builder()).await;
+    let server = builder().start_aside().await;
     let app = App::of(&server);
     let (ended, bystander) = (organization(&app).await, organization(&app).await);
-    kill(server).await;
+    server.kill_aside().await;
     let (tenant, other) = (ended.tenant_id, bystander.tenant_id);
     let mut kept = Vec::new();
     for table in TABLES {
@@ -131,16 +111,16 @@ async fn the_removal_of_an_organization_that_was_killed_in_the_middle_goes_on_at
 
     let held = holder.transaction().await.expect("a transaction");
     held.query("SELECT FROM notes WHERE tenant_id = $1 FOR UPDATE", &[&tenant]).await.expect("a lock");
-    let server = start(builder()).await;
-    until("the removal waits for the notes", || async { waiting(&nodes).await > 0 }).await;
-    kill(server).await;
+    let server = builder().start_aside().await;
+    eventually("the removal waits for the notes", async || waiting(&nodes).await > 0).await;
+    server.kill_aside().await;
     held.rollback().await.expect("no lock");
     assert_eq!(rows(&admin, "sessions", tenant).await, 0, "it had not begun");
     assert!(rows(&admin, "shared.users", tenant).await > 0, "it was not in the middle");
 
-    let server = start(builder()).await;
+    let server = builder().start_aside().await;
     let gone = "SELECT count(*) FROM shared.tenants WHERE id = $1";
-    until("the organization is gone", || async { admin.query_one(gone, &[&tenant]).await.expect("a count").get::<_, i64>(0) == 0 }).await;
+    eventually("the organization is gone", async || admin.query_one(gone, &[&tenant]).await.expect("a count").get::<_, i64>(0) == 0).await;
     for (table, kept) in TABLES.into_iter().zip(kept) {
         assert_eq!(rows(&admin, table, tenant).await, 0, "{table}");
         assert_eq!(rows(&admin, table, other).await, kept, "{table} of a bystander");

@@ -35,7 +35,7 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
 
     // Killed together with a node; one more worker asked for at the next start.
     rustix::process::kill_process(folder.postmaster("worker1"), rustix::process::Signal::KILL).expect("a kill");
-    tokio::task::spawn_blocking(move || server.kill()).await.expect("killed");
+    server.kill_aside().await;
     let (server, app) = folder.start(&["--workers", "2"]).await;
     let script = Script { app, token: script.token };
     assert_eq!(script.read(id).await["content"], "kept in a shard");

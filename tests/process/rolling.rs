@@ -8,7 +8,7 @@ use reqwest::Client;
 use serde_json::json;
 
 use crate::support::postgres::free_port;
-use crate::support::server::{Server, ServerBuilder};
+use crate::support::server::ServerBuilder;
 use crate::support::{Answer, App, Call, Person, database, names, spawn_app, unique};
 
 const CLIENTS: usize = 6;
@@ -42,10 +42,6 @@ impl Proxy {
     }
 }
 
-async fn start(builder: ServerBuilder) -> Server {
-    tokio::task::spawn_blocking(move || builder.start()).await.expect("a server")
-}
-
 /// Writes and reads in turn until told to stop, and gives the texts that were acknowledged. Anything but an answer as on any
 /// other day fails the test.
 async fn use_it(proxy: Proxy, authorization: String, name: String, stop: Arc<AtomicBool>) -> Vec<String> {
@@ -73,7 +69,7 @@ async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
     let key = names::secret_key();
     let builder = |port: u16| ServerBuilder::new().set("BIND", format!("127.0.0.1:{port}")).set("SECRET_KEY", &key);
     let ports = [free_port(), free_port()];
-    let mut servers = vec![start(builder(ports[0])).await, start(builder(ports[1])).await];
+    let mut servers = vec![builder(ports[0]).start_aside().await, builder(ports[1]).start_aside().await];
     let app = App::of(&servers[0]);
     let person = Person::founder(&app).await;
     let authorization = format!("Bearer {}", person.script(&app).await.token);
@@ -87,9 +83,9 @@ async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
     for round in 0..4 {
         let before = database::number(written, &[&person.tenant_id]).await;
         let server = servers.remove(0);
-        let code = tokio::task::spawn_blocking(move || server.stop()).await.expect("an end");
+        let code = server.stop_aside().await;
         assert_eq!(code, 0, "round {round}");
-        servers.push(start(builder(ports[round % 2])).await);
+        servers.push(builder(ports[round % 2]).start_aside().await);
         // Work goes on before the next one ends.
         while database::number(written, &[&person.tenant_id]).await < before + 20 {
             assert!(clients.iter().all(|client| !client.is_finished()), "a client gave up in round {round}");

@@ -1,6 +1,6 @@
 //! Invented rows: as many as were asked for, and as good as those of people.
 
-use crate::support::{App, Call, database::OwnDatabase, server::ServerBuilder};
+use crate::support::{App, Call, aside, database::OwnDatabase, server::ServerBuilder};
 
 #[tokio::test]
 async fn seeded_people_log_in_and_find_their_notes() {
@@ -8,15 +8,14 @@ async fn seeded_people_log_in_and_find_their_notes() {
     let client = own.client().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
     let seeding = ["--tenants", "20", "--users", "100", "--notes", "3000", "--connections", "3"];
-    let (server, said) = tokio::task::spawn_blocking(move || {
+    let (server, said) = aside(move || {
         assert_eq!(builder.run("migrate").code, Some(0));
         let builder = builder.arguments(&seeding);
         let seeded = builder.run("seed");
         assert_eq!(seeded.code, Some(0), "{}", seeded.output);
         (builder.arguments(&[]).start(), seeded.output)
     })
-    .await
-    .expect("a server");
+    .await;
     let count = async |query: &str| client.query_one(query, &[]).await.expect(query).get::<_, i64>(0);
     assert_eq!(count("SELECT count(*) FROM shared.tenants WHERE name LIKE 'Seeded %'").await, 20);
     assert_eq!(count("SELECT count(*) FROM shared.users").await, 100);
@@ -38,11 +37,8 @@ async fn seeded_people_log_in_and_find_their_notes() {
 
 #[tokio::test]
 async fn production_is_seeded_only_when_told_so_twice() {
-    let refused = tokio::task::spawn_blocking(|| {
-        let builder = ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.org");
-        builder.arguments(&["--tenants", "1", "--users", "1", "--notes", "1"]).run("seed")
-    });
-    let refused = refused.await.expect("a refusal");
+    let builder = ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.org");
+    let refused = aside(move || builder.arguments(&["--tenants", "1", "--users", "1", "--notes", "1"]).run("seed")).await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.output.contains("--yes"), "{}", refused.output);
 }
@@ -51,7 +47,7 @@ async fn production_is_seeded_only_when_told_so_twice() {
 async fn a_database_without_a_schema_is_not_seeded() {
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    let refused = tokio::task::spawn_blocking(move || builder.run("seed")).await.expect("a refusal");
+    let refused = aside(move || builder.run("seed")).await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.output.contains("pigeonhole migrate"), "{}", refused.output);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{App, Call, database::OwnDatabase, names, server::ServerBuilder, spawn_app};
+use crate::support::{App, Call, aside, database::OwnDatabase, names, server::ServerBuilder, spawn_app};
 
 fn production() -> ServerBuilder {
     ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test")
@@ -148,8 +148,7 @@ async fn sigterm_lets_requests_finish_and_exits_cleanly() {
         assert_eq!(status.expect("an answer"), 200);
     }
     let mut server = server;
-    let code = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(60))).await;
-    assert_eq!(code.expect("an exit"), 0);
+    assert_eq!(aside(move || server.wait(Duration::from_secs(60))).await, 0);
 }
 
 #[tokio::test]
@@ -159,7 +158,7 @@ async fn idle_connections_do_not_hold_up_the_end() {
     let app = App::of(&server);
     app.get("/livez").await.expect(200);
     let _idle = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
-    let code = tokio::task::spawn_blocking(move || server.stop()).await.expect("an exit");
+    let code = server.stop_aside().await;
     assert_eq!(code, 0);
     let refused = Call::new("GET", "/livez").try_send(&app.http, &app.base).await;
     assert!(refused.is_err());

@@ -1,6 +1,7 @@
 //! A RabbitMQ of a test's own, with its own port, folder, cookie and port mapper, to be killed and started again. It cannot
 //! outlive the tests.
 
+use super::aside;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ impl Broker {
             eprintln!("*** SKIPPED, as there is no RabbitMQ: {test}");
             return None;
         };
-        Some(tokio::task::spawn_blocking(move || Self::start_with(program)).await.expect("a broker"))
+        Some(aside(move || Self::start_with(program)).await)
     }
 
     /// The same, for who knows where the program is.

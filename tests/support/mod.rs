@@ -21,6 +21,7 @@ pub mod server;
 pub mod servers;
 pub mod sharing;
 pub mod team;
+pub mod waiting;
 
 pub use answer::{Answer, Call};
 pub use app::{App, beside_console, spawn_app, spawn_console};
@@ -28,3 +29,4 @@ pub use html::Page;
 pub use names::unique;
 pub use people::{Browser, Person, Script};
 pub use team::Team;
+pub use waiting::{PATIENCE, aside, eventually};

@@ -35,14 +35,14 @@ impl Folder {
 
     pub async fn start(&self, arguments: &[&str]) -> (Server, App) {
         let builder = self.builder(arguments);
-        let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("a server");
+        let server = builder.start_aside().await;
         let app = App::of(&server);
         (server, app)
     }
 
     pub async fn refusal(&self, arguments: &[&str]) -> String {
         let builder = self.builder(arguments);
-        tokio::task::spawn_blocking(move || builder.expect_refusal()).await.expect("a refusal").output
+        builder.refusal_aside().await.output
     }
 
     pub fn kept(&self, name: &str) -> String {
@@ -71,5 +71,5 @@ impl Folder {
 
 /// Ends a server and its cluster.
 pub async fn stop(server: Server) {
-    assert_eq!(tokio::task::spawn_blocking(move || server.stop()).await.expect("an end"), 0);
+    assert_eq!(server.stop_aside().await, 0);
 }

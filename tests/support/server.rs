@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{environment, names};
+use super::{aside, environment, names};
 
 /// Runs its arguments and stops them when its own standard input closes, which happens
 /// however the tests end.
@@ -199,6 +199,16 @@ impl ServerBuilder {
         self.try_start().unwrap_or_else(|refusal| panic!("the server did not start: {refusal:?}"))
     }
 
+    /// [`Self::start`] beside the runtime, for tests that do something meanwhile.
+    pub async fn start_aside(self) -> Server {
+        aside(move || self.start()).await
+    }
+
+    /// [`Self::expect_refusal`] beside the runtime.
+    pub async fn refusal_aside(self) -> Refusal {
+        aside(move || self.expect_refusal()).await
+    }
+
     /// Expects that the server does not start, within the deadline.
     pub fn expect_refusal(self) -> Refusal {
         match self.try_start() {
@@ -284,9 +294,19 @@ impl Server {
         self.wait(Duration::from_secs(60))
     }
 
+    /// [`Self::stop`] beside the runtime.
+    pub async fn stop_aside(self) -> i32 {
+        aside(move || self.stop()).await
+    }
+
     pub fn kill(mut self) {
         self.signal(rustix::process::Signal::KILL);
         self.wait(Duration::from_secs(30));
+    }
+
+    /// [`Self::kill`] beside the runtime.
+    pub async fn kill_aside(self) {
+        aside(move || self.kill()).await;
     }
 
     pub fn wait(&mut self, deadline: Duration) -> i32 {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Person, Script, database};
+use super::{Person, Script, database, eventually};
 
 impl Script {
     /// Shares a note and waits until nothing is on its way any more.
@@ -21,13 +21,7 @@ impl Script {
 /// Waits until every message of the tenant is done.
 pub async fn until_delivered(tenant_id: i64) {
     let waiting = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL AND failed_at IS NULL";
-    for _ in 0..600 {
-        if database::number(waiting, &[&tenant_id]).await == 0 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("messages of tenant {tenant_id} were never delivered");
+    eventually("every message is delivered", async || database::number(waiting, &[&tenant_id]).await == 0).await;
 }
 
 /// How many have the note in their inbox.

@@ -58,7 +58,7 @@ pub async fn invitation(script: &Script, role: &str, uses: i64) -> String {
 }
 
 /// Waits until a count is what it should be: a message does its work after the answer.
-pub async fn eventually(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)], wanted: i64) {
+pub async fn comes_to(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)], wanted: i64) {
     let mut seen = -1;
     for _ in 0..100 {
         seen = database::number(statement, values).await;

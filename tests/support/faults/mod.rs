@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::aside;
 use stack::Stack;
 
 /// How much of it.
@@ -105,7 +106,7 @@ impl fmt::Display for Report {
 /// Runs all of it.
 pub async fn run(options: Options) -> Report {
     let wanted = options.clone();
-    let stack = tokio::task::spawn_blocking(move || Stack::start(&wanted)).await.expect("a stack");
+    let stack = aside(move || Stack::start(&wanted)).await;
     let environment = stack.describe();
     let base = stack.base();
     let offices = writers::found(&base, &stack.database_url, 4).await;
@@ -124,6 +125,6 @@ pub async fn run(options: Options) -> Report {
     report.seconds = seconds;
     report.kills = kills;
     report.journal = journal.keep(!report.holds());
-    tokio::task::spawn_blocking(move || drop(stack)).await.expect("an end");
+    aside(move || drop(stack)).await;
     report
 }

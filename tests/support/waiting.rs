@@ -1,0 +1,23 @@
+//! Waiting without holding anything else up.
+
+use std::time::Duration;
+
+/// How long anything may take that should happen soon.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Does work that blocks its thread, such as starting a server, beside the test's own runtime.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+/// Waits until the condition holds.
+pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
