@@ -1,14 +1,37 @@
 //! The log: a line for each event, times in UTC, on standard error.
 
-use log::LevelFilter;
+use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::settings::Settings;
+use crate::web::departure::door_is_closed;
 
 /// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of warnings: other
 /// people's notes and secrets among them. No setting makes them talk.
 const DISCREET: [&str; 6] = ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core", "tracing"];
 /// A crate that tells as errors, and with the whole message, what `messaging` tells in one line.
 const SILENT: &str = "lapin";
+
+/// It tells every second, as an error, that a listener is gone which we have closed.
+const ACCEPTING: &str = "actix_server::accept";
+
+/// Leaves out what is no news.
+struct Sifted(env_logger::Logger);
+
+impl Log for Sifted {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.target() != ACCEPTING || !door_is_closed() {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
 
 /// Starts it, and says what the settings left to be said.
 pub fn start(settings: &Settings) {
@@ -18,7 +41,10 @@ pub fn start(settings: &Settings) {
         builder.filter_module(module, LevelFilter::Warn);
     }
     builder.filter_module(SILENT, LevelFilter::Off);
-    builder.init();
+    let logger = builder.build();
+    log::set_max_level(logger.filter());
+    // A second logger in one process is a fault of whoever starts it, and the first goes on.
+    let _ = log::set_boxed_logger(Box::new(Sifted(logger)));
     for warning in &settings.warnings {
         log::warn!("{warning}");
     }

@@ -111,6 +111,7 @@ async fn serve(
     let handle = listening.server.handle();
     let departing = listening.context.clone();
     let running = actix_web::rt::spawn(listening.server);
+    let closing = database.clone();
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
@@ -124,13 +125,13 @@ async fn serve(
         console.close().await;
     }
     routing.inspect(tokio::task::JoinHandle::abort);
-    handle.pause().await;
     let all_answered = departing.departure.complete(Duration::from_secs(app::SHUTDOWN_PATIENCE)).await;
     handle.stop(all_answered).await;
     running.await.context("waiting for the server to stop")??;
     if let Some(worker) = worker {
         worker.stop().await;
     }
+    closing.close().await;
     Ok(())
 }
 

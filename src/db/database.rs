@@ -21,6 +21,7 @@ use super::tally::{PoolState, Routing, Shared};
 use crate::domain::TenantId;
 
 const DIRECTORY_POOL_SIZE: usize = 4;
+const GOODBYE: Duration = Duration::from_millis(20);
 
 /// The database, as the application sees it.
 #[derive(Clone)]
@@ -122,6 +123,16 @@ impl Database {
     pub async fn migrations(&self) -> Result<Vec<AppliedMigration>, DbError> {
         let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
         within(deadline, self.router.coordinator(), async |client| migrate::applied(client).await).await
+    }
+
+    /// Ends the connections that are idle, and those in use as soon as they are not. No call succeeds afterwards.
+    pub async fn close(&self) {
+        for pool in [&self.login, &self.sign_up, &self.maintenance, &self.relay] {
+            pool.close();
+        }
+        self.router.close();
+        // They say goodbye in tasks of their own; a database that is stopped before would end them with an error.
+        tokio::time::sleep(GOODBYE).await;
     }
 
     /// Asks the database for a sign of life.

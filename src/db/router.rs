@@ -159,6 +159,12 @@ impl Router {
         }
     }
 
+    /// Closes the pools of all nodes.
+    pub(super) fn close(&self) {
+        self.coordinator.close();
+        self.workers().iter().for_each(Pool::close);
+    }
+
     fn open(&self, address: &Address) -> NodePool {
         let mut config = at(&self.config, &address.host, address.port);
         // A demoted node would go on answering reads from the past.

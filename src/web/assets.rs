@@ -1,16 +1,44 @@
 //! Static files: embedded in the binary, each under a URL with the hash of its content, so that it may be kept for ever.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
-use rust_embed::{Embed, EmbeddedFile};
+use rust_embed::Embed;
+use sha2::{Digest, Sha256};
 
 use super::error::Error;
 
 #[derive(Embed)]
 #[folder = "static/"]
 struct Files;
+
+/// The parts of app.css, in the order of the cascade.
+const STYLE: [&str; 8] = ["base", "frame", "controls", "cabinet", "pictures", "note", "lists", "media"];
+
+/// A file as browsers get it.
+struct File {
+    content: web::Bytes,
+    hash: String,
+}
+
+static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
+    let style = STYLE.map(|part| content(&format!("style/{part}.css"))).concat();
+    let whole = Files::iter().filter(|name| !name.starts_with("style/")).map(|name| (name.to_string(), content(&name)));
+    whole.chain([("app.css".to_owned(), style)]).map(|(name, content)| (name, File::new(content))).collect()
+});
+
+fn content(name: &str) -> Vec<u8> {
+    Files::get(name).map(|file| file.data.into_owned()).unwrap_or_default()
+}
+
+impl File {
+    fn new(content: Vec<u8>) -> Self {
+        let hash = Sha256::digest(&content)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { content: content.into(), hash }
+    }
+}
 
 /// The URLs of the files that every page needs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,15 +77,11 @@ impl Assets {
     }
 }
 
-fn hash(file: &EmbeddedFile) -> String {
-    file.metadata.sha256_hash()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn url(name: &str) -> String {
-    let (Some(file), Some((stem, extension))) = (Files::get(name), name.rsplit_once('.')) else {
+    let (Some(file), Some((stem, extension))) = (FILES.get(name), name.rsplit_once('.')) else {
         return format!("/static/{name}");
     };
-    format!("/static/{stem}.{}.{extension}", hash(&file))
+    format!("/static/{stem}.{}.{extension}", file.hash)
 }
 
 /// Serves `name.hash.extension` when the hash is that of the file.
@@ -67,20 +91,20 @@ pub async fn show(path: web::Path<String>) -> Result<HttpResponse, Error> {
         return Err(Error::NotFound);
     };
     let name = format!("{stem}.{extension}");
-    let file = Files::get(&name).filter(|file| hash(file) == wanted).ok_or(Error::NotFound)?;
+    let file = FILES.get(&name).filter(|file| file.hash == wanted).ok_or(Error::NotFound)?;
     Ok(answer(&name, file, "public, max-age=31536000, immutable"))
 }
 
 /// Serves the icon where browsers look for one without being told.
 pub async fn favicon() -> Result<HttpResponse, Error> {
-    Files::get("icon.svg").map(|file| answer("icon.svg", file, "public, max-age=86400")).ok_or(Error::NotFound)
+    FILES.get("icon.svg").map(|file| answer("icon.svg", file, "public, max-age=86400")).ok_or(Error::NotFound)
 }
 
-fn answer(name: &str, file: EmbeddedFile, cache: &'static str) -> HttpResponse {
+fn answer(name: &str, file: &File, cache: &'static str) -> HttpResponse {
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let charset = if kind.type_() == "text" || kind.subtype() == "javascript" || kind.subtype() == "svg" { "; charset=utf-8" } else { "" };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, format!("{}{charset}", kind.essence_str())))
         .insert_header((header::CACHE_CONTROL, cache))
-        .body(file.data)
+        .body(file.content.clone())
 }

@@ -13,6 +13,14 @@ use tokio::time::{Instant, sleep};
 const ARRIVAL: Duration = Duration::from_millis(200);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Whether a door of this process was closed.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the HTTP server now finds no listener where it had one, and calls that an error.
+pub(crate) fn door_is_closed() -> bool {
+    CLOSED.load(SeqCst)
+}
+
 /// Who is still here, and whether anybody may come in.
 pub struct Departure {
     listener: TcpListener,
@@ -43,6 +51,7 @@ impl Departure {
     /// Refuses new connections and waits until all requests are answered, at most for `patience`. Says whether they are.
     pub async fn complete(&self, patience: Duration) -> bool {
         self.leaving.store(true, SeqCst);
+        CLOSED.store(true, SeqCst);
         // Where a listener cannot be closed before it is dropped, the HTTP server does all it can.
         if shutdown(&self.listener, Shutdown::Both).is_err() {
             return true;

@@ -205,6 +205,21 @@ async fn a_second_start_on_the_same_folder_names_its_holder() {
 }
 
 #[tokio::test]
+async fn a_clean_end_is_no_reason_to_complain() {
+    let folder = Folder::new();
+    let (mut server, app) = folder.start().await;
+    Person::founder(&app).await.script(&app).await.note("kept").await;
+    server.signal(rustix::process::Signal::TERM);
+    let log = aside(move || {
+        assert_eq!(server.wait(Duration::from_secs(60)), 0);
+        server.log()
+    })
+    .await;
+    let (_, end) = log.split_once("stopping: requests in flight").expect("it says that it stops");
+    assert!(!end.contains("WARN") && !end.contains("ERROR"), "{log}");
+}
+
+#[tokio::test]
 async fn ctrl_c_ends_both_cleanly() {
     let folder = Folder::new();
     let (mut server, _) = folder.start().await;

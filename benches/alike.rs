@@ -1,0 +1,231 @@
+//! `bin/bench --alike`: whether the time of an answer tells what its words hide, and what bodies cost in memory.
+
+#[allow(clippy::disallowed_methods, reason = "the program looks at the database and the environment from beside the application")]
+#[allow(unused_imports, reason = "the tests use more of it")]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use support::server::{Server, ServerBuilder};
+use support::{App, Browser, Call, Person, Script, unique};
+
+/// Not a note's number: the sequence is far from it.
+const NEVER: i64 = 4_000_000_000_000;
+/// Calls to the 404s are this many times as many as logins, as they take a hundredth of the time.
+const QUICK: usize = 10;
+const BODIES: usize = 8;
+const MEBIBYTE: usize = 1 << 20;
+
+/// Answers that should take equally long.
+struct Alike {
+    what: String,
+    cases: Vec<(&'static str, Call)>,
+    status: u16,
+    tries: usize,
+}
+
+fn main() {
+    let mut tries = 200;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--tries" => tries = arguments.next().and_then(|value| value.parse().ok()).expect("--tries needs a number"),
+            // Cargo's own.
+            "--bench" => {}
+            _ => panic!("unknown argument {argument} (see bin/bench --help)"),
+        }
+    }
+    let builder = ServerBuilder::new().set("RUST_LOG", "warn");
+    let migrated = builder.run("migrate");
+    assert_eq!(migrated.code, Some(0), "migrate: {}", migrated.output);
+    let server = builder.start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(measure(&server, tries));
+    server.stop();
+}
+
+async fn measure(server: &Server, tries: usize) {
+    let app = App::of(server);
+    let person = Person::founder(&app).await;
+    let colleague = person.colleague(&app).await;
+    let foreigner = Person::founder(&app).await;
+    let (script, browser) = (person.script(&app).await, person.browser(&app).await);
+    let removed = person.colleague(&app).await;
+    script.delete(&format!("/api/members/{}", removed.user_id)).await;
+
+    println!();
+    println!("| times in turn, one at a time            | case                    |  tries | median ms | to the first |");
+    println!("| --------------------------------------- | ----------------------- | -----: | --------: | -----------: |");
+    for alike in logins(&person, &removed, tries) {
+        time(&app, alike).await;
+    }
+    let colleagues = colleague.script(&app).await.note("a colleague's").await;
+    let foreign = foreigner.script(&app).await.note("another tenant's").await;
+    for alike in missing_notes(&script, &browser, [NEVER, colleagues, foreign], tries * QUICK) {
+        time(&app, alike).await;
+    }
+    println!();
+    println!("| {BODIES} bodies at once              | answers | bytes taken, MiB | memory at most, MiB |");
+    println!("| ------------------------------- | ------- | ---------------: | ------------------: |");
+    bodies(server, &app, &script).await;
+}
+
+/// A failed login says the same whatever was wrong, in words and in time (acceptance A6).
+fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Alike> {
+    let (nobody, nowhere) = (unique("nobody"), unique("Nowhere "));
+    let cases = [
+        ("wrong password", [&person.username, "a wrong password", &person.tenant_name]),
+        ("unknown user", [&nobody, "a wrong password", &person.tenant_name]),
+        ("unknown organization", [&person.username, "a wrong password", &nowhere]),
+        ("removed user", [&removed.username, &removed.password, &removed.tenant_name]),
+    ];
+    let api = cases.map(|(case, [username, password, tenant])| {
+        let body = json!({"username": username, "password": password, "tenant_name": tenant});
+        (case, Call::new("POST", "/api/login").json(&body))
+    });
+    let form = cases.map(|(case, [username, password, tenant])| {
+        (case, Call::new("POST", "/login").form(&[("email", username), ("password", password), ("tenant_name", tenant)]))
+    });
+    vec![
+        Alike { what: "POST /api/login".to_owned(), cases: api.into(), status: 401, tries },
+        Alike { what: "POST /login".to_owned(), cases: form.into(), status: 422, tries },
+    ]
+}
+
+/// A note of somebody else is like no note at all (acceptance D27).
+fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usize) -> Vec<Alike> {
+    let cases = |method: &'static str, path: &dyn Fn(i64) -> String, dress: &dyn Fn(Call) -> Call| {
+        let names = ["never a note", "a colleague's note", "another tenant's note"];
+        let cases = names.into_iter().zip(notes).map(|(name, id)| (name, dress(Call::new(method, &path(id))))).collect();
+        Alike { what: format!("{method} {}", path(0).replace('0', "{id}")), cases, status: 404, tries }
+    };
+    let api = |id: i64| format!("/api/notes/{id}");
+    let page = |id: i64| format!("/notes/{id}");
+    let edit = |id: i64| format!("/notes/{id}/edit");
+    let token = |call: Call| call.header("authorization", format!("Bearer {}", script.token));
+    let cookie = |call: Call| call.header("cookie", browser.cookie_header());
+    vec![
+        cases("GET", &api, &token),
+        cases("PUT", &api, &|call| token(call.json(&json!({"content": "mine", "version": 1})))),
+        cases("DELETE", &api, &token),
+        cases("GET", &page, &cookie),
+        cases("GET", &edit, &cookie),
+    ]
+}
+
+async fn time(app: &App, alike: Alike) {
+    let mut times = vec![Vec::with_capacity(alike.tries); alike.cases.len()];
+    for turn in 0..alike.tries {
+        // Each case stands in each place equally often, as what came before it leaves traces in caches.
+        for place in 0..alike.cases.len() {
+            let index = (turn + place) % alike.cases.len();
+            let (case, call) = &alike.cases[index];
+            let started = Instant::now();
+            let answer = app.answer(call.clone()).await;
+            times[index].push(started.elapsed());
+            assert_eq!(answer.status, alike.status, "{} of {case}: {}", alike.what, answer.text());
+        }
+    }
+    let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
+    for ((case, _), found) in alike.cases.iter().zip(&medians) {
+        println!("| {:<39} | {case:<23} | {:>6} | {found:>9.3} | {:>12.3} |", alike.what, alike.tries, found / medians[0]);
+    }
+}
+
+/// In milliseconds.
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1000.0
+}
+
+/// No body fills the memory, however long it is and whatever it says of itself (acceptance E41).
+async fn bodies(server: &Server, app: &App, script: &Script) {
+    let full = json!({"content": "\u{1f54a}".repeat(64 * 1024)}).to_string().into_bytes();
+    let endless = vec![b'x'; 64 * MEBIBYTE];
+    let mut chunked = Vec::new();
+    for chunk in endless.chunks(MEBIBYTE / 16) {
+        chunked.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        chunked.extend(chunk);
+        chunked.extend(b"\r\n");
+    }
+    chunked.extend(b"0\r\n\r\n");
+    let bomb = bomb();
+    let length = |body: &[u8]| format!("Content-Length: {}\r\n", body.len());
+    for (what, headers, body) in [
+        ("256 KiB of four-byte characters", length(&full), &full),
+        ("64 MiB", length(&endless), &endless),
+        ("64 MiB without a length", "Transfer-Encoding: chunked\r\n".to_owned(), &chunked),
+        ("64 MiB that say they are 1 KiB", "Content-Length: 1024\r\n".to_owned(), &endless),
+        ("1 GiB in a gzip of 1 MiB", format!("{}Content-Encoding: gzip\r\n", length(&bomb)), &bomb),
+    ] {
+        let before = memory(server, "VmRSS");
+        // The kernel then counts the highest from here on: proc(5), clear_refs.
+        std::fs::write(format!("/proc/{}/clear_refs", server.pid), "5").expect("a new count of memory");
+        let sent = (0..BODIES).map(|_| send(app, script, &headers, body));
+        let ended = futures_util::future::join_all(sent).await;
+        let (mut answers, taken): (Vec<u16>, Vec<usize>) = ended.into_iter().unzip();
+        answers.sort_unstable();
+        answers.dedup();
+        let answers = answers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let grown = memory(server, "VmHWM").saturating_sub(before) as f64 / 1024.0;
+        let taken = taken.iter().sum::<usize>() as f64 / MEBIBYTE as f64;
+        println!("| {what:<31} | {answers:<7} | {taken:>16.1} | {:>19} |", format!("+{grown:.1}"));
+    }
+}
+
+/// The status, 0 where the connection was closed without one, and how much of the body went out.
+async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, usize) {
+    let stream = TcpStream::connect(app.address).await.expect("a connection");
+    let (mut reading, mut writing) = stream.into_split();
+    let host = app.base.trim_start_matches("http://");
+    let head = format!(
+        "POST /api/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n{headers}\r\n",
+        script.token
+    );
+    let mut taken = 0;
+    let write = async {
+        if writing.write_all(head.as_bytes()).await.is_ok() {
+            for piece in body.chunks(MEBIBYTE / 64) {
+                if writing.write_all(piece).await.is_err() {
+                    break;
+                }
+                taken += piece.len();
+            }
+        }
+        // The answer may still be on its way.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    };
+    let read = async {
+        let mut start = [0; 12];
+        match reading.read_exact(&mut start).await {
+            Ok(_) => std::str::from_utf8(&start[9..]).ok().and_then(|status| status.parse().ok()).unwrap_or(0),
+            Err(_) => 0,
+        }
+    };
+    let status = tokio::select! { status = read => status, () = write => 0 };
+    (status, taken)
+}
+
+/// A JSON text of 1 GiB in as few bytes as gzip can.
+fn bomb() -> Vec<u8> {
+    use std::process::{Command, Stdio};
+    let made = Command::new("sh")
+        .args(["-c", "{ printf '{\"content\":\"'; head -c 1073741824 /dev/zero | tr '\\0' x; printf '\"}'; } | gzip -9"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("gzip");
+    assert!(made.status.success(), "gzip failed");
+    made.stdout
+}
+
+/// In KiB.
+fn memory(server: &Server, line: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid)).expect("the server's status");
+    let found = status.lines().find(|text| text.starts_with(line)).and_then(|text| text.split_whitespace().nth(1));
+    found.and_then(|text| text.parse().ok()).expect("a size")
+}
