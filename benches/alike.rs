@@ -93,7 +93,7 @@ fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Alike> {
     });
     vec![
         Alike { what: "POST /api/login".to_owned(), cases: api.into(), status: 401, tries },
-        Alike { what: "POST /login".to_owned(), cases: form.into(), status: 422, tries },
+        Alike { what: "POST /login".to_owned(), cases: form.into(), status: 401, tries },
     ]
 }
 
