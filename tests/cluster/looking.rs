@@ -9,8 +9,8 @@ use super::nodes::run_on;
 async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
-    nodes.run(&["cluster", "status"]).await.expect(0).says("FINE").says("NODES").says(&nodes.addresses[2]);
-    let said = nodes.run(&["cluster", "status", "--json"]).await.expect(0);
+    nodes.sound(&[]).await.says("FINE").says("NODES").says(&nodes.addresses[2]);
+    let said = nodes.sound(&["--json"]).await;
     let report: serde_json::Value = serde_json::from_str(&said.text).expect("JSON");
     assert_eq!(report["severity"], "fine");
     assert_eq!(report["nodes"].as_array().map(Vec::len), Some(3));

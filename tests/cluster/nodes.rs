@@ -105,6 +105,20 @@ impl Nodes {
         run_on(&self.url(0), words).await
     }
 
+    /// `status`, which says that all is well. It also says, rightly, when a node is slow to answer; a busy machine is given
+    /// the time to be well, and a lasting fault fails the test.
+    pub async fn sound(&self, options: &[&str]) -> Said {
+        let words = [&["cluster", "status"], options].concat();
+        for _ in 0..20 {
+            let said = self.run(&words).await;
+            if said.code == 0 || !said.text.contains("did not come in time") {
+                return said.expect(0);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        self.run(&words).await.expect(0)
+    }
+
     /// Makes a cluster with these of the workers.
     pub async fn init(&self, workers: &[usize]) -> Said {
         let list: Vec<&str> = workers.iter().map(|index| self.addresses[*index].as_str()).collect();
