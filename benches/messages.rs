@@ -95,7 +95,7 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
     // A worker has been here before, so the broker's queue and the newcomers' messages are no part of it.
     let before = worker(amqp_url).await;
     until_done(&admin, tenant).await;
-    stop(before).await;
+    before.stop_aside().await;
 
     share(&script, |written| written < options.backlog).await;
     let working = worker(amqp_url).await;
@@ -108,7 +108,7 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
     let end = Instant::now() + Duration::from_secs(options.seconds);
     let written = share(&script, |_| Instant::now() < end).await;
     until_done(&admin, tenant).await;
-    stop(working).await;
+    working.stop_aside().await;
     let times =
         "SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY 1000 * extract(epoch FROM acknowledged_at - created_at)::float8)
                  FROM outbox WHERE tenant_id = $1 AND created_at > $2";
@@ -126,10 +126,6 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
 async fn worker(amqp_url: &str) -> Server {
     let builder = ServerBuilder::new().set("AMQP_URL", amqp_url).set("RUST_LOG", "warn").worker();
     builder.start_aside().await
-}
-
-async fn stop(server: Server) {
-    server.stop_aside().await;
 }
 
 /// Clients that write notes for everyone for as long as they may, and how many they wrote.

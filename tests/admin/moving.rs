@@ -1,6 +1,5 @@
 //! Moves that are planned, started, followed and taken back over the console alone.
 
-use crate::support::aside;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,8 +10,7 @@ use crate::support::App;
 use crate::support::server::{Server, ServerBuilder};
 
 async fn serve(url: String) -> (Server, App) {
-    let start = move || ServerBuilder::new().set("DATABASE_URL", url).with_console().start();
-    let server = aside(start).await;
+    let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
     let console = App::console_of(&server);
     (server, console)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{Answer, App, Call, Person, aside, database, spawn_app, unique};
+use crate::support::{Answer, App, Call, Person, database, spawn_app, unique};
 
 async fn founded_with(app: &App, password: &str) -> (String, i64) {
     let username = unique("user");
@@ -104,8 +104,7 @@ async fn short_common_and_endless_passwords_are_refused_and_no_rule_of_compositi
 /// A process of its own, which counts its own hashes only.
 async fn spawn_counting() -> (Server, App, App) {
     spawn_app().await;
-    let start = || ServerBuilder::new().with_console().start();
-    let server = aside(start).await;
+    let server = ServerBuilder::new().with_console().start_aside().await;
     let (app, console) = (App::of(&server), App::console_of(&server));
     (server, app, console)
 }

@@ -1,7 +1,6 @@
 //! A RabbitMQ of a test's own, with its own port, folder, cookie and port mapper, to be killed and started again. It cannot
 //! outlive the tests.
 
-use super::aside;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,8 +8,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::environment;
 use super::postgres::free_port;
+use super::{aside, environment};
 
 const LEASH: &str = r#"
 exec 3<&0
