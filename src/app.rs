@@ -84,7 +84,7 @@ pub fn listen(
         sessions: SessionCache::default(),
         messenger,
         hasher: Hasher::default(),
-        metrics: Metrics::new(all_routes().map(|route| (route.method, route.path))),
+        metrics: Metrics::new(all_routes().map(|route| (route.method, route.path)), settings.node_patience),
         departure: Departure::by(door),
         site: site.clone(),
         key,

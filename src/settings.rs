@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use actix_web::cookie::Key;
 use url::{Host, Url};
@@ -71,6 +72,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "on or off: an organization named Demo with id 1 that anyone may join",
     },
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
+    Variable {
+        name: "NODE_PATIENCE",
+        default: "1.2",
+        help: "seconds that the console, its numbers and `cluster status` wait for what a database server is asked; then it counts as silent",
+    },
     Variable { name: "TENANT_ROUTING", default: "on", help: "on or off: on Citus, send a tenant's work to the node that holds its shard" },
     Variable {
         name: "AMQP_URL",
@@ -132,6 +138,8 @@ pub struct Settings {
     pub demo_tenant: bool,
     /// Connections for tenants' work.
     pub pool_size: usize,
+    /// How long those who only look, such as the console, wait for what a database server is asked.
+    pub node_patience: Duration,
     /// Whether a tenant's work goes to the node that holds its shard.
     pub tenant_routing: bool,
     /// A RabbitMQ that messages go through; none means that they are handled in process.
@@ -235,6 +243,11 @@ impl Settings {
             Some(Ok(size @ 1..=1000)) => size,
             Some(_) => return invalid("POOL_SIZE must be a number from 1 to 1000"),
         };
+        let node_patience = match variable("NODE_PATIENCE").map(|seconds| seconds.parse::<f64>()) {
+            None => Duration::from_millis(1200),
+            Some(Ok(seconds)) if (0.1..=60.0).contains(&seconds) => Duration::from_secs_f64(seconds),
+            Some(_) => return invalid("NODE_PATIENCE must be a number of seconds from 0.1 to 60"),
+        };
         Ok(Self {
             environment,
             database,
@@ -246,6 +259,7 @@ impl Settings {
             data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
             demo_tenant,
             pool_size,
+            node_patience,
             tenant_routing,
             broker,
             worker,

@@ -37,7 +37,7 @@ impl Console {
     /// The console of an application that serves on the database of `config`.
     pub fn new(settings: &Settings, admin: &AdminSettings, config: &Config, application: Data<web::Context>) -> Self {
         Self {
-            nodes: Arc::new(Nodes::watched(config)),
+            nodes: Arc::new(Nodes::watched(config, settings.node_patience)),
             seen: Arc::default(),
             config: config.clone(),
             application,

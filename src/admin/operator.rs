@@ -14,8 +14,6 @@ use super::errors::Failure;
 use crate::cluster::{ClusterError, Session};
 use crate::web::Error;
 
-/// How long the coordinator may take to let us in.
-const CONNECTING: Duration = Duration::from_millis(1600);
 /// How long a page waits for a plan.
 const PLANNING: Duration = Duration::from_secs(10);
 /// How long a page waits for what was begun.
@@ -26,14 +24,16 @@ const DOING: Duration = Duration::from_secs(15);
 pub struct Operator {
     /// How to connect.
     pub config: Config,
+    /// How long the coordinator may take to let us in.
+    patience: Duration,
     who: String,
 }
 
 impl Operator {
     async fn session(&self) -> Result<Session, ClusterError> {
-        match timeout(CONNECTING, Session::coordinator(&self.config)).await {
+        match timeout(self.patience, Session::coordinator(&self.config)).await {
             Ok(session) => Ok(session?.on_behalf_of(&self.who)),
-            Err(_) => Err(ClusterError::Silent { what: "connecting to the coordinator".to_owned(), patience: CONNECTING }),
+            Err(_) => Err(ClusterError::Silent { what: "connecting to the coordinator".to_owned(), patience: self.patience }),
         }
     }
 
@@ -80,6 +80,7 @@ impl FromRequest for Operator {
             return ready(Err(Error::Internal("finding the console's state", "it was not registered".into())));
         };
         let from = request.peer_addr().map_or_else(|| "?".to_owned(), |address| address.ip().to_string());
-        ready(Ok(Self { config: console.config.clone(), who: format!("console, {from}") }))
+        let (config, patience) = (console.config.clone(), console.settings.node_patience);
+        ready(Ok(Self { config, patience, who: format!("console, {from}") }))
     }
 }

@@ -66,7 +66,7 @@ impl Open {
     }
 }
 
-/// How long the console may take; each of its pages answers within two seconds.
+/// How long the console may take, beside the time that it waits for the nodes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which page to ask for.
@@ -100,9 +100,10 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
-    let mut connection = TcpStream::connect_timeout(&address, PATIENCE)
+    let patience = PATIENCE + settings.node_patience * 2;
+    let mut connection = TcpStream::connect_timeout(&address, patience)
         .with_context(|| format!("no console answers at {address}; is `pigeonhole serve` running?"))?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_read_timeout(Some(patience))?;
     let ending = if asked.json { "json" } else { "txt" };
     let mut query = form_urlencoded::Serializer::new(String::new());
     if let Some(since) = &asked.since {

@@ -182,6 +182,7 @@ pub(super) async fn purge_for_ever(database: Database) {
         if let Err(error) = store::purge_overdue_tenants(&database).await {
             log::warn!("an organization whose time has come could not be removed yet: {error}");
         }
+        log::debug!("what expired is removed; the next look is in {} s", PURGE_INTERVAL.as_secs());
         tokio::time::sleep(PURGE_INTERVAL).await;
     }
 }

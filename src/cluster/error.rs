@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use crate::db::{self, ConnectError, MigrateError};
 
-const TRIES: u32 = 10;
-
 /// Why an operation did not happen, or not wholly.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -53,22 +51,16 @@ impl ClusterError {
         };
         Self::Refused { what: what.to_owned(), reason }
     }
+
+    /// What a node said, where one refused something.
+    fn reason(&self) -> Option<&str> {
+        if let Self::Refused { reason, .. } = self { Some(reason) } else { None }
+    }
 }
 
-/// Does the work again while another database of the same servers makes or changes our roles. The work must be one transaction, or
-/// harmless to repeat.
+/// [`db::despite_others`] for the work of this folder.
 pub(crate) async fn despite_others<T>(work: impl AsyncFn() -> Result<T, ClusterError>) -> Result<T, ClusterError> {
-    let mut tries = 1;
-    loop {
-        match work().await {
-            Err(ClusterError::Refused { reason, .. }) if tries < TRIES && db::met_another(&reason) => {
-                log::info!("another database of these servers changes roles as well; trying again");
-                tokio::time::sleep(Duration::from_millis(200) * tries).await;
-                tries += 1;
-            }
-            result => return result,
-        }
-    }
+    db::despite_others(work, ClusterError::reason).await
 }
 
 /// An obstacle in these words.

@@ -20,9 +20,11 @@ const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_tr
     -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 \
     -c citus.override_table_visibility=off -c client_min_messages=error";
 
-/// Who only looks has a role that can read no note, changes nothing unless a transaction says so, and gives up early.
-const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_only=on -c lock_timeout=500 -c statement_timeout=1700 \
-    -c citus.node_connection_timeout=1200 -c citus.max_cached_conns_per_worker=0 -c client_min_messages=error";
+/// Who only looks has a role that can read no note, and changes nothing unless a transaction says so.
+const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_only=on -c lock_timeout=500 \
+    -c citus.max_cached_conns_per_worker=0 -c client_min_messages=error";
+/// How long a statement goes on of which nobody waits for the answer any more.
+const AFTER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A connection to a node.
 pub struct Session {
@@ -46,13 +48,19 @@ impl Session {
         Self::open(config, "the coordinator".to_owned()).await
     }
 
-    /// Connects to a node, or where none is named to the coordinator, with the console's role.
-    pub(crate) async fn watching(config: &Config, address: Option<&Address>) -> Result<Self, ClusterError> {
+    /// Connects to a node, or where none is named to the coordinator, with the console's role, to ask nothing that takes much
+    /// longer than `patience`.
+    pub(crate) async fn watching(config: &Config, address: Option<&Address>, patience: Duration) -> Result<Self, ClusterError> {
         let (there, name) = match address {
             Some(address) => (address.on(config), address.to_string()),
             None => (config.clone(), "the coordinator".to_owned()),
         };
-        let session = Self::open_with(&there, name, WATCHING, "pigeonhole console").await?;
+        let options = format!(
+            "{WATCHING} -c citus.node_connection_timeout={} -c statement_timeout={}",
+            patience.as_millis(),
+            (patience + AFTER_PATIENCE).as_millis()
+        );
+        let session = Self::open_with(&there, name, &options, "pigeonhole console").await?;
         Ok(Self { prepared: Some(Mutex::default()), ..session })
     }
 

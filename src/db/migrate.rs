@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Config};
 use super::connect::{ConnectError, connect, reason};
 use super::connection::Object;
 use super::error::DbError;
+use super::others::despite_others;
 use super::roles;
 
 mod embedded {
@@ -17,7 +18,6 @@ mod embedded {
 /// Any fixed number: the key of the advisory lock that one migrating process holds.
 const LOCK_KEY: i64 = 0x7069_6765_6f6e;
 const LOCK_PATIENCE: Duration = Duration::from_secs(300);
-const TRIES: u64 = 10;
 
 /// What a run did.
 #[derive(Debug)]
@@ -48,6 +48,13 @@ pub enum MigrateError {
     },
 }
 
+impl MigrateError {
+    /// What the database said, where it was asked.
+    fn reason(&self) -> Option<&str> {
+        if let Self::Failed { reason, .. } = self { Some(reason) } else { None }
+    }
+}
+
 pub(super) fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) -> MigrateError {
     move |error| MigrateError::Failed { context, reason: reason(&error) }
 }
@@ -61,22 +68,12 @@ pub async fn migrate(config: &Config, demo_tenant: bool) -> Result<MigrationRepo
     let mut client = connect(config).await?;
     // The lock lives as long as this session, and no longer, however this function ends.
     lock(&client).await?;
-    let mut tries = 1;
-    loop {
-        match run(&mut client, demo_tenant).await {
-            // Roles belong to the whole server, so migrating two of its databases at once can meet there.
-            Err(MigrateError::Failed { reason, .. }) if roles::met_another(&reason) && tries < TRIES => {
-                log::info!("another database of this server is migrated as well; trying again");
-                client.batch_execute("RESET ROLE").await.map_err(failed("giving the owner's role back"))?;
-                tokio::time::sleep(Duration::from_millis(200 * tries)).await;
-                tries += 1;
-            }
-            result => return result,
-        }
-    }
+    despite_others(async || run(&mut client, demo_tenant).await, MigrateError::reason).await
 }
 
 async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
+    // A try before this one may have ended in the owner's role.
+    client.batch_execute("RESET ROLE").await.map_err(failed("giving the owner's role back"))?;
     roles::prepare(client).await.map_err(failed("making the database roles"))?;
     client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await.map_err(failed("taking the owner's role"))?;
     let report = embedded::migrations::runner().run_async(client).await.map_err(|error| describe(&error))?;

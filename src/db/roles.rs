@@ -29,13 +29,6 @@ pub(super) const WEB: &str = "pigeonhole_web";
 pub(super) const TIME_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "2s"), ("lock_timeout", "1500ms"), ("idle_in_transaction_session_timeout", "10s")];
 
-/// Whether a statement failed because another transaction made or changed the same role. Roles belong to the whole server, so two
-/// of its databases can meet there, and Citus brings roles to the workers whenever it distributes a table.
-pub(crate) fn met_another(reason: &str) -> bool {
-    const SIGNS: [&str; 4] = ["tuple concurrently updated", "pg_authid_", "pg_auth_members_", "pg_db_role_setting_"];
-    SIGNS.iter().any(|sign| reason.contains(sign)) || reason.contains("role \"pigeonhole_") && reason.contains("already exists")
-}
-
 /// Our connections bring the limits along; this is for those that Citus opens between its nodes as the same role.
 fn time_limits(role: &str) -> String {
     TIME_LIMITS.map(|(setting, limit)| format!("ALTER ROLE {role} SET {setting} = '{limit}';")).concat()

@@ -52,8 +52,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet, for the routes given as method and path.
-    pub fn new(routes: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+    /// Nothing counted yet, for the routes given as method and path. The database is waited for as long as `patience`.
+    pub fn new(routes: impl IntoIterator<Item = (&'static str, &'static str)>, patience: Duration) -> Self {
         let (started, started_at) = (Instant::now(), Utc::now());
         let seconds = u64::try_from(started_at.timestamp()).unwrap_or_default();
         let requests = requests::Requests::new(routes);
@@ -64,9 +64,9 @@ impl Metrics {
             history,
             started,
             started_at,
-            outbox: Kept::for_a(OUTBOX_LIFE),
-            sessions: Kept::for_a(SESSIONS_LIFE),
-            migrations: Kept::for_a(OUTBOX_LIFE),
+            outbox: Kept::for_a(OUTBOX_LIFE, patience),
+            sessions: Kept::for_a(SESSIONS_LIFE, patience),
+            migrations: Kept::for_a(OUTBOX_LIFE, patience),
             pool_waits: AtomicU64::default(),
             messages_done: AtomicU64::default(),
         }

@@ -1,7 +1,7 @@
 //! Whether every node reaches every other, and in how many milliseconds. Asked for only when somebody wants to know, as each
 //! question opens connections.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -72,14 +72,14 @@ pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterErr
     }
     let targets = &cluster.nodes;
     let citus = cluster.citus;
-    for answer in nodes.everywhere(targets, async |session, _| row(session, targets, citus).await).await {
+    for answer in nodes.everywhere(targets, async |session, _| row(session, targets, citus, nodes.patience()).await).await {
         network.missing.extend(answer.missing());
         network.grid.push(answer.result.unwrap_or_else(|_| vec![Link::Unknown; targets.len()]));
     }
     Ok(network)
 }
 
-async fn row(session: &Session, targets: &[Node], citus: bool) -> Result<Vec<Link>, ClusterError> {
+async fn row(session: &Session, targets: &[Node], citus: bool, patience: Duration) -> Result<Vec<Link>, ClusterError> {
     // On plain PostgreSQL there is one way only, ours.
     if !citus {
         let started = Instant::now();
@@ -89,7 +89,7 @@ async fn row(session: &Session, targets: &[Node], citus: bool) -> Result<Vec<Lin
     // All at once over one connection, so each waits for those before it; a node that is dead must not hide the others, so the
     // time of each is its own and what is not known at the end is unknown.
     let mut links = vec![Link::Unknown; targets.len()];
-    let limit = Instant::now() + super::nodes::PATIENCE * 4 / 5;
+    let limit = Instant::now() + patience * 4 / 5;
     for (place, target) in targets.iter().enumerate() {
         let left = limit.saturating_duration_since(Instant::now());
         let started = Instant::now();

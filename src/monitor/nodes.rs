@@ -14,10 +14,6 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::node::{self, Node};
 use crate::cluster::{Address, Session};
 
-/// How long the coordinator may take to list the nodes before the last list is used.
-const LIST_PATIENCE: Duration = Duration::from_millis(600);
-/// How long a node may take for all that it is asked for one page.
-pub(super) const PATIENCE: Duration = Duration::from_millis(1200);
 /// The most connections to each node.
 const MOST_CONNECTIONS: usize = 2;
 
@@ -25,6 +21,7 @@ const MOST_CONNECTIONS: usize = 2;
 pub struct Nodes {
     config: Config,
     watching: bool,
+    patience: Duration,
     seats: Mutex<HashMap<String, Arc<Seat>>>,
     known: Mutex<Option<Cluster>>,
     /// Whether the coordinator did not list the nodes when it was last asked to.
@@ -76,23 +73,35 @@ impl<T> Answer<T> {
 }
 
 impl Nodes {
-    /// For the console: with its own role, and reading only.
-    pub fn watched(config: &Config) -> Self {
-        Self::new(config, true)
+    /// For the console: with its own role, and reading only. A node may take `patience` for all that it is asked for one page.
+    pub fn watched(config: &Config, patience: Duration) -> Self {
+        Self::new(config, true, patience)
     }
 
     /// For an operator's command: as the user of `config`.
-    pub fn operated(config: &Config) -> Self {
-        Self::new(config, false)
+    pub fn operated(config: &Config, patience: Duration) -> Self {
+        Self::new(config, false, patience)
     }
 
-    fn new(config: &Config, watching: bool) -> Self {
-        Self { config: config.clone(), watching, seats: Mutex::default(), known: Mutex::default(), silent: AtomicBool::new(false) }
+    fn new(config: &Config, watching: bool, patience: Duration) -> Self {
+        Self {
+            config: config.clone(),
+            watching,
+            patience,
+            seats: Mutex::default(),
+            known: Mutex::default(),
+            silent: AtomicBool::new(false),
+        }
     }
 
     /// Whether it looks as the console's role, which is no superuser and need not be one.
     pub(super) fn are_watched(&self) -> bool {
         self.watching
+    }
+
+    /// How long a node may take for all that it is asked for one page.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The nodes that the coordinator lists. When it does not answer soon, those that it listed last.
@@ -101,7 +110,7 @@ impl Nodes {
     /// When it has never listed any.
     pub async fn list(&self) -> Result<Cluster, ClusterError> {
         let home = self.home();
-        match self.ask(&home, LIST_PATIENCE, async |session, _| list(session, home.clone()).await).await.result {
+        match self.ask(&home, self.patience / 2, async |session, _| list(session, home.clone()).await).await.result {
             Ok(cluster) => {
                 self.silent.store(false, Ordering::Relaxed);
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
@@ -126,13 +135,13 @@ impl Nodes {
             return Err(ClusterError::Obstacle("the coordinator does not answer".to_owned()));
         }
         let home = self.home();
-        self.ask(&home, PATIENCE, async |session, _| work(session).await).await.result.map_err(ClusterError::Obstacle)
+        self.ask(&home, self.patience, async |session, _| work(session).await).await.result.map_err(ClusterError::Obstacle)
     }
 
     /// Asks all of these at the same time; each has an answer, in the same order.
     pub async fn everywhere<T>(&self, nodes: &[Node], work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>) -> Vec<Answer<T>> {
         let work = &work;
-        let asked = nodes.iter().map(|node| self.ask(node, PATIENCE, async |session, node| work(session, node).await));
+        let asked = nodes.iter().map(|node| self.ask(node, self.patience, async |session, node| work(session, node).await));
         futures_util::future::join_all(asked).await
     }
 
@@ -185,8 +194,8 @@ impl Nodes {
 
     async fn connect(&self, node: &Node) -> Result<Session, ClusterError> {
         match (self.watching, node.group) {
-            (true, 0) => Session::watching(&self.config, None).await,
-            (true, _) => Session::watching(&self.config, Some(&node.address)).await,
+            (true, 0) => Session::watching(&self.config, None, self.patience).await,
+            (true, _) => Session::watching(&self.config, Some(&node.address), self.patience).await,
             (false, 0) => Session::coordinator(&self.config).await,
             (false, _) => Session::node(&self.config, &node.address).await,
         }

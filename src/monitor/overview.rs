@@ -25,8 +25,8 @@ const MOST_TENANTS: usize = 10;
 /// When the coordinator does not answer and never did.
 pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
     let cluster = nodes.list().await?;
-    let (citus, watched) = (cluster.citus, nodes.are_watched());
-    let asked = nodes.everywhere(&cluster.nodes, async |session, node| ask(session, node, citus, watched).await);
+    let citus = cluster.citus;
+    let asked = nodes.everywhere(&cluster.nodes, async |session, node| ask(session, node, citus, nodes).await);
     let central = async {
         // A coordinator that did not list its nodes is not asked for more.
         match &cluster.stale {
@@ -136,24 +136,24 @@ fn state_of(answer: Answer<Asked>) -> NodeState {
     NodeState { inside: asked.and_then(|asked| asked.inside), ..state }
 }
 
-async fn ask(session: &Session, node: &Node, citus: bool, watched: bool) -> Result<Asked, ClusterError> {
+async fn ask(session: &Session, node: &Node, citus: bool, nodes: &Nodes) -> Result<Asked, ClusterError> {
     let started = Instant::now();
     session.run("asking", "SELECT 1").await?;
     let mut asked = Asked { after: started.elapsed(), error: None, inside: None, bytes: None };
     let name = node.address.to_string();
     let more = async {
         if citus {
-            let (inside, sizes) = tokio::try_join!(inside(session, &name, citus, watched), sizes::of_node(session))?;
+            let (inside, sizes) = tokio::try_join!(inside(session, &name, citus, nodes.are_watched()), sizes::of_node(session))?;
             asked.inside = Some(inside);
             asked.bytes = Some(sizes.iter().map(|(_, bytes)| bytes).sum());
         } else {
-            asked.inside = Some(inside(session, &name, citus, watched).await?);
+            asked.inside = Some(inside(session, &name, citus, nodes.are_watched()).await?);
             asked.bytes = Some(session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0));
         }
         Ok::<_, ClusterError>(())
     };
     // Who has given a sign of life and then takes long is slow, and not dead.
-    asked.error = match tokio::time::timeout(super::nodes::PATIENCE * 3 / 4, more).await {
+    asked.error = match tokio::time::timeout(nodes.patience() * 3 / 4, more).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("part of the answers did not come in time".to_owned()),

@@ -29,6 +29,7 @@ static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
     whole.chain([("app.css".to_owned(), style)]).map(|(name, content)| (name, File::new(content))).collect()
 });
 
+/// Nothing where there is no such file; a test sees that each part of the style sheet is there.
 fn content(name: &str) -> Vec<u8> {
     Files::get(name).map(|file| file.data.into_owned()).unwrap_or_default()
 }
@@ -107,4 +108,18 @@ fn answer(name: &str, file: &File, cache: &'static str) -> HttpResponse {
         .insert_header((header::CONTENT_TYPE, format!("{}{charset}", kind.essence_str())))
         .insert_header((header::CACHE_CONTROL, cache))
         .body(file.content.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Files, STYLE};
+
+    #[test]
+    fn the_style_sheet_has_every_part_that_there_is_and_no_other() {
+        let parts: BTreeSet<String> = STYLE.iter().map(|part| format!("style/{part}.css")).collect();
+        let there: BTreeSet<String> = Files::iter().filter(|name| name.starts_with("style/")).map(|name| name.to_string()).collect();
+        assert_eq!(parts, there);
+    }
 }

@@ -14,12 +14,12 @@ impl Desk {
     /// With a database of its own.
     pub async fn open() -> (Self, OwnDatabase) {
         let database = OwnDatabase::create().await;
-        (Self::on(&database.url).await, database)
+        let builder = ServerBuilder::new().set("DATABASE_URL", &database.url);
+        (Self::of(builder).await, database)
     }
 
-    pub async fn on(url: &str) -> Self {
-        let builder = ServerBuilder::new().set("DATABASE_URL", url).with_console();
-        let server = builder.start_aside().await;
+    pub async fn of(builder: ServerBuilder) -> Self {
+        let server = builder.with_console().start_aside().await;
         Self { app: App::of(&server), console: App::console_of(&server), _server: server }
     }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use pigeonhole::metrics::{ADDED_BY_THE_CONSOLE, NAMES};
 
 use super::desk::Desk;
 use crate::support::chaos::Door;
-use crate::support::{Person, environment};
+use crate::support::server::ServerBuilder;
+use crate::support::{Person, environment, soon};
 
 /// Names that have no value on a quiet server of this kind.
 fn silent() -> BTreeSet<&'static str> {
@@ -57,7 +57,7 @@ async fn requests_are_counted_under_their_route_and_every_name_is_given() {
 #[tokio::test]
 async fn numbers_are_given_while_the_database_says_nothing() {
     let door = Door::open().await;
-    let desk = Desk::on(&door.url).await;
+    let desk = Desk::of(ServerBuilder::new().set("DATABASE_URL", &door.url).set("NODE_PATIENCE", "2")).await;
     desk.app.get("/login").await.expect(200);
     assert!(desk.get("/metrics").await.expect(200).text().contains("pigeonhole_node_up{"));
     door.fall_silent();
@@ -66,8 +66,7 @@ async fn numbers_are_given_while_the_database_says_nothing() {
         desk.get("/application").await.expect(200);
         text
     };
-    // Far more than it may take, and far less than a database that never answers.
-    let text = tokio::time::timeout(Duration::from_secs(20), asked).await.expect("an answer all the same");
+    let text = soon("an answer all the same", asked).await;
     assert!(text.contains("route=\"/login\",method=\"GET\",status=\"200\"} 1\n"), "{text}");
     let up: Vec<&str> = text.lines().filter(|line| line.starts_with("pigeonhole_node_up{")).collect();
     assert!(up.iter().any(|line| line.ends_with(" 0")), "{up:?}");

@@ -87,7 +87,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
                  OR (distribution_column = 'tenant_id' AND colocation_id = (SELECT colocation_id FROM citus_tables WHERE table_name = 'shared.users'::regclass))
                  OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)";
     assert_eq!(nodes.number(kinds).await, 12);
-    nodes.sound(&[]).await;
+    nodes.run(&["cluster", "status"]).await.expect(0);
 
     // As the application's role, through a worker: grants and policies are on the shards.
     let mut app = load::application(&nodes.url(1)).await.expect("a connection");

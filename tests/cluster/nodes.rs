@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::support::database::connect;
-use crate::support::servers::{busy_with, drop_everywhere, drop_on};
+use crate::support::servers::{busy_with, create_on, drop_everywhere, drop_on};
 use crate::support::spawn_app;
 
 /// No command takes this long; one that hangs becomes a failure which says what the servers were doing.
@@ -69,8 +69,7 @@ impl Nodes {
     }
 
     pub async fn make_database(&self, index: usize) {
-        let client = self.beside(index).await;
-        client.batch_execute(&format!("CREATE DATABASE {}", self.database)).await.expect("a database");
+        create_on(&self.url_of(index, "postgres"), &self.database).await;
     }
 
     pub async fn drop_database(&self, index: usize) {
@@ -105,20 +104,6 @@ impl Nodes {
         run_on(&self.url(0), words).await
     }
 
-    /// `status`, which says that all is well. It also says, rightly, when a node is slow to answer; a busy machine is given
-    /// the time to be well, and a lasting fault fails the test.
-    pub async fn sound(&self, options: &[&str]) -> Said {
-        let words = [&["cluster", "status"], options].concat();
-        for _ in 0..20 {
-            let said = self.run(&words).await;
-            if said.code == 0 || !said.text.contains("did not come in time") {
-                return said.expect(0);
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        self.run(&words).await.expect(0)
-    }
-
     /// Makes a cluster with these of the workers.
     pub async fn init(&self, workers: &[usize]) -> Said {
         let list: Vec<&str> = workers.iter().map(|index| self.addresses[*index].as_str()).collect();
@@ -139,6 +124,7 @@ pub async fn run_on(url: &str, words: &[&str]) -> Said {
         .env_clear()
         .env("DATABASE_URL", url)
         .env("RUST_LOG", "warn")
+        .env("NODE_PATIENCE", "15")
         .current_dir(std::env::temp_dir())
         .stdin(std::process::Stdio::null())
         .kill_on_drop(true);

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
-use super::servers::drop_everywhere;
+use super::servers::{create_on, drop_everywhere};
 use super::{environment, names};
 
 /// A connection as the superuser.
@@ -107,9 +107,7 @@ impl OwnDatabase {
         let coordinator = environment::database_url();
         let servers = servers();
         for server in &servers {
-            let client = connect(server).await;
-            let statement = format!("CREATE DATABASE {name}");
-            client.execute(&statement, &[]).await.expect("a database");
+            create_on(server, &name).await;
         }
         let own = Self { url: url_of(&coordinator, &name), name, servers };
         if environment::on_citus() {

@@ -13,6 +13,12 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     }
 }
 
+/// What comes of the work, which could also hang for ever: that becomes a failure. It says nothing of how fast it was.
+pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else { panic!("not within {PATIENCE:?}: {what}") };
+    done
+}
+
 /// Waits until the condition holds.
 pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     let end = tokio::time::Instant::now() + PATIENCE;

@@ -19,7 +19,6 @@ use crate::store::{self, Backlog};
 
 /// Failed messages that are listed.
 const LISTED: i64 = 20;
-const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Template)]
 #[template(path = "admin/application.html")]
@@ -64,7 +63,7 @@ async fn failed(console: &Console) -> Option<Vec<FailedMessage>> {
         let client = connect_as_owner(&console.config).await.ok()?;
         store::failed_messages(&client, LISTED).await.ok()
     };
-    let found = tokio::time::timeout(PATIENCE, looking).await.ok().flatten()?;
+    let found = tokio::time::timeout(console.settings.node_patience, looking).await.ok().flatten()?;
     let line = |Backlog { tenant, message }| FailedMessage {
         message: format!("{tenant}/{}", message.id),
         route: message.route,

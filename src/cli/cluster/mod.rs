@@ -139,7 +139,7 @@ fn say(line: &str) {
 pub async fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let config = settings.database.as_ref().context("cluster commands need DATABASE_URL, a superuser's on the coordinator")?;
     match command {
-        Command::Status { json } => return report::run(config, json).await,
+        Command::Status { json } => return report::run(config, settings.node_patience, json).await,
         Command::Init(arguments) => init(settings, config, arguments).await?,
         other => {
             let coordinator = Session::coordinator(config).await?;

@@ -3,17 +3,18 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 
 use crate::monitor::{self, NodeState, Nodes, Report, Severity, Sheet, Verdict, bytes};
 
-/// Prints the state of the cluster; the exit code is the worst verdict.
+/// Prints the state of the cluster, waiting `patience` for each node; the exit code is the worst verdict.
 ///
 /// # Errors
 /// Never for what is wrong with the cluster: that is printed.
-pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let (text, severity) = match report_of_cluster(config).await {
+pub async fn run(config: &Config, patience: Duration, json: bool) -> anyhow::Result<ExitCode> {
+    let (text, severity) = match report_of_cluster(config, patience).await {
         Ok(report) if json => (serde_json::to_string_pretty(&report)?, report.severity),
         Ok(report) => (describe(&report), report.severity),
         Err(error) if json => {
@@ -28,8 +29,8 @@ pub async fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     std::process::exit(severity as i32)
 }
 
-async fn report_of_cluster(config: &Config) -> anyhow::Result<Report> {
-    let report = monitor::report(&Nodes::operated(config)).await?;
+async fn report_of_cluster(config: &Config, patience: Duration) -> anyhow::Result<Report> {
+    let report = monitor::report(&Nodes::operated(config, patience)).await?;
     anyhow::ensure!(report.citus, "this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster");
     Ok(report)
 }
