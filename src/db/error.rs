@@ -70,7 +70,8 @@ impl From<tokio_postgres::Error> for DbError {
         };
         let state = database.code();
         if *state == SqlState::UNIQUE_VIOLATION {
-            return Self::Taken(constraint_of_table(database.constraint().unwrap_or_default()));
+            let constraint = database.constraint().unwrap_or_else(|| constraint_in(database.message()));
+            return Self::Taken(constraint_of_table(constraint));
         }
         if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Repeat(error);
@@ -82,6 +83,13 @@ impl From<tokio_postgres::Error> for DbError {
 /// Citus has no state of its own for losing a node in the middle of a transaction over several, which it rolls back.
 fn has_lost_a_node(error: &tokio_postgres::error::DbError) -> bool {
     *error.code() == SqlState::INTERNAL_ERROR && error.message().starts_with("failure on connection marked as essential")
+}
+
+/// The constraint that the message of a unique violation names. Citus passes another node's message on and not the field for it
+/// (`ReportResultError` in Citus' remote_commands.c). The name stands last, in quotes that depend on the server's language.
+fn constraint_in(message: &str) -> &str {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    message.rsplit(|c| !is_of_a_name(c)).find(|word| !word.is_empty()).unwrap_or_default()
 }
 
 /// Citus reports the constraint of the shard, which is the table's with the shard's number behind it.
@@ -96,4 +104,21 @@ fn constraint_of_table(constraint: &str) -> String {
 /// starting (57), a standby (25006), a lock not had in time (55P03), a node that Citus cannot reach or an I/O error (58).
 fn is_passing(state: &str) -> bool {
     ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class)) || ["25006", "25P03", "55P03", "28000"].contains(&state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{constraint_in, constraint_of_table};
+
+    #[test]
+    fn the_constraint_of_a_shard_is_that_of_its_table_also_where_only_the_message_names_it() {
+        for message in [
+            "duplicate key value violates unique constraint \"idempotency_keys_pkey_102345\"",
+            "doppelter Schlüsselwert verletzt Unique-Constraint »idempotency_keys_pkey«",
+            "la valeur d'une clé dupliquée rompt la contrainte unique « idempotency_keys_pkey_7 »",
+            "重複したキー値は一意性制約\"idempotency_keys_pkey_102345\"違反となります",
+        ] {
+            assert_eq!(constraint_of_table(constraint_in(message)), "idempotency_keys_pkey", "{message}");
+        }
+    }
 }

@@ -1,9 +1,16 @@
-//! A text that was typed into a note's form when nobody was logged in any more. It travels through the login page and
-//! comes back into the form, so that an expired session costs nothing.
+//! A text that was typed into a note's form and could not be saved. When nobody was logged in any more it travels through the
+//! login page and comes back into the form; when it was a fault of ours it comes back at once, to be sent again.
 
+use actix_session::Session;
+use actix_web::{HttpResponse, ResponseError};
+use askama::Template;
 use serde::{Deserialize, Serialize};
 
+use super::frame::page;
+use super::login_page::ask_to_log_in;
 use crate::domain::NoteId;
+use crate::web::error::default_sentence;
+use crate::web::{Error, Frame};
 
 /// What is typed into a note's form.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -28,7 +35,32 @@ pub struct Draft {
     pub form: NoteForm,
 }
 
+/// Asks nothing of the database, which may be what is broken.
+#[derive(Template)]
+#[template(path = "notes/unsaved.html")]
+struct UnsavedPage {
+    frame: Frame,
+    sentence: &'static str,
+    draft: Draft,
+}
+
 impl Draft {
+    /// Answers a text that was not saved because of `error`, with the text where that helps.
+    ///
+    /// # Errors
+    /// The same one, when it is about the text or about who sent it.
+    pub fn kept(self, error: Error, cookie: &Session) -> Result<HttpResponse, Error> {
+        let status = error.status_code();
+        if matches!(error, Error::LoginRequired) {
+            return ask_to_log_in(cookie, self);
+        }
+        if !status.is_server_error() {
+            return Err(error);
+        }
+        error.log();
+        page(status, &UnsavedPage { frame: Frame::bare(), sentence: default_sentence(status), draft: self })
+    }
+
     /// The note that the text belongs to; none for a new one.
     pub fn note(&self) -> Option<NoteId> {
         NoteId::parse(self.action.strip_prefix("/notes/")?)

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::browser_sessions::{self, Entry};
 use super::frame::{frame_of, page};
+use super::registration::BUSY;
 use crate::auth::{CurrentUser, InvitationToken};
 use crate::domain::{Email, NewPassword, Username};
 use crate::store::{Newcomer, Offer, Registered, SessionKind, SignUpError};
@@ -15,7 +16,7 @@ use crate::web::cookie::{self, flash};
 use crate::web::{Context, Error, FieldErrors, Form, Frame, joining, see_other};
 
 /// Who signs up.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct JoiningForm {
     username: String,
@@ -55,7 +56,8 @@ pub async fn show(
     invited.page(StatusCode::OK, user.ok().as_ref(), (&context, &cookie), JoiningForm::default(), FieldErrors::default()).await
 }
 
-/// Signs up and logs in, in place of whoever was logged in here.
+/// Signs up and logs in, in place of whoever was logged in here. When that cannot be done right now, the form comes back with what
+/// was typed.
 pub async fn register(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
@@ -66,6 +68,22 @@ pub async fn register(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     let (user, invited) = (user.ok(), Invited::by(&token, &context).await?);
+    match sign_up(&request, user.as_ref(), &invited, &form, (&context, &cookie)).await {
+        Err(error) => {
+            let errors = FieldErrors::one("", BUSY);
+            invited.page(error.passing()?, user.as_ref(), (&context, &cookie), form, errors).await
+        }
+        answered => answered,
+    }
+}
+
+async fn sign_up(
+    request: &HttpRequest,
+    user: Option<&CurrentUser>,
+    invited: &Invited,
+    form: &JoiningForm,
+    (context, cookie): (&Context, &Session),
+) -> Result<HttpResponse, Error> {
     let mut errors = FieldErrors::default();
     let parsed = (
         errors.keep("username", Username::parse(&form.username)),
@@ -73,16 +91,16 @@ pub async fn register(
         errors.keep("password", NewPassword::parse(&form.password)),
     );
     let (Some(username), Some(email), Some(password)) = parsed else {
-        return invited.page(StatusCode::UNPROCESSABLE_ENTITY, user.as_ref(), (&context, &cookie), form, errors).await;
+        return invited.page(StatusCode::UNPROCESSABLE_ENTITY, user, (context, cookie), form.clone(), errors).await;
     };
     let password_hash = context.hasher.hash(&password).await?;
     let newcomer = Newcomer { username, email, password_hash, tenant: joining::invited_by(&invited.token), once: None };
-    match enter(&request, &context, &newcomer).await {
+    match enter(request, context, &newcomer).await {
         Ok(registered) => {
-            browser_sessions::begin(&request, &context, &cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
-            Ok(invited.welcome(&cookie))
+            browser_sessions::begin(request, context, cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
+            Ok(invited.welcome(cookie))
         }
-        Err(Error::Conflict(errors)) => invited.page(StatusCode::CONFLICT, user.as_ref(), (&context, &cookie), form, errors).await,
+        Err(Error::Conflict(errors)) => invited.page(StatusCode::CONFLICT, user, (context, cookie), form.clone(), errors).await,
         Err(error) => Err(error),
     }
 }

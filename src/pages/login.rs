@@ -18,8 +18,11 @@ use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
 
+/// A login that is refused because the program or the database has too much to do.
+const BUSY: &str = "Nobody can be logged in right now; try again in a moment.";
+
 /// What is typed, and what travels along.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct LoginForm {
     email: String,
@@ -67,7 +70,8 @@ pub async fn new(
     page(StatusCode::OK, &LoginPage { next: next.to_owned(), add, ..LoginPage::empty(Frame::public(&cookie, "")) })
 }
 
-/// Checks the password, or takes the choice between several tenants, and starts a session.
+/// Checks the password, or takes the choice between several tenants, and starts a session. When that cannot be done right now,
+/// the form comes back with what was typed and what travels along.
 pub async fn create(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
@@ -76,36 +80,45 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
+    match check(&request, user, form.clone(), &context, &cookie).await {
+        Err(error) => refuse(error.passing()?, &cookie, form, false, FieldErrors::one("", BUSY)),
+        answered => answered,
+    }
+}
+
+async fn check(
+    request: &HttpRequest,
+    user: Result<CurrentUser, Error>,
+    form: LoginForm,
+    context: &Context,
+    cookie: &Session,
+) -> Result<HttpResponse, Error> {
     let adding = user.ok().filter(|_| !form.add.is_empty());
     if !form.ticket.is_empty() {
-        return match login_choice::taken(&context, &form.ticket, &form.choice).await? {
-            Some((entries, kind)) => enter(&request, &context, &cookie, adding, &entries, kind, form).await,
-            None => refuse(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &cookie,
-                form,
-                false,
-                FieldErrors::one("", "That took too long; log in once more."),
-            ),
+        return match login_choice::taken(context, &form.ticket, &form.choice).await? {
+            Some((entries, kind)) => enter(request, context, cookie, adding, &entries, kind, form).await,
+            None => {
+                refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, false, FieldErrors::one("", "That took too long; log in once more."))
+            }
         };
     }
     let attempt = match parse(&form) {
         Ok(attempt) => attempt,
-        Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, false, errors),
+        Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, false, errors),
     };
     let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
     match log_in(&context.database, &context.hasher, &attempt).await? {
         LoginOutcome::Refused => {
-            audit::record(&request, "login refused", &Subject::Typed(&form.email));
-            refuse(StatusCode::UNAUTHORIZED, &cookie, form, false, FieldErrors::one("", "The name or the password is wrong."))
+            audit::record(request, "login refused", &Subject::Typed(&form.email));
+            refuse(StatusCode::UNAUTHORIZED, cookie, form, false, FieldErrors::one("", "The name or the password is wrong."))
         }
         LoginOutcome::TooManyTenants => {
             let errors = FieldErrors::one("tenant_name", "This name is in many organizations; enter the name of yours.");
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, true, errors)
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, true, errors)
         }
         LoginOutcome::Matched(matched) => match matched.as_slice() {
-            [only] => enter(&request, &context, &cookie, adding, &[Entry::of(only)], kind, form).await,
-            several => login_choice::ask(&context, &cookie, several, kind, (form.next.clone(), adding.is_some()), draft_of(form)),
+            [only] => enter(request, context, cookie, adding, &[Entry::of(only)], kind, form).await,
+            several => login_choice::ask(context, cookie, several, kind, (form.next.clone(), adding.is_some()), draft_of(form)),
         },
     }
 }

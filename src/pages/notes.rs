@@ -7,7 +7,6 @@ use askama::Template;
 
 use super::draft::{Draft, NoteForm};
 use super::frame::{frame_of, page};
-use super::login_page::ask_to_log_in;
 use super::markdown::markdown;
 use super::search::SearchForm;
 use super::show::{Moment, NoteCard, delivery_in_words, heading};
@@ -111,7 +110,7 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
     page(StatusCode::OK, &IndexPage { search, notes, newer, older, ..IndexPage::empty(frame_of(&user, &cookie, "notes")) })
 }
 
-/// Writes a note.
+/// Writes a note. What was typed comes back when it could not be saved.
 pub async fn create(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
@@ -119,21 +118,25 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    let user = match user {
-        Err(Error::LoginRequired) => return ask_to_log_in(&cookie, Draft { action: "/notes".to_owned(), form }),
-        user => user?,
-    };
-    let (title, content) = match parse(&form) {
+    match add(&request, user, &form, &cookie).await {
+        Err(error) => Draft { action: "/notes".to_owned(), form }.kept(error, &cookie),
+        answered => answered,
+    }
+}
+
+async fn add(request: &HttpRequest, user: Result<CurrentUser, Error>, form: &NoteForm, cookie: &Session) -> Result<HttpResponse, Error> {
+    let user = user?;
+    let (title, content) = match parse(form) {
         Ok(parsed) => parsed,
-        Err(errors) => return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, form, errors).await,
+        Err(errors) => return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, cookie, form.clone(), errors).await,
     };
-    let once = once::of_form(&request, &form.once, &form);
+    let once = once::of_form(request, &form.once, form);
     let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
     if let Written::OtherRequest = user.tenant.create_note(user.id, &note).await? {
         // Somebody went back to the page, wrote something else and sent it: a note of its own.
         user.tenant.create_note(user.id, &NewNote { once: None, ..note }).await?;
     }
-    flash(&cookie, "success", "Note added.");
+    flash(cookie, "success", "Note added.");
     Ok(see_other("/notes"))
 }
 
@@ -173,7 +176,8 @@ pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
     edit_page(StatusCode::OK, &user, &cookie, &note, form, FieldErrors::default())
 }
 
-/// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap.
+/// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap. What was typed comes back when it could
+/// not be saved.
 pub async fn update(
     user: Result<CurrentUser, Error>,
     id: web::Path<NoteId>,
@@ -181,31 +185,32 @@ pub async fn update(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    let user = match user {
-        Err(Error::LoginRequired) => return ask_to_log_in(&cookie, Draft { action: format!("/notes/{id}"), form }),
-        user => user?,
+    match save(user, *id, &form, &cookie).await {
+        Err(error) => Draft { action: format!("/notes/{id}"), form }.kept(error, &cookie),
+        answered => answered,
+    }
+}
+
+async fn save(user: Result<CurrentUser, Error>, id: NoteId, form: &NoteForm, cookie: &Session) -> Result<HttpResponse, Error> {
+    let user = user?;
+    let (title, content) = match parse(form) {
+        Ok(parsed) => parsed,
+        Err(errors) => return refill_edit(&user, id, cookie, form, errors).await,
     };
-    let version = form.version.parse().ok().filter(|version| *version > 0);
-    let ((title, content), Some(version)) = (
-        match parse(&form) {
-            Ok(parsed) => parsed,
-            Err(errors) => return refill_edit(&user, *id, &cookie, form, errors).await,
-        },
-        version,
-    ) else {
-        return refill_edit(&user, *id, &cookie, form, FieldErrors::one("", "The form lost its version; check the text and save again."))
-            .await;
+    let Some(version) = form.version.parse().ok().filter(|version| *version > 0) else {
+        let errors = FieldErrors::one("", "The form lost its version; check the text and save again.");
+        return refill_edit(&user, id, cookie, form, errors).await;
     };
     let edit = Edit { title, content, version, from_browser: true };
-    match user.tenant.save_note(user.id, *id, &edit).await? {
+    match user.tenant.save_note(user.id, id, &edit).await? {
         Saved::Stored { merged, .. } => {
-            flash(&cookie, "success", if merged { "Saved, together with what was changed meanwhile." } else { "Saved." });
+            flash(cookie, "success", if merged { "Saved, together with what was changed meanwhile." } else { "Saved." });
             Ok(see_other(&format!("/notes/{id}")))
         }
         Saved::Conflict { current, title, content } => {
-            let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, *id, 1).await?)?;
+            let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, id, 1).await?)?;
             let by = replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
-            conflict_page(&user, &cookie, form, &current, Proposal { title, content, by })
+            conflict_page(&user, cookie, form, &current, Proposal { title, content, by })
         }
         Saved::Refused => granted(Grant::Refused),
         Saved::Gone => granted(Grant::Gone),
@@ -256,9 +261,15 @@ async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> R
     Ok(Sharer { name, at: Moment(received.at) })
 }
 
-async fn refill_edit(user: &CurrentUser, id: NoteId, cookie: &Session, form: NoteForm, errors: FieldErrors) -> Result<HttpResponse, Error> {
+async fn refill_edit(
+    user: &CurrentUser,
+    id: NoteId,
+    cookie: &Session,
+    form: &NoteForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
     let note = granted(user.tenant.note(user.id, id, Right::Edit).await?)?.note;
-    edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form, errors)
+    edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form.clone(), errors)
 }
 
 /// What to settle by hand, and whose edit came first.
@@ -268,13 +279,13 @@ struct Proposal {
     by: String,
 }
 
-fn conflict_page(user: &CurrentUser, cookie: &Session, form: NoteForm, current: &Note, proposal: Proposal) -> Result<HttpResponse, Error> {
+fn conflict_page(user: &CurrentUser, cookie: &Session, form: &NoteForm, current: &Note, proposal: Proposal) -> Result<HttpResponse, Error> {
     let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
     let conflict = ConflictPage {
         frame: frame_of(user, cookie, "notes"),
         id: current.id.number(),
         theirs_version: current.version,
-        yours_title: form.title,
+        yours_title: form.title.clone(),
         yours_content: with_unix_newlines(&form.content),
         theirs_title: words(current.title.as_ref()),
         theirs_content: current.content.as_str().to_owned(),

@@ -15,8 +15,11 @@ use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
+/// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody heard.
+pub const BUSY: &str = "Nobody can sign up right now. Try again in a moment; if the name is taken then, it was done after all: log in.";
+
 /// What is typed.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct RegistrationForm {
     username: String,
@@ -43,7 +46,7 @@ pub async fn new(user: Result<CurrentUser, Error>, cookie: Session) -> Result<Ht
     }
 }
 
-/// Founds or joins a tenant and logs in.
+/// Founds or joins a tenant and logs in. When that cannot be done right now, the form comes back with what was typed.
 pub async fn create(
     request: HttpRequest,
     form: Form<RegistrationForm>,
@@ -51,6 +54,13 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
+    match register(&request, &form, &context, &cookie).await {
+        Err(error) => refill(error.passing()?, &cookie, form, FieldErrors::one("", BUSY)),
+        answered => answered,
+    }
+}
+
+async fn register(request: &HttpRequest, form: &RegistrationForm, context: &Context, cookie: &Session) -> Result<HttpResponse, Error> {
     let mut errors = FieldErrors::default();
     let parsed = (
         errors.keep("username", Username::parse(&form.username)),
@@ -59,7 +69,7 @@ pub async fn create(
         errors.keep("tenant_name", TenantName::parse(&form.tenant_name)),
     );
     let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
-        return refill(StatusCode::UNPROCESSABLE_ENTITY, &cookie, form, errors);
+        return refill(StatusCode::UNPROCESSABLE_ENTITY, cookie, form.clone(), errors);
     };
     let password_hash = context.hasher.hash(&password).await?;
     let newcomer = Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), once: None };
@@ -67,15 +77,15 @@ pub async fn create(
         Ok(registered) => registered,
         Err(refusal) => {
             return match Error::from(refusal) {
-                Error::Conflict(errors) => refill(StatusCode::CONFLICT, &cookie, form, errors),
+                Error::Conflict(errors) => refill(StatusCode::CONFLICT, cookie, form.clone(), errors),
                 other => Err(other),
             };
         }
     };
-    audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
+    audit::record(request, "signed up", &Subject::User(registered.tenant, registered.user));
     context.messenger.wake(&context.database.tenant(registered.tenant));
-    browser_sessions::begin(&request, &context, &cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
-    flash(&cookie, "success", "Welcome. Write your first note below.");
+    browser_sessions::begin(request, context, cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
+    flash(cookie, "success", "Welcome. Write your first note below.");
     Ok(see_other("/dashboard"))
 }
 

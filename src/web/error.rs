@@ -142,7 +142,22 @@ impl Error {
         }
     }
 
-    fn log(&self) {
+    /// The status of what may pass by itself, so that a form should come back with what was typed, to be sent again. It is written
+    /// down here, since the form is the answer.
+    ///
+    /// # Errors
+    /// The same one, when it stays.
+    pub fn passing(self) -> Result<StatusCode, Self> {
+        let status = self.status_code();
+        if status != StatusCode::SERVICE_UNAVAILABLE {
+            return Err(self);
+        }
+        self.log();
+        Ok(status)
+    }
+
+    /// Writes it down where it is a fault of ours. [`ResponseError::error_response`] does so; who answers otherwise calls this.
+    pub fn log(&self) {
         let source = match self {
             Self::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_))) => {
                 log::warn!("the database is unavailable: {}", chain(error));

@@ -41,8 +41,11 @@ impl Asked {
 }
 
 /// Gives an error response its body. One that has a body of its own is left as it is.
-pub fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<BoxBody> {
+pub fn dress(mut response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<BoxBody> {
     let status = response.status();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
+    }
     let dressed = response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(&response);
     if !(status.is_client_error() || status.is_server_error()) || dressed {
         return response;
@@ -60,9 +63,6 @@ pub fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<Box
     };
     let mut response = response.set_body(BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
-    }
     if status == StatusCode::UNAUTHORIZED && asked.by_script() {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     }

@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Client, Method};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::postgres::free_port;
+use crate::support::{PATIENCE, eventually};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -105,7 +106,8 @@ impl Chromium {
 
     async fn find(&self, selector: &str) -> String {
         let wanted = json!({"using": "css selector", "value": selector});
-        for _ in 0..100 {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
             if let Ok(found) = self.try_call(Method::POST, "/element", wanted.clone()).await {
                 return found[ELEMENT].as_str().expect("an element").to_owned();
             }
@@ -122,7 +124,8 @@ impl Chromium {
     /// Clicks, once a page that still scrolls has come to rest.
     pub async fn click(&self, selector: &str) {
         let mut refusal = Value::Null;
-        for _ in 0..50 {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
             let element = self.find(selector).await;
             match self.try_call(Method::POST, &format!("/element/{element}/click"), json!({})).await {
                 Ok(_) => return,
@@ -133,16 +136,20 @@ impl Chromium {
         panic!("{selector} at {} takes no click: {refusal}", self.path().await);
     }
 
-    /// Clicks something that leads to another address and waits until it is there.
-    pub async fn click_towards(&self, selector: &str, path: &str) {
+    /// Clicks something that leads to another page, as a link and the button of a form do, and waits until that is there.
+    pub async fn leave_by(&self, selector: &str) {
+        let page = self.find("html").await;
         self.click(selector).await;
-        for _ in 0..150 {
-            if self.path().await.starts_with(path) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("{selector} led to {}, not {path}: {}", self.path().await, self.source().await);
+        // An element of a page that is gone is unknown. Whoever asks while the next one loads waits for it.
+        let gone = async || self.try_call(Method::GET, &format!("/element/{page}/name"), Value::Null).await.is_err();
+        eventually(&format!("another page after {selector}"), gone).await;
+    }
+
+    /// The same, and it has to lead to this address.
+    pub async fn leave_towards(&self, selector: &str, path: &str) {
+        self.leave_by(selector).await;
+        let there = self.path().await;
+        assert_eq!(there, path, "{selector} leads to: {}", self.source().await);
     }
 
     /// Replaces what is in a field.

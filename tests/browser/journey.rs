@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::driver::Chromium;
-use crate::support::{App, Person, database, spawn_app, unique};
+use crate::support::{App, Person, database, eventually, spawn_app, unique};
 
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1))";
 
@@ -61,7 +61,7 @@ async fn sign_up(app: &App, chromium: &Chromium) -> Person {
         tenant_name: unique("Org "),
     };
     // A server that has too much to do asks to come back, and a person does.
-    for _ in 0..5 {
+    for _ in 0..60 {
         fill_in_the_registration(chromium, &person).await;
         if chromium.path().await != "/register" {
             break;
@@ -79,45 +79,38 @@ async fn sign_up(app: &App, chromium: &Chromium) -> Person {
 
 async fn fill_in_the_registration(chromium: &Chromium, person: &Person) {
     chromium.open("/").await;
-    chromium.click_towards("main a[href='/register']", "/register").await;
+    chromium.leave_towards("main a[href='/register']", "/register").await;
     chromium.fill("[name=username]", &person.username).await;
     chromium.fill("[name=email]", &person.email).await;
     chromium.fill("[name=password]", &person.password).await;
     chromium.fill("[name=tenant_name]", &person.tenant_name).await;
-    chromium.click("form[action='/register'] [type=submit]").await;
-    for _ in 0..50 {
-        if chromium.path().await != "/register" {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    chromium.leave_by("form[action='/register'] [type=submit]").await;
 }
 
+/// Tries again while the form comes back, as it does when the server has too much to do.
 async fn log_in(chromium: &Chromium, person: &Person) {
-    chromium.fill("form[action='/login'] [name=email]", &person.email).await;
-    chromium.fill("form[action='/login'] [name=password]", &person.password).await;
-    chromium.click_towards("form[action='/login'] [type=submit]", "/").await;
+    for _ in 0..60 {
+        chromium.fill("form[action='/login'] [name=email]", &person.email).await;
+        chromium.fill("form[action='/login'] [name=password]", &person.password).await;
+        chromium.leave_by("form[action='/login'] [type=submit]").await;
+        if !chromium.has("form[action='/login'] [name=password]").await {
+            return;
+        }
+    }
+    panic!("no login: {}", chromium.source().await);
 }
 
 async fn write_a_note(app: &App, chromium: &Chromium, person: &Person) -> i64 {
     chromium.open("/notes").await;
     chromium.fill("form[action='/notes'] [name=title]", "Groceries").await;
     chromium.fill("form[action='/notes'] [name=content]", "**tea**\nand milk").await;
-    chromium.click("form[action='/notes'][method='post'] [type=submit]").await;
+    chromium.leave_towards("form[action='/notes'][method='post'] [type=submit]", "/notes").await;
     let script = person.script(app).await;
-    let mut notes = json!([]);
-    for _ in 0..100 {
-        notes = script.get("/api/notes").await.expect(200).json();
-        if notes.as_array().is_some_and(|list| !list.is_empty()) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes[0]["content"], "**tea**\nand milk");
     assert_eq!(notes[0]["title"], "Groceries");
     let id = notes[0]["note_id"].as_i64().expect("an id");
-    chromium.open("/notes").await;
-    chromium.click_towards(&format!("a[href='/notes/{id}']"), &format!("/notes/{id}")).await;
+    chromium.leave_towards(&format!("a[href='/notes/{id}']"), &format!("/notes/{id}")).await;
     assert_eq!(chromium.text("main strong").await, "tea");
     id
 }
@@ -129,26 +122,12 @@ async fn edit_it(app: &App, chromium: &Chromium, person: &Person, id: i64) {
         script.put(&format!("/api{path}"), &json!({"content": text})).await.expect(200);
         chromium.open(&format!("{path}/edit")).await;
         assert_eq!(chromium.value("[name=content]").await, text);
-        let save = format!("form[action='{path}'] [type=submit]");
-        chromium.click(&save).await;
-        for _ in 0..100 {
-            if chromium.path().await == path {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        assert_eq!(chromium.path().await, path);
+        chromium.leave_towards(&format!("form[action='{path}'] [type=submit]"), &path).await;
         assert_eq!(script.read(id).await["content"], text, "an untouched form changed the note");
     }
     chromium.open(&format!("{path}/edit")).await;
     chromium.fill("[name=content]", "edited by hand").await;
-    chromium.click(&format!("form[action='{path}'] [type=submit]")).await;
-    for _ in 0..100 {
-        if chromium.path().await == path {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    chromium.leave_towards(&format!("form[action='{path}'] [type=submit]"), &path).await;
     assert_eq!(script.read(id).await["content"], "edited by hand");
 }
 
@@ -171,31 +150,20 @@ async fn lose_the_session(chromium: &Chromium, person: &Person) {
     let ended = "DELETE FROM sessions WHERE tenant_id = $1 AND kind <> 'script'";
     client.execute(ended, &[&person.tenant_id]).await.expect("ended");
     crate::support::database::let_sessions_be_looked_up_anew().await;
-    chromium.click("form[action='/notes'][method='post'] [type=submit]").await;
+    chromium.leave_by("form[action='/notes'][method='post'] [type=submit]").await;
     log_in(chromium, person).await;
-    let mut back = String::new();
-    for _ in 0..50 {
-        if chromium.has("form[action='/notes'] [name=content]").await {
-            back = chromium.value("form[action='/notes'] [name=content]").await;
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    assert_eq!(back, "typed\nfor an hour");
+    assert_eq!(chromium.value("form[action='/notes'] [name=content]").await, "typed\nfor an hour");
 }
 
 async fn throw_it_away_and_back(chromium: &Chromium, id: i64) {
     let path = format!("/notes/{id}");
     chromium.open(&path).await;
-    chromium.click(&format!("form[action='{path}/deletion'] [type=submit]")).await;
+    chromium.leave_by(&format!("form[action='{path}/deletion'] [type=submit]")).await;
     if chromium.has_dialog().await {
         panic!("a dialog that a journey without JavaScript would not have");
     }
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     chromium.open("/bin").await;
-    chromium.click(&format!("form[action='{path}/restoration'] [type=submit]")).await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    chromium.open(&path).await;
+    chromium.leave_towards(&format!("form[action='{path}/restoration'] [type=submit]"), &path).await;
     assert!(chromium.text("main").await.contains("edited by hand"));
 }
 
@@ -203,10 +171,9 @@ async fn leave(chromium: &Chromium, person: &Person) {
     chromium.open("/account").await;
     assert!(chromium.text("main").await.contains(&person.email));
     chromium.open("/dashboard").await;
-    chromium.click("form[action='/logout'] [type=submit]").await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    chromium.leave_towards("form[action='/logout'] [type=submit]", "/login").await;
     chromium.back().await;
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    eventually("Back asks to log in", async || chromium.path().await.starts_with("/login?")).await;
     let shown = chromium.source().await;
     assert!(!shown.contains(&person.username), "Back shows the dashboard at {}", chromium.path().await);
     chromium.open("/dashboard").await;

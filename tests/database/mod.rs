@@ -7,4 +7,5 @@ mod owners;
 mod purge;
 mod refusals;
 mod trouble;
+mod typed;
 mod unreachable;

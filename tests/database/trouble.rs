@@ -50,7 +50,7 @@ pub async fn recovers(app: &App, call: Call, status: u16) {
     panic!("{} {} stays {last}", call.method, call.path);
 }
 
-async fn start(builder: ServerBuilder) -> (Server, App, Person) {
+pub async fn start(builder: ServerBuilder) -> (Server, App, Person) {
     let server = builder.start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;

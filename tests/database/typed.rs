@@ -1,0 +1,115 @@
+//! What somebody typed comes back when the database does not let it be saved.
+
+use serde_json::json;
+
+use super::trouble::{assert_unavailable, on, start};
+use crate::support::database::{self, OwnDatabase};
+use crate::support::html::{self, Fields};
+use crate::support::{Answer, Browser, PATIENCE, Page, Person};
+
+const TYPED: &str = "\n\n  typed for an hour: <b>&amp; \"quoted\" </textarea> 🕊\n\n";
+
+/// The answer's page, after a look at what every such page is like.
+#[track_caller]
+fn kept(answer: &Answer, shown: &str) -> Page {
+    assert_unavailable(answer, shown);
+    assert!(answer.header("content-type").starts_with("text/html"), "{shown}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{shown}");
+    let page = Page::parse(&answer.text());
+    assert!(page.has(".flash-error[role='alert']"), "{shown} says nothing: {}", page.text());
+    page
+}
+
+/// Presses the page's button until it works, as somebody with patience does.
+async fn send_until_done(browser: &Browser, action: &str, form: &Fields) -> Answer {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let answer = browser.post(action, &html::borrowed(form)).await;
+        if answer.status != 503 {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < end, "{action} stays 503");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database)).await;
+    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let form = browser.page("/notes").await.form("/notes");
+    let form = html::replaced(&html::replaced(&form, "title", "A \"title\""), "content", &html::as_submitted(TYPED));
+
+    let mut client = database.client().await;
+    // One after the other: the session cannot be looked up, and the note cannot be written.
+    for table in ["sessions", "notes"] {
+        let lock = client.transaction().await.expect("a transaction");
+        lock.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.expect("a lock");
+        database::let_sessions_be_looked_up_anew().await;
+        let page = kept(&browser.post("/notes", &html::borrowed(&form)).await, table);
+        assert_eq!((page.value("title").as_str(), page.value("content").as_str()), ("A \"title\"", TYPED), "{table}");
+        assert_eq!(page.form("/notes"), form, "{table}: a second sending would not be the same request");
+        assert!(!page.text().contains(&person.username), "{table}: nobody is known to be logged in");
+        lock.rollback().await.expect("the lock is gone");
+    }
+    send_until_done(&browser, "/notes", &form).await.expect_see_other("/notes");
+    // As after an answer that got lost on its way.
+    let again = browser.post("/notes", &html::borrowed(&form)).await;
+    assert_eq!(again.status, 303, "{}", app.log());
+    let notes = script.get("/api/notes").await.expect(200).json();
+    assert_eq!(notes.as_array().map(Vec::len), Some(1), "{notes}");
+    assert_eq!((&notes[0]["title"], &notes[0]["content"]), (&json!("A \"title\""), &json!(TYPED)));
+}
+
+#[tokio::test]
+async fn an_edit_that_cannot_be_saved_comes_back_with_its_version() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database)).await;
+    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let id = script.note("first").await;
+    let path = format!("/notes/{id}");
+    let form = browser.page(&format!("{path}/edit")).await.form(&path);
+    let form = html::replaced(&form, "content", &html::as_submitted(TYPED));
+
+    let mut client = database.client().await;
+    let lock = client.transaction().await.expect("a transaction");
+    lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    let page = kept(&browser.post(&path, &html::borrowed(&form)).await, "an edit");
+    assert_eq!((page.value("content").as_str(), page.value("version").as_str()), (TYPED, "1"));
+    lock.rollback().await.expect("the lock is gone");
+    send_until_done(&browser, &path, &page.form(&path)).await.expect_see_other(&path);
+    let note = script.read(id).await;
+    assert_eq!((&note["content"], &note["version"]), (&json!(TYPED), &json!(2)));
+}
+
+#[tokio::test]
+async fn a_login_and_a_sign_up_that_cannot_be_done_come_back_filled_in_but_for_the_password() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(on(&database)).await;
+    let browser = Browser::new(&app);
+    let newcomer = Person { username: "someone-new".to_owned(), tenant_name: "Something new".to_owned(), ..person.clone() };
+    let (typed, password) = (html::as_submitted(TYPED), person.password.as_str());
+    let login = [("email", person.email.as_str()), ("password", password), ("draft_action", "/notes"), ("draft_content", &typed)];
+    let sign_up = [("username", newcomer.username.as_str()), ("password", password), ("tenant_name", &newcomer.tenant_name)];
+
+    let mut client = database.client().await;
+    let lock = client.transaction().await.expect("a transaction");
+    lock.batch_execute("LOCK TABLE shared.users, logins IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    let refused_login = browser.post("/login", &login).await;
+    let refused_sign_up = browser.post("/register", &sign_up).await;
+    lock.rollback().await.expect("the lock is gone");
+
+    let page = kept(&refused_login, "the login");
+    assert_eq!((page.value("email"), page.value("draft_content").as_str()), (person.email.clone(), TYPED));
+    let page = kept(&refused_sign_up, "the sign-up");
+    assert_eq!((page.value("username"), page.value("tenant_name")), (newcomer.username.clone(), newcomer.tenant_name.clone()));
+    for answer in [&refused_login, &refused_sign_up] {
+        assert!(!answer.text().contains(password), "a page that repeats a password");
+    }
+    let fields: Fields = login.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let returned = send_until_done(&browser, "/login", &fields).await.expect(200);
+    assert_eq!(Page::parse(&returned.text()).value("content"), TYPED);
+    let fields: Fields = sign_up.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    send_until_done(&browser, "/register", &fields).await.expect_see_other("/dashboard");
+}
