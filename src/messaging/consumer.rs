@@ -24,6 +24,9 @@ use crate::store::{DeliveryState, Message};
 const PREFETCH: u16 = 16;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long the broker may take to be told of a message. The library leaves an acknowledgement unanswered for ever that meets the
+/// end of its connection.
+const TELLING_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a message is tried here while the database is away, before the broker gets it back and another has its turn.
 const TRIES: u32 = 5;
 
@@ -77,8 +80,12 @@ async fn consume(
             _ = stopped.wait_for(|stopped| *stopped) => break,
         }
     }
-    // What is being done ends; what was not begun goes back to the queue with the connection.
-    while working.join_next().await.is_some() {}
+    // What was not begun goes back to the queue with the connection. What is being done ends: before a stop it is waited for, and
+    // otherwise messages are taken from the next connection meanwhile.
+    if *stopped.borrow() {
+        while working.join_next().await.is_some() {}
+    }
+    working.detach_all();
     close(connection).await;
     Ok(())
 }
@@ -101,13 +108,17 @@ async fn settle(database: &Database, tally: &Tally, delivery: Delivery, stopped:
             Verdict::Bury
         }
     };
-    let told = match verdict {
-        Verdict::Forget => delivery.ack(BasicAckOptions::default()).await,
-        Verdict::Bury => delivery.reject(BasicRejectOptions { requeue: false }).await,
-        Verdict::Return => delivery.nack(BasicNackOptions { requeue: true, multiple: false }).await,
+    let telling = async {
+        match verdict {
+            Verdict::Forget => delivery.ack(BasicAckOptions::default()).await,
+            Verdict::Bury => delivery.reject(BasicRejectOptions { requeue: false }).await,
+            Verdict::Return => delivery.nack(BasicNackOptions { requeue: true, multiple: false }).await,
+        }
     };
-    if let Err(error) = told {
-        log::debug!("the broker was not told of a message, and will give it again: {error}");
+    match tokio::time::timeout(TELLING_PATIENCE, telling).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => log::debug!("the broker was not told of a message, and will give it again: {error}"),
+        Err(_) => log::debug!("nobody knows whether the broker was told of a message; it may give it again"),
     }
 }
 

@@ -7,6 +7,7 @@ use lapin::types::FieldTable;
 
 use super::office::{Office, People};
 use crate::support::broker::Broker;
+use crate::support::chaos::Door;
 use crate::support::eventually;
 
 async fn shares_stay_pending(people: &People) {
@@ -73,4 +74,32 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
         () = tokio::time::sleep(Duration::from_secs(45)) => panic!("{}", worker.log()),
     }
     assert_eq!(office.inbox_rows(tenant).await, 22);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_connections_break_again_and_again_goes_on_taking_messages() {
+    let Some(broker) = Broker::start(module_path!()).await else { return };
+    let office = Office::open().await;
+    let (_web, app) = office.web().await;
+    let people = office.people(&app).await;
+    let door = Door::before(&broker.url).await;
+    let _worker = office.worker(&door.url).await;
+    let mut shared = 0;
+    for round in 0..20 {
+        let sharing = futures_util::future::join_all((0..24).map(|_| people.share()));
+        // At another moment of the work each time.
+        let cutting = async {
+            tokio::time::sleep(Duration::from_millis(100 + 17 * round)).await;
+            door.shut();
+            door.reopen();
+        };
+        let (answers, ()) = tokio::join!(sharing, cutting);
+        shared += i64::try_from(answers.iter().filter(|answer| answer.status == 201).count()).expect("a count");
+        // Until the work is taken up again, so that there is something to break.
+        let done = office.messages(people.tenant(), "acknowledged").await;
+        eventually("messages are taken again", async || office.messages(people.tenant(), "acknowledged").await > done.min(shared - 1))
+            .await;
+    }
+    office.until(people.tenant(), "acknowledged", shared).await;
+    assert_eq!(office.inbox_rows(people.tenant()).await, 2 * shared);
 }

@@ -1,4 +1,4 @@
-//! A door before the database that can be made silent, shut and opened again.
+//! A door before a server that can be made silent, shut and opened again.
 
 use std::sync::{
     Arc,
@@ -19,7 +19,7 @@ const SILENT: u8 = 1;
 const SHUT: u8 = 2;
 
 pub struct Door {
-    /// The database's URL through this door.
+    /// The server's URL through this door.
     pub url: String,
     state: Arc<AtomicU8>,
     changed: Arc<Notify>,
@@ -28,9 +28,14 @@ pub struct Door {
 impl Door {
     /// An open door before the tests' database.
     pub async fn open() -> Self {
-        let mut url = Url::parse(&environment::database_url()).expect("a URL");
-        let host = url.host_str().expect("TEST_DATABASE_URL names a host");
-        let behind = format!("{host}:{}", url.port().unwrap_or(5432));
+        Self::before(&environment::database_url()).await
+    }
+
+    /// An open door before the server that a URL with a port names.
+    pub async fn before(url: &str) -> Self {
+        let mut url = Url::parse(url).expect("a URL");
+        let host = url.host_str().expect("a host");
+        let behind = format!("{host}:{}", url.port().expect("a port"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         url.set_host(Some("127.0.0.1")).expect("a host");
@@ -54,7 +59,7 @@ impl Door {
         self.change(SILENT);
     }
 
-    /// Connections are closed at once, those there are as well.
+    /// Connections are reset at once, those there are as well, as when a server is killed.
     pub fn shut(&self) {
         self.change(SHUT);
     }
@@ -84,6 +89,7 @@ async fn serve(mut inside: TcpStream, behind: String, state: Arc<AtomicU8>, chan
         if state.load(Ordering::SeqCst) == SILENT {
             changed.notified().await;
         }
+        let _ = inside.set_zero_linger();
         return;
     }
     if state.load(Ordering::SeqCst) == SILENT {

@@ -325,7 +325,14 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// Whoever reads of a test that failed wants to know what its servers said last.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let last: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("*** the last lines of the server at {:?}:", self.base);
+            last.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
         if self.exit.is_some() {
             return;
         }
