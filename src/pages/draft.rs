@@ -2,6 +2,7 @@
 //! login page and comes back into the form; when it was a fault of ours it comes back at once, to be sent again.
 
 use actix_session::Session;
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,9 @@ impl Draft {
             return Err(error);
         }
         error.log();
-        page(status, &UnsavedPage { frame: Frame::bare(), sentence: default_sentence(status), draft: self })
+        let may_pass = status == StatusCode::SERVICE_UNAVAILABLE;
+        let sentence = if may_pass { "This could not be saved right now." } else { default_sentence(status) };
+        page(status, &UnsavedPage { frame: Frame::bare(), sentence, draft: self })
     }
 
     /// The note that the text belongs to; none for a new one.
