@@ -80,7 +80,7 @@ impl FromRequest for Operator {
             return ready(Err(Error::Internal("finding the console's state", "it was not registered".into())));
         };
         let from = request.peer_addr().map_or_else(|| "?".to_owned(), |address| address.ip().to_string());
-        let (config, patience) = (console.config.clone(), console.settings.node_patience);
+        let (config, patience) = (console.config.clone(), console.settings.node_patience * 4 / 3);
         ready(Ok(Self { config, patience, who: format!("console, {from}") }))
     }
 }
