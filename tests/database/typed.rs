@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::trouble::{assert_unavailable, on, start};
 use crate::support::database::{self, OwnDatabase};
-use crate::support::html::{self, Fields};
-use crate::support::{Answer, Browser, PATIENCE, Page, Person};
+use crate::support::html;
+use crate::support::{Answer, Browser, Page, Person};
 
 const TYPED: &str = "\n\n  typed for an hour: <b>&amp; \"quoted\" </textarea> 🕊\n\n";
 
@@ -18,19 +18,6 @@ fn kept(answer: &Answer, shown: &str) -> Page {
     let page = Page::parse(&answer.text());
     assert!(page.has(".flash-error[role='alert']"), "{shown} says nothing: {}", page.text());
     page
-}
-
-/// Presses the page's button until it works, as somebody with patience does.
-async fn send_until_done(browser: &Browser, action: &str, form: &Fields) -> Answer {
-    let end = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let answer = browser.post(action, &html::borrowed(form)).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        assert!(tokio::time::Instant::now() < end, "{action} stays 503");
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
 }
 
 #[tokio::test]
@@ -53,9 +40,9 @@ async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
         assert!(!page.text().contains(&person.username), "{table}: nobody is known to be logged in");
         lock.rollback().await.expect("the lock is gone");
     }
-    send_until_done(&browser, "/notes", &form).await.expect_see_other("/notes");
+    browser.post_patiently("/notes", &html::borrowed(&form)).await.expect_see_other("/notes");
     // As after an answer that got lost on its way.
-    send_until_done(&browser, "/notes", &form).await.expect_see_other("/notes");
+    browser.post_patiently("/notes", &html::borrowed(&form)).await.expect_see_other("/notes");
     let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes.as_array().map(Vec::len), Some(1), "{notes}");
     assert_eq!((&notes[0]["title"], &notes[0]["content"]), (&json!("A \"title\""), &json!(TYPED)));
@@ -77,7 +64,7 @@ async fn an_edit_that_cannot_be_saved_comes_back_with_its_version() {
     let page = kept(&browser.post(&path, &html::borrowed(&form)).await, "an edit");
     assert_eq!((page.value("content").as_str(), page.value("version").as_str()), (TYPED, "1"));
     lock.rollback().await.expect("the lock is gone");
-    send_until_done(&browser, &path, &page.form(&path)).await.expect_see_other(&path);
+    browser.post_patiently(&path, &html::borrowed(&page.form(&path))).await.expect_see_other(&path);
     let note = script.read(id).await;
     assert_eq!((&note["content"], &note["version"]), (&json!(TYPED), &json!(2)));
 }
@@ -106,9 +93,7 @@ async fn a_login_and_a_sign_up_that_cannot_be_done_come_back_filled_in_but_for_t
     for answer in [&refused_login, &refused_sign_up] {
         assert!(!answer.text().contains(password), "a page that repeats a password");
     }
-    let fields: Fields = login.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let returned = send_until_done(&browser, "/login", &fields).await.expect(200);
+    let returned = browser.post_patiently("/login", &login).await.expect(200);
     assert_eq!(Page::parse(&returned.text()).value("content"), TYPED);
-    let fields: Fields = sign_up.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    send_until_done(&browser, "/register", &fields).await.expect_see_other("/dashboard");
+    browser.post_patiently("/register", &sign_up).await.expect_see_other("/dashboard");
 }

@@ -3,15 +3,7 @@
 use crate::support::{Answer, Browser, Page, Person, database, spawn_app};
 
 async fn change(browser: &Browser, current: &str, new: &str) -> Answer {
-    for _ in 0..120 {
-        let fields = [("current_password", current), ("password", new)];
-        let answer = browser.post("/account/password", &fields).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("the change stayed busy");
+    browser.post_patiently("/account/password", &[("current_password", current), ("password", new)]).await
 }
 
 #[tokio::test]

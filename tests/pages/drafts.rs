@@ -16,14 +16,7 @@ async fn log_in_on(browser: &Browser, person: &Person, answer: &Answer) -> Answe
     let form = Page::parse(&answer.text()).form("/login");
     let form = html::replaced(&form, "email", &person.email);
     let form = html::replaced(&form, "password", &person.password);
-    for _ in 0..120 {
-        let answer = browser.post("/login", &html::borrowed(&form)).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("log-in stayed busy");
+    browser.post_patiently("/login", &html::borrowed(&form)).await
 }
 
 #[tokio::test]

@@ -1,18 +1,7 @@
 //! What a link leads to.
 
 use crate::support::team::{comes_to, invitation, role_of};
-use crate::support::{Answer, App, Browser, Page, Person, database, spawn_app, unique};
-
-async fn patiently(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Answer {
-    for _ in 0..120 {
-        let answer = browser.post(path, fields).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("{path} stayed busy");
-}
+use crate::support::{App, Browser, Page, Person, database, spawn_app, unique};
 
 #[tokio::test]
 async fn a_link_is_shown_once_and_listed_without_its_secret() {
@@ -56,9 +45,9 @@ async fn somebody_new_signs_up_by_the_link_and_is_logged_in() {
     refused.message_beside("password");
     assert_eq!(refused.value("username"), username);
     let fields = [("username", owner.username.as_str()), ("password", "a good password")];
-    patiently(&browser, &format!("{path}/registration"), &fields).await.expect(409);
+    browser.post_patiently(&format!("{path}/registration"), &fields).await.expect(409);
     let fields = [("username", username.as_str()), ("password", "a good password")];
-    patiently(&browser, &format!("{path}/registration"), &fields).await.expect_see_other("/dashboard");
+    browser.post_patiently(&format!("{path}/registration"), &fields).await.expect_see_other("/dashboard");
     let account = browser.page("/account").await.text();
     assert!(account.contains(&owner.tenant_name) && account.contains(&username) && account.contains("admin"));
     Browser::new(&app).get(&path).await.expect(404);
@@ -102,7 +91,7 @@ async fn somebody_with_an_account_elsewhere_joins_with_it_and_is_in_both() {
     let next = browser.page(&log_in).await.value("next");
     let mut fields = person.credentials().to_vec();
     fields.push(("next", &next));
-    patiently(&browser, "/login", &fields).await.expect_see_other(&path);
+    browser.post_patiently("/login", &fields).await.expect_see_other(&path);
     let page = browser.page(&path).await;
     assert!(page.text().contains(&format!("Join as {}", person.username)));
     browser.post(&format!("{path}/membership"), &[]).await.expect_see_other("/dashboard");
@@ -132,7 +121,7 @@ async fn a_member_uses_nothing_up() {
     let elsewhere = Browser::new(&app);
     let mut fields = twin.credentials().to_vec();
     fields.push(("tenant_name", &twin.tenant_name));
-    patiently(&elsewhere, "/login", &fields).await.expect_see_other("/dashboard");
+    elsewhere.post_patiently("/login", &fields).await.expect_see_other("/dashboard");
     elsewhere.post(&format!("{path}/membership"), &[]).await.expect(409);
     let left = "SELECT uses_left::bigint FROM invitations WHERE tenant_id = $1";
     assert_eq!(database::number(left, &[&owner.tenant_id]).await, 3);

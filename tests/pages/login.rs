@@ -5,14 +5,7 @@ use serde_json::json;
 use crate::support::{Answer, App, Browser, Call, Page, Person, spawn_app, unique};
 
 async fn post_login(browser: &Browser, fields: &[(&str, &str)]) -> Answer {
-    for _ in 0..120 {
-        let answer = browser.post("/login", fields).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("log-in stayed busy");
+    browser.post_patiently("/login", fields).await
 }
 
 fn session_cookie(answer: &Answer) -> String {

@@ -2,17 +2,6 @@
 
 use crate::support::{Browser, Page, Person, database, spawn_app, unique};
 
-async fn post_patiently(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> crate::support::Answer {
-    for _ in 0..120 {
-        let answer = browser.post(path, fields).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("{path} stayed busy");
-}
-
 #[tokio::test]
 async fn a_founder_signs_up_logs_in_and_sees_the_dashboard() {
     let app = spawn_app().await;
@@ -20,12 +9,12 @@ async fn a_founder_signs_up_logs_in_and_sees_the_dashboard() {
     let (username, tenant) = (unique("user"), unique("Org "));
     let email = format!("{username}@example.test");
     let fields = [("username", username.as_str()), ("email", email.as_str()), ("password", "testpass"), ("tenant_name", tenant.as_str())];
-    let answer = post_patiently(&browser, "/register", &fields).await.expect(303);
+    let answer = browser.post_patiently("/register", &fields).await.expect(303);
     let page = browser.page(answer.location()).await;
     assert!(page.has("main [role='status']"), "no flash after signing up");
     // Old scripts log in after signing up, whether or not they already are.
     let login = [("email", email.as_str()), ("password", "testpass")];
-    post_patiently(&browser, "/login", &login).await.expect_see_other("/dashboard");
+    browser.post_patiently("/login", &login).await.expect_see_other("/dashboard");
     let dashboard = browser.page("/dashboard").await.text();
     assert!(dashboard.contains(&username));
     assert!(dashboard.contains(&tenant));
@@ -39,7 +28,7 @@ async fn the_email_is_optional() {
         let (username, tenant) = (unique("user"), unique("Org "));
         let mut fields = vec![("username", username.as_str()), ("password", "testpass"), ("tenant_name", tenant.as_str())];
         fields.extend(email.map(|email| ("email", email)));
-        post_patiently(&browser, "/register", &fields).await.expect(303);
+        browser.post_patiently("/register", &fields).await.expect(303);
     }
 }
 
@@ -49,7 +38,7 @@ async fn a_refused_form_keeps_what_was_typed_but_the_password() {
     let browser = Browser::new(&app);
     let tenant = unique("Org ");
     let fields = [("username", "a name that stays"), ("email", "no address"), ("password", "short"), ("tenant_name", tenant.as_str())];
-    let answer = post_patiently(&browser, "/register", &fields).await.expect(422);
+    let answer = browser.post_patiently("/register", &fields).await.expect(422);
     assert!(!answer.text().contains("short\""), "the password is in the page");
     let page = Page::parse(&answer.text());
     assert_eq!(page.value("username"), "a name that stays");
@@ -65,7 +54,7 @@ async fn a_refused_form_keeps_what_was_typed_but_the_password() {
 async fn every_missing_field_has_its_message() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
-    let answer = post_patiently(&browser, "/register", &[]).await.expect(422);
+    let answer = browser.post_patiently("/register", &[]).await.expect(422);
     let page = Page::parse(&answer.text());
     for field in ["username", "password", "tenant_name"] {
         page.message_beside(field);
@@ -80,7 +69,7 @@ async fn a_taken_name_is_409_with_the_form_filled() {
     let browser = Browser::new(&app);
     let fields =
         [("username", founder.username.as_str()), ("email", ""), ("password", "testpass"), ("tenant_name", founder.tenant_name.as_str())];
-    let answer = post_patiently(&browser, "/register", &fields).await.expect(409);
+    let answer = browser.post_patiently("/register", &fields).await.expect(409);
     assert!(!answer.text().contains(&founder.email), "the e-mail is revealed");
     let page = Page::parse(&answer.text());
     assert_eq!(page.value("username"), founder.username);
@@ -94,7 +83,7 @@ async fn a_tenant_that_invites_is_not_joined_by_the_form() {
     let browser = Browser::new(&app);
     let username = unique("intruder");
     let fields = [("username", username.as_str()), ("password", "testpass"), ("tenant_name", founder.tenant_name.as_str())];
-    let answer = post_patiently(&browser, "/register", &fields).await;
+    let answer = browser.post_patiently("/register", &fields).await;
     assert!(matches!(answer.status, 403 | 409 | 422), "{}", answer.status);
     let page = Page::parse(&answer.text());
     page.message_beside("tenant_name");

@@ -5,14 +5,7 @@ use crate::support::{Answer, App, Browser, Page, Person, database, spawn_app, un
 async fn log_in(browser: &Browser, person: &Person, more: &[(&str, &str)]) -> Answer {
     let mut fields = person.credentials().to_vec();
     fields.extend(more);
-    for _ in 0..120 {
-        let answer = browser.post("/login", &fields).await;
-        if answer.status != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    panic!("the log-in stayed busy");
+    browser.post_patiently("/login", &fields).await
 }
 
 /// Enters by the choice between several tenants.
@@ -174,13 +167,8 @@ async fn a_new_password_here_keeps_the_sessions_beside() {
     let (first, second) = pair(&app).await;
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
-    for _ in 0..120 {
-        let fields = [("current_password", second.password.as_str()), ("password", "another good one")];
-        if browser.post("/account/password", &fields).await.status == 303 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
+    let fields = [("current_password", second.password.as_str()), ("password", "another good one")];
+    browser.post_patiently("/account/password", &fields).await.expect(303);
     browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
     assert_eq!(place(&browser).await, first.tenant_name);
 }

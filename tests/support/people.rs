@@ -88,16 +88,7 @@ impl Person {
     }
 
     pub async fn log_in(&self, browser: &Browser) {
-        for _ in 0..120 {
-            let answer = browser.post("/login", &self.credentials()).await;
-            if answer.status == 503 {
-                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-                continue;
-            }
-            answer.expect_see_other("/dashboard");
-            return;
-        }
-        panic!("log-in stayed busy");
+        browser.post_patiently("/login", &self.credentials()).await.expect_see_other("/dashboard");
     }
 
     pub fn credentials(&self) -> [(&str, &str); 2] {
@@ -195,6 +186,18 @@ impl Browser {
 
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.answer(Call::new("POST", path).form(fields)).await
+    }
+
+    /// Sends a form again while the answer is 503, as somebody with patience does.
+    pub async fn post_patiently(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        for _ in 0..120 {
+            let answer = self.post(path, fields).await;
+            if answer.status != 503 {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+        panic!("{path} stayed busy");
     }
 
     /// The page at this path, which must be there.
