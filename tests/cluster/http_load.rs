@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio_postgres::Client;
 
-use crate::support::{Call, Person, Script};
+use crate::support::{Call, PATIENCE, Person, Script};
 
-/// For how long a note is tried again after 503.
-const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What happened.

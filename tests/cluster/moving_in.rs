@@ -3,6 +3,7 @@
 use super::citus_or_skip;
 use super::load;
 use super::nodes::{number, run_on};
+use crate::support::{database::change_roles, eventually};
 
 #[tokio::test]
 async fn servers_become_a_cluster_once_however_often_init_runs() {
@@ -106,19 +107,16 @@ async fn a_distribution_that_meets_another_database_of_the_same_servers_is_done_
     nodes.run(&["migrate"]).await.expect(0);
     nodes.init(&[1, 2]).await.expect(0).says("pigeonhole cluster distribute");
     // What any migration of another database does to the roles, which belong to the whole server.
-    let mut other = nodes.beside(1).await;
-    let met = other.transaction().await.expect("a transaction");
-    met.batch_execute("ALTER ROLE pigeonhole_owner CONNECTION LIMIT -1").await.expect("a change");
+    let met = nodes.beside(1).await;
+    change_roles(&met, "BEGIN; ALTER ROLE pigeonhole_owner CONNECTION LIMIT -1").await;
     let (watcher, worker) = (nodes.client(1).await, nodes.client(2).await);
     let distributed = async {
         nodes.run(&["cluster", "distribute", "--yes"]).await.expect(0).says("notes: 0 rows");
     };
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let let_go = async {
-        while number(&watcher, waits).await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        met.commit().await.expect("the change");
+        eventually("the distribution waits for the other change", async || number(&watcher, waits).await > 0).await;
+        met.batch_execute("COMMIT").await.expect("the change");
     };
     tokio::pin!(distributed);
     tokio::select! {

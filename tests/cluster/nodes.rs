@@ -1,7 +1,12 @@
 //! A database of a test's own on every node, without the extension and without a cluster, dropped at the end.
 
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Child;
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use crate::support::database::connect;
@@ -118,23 +123,82 @@ impl Nodes {
 
 /// Runs the program with another DATABASE_URL.
 pub async fn run_on(url: &str, words: &[&str]) -> Said {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
-    command
-        .args(words)
-        .env_clear()
-        .env("DATABASE_URL", url)
-        .env("RUST_LOG", "warn")
-        .env("NODE_PATIENCE", "15")
-        .current_dir(std::env::temp_dir())
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true);
-    let Ok(output) = tokio::time::timeout(DEADLINE, command.output()).await else {
-        let busy = busy_with(&variable("TEST_CITUS_NODES").map(|nodes| urls_of(url, &nodes)).unwrap_or_default()).await;
-        panic!("{words:?} has not ended within {DEADLINE:?}{busy}");
-    };
-    let output = output.expect("the program runs");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Said { code: output.status.code().unwrap_or(-1), text }
+    Command::start(url, words).finish().await
+}
+
+/// A command under way, which ends with the test.
+pub struct Command {
+    child: Child,
+    text: Arc<Mutex<String>>,
+    readers: [JoinHandle<()>; 2],
+    url: String,
+    words: String,
+}
+
+impl Command {
+    /// Starts the program with these words and this DATABASE_URL.
+    pub fn start(url: &str, words: &[&str]) -> Self {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
+        command
+            .args(words)
+            .env_clear()
+            .env("DATABASE_URL", url)
+            .env("RUST_LOG", "warn")
+            .env("NODE_PATIENCE", "15")
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().expect("the program runs");
+        let text = Arc::new(Mutex::new(String::new()));
+        let output = child.stdout.take().expect("standard output");
+        let errors = child.stderr.take().expect("standard error");
+        let readers = [tokio::spawn(collect(output, Arc::clone(&text))), tokio::spawn(collect(errors, Arc::clone(&text)))];
+        Self { child, text, readers, url: url.to_owned(), words: words.join(" ") }
+    }
+
+    /// What it said so far.
+    pub fn text(&self) -> String {
+        self.text.lock().expect("the output").clone()
+    }
+
+    /// Waits until it has said these words, and fails the test when it ends without.
+    pub async fn until_it_says(&mut self, words: &str) {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        while !self.text().contains(words) {
+            let ended = self.child.try_wait().expect("a state");
+            let late = tokio::time::Instant::now() > end;
+            assert!(ended.is_none() && !late, "{} never says {words:?} ({ended:?}): {}", self.words, self.text());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Whether it is still at work.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a state").is_none()
+    }
+
+    /// Waits for its end.
+    pub async fn finish(mut self) -> Said {
+        let Ok(status) = tokio::time::timeout(DEADLINE, self.child.wait()).await else {
+            let nodes = variable("TEST_CITUS_NODES").map(|nodes| urls_of(&self.url, &nodes)).unwrap_or_default();
+            let busy = busy_with(&nodes).await;
+            panic!("{} has not ended within {DEADLINE:?}: {}{busy}", self.words, self.text());
+        };
+        let code = status.expect("the program ends").code().unwrap_or(-1);
+        for reader in &mut self.readers {
+            reader.await.expect("the output");
+        }
+        Said { code, text: self.text() }
+    }
+}
+
+async fn collect(pipe: impl AsyncRead + Unpin, text: Arc<Mutex<String>>) {
+    let mut lines = BufReader::new(pipe).lines();
+    while let Some(line) = lines.next_line().await.expect("a line") {
+        *text.lock().expect("the output") += &format!("{line}\n");
+    }
 }
 
 /// The URL of each of these nodes, as `url` names the first.

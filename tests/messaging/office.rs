@@ -9,6 +9,9 @@ use crate::support::database::OwnDatabase;
 use crate::support::server::{Refusal, Server, ServerBuilder};
 use crate::support::{Answer, App, Call, PATIENCE, Person, Script, aside, eventually, unique};
 
+/// When a message that the broker confirmed has not arrived for so long, it is published again, which is harmless.
+const MAY_BE_LOST_AFTER: Duration = Duration::from_secs(20);
+
 pub struct Office {
     pub database: OwnDatabase,
     pub admin: Client,
@@ -99,7 +102,7 @@ impl Office {
     /// Waits until all of so many messages are acknowledged after the broker was killed. What it had confirmed it may have lost all
     /// the same; such a message is due again five minutes after it was published, which are taken away here.
     pub async fn until_acknowledged_after_a_crash(&self, tenant: i64, count: i64) {
-        let end = tokio::time::Instant::now() + PATIENCE / 2;
+        let end = tokio::time::Instant::now() + MAY_BE_LOST_AFTER;
         while tokio::time::Instant::now() < end {
             if self.messages(tenant, "acknowledged").await == count {
                 return;

@@ -17,6 +17,22 @@ pub async fn connect(url: &str) -> Client {
     client
 }
 
+/// Runs what changes roles. They belong to whole servers, so the databases of other tests change the same ones: the statements
+/// are repeated when two meet, and must not leave a transaction open before the change.
+///
+/// Fails the test when they fail for another reason.
+pub async fn change_roles(client: &Client, statements: &str) {
+    let end = tokio::time::Instant::now() + super::PATIENCE;
+    while let Err(error) = client.batch_execute(statements).await {
+        let reason = error.as_db_error().map_or("", |error| error.message());
+        let met = ["tuple concurrently updated", "pg_authid_", "pg_auth_members_", "pg_db_role_setting_", "already exists"];
+        let again = met.iter().any(|sign| reason.contains(sign)) && tokio::time::Instant::now() < end;
+        assert!(again, "{statements}: {error:?}");
+        client.batch_execute("ROLLBACK").await.expect("the end of the failed attempt");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 /// Whether somebody with that URL gets in.
 pub async fn opens(url: &str) -> bool {
     tokio_postgres::connect(url, NoTls).await.is_ok()
@@ -129,13 +145,8 @@ impl OwnDatabase {
             } else {
                 format!("SELECT citus_add_node('{host}', {port})")
             };
-            // Adding a node copies the roles, which belong to the whole server, and another test may be doing the same.
-            let mut tries = 0;
-            while let Err(error) = coordinator.batch_execute(&call).await {
-                tries += 1;
-                assert!(tries < 20, "{call}: {error:?}");
-                tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            }
+            // Adding a node copies the roles, which belong to the whole server.
+            change_roles(&coordinator, &call).await;
         }
     }
 

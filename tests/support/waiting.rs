@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How long anything may take that should happen soon.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// After this time a test takes what it waits for to hang. It says nothing of how fast the machine should be.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Does work that blocks its thread, such as starting a server, beside the test's own runtime.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
