@@ -83,7 +83,7 @@ pub fn listen(
         database,
         sessions: SessionCache::default(),
         messenger,
-        hasher: Hasher::default(),
+        hasher: Hasher::with_cost(settings.bcrypt_cost),
         metrics: Metrics::new(all_routes().map(|route| (route.method, route.path)), settings.node_patience),
         departure: Departure::by(door),
         site: site.clone(),

@@ -73,6 +73,12 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable { name: "POOL_SIZE", default: "16", help: "database connections for tenants' work" },
     Variable {
+        name: "BCRYPT_COST",
+        default: "12",
+        help: "work factor of password hashes, 10 to 16; each step doubles the time of a login, and a hash of another factor is \
+               replaced at its next login",
+    },
+    Variable {
         name: "NODE_PATIENCE",
         default: "1.2",
         help: "seconds that the console, its numbers and `cluster status` wait for what a database server is asked; then it counts as silent",
@@ -138,6 +144,8 @@ pub struct Settings {
     pub demo_tenant: bool,
     /// Connections for tenants' work.
     pub pool_size: usize,
+    /// The work factor of password hashes.
+    pub bcrypt_cost: u32,
     /// How long those who only look, such as the console, wait for what a database server is asked.
     pub node_patience: Duration,
     /// Whether a tenant's work goes to the node that holds its shard.
@@ -243,6 +251,12 @@ impl Settings {
             Some(Ok(size @ 1..=1000)) => size,
             Some(_) => return invalid("POOL_SIZE must be a number from 1 to 1000"),
         };
+        let bcrypt_cost = match variable("BCRYPT_COST").map(|cost| cost.parse()) {
+            None => 12,
+            // OWASP Password Storage asks for 10 or more, and 16 takes seconds.
+            Some(Ok(cost @ 10..=16)) => cost,
+            Some(_) => return invalid("BCRYPT_COST must be a number from 10 to 16"),
+        };
         let node_patience = match variable("NODE_PATIENCE").map(|seconds| seconds.parse::<f64>()) {
             None => Duration::from_millis(1200),
             Some(Ok(seconds)) if (0.1..=60.0).contains(&seconds) => Duration::from_secs_f64(seconds),
@@ -259,6 +273,7 @@ impl Settings {
             data_dir: variable("DATA_DIR").map_or_else(default_data_dir, PathBuf::from),
             demo_tenant,
             pool_size,
+            bcrypt_cost,
             node_patience,
             tenant_routing,
             broker,

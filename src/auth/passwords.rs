@@ -13,12 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::{LoginPassword, NewPassword};
 
-/// The work factor (OWASP Password Storage asks for 10 or more).
-const COST: u32 = 12;
 /// The longest that a hash waits for a free core before the asker is told to come back.
 const PATIENCE: Duration = Duration::from_millis(800);
-/// The hash of no password, for users that do not exist: they cost the same time.
-const NOBODY: &str = "$2b$12$C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
+/// What follows the cost in the hash of no password, for users that do not exist: they cost the same time.
+const NOBODY: &str = "C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
 
 /// All cores are busy with hashes, and will be for longer than an asker should wait.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +26,7 @@ pub struct Busy;
 /// Hashes and checks passwords.
 #[derive(Clone)]
 pub struct Hasher {
+    cost: u32,
     cores: Arc<Semaphore>,
     queue: Arc<Queue>,
 }
@@ -74,14 +73,13 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Default for Hasher {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { cores: Arc::new(Semaphore::new(cores)), queue: Arc::new(Queue { cores, ..Queue::default() }) }
-    }
-}
-
 impl Hasher {
+    /// Makes hashes of this work factor, 4 to 31; each step doubles their time.
+    pub fn with_cost(cost: u32) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { cost, cores: Arc::new(Semaphore::new(cores)), queue: Arc::new(Queue { cores, ..Queue::default() }) }
+    }
+
     /// The queue as it is now.
     pub fn queue(&self) -> HashQueue {
         HashQueue {
@@ -103,8 +101,8 @@ impl Hasher {
     /// # Errors
     /// [`Busy`] when no core is free soon.
     pub async fn hash(&self, password: &NewPassword) -> Result<String, Busy> {
-        let digest = prehash(password.expose());
-        self.on_a_core(move || bcrypt::hash(digest, COST)).await?.map_err(|error| {
+        let (digest, cost) = (prehash(password.expose()), self.cost);
+        self.on_a_core(move || bcrypt::hash(digest, cost)).await?.map_err(|error| {
             log::error!("bcrypt could not hash: {error}");
             Busy
         })
@@ -122,17 +120,18 @@ impl Hasher {
             log::error!("a stored password hash is corrupt; its user cannot log in");
         }
         let known = stored.is_some();
-        let matches = self.on_a_core(move || bcrypt::verify(digest, stored.as_deref().unwrap_or(NOBODY)).unwrap_or(false)).await?;
+        let stored = stored.unwrap_or_else(|| nobody(self.cost));
+        let matches = self.on_a_core(move || bcrypt::verify(digest, &stored).unwrap_or(false)).await?;
         Ok(known && matches)
     }
 
     /// A hash at today's cost for a password that was just checked against one of another cost; none when it is right.
     pub async fn refresh(&self, password: &LoginPassword, hash: &str) -> Option<String> {
-        if cost_of(hash) == Some(COST) {
+        if cost_of(hash) == Some(self.cost) {
             return None;
         }
-        let digest = prehash(password.expose());
-        self.on_a_core(move || bcrypt::hash(digest, COST)).await.ok()?.ok()
+        let (digest, cost) = (prehash(password.expose()), self.cost);
+        self.on_a_core(move || bcrypt::hash(digest, cost)).await.ok()?.ok()
     }
 
     async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
@@ -165,6 +164,10 @@ fn prehash(password: &[u8]) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
+fn nobody(cost: u32) -> String {
+    format!("$2b${cost:02}${NOBODY}")
+}
+
 /// The cost of a well-formed hash.
 fn cost_of(hash: &str) -> Option<u32> {
     if hash.len() != 60 || !hash.is_ascii() {
@@ -179,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_byte_of_a_long_password_counts() {
-        let hasher = Hasher::default();
+        let hasher = Hasher::with_cost(12);
         let long = "x".repeat(100);
         let hash = hasher.hash(&NewPassword::parse(&long).expect("valid")).await.expect("a free core");
         assert!(hash.starts_with("$2b$12$"));
@@ -191,17 +194,19 @@ mod tests {
 
     #[tokio::test]
     async fn no_user_and_a_corrupt_hash_are_a_plain_no() {
-        let hasher = Hasher::default();
+        let hasher = Hasher::with_cost(12);
         let password = LoginPassword::parse("testpass").expect("valid");
         for hash in [None, Some("é".repeat(30)), Some("$2b$12$short".to_owned()), Some(String::new())] {
             assert!(!hasher.verify(&password, hash.as_deref()).await.expect("a free core"));
         }
-        assert_eq!(cost_of(NOBODY), Some(COST));
+        for cost in [10, 12, 16] {
+            assert_eq!(cost_of(&nobody(cost)), Some(cost));
+        }
     }
 
     #[tokio::test]
     async fn more_hashes_than_cores_wait_and_the_surplus_is_told_to_come_back() {
-        let hasher = Hasher { cores: Arc::new(Semaphore::new(0)), queue: Arc::default() };
+        let hasher = Hasher { cost: 12, cores: Arc::new(Semaphore::new(0)), queue: Arc::default() };
         let password = LoginPassword::parse("testpass").expect("valid");
         assert!(hasher.verify(&password, None).await.is_err());
         let queue = hasher.queue();

@@ -39,7 +39,13 @@ pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(async {
         let missing = db::pending(config).await?;
         anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
-        let wanted = Wanted { tenants: seed.tenants, users: seed.users, notes: seed.notes, connections: seed.connections.into() };
+        let wanted = Wanted {
+            tenants: seed.tenants,
+            users: seed.users,
+            notes: seed.notes,
+            connections: seed.connections.into(),
+            bcrypt_cost: settings.bcrypt_cost,
+        };
         let seeded = seed::fill(config, wanted).await?;
         let per_second = seed.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
         println!(

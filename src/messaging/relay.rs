@@ -76,7 +76,10 @@ pub(super) async fn run(
     let relay = Arc::new(Relay { database: database.clone(), tally, transport, pulse, handlers: Semaphore::new(HANDLED_AT_ONCE) });
     let listening = database.listen(OUTBOX_CHANNEL, |heard| match heard {
         Heard::Connected => due.look_everywhere(),
-        Heard::Told(tenants) => due.add(notified_tenants(&tenants)),
+        Heard::Told(tenants) => {
+            log::debug!("notified of messages of tenants {tenants}");
+            due.add(notified_tenants(&tenants));
+        }
     });
     let mut working = JoinSet::new();
     tokio::select! {

@@ -36,6 +36,8 @@ pub struct Wanted {
     pub notes: u64,
     /// How many COPYs run at a time.
     pub connections: usize,
+    /// The work factor of the password's hash.
+    pub bcrypt_cost: u32,
 }
 
 /// What was added.
@@ -70,7 +72,7 @@ pub async fn fill(config: &Config, wanted: Wanted) -> anyhow::Result<Seeded> {
     let client = db::connect_as_owner(config).await?;
     let tenants = store::next_ids(&client, SeedTable::Tenants, wanted.tenants.into()).await.context("taking numbers for tenants")?;
     let users = store::next_ids(&client, SeedTable::Users, wanted.users.into()).await.context("taking numbers for users")?;
-    let (password, hash) = password_for_all().await?;
+    let (password, hash) = password_for_all(wanted.bcrypt_cost).await?;
     let maker = Arc::new(Maker::new(Plan::new(tenants, users, wanted.notes), hash));
     let copying = Copying { config, connections: wanted.connections.max(1), maker: &maker };
 
@@ -91,13 +93,13 @@ pub async fn fill(config: &Config, wanted: Wanted) -> anyhow::Result<Seeded> {
 }
 
 /// One hash for all: at a quarter of a second each, the hashes would be the longest part of the work.
-async fn password_for_all() -> anyhow::Result<(String, String)> {
+async fn password_for_all(bcrypt_cost: u32) -> anyhow::Result<(String, String)> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345678";
     let mut bytes = [0; 20];
     getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
     let password: String = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     let parsed = NewPassword::parse(&password).ok().context("making a password")?;
-    let hash = Hasher::default().hash(&parsed).await.context("hashing the password")?;
+    let hash = Hasher::with_cost(bcrypt_cost).hash(&parsed).await.context("hashing the password")?;
     Ok((password, hash))
 }
 

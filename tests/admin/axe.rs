@@ -2,7 +2,7 @@
 
 use super::pages::pages;
 use crate::browser::driver::Chromium;
-use crate::support::{environment, spawn_console};
+use crate::support::{environment, eventually, spawn_console};
 
 fn axe() -> Option<String> {
     let script = environment::axe().map(|path| std::fs::read_to_string(path).expect("axe-core"));
@@ -47,15 +47,9 @@ async fn pages_refresh_themselves_and_keep_what_is_open() {
     let shown = "return document.querySelector('.console-time').textContent";
     let time = chromium.run(shown).await;
     chromium.run("document.querySelector('main').dataset.same = 'yes'").await;
-    for _ in 0..200 {
-        if chromium.run(shown).await != time {
-            assert_eq!(chromium.run("return document.querySelector('main').dataset.same").await, "yes", "the page was loaded anew");
-            assert_eq!(chromium.complaints().await, Vec::<String>::new());
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("nothing was refreshed");
+    eventually("the page is refreshed", async || chromium.run(shown).await != time).await;
+    assert_eq!(chromium.run("return document.querySelector('main').dataset.same").await, "yes", "the page was loaded anew");
+    assert_eq!(chromium.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -1,10 +1,8 @@
 //! Actions of the console: what is asked first, what is done, what is refused, and what is written down.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
-use crate::support::{App, Call, Person, database, environment, spawn_app, spawn_console, unique};
+use crate::support::{App, Call, Person, database, environment, found, spawn_app, spawn_console, unique};
 
 /// A session of a test's own by a name that nobody else has.
 async fn session(name: &str) -> tokio_postgres::Client {
@@ -15,15 +13,13 @@ async fn session(name: &str) -> tokio_postgres::Client {
 
 /// What the console shows of it, once it is there.
 async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Value, Value) {
-    for _ in 0..100 {
+    found(async || {
         let activity = console.get("/activity.json").await.expect(200).json();
         let sessions = activity["sessions"].as_array().expect("sessions");
-        if let Some(session) = sessions.iter().find(|session| session["application"] == name && there(session)) {
-            return (session.clone(), activity.clone());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{name} was not shown");
+        let session = sessions.iter().find(|session| session["application"] == name && there(session)).cloned();
+        session.map(|session| (session, activity)).ok_or_else(|| format!("{name} is not shown"))
+    })
+    .await
 }
 
 /// The last line of the record with this command that names `what`.
@@ -102,20 +98,17 @@ async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
     first.batch_execute(&format!("BEGIN; {change}")).await.expect("a lock");
     let waiting = tokio::spawn(async move { second.batch_execute(&change).await });
 
-    let mut tree = Vec::new();
-    for _ in 0..100 {
+    let tree = found(async || {
         let (_, activity) = shown(&console, &waiter, |session| session["state"] == "active").await;
         let waits = activity["waits"].as_array().expect("waits").clone();
-        tree = waits
+        let tree: Vec<_> = waits
             .iter()
             .filter_map(|wait| Some((wait["who"].as_str()?.to_owned(), wait["depth"].as_u64()?)))
             .filter(|(who, _)| who.contains(&holder) || who.contains(&waiter))
             .collect();
-        if tree.len() == 2 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        if tree.len() == 2 { Ok(tree) } else { Err(format!("{tree:?}")) }
+    })
+    .await;
     assert_eq!(tree.iter().map(|(who, depth)| (who.contains(&holder), *depth)).collect::<Vec<_>>(), [(true, 0), (false, 1)], "{tree:?}");
     let page = console.get("/activity").await.expect(200).text();
     assert!(page.contains("holds it:") && page.contains(&holder), "{page}");

@@ -1,13 +1,11 @@
 //! Moves that are planned, started, followed and taken back over the console alone.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::cluster::load;
 use crate::cluster::nodes::{Nodes, moving_alone};
-use crate::support::App;
 use crate::support::server::{Server, ServerBuilder};
+use crate::support::{App, found};
 
 async fn serve(url: String) -> (Server, App) {
     let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
@@ -22,15 +20,11 @@ async fn done(console: &App, action: &str, fields: &[(&str, &str)]) -> String {
 }
 
 async fn until(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Value {
-    let mut last = Value::Null;
-    for _ in 0..400 {
-        last = console.get(page).await.expect(200).json();
-        if there(&last) {
-            return last;
-        }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    panic!("it did not come to that: {last:#}");
+    found(async || {
+        let shown = console.get(page).await.expect(200).json();
+        if there(&shown) { Ok(shown) } else { Err(format!("{shown:#}")) }
+    })
+    .await
 }
 
 fn event<'a>(events: &'a Value, command: &str) -> &'a Value {

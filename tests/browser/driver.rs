@@ -250,14 +250,9 @@ fn capabilities(profile: &Path, javascript: bool) -> Value {
 }
 
 async fn until_ready(http: &Client, base: &str) {
-    for _ in 0..200 {
-        if let Ok(answer) = http.get(format!("{base}/status")).send().await
-            && let Ok(status) = answer.json::<Value>().await
-            && status["value"]["ready"] == true
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("ChromeDriver did not start");
+    eventually("ChromeDriver is ready", async || {
+        let Ok(answer) = http.get(format!("{base}/status")).send().await else { return false };
+        answer.json::<Value>().await.is_ok_and(|status| status["value"]["ready"] == true)
+    })
+    .await;
 }

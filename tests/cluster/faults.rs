@@ -46,13 +46,7 @@ async fn list(script: &Script) -> u16 {
 }
 
 async fn heals(script: &Script) {
-    for _ in 0..150 {
-        if list(script).await == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the tenant was not served again");
+    eventually("the tenant is served again", async || list(script).await == 200).await;
 }
 
 async fn reads_and_writes(script: &Script) {
@@ -119,12 +113,6 @@ async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503(
     }
     app.answer(newcomer()).await.expect_problem(503);
     drop(frozen);
-    for _ in 0..150 {
-        if app.answer(newcomer()).await.status == 201 {
-            stop(server).await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("nobody can sign up");
+    eventually("sign-up works again", async || app.answer(newcomer()).await.status == 201).await;
+    stop(server).await;
 }

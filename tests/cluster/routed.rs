@@ -8,7 +8,7 @@ use super::nodes::{Nodes, moving_alone, number};
 use crate::support::database::connect;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Person, Script, aside};
+use crate::support::{App, Person, Script, aside, eventually};
 
 /// The program on that cluster, with routing, and people of as many tenants.
 async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
@@ -27,13 +27,7 @@ async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>)
 /// Waits until so many notes more were acknowledged: the program works on.
 async fn goes_on(load: &HttpLoad) {
     let enough = load.acknowledged() + 50;
-    for _ in 0..600 {
-        if load.acknowledged() >= enough {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the load stands still");
+    eventually("the load goes on", async || load.acknowledged() >= enough).await;
 }
 
 #[tokio::test]
@@ -60,7 +54,8 @@ async fn requests_go_on_while_workers_join_share_and_leave() {
     goes_on(&load).await;
     // By itself, and not through the coordinator.
     let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
-    assert!(number(&nodes.client(2).await, direct).await > 0, "nothing goes straight to the new worker");
+    let there = nodes.client(2).await;
+    eventually("tenants' work goes straight to the new worker", async || number(&there, direct).await > 0).await;
     nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
     goes_on(&load).await;
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
@@ -112,13 +107,7 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     assert_eq!(nodes.number(&told).await, 1);
     let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
     let there = connect(&crate::support::database::url_of(&own.url, &nodes.database)).await;
-    for round in 0.. {
-        if number(&there, direct).await > 0 {
-            break;
-        }
-        assert!(round < 150, "nothing goes straight to the worker at its new port");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    eventually("tenants' work goes straight to the worker at its new port", async || number(&there, direct).await > 0).await;
     goes_on(&load).await;
     let tally = load.stop().await;
     assert!(tally.busy > 0, "nobody noticed that the worker was away");

@@ -1,7 +1,6 @@
 //! Expired sessions go, whosever they are, and no others.
 
-use crate::support::aside;
-use std::time::Duration;
+use crate::support::{aside, eventually};
 
 use crate::support::database::{OwnDatabase, connect};
 use crate::support::server::ServerBuilder;
@@ -29,14 +28,11 @@ async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no
     }
     let server = builder.start_aside().await;
     let counted = "SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > now()) FROM sessions";
-    for _ in 0..300 {
+    eventually("expired sessions are removed", async || {
         let row = client.query_one(counted, &[]).await.expect("a count");
         assert_eq!(row.get::<_, i64>(1), 1200, "a live session is gone");
-        if row.get::<_, i64>(0) == 0 {
-            assert!(server.log().contains("removed"), "{}", server.log());
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("expired sessions are still there: {}", server.log());
+        row.get::<_, i64>(0) == 0
+    })
+    .await;
+    eventually("the log says so", async || server.log().contains("removed")).await;
 }

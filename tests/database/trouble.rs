@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{
     Answer, App, Call, Person,
     database::OwnDatabase,
-    eventually, raw,
+    eventually, found, raw,
     server::{Server, ServerBuilder},
     soon,
 };
@@ -36,18 +36,15 @@ pub fn assert_no_driver_text(answer: &Answer, shown: &str) {
 
 /// Waits until this call succeeds; the server is never restarted.
 pub async fn recovers(app: &App, call: Call, status: u16) {
-    let mut last = 0;
-    for _ in 0..300 {
-        if let Ok(answer) = call.try_send(&app.http, &app.base).await {
-            if answer.status == status {
-                return;
-            }
-            last = answer.status;
-            assert!(matches!(last, 503 | 429), "{last} while recovering: {}", answer.text());
+    found(async || {
+        let Ok(answer) = call.try_send(&app.http, &app.base).await else { return Err(format!("{} has no answer", call.path)) };
+        if answer.status == status {
+            return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{} {} stays {last}", call.method, call.path);
+        assert!(matches!(answer.status, 503 | 429), "{} while recovering: {}", answer.status, answer.text());
+        Err(format!("{} {} stays {}", call.method, call.path, answer.status))
+    })
+    .await;
 }
 
 pub async fn start(builder: ServerBuilder) -> (Server, App, Person) {

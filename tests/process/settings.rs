@@ -41,6 +41,8 @@ async fn settings_that_make_no_sense_are_named() {
         ("BIND", "nonsense"),
         ("POOL_SIZE", "0"),
         ("POOL_SIZE", "many"),
+        ("BCRYPT_COST", "9"),
+        ("BCRYPT_COST", "17"),
         ("NODE_PATIENCE", "0"),
         ("NODE_PATIENCE", "61"),
         ("NODE_PATIENCE", "NaN"),

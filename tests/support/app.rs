@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::OnceLock, time::Duration};
 use reqwest::Client;
 
 use super::{
-    Answer, Call, database, environment,
+    Answer, Call, database, environment, found,
     server::{Server, ServerBuilder},
 };
 
@@ -99,14 +99,12 @@ impl App {
 
     /// Repeats a set-up call while other tests keep the queue for password hashes full.
     pub async fn patiently(&self, call: Call) -> Answer {
-        for _ in 0..120 {
+        found(async || {
             let answer = self.answer(call.clone()).await;
-            if answer.status != 503 && answer.status != 429 {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        panic!("{} {} stayed busy", call.method, call.path);
+            let busy = matches!(answer.status, 503 | 429);
+            if busy { Err(format!("{} {} stays busy", call.method, call.path)) } else { Ok(answer) }
+        })
+        .await
     }
 
     pub fn log(&self) -> String {

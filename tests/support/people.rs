@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use serde_json::{Value, json};
 
-use super::{Answer, App, Call, Page, database, unique};
+use super::{Answer, App, Call, Page, database, found, unique};
 
 /// One account, with all that its owner knows.
 #[derive(Clone, Debug)]
@@ -190,14 +190,11 @@ impl Browser {
 
     /// Sends a form again while the answer is 503, as somebody with patience does.
     pub async fn post_patiently(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        for _ in 0..120 {
+        found(async || {
             let answer = self.post(path, fields).await;
-            if answer.status != 503 {
-                return answer;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-        }
-        panic!("{path} stayed busy");
+            if answer.status == 503 { Err(format!("{path} stays busy")) } else { Ok(answer) }
+        })
+        .await
     }
 
     /// The page at this path, which must be there.

@@ -76,6 +76,8 @@ impl ServerBuilder {
             .set("ADMIN_BIND", "off")
             // The machine is busy with other tests, and a node that is slow for that is not silent.
             .set("NODE_PATIENCE", "15")
+            // Hashes of the default cost would take most of the tests' time.
+            .set("BCRYPT_COST", "10")
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
             .set("RUST_LOG", "info")

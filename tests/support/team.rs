@@ -1,6 +1,6 @@
 //! An organization with one person of each role.
 
-use super::{App, Person, Script, database};
+use super::{App, Person, Script, database, found};
 
 pub struct Team {
     pub owner: Person,
@@ -59,13 +59,9 @@ pub async fn invitation(script: &Script, role: &str, uses: i64) -> String {
 
 /// Waits until a count is what it should be: a message does its work after the answer.
 pub async fn comes_to(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)], wanted: i64) {
-    let mut seen = -1;
-    for _ in 0..100 {
-        seen = database::number(statement, values).await;
-        if seen == wanted {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-    panic!("{statement}: {seen} and not {wanted}");
+    found(async || {
+        let seen = database::number(statement, values).await;
+        if seen == wanted { Ok(()) } else { Err(format!("{statement}: {seen} and not {wanted}")) }
+    })
+    .await;
 }

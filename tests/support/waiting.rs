@@ -21,9 +21,20 @@ pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
 
 /// Waits until the condition holds.
 pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    found(async || if condition().await { Ok(()) } else { Err(what) }).await;
+}
+
+/// Looks again until there is a result. Until then the error says what is there instead, which the failure names.
+pub async fn found<T, E: std::fmt::Display>(look: impl AsyncFn() -> Result<T, E>) -> T {
     let end = tokio::time::Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let mut pause = Duration::from_millis(10);
+    loop {
+        match look().await {
+            Ok(result) => return result,
+            Err(instead) => assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {instead}"),
+        }
+        tokio::time::sleep(pause).await;
+        // Looking costs the machine something too.
+        pause = (pause * 3 / 2).min(Duration::from_millis(400));
     }
 }
