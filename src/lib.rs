@@ -16,6 +16,9 @@
 //! - [`monitor`] looks at all nodes and changes nothing; [`admin`] shows it to operators on an address of its own.
 //! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through `cli`.
 
+// A write to a pipe whose reader has gone panics in these macros: cli::output prints.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod admin;
 pub mod api;
 pub mod app;

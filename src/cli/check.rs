@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::output;
 use crate::messaging;
 use crate::settings::Settings;
 
@@ -42,8 +43,7 @@ fn ask_application(settings: &Settings) -> anyhow::Result<()> {
     connection.take(4096).read_to_string(&mut answer).with_context(|| format!("{address} does not answer"))?;
     let status = answer.split_whitespace().nth(1).unwrap_or("nothing");
     anyhow::ensure!(status == "200", "{address} answered {status}: not ready");
-    println!("ready");
-    Ok(())
+    output::answer("ready\n")
 }
 
 /// Looks at their signs of life; every worker that lives must be well.
@@ -61,6 +61,5 @@ fn ask_workers(settings: &Settings) -> anyhow::Result<()> {
             anyhow::bail!("worker {process}: {trouble}");
         }
     }
-    println!("{} at work", workers.len());
-    Ok(())
+    output::answer(&format!("{} at work\n", workers.len()))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_postgres::Config;
 
+use super::output;
 use crate::admin::routes::PAGES;
 use crate::admin::{self, Console};
 use crate::app::{self, ListenError, Listening};
@@ -119,6 +120,5 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
     let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("{address} answered something else than HTTP"))?;
     let status = head.split_whitespace().nth(1).unwrap_or("nothing");
     anyhow::ensure!(status == "200", "the console at {address} answered {status}: {}", body.trim());
-    let _ = writeln!(std::io::stdout(), "{}", body.trim_end());
-    Ok(())
+    output::answer(&format!("{}\n", body.trim_end()))
 }

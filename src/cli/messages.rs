@@ -1,7 +1,6 @@
 //! `pigeonhole messages`: what waits in the outbox, what failed, and what to do about it.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -10,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use super::output;
 use crate::db::connect_as_owner;
 use crate::messaging::{self, BrokerUrl};
 use crate::settings::Settings;
@@ -95,7 +95,7 @@ pub async fn run(settings: &Settings, wanted: Messages) -> anyhow::Result<()> {
         Some(Action::Drop { chosen, dead_letters }) => drop_messages(&client, broker, &chosen, dead_letters).await?,
     };
     let text = if wanted.json { format!("{}\n", serde_json::to_string_pretty(&answer)?) } else { in_words(&answer) };
-    std::io::stdout().write_all(text.as_bytes()).context("writing the answer")
+    output::answer(&text)
 }
 
 async fn summary(client: &Client, broker: Option<&BrokerUrl>) -> anyhow::Result<Value> {

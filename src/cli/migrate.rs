@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::access;
+use super::{access, output};
 use crate::db;
 use crate::settings::Settings;
 
@@ -15,10 +15,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     access::grant(settings, config).await?;
     let report = db::migrate(config, settings.demo_tenant).await?;
     if report.applied.is_empty() {
-        println!("the schema is up to date");
+        output::line("the schema is up to date");
     }
     for migration in report.applied {
-        println!("applied {migration}");
+        output::line(&format!("applied {migration}"));
     }
     Ok(())
 }

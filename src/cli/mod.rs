@@ -7,6 +7,7 @@ mod console;
 mod logging;
 mod messages;
 mod migrate;
+mod output;
 mod secret;
 mod secrets;
 mod seed;
@@ -65,7 +66,7 @@ pub fn main() -> ExitCode {
     match run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("pigeonhole: {error:#}");
+            output::error_line(&format!("pigeonhole: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
+use super::output;
+
 /// Where the secrets go and what they open.
 #[derive(Args)]
 pub struct Secrets {
@@ -51,7 +53,7 @@ pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyh
     if let Some(broker) = &secrets.broker {
         secrets.keep_broker(&Folder(broker), variable("AMQP_URL"))?;
     }
-    println!("the secrets are in {} and {}", secrets.nodes.display(), secrets.web.display());
+    output::line(&format!("the secrets are in {} and {}", secrets.nodes.display(), secrets.web.display()));
     Ok(())
 }
 

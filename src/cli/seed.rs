@@ -3,6 +3,7 @@
 use anyhow::Context;
 use clap::Args;
 
+use super::output;
 use crate::db;
 use crate::seed::{self, Wanted};
 use crate::settings::Settings;
@@ -48,15 +49,15 @@ pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
         };
         let seeded = seed::fill(config, wanted).await?;
         let per_second = seed.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
-        println!(
+        output::line(&format!(
             "added {} tenants, {} users and {} notes in {:.1} s ({per_second:.0} notes/s)",
             seed.tenants,
             seed.users,
             seed.notes,
             seeded.elapsed.as_secs_f64()
-        );
-        println!("the largest is tenant {} with {} notes", seeded.largest_tenant, seeded.largest_notes);
-        println!("log in there as {} with the password {}, which is everybody's", seeded.email, seeded.password);
+        ));
+        output::line(&format!("the largest is tenant {} with {} notes", seeded.largest_tenant, seeded.largest_notes));
+        output::line(&format!("log in there as {} with the password {}, which is everybody's", seeded.email, seeded.password));
         Ok(())
     })
 }

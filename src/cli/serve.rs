@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio_postgres::Config;
 
 use super::console::Door;
-use super::secret;
+use super::{output, secret};
 use super::stop::StopSignal;
 use crate::app;
 use crate::cluster;
@@ -116,7 +116,7 @@ async fn serve(
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
     if let Some(console) = &console {
-        println!("operator's console: {}", console.address);
+        tell(&format!("operator's console: {}", console.address));
     }
     stop.received().await;
     log::info!("stopping: requests in flight are finished first");
@@ -168,7 +168,13 @@ fn announce(settings: &Settings, port: u16) {
         Some(origin) => origin.clone(),
         None => format!("http://localhost:{port}"),
     };
-    println!("{address}");
+    tell(&address);
+}
+
+/// Also to the log: standard output may have no reader.
+fn tell(text: &str) {
+    output::line(text);
+    log::info!("{text}");
 }
 
 pub(super) async fn purge_for_ever(database: Database) {

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use super::output;
 use super::serve::purge_for_ever;
 use super::stop::StopSignal;
 use crate::db::{self, Database};
@@ -24,7 +25,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
     let worker = messaging::Worker::start_with(&database, settings.broker.as_ref(), pulse(settings));
-    println!("working");
+    output::line("working");
+    log::info!("working");
     stop.received().await;
     log::info!("stopping: messages under way are finished first");
     worker.stop().await;

@@ -4,6 +4,7 @@ mod containers;
 mod embedded;
 mod killed;
 mod local_cluster;
+mod output;
 mod rolling;
 mod seed;
 mod settings;

@@ -29,6 +29,15 @@ kill $leash 2>/dev/null
 exit $code
 "#;
 
+/// Runs its arguments with standard output where standard error leads, and with standard error to a file where there is a
+/// name of one.
+const TO_ERROR: &str = r#"
+log=$1
+shift
+if [ -n "$log" ]; then exec "$@" >&2 2>"$log"; fi
+exec "$@" >&2
+"#;
+
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Longer than any start should take; a hang then becomes a failure.
 const START_DEADLINE: Duration = Duration::from_secs(90);
@@ -47,6 +56,13 @@ pub struct ServerBuilder {
 pub struct Refusal {
     pub code: Option<i32>,
     pub output: String,
+}
+
+/// Which of its streams a process writes to without a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streams {
+    Output,
+    Both,
 }
 
 /// A server that answers.
@@ -229,6 +245,35 @@ impl ServerBuilder {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let child = self.command(subcommand, directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
         Running { child, _directory: directory }
+    }
+
+    /// Starts a subcommand on whose standard output nobody reads any more: each write there fails. With `Streams::Both` the
+    /// same holds for standard error, and there is no log. The address is that of BIND, which has to be set.
+    pub fn spawn_unread(&self, subcommand: &str, streams: Streams) -> Server {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let log = directory.path().join("server.log");
+        File::create(&log).expect("a log file");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", LEASH, "leash", "/bin/sh", "-c", TO_ERROR, "to-error"])
+            .arg(if streams == Streams::Output { log.as_os_str() } else { std::ffi::OsStr::new("") })
+            .arg(env!("CARGO_BIN_EXE_pigeonhole"))
+            .args(subcommand.split_whitespace())
+            .args(&self.arguments)
+            .env_clear()
+            .envs(&self.settings)
+            .current_dir(directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(writer);
+        let mut leash = command.spawn().expect("a process");
+        let mut line = String::new();
+        BufReader::new(leash.stdout.take().expect("standard output")).read_line(&mut line).expect("a line");
+        let pid = line.trim().trim_start_matches("pid ").parse().expect("a pid");
+        let base = self.settings.get("BIND").map_or_else(String::new, |bind| format!("http://{bind}"));
+        Server { base, console: String::new(), pid, leash, log, exit: None, _directory: directory }
     }
 
     pub fn run(&self, subcommand: &str) -> Refusal {

@@ -1,10 +1,9 @@
 //! Watching a background job. It goes on whether or not anybody watches.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::{JobArguments, ask};
+use super::{JobArguments, ask, output};
 use crate::cluster::{Follower, Moves, Progress, Session};
 use crate::monitor;
 
@@ -19,23 +18,23 @@ const QUIET: Duration = Duration::from_secs(10);
 pub async fn start(coordinator: &Session, moves: &Moves, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
     let lines = describe(moves);
     if arguments.plan {
-        lines.iter().for_each(|line| super::say(line));
+        lines.iter().for_each(|line| output::line(line));
         return Ok(ExitCode::SUCCESS);
     }
     if moves.count() == 0 && !moves.drains() {
-        lines.iter().for_each(|line| super::say(line));
+        lines.iter().for_each(|line| output::line(line));
         return Ok(ExitCode::SUCCESS);
     }
     if !ask::agreed(&lines, &arguments.consent)? {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(job) = moves.start(coordinator).await? else {
-        super::say("nothing had to move");
+        output::line("nothing had to move");
         return Ok(ExitCode::SUCCESS);
     };
-    super::say(&format!("job {job} has started in the background"));
+    output::line(&format!("job {job} has started in the background"));
     if arguments.background {
-        super::say("`pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it");
+        output::line("`pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it");
         return Ok(ExitCode::SUCCESS);
     }
     until_over(coordinator, job).await
@@ -65,7 +64,7 @@ fn describe(moves: &Moves) -> Vec<String> {
 /// When the coordinator stays silent.
 pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitCode> {
     let mut follower = Follower::new(coordinator, job).await?;
-    let mut screen = Screen { terminal: std::io::stdout().is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
+    let mut screen = Screen { terminal: output::is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
     let mut failures = 0;
     loop {
         match follower.look().await {
@@ -74,7 +73,7 @@ pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitC
                 screen.show(&progress);
                 if progress.over() {
                     follower.wind_up().await?;
-                    super::say(&format!("job {job} {}", progress.state));
+                    output::line(&format!("job {job} {}", progress.state));
                     return Ok(if progress.state == "finished" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
                 }
             }
@@ -87,7 +86,7 @@ pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitC
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             _ = tokio::signal::ctrl_c() => {
-                super::say(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it again, `pigeonhole cluster stop` ends it"));
+                output::line(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it again, `pigeonhole cluster stop` ends it"));
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -117,13 +116,12 @@ impl Screen {
         }
         let line = line(progress);
         if self.terminal {
-            print!("\r\x1b[K{line}");
-            let _ = std::io::stdout().flush();
+            output::part(&format!("\r\x1b[K{line}"));
             if progress.over() {
-                super::say("");
+                output::line("");
             }
         } else if progress.over() || self.at.elapsed() > QUIET || self.last.as_ref().is_none_or(|last| last.moves != progress.moves) {
-            super::say(&line);
+            output::line(&line);
             self.at = Instant::now();
         }
         self.last = Some(progress.clone());
@@ -137,7 +135,7 @@ impl Screen {
     /// Says something once that is worded differently each time.
     fn tell_once(&mut self, key: &str, text: &str) {
         if !self.told.iter().any(|told| told == key) {
-            super::say(&format!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" }));
+            output::line(&format!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" }));
             self.told.push(key.to_owned());
         }
     }

@@ -4,7 +4,6 @@ mod ask;
 mod follow;
 mod report;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use tokio_postgres::Config;
 
+use super::output;
 use crate::cluster::{self, Address, Session};
 use crate::settings::Settings;
 
@@ -127,11 +127,6 @@ pub struct IsolateArguments {
     consent: Consent,
 }
 
-/// A reader that went away, such as `head`, ends nothing.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
 /// Runs one of them.
 ///
 /// # Errors
@@ -161,8 +156,8 @@ async fn init(settings: &Settings, config: &Config, arguments: InitArguments) ->
     if !init.dry_run {
         super::access::grant(settings, config).await?;
     }
-    cluster::init(config, &init, &say).await?;
-    say(if init.dry_run { "fit; nothing was changed" } else { "the cluster is ready" });
+    cluster::init(config, &init, &output::line).await?;
+    output::line(if init.dry_run { "fit; nothing was changed" } else { "the cluster is ready" });
     Ok(())
 }
 
@@ -172,22 +167,22 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
         Command::Distribute(consent) => {
             let plan = cluster::plan_distribution(coordinator).await?;
             if plan.is_empty() {
-                say("every table is distributed already");
+                output::line("every table is distributed already");
             } else if ask::agreed(&plan.describe(), &consent)? {
-                plan.run(coordinator, &say).await?;
+                plan.run(coordinator, &output::line).await?;
             }
         }
         Command::AddWorker { worker, consent } => {
-            let joining = cluster::plan_add(coordinator, &worker, &say).await?;
+            let joining = cluster::plan_add(coordinator, &worker, &output::line).await?;
             if ask::agreed(&[joining.describe()], &consent)? {
-                joining.run(coordinator, &say).await?;
-                say("next: `pigeonhole cluster rebalance` moves shards to it");
+                joining.run(coordinator, &output::line).await?;
+                output::line("next: `pigeonhole cluster rebalance` moves shards to it");
             }
         }
         Command::Rebalance(arguments) => return rebalance(coordinator, &arguments).await,
         Command::Drain { worker, undo: true, job } => {
             if ask::agreed(&[format!("{worker} takes shards again; a running job is stopped")], &job.consent)? {
-                cluster::undrain(coordinator, &worker, &say).await?;
+                cluster::undrain(coordinator, &worker, &output::line).await?;
             }
         }
         Command::Drain { worker, undo: false, job } => {
@@ -197,23 +192,23 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
         Command::RemoveWorker { worker, consent } => {
             let leaving = cluster::plan_remove(coordinator, &worker).await?;
             if ask::agreed(&[leaving.describe()], &consent)? {
-                leaving.run(coordinator, &say).await?;
+                leaving.run(coordinator, &output::line).await?;
             }
         }
         Command::IsolateTenant(arguments) => isolate(coordinator, arguments).await?,
         Command::BackupPoint { name } => {
             let name = format!("{name}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"));
-            let point = cluster::backup_point(coordinator, &name, &say).await?;
-            say(&format!("restore point {} on every node; distributed commits waited {} ms", point.name, point.held.as_millis()));
+            let point = cluster::backup_point(coordinator, &name, &output::line).await?;
+            output::line(&format!("restore point {} on every node; distributed commits waited {} ms", point.name, point.held.as_millis()));
             for (node, position) in &point.positions {
-                say(&format!("    {node}: {position}"));
+                output::line(&format!("    {node}: {position}"));
             }
         }
         Command::Stop(consent) => match cluster::running(coordinator).await? {
-            None => say("no job is running"),
+            None => output::line("no job is running"),
             Some(job) => {
                 if ask::agreed(&[format!("stop job {} ({}), which is {}", job.id, job.description, job.state)], &consent)? {
-                    cluster::stop(coordinator, &job, &say).await?;
+                    cluster::stop(coordinator, &job, &output::line).await?;
                 }
             }
         },
@@ -224,7 +219,7 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
 async fn rebalance(coordinator: &Session, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
     coordinator.require_cluster().await?;
     if let Some(job) = cluster::running(coordinator).await? {
-        say(&format!("job {} ({}) is {}", job.id, job.description, job.state));
+        output::line(&format!("job {} ({}) is {}", job.id, job.description, job.state));
         return follow::until_over(coordinator, job.id).await;
     }
     let moves = cluster::plan_rebalance(coordinator).await?;
@@ -234,13 +229,13 @@ async fn rebalance(coordinator: &Session, arguments: &JobArguments) -> anyhow::R
 async fn isolate(coordinator: &Session, arguments: IsolateArguments) -> anyhow::Result<()> {
     if arguments.unpin {
         let removed = cluster::unpin(coordinator, arguments.tenant).await?;
-        say(if removed == 0 { "it was not pinned" } else { "unpinned; its shard stays one of its own" });
+        output::line(if removed == 0 { "it was not pinned" } else { "unpinned; its shard stays one of its own" });
         return Ok(());
     }
     let wish = cluster::Wish { tenant: arguments.tenant, to: arguments.to, alone: arguments.alone };
     let plan = cluster::plan_isolation(coordinator, wish).await?;
     if ask::agreed(&plan.describe(), &arguments.consent)? {
-        plan.run(coordinator, &say).await?;
+        plan.run(coordinator, &output::line).await?;
     }
     Ok(())
 }

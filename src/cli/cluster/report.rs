@@ -1,12 +1,12 @@
 //! `pigeonhole cluster status`, for people and for scripts.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio_postgres::Config;
 
+use super::output;
 use crate::monitor::{self, NodeState, Nodes, Report, Severity, Sheet, Verdict, bytes};
 
 /// Prints the state of the cluster, waiting `patience` for each node; the exit code is the worst verdict.
@@ -23,8 +23,7 @@ pub async fn run(config: &Config, patience: Duration, json: bool) -> anyhow::Res
         }
         Err(error) => (format!("DOWN     {error}"), Severity::Down),
     };
-    super::say(&text);
-    let _ = std::io::stdout().flush();
+    output::answer(&format!("{text}\n"))?;
     // A name that is still being looked up would hold up an ordinary end.
     std::process::exit(severity as i32)
 }

@@ -1,0 +1,162 @@
+//! Output that nobody reads: the pipe is closed, as by `head` or by a log collector that ended.
+
+use std::time::Duration;
+
+use crate::support::{
+    App, PATIENCE, aside, database::OwnDatabase, environment, eventually, names, postgres,
+    server::{Server, ServerBuilder, Streams},
+};
+
+const BOTH: [Streams; 2] = [Streams::Output, Streams::Both];
+
+/// A server whose address is known without its output.
+fn at_free_port(builder: ServerBuilder) -> ServerBuilder {
+    builder.set("BIND", format!("127.0.0.1:{}", postgres::free_port()))
+}
+
+/// The exit code of a command that has none to read what it says.
+async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
+    aside(move || {
+        let mut server = builder.spawn_unread(command, streams);
+        let code = server.wait(PATIENCE + Duration::from_secs(30));
+        (code, server.log())
+    })
+    .await
+}
+
+async fn is_ready(server: &Server) -> bool {
+    let asked = reqwest::Client::new().get(format!("{}/readyz", server.base)).header("host", "localhost").send().await;
+    asked.is_ok_and(|answer| answer.status() == 200)
+}
+
+#[tokio::test]
+async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
+    let own = OwnDatabase::create().await;
+    for streams in BOTH {
+        let builder = at_free_port(ServerBuilder::new().set("DATABASE_URL", &own.url));
+        let server = builder.set("ADMIN_BIND", "127.0.0.1:0").spawn_unread("serve", streams);
+        eventually("it is ready", async || is_ready(&server).await).await;
+        App::of(&server).get("/login").await.expect(200);
+        if streams == Streams::Output {
+            let port = server.base.rsplit(':').next().expect("a port");
+            // The address is told when it can be reached, and the console's after it.
+            eventually("both addresses are in the log", async || {
+                server.log().contains(&format!("http://localhost:{port}")) && server.log().contains("operator's console: http://")
+            })
+            .await;
+        }
+        assert!(!server.log().contains("panicked"), "{}", server.log());
+        assert_eq!(server.stop_aside().await, 0, "{streams:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_embedded_database_stops_with_a_server_that_nobody_reads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("an open folder");
+    let data = folder.path().join("data");
+    let builder = at_free_port(ServerBuilder::bare())
+        .set("DATA_DIR", data.to_str().expect("a path"))
+        .set("PG_BIN_DIR", environment::postgres_bin().to_str().expect("a path"));
+    let server = builder.spawn_unread("serve", Streams::Output);
+    eventually("it is ready", async || is_ready(&server).await).await;
+    let postmaster = std::fs::read_to_string(data.join("pgdata/postmaster.pid")).expect("a running PostgreSQL");
+    let pid = postmaster.lines().next().and_then(|pid| pid.trim().parse().ok()).and_then(rustix::process::Pid::from_raw);
+    assert_eq!(server.stop_aside().await, 0);
+    assert!(rustix::process::test_kill_process(pid.expect("a pid")).is_err(), "PostgreSQL outlives the server");
+}
+
+#[tokio::test]
+async fn a_worker_goes_on_without_a_reader() {
+    let own = OwnDatabase::create().await;
+    let migrate = ServerBuilder::new().set("DATABASE_URL", &own.url);
+    assert_eq!(aside(move || migrate.run("migrate").code).await, Some(0));
+    for streams in BOTH {
+        let data = tempfile::tempdir().expect("a folder");
+        let builder = ServerBuilder::new().set("DATABASE_URL", &own.url).set("DATA_DIR", data.path().to_str().expect("a path"));
+        let worker = builder.spawn_unread("worker", streams);
+        // What it leaves after each look for messages.
+        eventually("it works", async || std::fs::read_dir(data.path().join("pulse")).is_ok_and(|files| files.count() > 0)).await;
+        assert!(!worker.log().contains("panicked"), "{}", worker.log());
+        assert_eq!(worker.stop_aside().await, 0, "{streams:?}");
+    }
+}
+
+#[tokio::test]
+async fn commands_that_print_and_end_do_so_quietly() {
+    let own = OwnDatabase::create().await;
+    let builder = move || ServerBuilder::new().set("DATABASE_URL", &own.url);
+    for command in ["migrate", "migrate", "messages", "messages list", "messages --json", "seed --tenants 1 --users 1 --notes 1"] {
+        let (code, log) = code_of(builder(), command, Streams::Output).await;
+        assert_eq!(code, 0, "{command}: {log}");
+        assert!(!log.contains("panicked") && !log.contains("ERROR"), "{command}: {log}");
+        let (code, _) = code_of(builder(), command, Streams::Both).await;
+        assert_eq!(code, 0, "{command} without standard error");
+    }
+    for command in ["--help", "--version", "help", "serve --help", "cluster init --help"] {
+        for streams in BOTH {
+            assert_eq!(code_of(builder(), command, streams).await, (0, String::new()), "{command}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn commands_that_ask_a_server_end_quietly_too() {
+    let own = OwnDatabase::create().await;
+    let (console, bind) = (postgres::free_port(), postgres::free_port());
+    let builder = move || {
+        ServerBuilder::new()
+            .set("DATABASE_URL", &own.url)
+            .set("ADMIN_BIND", format!("127.0.0.1:{console}"))
+            .set("BIND", format!("127.0.0.1:{bind}"))
+    };
+    let server = builder().spawn_unread("serve", Streams::Both);
+    eventually("it is ready", async || is_ready(&server).await).await;
+    for command in ["check", "console verdicts", "console application --json"] {
+        for streams in BOTH {
+            let (code, log) = code_of(builder(), command, streams).await;
+            assert_eq!((code, log.as_str()), (0, ""), "{command}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_made_although_nobody_reads_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("a path").to_owned();
+    let builder = ServerBuilder::bare().arguments(&["--nodes", &path, "--web", &path]);
+    assert_eq!(code_of(builder, "secrets", Streams::Both).await.0, 0);
+    assert!(folder.path().join("admin_token").exists());
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_said_or_not_and_the_code_is_the_same() {
+    let nowhere = || ServerBuilder::new().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none");
+    for (command, expected) in [("migrate", 1), ("messages", 1), ("worker", 1), ("cluster status", 2), ("check --nonsense", 2), ("", 2)] {
+        for streams in BOTH {
+            let (code, log) = code_of(nowhere(), command, streams).await;
+            assert_eq!(code, expected, "{command} {streams:?}: {log}");
+            assert!(!log.contains("panicked"), "{command}: {log}");
+        }
+    }
+    for streams in BOTH {
+        let (code, log) = code_of(nowhere().set("SECRET_KEY", "").set("APP_ENV", "production"), "serve", streams).await;
+        assert_eq!(code, 1, "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_written_is_a_failure() {
+    let name = names::unique("full");
+    let own = OwnDatabase::create().await;
+    let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
+    assert_eq!(aside(move || builder.run("migrate").code).await, Some(0));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
+    let command = command.arg("messages").env_clear().env("DATABASE_URL", &own.url).env("SECRET_KEY", names::secret_key());
+    let ended = command.current_dir(std::env::temp_dir()).stdout(full).output().expect(&name);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("writing to standard output"), "{said}");
+}
