@@ -28,9 +28,85 @@ impl Site {
 
     /// Whether `host`, a Host header, is one that we answer for: an origin of ours, or this machine by name.
     pub fn answers_for(&self, host: &str) -> bool {
-        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name);
+        let Some((name, port)) = split(host) else { return false };
         let local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| known.eq_ignore_ascii_case(name));
-        local
-            || self.origins.iter().any(|origin| origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host)))
+        local || self.origins.iter().any(|origin| is_authority_of(origin, name, port))
+    }
+}
+
+/// Whether this is the name and port of an origin. A port that is not there or empty is the default port of the origin's
+/// scheme (RFC 9110, 4.2.3; RFC 3986, 6.2.3).
+fn is_authority_of(origin: &str, name: &str, port: Option<u16>) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let Some((own_name, own_port)) = split(authority) else { return false };
+    let default = if scheme == "https" { 443 } else { 80 };
+    own_name.eq_ignore_ascii_case(name) && own_port.unwrap_or(default) == port.unwrap_or(default)
+}
+
+/// The name and the port of `name`, `name:` or `name:port`; none where the port is no number of a port.
+fn split(authority: &str) -> Option<(&str, Option<u16>)> {
+    // An IPv6 address has colons of its own, inside brackets.
+    match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        None => Some((authority, None)),
+        Some((name, "")) => Some((name, None)),
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some((name, Some(port.parse().ok()?))),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(origins: &[&str]) -> Site {
+        let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        Site { origins, tls_only: false, takes_any_host: |_| false, dress: super::super::face::dress }
+    }
+
+    #[test]
+    fn the_default_port_may_be_named_left_out_or_empty() {
+        let site = site(&["https://notes.example.org", "http://plain.example.org", "https://odd.example.org:8443", "https://[2001:db8::1]"]);
+        for host in [
+            "notes.example.org",
+            "notes.example.org:",
+            "notes.example.org:443",
+            "NOTES.example.ORG:443",
+            "plain.example.org:80",
+            "plain.example.org:",
+            "odd.example.org:8443",
+            "[2001:db8::1]",
+            "[2001:DB8::1]:443",
+            "localhost",
+            "localhost:",
+            "localhost:7777",
+            "[::1]:5000",
+        ] {
+            assert!(site.answers_for(host), "{host}");
+        }
+        for host in [
+            "",
+            ":",
+            ":443",
+            "notes.example.org:80",
+            "notes.example.org:4430",
+            "notes.example.org:443:443",
+            "notes.example.org::443",
+            "notes.example.org:+443",
+            "notes.example.org:66979",
+            "notes.example.org:x",
+            "plain.example.org:443",
+            "odd.example.org",
+            "odd.example.org:",
+            "odd.example.org:443",
+            "evil.test:443",
+            "evil.test",
+            "notes.example.org.evil.test:443",
+            "notes.example.org@evil.test:443",
+            "x@notes.example.org:443",
+            "2001:db8::1",
+            "localhost:x",
+        ] {
+            assert!(!site.answers_for(host), "{host}");
+        }
     }
 }
