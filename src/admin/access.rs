@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -135,7 +135,7 @@ pub(super) async fn pass(
     if cookie.is_some_and(|cookie| console.access.cookie_counts(cookie.value(), chrono::Utc::now().timestamp())) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let page = request.method() == "GET"
+    let page = matches!(*request.method(), Method::GET | Method::HEAD)
         && !request.path().ends_with(".json")
         && !request.path().ends_with(".txt")
         && request.path() != "/metrics";
