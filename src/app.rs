@@ -12,7 +12,7 @@ use crate::db::Database;
 use crate::messaging::Messenger;
 use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
-use crate::web::{Context, Departure, Site, cookie, edge, face, measure, routes};
+use crate::web::{Context, Departure, Site, coding, cookie, edge, face, measure, routes};
 use crate::{api, pages};
 
 /// How long requests in flight may take to be answered after a stop was asked for, and then to be sent, in seconds.
@@ -104,6 +104,7 @@ pub fn listen(
             .wrap(from_fn(edge::pass))
             .wrap(from_fn(measure::pass))
             .wrap(Compress::default())
+            .wrap(from_fn(coding::pass))
             .configure(|config| routes::register(config, api::routes::ROUTES))
             .configure(|config| routes::register(config, pages::routes::ROUTES))
             .default_service(web::route().to(async || Err::<actix_web::HttpResponse, _>(crate::web::Error::NotFound)))

@@ -13,7 +13,7 @@ use super::errors;
 use super::routes;
 use crate::app::ListenError;
 use crate::settings::AdminSettings;
-use crate::web::{Error, Site, edge};
+use crate::web::{Error, Site, coding, edge};
 
 /// Builds the server. It stops when its handle is told to.
 ///
@@ -38,6 +38,7 @@ pub fn listen(listener: TcpListener, admin: &AdminSettings, console: web::Data<C
             .wrap(from_fn(access::pass))
             .wrap(from_fn(edge::pass))
             .wrap(Compress::default())
+            .wrap(from_fn(coding::pass))
             .configure(routes::register)
             .default_service(web::route().to(async || Err::<actix_web::HttpResponse, _>(Error::NotFound)))
     })

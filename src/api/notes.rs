@@ -1,5 +1,7 @@
 //! Notes.
 
+use std::num::IntErrorKind;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
@@ -11,11 +13,12 @@ use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{Access, Invalid, NoteContent, NoteId, NoteTitle, Right, SearchWords, Standing};
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
+use crate::web::coding::plain_tag;
 use crate::web::once;
 use crate::web::paging::{PAGE_SIZE, decode, encode, with_words};
 use crate::web::{Context, Error, FieldErrors, Json, granted};
 
-const LARGEST_PAGE: i64 = 100;
+const LARGEST_PAGE: u16 = 100;
 
 /// A note to write.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -179,9 +182,11 @@ pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>
         user.session.unread.set(unread);
     }
     let note = seen.note;
-    let known = header_of(&request, &header::IF_NONE_MATCH).is_some_and(|tags| matches_version(tags, note.version, Comparison::Weak));
-    if known {
-        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag(note.version))).finish());
+    let known = header_of(&request, &header::IF_NONE_MATCH).and_then(|tags| matching_tag(tags, note.version, Comparison::Weak));
+    if let Some(tag) = known {
+        // The tag of the very answer that the client keeps, which may be a compressed one.
+        let tag = if tag == "*" { etag(note.version) } else { tag.trim_start_matches("W/").to_owned() };
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
     let mut shown = view(user.tenant.tenant().number(), note, seen.standing);
     shown.delivery = delivery.map(DeliveryState::as_str);
@@ -267,8 +272,12 @@ async fn save(user: &CurrentUser, id: NoteId, edit: Edit, overtaken: Overtaken) 
 pub fn limit_of(given: Option<&str>) -> Result<u16, Error> {
     match given.map(str::parse::<i64>) {
         None => Ok(PAGE_SIZE),
-        Some(Ok(limit)) => Ok(u16::try_from(limit.clamp(1, LARGEST_PAGE)).unwrap_or(PAGE_SIZE)),
-        Some(Err(_)) => Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
+        Some(Ok(limit)) => Ok(u16::try_from(limit.max(1)).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
+        Some(Err(error)) => match error.kind() {
+            IntErrorKind::PosOverflow => Ok(LARGEST_PAGE),
+            IntErrorKind::NegOverflow => Ok(1),
+            _ => Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
+        },
     }
 }
 
@@ -346,8 +355,15 @@ enum Comparison {
 
 /// Whether a list of entity tags, or `*`, names this version.
 fn matches_version(tags: &str, version: i32, comparison: Comparison) -> bool {
+    matching_tag(tags, version, comparison).is_some()
+}
+
+/// The one of a list of entity tags that names this version.
+fn matching_tag(tags: &str, version: i32, comparison: Comparison) -> Option<&str> {
     let wanted = etag(version);
-    tags.split(',')
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag == wanted || (comparison == Comparison::Weak && tag.strip_prefix("W/") == Some(&wanted)))
+    let matches = |tag: &str| {
+        let plain = plain_tag(tag);
+        tag == "*" || plain == wanted || (comparison == Comparison::Weak && plain.strip_prefix("W/") == Some(&wanted))
+    };
+    tags.split(',').map(str::trim).find(|tag| matches(tag))
 }

@@ -4,6 +4,7 @@
 pub mod assets;
 pub mod audit;
 pub mod body;
+pub mod coding;
 pub mod context;
 pub mod cookie;
 pub mod departure;

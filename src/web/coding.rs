@@ -1,0 +1,74 @@
+//! Content codings: what HTTP asks of answers that may be compressed and actix's `Compress`, which this middleware wraps,
+//! leaves to others (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5, 15.4.5).
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+
+/// The codings that `Compress` chooses from.
+const CODINGS: [&str; 3] = ["br", "gzip", "deflate"];
+
+/// The middleware.
+///
+/// # Errors
+/// Those of what it wraps.
+pub async fn pass<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = next.call(request).await?;
+    let status = response.status();
+    let has_content = !matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0));
+    let headers = response.headers_mut();
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
+        // It told `Compress` to leave this answer alone, and is no coding that may be named in an answer.
+        headers.remove(header::CONTENT_ENCODING);
+        return Ok(response);
+    }
+    if has_content || status == StatusCode::NOT_MODIFIED {
+        vary(headers);
+    }
+    if reads && status.is_success() {
+        name_coding_in_tag(headers);
+    }
+    Ok(response)
+}
+
+fn vary(headers: &mut HeaderMap) {
+    let named = headers.get_all(header::VARY).filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
+    if !named.map(str::trim).any(|name| name.eq_ignore_ascii_case("accept-encoding")) {
+        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+}
+
+/// A strong tag names one sequence of bytes, and the compressed bytes are others than the plain ones.
+fn name_coding_in_tag(headers: &mut HeaderMap) {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(coding), Some(tag)) = (text(header::CONTENT_ENCODING), text(header::ETAG)) else { return };
+    if let Some(plain) = tag.strip_suffix('"').filter(|tag| tag.starts_with('"'))
+        && let Ok(value) = HeaderValue::from_str(&format!("{plain}-{coding}\""))
+    {
+        headers.insert(header::ETAG, value);
+    }
+}
+
+/// The tag of the plain answer: `"3"` for `"3-gzip"`. Whoever has read a compressed answer knows the same text.
+pub fn plain_tag(tag: &str) -> String {
+    let plain = tag.strip_suffix('"').and_then(|rest| rest.rsplit_once('-')).filter(|(_, coding)| CODINGS.contains(coding));
+    plain.map_or_else(|| tag.to_owned(), |(plain, _)| format!("{plain}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_tag;
+
+    #[test]
+    fn only_a_coding_is_taken_off_a_tag() {
+        for (tag, plain) in [("\"3-gzip\"", "\"3\""), ("W/\"3-br\"", "W/\"3\""), ("\"3-deflate\"", "\"3\"")] {
+            assert_eq!(plain_tag(tag), plain);
+        }
+        for tag in ["\"3\"", "\"3-zip\"", "\"3-gzip-x\"", "3-gzip", "*", "", "\"-\""] {
+            assert_eq!(plain_tag(tag), tag);
+        }
+    }
+}
