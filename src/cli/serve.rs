@@ -7,8 +7,8 @@ use anyhow::Context;
 use tokio_postgres::Config;
 
 use super::console::Door;
-use super::{output, secret};
 use super::stop::StopSignal;
+use super::{output, secret};
 use crate::app;
 use crate::cluster;
 use crate::db::{self, Database};

@@ -35,12 +35,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "POST", path: "/account/sessions/{id}/revocation", public: false, handler: |route| route.to(account::revoke) },
     Route { method: "GET", path: "/account/transfer", public: false, handler: |route| route.to(transfer::show) },
     Route { method: "GET", path: "/account/export", public: false, handler: |route| route.to(transfer::export) },
-    Route {
-        method: "GET",
-        path: "/account/export/organization",
-        public: false,
-        handler: |route| route.to(transfer::export_organization),
-    },
+    Route { method: "GET", path: "/account/export/organization", public: false, handler: |route| route.to(transfer::export_organization) },
     Route { method: "POST", path: "/account/import", public: false, handler: |route| route.to(transfer::import) },
     Route { method: "GET", path: "/members", public: false, handler: |route| route.to(members::index) },
     Route { method: "POST", path: "/members/{id}/role", public: false, handler: |route| route.to(members::update_role) },

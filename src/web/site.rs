@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn the_default_port_may_be_named_left_out_or_empty() {
-        let site = site(&["https://notes.example.org", "http://plain.example.org", "https://odd.example.org:8443", "https://[2001:db8::1]"]);
+        let site =
+            site(&["https://notes.example.org", "http://plain.example.org", "https://odd.example.org:8443", "https://[2001:db8::1]"]);
         for host in [
             "notes.example.org",
             "notes.example.org:",

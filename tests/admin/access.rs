@@ -1,5 +1,7 @@
 //! Who may open the console, and from where.
 
+use pigeonhole::admin::routes::{PAGES, ROUTES};
+
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Call, Page, spawn_console};
 
@@ -79,6 +81,33 @@ async fn the_console_answers_to_its_own_name_and_pages_only() {
     let (_server, guarded) = guarded().await;
     // A program that watches by address and knows the token is no such page.
     guarded.answer(with_token("/verdicts.json", TOKEN).header("host", "10.1.2.3:5001")).await.expect(200);
+}
+
+#[tokio::test]
+async fn each_row_of_the_console_that_is_read_answers_head_as_it_says_in_allow() {
+    let console = spawn_console().await;
+    let pages = PAGES.iter().flat_map(|page| ["", ".json", ".txt"].map(|ending| format!("{}{ending}", page.path)));
+    let read = ROUTES.iter().filter(|row| row.method == "GET" && !row.path.starts_with("/static/"));
+    let rows: Vec<String> = pages
+        .chain(read.map(|row| row.path.replace("{id}", "1").replace("{group}", "1").replace("{pid}", "1").replace("{tenant}", "1")))
+        .collect();
+    assert!(rows.len() > 30, "the map of the console is nearly empty");
+    for path in rows {
+        let get = console.get(&path).await;
+        let head = console.answer(Call::new("HEAD", &path)).await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert!(head.body.is_empty(), "{path}");
+        let refused = console.answer(Call::new("DELETE", &path)).await.expect(405);
+        assert!(refused.header("allow").starts_with("GET, HEAD"), "{path}: {}", refused.header("allow"));
+    }
+}
+
+#[tokio::test]
+async fn head_is_led_to_the_login_as_get_is() {
+    let (_server, console) = guarded().await;
+    console.answer(Call::new("HEAD", "/shards")).await.expect_see_other("/login?next=%2Fshards");
+    console.answer(Call::new("HEAD", "/shards.json")).await.expect(401);
 }
 
 #[tokio::test]

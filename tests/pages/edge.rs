@@ -43,6 +43,54 @@ async fn a_request_names_exactly_one_host() {
     }
 }
 
+/// The status of a page that is asked for with this target and this Host header.
+async fn status_at(app: &App, target: &str, host: &str) -> u16 {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    raw::status(&raw::exchange(app, request.as_bytes()).await)
+}
+
+#[tokio::test]
+async fn the_default_port_is_named_or_not_and_is_the_same_host() {
+    let console = crate::support::postgres::free_port();
+    let server = ServerBuilder::new()
+        .set("PUBLIC_ORIGIN", "https://notes.example.test,http://plain.example.test")
+        .set("ADMIN_ORIGIN", "https://notes.example.test,http://plain.example.test")
+        .set("ADMIN_BIND", format!("127.0.0.1:{console}"))
+        .start_aside()
+        .await;
+    let app = App::of(&server);
+    let console = App { address: format!("127.0.0.1:{console}").parse().expect("an address"), ..app.clone() };
+    for (site, path) in [(&app, "/login"), (&console, "/metrics")] {
+        for host in [
+            "notes.example.test",
+            "notes.example.test:443",
+            "notes.example.test:",
+            "Notes.EXAMPLE.test:443",
+            "plain.example.test:80",
+            "plain.example.test:",
+            "localhost:",
+        ] {
+            assert_eq!(status_at(site, path, host).await, 200, "{host}");
+            assert_eq!(status_at(site, &format!("http://{host}{path}"), host).await, 200, "a whole URL of {host}");
+        }
+        for host in [
+            "notes.example.test:80",
+            "notes.example.test:8443",
+            "plain.example.test:443",
+            "evil.test:443",
+            "evil.test:",
+            "notes.example.test.evil.test:443",
+            "notes.example.test:443:443",
+            ":443",
+        ] {
+            let status = status_at(site, path, host).await;
+            assert!(matches!(status, 400 | 421), "{host}: {status}");
+            let status = status_at(site, &format!("http://{host}{path}"), "notes.example.test").await;
+            assert!(matches!(status, 400 | 421), "a whole URL of {host}: {status}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_address_with_two_slashes_never_leads_to_another_site() {
     let app = spawn_app().await;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::support::{
-    App, PATIENCE, aside, database::OwnDatabase, environment, eventually, names, postgres,
+    App, PATIENCE, aside,
+    database::OwnDatabase,
+    environment, eventually, names, postgres,
     server::{Server, ServerBuilder, Streams},
 };
 
