@@ -1,5 +1,5 @@
-//! Content codings: what HTTP asks of answers that may be compressed and actix's `Compress`, which this middleware wraps,
-//! leaves to others (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5, 15.4.5).
+//! Content codings: what HTTP asks of answers that may be compressed (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5, 15.4.5)
+//! and actix's `Compress`, which this middleware wraps, does not do.
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -52,7 +52,7 @@ fn name_coding_in_tag(headers: &mut HeaderMap) {
     }
 }
 
-/// The tag of the plain answer: `"3"` for `"3-gzip"`. Whoever has read a compressed answer knows the same text.
+/// The tag of the plain answer: `"3"` for `"3-gzip"`. A client that has read either knows the same text.
 pub fn plain_tag(tag: &str) -> String {
     let plain = tag.strip_suffix('"').and_then(|rest| rest.rsplit_once('-')).filter(|(_, coding)| CODINGS.contains(coding));
     plain.map_or_else(|| tag.to_owned(), |(plain, _)| format!("{plain}\""))

@@ -34,8 +34,8 @@ impl Site {
     }
 }
 
-/// Whether this is the name and port of an origin. A port that is not there or empty is the default port of the origin's
-/// scheme (RFC 9110, 4.2.3; RFC 3986, 6.2.3).
+/// Whether this is the name and port of an origin. A port that is missing or empty is the default port of the
+/// origin's scheme (RFC 9110, 4.2.3; RFC 3986, 6.2.3).
 fn is_authority_of(origin: &str, name: &str, port: Option<u16>) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let Some((own_name, own_port)) = split(authority) else { return false };

@@ -1,4 +1,4 @@
-//! Output that nobody reads: the pipe is closed, as by `head` or by a log collector that ended.
+//! Output without a reader: the pipe is closed, as by `head` or by a log collector that ended.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn at_free_port(builder: ServerBuilder) -> ServerBuilder {
     builder.set("BIND", format!("127.0.0.1:{}", postgres::free_port()))
 }
 
-/// The exit code of a command that has none to read what it says.
+/// The exit code and the log of a command whose output has no reader.
 async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
     aside(move || {
         let mut server = builder.spawn_unread(command, streams);
@@ -53,7 +53,7 @@ async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
 }
 
 #[tokio::test]
-async fn the_embedded_database_stops_with_a_server_that_nobody_reads() {
+async fn the_embedded_database_stops_with_a_server_whose_output_has_no_reader() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
     std::fs::set_permissions(folder.path(), open).expect("an open folder");
@@ -124,7 +124,7 @@ async fn commands_that_ask_a_server_end_quietly_too() {
 }
 
 #[tokio::test]
-async fn secrets_are_made_although_nobody_reads_where() {
+async fn secrets_are_made_without_a_reader() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("a path").to_owned();
     let builder = ServerBuilder::bare().arguments(&["--nodes", &path, "--web", &path]);
@@ -133,7 +133,7 @@ async fn secrets_are_made_although_nobody_reads_where() {
 }
 
 #[tokio::test]
-async fn what_stands_in_the_way_is_said_or_not_and_the_code_is_the_same() {
+async fn an_error_has_the_same_exit_code_without_a_reader() {
     let nowhere = || ServerBuilder::new().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none");
     for (command, expected) in [("migrate", 1), ("messages", 1), ("worker", 1), ("cluster status", 2), ("check --nonsense", 2), ("", 2)] {
         for streams in BOTH {
