@@ -116,7 +116,9 @@ async fn serve(
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
     if let Some(console) = &console {
-        tell(&format!("operator's console: {}", console.address));
+        let text = format!("operator's console: {}", console.address);
+        output::line(&text);
+        log::info!("{text}");
     }
     stop.received().await;
     log::info!("stopping: requests in flight are finished first");
@@ -168,13 +170,9 @@ fn announce(settings: &Settings, port: u16) {
         Some(origin) => origin.clone(),
         None => format!("http://localhost:{port}"),
     };
-    tell(&address);
-}
-
-/// Also to the log: standard output may have no reader.
-fn tell(text: &str) {
-    output::line(text);
-    log::info!("{text}");
+    output::line(&address);
+    // Standard output may have no reader.
+    log::info!("serving {address}");
 }
 
 pub(super) async fn purge_for_ever(database: Database) {
