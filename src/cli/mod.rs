@@ -18,7 +18,7 @@ mod worker;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::settings::{Settings, VARIABLES};
 
@@ -70,6 +70,11 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The description of the command line, for man pages and shell completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -135,4 +140,12 @@ fn settings_help() -> String {
         help.push_str(&format!("  {:widest$}  {}\n  {:widest$}  [default: {}]\n", variable.name, variable.help, "", variable.default));
     }
     help
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
 }
