@@ -1,0 +1,240 @@
+# The Debian package in a container whose first process is systemd. Sourced after common.sh. The steps are joined by &&, as
+# a caller that looks at their exit code turns errexit off.
+# shellcheck shell=bash
+# shellcheck disable=SC2016 # What stands in single quotes is for a shell in the container.
+
+package_image=pigeonhole-test-package
+package_container=
+package_token=
+
+# Debian with systemd and PostgreSQL's programs, which the package recommends. The image is built on BASE_IMAGE and stays local.
+build_package_image() {
+    docker build -q -t "$package_image" --build-arg "BASE_IMAGE=${BASE_IMAGE:-debian:bookworm-slim}" - >&2 <<'DOCKERFILE'
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+# dpkg leaves documentation out of slim images; the package's own is looked at.
+RUN rm -f /etc/dpkg/dpkg.cfg.d/docker* \
+    && apt-get -q update \
+    && mkdir -p /etc/postgresql-common/createcluster.d \
+    && echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/none.conf \
+    && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
+       adduser bash-completion curl dbus man-db postgresql procps systemd systemd-sysv \
+    && rm -rf /var/lib/apt/lists/*
+STOPSIGNAL SIGRTMIN+3
+CMD ["/lib/systemd/systemd"]
+DOCKERFILE
+}
+
+# systemd mounts file systems and makes namespaces for its services, so it needs SYS_ADMIN and no filter of system calls; it
+# does not need --privileged. SYS_PTRACE is for a look into the service's namespace. Where the engine has control groups of
+# version 1, systemd needs its own hierarchy too.
+start_package_container() {
+    local -a groups=()
+    if [[ -d /sys/fs/cgroup/systemd ]]; then
+        groups=(-v /sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd:rw)
+    else
+        groups=(--cgroupns private)
+    fi
+    package_container=$(docker run -d --cap-add SYS_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+        --tmpfs /run --tmpfs /run/lock "${groups[@]}" "$package_image")
+    # "degraded" is enough: a unit of the image itself has failed.
+    within 60 package_says 'running|degraded' systemctl is-system-running
+}
+
+remove_package_container() {
+    [[ -z $package_container ]] || docker rm -f "$package_container" >/dev/null 2>&1 || true
+    package_container=
+}
+
+in_package() { docker exec "$package_container" "$@"; }
+# Runs $1 as a script that ends at the first failure; `not` is a failure of a command that succeeds.
+in_package_sh() { docker exec "$package_container" sh -ec "not() { if \"\$@\"; then exit 1; fi; }; $1"; }
+
+# Repeats $2… until it holds; fails after $1 seconds.
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.2
+    done
+}
+
+# Whether the output of $2… matches $1.
+package_says() {
+    local said
+    said=$(in_package "${@:2}" 2>/dev/null) || true
+    [[ $said =~ ^($1)$ ]]
+}
+
+# Says what is tried, and what was seen when it does not hold.
+expect_package() {
+    say "package: $1"
+    "${@:2}" && return 0
+    say "package: NOT SO: $1"
+    [[ -z $package_container ]] || in_package sh -c 'systemctl status --no-pager pigeonhole; journalctl -n 40 --no-pager' >&2 || true
+    return 1
+}
+
+install_package() {
+    in_package env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "$@" /tmp/pigeonhole.deb >&2
+}
+
+is_ready() { in_package pigeonhole check >/dev/null 2>&1; }
+
+# curl to the service, as the proxy of PUBLIC_ORIGIN would send it.
+ask_package() { in_package curl -fsS -H 'Host: notes.example.org' -H 'Content-Type: application/json' "$@"; }
+
+notes_are_there() {
+    [[ $(ask_package http://127.0.0.1:5000/api/notes -H "Authorization: Bearer $package_token") == *"kept by the package"* ]]
+}
+
+# The steps, in order; each stands on what the one before it left.
+
+package_is_clean() {
+    command -v lintian >/dev/null || try_install lintian || {
+        say "*** The PACKAGE IS NOT CHECKED BY LINTIAN: type  $(installation_of lintian)"
+        return 0
+    }
+    lintian --fail-on error,warning "$1" >&2
+}
+
+package_waits_for_its_origin() {
+    install_package &&
+        in_package_sh '
+            test "$(stat -c "%U:%G %a" /etc/pigeonhole/pigeonhole.env)" = "root:root 640"
+            test "$(stat -c "%U:%G %a %s" /etc/pigeonhole/secret_key)" = "root:pigeonhole 640 128"
+            test "$(getent passwd pigeonhole | cut -d: -f6,7)" = /var/lib/pigeonhole:/usr/sbin/nologin
+            dpkg-query -W -f "\${Conffiles}" pigeonhole | grep -q /etc/pigeonhole/pigeonhole.env
+            journalctl -u pigeonhole | grep -q "set PUBLIC_ORIGIN in /etc/pigeonhole/pigeonhole.env"' &&
+        package_says enabled systemctl is-enabled pigeonhole &&
+        package_says inactive systemctl is-active pigeonhole &&
+        package_says '' systemctl list-units --failed --no-legend
+}
+
+package_has_its_pages_and_completions() {
+    in_package_sh '
+        for page in pigeonhole pigeonhole-serve pigeonhole-cluster-add-worker; do
+            LC_ALL=C.UTF-8 MANWIDTH=100 man --warnings "$page" 2>/tmp/warnings | grep -q "^SYNOPSIS"
+            test ! -s /tmp/warnings
+        done
+        man pigeonhole | grep -q PUBLIC_ORIGIN
+        test -s /usr/share/zsh/vendor-completions/_pigeonhole
+        test -s /usr/share/fish/vendor_completions.d/pigeonhole.fish' &&
+        in_package bash -c '
+            source /usr/share/bash-completion/bash_completion
+            _completion_loader pigeonhole
+            COMP_WORDS=(pigeonhole cluster add) COMP_CWORD=2
+            $(complete -p pigeonhole | sed "s/.* -F \([^ ]*\).*/\1/") pigeonhole add cluster
+            [[ " ${COMPREPLY[*]} " == *" add-worker "* ]]'
+}
+
+package_serves() {
+    local account='{"username":"anna","password":"a good long password","tenant_name":"Packagers"}'
+    in_package sed -i 's|^#PUBLIC_ORIGIN=.*|PUBLIC_ORIGIN=https://notes.example.org|' /etc/pigeonhole/pigeonhole.env &&
+        in_package systemctl restart pigeonhole &&
+        within 90 is_ready &&
+        in_package_sh '
+            test "$(stat -c "%U:%G %a" /var/lib/pigeonhole)" = "pigeonhole:pigeonhole 700"
+            test "$(ps -o user:20= -C pigeonhole,postgres | sort -u)" = pigeonhole
+            test "$(ps -o pid= -C postgres | wc -l)" -gt 3' &&
+        ask_package http://127.0.0.1:5000/api/register -d "$account" >/dev/null &&
+        package_token=$(ask_package http://127.0.0.1:5000/api/login -d "$account" | sed 's/.*"token":"\([^"]*\)".*/\1/') &&
+        ask_package http://127.0.0.1:5000/api/notes -H "Authorization: Bearer $package_token" \
+            -d '{"content":"kept by the package"}' >/dev/null &&
+        notes_are_there
+}
+
+# The unit forbids nothing that PostgreSQL needs: it compiles a query, and works on one with several processes.
+package_lets_postgresql_work() {
+    in_package runuser -u pigeonhole -- psql -X -q -h /var/lib/pigeonhole/run -U postgres -d pigeonhole -v ON_ERROR_STOP=1 -c '
+        SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0;
+        SELECT sum(n * 2 + 1) FROM generate_series(1, 1000) AS n;
+        SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+        SELECT count(*) FROM pg_class WHERE relname <> repeat($$x$$, 3);' >/dev/null &&
+        in_package_sh '
+            not grep -E "FATAL|PANIC|not permitted|Permission denied" /var/lib/pigeonhole/postgres.log'
+}
+
+# It has no rights but those of its account, and can write in its own folder alone.
+package_is_confined() {
+    in_package_sh '
+        pid=$(systemctl show -P MainPID pigeonhole)
+        grep -q "^NoNewPrivs:[[:space:]]*1" /proc/$pid/status
+        grep -q "^CapBnd:[[:space:]]*0*$" /proc/$pid/status
+        grep -q "^Seccomp:[[:space:]]*2" /proc/$pid/status
+        inside() { nsenter -t "$pid" -m "$@"; }
+        for folder in /usr /etc /var /opt /var/lib; do not inside touch $folder/x 2>/dev/null; done
+        inside touch /var/lib/pigeonhole/x /tmp/x
+        rm /var/lib/pigeonhole/x
+        test ! -e /tmp/x' &&
+        in_package systemd-analyze verify pigeonhole.service pigeonhole-migrate.service &&
+        in_package systemd-analyze security --no-pager pigeonhole.service | sed -n 's/^→ //p' >&2 &&
+        in_package systemd-analyze security --no-pager --threshold=20 pigeonhole.service >/dev/null
+}
+
+package_stops_and_restarts() {
+    in_package systemctl stop pigeonhole &&
+        package_says success systemctl show -P Result pigeonhole &&
+        nothing_runs &&
+        in_package systemctl start pigeonhole &&
+        within 90 is_ready &&
+        notes_are_there &&
+        in_package systemctl kill -s KILL pigeonhole &&
+        within 30 is_restarted &&
+        within 90 is_ready &&
+        notes_are_there
+}
+
+nothing_runs() { in_package_sh 'not pgrep -x "postgres|pigeonhole"'; }
+is_restarted() { package_says 1 systemctl show -P NRestarts pigeonhole; }
+
+package_is_upgraded() {
+    local before
+    before=$(in_package sha256sum /etc/pigeonhole/secret_key /etc/pigeonhole/pigeonhole.env) &&
+        install_package --reinstall &&
+        [[ $before == "$(in_package sha256sum /etc/pigeonhole/secret_key /etc/pigeonhole/pigeonhole.env)" ]] &&
+        within 90 is_ready &&
+        notes_are_there
+}
+
+package_is_removed_and_comes_back() {
+    in_package env DEBIAN_FRONTEND=noninteractive apt-get -q -y remove pigeonhole >&2 &&
+        nothing_runs &&
+        in_package_sh '
+            test ! -e /usr/bin/pigeonhole
+            test -s /etc/pigeonhole/secret_key
+            test -s /etc/pigeonhole/pigeonhole.env
+            test -d /var/lib/pigeonhole/pgdata' &&
+        install_package &&
+        within 90 is_ready &&
+        notes_are_there
+}
+
+package_is_purged() {
+    in_package env DEBIAN_FRONTEND=noninteractive apt-get -q -y purge pigeonhole >&2 &&
+        nothing_runs &&
+        in_package_sh '
+            test ! -e /var/lib/pigeonhole
+            test ! -e /etc/pigeonhole
+            test -z "$(find /etc /usr /lib/systemd /var/lib -name "pigeonhole*")"
+            getent passwd pigeonhole' &&
+        package_says '' systemctl list-units --failed --no-legend
+}
+
+# Does all of it with the package $1.
+test_package() {
+    expect_package "lintian finds no error and no warning" package_is_clean "$1" &&
+        build_package_image &&
+        start_package_container &&
+        docker cp "$1" "$package_container:/tmp/pigeonhole.deb" >/dev/null &&
+        expect_package "installed, it waits for PUBLIC_ORIGIN" package_waits_for_its_origin &&
+        expect_package "it has man pages and completions" package_has_its_pages_and_completions &&
+        expect_package "with PUBLIC_ORIGIN it serves on its own PostgreSQL" package_serves &&
+        expect_package "PostgreSQL does what it needs in there" package_lets_postgresql_work &&
+        expect_package "the service is confined" package_is_confined &&
+        expect_package "it stops, starts and comes back after kill -9" package_stops_and_restarts &&
+        expect_package "an upgrade keeps settings, key and notes" package_is_upgraded &&
+        expect_package "removed, it leaves settings and notes for the next installation" package_is_removed_and_comes_back &&
+        expect_package "purged, it leaves its account alone" package_is_purged
+}
