@@ -36,7 +36,7 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
     let home = "SELECT groupid::bigint FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
                 WHERE shardid = get_shard_id_for_distribution_column('notes', 1007) AND shardminvalue = shardmaxvalue";
     assert_eq!(nodes.number(home).await, 2);
-    nodes.run(&["cluster", "backup-point", "under-load"]).await.expect(0).says("restore point under-load");
+    nodes.run(&["cluster", "backup-point", "under-load", "--yes"]).await.expect(0).says("restore point under-load");
 
     nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
     assert_eq!(nodes.number(home).await, 1);

@@ -60,6 +60,9 @@ pub enum Command {
     BackupPoint {
         /// Its name; the time is added.
         name: String,
+        /// Taken for the sake of scripts; backup-point never asks.
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Stop the running rebalance or drain; moves that are finished stay.
     Stop(Consent),
@@ -196,7 +199,7 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
             }
         }
         Command::IsolateTenant(arguments) => isolate(coordinator, arguments).await?,
-        Command::BackupPoint { name } => {
+        Command::BackupPoint { name, .. } => {
             let name = format!("{name}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"));
             let point = cluster::backup_point(coordinator, &name, &output::line).await?;
             output::line(&format!("restore point {} on every node; distributed commits waited {} ms", point.name, point.held.as_millis()));
