@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::error::{ClusterError, despite_others, obstacle};
 use super::node;
 use super::session::Session;
-use super::{Say, events, jobs, pins};
+use super::{Say, events, jobs, older_names, pins};
 
 /// Copying many rows takes long; a lost server is noticed by keepalives.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
@@ -143,6 +143,7 @@ impl Distribution {
             say(&format!("distributed in {:.1} s", started.elapsed().as_secs_f32()));
         }
         pins::install_strategy(coordinator).await?;
+        older_names::install(coordinator).await?;
         free(coordinator, say).await
     }
 

@@ -10,7 +10,7 @@ use super::address::Address;
 use super::error::{ClusterError, despite_others, obstacle};
 use super::preflight::{self, Fitness};
 use super::session::Session;
-use super::{Say, distribute, events, groups, node, pins, roles};
+use super::{Say, distribute, events, groups, node, older_names, pins, roles};
 use crate::db;
 
 /// What `init` is asked for.
@@ -36,11 +36,11 @@ pub struct Init {
 pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), ClusterError> {
     let own = own_address(config, init)?;
     let deadline = Instant::now() + init.wait;
-    let coordinator = wait_for(config, "the coordinator", deadline, say).await?;
+    let coordinator = wait_or_make(config, "the coordinator", deadline, say).await?;
     coordinator.require_superuser().await?;
     let mut workers = Vec::new();
     for address in &init.workers {
-        workers.push((address, wait_for(&address.on(config), &address.to_string(), deadline, say).await?));
+        workers.push((address, wait_or_make(&address.on(config), &address.to_string(), deadline, say).await?));
     }
 
     let head = preflight::look(&coordinator).await?;
@@ -67,6 +67,7 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     for (address, session) in &workers {
         changed |= register(&coordinator, address, session, say).await?;
     }
+    wait_for_others(config, &coordinator, init, deadline, say).await?;
     check_connections(&coordinator).await?;
     // Those that the coordinator has already are not made by the migrations, which need them on each node.
     copy_roles(&coordinator, &workers, say).await?;
@@ -74,6 +75,7 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     groups::remember_known(&coordinator).await?;
     copy_roles(&coordinator, &workers, say).await?;
     pins::install_strategy(&coordinator).await?;
+    older_names::install(&coordinator).await?;
     let local = distribute::undistributed(&coordinator).await?;
     if !local.is_empty() {
         let names: Vec<&str> = local.iter().map(|table| table.name.as_str()).collect();
@@ -101,8 +103,24 @@ fn own_address(config: &Config, init: &Init) -> Result<Address, ClusterError> {
     Ok(own)
 }
 
+/// Connects, again and again until the deadline. The database of a new server is made.
+async fn wait_or_make(config: &Config, name: &str, deadline: Instant, say: Say<'_>) -> Result<Session, ClusterError> {
+    wait_for(config, name, deadline, say, true).await
+}
+
+/// Workers that joined later are not named here, and may still be starting as well.
+async fn wait_for_others(config: &Config, coordinator: &Session, init: &Init, deadline: Instant, say: Say<'_>) -> Result<(), ClusterError> {
+    for other in node::list(coordinator).await? {
+        if other.group != 0 && other.active && !init.workers.contains(&other.address) {
+            // An empty database in the place of one with shards would hide that those are lost.
+            wait_for(&other.address.on(config), &other.address.to_string(), deadline, say, false).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Connects, again and again until the deadline, and says so each time the reason changes.
-async fn wait_for(config: &Config, name: &str, deadline: Instant, say: Say<'_>) -> Result<Session, ClusterError> {
+async fn wait_for(config: &Config, name: &str, deadline: Instant, say: Say<'_>, make: bool) -> Result<Session, ClusterError> {
     let mut last = String::new();
     loop {
         let error = match Session::named(config, name).await {
@@ -120,7 +138,7 @@ async fn wait_for(config: &Config, name: &str, deadline: Instant, say: Say<'_>) 
             say(&format!("waiting for {name}: {text}"));
             last = text;
         }
-        if last.contains("does not exist") {
+        if make && last.contains("does not exist") {
             make_database(config, say).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

@@ -19,6 +19,7 @@ mod isolate;
 pub(crate) mod jobs;
 mod membership;
 pub(crate) mod node;
+mod older_names;
 mod patroni;
 mod pins;
 mod plan;

@@ -2,7 +2,7 @@
 
 use super::citus_or_skip;
 use super::load;
-use super::nodes::{number, run_on};
+use super::nodes::{Nodes, number, run_on};
 use crate::support::{database::change_roles, eventually};
 
 #[tokio::test]
@@ -14,6 +14,26 @@ async fn servers_become_a_cluster_once_however_often_init_runs() {
     assert_eq!(nodes.number("SELECT count(*) FROM operator.node_groups").await, 3);
     assert_eq!(nodes.number("SELECT count(*) FROM operator.events WHERE command = 'init' AND outcome = 'done'").await, 1);
     assert_eq!(nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await, 11);
+    older_names_answer(&nodes).await;
+}
+
+/// What an older guide asks for answers, and stands in the way of no update of the extension.
+async fn older_names_answer(nodes: &Nodes) {
+    let admin = nodes.client(0).await;
+    let shards = number(&admin, "SELECT count(*) FROM citus_shards").await;
+    assert!(shards > 0, "no shards");
+    assert_eq!(number(&admin, "SELECT count(*) FROM citus_stat_shards WHERE shard_size >= 0").await, shards);
+    let needs = "SELECT count(*) FROM pg_depend WHERE refobjid = 'pg_catalog.citus_shards'::regclass AND deptype = 'n'
+                 AND objid <> 'pg_catalog.citus_shards'::regclass AND classid = 'pg_rewrite'::regclass
+                 AND objid NOT IN (SELECT oid FROM pg_rewrite WHERE ev_class = 'pg_catalog.citus_shards'::regclass)";
+    assert_eq!(number(&admin, needs).await, 0);
+    for role in ["pigeonhole_app", "pigeonhole_console"] {
+        admin.batch_execute(&format!("SET ROLE {role}")).await.expect("a role");
+        for forbidden in ["SELECT FROM citus_stat_shards", "SELECT operator.citus_shards()"] {
+            let refused = admin.batch_execute(forbidden).await.expect_err(forbidden);
+            assert_eq!(refused.code().map(|code| code.code()), Some("42501"), "{role}: {forbidden}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -72,6 +92,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
         "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace IN ('public'::regnamespace, 'shared'::regnamespace)";
     let keys_before = number(&admin, keys).await;
 
+    assert_eq!(number(&admin, "SELECT count(*) FROM pg_class WHERE relname = 'citus_stat_shards'").await, 0);
     nodes.init(&[1, 2]).await.expect(0).says("pigeonhole cluster distribute");
     nodes.run(&["cluster", "status"]).await.expect(1).says("on the coordinator alone");
     nodes.run(&["cluster", "distribute"]).await.expect(1).says("--yes");
@@ -88,6 +109,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
                  OR (distribution_column = 'tenant_id' AND colocation_id = (SELECT colocation_id FROM citus_tables WHERE table_name = 'shared.users'::regclass))
                  OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)";
     assert_eq!(nodes.number(kinds).await, 12);
+    older_names_answer(&nodes).await;
     nodes.run(&["cluster", "status"]).await.expect(0);
 
     // As the application's role, through a worker: grants and policies are on the shards.
