@@ -1,63 +1,68 @@
 #!/usr/bin/env bash
 # Starts a PostgreSQL of the cluster inside the Citus image: settings that moving shards needs, a list of who may
-# connect, and a password file for the connections that nodes open to each other. Ends as the image's own entrypoint.
+# connect, and a password file for the connections that nodes open to each other. Ends as the server itself.
 set -euo pipefail
 
 secrets=${NODE_SECRETS:-/secrets/nodes}
-# In memory; libpq takes a password file only when nobody else can read it.
-passfile=/run/pigeonhole/pgpass
+# In memory, and a folder of the image: at a second start old releases of runc give a tmpfs the mode of the folder that
+# they made for it at the first, and only root could write there.
+run=/var/run/postgresql
 here=$(dirname "$(readlink -f "$0")")
+
+# What the server has in its environment, every connection of its own to another node has too, and libpq prefers such a
+# password to the password file.
+unset PGPASSWORD POSTGRES_PASSWORD
 
 escape() { sed 's/[\\:]/\\&/g' "$1"; }
 
-write_passfile() {
-    local superuser others
+# libpq takes a password file only when no other account can read it.
+write_passfile() (
     superuser=$(escape "$secrets/postgres_password")
     others=$(escape "$secrets/node_password")
     umask 077
     # A node connects to the others as the role that a query runs as.
-    printf '*:*:*:postgres:%s\n*:*:*:*:%s\n' "$superuser" "$others" >"$passfile.new"
-    mv "$passfile.new" "$passfile"
-}
+    printf '*:*:*:postgres:%s\n*:*:*:*:%s\n' "$superuser" "$others" >"$run/pgpass.new"
+    mv "$run/pgpass.new" "$run/pgpass"
+)
 
 # An unknown setting keeps PostgreSQL from starting, and some releases know this one.
 knows_setting() {
-    postgres --describe-config | cut -f1 | grep -qx "$1"
+    # Not grep -q: it ends at the first hit, and then the pipe breaks.
+    postgres --describe-config | cut -f1 | grep -x "$1" >/dev/null
 }
 
-write_passfile
-export PGPASSFILE=$passfile
-export POSTGRES_PASSWORD_FILE=$secrets/postgres_password
+quote() { printf "'%s'" "${1//\'/\'\'}"; }
 
-settings=(
-    listen_addresses="*"
-    hba_file="$here/pg_hba.conf"
-    password_encryption=scram-sha-256
-    shared_preload_libraries=citus,pg_stat_statements
-    max_connections=200
-    # Each connection may hold a part of a distributed transaction, on the way out and on the way in.
-    max_prepared_transactions=400
-    # Moving shards needs these; with PostgreSQL's own values a rebalance never starts.
-    wal_level=logical
-    max_worker_processes=24
-    max_replication_slots=24
-    max_wal_senders=24
-    max_logical_replication_workers=16
-    citus.node_conninfo="sslmode=prefer keepalives_idle=5 keepalives_interval=2 keepalives_count=3"
-    citus.node_connection_timeout=5s
-    citus.enable_statistics_collection=off
-    # What the console shows of statements that forgot their tenant.
-    citus.enable_stat_counters=on
-    # DETAIL lines quote rows, and what people wrote does not belong into a log.
-    log_error_verbosity=terse
-    shared_buffers="${SHARED_BUFFERS:-256MB}"
-)
-if knows_setting output_plugin_libraries; then
-    settings+=("output_plugin_libraries=pgoutput,test_decoding,citus")
-fi
+# In a file and not on the command line: at each reload PostgreSQL complains of what the two say differently.
+write_settings() {
+    {
+        printf 'include %s\n' "$(quote "$PGDATA/postgresql.conf")" "$(quote "$here/postgresql.conf")"
+        printf 'hba_file = %s\n' "$(quote "$here/pg_hba.conf")"
+        printf 'shared_buffers = %s\n' "$(quote "${SHARED_BUFFERS:-256MB}")"
+        if knows_setting output_plugin_libraries; then
+            printf "output_plugin_libraries = 'pgoutput,test_decoding,citus'\n"
+        fi
+    } >"$run/postgresql.conf"
+}
 
-arguments=()
-for setting in "${settings[@]}"; do arguments+=(-c "$setting"); done
+# The image takes half a folder for a whole one, so what a first start left that did not come to its end is made anew. No
+# data can be in it: `init` joins only nodes that are healthy, and those have ended their first start.
+make_database() {
+    local unfinished=$PGDATA.unfinished
+    [[ ! -e $unfinished ]] || rm -rf "$PGDATA"
+    [[ ! -s $PGDATA/PG_VERSION ]] || return 0
+    : >"$unfinished"
+    # A process of its own, as the image's entry point for the first start leaves the administrator's password in the
+    # environment of the server that it becomes.
+    POSTGRES_PASSWORD_FILE=$secrets/postgres_password docker-ensure-initdb.sh postgres "$@"
+    sync
+    rm "$unfinished"
+}
+
 # Some versions of Compose hand over the image's own command.
 [[ ${1:-} != postgres ]] || shift
-exec docker-entrypoint.sh postgres "${arguments[@]}" "$@"
+write_passfile
+export PGPASSFILE=$run/pgpass
+write_settings
+make_database -c "config_file=$run/postgresql.conf" "$@"
+exec postgres -c "config_file=$run/postgresql.conf" "$@"
