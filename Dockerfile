@@ -1,5 +1,5 @@
-# The program and nothing else on Debian's small image: about 21 MB on top of it. It runs as an account without rights,
-# writes to /var/lib/pigeonhole and nowhere else, and is its own health check.
+# The program and nothing else on Debian's small image: about 21 MB on top of it. It runs as an account without
+# rights, writes to /var/lib/pigeonhole and nowhere else, and is its own health check.
 
 ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
@@ -7,8 +7,9 @@ ARG BASE_IMAGE=debian:bookworm-slim
 FROM ${RUST_IMAGE} AS build
 WORKDIR /build
 
-# The dependencies alone, in a layer that stays until Cargo.toml or Cargo.lock change. The program is empty here, and the
-# tests and benches that Cargo.toml names are missing: cargo reads the files of what it builds, and of nothing else.
+# The dependencies alone, in a layer that stays until Cargo.toml or Cargo.lock change. The program is empty
+# here, and the tests and benches that Cargo.toml names are missing: cargo reads the files of what it builds, and
+# of nothing else.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \

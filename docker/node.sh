@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Starts a PostgreSQL of the cluster inside the Citus image: settings that moving shards needs, a list of who may
-# connect, and a password file for the connections that nodes open to each other. Ends as the server itself.
+# Starts a PostgreSQL of the cluster inside the Citus image: settings that moving shards needs, a list of who
+# may connect, and a password file for the connections that nodes open to each other. Ends as the server itself.
 set -euo pipefail
 
 secrets=${NODE_SECRETS:-/secrets/nodes}
-# In memory, and a folder of the image: at a second start old releases of runc give a tmpfs the mode of the folder that
-# they made for it at the first, and only root could write there.
-run=/var/run/postgresql
+# In memory, and a folder of the image: at a second start old releases of runc give a tmpfs the mode of the
+# folder that they made for it at the first, and only root could write there.
+run=${NODE_RUN:-/var/run/postgresql}
 here=$(dirname "$(readlink -f "$0")")
 
-# What the server has in its environment, every connection of its own to another node has too, and libpq prefers such a
-# password to the password file.
+# What the server has in its environment, each of its connections to another node has too, and libpq prefers
+# such a password to the password file.
 unset PGPASSWORD POSTGRES_PASSWORD
 
 escape() { sed 's/[\\:]/\\&/g' "$1"; }
@@ -45,15 +45,16 @@ write_settings() {
     } >"$run/postgresql.conf"
 }
 
-# The image takes half a folder for a whole one, so what a first start left that did not come to its end is made anew. No
-# data can be in it: `init` joins only nodes that are healthy, and those have ended their first start.
+# The image takes half a folder for a whole one, so what a first start left that did not come to its end is
+# made anew. No data can be in it: `init` joins only nodes that are healthy, and those have ended their first
+# start.
 make_database() {
     local unfinished=$PGDATA.unfinished
     [[ ! -e $unfinished ]] || rm -rf "$PGDATA"
     [[ ! -s $PGDATA/PG_VERSION ]] || return 0
     : >"$unfinished"
-    # A process of its own, as the image's entry point for the first start leaves the administrator's password in the
-    # environment of the server that it becomes.
+    # A process of its own, as the image's entry point leaves the administrator's password in the environment
+    # of the server that it becomes.
     POSTGRES_PASSWORD_FILE=$secrets/postgres_password docker-ensure-initdb.sh postgres "$@"
     sync
     rm "$unfinished"

@@ -1,6 +1,7 @@
 # Shared by the commands in bin/. Sourced, never run: finds and installs what a fresh Debian lacks.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034 # for those that source this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
@@ -99,7 +100,7 @@ install_postgresql() {
     as_root rm -f "$setting"
     [[ $had_folder == yes ]] || as_root rmdir --ignore-fail-on-non-empty "$folder"
     [[ $is_new == no ]] || disable_postgresql_service
-    return $status
+    return "$status"
 }
 
 disable_postgresql_service() {
@@ -131,5 +132,5 @@ install_without_services() {
         as_root deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
     done
     as_root update-rc.d "$1" disable >/dev/null 2>&1 || true
-    return $status
+    return "$status"
 }

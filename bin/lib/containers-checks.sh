@@ -85,8 +85,9 @@ outside() {
     told=$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Privileged}}' "$1")
     wanted='true [ALL] [no-new-privileges:true] false'
     [[ $told == "$wanted" ]] || { echo "$2: $told"; return 1; }
-    told=$(docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}} {{.HostConfig.LogConfig}}' "$1")
-    wanted='^[1-9][0-9]* [1-9][0-9]* [1-9][0-9]* \{json-file map\[max-file:5 max-size:10m\]\}$'
+    told=$(docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}' "$1")
+    told+=$(docker inspect -f ' {{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Config}}' "$1")
+    wanted='^[1-9][0-9]* [1-9][0-9]* [1-9][0-9]* json-file map\[max-file:5 max-size:10m\]$'
     [[ $told =~ $wanted ]] || { echo "$2: $told"; return 1; }
     told=$(docker inspect -f '{{range .HostConfig.Ulimits}}{{.Name}} {{.Hard}}{{end}}' "$1")
     [[ $told == 'nofile 16384' ]] || { echo "$2: $told"; return 1; }

@@ -29,6 +29,7 @@ choose_servers() {
     mapfile -t folders < <(postgresql_folders)
     bin=${folders[0]}
     [[ $1 == no ]] || return 0
+    # shellcheck disable=SC2034 # bin/test says it
     why_plain="the Citus extension is not installed"
     for folder in "${folders[@]}"; do
         if has_citus "$folder"; then

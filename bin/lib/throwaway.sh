@@ -89,7 +89,7 @@ launch_node() {
     )
     if [[ $kind == citus ]]; then
         settings+=(
-            shared_preload_libraries=citus,pg_stat_statements wal_level=logical max_worker_processes=24
+            shared_preload_libraries="citus,pg_stat_statements" wal_level=logical max_worker_processes=24
             citus.node_conninfo=sslmode=prefer citus.local_hostname=127.0.0.1
             citus.enable_statistics_collection=off citus.stat_tenants_track=all citus.enable_stat_counters=on
         )

@@ -1,5 +1,6 @@
 //! Starting and stopping the real program.
 
+mod compose;
 mod containers;
 mod embedded;
 mod killed;
