@@ -1,4 +1,4 @@
-# What bin/test-containers does to a running stack. Sourced after containers-stack.sh and containers-starts.sh.
+# What bin/test-containers does to a running stack. Sourced after containers-starts.sh.
 # shellcheck shell=bash
 
 # A line of notes for each service: how long until it was healthy again.
@@ -14,7 +14,7 @@ step_restarts() {
     note "s until healthy: ${times%, }"
 }
 
-# A process that dies comes back by the restart policy; `docker kill` counts as a wish, and that container stays down.
+# A process that dies comes back by the restart policy. What `docker kill` ends stays down, as docs/docker.md says.
 step_kills() {
     local service id begun times=
     for service in "${serving[@]}"; do
@@ -57,7 +57,8 @@ step_third_worker() {
     begun=$(now)
     on_cluster rebalance --yes
     moved=$(since "$begun")
-    psql_on citus_master -Atc 'SELECT nodename, count(*) FROM citus_shards GROUP BY 1 ORDER BY 1' >"$work/spread"
+    psql_on citus_master -Atc 'SELECT nodename, count(*) FROM citus_shards GROUP BY 1 ORDER BY 1' \
+        >"$work/spread"
     grep -E '^citus_worker_3\|[1-9]' "$work/spread"
     still_there rebalance
     # All anew, when init may come before the third worker.
@@ -70,7 +71,8 @@ step_third_worker() {
 }
 
 secret() {
-    docker run --rm --user 10001:10001 --network none --entrypoint cat -v "${project}_${1}_secrets:/there:ro" "pigeonhole:$tag" "/there/$2"
+    docker run --rm --user 10001:10001 --network none --entrypoint cat \
+        -v "${project}_${1%s}_secrets:/there:ro" "pigeonhole:$tag" "/there/$2"
 }
 
 # Removes a secret's file and starts all anew, as docs/docker.md says; the new one must be another.
@@ -116,7 +118,8 @@ change_administrator() {
     new=of-the-administrator-$RANDOM$RANDOM
     begun=$(now)
     printf '%s\n%s\n' "$new" "$new" |
-        docker exec -i "$(container citus_master)" psql -U postgres -d tenant_db -c '\password postgres' >/dev/null
+        docker exec -i "$(container citus_master)" psql -U postgres -d tenant_db -c '\password postgres' \
+            >/dev/null
     printf 'POSTGRES_PASSWORD=%s\n' "$new" >>"$work/project/.env"
     compose up -d --no-build --force-recreate
     wait_healthy "${serving[@]}"
@@ -127,7 +130,7 @@ change_administrator() {
 
 # The volumes that docs/docker.md names.
 backed_up() {
-    sed -n 's/^for volume in \(.*\); do$/\1/p; s/^ *\(citus_.*\|node_secrets .*\); do$/\1/p' "$root/docs/docker.md" | head -1
+    sed -n 's/^for volume in \(.*\); do$/\1/p' "$root/docs/docker.md"
 }
 
 step_backup() {

@@ -17,7 +17,8 @@ old_commands=(
     'SELECT * FROM pg_dist_placement LIMIT 3;' 'placementid'
     'SELECT * FROM pg_stat_activity;' 'pigeonhole'
     'SELECT * FROM citus_stat_tenants;' 'query_count_in_this_period'
-    'SELECT query, calls, total_exec_time FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 3;' 'total_exec_time'
+    'SELECT query, calls, total_exec_time FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 3;'
+    'total_exec_time'
     'SELECT 1' '1'
 )
 
@@ -33,7 +34,7 @@ step_old_guide() {
     psql_on citus_worker -c 'SELECT count(*) FROM pg_stat_statements;' >/dev/null
     compose logs citus_master >"$work/logs"
     grep -q 'database system is ready' "$work/logs"
-    # After a reload by init, PostgreSQL complained of settings that its file and its command line had differently.
+    # At a reload PostgreSQL complains of settings that its file and its command line have differently.
     refused grep -E 'contains errors|cannot be changed without restarting' "$work/logs"
     compose logs web >"$work/logs"
     grep -q 'listening\|serving\|pigeonhole' "$work/logs"
@@ -44,7 +45,8 @@ step_old_guide() {
 }
 
 in_a_terminal() {
-    local words=(docker exec -it "$(container citus_master)" psql -U postgres -d tenant_db -c 'SELECT * FROM citus_shards')
+    local words=(docker exec -it "$(container citus_master)")
+    words+=(psql -U postgres -d tenant_db -c 'SELECT * FROM citus_shards')
     timeout 20 script -qec "stty rows 10 cols 80; ${words[*]@Q}" /dev/null </dev/null >"$work/terminal"
     grep -q 'rows)' "$work/terminal"
 }
@@ -71,19 +73,21 @@ step_hardening() {
     for service in citus_master citus_worker rabbitmq worker; do
         [[ $(docker inspect -f '{{len .HostConfig.PortBindings}}' "$(container "$service")") == 0 ]]
     done
-    name=$(docker inspect -f '{{range $port, $there := .HostConfig.PortBindings}}{{range $there}}{{.HostIp}} {{end}}{{end}}' "$(container web)")
+    name=$(docker inspect -f '{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}' \
+        "$(container web)")
     [[ $name == '127.0.0.1 127.0.0.1 ' ]] || { echo "web is published at $name"; return 1; }
     # No volume without a name is left behind by an image.
-    name=$(docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}' "$(container citus_master)" |
-        grep -v "^$project" | grep . || true)
+    name=$(docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}' \
+        "$(container citus_master)" | grep -v "^$project" | grep . || true)
     [[ -z $name ]] || { echo "citus_master has a volume without a name: $name"; return 1; }
 }
 
 # What the engine was told of a container.
 outside() {
     local told wanted
-    told=$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Privileged}}' "$1")
-    wanted='true [ALL] [no-new-privileges:true] false'
+    told=$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Privileged}} ' "$1")
+    told+=$(docker inspect -f '{{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$1")
+    wanted='true false [ALL] [no-new-privileges:true]'
     [[ $told == "$wanted" ]] || { echo "$2: $told"; return 1; }
     told=$(docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}' "$1")
     told+=$(docker inspect -f ' {{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Config}}' "$1")
@@ -108,12 +112,12 @@ inside() {
 secrets() {
     docker run --rm --user 10001:10001 --network none --entrypoint sh -v "${project}_node_secrets:/a:ro" \
         -v "${project}_web_secrets:/b:ro" -v "${project}_broker_secrets:/c:ro" "pigeonhole:$tag" -c \
-        'for f in /a/postgres_password /a/node_password /a/web_password /b/secret_key /b/admin_token /c/broker_password; do
-             cat "$f"; echo; done'
+        'for file in /a/postgres_password /a/node_password /a/web_password /b/secret_key /b/admin_token \
+             /c/broker_password; do cat "$file"; echo; done'
 }
 
-# In no settings, environment, arguments or log of any container, and in no statement that a server remembers. (Layers are
-# looked through when they are built.)
+# In no settings, environment, arguments or log of any container, and in no statement that a server remembers.
+# Layers are looked through when they are built.
 step_secrets() {
     local id service where=$work/searched
     secrets >"$work/secrets"
@@ -125,7 +129,8 @@ step_secrets() {
         docker inspect "$id" >"$where/$service-settings"
         docker logs "$id" >"$where/$service-log" 2>&1
         if [[ $(docker inspect -f '{{.State.Running}}' "$id") == true ]]; then
-            docker exec "$id" sh -c 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; true' >"$where/$service-processes" 2>/dev/null
+            docker exec "$id" sh -c 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; true' \
+                >"$where/$service-processes" 2>/dev/null
             grep -qa 'PATH=' "$where/$service-processes"
         fi
     done
@@ -133,7 +138,8 @@ step_secrets() {
         psql_on "$service" -Atc 'SELECT query FROM pg_stat_statements' >"$where/$service-statements"
         psql_on "$service" -Atc 'SELECT * FROM pg_settings' >"$where/$service-pg-settings"
         # Kept as verifiers, from which no password can be had.
-        psql_on "$service" -Atc "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL" >"$work/verifiers"
+        psql_on "$service" -Atc "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL" \
+            >"$work/verifiers"
         refused grep -qv '^SCRAM-SHA-256\$' "$work/verifiers"
     done
     docker history --no-trunc "pigeonhole:$tag" >"$where/history"

@@ -1,4 +1,4 @@
-# The stack of bin/test-containers: a project of its own, on ports of its own. Sourced after common.sh and throwaway.sh.
+# The stack of bin/test-containers, with a name and ports of its own. Sourced after common.sh and throwaway.sh.
 # shellcheck shell=bash
 
 # Fails where a command does not; bash goes on after a plain "! command".
@@ -34,7 +34,8 @@ make_project() {
 write_env() {
     {
         printf 'WEB_PUBLISH=127.0.0.1:%s\nADMIN_PUBLISH=127.0.0.1:%s\n' "$web_port" "$admin_port"
-        printf 'PUBLIC_ORIGIN=http://localhost:%s\nADMIN_ORIGIN=http://localhost:%s\n' "$web_port" "$admin_port"
+        printf 'PUBLIC_ORIGIN=http://localhost:%s\n' "$web_port"
+        printf 'ADMIN_ORIGIN=http://localhost:%s\n' "$admin_port"
         printf 'CITUS_IMAGE=%s\nRABBITMQ_IMAGE=%s\n' "$citus_image" "$rabbitmq_image"
         if [[ $1 == old ]]; then
             printf 'DATABASE_URL=postgresql://postgres:mypass@citus_master:5432/tenant_db\n'
@@ -47,8 +48,8 @@ write_env() {
 compose() {
     local -a words=(docker compose)
     [[ $(kept compose) != v1 ]] || words=(docker-compose)
-    (cd "$work/project" && env -i PATH="$PATH" HOME="${HOME:-/}" "${client_settings[@]}" COMPOSE_PROJECT_NAME="$project" \
-        PIGEONHOLE_TAG="$(kept tag)" "${words[@]}" "$@" </dev/null)
+    (cd "$work/project" && env -i PATH="$PATH" HOME="${HOME:-/}" "${client_settings[@]}" \
+        COMPOSE_PROJECT_NAME="$project" PIGEONHOLE_TAG="$(kept tag)" "${words[@]}" "$@" </dev/null)
 }
 
 has_compose() {
@@ -60,8 +61,9 @@ has_compose() {
 
 # The container of a service; another one after Compose made it anew.
 container() {
-    docker ps -aq --filter "label=com.docker.compose.project=$project" --filter "label=com.docker.compose.oneoff=False" \
-        --filter "label=com.docker.compose.service=$1" | head -1
+    docker ps -aq --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1" \
+        --filter "label=com.docker.compose.oneoff=False" | sed -n 1p
 }
 
 containers() { docker ps -aq --filter "label=com.docker.compose.project=$project"; }
@@ -124,24 +126,18 @@ json=(-H 'Content-Type: application/json')
 # The value of a field of a flat JSON object that has it once.
 field() { sed -n "s/.*\"$1\":\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p"; }
 
-# A person of the demo organization: $1 names them. Leaves the token as kept token.
-sign_up() {
-    local answer
-    expect 201 POST /api/register "${json[@]}" -d "{\"username\":\"$1\",\"password\":\"a long password\",\"tenant_id\":1}" >/dev/null
-    answer=$(expect 200 POST /api/login "${json[@]}" -d "{\"username\":\"$1\",\"password\":\"a long password\"}")
-    keep token "$(field token <<<"$answer")"
-}
-
 bearer() { printf 'Authorization: Bearer %s' "$(kept token)"; }
 
 # The four calls of the README, as they stand there.
 four_calls() {
     local answer
-    answer=$(expect 201 POST /api/register "${json[@]}" -d '{"username":"testuser","password":"testpass","tenant_id":1}')
+    answer=$(expect 201 POST /api/register "${json[@]}" \
+        -d '{"username":"testuser","password":"testpass","tenant_id":1}')
     [[ $answer == *'"message":"User registered successfully"'* ]]
     answer=$(expect 200 POST /api/login "${json[@]}" -d '{"username":"testuser","password":"testpass"}')
     keep token "$(field token <<<"$answer")"
-    answer=$(expect 201 POST /api/notes "${json[@]}" -H "$(bearer)" -d '{"content":"This is a test note","tenant_id":1}')
+    answer=$(expect 201 POST /api/notes "${json[@]}" -H "$(bearer)" \
+        -d '{"content":"This is a test note","tenant_id":1}')
     [[ $answer == *'"message":"Note created successfully"'* ]]
     notes_there
 }
@@ -172,7 +168,8 @@ PY
 import_notes() {
     local answer
     zip_of "From a ZIP, $1"
-    answer=$(expect 200 POST /api/import -H 'Content-Type: application/zip' -H "$(bearer)" --data-binary "@$work/notes.zip")
+    expect 200 POST /api/import -H 'Content-Type: application/zip' -H "$(bearer)" \
+        --data-binary "@$work/notes.zip" >/dev/null
     answer=$(expect 200 GET /api/notes -H "$(bearer)")
     [[ $answer == *"From a ZIP, $1"* ]] || { echo "not imported: $answer"; return 1; }
 }

@@ -18,7 +18,8 @@ planted=a-planted-secret-that-no-layer-may-have
 
 # Builds folder $2 as $3 with the builder $1.
 build_with() {
-    local -a arguments=(--build-arg "RUST_IMAGE=$rust_image" --build-arg "BASE_IMAGE=$base_image" --build-arg REVISION=test)
+    local -a arguments=(--build-arg "RUST_IMAGE=$rust_image" --build-arg "BASE_IMAGE=$base_image")
+    arguments+=(--build-arg REVISION=test)
     if [[ $1 == legacy ]]; then
         DOCKER_BUILDKIT=0 docker build "${arguments[@]}" -t "$3" "$2"
     else
@@ -102,7 +103,8 @@ step_start_v2_old_env() {
 
 # Over TCP, where pg_hba.conf asks for it.
 opens_with_old_password() {
-    compose exec -T -e PGPASSWORD=mypass citus_master psql -h citus_worker -U postgres -d tenant_db -Atc 'SELECT 1' | grep -x 1
+    compose exec -T -e PGPASSWORD=mypass citus_master \
+        psql -h citus_worker -U postgres -d tenant_db -Atc 'SELECT 1' | grep -x 1
     refused compose exec -T -e PGPASSWORD=wrong citus_master \
         psql -h citus_worker -U postgres -d tenant_db -Atc 'SELECT 1'
 }
