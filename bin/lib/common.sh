@@ -75,6 +75,15 @@ postgresql_version() {
     "$1/postgres" --version 2>/dev/null | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p'
 }
 
+# Whether the PostgreSQL in folder $1 has the extension $2.
+has_extension() {
+    local shared libraries
+    shared=$("$1/pg_config" --sharedir 2>/dev/null) ||
+        shared=/usr/share/postgresql/$(postgresql_version "$1")
+    libraries=$("$1/pg_config" --pkglibdir 2>/dev/null) || libraries=$1/../lib
+    [[ -e $shared/extension/$2.control && -e $libraries/$2.so ]]
+}
+
 require_postgresql() {
     [[ -z $(postgresql_folders) ]] || return 0
     [[ -z ${PG_BIN_DIR:-} ]] ||

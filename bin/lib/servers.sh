@@ -1,14 +1,7 @@
 # Chooses the kind of throw-away servers. Sourced after common.sh.
 # shellcheck shell=bash
 
-# Whether the PostgreSQL in folder $1 has the Citus extension.
-has_citus() {
-    local shared libraries
-    shared=$("$1/pg_config" --sharedir 2>/dev/null) ||
-        shared=/usr/share/postgresql/$(postgresql_version "$1")
-    libraries=$("$1/pg_config" --pkglibdir 2>/dev/null) || libraries=$1/../lib
-    [[ -e $shared/extension/citus.control && -e $libraries/citus.so ]]
-}
+has_citus() { has_extension "$1" citus; }
 
 # Sets rabbitmq to the program that starts one, installed where that is possible, and to nothing elsewhere.
 choose_rabbitmq() {

@@ -88,8 +88,11 @@ launch_node() {
         fsync=off full_page_writes=off
     )
     if [[ $kind == citus ]]; then
+        local libraries=citus
+        # A server does not start when a library is missing that it is to load.
+        ! has_extension "$bin" pg_stat_statements || libraries+=,pg_stat_statements
         settings+=(
-            shared_preload_libraries="citus,pg_stat_statements" wal_level=logical max_worker_processes=24
+            shared_preload_libraries="$libraries" wal_level=logical max_worker_processes=24
             citus.node_conninfo=sslmode=prefer citus.local_hostname=127.0.0.1
             citus.enable_statistics_collection=off citus.stat_tenants_track=all citus.enable_stat_counters=on
         )
