@@ -1,5 +1,6 @@
 //! A point in time to which all nodes can be restored together. Citus 13 names one on every node, but lets a worker commit
-//! a distributed transaction of its own in between; so each worker's commits are held for that moment.
+//! a distributed transaction of its own in between; so each worker's commits are held here for that moment. Citus 14 holds them
+//! itself, and would wait for us.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use super::error::{ClusterError, obstacle};
 use super::node;
 use super::session::Session;
 use super::{Say, events};
+use crate::db::versions::Citus;
 
 /// Distributed commits wait for no longer than this.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -63,7 +65,11 @@ async fn make(coordinator: &Session, name: &str, say: Say<'_>) -> Result<BackupP
 }
 
 async fn hold_and_name(coordinator: &Session, workers: &[Session], name: &str) -> Result<Vec<(String, String)>, ClusterError> {
-    for worker in workers {
+    // What counts is the library that the server has loaded, which during an upgrade is newer than the extension.
+    let version: String = coordinator.row("looking at the version", "SELECT citus_version()", &[]).await?.get(0);
+    let citus = version.strip_prefix("Citus ").and_then(Citus::parse);
+    let to_hold: &[Session] = if citus.is_some_and(Citus::holds_commits_for_restore_points) { &[] } else { workers };
+    for worker in to_hold {
         worker.run_within(PATIENCE, "holding distributed commits", "BEGIN").await?;
         worker
             .run_within(PATIENCE, "holding distributed commits", "LOCK TABLE pg_dist_transaction, pg_dist_partition IN EXCLUSIVE MODE")

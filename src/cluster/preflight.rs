@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use super::error::{ClusterError, obstacle};
 use super::node;
 use super::session::Session;
+use crate::db::versions::Citus;
 
 /// The library that must be allowed to decode the log, or splits and isolation fail, where the server asks for it.
 const PLUGINS: [&str; 3] = ["pgoutput", "test_decoding", "citus"];
@@ -107,6 +108,9 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
             "synchronous_commit = off is set for {careless}; ALTER … RESET synchronous_commit: moves lose acknowledged writes"
         ));
     }
+    let citus = row.get::<_, Option<&str>>(12).or(row.get(11)).and_then(Citus::parse);
+    let major = row.get::<_, i32>(1).unsigned_abs() / 10_000;
+    advice.extend(citus.and_then(|citus| citus.advice(major)));
     if row.get::<_, bool>(14) {
         faults.push("this server is a standby; name its primary".to_owned());
     }

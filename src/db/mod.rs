@@ -23,6 +23,7 @@ mod row;
 mod tally;
 mod topology;
 mod value;
+pub(crate) mod versions;
 
 pub(crate) use connect::at;
 pub use connect::{ConnectError, connect};

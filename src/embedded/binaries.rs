@@ -1,13 +1,11 @@
-//! Where `postgres` and `initdb` are. Version 15 to 18 will do; tables that exist decide which.
+//! Where `postgres` and `initdb` are. Tables that exist decide which version it must be.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::account::Account;
 use super::error::EmbeddedError;
-
-const NEWEST: u32 = 18;
-const OLDEST: u32 = 15;
+use crate::db::versions::{NEWEST, OLDEST};
 
 /// The programs of one PostgreSQL version.
 #[derive(Clone, Debug)]

@@ -3,15 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::db::versions::{NEWEST, OLDEST};
+
 /// Why the embedded PostgreSQL did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
     /// No usable PostgreSQL on this machine.
-    #[error("no PostgreSQL 15 to 18 found: run bin/dev, or `apt-get install postgresql`, or set PG_BIN_DIR or DATABASE_URL")]
+    #[error("no PostgreSQL {OLDEST} to {NEWEST} found: run bin/dev, or `apt-get install postgresql`, or set PG_BIN_DIR or DATABASE_URL")]
     NotInstalled,
     /// The folder named by the settings is not usable.
-    #[error("PG_BIN_DIR {0} holds no `postgres` and `initdb` of PostgreSQL 15 to 18")]
+    #[error("PG_BIN_DIR {0} holds no `postgres` and `initdb` of PostgreSQL {OLDEST} to {NEWEST}")]
     UnusableBinDir(PathBuf),
     /// The data folder was made by a version that is missing now.
     #[error(
@@ -24,7 +26,9 @@ pub enum EmbeddedError {
         version: String,
     },
     /// The tables were made by a version that this program does not run.
-    #[error("the data in {folder} was made by PostgreSQL {version}; this program runs 15 to 18: set DATA_DIR to another folder")]
+    #[error(
+        "the data in {folder} was made by PostgreSQL {version}; this program runs {OLDEST} to {NEWEST}: set DATA_DIR to another folder"
+    )]
     VersionUnknown {
         /// The folder with the tables.
         folder: PathBuf,
