@@ -7,7 +7,7 @@ use crate::support::{environment, eventually, spawn_console};
 fn axe() -> Option<String> {
     let script = environment::axe().map(|path| std::fs::read_to_string(path).expect("axe-core"));
     if script.is_none() {
-        eprintln!("SKIPPED: there is no axe-core, pages are not checked for accessibility");
+        environment::skipped("there is no axe-core");
     }
     script
 }

@@ -119,7 +119,7 @@ async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
 #[tokio::test]
 async fn what_needs_a_cluster_is_refused_with_a_sentence_on_plain_postgresql() {
     if environment::on_citus() {
-        eprintln!("SKIPPED: plain PostgreSQL is tested by bin/test --plain");
+        environment::skipped("it is about plain PostgreSQL: bin/test --plain");
         return;
     }
     let console = spawn_console().await;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cluster::load;
 use crate::cluster::nodes::{Nodes, moving_alone};
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, found};
+use crate::support::{App, environment, found};
 
 async fn serve(url: String) -> (Server, App) {
     let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
@@ -35,7 +35,7 @@ fn event<'a>(events: &'a Value, command: &str) -> &'a Value {
 async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone() {
     let _alone = moving_alone().await;
     let Some(nodes) = Nodes::create().await else {
-        eprintln!("*** SKIPPED, as TEST_CITUS_NODES is not set: moves over the console");
+        environment::skipped("there is no Citus");
         return;
     };
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::postgres::free_port;
-use crate::support::{PATIENCE, eventually};
+use crate::support::{PATIENCE, environment, eventually};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -37,7 +37,7 @@ impl Chromium {
     /// A fresh browser; none where Chromium or its driver is missing, which is said aloud.
     pub async fn start(app_base: &str, javascript: bool) -> Option<Self> {
         if !Path::new(CHROMIUM).exists() || !Path::new(CHROMEDRIVER).exists() {
-            eprintln!("SKIPPED: no {CHROMIUM} or {CHROMEDRIVER}, no browser journey");
+            environment::skipped("there is no Chromium or no driver for it");
             return None;
         }
         let profile = tempfile::tempdir().expect("a profile");

@@ -57,7 +57,7 @@ async fn reads_and_writes(script: &Script) {
 #[tokio::test]
 async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     let folder = Folder::new();
@@ -91,7 +91,7 @@ async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others
 #[tokio::test]
 async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503 needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     let folder = Folder::new();

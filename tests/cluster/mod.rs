@@ -17,7 +17,7 @@ macro_rules! citus_or_skip {
         match super::nodes::Nodes::create().await {
             Some(nodes) => nodes,
             None => {
-                eprintln!("*** SKIPPED, as TEST_CITUS_NODES is not set: {}", module_path!());
+                crate::support::environment::skipped("there is no Citus");
                 return;
             }
         }

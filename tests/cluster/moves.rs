@@ -14,7 +14,7 @@ async fn contents(script: &Script) -> Vec<String> {
 #[tokio::test]
 async fn a_shard_that_moved_is_read_where_it_is_now() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: a_shard_that_moved_is_read_where_it_is_now needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     let folder = Folder::new();

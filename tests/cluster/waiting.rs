@@ -23,7 +23,7 @@ async fn status_that_says(url: &str, words: &str) -> String {
 #[tokio::test]
 async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     // A cluster of its own, as others' moves would wait too.

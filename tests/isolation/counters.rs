@@ -52,7 +52,7 @@ async fn walk(person: &Person, browser: &Browser, script: &Script) -> usize {
 #[tokio::test]
 async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: a_walk_through_all_routes_never_asks_more_than_one_shard needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     // The first one makes the roles, which all databases of these servers share.

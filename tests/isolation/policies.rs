@@ -168,7 +168,7 @@ async fn an_update_or_delete_without_a_condition_stays_in_its_tenant() {
 #[tokio::test]
 async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED without Citus: two tenants in one shard");
+        environment::skipped("there is no Citus");
         return;
     }
     let first = settled().await;
@@ -225,7 +225,7 @@ async fn place(admin: &Client, tenant_id: i64) {
 #[tokio::test]
 async fn the_shared_server_would_fail_on_a_statement_over_many_shards() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED without Citus: statements over many shards");
+        environment::skipped("there is no Citus");
         return;
     }
     spawn_app().await;

@@ -22,7 +22,7 @@ async fn at_home(person: &Person) -> (Client, String) {
 #[tokio::test]
 async fn a_shard_read_by_name_shows_a_tenant_its_own_rows_only() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: a_shard_read_by_name_shows_a_tenant_its_own_rows_only needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     let app = spawn_app().await;
@@ -60,7 +60,7 @@ async fn shards_of(tenant_id: i64) -> Vec<(String, String)> {
 #[tokio::test]
 async fn a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition() {
     if !environment::on_citus() {
-        eprintln!("SKIPPED: a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition needs Citus");
+        environment::skipped("there is no Citus");
         return;
     }
     let person = settled().await;

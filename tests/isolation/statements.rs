@@ -4,8 +4,7 @@ use pigeonhole::store::tenant_statements;
 use tokio_postgres::types::Type;
 
 use crate::support::database::admin;
-use crate::support::environment::on_citus;
-use crate::support::spawn_app;
+use crate::support::{environment, spawn_app};
 
 /// A value for each parameter, the first of which is always the tenant.
 fn literals(sql: &str, types: &[Type]) -> Vec<&'static str> {
@@ -37,8 +36,8 @@ async fn plan(client: &tokio_postgres::Client, explained: &str) -> String {
 
 #[tokio::test]
 async fn every_statement_for_a_tenant_touches_one_shard() {
-    if !on_citus() {
-        eprintln!("SKIPPED: every_statement_for_a_tenant_touches_one_shard needs Citus");
+    if !environment::on_citus() {
+        environment::skipped("there is no Citus");
         return;
     }
     spawn_app().await;

@@ -11,7 +11,7 @@ use crate::support::eventually;
 
 #[tokio::test]
 async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_aside() {
-    let Some(broker) = Broker::start(module_path!()).await else { return };
+    let Some(broker) = Broker::start().await else { return };
     let office = Office::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;

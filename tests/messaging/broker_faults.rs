@@ -18,7 +18,7 @@ async fn shares_stay_pending(people: &People) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
-    let Some(mut broker) = Broker::start(module_path!()).await else { return };
+    let Some(mut broker) = Broker::start().await else { return };
     let office = Office::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
@@ -44,7 +44,7 @@ async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
-    let Some(mut broker) = Broker::start(module_path!()).await else { return };
+    let Some(mut broker) = Broker::start().await else { return };
     let office = Office::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
@@ -75,7 +75,7 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_whose_connections_break_again_and_again_goes_on_taking_messages() {
-    let Some(broker) = Broker::start(module_path!()).await else { return };
+    let Some(broker) = Broker::start().await else { return };
     let office = Office::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;

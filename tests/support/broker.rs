@@ -39,9 +39,9 @@ pub struct Broker {
 
 impl Broker {
     /// A broker that answers; none, said loudly, where RabbitMQ is not installed.
-    pub async fn start(test: &str) -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         let Some(program) = environment::rabbitmq_server() else {
-            eprintln!("*** SKIPPED, as there is no RabbitMQ: {test}");
+            environment::skipped("there is no RabbitMQ");
             return None;
         };
         Some(aside(move || Self::start_with(program)).await)

@@ -1,5 +1,7 @@
 //! What `bin/test` tells the tests about the database it started.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 
 fn variable(name: &str) -> Option<String> {
@@ -18,6 +20,18 @@ pub fn citus_nodes() -> Vec<String> {
 
 pub fn on_citus() -> bool {
     !citus_nodes().is_empty()
+}
+
+/// Says that the test that calls this shows nothing here, and why: aloud, and to `bin/test`, which lists all of these at its end.
+pub fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    eprintln!("*** SKIPPED, as {why}: {test}");
+    if let Some(list) = variable("TEST_SKIPPED") {
+        let mut list = OpenOptions::new().create(true).append(true).open(list).expect("the list of skipped tests");
+        // In one call, as others write to it too.
+        list.write_all(format!("{why}\t{test}\n").as_bytes()).expect("a line");
+    }
 }
 
 /// The folder of initdb and postgres, for tests that break a server of their own.
