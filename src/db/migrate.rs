@@ -10,6 +10,7 @@ use super::connection::Object;
 use super::error::DbError;
 use super::others::despite_others;
 use super::roles;
+use super::versions::MAY_TAKE_ROLE;
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -153,10 +154,12 @@ pub(super) async fn applied(client: &Object) -> Result<Vec<AppliedMigration>, Db
 /// # Errors
 /// No connection, or a failure of the database.
 pub async fn may_migrate(config: &Config) -> Result<bool, MigrateError> {
-    let query = "SELECT rolsuper OR rolcreaterole OR EXISTS (
-                     SELECT FROM pg_roles owner WHERE owner.rolname = $1 AND pg_has_role(current_user, owner.oid, 'MEMBER'))
-                 FROM pg_roles WHERE rolname = current_user";
-    let row = connect(config).await?.query_one(query, &[&roles::OWNER]).await.map_err(failed("looking at the user's rights"))?;
+    let query = format!(
+        "SELECT rolsuper OR rolcreaterole OR EXISTS (
+             SELECT FROM pg_roles owner WHERE owner.rolname = $1 AND pg_has_role(current_user, owner.oid, {MAY_TAKE_ROLE}))
+         FROM pg_roles WHERE rolname = current_user"
+    );
+    let row = connect(config).await?.query_one(&query, &[&roles::OWNER]).await.map_err(failed("looking at the user's rights"))?;
     Ok(row.get(0))
 }
 

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Config};
 use super::connect::connect;
 use super::migrate::{MigrateError, failed, lock};
 use super::roles;
+use super::versions::MAY_TAKE_ROLE;
 
 /// Makes the roles where they are missing and gives them the password by which nodes connect to each other. Before the
 /// first migration, which distributes the tables as their owner.
@@ -40,9 +41,9 @@ pub async fn place_web_login(config: &Config, password: &str) -> Result<(), Migr
         client.batch_execute(&statement).await.map_err(failed("making the web's role"))?;
     }
     for role in roles::OF_REQUESTS {
-        let member = "SELECT pg_has_role($1::text::name, $2::text::name, 'MEMBER')";
-        let member: bool = client.query_one(member, &[&roles::WEB, &role]).await.map_err(failed("looking at a role"))?.get(0);
-        if !member {
+        let taken = format!("SELECT pg_has_role($1::text::name, $2::text::name, {MAY_TAKE_ROLE})");
+        let may_take: bool = client.query_one(&taken, &[&roles::WEB, &role]).await.map_err(failed("looking at a role"))?.get(0);
+        if !may_take {
             client.batch_execute(&format!("GRANT {role} TO {}", roles::WEB)).await.map_err(failed("granting a role"))?;
         }
     }

@@ -3,6 +3,8 @@
 
 use tokio_postgres::Client;
 
+use super::versions::MAY_TAKE_ROLE;
+
 /// Owns every table and runs migrations.
 pub(super) const OWNER: &str = "pigeonhole_owner";
 /// Does one tenant's work under row-level security.
@@ -70,8 +72,9 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
                  END $$"
             ))
             .await?;
-        let member: bool = client.query_one("SELECT pg_has_role(current_user, $1::text::name, 'MEMBER')", &[&role]).await?.get(0);
-        if !member {
+        let taken = format!("SELECT pg_has_role(current_user, $1::text::name, {MAY_TAKE_ROLE})");
+        let may_take: bool = client.query_one(&taken, &[&role]).await?.get(0);
+        if !may_take {
             client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
         }
     }
