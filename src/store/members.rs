@@ -21,17 +21,18 @@ const HOLD_CONCERNED: Statement = Statement::new(
     "SELECT id, role FROM shared.users
      WHERE tenant_id = $1 AND removed_at IS NULL AND (role = 'owner' OR id = $2 OR id = $3) ORDER BY id FOR UPDATE",
 );
-/// Whether an owner is left without `t`.
+/// Whether an owner is left without `$3`.
 macro_rules! another_owner {
     () => {
-        "EXISTS (SELECT FROM shared.users o WHERE o.tenant_id = $1 AND o.role = 'owner' AND o.removed_at IS NULL AND o.id <> t.id)"
+        "EXISTS (SELECT FROM shared.users o WHERE o.tenant_id = $1 AND o.role = 'owner' AND o.removed_at IS NULL AND o.id <> $3)"
     };
 }
+// Not a join, as with those of `if_removed` below.
 const CHANGE_ROLE: Statement = Statement::new(concat!(
-    "UPDATE shared.users t SET role = $4 FROM shared.users a
+    "UPDATE shared.users t SET role = $4
      WHERE t.tenant_id = $1 AND t.id = $3 AND t.removed_at IS NULL
-       AND a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL
-       AND (a.role = 'owner' OR a.role = 'admin' AND t.role <> 'owner' AND $4 <> 'owner')
+       AND (SELECT a.role = 'owner' OR a.role = 'admin' AND t.role <> 'owner' AND $4 <> 'owner'
+            FROM shared.users a WHERE a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL)
        AND (t.role <> 'owner' OR $4 = 'owner' OR ",
     another_owner!(),
     ") RETURNING t.id"
