@@ -8,7 +8,7 @@ use crate::support::own_cluster::{Folder, stop};
 use crate::support::server::ServerBuilder;
 use crate::support::{App, Page, Person, aside, beside_console, environment, eventually, soon, spawn_console};
 
-const NO_STATEMENTS: &str = "this PostgreSQL has no pg_stat_statements";
+const NO_STATEMENTS: &str = "this server does not load pg_stat_statements";
 
 /// The pages that the navigation leads to.
 pub async fn pages(console: &App) -> Vec<String> {
