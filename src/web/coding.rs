@@ -1,5 +1,5 @@
-//! Content codings: what HTTP asks of answers that may be compressed (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5, 15.4.5)
-//! and actix's `Compress`, which this middleware wraps, does not do.
+//! Content codings: what HTTP asks of answers that may be compressed (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5,
+//! 15.4.5) and actix's `Compress`, which this middleware wraps, does not do.
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};

@@ -29,8 +29,8 @@ kill $leash 2>/dev/null
 exit $code
 "#;
 
-/// Runs its arguments with standard output where standard error leads, and with standard error to the file that
-/// the first argument names, if it names one.
+/// Runs its arguments with standard output where standard error leads, and with standard error to the file
+/// that the first argument names, if it names one.
 const TO_ERROR: &str = r#"
 log=$1
 shift
@@ -247,8 +247,9 @@ impl ServerBuilder {
         Running { child, _directory: directory }
     }
 
-    /// Starts a subcommand whose standard output has no reader: each write there fails. With `Streams::Both` the
-    /// same holds for standard error, and there is no log. The address is that of BIND, which has to be set.
+    /// Starts a subcommand whose standard output has no reader: each write there fails. With `Streams::Both`
+    /// the same holds for standard error, and there is no log. The address is that of BIND, which has to be
+    /// set.
     pub fn spawn_unread(&self, subcommand: &str, streams: Streams) -> Server {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let log = directory.path().join("server.log");
