@@ -222,6 +222,24 @@ package_is_removed_and_comes_back() {
         notes_are_there
 }
 
+package_uses_a_given_database() {
+    in_package_sh '
+        pg_createcluster "$(ls /usr/lib/postgresql)" main --start >/dev/null
+        runuser -u postgres -- psql -X -q -c "CREATE ROLE notes LOGIN CREATEROLE PASSWORD \$\$of its own\$\$" \
+            -c "CREATE DATABASE notes OWNER notes"
+        sed -i "s|^#DATABASE_URL=.*|DATABASE_URL=postgresql://notes:of%20its%20own@localhost:5432/notes|" \
+            /etc/pigeonhole/pigeonhole.env
+        systemctl stop pigeonhole
+        systemctl start pigeonhole-migrate
+        systemctl start pigeonhole' &&
+        within 90 is_ready &&
+        in_package_sh '
+            not pgrep -u pigeonhole -x postgres
+            runuser -u postgres -- psql -X -A -t -d notes -c "SELECT count(*) FROM notes" | grep -qx 0
+            systemctl stop pigeonhole
+            pg_dropcluster --stop "$(ls /usr/lib/postgresql)" main'
+}
+
 package_is_purged() {
     in_package env DEBIAN_FRONTEND=noninteractive apt-get -q -y purge pigeonhole >&2 &&
         nothing_runs &&
@@ -247,5 +265,6 @@ test_package() {
         expect_package "it stops, starts and comes back after kill -9" package_stops_and_restarts &&
         expect_package "an upgrade keeps settings, key and notes" package_is_upgraded &&
         expect_package "removed, it leaves settings and notes" package_is_removed_and_comes_back &&
+        expect_package "with DATABASE_URL it migrates and serves there" package_uses_a_given_database &&
         expect_package "purged, it leaves its account alone" package_is_purged
 }
