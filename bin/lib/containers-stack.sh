@@ -109,11 +109,17 @@ ask() {
     curl -sS --max-time 60 -X "$method" -w '\n%{http_code}\n' "http://localhost:$web_port$path" "$@"
 }
 
-# As ask, and fails unless the status is $1.
+# As ask, and fails unless the status is $1. A busy machine answers 503, try again in a moment: so this does, with
+# a key by which the application knows a repetition.
 expect() {
-    local wanted=$1 answer
+    local wanted=$1 tries answer key
     shift
-    answer=$(ask "$@")
+    key=$(cat /proc/sys/kernel/random/uuid)
+    for tries in 1 2 3 4 5 6; do
+        answer=$(ask "$@" -H "Idempotency-Key: $key")
+        [[ ${answer##*$'\n'} == 503 ]] || break
+        sleep "$tries"
+    done
     if [[ ${answer##*$'\n'} != "$wanted" ]]; then
         echo "$1 $2 answered: $answer (not $wanted)" >&2
         return 1
