@@ -70,6 +70,20 @@ step_third_worker() {
     note "rebalance $moved s; shards: $(tr '\n' ' ' <"$work/spread")"
 }
 
+step_remove_third_worker() {
+    local begun
+    begun=$(now)
+    on_cluster drain citus_worker_3:5432 --yes
+    on_cluster remove-worker citus_worker_3:5432 --yes
+    note "drained and removed in $(since "$begun") s"
+    compose rm -s -f citus_worker_3
+    sed -i '/^COMPOSE_PROFILES=/d' "$work/project/.env"
+    docker volume rm "${project}_citus_worker_3_data" >/dev/null
+    compose up -d --no-build
+    wait_healthy "${serving[@]}"
+    still_there removal
+}
+
 secret() {
     docker run --rm --user 10001:10001 --network none --entrypoint cat \
         -v "${project}_${1%s}_secrets:/there:ro" "pigeonhole:$tag" "/there/$2"

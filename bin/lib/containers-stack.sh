@@ -90,7 +90,7 @@ wait_healthy() {
 # Removes containers, networks, volumes and their data.
 take_down() {
     local -a left
-    COMPOSE_PROFILES=worker_3 compose down -v --remove-orphans >/dev/null 2>&1 || true
+    compose down -v --remove-orphans >/dev/null 2>&1 || true
     mapfile -t left < <(containers)
     ((${#left[@]} == 0)) || docker rm -f -v "${left[@]}" >/dev/null
     mapfile -t left < <(docker volume ls -q --filter "label=com.docker.compose.project=$project")
