@@ -181,3 +181,6 @@ step_restart_engine() {
     still_there engine
     note "engine $engine s, all healthy $(since "$begun") s"
 }
+
+# The Debian package has a container of its own, and no part in the stack.
+step_package() { "$root/bin/test-package"; }

@@ -26,7 +26,7 @@ check_scripts() {
         return
     fi
     local -a scripts
-    mapfile -t scripts < <(grep -lE '^#!.*bash' bin/* .ci/* docker/* 2>/dev/null)
+    mapfile -t scripts < <(grep -lE '^#!.*sh$' bin/* .ci/* docker/* packaging/debian/* 2>/dev/null)
     "$lint/bin/shellcheck" --check-sourced "${scripts[@]}" || fail "shellcheck finds fault with a script"
     "$lint/bin/hadolint" Dockerfile || fail "hadolint finds fault with the Dockerfile"
 }
