@@ -6,7 +6,7 @@ use crate::support::database::OwnDatabase;
 use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Page, Person, aside, beside_console, environment, eventually, soon, spawn_console};
+use crate::support::{App, Page, Person, aside, beside_console, environment, eventually, found, soon, spawn_console};
 
 const NO_STATEMENTS: &str = "this server does not load pg_stat_statements";
 
@@ -164,19 +164,28 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
     }
     let frozen_port = folder.ports()[2];
     let frozen = Frozen::freeze(folder.postmaster("worker2"));
+    // On a busy machine another node may be silent for a while as well, and the console says so: then it is asked again.
     for page in &all {
         let path = if page == "/network" { "/network.json?measure=1".to_owned() } else { format!("{page}.json") };
-        let answer = soon(&path, console.get(&path)).await.expect(200);
         // What is kept in one place, or in this process, needs no other node.
-        if ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"].contains(&page.as_str()) {
-            assert!(answer.text().contains(&format!("127.0.0.1:{frozen_port}")), "{page}: {}", answer.text());
-            assert!(answer.text().contains("no answer") || answer.text().contains("does not answer"), "{page}: {}", answer.text());
-        }
+        let asks_nodes = ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"].contains(&page.as_str());
+        found(async || {
+            let answer = soon(&path, console.get(&path)).await;
+            let text = answer.text();
+            let named =
+                text.contains(&format!("127.0.0.1:{frozen_port}")) && (text.contains("no answer") || text.contains("does not answer"));
+            if answer.status == 200 && (named || !asks_nodes) { Ok(()) } else { Err(format!("{page}: {} {text}", answer.status)) }
+        })
+        .await;
     }
-    let map = console.get("/shards.json").await.expect(200).json();
-    let nodes = map["nodes"].as_array().expect("nodes");
-    assert_eq!(nodes.iter().filter(|node| node["answered"] == true).count(), 1, "{nodes:?}");
-    assert!(nodes.iter().all(|node| node["shards"].as_array().is_some_and(|shards| shards.len() == 32)), "{nodes:?}");
+    found(async || {
+        let map = console.get("/shards.json").await.expect(200).json();
+        let nodes = map["nodes"].as_array().expect("nodes");
+        let answered = nodes.iter().filter(|node| node["answered"] == true).count();
+        let shown = nodes.iter().all(|node| node["shards"].as_array().is_some_and(|shards| shards.len() == 32));
+        if answered == 1 && shown { Ok(()) } else { Err(format!("{nodes:?}")) }
+    })
+    .await;
     drop(frozen);
     eventually("every node answers again", async || {
         let healed = console.get("/verdicts.json").await.expect(200).json();
