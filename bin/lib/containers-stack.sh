@@ -145,12 +145,15 @@ four_calls() {
     answer=$(expect 201 POST /api/notes "${json[@]}" -H "$(bearer)" \
         -d '{"content":"This is a test note","tenant_id":1}')
     [[ $answer == *'"message":"Note created successfully"'* ]]
-    notes_there
+    keep note "$(field note_id <<<"$answer")"
+    answer=$(expect 200 GET /api/notes -H "$(bearer)")
+    [[ $answer == *'"content":"This is a test note"'* ]]
 }
 
-notes_there() {
+# The note of the four calls, by its number: a list ends after some.
+note_there() {
     local answer
-    answer=$(expect 200 GET /api/notes -H "$(bearer)")
+    answer=$(expect 200 GET "/api/notes/$(kept note)" -H "$(bearer)")
     [[ $answer == *'"content":"This is a test note"'* ]] || { echo "the note is missing: $answer"; return 1; }
 }
 
@@ -191,7 +194,7 @@ on_cluster() { compose run --rm -T init cluster "$@"; }
 
 # All of it once more, after something was done to the stack: $1 says what, in one word.
 still_there() {
-    notes_there
+    note_there
     share
     import_notes "after $1"
 }
