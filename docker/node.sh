@@ -60,10 +60,23 @@ make_database() {
     rm "$unfinished"
 }
 
+# PostgreSQL's own message for this names neither the image nor what to do.
+require_version_of_tables() {
+    local tables server
+    [[ -s $PGDATA/PG_VERSION ]] || return 0
+    tables=$(<"$PGDATA/PG_VERSION")
+    server=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+    [[ $tables != "$server" ]] || return 0
+    echo "The tables of this node are of PostgreSQL $tables, and this image has PostgreSQL $server. Set" \
+        "CITUS_IMAGE in .env to the image with which the stack began; docs/docker.md says how to upgrade." >&2
+    exit 1
+}
+
 # Some versions of Compose hand over the image's own command.
 [[ ${1:-} != postgres ]] || shift
 write_passfile
 export PGPASSFILE=$run/pgpass
+require_version_of_tables
 write_settings
 make_database -c "config_file=$run/postgresql.conf" "$@"
 exec postgres -c "config_file=$run/postgresql.conf" "$@"
