@@ -124,6 +124,15 @@ fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
     lines
 }
 
+/// What to do about a node that refuses questions.
+fn cure_of(error: &str) -> &'static str {
+    if error.contains("ALTER EXTENSION citus UPDATE") {
+        "Citus was upgraded on that server and not yet in this database: ALTER EXTENSION citus UPDATE, workers first"
+    } else {
+        "look at its load, locks and disk"
+    }
+}
+
 fn judge_node(found: &mut Findings, state: &NodeState) {
     let address = &state.address;
     if state.answered_ms.is_none() {
@@ -138,7 +147,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
     }
     // Sizes that did not come in time are shown as unknown, and are no reason to wake anybody.
     if let (Some(error), None) = (&state.error, &state.inside) {
-        found.warn(NODES, format!("{address} is slow or refuses part of the questions: {error}"), "look at its load, locks and disk");
+        found.warn(NODES, format!("{address} is slow or refuses part of the questions: {error}"), cure_of(error));
     }
     if !state.active {
         found.down(NODES, format!("{address} is not active"), format!("`pigeonhole cluster add-worker {address}` activates it"));
@@ -266,7 +275,7 @@ fn judge_cluster(found: &mut Findings, all: &Found<'_>) {
     let (nodes, central) = (&all.cluster.nodes, all.central);
     if let Some(reason) = all.silence {
         if all.states.iter().all(|state| state.group != 0 || state.answered_ms.is_some()) {
-            found.warn(NODES, format!("the coordinator did not say everything: {reason}"), "look at its load, locks and disk");
+            found.warn(NODES, format!("the coordinator did not say everything: {reason}"), cure_of(reason));
         }
         return;
     }

@@ -51,6 +51,17 @@ async fn a_node_that_accepts_and_never_answers_is_down_and_holds_nothing_up() {
 }
 
 #[tokio::test]
+async fn an_upgrade_of_citus_that_was_left_half_way_is_named_with_its_cure() {
+    let nodes = citus_or_skip!();
+    nodes.init(&[1, 2]).await.expect(0);
+    // As it is when the package is new and the database's extension is not.
+    let older = "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '12.0-1' WHERE extname = 'citus'";
+    nodes.client(1).await.batch_execute(older).await.expect("an older extension");
+    let named = format!("{} is slow or refuses part of the questions", nodes.addresses[1]);
+    nodes.run(&["cluster", "status"]).await.expect(1).says(&named).says("in this database: ALTER EXTENSION citus UPDATE");
+}
+
+#[tokio::test]
 async fn what_would_hurt_later_is_found_now() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
