@@ -1,6 +1,6 @@
-//! Reading a tenant's rows from the shard itself, on the node that holds it. Citus 13.2.2 plans a prepared statement anew at
-//! each execution there, and keeps every one of those plans for ever (citus pull request 8824); PostgreSQL plans a
-//! statement on the shard's own table once.
+//! Reading a tenant's rows from the shard itself, on the node that holds it. Citus 13.2.2 and
+//! 14.0.1 plan a prepared statement anew at each execution there, and keep every one of those plans for ever (citus
+//! pull request 8824); PostgreSQL plans a statement on the shard's own table once.
 //!
 //! The map of shards may be old, so the same message asks, after the reads, whether the shard is still at home here.
 //! Whenever anything is not as expected, nobody gets an answer from here, and the statement goes the way through Citus.

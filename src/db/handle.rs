@@ -20,8 +20,9 @@ use super::value::Value;
 use crate::domain::TenantId;
 
 const REPEATS: u32 = 3;
-/// On the node that holds the shard Citus 13.2.2 adds a plan to those that it keeps at each execution of a prepared statement's
-/// general plan, until the node is out of memory (citus pull request 8824). A plan for the given values is used once.
+/// On the node that holds the shard Citus 13.2.2 and 14.0.1 add a plan to those that they keep at each execution of a
+/// prepared statement's general plan, until the node is out of memory (citus pull request 8824). A plan for the given
+/// values is used once.
 const ONE_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// How long a transaction may take: its settings at the server, in front of which our own clock must not strike.
