@@ -40,9 +40,9 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
     beside.batch_execute("BEGIN; SELECT txid_current()").await.expect("a transaction");
     let mut isolating = Command::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);
     let end = format!("SELECT pg_terminate_backend({pid});");
+    isolating.until_it_says("WAITING").await;
     let status = status_that_says(&url, &end).await;
     assert!(status.contains(&format!("pid {pid} in database postgres on 127.0.0.1:{port}")), "{status}");
-    isolating.until_it_says("WAITING").await;
     assert!(isolating.runs());
     beside.batch_execute("COMMIT").await.expect("an end");
     isolating.finish().await.expect(0).says(&end).says("pinned to");
@@ -51,8 +51,8 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
     beside.batch_execute(prepared).await.expect("a prepared transaction");
     let mut draining = Command::start(&url, &["cluster", "drain", &format!("127.0.0.1:{port}"), "--yes"]);
     let end = "ROLLBACK PREPARED 'left behind';";
-    status_that_says(&url, end).await;
     draining.until_it_says("WAITING").await;
+    status_that_says(&url, end).await;
     beside.batch_execute(end).await.expect("an end");
     let done = "SELECT count(*) FROM pg_dist_background_task WHERE status = 'done'";
     let coordinator = folder.coordinator().await;

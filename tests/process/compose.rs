@@ -124,7 +124,8 @@ impl Node {
         fs::write(node.at("secrets/node_password"), "of the nodes").expect("a password");
         node.program(
             "postgres",
-            "[[ ${1:-} != --describe-config ]] || { echo output_plugin_libraries; exit; }\nenv >server.env\necho \"$@\" >server.arguments",
+            "[[ ${1:-} != --describe-config ]] || { echo output_plugin_libraries; exit; }\n\
+             [[ ${1:-} != --version ]] || { echo 'postgres (PostgreSQL) 15.20 (Debian 15.20-1)'; exit; }\nenv >server.env\necho \"$@\" >server.arguments",
         );
         node.program(
             "docker-ensure-initdb.sh",
@@ -199,4 +200,17 @@ fn a_first_start_that_was_interrupted_is_begun_again_and_a_whole_folder_is_kept(
     fs::write(node.at("pgdata/rows"), "").expect("a file");
     assert!(node.start().status.success());
     assert!(node.at("pgdata/rows").exists());
+}
+
+#[test]
+fn tables_of_another_postgresql_are_left_alone_and_named() {
+    let node = Node::new();
+    assert!(node.start().status.success());
+    fs::write(node.at("pgdata/PG_VERSION"), "14\n").expect("a version");
+    fs::remove_file(node.at("server.env")).expect("a trace of the first start");
+    let refused = node.start();
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("PostgreSQL 14") && said.contains("PostgreSQL 15") && said.contains("CITUS_IMAGE"), "{said}");
+    assert!(node.at("pgdata/whole").exists() && !node.at("server.env").exists());
 }
