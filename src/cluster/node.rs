@@ -6,8 +6,11 @@ use super::address::Address;
 use super::error::{ClusterError, obstacle};
 use super::session::Session;
 
-/// How long a node may take to show a sign of life.
-pub(crate) const NODE_PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a node may take to answer while a job is watched, which is asked again soon.
+pub(crate) const NODE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a node may take to answer before an operation that needs it is refused. A node that is busy, for which an operator
+/// adds another, takes seconds; one that is down refuses at once.
+pub(crate) const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A primary of the cluster; group 0 is the coordinator.
 #[derive(Clone, Debug)]
@@ -60,21 +63,22 @@ pub(crate) async fn worker(coordinator: &Session, address: &Address) -> Result<N
 /// Asks all nodes but those excepted for a sign of life, at the same time, and refuses when one gives none.
 pub(crate) async fn require_all_alive(coordinator: &Session, except: Option<&Address>) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
-    let silent = silent(coordinator, nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except)).await;
+    let asked = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
+    let silent = silent(coordinator, asked, ALIVE_TIMEOUT).await;
     if silent.is_empty() {
         return Ok(());
     }
     obstacle(format!("every node must answer for this, and these do not: {}; bring them back first", silent.join(", ")))
 }
 
-/// Those that show no sign of life in time, with the reason.
-pub(crate) async fn silent(coordinator: &Session, nodes: impl Iterator<Item = &Node>) -> Vec<String> {
+/// Those that do not answer within this time, with the reason.
+pub(crate) async fn silent(coordinator: &Session, nodes: impl Iterator<Item = &Node>, timeout: Duration) -> Vec<String> {
     let asked = nodes.map(|node| async {
         let alive = async { Session::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await };
-        match tokio::time::timeout(NODE_PATIENCE, alive).await {
+        match tokio::time::timeout(timeout, alive).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("{} ({error})", node.address)),
-            Err(_) => Some(format!("{} (no answer within {} s)", node.address, NODE_PATIENCE.as_secs_f32())),
+            Err(_) => Some(format!("{} (no answer within {} s)", node.address, timeout.as_secs_f32())),
         }
     });
     futures_util::future::join_all(asked).await.into_iter().flatten().collect()

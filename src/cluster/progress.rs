@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use super::error::ClusterError;
 use super::holdups::{self, Holdup};
 use super::jobs;
-use super::node;
+use super::node::{self, NODE_PATIENCE};
 use super::session::Session;
 use super::sizes::{self, Bundles};
 
-const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long the coordinator may take to answer, which is asked again soon.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often nodes are asked whether they live.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
@@ -146,7 +147,8 @@ impl Follower {
         self.asked = Some(Instant::now());
         self.holdups = holdups::everywhere(&self.session).await;
         if let Ok(nodes) = node::list(&self.session).await {
-            self.dead = node::silent(&self.session, nodes.iter().filter(|node| node.group != 0 && involved.contains(&node.id))).await;
+            let asked = nodes.iter().filter(|node| node.group != 0 && involved.contains(&node.id));
+            self.dead = node::silent(&self.session, asked, NODE_PATIENCE).await;
         }
     }
 

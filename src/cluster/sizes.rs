@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::error::ClusterError;
-use super::node::{self, NODE_PATIENCE, Node};
+use super::node::{self, ALIVE_TIMEOUT, Node};
 use super::session::Session;
 
 const OWN_SHARDS: &str = "
@@ -78,7 +78,7 @@ pub(crate) async fn placements(coordinator: &Session) -> Result<Vec<Placement>, 
 
 async fn measure(coordinator: &Session, node: &Node) -> Vec<(i64, i64)> {
     let asked = async { of_node(&Session::node(coordinator.config(), &node.address).await?).await };
-    match tokio::time::timeout(NODE_PATIENCE * 4, asked).await {
+    match tokio::time::timeout(ALIVE_TIMEOUT, asked).await {
         Ok(Ok(sizes)) => sizes,
         _ => Vec::new(),
     }

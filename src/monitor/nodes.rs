@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_postgres::Config;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::node::{self, Node};
+use crate::cluster::node::{self, ALIVE_TIMEOUT, Node};
 use crate::cluster::{Address, Session};
 
 /// The most connections to each node.
@@ -151,7 +151,9 @@ impl Nodes {
     /// With the names of those that do not.
     pub async fn require_all_alive(&self) -> Result<(), ClusterError> {
         let cluster = self.list().await?;
-        let answers = self.everywhere(&cluster.nodes, async |session, _| session.run("asking", "SELECT 1").await).await;
+        let patience = self.patience.max(ALIVE_TIMEOUT);
+        let asked = cluster.nodes.iter().map(|node| self.ask(node, patience, async |session, _| session.run("asking", "SELECT 1").await));
+        let answers: Vec<Answer<()>> = futures_util::future::join_all(asked).await;
         let silent: Vec<String> =
             answers.iter().filter_map(Answer::missing).map(|missing| format!("{} ({})", missing.node, missing.reason)).collect();
         if silent.is_empty() {

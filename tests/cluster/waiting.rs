@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::nodes::{Command, number, run_on};
 use crate::support::database::{connect, url_of};
+use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
 use crate::support::{PATIENCE, environment, eventually};
 
@@ -59,5 +60,23 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
     eventually("a move goes on", async || number(&coordinator, done).await > 0).await;
     run_on(&url, &["cluster", "stop", "--yes"]).await.expect(0);
     draining.finish().await.says(end);
+    stop(server).await;
+}
+
+#[tokio::test]
+async fn a_command_waits_for_a_node_that_is_slow_to_answer() {
+    if !environment::on_citus() {
+        environment::skipped("there is no Citus");
+        return;
+    }
+    let folder = Folder::new();
+    let (server, _) = folder.start(&["--workers", "2"]).await;
+    let url = folder.url(folder.ports()[0], &folder.kept("password"));
+    let frozen = Frozen::freeze(folder.postmaster("worker2"));
+    let planning = Command::start(&url, &["cluster", "rebalance", "--plan"]);
+    // Longer than a node may take that is only looked at, and shorter than one may take that an operation needs.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(frozen);
+    planning.finish().await.expect(0).says("no shard has to move");
     stop(server).await;
 }
