@@ -18,7 +18,7 @@ run_tests() {
     ((status != 0)) || return 0
     mapfile -t failed < <(failed_tests "$log")
     # A run that was stopped or did not compile names no test.
-    ((${#failed[@]} > 0 && status != 124)) || return "$status"
+    ((${#failed[@]} > 0 && status != 124)) && failures_are_named "$log" || return "$status"
     if ((${#failed[@]} > rerun_limit)); then
         say "${#failed[@]} tests failed; so many are not run again"
         return "$status"
@@ -39,21 +39,33 @@ run_tests() {
     return 1
 }
 
-# Runs the command "$2…" by way of `run`, and writes its standard output to file $1 as well.
+# Runs the command "$2…" by way of `run`, and writes its standard output to file $1 and its standard error to $1.errors
+# as well.
 run_logged() {
-    local log=$1 status=0 tee_pid tries
+    local log=$1 status=0 tees=()
     shift
     exec 3> >(exec tee "$log")
-    tee_pid=$!
-    run "$@" >&3 3>&- || status=$?
-    exec 3>&-
+    tees+=("$!")
+    exec 4> >(exec tee "$log.errors" >&2)
+    tees+=("$!")
+    run "$@" >&3 2>&4 3>&- 4>&- || status=$?
+    exec 3>&- 4>&-
     # A daemon that a test has left behind may hold the pipe open for ever.
+    local tries
     for ((tries = 0; tries < 50; tries++)); do
-        kill -0 "$tee_pid" 2>/dev/null || break
+        kill -0 "${tees[@]}" 2>/dev/null || break
         sleep 0.1
     done
-    kill "$tee_pid" 2>/dev/null || true
+    kill "${tees[@]}" 2>/dev/null || true
     return "$status"
+}
+
+# Whether each test binary that failed has said which tests did: one that crashed has not, and names nothing to run again.
+failures_are_named() {
+    local results binaries
+    results=$(grep -c '^test result: FAILED' "$1") || true
+    binaries=$(grep -cE '^error: (doc)?test failed, to rerun pass' "$1.errors") || true
+    ((results == binaries))
 }
 
 # Prints the names of the tests that failed in the output of `cargo test` in file $1. Each test binary has a section
