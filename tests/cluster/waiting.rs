@@ -6,19 +6,15 @@ use super::nodes::{Command, number, run_on};
 use crate::support::database::{connect, url_of};
 use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
-use crate::support::{PATIENCE, environment, eventually};
+use crate::support::{environment, eventually, found};
 
 /// What `status` says as soon as it says this.
 async fn status_that_says(url: &str, words: &str) -> String {
-    let end = tokio::time::Instant::now() + PATIENCE;
-    loop {
+    found(async || {
         let text = run_on(url, &["cluster", "status"]).await.text;
-        if text.contains(words) {
-            return text;
-        }
-        assert!(tokio::time::Instant::now() < end, "status never says {words:?}: {text}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+        if text.contains(words) { Ok(text) } else { Err(format!("no {words:?} in: {text}")) }
+    })
+    .await
 }
 
 #[tokio::test]
