@@ -6,8 +6,8 @@ use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
 use crate::support::frozen::Frozen;
-use crate::support::own_cluster::{Folder, stop};
-use crate::support::{App, Call, Person, Script, environment, eventually, unique};
+use crate::support::own_cluster::{Folder, start_or_skip, stop};
+use crate::support::{App, Call, Person, Script, eventually, unique};
 
 /// Somebody whose tenant lives on each of the two workers.
 async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
@@ -56,12 +56,7 @@ async fn reads_and_writes(script: &Script) {
 
 #[tokio::test]
 async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others() {
-    if !environment::on_citus() {
-        environment::skipped("there is no Citus");
-        return;
-    }
-    let folder = Folder::new();
-    let (server, app) = folder.start(&["--workers", "2"]).await;
+    let Some((folder, server, app)) = start_or_skip().await else { return };
     let [hit, spared] = one_on_each_worker(&folder, &app).await;
     // The server learns within moments which worker has whom.
     until_routed(&app).await;
@@ -90,12 +85,7 @@ async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others
 
 #[tokio::test]
 async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503() {
-    if !environment::on_citus() {
-        environment::skipped("there is no Citus");
-        return;
-    }
-    let folder = Folder::new();
-    let (server, app) = folder.start(&["--workers", "2"]).await;
+    let Some((folder, server, app)) = start_or_skip().await else { return };
     let scripts = one_on_each_worker(&folder, &app).await;
     until_routed(&app).await;
     let newcomer = || {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::own_cluster::{Folder, stop};
-use crate::support::{Person, Script, environment};
+use crate::support::own_cluster::{start_or_skip, stop};
+use crate::support::{Person, Script};
 
 async fn contents(script: &Script) -> Vec<String> {
     let list = script.get("/api/notes").await.expect(200).json();
@@ -13,12 +13,7 @@ async fn contents(script: &Script) -> Vec<String> {
 
 #[tokio::test]
 async fn a_shard_that_moved_is_read_where_it_is_now() {
-    if !environment::on_citus() {
-        environment::skipped("there is no Citus");
-        return;
-    }
-    let folder = Folder::new();
-    let (server, app) = folder.start(&["--workers", "2"]).await;
+    let Some((folder, server, app)) = start_or_skip().await else { return };
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     script.note("0").await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::nodes::{Command, number, run_on};
 use crate::support::database::{connect, url_of};
 use crate::support::frozen::Frozen;
-use crate::support::own_cluster::{Folder, stop};
-use crate::support::{environment, eventually, found};
+use crate::support::own_cluster::{start_or_skip, stop};
+use crate::support::{eventually, found};
 
 /// What `status` says as soon as it says this.
 async fn status_that_says(url: &str, words: &str) -> String {
@@ -19,14 +19,9 @@ async fn status_that_says(url: &str, words: &str) -> String {
 
 #[tokio::test]
 async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends() {
-    if !environment::on_citus() {
-        environment::skipped("there is no Citus");
-        return;
-    }
     // A cluster of its own, as others' moves would wait too.
-    let folder = Folder::new();
-    let (server, _) = folder.start(&["--workers", "2"]).await;
-    let url = folder.url(folder.ports()[0], &folder.kept("password"));
+    let Some((folder, server, _)) = start_or_skip().await else { return };
+    let url = folder.coordinator_url();
     let home = "SELECT nodeport FROM pg_dist_node JOIN pg_dist_placement USING (groupid)
                 WHERE shardid = get_shard_id_for_distribution_column('notes', 1)";
     let port: i32 = folder.coordinator().await.query_one(home, &[]).await.expect("a place").get(0);
@@ -61,13 +56,8 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
 
 #[tokio::test]
 async fn a_command_waits_for_a_node_that_is_slow_to_answer() {
-    if !environment::on_citus() {
-        environment::skipped("there is no Citus");
-        return;
-    }
-    let folder = Folder::new();
-    let (server, _) = folder.start(&["--workers", "2"]).await;
-    let url = folder.url(folder.ports()[0], &folder.kept("password"));
+    let Some((folder, server, _)) = start_or_skip().await else { return };
+    let url = folder.coordinator_url();
     let frozen = Frozen::freeze(folder.postmaster("worker2"));
     let planning = Command::start(&url, &["cluster", "rebalance", "--plan"]);
     // Longer than a node may take that is only looked at, and shorter than one may take that an operation needs.

@@ -57,9 +57,14 @@ impl Folder {
         format!("postgresql://postgres:{password}@127.0.0.1:{port}/pigeonhole")
     }
 
+    /// The superuser's URL of the coordinator.
+    pub fn coordinator_url(&self) -> String {
+        self.url(self.ports()[0], &self.kept("password"))
+    }
+
     /// The coordinator, as its superuser.
     pub async fn coordinator(&self) -> tokio_postgres::Client {
-        super::database::connect(&self.url(self.ports()[0], &self.kept("password"))).await
+        super::database::connect(&self.coordinator_url()).await
     }
 
     pub fn postmaster(&self, node: &str) -> rustix::process::Pid {
@@ -67,6 +72,17 @@ impl Folder {
         let text = std::fs::read_to_string(file).expect("a pid file");
         rustix::process::Pid::from_raw(text.lines().next().expect("a line").trim().parse().expect("a pid")).expect("a pid")
     }
+}
+
+/// A server with a coordinator and two workers of its own; none where there is no Citus, and then the test is skipped.
+pub async fn start_or_skip() -> Option<(Folder, Server, App)> {
+    if !environment::on_citus() {
+        environment::skipped("there is no Citus");
+        return None;
+    }
+    let folder = Folder::new();
+    let (server, app) = folder.start(&["--workers", "2"]).await;
+    Some((folder, server, app))
 }
 
 /// Ends a server and its cluster.
