@@ -5,6 +5,13 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+# Says what is not tested, each argument a line, so that a shorter run does not pass for a whole one.
+say_loudly() {
+    local line stars="******************************************************************************"
+    say "$stars"
+    for line in "$@"; do say "*** $line"; done
+    say "$stars"
+}
 fail() {
     say "$*"
     exit 1

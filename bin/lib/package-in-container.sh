@@ -100,7 +100,7 @@ notes_are_there() {
 
 package_is_clean() {
     command -v lintian >/dev/null || try_install lintian || {
-        say "*** The PACKAGE IS NOT CHECKED BY LINTIAN: type  $(installation_of lintian)"
+        say_loudly "The PACKAGE IS NOT CHECKED BY LINTIAN: type  $(installation_of lintian)"
         return 0
     }
     lintian --fail-on error,warning "$1" >&2

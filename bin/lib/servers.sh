@@ -8,7 +8,7 @@ choose_rabbitmq() {
     rabbitmq=/usr/lib/rabbitmq/bin/rabbitmq-server
     [[ -x $rabbitmq ]] || install_rabbitmq || true
     [[ ! -x $rabbitmq ]] || return 0
-    say "*** WITHOUT RABBITMQ, which is not installed: type  $(installation_of rabbitmq-server)"
+    say_loudly "WITHOUT RABBITMQ, which is not installed: type  $(installation_of rabbitmq-server)"
     rabbitmq=
 }
 
