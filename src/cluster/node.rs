@@ -8,8 +8,8 @@ use super::session::Session;
 
 /// How long a node may take to answer while a job is watched, which is asked again soon.
 pub(crate) const NODE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a node may take to answer before an operation that needs it is refused. A node that is busy, for which an operator
-/// adds another, takes seconds; one that is down refuses at once.
+/// How long a node may take to answer before an operation that needs it is refused; of that, a new connection may take 5
+/// seconds. A node that is busy, for which an operator adds another, takes seconds; one that is down refuses at once.
 pub(crate) const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A primary of the cluster; group 0 is the coordinator.
@@ -64,7 +64,11 @@ pub(crate) async fn worker(coordinator: &Session, address: &Address) -> Result<N
 pub(crate) async fn require_all_alive(coordinator: &Session, except: Option<&Address>) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
     let asked = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
-    let silent = silent(coordinator, asked, ALIVE_TIMEOUT).await;
+    refuse_without(&silent(coordinator, asked, ALIVE_TIMEOUT).await)
+}
+
+/// Refuses an operation that needs every node, unless this list of those that do not answer is empty.
+pub(crate) fn refuse_without(silent: &[String]) -> Result<(), ClusterError> {
     if silent.is_empty() {
         return Ok(());
     }

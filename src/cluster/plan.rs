@@ -1,7 +1,6 @@
 //! Which shards would move where, with their bytes, before anything moves.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
@@ -205,7 +204,7 @@ async fn require_room(coordinator: &Session, moves: &Moves) -> Result<(), Cluste
         }
         let session = Session::node(coordinator.config(), address).await?;
         let sql = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
-        let row = session.rows_within(Duration::from_secs(5), "looking at the disk", sql, &[]).await?;
+        let row = session.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
         let Some(row) = row.first() else { continue };
         let (free, total): (i64, i64) = (row.get(0), row.get(1));
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "bytes of a disk, roughly")]

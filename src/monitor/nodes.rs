@@ -140,8 +140,17 @@ impl Nodes {
 
     /// Asks all of these at the same time; each has an answer, in the same order.
     pub async fn everywhere<T>(&self, nodes: &[Node], work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>) -> Vec<Answer<T>> {
+        self.everywhere_within(self.patience, nodes, work).await
+    }
+
+    async fn everywhere_within<T>(
+        &self,
+        patience: Duration,
+        nodes: &[Node],
+        work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
+    ) -> Vec<Answer<T>> {
         let work = &work;
-        let asked = nodes.iter().map(|node| self.ask(node, self.patience, async |session, node| work(session, node).await));
+        let asked = nodes.iter().map(|node| self.ask(node, patience, async |session, node| work(session, node).await));
         futures_util::future::join_all(asked).await
     }
 
@@ -152,17 +161,10 @@ impl Nodes {
     pub async fn require_all_alive(&self) -> Result<(), ClusterError> {
         let cluster = self.list().await?;
         let patience = self.patience.max(ALIVE_TIMEOUT);
-        let asked = cluster.nodes.iter().map(|node| self.ask(node, patience, async |session, _| session.run("asking", "SELECT 1").await));
-        let answers: Vec<Answer<()>> = futures_util::future::join_all(asked).await;
-        let silent: Vec<String> =
-            answers.iter().filter_map(Answer::missing).map(|missing| format!("{} ({})", missing.node, missing.reason)).collect();
-        if silent.is_empty() {
-            return Ok(());
-        }
-        Err(ClusterError::Obstacle(format!(
-            "every node must answer for this, and these do not: {}; bring them back first",
-            silent.join(", ")
-        )))
+        let ask = async |session: &Session, _: &Node| session.run("asking", "SELECT 1").await;
+        let answers = self.everywhere_within(patience, &cluster.nodes, ask).await;
+        let silent = answers.iter().filter_map(Answer::missing).map(|missing| format!("{} ({})", missing.node, missing.reason));
+        node::refuse_without(&silent.collect::<Vec<_>>())
     }
 
     /// The server that `DATABASE_URL` names.
