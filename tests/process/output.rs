@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::support::{
     App, PATIENCE, aside,
     database::OwnDatabase,
-    environment, eventually, names, postgres,
+    eventually, names,
+    own_cluster::Folder,
+    postgres,
     server::{Server, ServerBuilder, Streams},
 };
 
@@ -54,19 +56,12 @@ async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
 
 #[tokio::test]
 async fn the_embedded_database_stops_with_a_server_whose_output_has_no_reader() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let open = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
-    std::fs::set_permissions(folder.path(), open).expect("an open folder");
-    let data = folder.path().join("data");
-    let builder = at_free_port(ServerBuilder::bare())
-        .set("DATA_DIR", data.to_str().expect("a path"))
-        .set("PG_BIN_DIR", environment::postgres_bin().to_str().expect("a path"));
-    let server = builder.spawn_unread("serve", Streams::Output);
+    let folder = Folder::new();
+    let server = at_free_port(folder.builder(&[])).spawn_unread("serve", Streams::Output);
     eventually("it is ready", async || is_ready(&server).await).await;
-    let postmaster = std::fs::read_to_string(data.join("pgdata/postmaster.pid")).expect("a running PostgreSQL");
-    let pid = postmaster.lines().next().and_then(|pid| pid.trim().parse().ok()).and_then(rustix::process::Pid::from_raw);
+    let pid = folder.postmaster(".");
     assert_eq!(server.stop_aside().await, 0);
-    assert!(rustix::process::test_kill_process(pid.expect("a pid")).is_err(), "PostgreSQL outlives the server");
+    assert!(rustix::process::test_kill_process(pid).is_err(), "PostgreSQL outlives the server");
 }
 
 #[tokio::test]
