@@ -16,7 +16,7 @@ use crate::domain::{LoginPassword, NewPassword};
 /// The longest that a hash waits for a free core before the asker is told to come back.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// What follows the cost in the hash of no password, for users that do not exist: they cost the same time.
-const NOBODY: &str = "C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
+const NO_PASSWORD: &str = "C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
 
 /// All cores are busy with hashes, and will be for longer than an asker should wait.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,7 @@ impl Hasher {
             log::error!("a stored password hash is corrupt; its user cannot log in");
         }
         let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| nobody(self.cost));
+        let stored = stored.unwrap_or_else(|| hash_of_no_password(self.cost));
         let matches = self.on_a_core(move || bcrypt::verify(digest, &stored).unwrap_or(false)).await?;
         Ok(known && matches)
     }
@@ -164,8 +164,8 @@ fn prehash(password: &[u8]) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-fn nobody(cost: u32) -> String {
-    format!("$2b${cost:02}${NOBODY}")
+fn hash_of_no_password(cost: u32) -> String {
+    format!("$2b${cost:02}${NO_PASSWORD}")
 }
 
 /// The cost of a well-formed hash.
@@ -200,7 +200,7 @@ mod tests {
             assert!(!hasher.verify(&password, hash.as_deref()).await.expect("a free core"));
         }
         for cost in [10, 12, 16] {
-            assert_eq!(cost_of(&nobody(cost)), Some(cost));
+            assert_eq!(cost_of(&hash_of_no_password(cost)), Some(cost));
         }
     }
 

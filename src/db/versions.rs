@@ -5,7 +5,7 @@ pub(crate) const OLDEST: u32 = 15;
 /// The newest one that was tried.
 pub(crate) const NEWEST: u32 = 18;
 
-/// The right to take a role, for `pg_has_role`. Since PostgreSQL 16 whoever makes a role is its member with the right to hand it on
+/// The right to take a role, for `pg_has_role`. Since PostgreSQL 16 the maker of a role is its member with the right to hand it on
 /// alone, and the word that asks for more is not known before.
 pub(crate) const MAY_TAKE_ROLE: &str = "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END";
 
