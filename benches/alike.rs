@@ -1,6 +1,10 @@
-//! `bin/bench --alike`: whether the time of an answer tells what its words hide, and what bodies cost in memory.
+//! `bin/bench --alike`: whether the time of an answer tells what its words hide, and what bodies cost in
+//! memory.
 
-#[allow(clippy::disallowed_methods, reason = "the program looks at the database and the environment from beside the application")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the program looks at the database and the environment from beside the application"
+)]
 #[allow(unused_imports, reason = "the tests use more of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -34,7 +38,9 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--tries" => tries = arguments.next().and_then(|value| value.parse().ok()).expect("--tries needs a number"),
+            "--tries" => {
+                tries = arguments.next().and_then(|value| value.parse().ok()).expect("--tries needs a number")
+            }
             // Cargo's own.
             "--bench" => {}
             _ => panic!("unknown argument {argument} (see bin/bench --help)"),
@@ -59,8 +65,14 @@ async fn measure(server: &Server, tries: usize) {
     script.delete(&format!("/api/members/{}", removed.user_id)).await;
 
     println!();
-    println!("| times in turn, one at a time            | case                    |  tries | median ms | to the first |");
-    println!("| --------------------------------------- | ----------------------- | -----: | --------: | -----------: |");
+    println!(
+        "| times in turn, one at a time            | case                    |  tries | median ms | to the \
+         first |"
+    );
+    println!(
+        "| --------------------------------------- | ----------------------- | -----: | --------: | \
+         -----------: |"
+    );
     for alike in logins(&person, &removed, tries) {
         time(&app, alike).await;
     }
@@ -89,7 +101,14 @@ fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Alike> {
         (case, Call::new("POST", "/api/login").json(&body))
     });
     let form = cases.map(|(case, [username, password, tenant])| {
-        (case, Call::new("POST", "/login").form(&[("email", username), ("password", password), ("tenant_name", tenant)]))
+        (
+            case,
+            Call::new("POST", "/login").form(&[
+                ("email", username),
+                ("password", password),
+                ("tenant_name", tenant),
+            ]),
+        )
     });
     vec![
         Alike { what: "POST /api/login".to_owned(), cases: api.into(), status: 401, tries },
@@ -101,7 +120,11 @@ fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Alike> {
 fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usize) -> Vec<Alike> {
     let cases = |method: &'static str, path: &dyn Fn(i64) -> String, dress: &dyn Fn(Call) -> Call| {
         let names = ["never a note", "a colleague's note", "another tenant's note"];
-        let cases = names.into_iter().zip(notes).map(|(name, id)| (name, dress(Call::new(method, &path(id))))).collect();
+        let cases = names
+            .into_iter()
+            .zip(notes)
+            .map(|(name, id)| (name, dress(Call::new(method, &path(id)))))
+            .collect();
         Alike { what: format!("{method} {}", path(0).replace('0', "{id}")), cases, status: 404, tries }
     };
     let api = |id: i64| format!("/api/notes/{id}");
@@ -133,7 +156,12 @@ async fn time(app: &App, alike: Alike) {
     }
     let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
     for ((case, _), found) in alike.cases.iter().zip(&medians) {
-        println!("| {:<39} | {case:<23} | {:>6} | {found:>9.3} | {:>12.3} |", alike.what, alike.tries, found / medians[0]);
+        println!(
+            "| {:<39} | {case:<23} | {:>6} | {found:>9.3} | {:>12.3} |",
+            alike.what,
+            alike.tries,
+            found / medians[0]
+        );
     }
 }
 
@@ -184,7 +212,8 @@ async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, u
     let (mut reading, mut writing) = stream.into_split();
     let host = app.base.trim_start_matches("http://");
     let head = format!(
-        "POST /api/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n{headers}\r\n",
+        "POST /api/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Type: \
+         application/json\r\n{headers}\r\n",
         script.token
     );
     let mut taken = 0;
@@ -203,7 +232,9 @@ async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, u
     let read = async {
         let mut start = [0; 12];
         match reading.read_exact(&mut start).await {
-            Ok(_) => std::str::from_utf8(&start[9..]).ok().and_then(|status| status.parse().ok()).unwrap_or(0),
+            Ok(_) => {
+                std::str::from_utf8(&start[9..]).ok().and_then(|status| status.parse().ok()).unwrap_or(0)
+            }
             Err(_) => 0,
         }
     };
@@ -215,7 +246,11 @@ async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, u
 fn bomb() -> Vec<u8> {
     use std::process::{Command, Stdio};
     let made = Command::new("sh")
-        .args(["-c", "{ printf '{\"content\":\"'; head -c 1073741824 /dev/zero | tr '\\0' x; printf '\"}'; } | gzip -9"])
+        .args([
+            "-c",
+            "{ printf '{\"content\":\"'; head -c 1073741824 /dev/zero | tr '\\0' x; printf '\"}'; \
+            } | gzip -9",
+        ])
         .stdin(Stdio::null())
         .output()
         .expect("gzip");
@@ -225,7 +260,9 @@ fn bomb() -> Vec<u8> {
 
 /// In KiB.
 fn memory(server: &Server, line: &str) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid)).expect("the server's status");
-    let found = status.lines().find(|text| text.starts_with(line)).and_then(|text| text.split_whitespace().nth(1));
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", server.pid)).expect("the server's status");
+    let found =
+        status.lines().find(|text| text.starts_with(line)).and_then(|text| text.split_whitespace().nth(1));
     found.and_then(|text| text.parse().ok()).expect("a size")
 }

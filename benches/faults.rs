@@ -1,6 +1,9 @@
 //! `bin/faults`: kills everything in turn while notes are shared, and says what was lost.
 
-#[allow(clippy::disallowed_methods, reason = "the program looks at the database and the environment from beside the application")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the program looks at the database and the environment from beside the application"
+)]
 #[allow(unused_imports, reason = "the tests use more of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -13,7 +16,12 @@ fn main() -> ExitCode {
     let mut options = Options { notes: 10_000, seconds: 120, writers: 8, broker: true, citus: true };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let mut number = || arguments.next().and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{argument} needs a number"));
+        let mut number = || {
+            arguments
+                .next()
+                .and_then(|value| value.parse().ok())
+                .unwrap_or_else(|| panic!("{argument} needs a number"))
+        };
         match argument.as_str() {
             "--notes" => options.notes = number(),
             "--seconds" => options.seconds = number() as u64,

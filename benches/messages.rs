@@ -1,6 +1,9 @@
 //! `bin/bench --messages`: what delivering gives and how long it takes, with and without RabbitMQ.
 
-#[allow(clippy::disallowed_methods, reason = "the program looks at the database and the environment from beside the application")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the program looks at the database and the environment from beside the application"
+)]
 #[allow(unused_imports, reason = "the tests use more of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -39,7 +42,12 @@ fn main() {
     let mut options = Options { backlog: 5_000, seconds: 10 };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        let mut number = || arguments.next().and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{argument} needs a number"));
+        let mut number = || {
+            arguments
+                .next()
+                .and_then(|value| value.parse().ok())
+                .unwrap_or_else(|| panic!("{argument} needs a number"))
+        };
         match argument.as_str() {
             "--backlog" => options.backlog = number(),
             "--seconds" => options.seconds = number() as u64,
@@ -56,7 +64,8 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut ways = vec![("in process", String::new())];
     ways.extend(broker.as_ref().map(|broker| ("through RabbitMQ", broker.url.clone())));
-    let measured: Vec<Figures> = ways.iter().map(|(way, url)| runtime.block_on(measure(&web, way, url, &options))).collect();
+    let measured: Vec<Figures> =
+        ways.iter().map(|(way, url)| runtime.block_on(measure(&web, way, url, &options))).collect();
     print(&options, &measured);
     web.stop();
 }
@@ -64,11 +73,16 @@ fn main() {
 fn print(options: &Options, measured: &[Figures]) {
     println!();
     println!(
-        "a backlog of {} shares with everyone in a team of three, then {CLIENTS} clients without a pause for {} s:",
+        "a backlog of {} shares with everyone in a team of three, then {CLIENTS} clients without a pause \
+         for {} s:",
         options.backlog, options.seconds
     );
-    println!("| messages         | backlog, s | shares/s | notes written/s | commit to inbox, p50 ms | p99 ms |");
-    println!("| ---------------- | ---------: | -------: | --------------: | ----------------------: | -----: |");
+    println!(
+        "| messages         | backlog, s | shares/s | notes written/s | commit to inbox, p50 ms | p99 ms |"
+    );
+    println!(
+        "| ---------------- | ---------: | -------: | --------------: | ----------------------: | -----: |"
+    );
     for figures in measured {
         println!(
             "| {:<16} | {:>10.1} | {:>8.0} | {:>15.0} | {:>23.1} | {:>6.1} |",
@@ -102,15 +116,20 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
     let started = Instant::now();
     until_done(&admin, tenant).await;
     let backlog_seconds = started.elapsed().as_secs_f64();
-    assert_eq!(arrived(&admin, tenant).await, 2 * i64::try_from(options.backlog).expect("a number"), "not all shares arrived");
+    assert_eq!(
+        arrived(&admin, tenant).await,
+        2 * i64::try_from(options.backlog).expect("a number"),
+        "not all shares arrived"
+    );
 
-    let latest: chrono::DateTime<chrono::Utc> = admin.query_one("SELECT clock_timestamp()", &[]).await.expect("a time").get(0);
+    let latest: chrono::DateTime<chrono::Utc> =
+        admin.query_one("SELECT clock_timestamp()", &[]).await.expect("a time").get(0);
     let end = Instant::now() + Duration::from_secs(options.seconds);
     let written = share(&script, |_| Instant::now() < end).await;
     until_done(&admin, tenant).await;
     working.stop_aside().await;
-    let times =
-        "SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY 1000 * extract(epoch FROM acknowledged_at - created_at)::float8)
+    let times = "SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY 1000 * extract(epoch
+            FROM acknowledged_at - created_at)::float8)
                  FROM outbox WHERE tenant_id = $1 AND created_at > $2";
     let percentiles: Vec<f64> = admin.query_one(times, &[&tenant, &latest]).await.expect("times").get(0);
     Figures {

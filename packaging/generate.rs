@@ -53,10 +53,13 @@ fn add_settings(page: &mut Roff) {
          NAME_FILE names a file that holds the value of NAME.",
     )]);
     for variable in VARIABLES {
-        page.control("TP", []).text([bold(variable.name)]).text([roman(variable.help), roman(format!(" [default: {}]", variable.default))]);
+        page.control("TP", [])
+            .text([bold(variable.name)])
+            .text([roman(variable.help), roman(format!(" [default: {}]", variable.default))]);
     }
     page.control("SH", ["EXIT STATUS"]).text([roman(
-        "0 when all went well, 1 when not, 2 for a wrong command line. cluster status: 0 fine, 1 warnings, 2 something is down.",
+        "0 when all went well, 1 when not, 2 for a wrong command line. cluster status: 0 fine, 1 warnings, \
+         2 something is down.",
     )]);
     page.control("SH", ["FILES"])
         .control("TP", [])

@@ -1,5 +1,5 @@
-//! Assembles the web application: routes, middleware and shared state around a database. One function serves production
-//! and tests alike.
+//! Assembles the web application: routes, middleware and shared state around a database. One function serves
+//! production and tests alike.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::settings::Settings;
 use crate::web::{Context, Departure, Site, coding, cookie, edge, face, measure, routes};
 use crate::{api, pages};
 
-/// How long requests in flight may take to be answered after a stop was asked for, and then to be sent, in seconds.
+/// How long requests in flight may take to be answered after a stop was asked for, and then to be sent, in
+/// seconds.
 pub const SHUTDOWN_PATIENCE: u64 = 30;
 /// The longest that the head of a request may take to arrive.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -99,7 +100,10 @@ pub fn listen(
             .app_data(context.clone())
             .app_data(site.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| crate::web::Error::NotFound.into()))
-            .app_data(web::QueryConfig::default().error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()))
+            .app_data(
+                web::QueryConfig::default()
+                    .error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()),
+            )
             .wrap(cookie::middleware(&context))
             .wrap(from_fn(edge::pass))
             .wrap(from_fn(measure::pass))
@@ -107,7 +111,9 @@ pub fn listen(
             .wrap(from_fn(coding::pass))
             .configure(|config| routes::register(config, api::routes::ROUTES))
             .configure(|config| routes::register(config, pages::routes::ROUTES))
-            .default_service(web::route().to(async || Err::<actix_web::HttpResponse, _>(crate::web::Error::NotFound)))
+            .default_service(
+                web::route().to(async || Err::<actix_web::HttpResponse, _>(crate::web::Error::NotFound)),
+            )
     })
     .client_request_timeout(HEAD_DEADLINE)
     .keep_alive(KEEP_ALIVE)

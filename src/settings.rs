@@ -1,4 +1,5 @@
-//! Every setting of the program, read once at start from the environment and `.env`; nothing reads them later.
+//! Every setting of the program, read once at start from the environment and `.env`; nothing reads them
+//! later.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,7 +25,11 @@ pub struct Variable {
 
 /// All variables, in the order of `serve --help` and `.env.example`.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "APP_ENV", default: "development", help: "development or production (FLASK_ENV is read where it is missing)" },
+    Variable {
+        name: "APP_ENV",
+        default: "development",
+        help: "development or production (FLASK_ENV is read where it is missing)",
+    },
     Variable {
         name: "DATABASE_URL",
         default: "none: an embedded PostgreSQL in DATA_DIR",
@@ -40,16 +45,22 @@ pub const VARIABLES: &[Variable] = &[
         default: "none",
         help: "the key before this one: its cookies are still read, new ones are written with SECRET_KEY",
     },
-    Variable { name: "BIND", default: "127.0.0.1:5000", help: "address and port to listen on; port 0 takes a free one" },
+    Variable {
+        name: "BIND",
+        default: "127.0.0.1:5000",
+        help: "address and port to listen on; port 0 takes a free one",
+    },
     Variable {
         name: "PUBLIC_ORIGIN",
         default: "http://localhost and http://127.0.0.1 with the port of BIND",
-        help: "the origins people open, comma separated, such as https://notes.example.org; required and https in production",
+        help: "the origins people open, comma separated, such as https://notes.example.org; required and \
+            https in production",
     },
     Variable {
         name: "ADMIN_BIND",
         default: "127.0.0.1:5001",
-        help: "address and port of the operator's console and /metrics, or off; other addresses than loopback need ADMIN_TOKEN",
+        help: "address and port of the operator's console and /metrics, or off; other addresses than \
+            loopback need ADMIN_TOKEN",
     },
     Variable {
         name: "ADMIN_TOKEN",
@@ -75,19 +86,26 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "BCRYPT_COST",
         default: "12",
-        help: "work factor of password hashes, 10 to 16; each step doubles the time of a login, and a hash of another factor is \
+        help: "work factor of password hashes, 10 to 16; each step doubles the time of a login, and a hash \
+            of another factor is \
                replaced at its next login",
     },
     Variable {
         name: "NODE_PATIENCE",
         default: "1.2",
-        help: "seconds that the console, its numbers and `cluster status` wait for what a database server is asked; then it counts as silent",
+        help: "seconds that the console, its numbers and `cluster status` wait for what a database server \
+            is asked; then it counts as silent",
     },
-    Variable { name: "TENANT_ROUTING", default: "on", help: "on or off: on Citus, send a tenant's work to the node that holds its shard" },
+    Variable {
+        name: "TENANT_ROUTING",
+        default: "on",
+        help: "on or off: on Citus, send a tenant's work to the node that holds its shard",
+    },
     Variable {
         name: "AMQP_URL",
         default: "none: messages are handled by the process that finds them",
-        help: "for worker (and serve with WORKER=on): amqp://user:password@host:5672/vhost of a RabbitMQ that messages go through",
+        help: "for worker (and serve with WORKER=on): amqp://user:password@host:5672/vhost of a RabbitMQ \
+            that messages go through",
     },
     Variable {
         name: "WORKER",
@@ -97,12 +115,14 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "NODE_PASSWORD",
         default: "none: the nodes of a cluster trust each other, or roles have passwords already",
-        help: "for migrate and cluster init: given to our roles, because Citus nodes connect to each other as the role that asks",
+        help: "for migrate and cluster init: given to our roles, because Citus nodes connect to each other \
+            as the role that asks",
     },
     Variable {
         name: "WEB_PASSWORD",
         default: "none: serve connects as an administrator",
-        help: "for migrate and cluster init: makes the login pigeonhole_web with this password, which is enough for serve",
+        help: "for migrate and cluster init: makes the login pigeonhole_web with this password, which is \
+            enough for serve",
     },
     Variable {
         name: "PG_BIN_DIR",
@@ -196,52 +216,74 @@ fn invalid<T>(text: impl Into<String>) -> Result<T, InvalidSetting> {
 }
 
 /// Keys that stand in guides and samples and so are known to everybody.
-const SAMPLE_KEYS: &[&str] = &["dev", "secret", "changeme", "change-me", "your-secret-key", "your_secret_key", "supersecret"];
+const SAMPLE_KEYS: &[&str] =
+    &["dev", "secret", "changeme", "change-me", "your-secret-key", "your_secret_key", "supersecret"];
 /// Passwords that are tried first by everybody.
-const DEFAULT_DATABASE_PASSWORDS: &[&str] = &["", "postgres", "password", "pigeonhole", "admin", "citus", "mypass", "changeme"];
+const DEFAULT_DATABASE_PASSWORDS: &[&str] =
+    &["", "postgres", "password", "pigeonhole", "admin", "citus", "mypass", "changeme"];
 
 impl Settings {
-    /// Reads the settings through `variable`, which gives the value of a variable or none. Empty counts as missing.
+    /// Reads the settings through `variable`, which gives the value of a variable or none. Empty counts as
+    /// missing.
     ///
     /// # Errors
     /// One line for the first variable that cannot be used.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
-        let variable = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let variable = |name: &str| {
+            variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
         let mut warnings = Vec::new();
         let environment = match variable("APP_ENV").or_else(|| variable("FLASK_ENV")).as_deref() {
             None | Some("development" | "dev" | "testing" | "test") => Environment::Development,
             Some("production") => Environment::Production,
-            Some(other) => return invalid(format!("APP_ENV is {other:?}; it must be development or production")),
+            Some(other) => {
+                return invalid(format!("APP_ENV is {other:?}; it must be development or production"));
+            }
         };
         let production = environment == Environment::Production;
-        let database = variable("DATABASE_URL").map(|url| parse_database_url(&url, production)).transpose()?;
+        let database =
+            variable("DATABASE_URL").map(|url| parse_database_url(&url, production)).transpose()?;
         let secret_key = match variable("SECRET_KEY") {
             None if production => {
-                return invalid("SECRET_KEY is missing; production needs 64 random bytes or more, for example from `openssl rand -hex 64`");
+                return invalid(
+                    "SECRET_KEY is missing; production needs 64 random bytes or more, for example from \
+                     `openssl rand -hex 64`",
+                );
             }
             None => None,
             Some(key) => Some(parse_secret_key("SECRET_KEY", &key, production, &mut warnings)?),
         };
-        let previous_secret_key =
-            variable("SECRET_KEY_PREVIOUS").map(|key| parse_secret_key("SECRET_KEY_PREVIOUS", &key, false, &mut Vec::new())).transpose()?;
+        let previous_secret_key = variable("SECRET_KEY_PREVIOUS")
+            .map(|key| parse_secret_key("SECRET_KEY_PREVIOUS", &key, false, &mut Vec::new()))
+            .transpose()?;
         let bind = parse_bind("BIND", &variable("BIND").unwrap_or_else(|| "127.0.0.1:5000".to_owned()))?;
         let public_origins = parse_origins(variable("PUBLIC_ORIGIN").as_deref(), production)?;
         if public_origins.is_empty() && !bind.ip().is_loopback() {
-            warnings.push(format!("BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered", bind.port()));
-        }
-        if let Some(origin) = public_origins.iter().find(|origin| !production && !is_of_this_machine(origin)) {
             warnings.push(format!(
-                "PUBLIC_ORIGIN {origin} is not this machine, and in development cookies also travel unencrypted: whoever sees one is \
+                "BIND is {bind} but PUBLIC_ORIGIN is not set: only http://localhost:{} is answered",
+                bind.port()
+            ));
+        }
+        if let Some(origin) = public_origins.iter().find(|origin| !production && !is_of_this_machine(origin))
+        {
+            warnings.push(format!(
+                "PUBLIC_ORIGIN {origin} is not this machine, and in development cookies also travel \
+                 unencrypted: whoever sees one is \
                  logged in. Serve by https with APP_ENV=production"
             ));
         }
-        let admin = parse_admin(variable("ADMIN_BIND").as_deref(), variable("ADMIN_TOKEN"), variable("ADMIN_ORIGIN").as_deref())?;
-        let switch = |name: &str, default: bool| match variable(name).map(|value| value.to_lowercase()).as_deref() {
-            None => Ok(default),
-            Some("on" | "true" | "1" | "yes") => Ok(true),
-            Some("off" | "false" | "0" | "no") => Ok(false),
-            Some(other) => invalid(format!("{name} is {other:?}; it must be on or off")),
-        };
+        let admin = parse_admin(
+            variable("ADMIN_BIND").as_deref(),
+            variable("ADMIN_TOKEN"),
+            variable("ADMIN_ORIGIN").as_deref(),
+        )?;
+        let switch =
+            |name: &str, default: bool| match variable(name).map(|value| value.to_lowercase()).as_deref() {
+                None => Ok(default),
+                Some("on" | "true" | "1" | "yes") => Ok(true),
+                Some("off" | "false" | "0" | "no") => Ok(false),
+                Some(other) => invalid(format!("{name} is {other:?}; it must be on or off")),
+            };
         let demo_tenant = switch("DEMO_TENANT", !production)?;
         let tenant_routing = switch("TENANT_ROUTING", true)?;
         let worker = switch("WORKER", !production || database.is_none())?;
@@ -320,7 +362,11 @@ fn parse_database_url(url: &str, production: bool) -> Result<tokio_postgres::Con
     };
     let mut config: tokio_postgres::Config = match url.parse() {
         Ok(config) => config,
-        Err(_) => return invalid("DATABASE_URL is not a PostgreSQL URL such as postgresql://user:password@host:5432/database"),
+        Err(_) => {
+            return invalid(
+                "DATABASE_URL is not a PostgreSQL URL such as postgresql://user:password@host:5432/database",
+            );
+        }
     };
     if config.get_hosts().is_empty() {
         return invalid("DATABASE_URL names no host");
@@ -336,27 +382,37 @@ fn parse_database_url(url: &str, production: bool) -> Result<tokio_postgres::Con
         && let Some(password) = config.get_password()
         && DEFAULT_DATABASE_PASSWORDS.iter().any(|known| known.as_bytes() == password)
     {
-        return invalid("DATABASE_URL carries a password that everybody knows; production needs one of its own");
+        return invalid(
+            "DATABASE_URL carries a password that everybody knows; production needs one of its own",
+        );
     }
     Ok(config)
 }
 
 fn parse_broker_url(url: &str, production: bool) -> Result<BrokerUrl, InvalidSetting> {
     let broker = BrokerUrl::parse(url).map_err(|reason| InvalidSetting(format!("AMQP_URL {reason}")))?;
-    if production && (broker.password() == "guest" || DEFAULT_DATABASE_PASSWORDS.contains(&broker.password())) {
+    if production && (broker.password() == "guest" || DEFAULT_DATABASE_PASSWORDS.contains(&broker.password()))
+    {
         return invalid("AMQP_URL carries a password that everybody knows; production needs one of its own");
     }
     Ok(broker)
 }
 
-fn parse_secret_key(name: &str, key: &str, production: bool, warnings: &mut Vec<String>) -> Result<Key, InvalidSetting> {
-    let sample = SAMPLE_KEYS.iter().any(|known| key.eq_ignore_ascii_case(known)) || key.bytes().all(|byte| byte == key.as_bytes()[0]);
+fn parse_secret_key(
+    name: &str,
+    key: &str,
+    production: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Key, InvalidSetting> {
+    let sample = SAMPLE_KEYS.iter().any(|known| key.eq_ignore_ascii_case(known))
+        || key.bytes().all(|byte| byte == key.as_bytes()[0]);
     if key.len() >= 64 && !sample {
         return Ok(Key::from(key.as_bytes()));
     }
     if production {
         return invalid(format!(
-            "{name} is too short or a sample; production needs 64 random bytes or more, for example from `openssl rand -hex 64`"
+            "{name} is too short or a sample; production needs 64 random bytes or more, for example from \
+             `openssl rand -hex 64`"
         ));
     }
     warnings.push(format!("{name} is short or a sample and was stretched; good enough for development only"));
@@ -373,24 +429,35 @@ fn stretch(key: &str) -> Key {
 fn parse_bind(name: &str, bind: &str) -> Result<SocketAddr, InvalidSetting> {
     match bind.to_socket_addrs().ok().and_then(|mut found| found.next()) {
         Some(address) => Ok(address),
-        None => invalid(format!("{name} is {bind:?}; it must be an address and a port such as 127.0.0.1:5000")),
+        None => {
+            invalid(format!("{name} is {bind:?}; it must be an address and a port such as 127.0.0.1:5000"))
+        }
     }
 }
 
-fn parse_admin(bind: Option<&str>, token: Option<String>, origins: Option<&str>) -> Result<Option<AdminSettings>, InvalidSetting> {
+fn parse_admin(
+    bind: Option<&str>,
+    token: Option<String>,
+    origins: Option<&str>,
+) -> Result<Option<AdminSettings>, InvalidSetting> {
     if bind.is_some_and(|bind| bind.eq_ignore_ascii_case("off")) {
         return Ok(None);
     }
     let address = parse_bind("ADMIN_BIND", bind.unwrap_or("127.0.0.1:5001"))?;
     if token.is_none() && !address.ip().is_loopback() {
         return invalid(format!(
-            "ADMIN_BIND is {address}, which others can reach: set ADMIN_TOKEN, for example from `openssl rand -hex 32`"
+            "ADMIN_BIND is {address}, which others can reach: set ADMIN_TOKEN, for example from `openssl \
+             rand -hex 32`"
         ));
     }
     if token.as_ref().is_some_and(|token| token.len() < 32) {
-        return invalid("ADMIN_TOKEN is too short; it needs 32 characters or more, for example from `openssl rand -hex 32`");
+        return invalid(
+            "ADMIN_TOKEN is too short; it needs 32 characters or more, for example from `openssl rand -hex \
+             32`",
+        );
     }
-    let origins = origins.map_or_else(|| Ok(Vec::new()), |origins| parse_origin_list("ADMIN_ORIGIN", origins, false))?;
+    let origins = origins
+        .map_or_else(|| Ok(Vec::new()), |origins| parse_origin_list("ADMIN_ORIGIN", origins, false))?;
     Ok(Some(AdminSettings { bind: address, chosen: bind.is_some(), token, origins }))
 }
 
@@ -412,10 +479,16 @@ fn parse_origin_list(name: &str, origins: &str, production: bool) -> Result<Vec<
             Ok(url) if production && url.scheme() != "https" => {
                 return invalid(format!("{name} {origin} must be https in production"));
             }
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() => {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() =>
+            {
                 parsed.push(url.origin().ascii_serialization())
             }
-            _ => return invalid(format!("{name} {origin:?} is not an origin such as https://notes.example.org")),
+            _ => {
+                return invalid(format!(
+                    "{name} {origin:?} is not an origin such as https://notes.example.org"
+                ));
+            }
         }
     }
     Ok(parsed)
@@ -437,7 +510,9 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
-        Settings::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Settings::read(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -457,7 +532,11 @@ mod tests {
     #[test]
     fn production_refuses_what_is_weak_and_names_it() {
         let key = "0123456789abcdef".repeat(8);
-        let good = [("APP_ENV", "production"), ("SECRET_KEY", key.as_str()), ("PUBLIC_ORIGIN", "https://notes.example.org")];
+        let good = [
+            ("APP_ENV", "production"),
+            ("SECRET_KEY", key.as_str()),
+            ("PUBLIC_ORIGIN", "https://notes.example.org"),
+        ];
         assert!(read(&good).is_ok());
         for (name, value) in [
             ("SECRET_KEY", ""),
@@ -481,10 +560,16 @@ mod tests {
             let settings = read(&[("PUBLIC_ORIGIN", origins), ("BIND", "0.0.0.0:5000")]).expect("settings");
             settings.warnings.iter().any(|warning| warning.contains("APP_ENV=production"))
         };
-        for origins in ["http://localhost:5000", "http://127.0.0.1:5000,http://[::1]:5000", "http://notes.localhost"] {
+        for origins in
+            ["http://localhost:5000", "http://127.0.0.1:5000,http://[::1]:5000", "http://notes.localhost"]
+        {
             assert!(!warned(origins), "{origins}");
         }
-        for origins in ["http://192.168.1.5:5000", "http://localhost:5000,http://notes.example.org", "http://localhost.evil.test"] {
+        for origins in [
+            "http://192.168.1.5:5000",
+            "http://localhost:5000,http://notes.example.org",
+            "http://localhost.evil.test",
+        ] {
             assert!(warned(origins), "{origins}");
         }
     }

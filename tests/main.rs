@@ -3,7 +3,10 @@
 //! Each test founds a tenant of its own, so that all of them share one server and one database
 //! and run at once. Tests that need other settings, a broken database or an empty one start their own.
 
-#[allow(clippy::disallowed_methods, reason = "tests look at the database and the environment from beside the application")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests look at the database and the environment from beside the application"
+)]
 mod support;
 
 mod admin;

@@ -1,4 +1,5 @@
-//! Tenants that read and write, and somebody who signs up, one request after the other, each answer remembered.
+//! Tenants that read and write, and somebody who signs up, one request after the other, each answer
+//! remembered.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -72,15 +73,24 @@ impl Load {
         Ok(load)
     }
 
-    fn ask(&mut self, group: Group, pause: Duration, request: impl Fn(u64) -> RequestBuilder + Send + Sync + 'static) {
+    fn ask(
+        &mut self,
+        group: Group,
+        pause: Duration,
+        request: impl Fn(u64) -> RequestBuilder + Send + Sync + 'static,
+    ) {
         let (asker, records) = (self.askers.len(), Arc::clone(&self.records));
         self.askers.push(group);
         self.tasks.push(tokio::spawn(async move {
             for count in 0.. {
                 let at = Instant::now();
                 let kind = match request(count).send().await {
-                    Ok(answer) if answer.status().is_success() => answer.bytes().await.map_or(Kind::Wrong, |_| Kind::Ok),
-                    Ok(answer) if answer.status() == 503 && answer.headers().contains_key("retry-after") => Kind::Busy,
+                    Ok(answer) if answer.status().is_success() => {
+                        answer.bytes().await.map_or(Kind::Wrong, |_| Kind::Ok)
+                    }
+                    Ok(answer) if answer.status() == 503 && answer.headers().contains_key("retry-after") => {
+                        Kind::Busy
+                    }
                     _ => Kind::Wrong,
                 };
                 let record = Record { asker, group, at, took: at.elapsed(), kind };
@@ -93,13 +103,15 @@ impl Load {
     /// Requests of these groups that began in this time.
     pub fn summary(&self, groups: &[Group], from: Instant, until: Instant) -> Summary {
         let records = self.records.lock().expect("records");
-        let wanted = |record: &&Record| groups.contains(&record.group) && record.at >= from && record.at < until;
+        let wanted =
+            |record: &&Record| groups.contains(&record.group) && record.at >= from && record.at < until;
         let mut found: Vec<Record> = records.iter().filter(wanted).copied().collect();
         found.sort_by_key(|record| record.took);
         Summary(found)
     }
 
-    /// Waits until each asker of the groups was served by a request that began after `mended`, and says how long after.
+    /// Waits until each asker of the groups was served by a request that began after `mended`, and says how
+    /// long after.
     pub async fn served_again(&self, groups: &[Group], mended: Instant) -> String {
         while mended.elapsed() < HEALING {
             if let Some(last) = self.all_served(groups, mended) {
@@ -160,20 +172,30 @@ impl Summary {
 /// A tenant and the token of its founder.
 async fn found(http: &Client, private: &Private, number: usize) -> Outcome<(i64, String)> {
     let name = format!("founder{number}");
-    let body = json!({"username": name, "password": "a good password", "tenant_name": format!("Organization {number}")});
-    let registered: Value = http.post(format!("{}/api/register", private.base)).json(&body).send().await?.json().await?;
+    let body = json!({"username": name, "password": "a good password", "tenant_name": format!("Organization \
+        {number}")});
+    let registered: Value =
+        http.post(format!("{}/api/register", private.base)).json(&body).send().await?.json().await?;
     let tenant = registered["tenant_id"].as_i64().ok_or_else(|| registered.to_string())?;
     let body = json!({"username": name, "password": "a good password"});
-    let login: Value = http.post(format!("{}/api/login", private.base)).json(&body).send().await?.json().await?;
+    let login: Value =
+        http.post(format!("{}/api/login", private.base)).json(&body).send().await?.json().await?;
     Ok((tenant, login["token"].as_str().ok_or_else(|| login.to_string())?.to_owned()))
 }
 
 /// Reads and writes in turn.
-fn asks_for_notes(http: &Client, base: &str, token: String) -> impl Fn(u64) -> RequestBuilder + Send + Sync + 'static {
+fn asks_for_notes(
+    http: &Client,
+    base: &str,
+    token: String,
+) -> impl Fn(u64) -> RequestBuilder + Send + Sync + 'static {
     let (http, address) = (http.clone(), format!("{base}/api/notes"));
     move |count| {
-        let request =
-            if count % 2 == 0 { http.get(format!("{address}?limit=20")) } else { http.post(&address).json(&json!({"content": "a note"})) };
+        let request = if count % 2 == 0 {
+            http.get(format!("{address}?limit=20"))
+        } else {
+            http.post(&address).json(&json!({"content": "a note"}))
+        };
         request.bearer_auth(&token)
     }
 }
@@ -181,7 +203,8 @@ fn asks_for_notes(http: &Client, base: &str, token: String) -> impl Fn(u64) -> R
 fn signs_up(http: &Client, base: &str) -> impl Fn(u64) -> RequestBuilder + Send + Sync + 'static {
     let (http, address) = (http.clone(), format!("{base}/api/register"));
     move |count| {
-        let body = json!({"username": "newcomer", "password": "a good password", "tenant_name": format!("Newcomers {count}")});
+        let body = json!({"username": "newcomer", "password": "a good password",
+            "tenant_name": format!("Newcomers {count}")});
         http.post(&address).json(&body)
     }
 }

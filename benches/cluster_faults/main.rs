@@ -1,6 +1,6 @@
-//! What breaks when a part of a cluster breaks, in figures: `bin/cluster-faults` says how it is used. Starts the program with
-//! a private cluster in a folder of its own, lets tenants read and write, breaks one thing after the other, and prints who
-//! noticed what. It judges nothing.
+//! What breaks when a part of a cluster breaks, in figures: `bin/cluster-faults` says how it is used. Starts
+//! the program with a private cluster in a folder of its own, lets tenants read and write, breaks one thing
+//! after the other, and prints who noticed what. It judges nothing.
 
 mod load;
 mod private;
@@ -37,7 +37,8 @@ async fn main() -> Outcome<()> {
 async fn measure(private: &Private, seconds: Duration) -> Outcome<()> {
     let load = Load::start(private, 3).await?;
     println!(
-        "| fault | for | hit | ok / 503 / other | longest answer | others: errors of requests | p50, p95 before | p50, p95 during | served again |"
+        "| fault | for | hit | ok / 503 / other | longest answer | others: errors of requests | p50, p95 \
+         before | p50, p95 during | served again |"
     );
     println!("| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     let worker = private.postmaster("worker1")?;
@@ -76,7 +77,12 @@ async fn another_port(private: &Private, load: &Load) -> Outcome<()> {
     let before = Door::open(port).await?;
     private.update_node(1, before.port).await?;
     tokio::time::sleep(Duration::from_secs(12)).await;
-    let fault = Fault::begin(load, "worker away for 3 s, then citus_update_node to another port", &[Group::Worker(1)]).await;
+    let fault = Fault::begin(
+        load,
+        "worker away for 3 s, then citus_update_node to another port",
+        &[Group::Worker(1)],
+    )
+    .await;
     drop(before);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let after = Door::open(port).await?;
@@ -124,7 +130,10 @@ impl<'a> Fault<'a> {
     async fn report(&self, mended: Instant) {
         let until = Instant::now();
         let healed = self.load.served_again(self.hit, mended).await;
-        let spared: Vec<Group> = [Group::Worker(1), Group::Worker(2)].into_iter().filter(|group| !self.hit.contains(group)).collect();
+        let spared: Vec<Group> = [Group::Worker(1), Group::Worker(2)]
+            .into_iter()
+            .filter(|group| !self.hit.contains(group))
+            .collect();
         let hit = self.load.summary(self.hit, self.at, until);
         let before = self.load.summary(&spared, self.at - CALM, self.at);
         let during = self.load.summary(&spared, self.at, until);

@@ -49,14 +49,20 @@ impl Private {
             .process_group(0)
             .spawn()?;
         let mut lines = BufReader::new(server.stdout.take().ok_or("no output")?).lines();
-        let line = tokio::time::timeout(START, lines.next_line()).await.map_err(|_| "the program did not start in time")??;
+        let line = tokio::time::timeout(START, lines.next_line())
+            .await
+            .map_err(|_| "the program did not start in time")??;
         let base = line.ok_or("the program ended while starting")?.trim().trim_end_matches('/').to_owned();
         Ok(Self { base, program: program.to_owned(), server, directory })
     }
 
     /// Ends it and its cluster.
     pub async fn stop(&mut self) -> Outcome<()> {
-        let pid = self.server.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).ok_or("the program has ended")?;
+        let pid = self
+            .server
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.cast_signed()))
+            .ok_or("the program has ended")?;
         kill_process(pid, Signal::TERM)?;
         tokio::time::timeout(START, self.server.wait()).await??;
         Ok(())
@@ -86,7 +92,8 @@ impl Private {
 
     /// The group that holds a tenant's shard.
     pub async fn home(&self, tenant: i64) -> Outcome<i32> {
-        let sql = "SELECT groupid FROM pg_dist_placement WHERE shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
+        let sql = "SELECT groupid FROM pg_dist_placement \
+            WHERE shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
         Ok(self.coordinator().await?.query_one(sql, &[&tenant]).await?.get(0))
     }
 
@@ -104,8 +111,8 @@ impl Private {
         pid.ok_or_else(|| "an empty pid file".into())
     }
 
-    /// Runs the program with these words; a job that lasts longer than `patience` is stopped. Commands refuse while a node is
-    /// slow to answer, and on a busy machine one may be, so there are three attempts.
+    /// Runs the program with these words; a job that lasts longer than `patience` is stopped. Commands refuse
+    /// while a node is slow to answer, and on a busy machine one may be, so there are three attempts.
     pub async fn command(&self, words: &[&str], patience: Duration) -> Outcome<()> {
         for _ in 0..2 {
             if self.try_command(words, patience).await.is_ok() {
@@ -118,7 +125,12 @@ impl Private {
 
     async fn try_command(&self, words: &[&str], patience: Duration) -> Outcome<()> {
         let mut command = Command::new(&self.program);
-        command.args(words).env_clear().env("DATABASE_URL", self.url()?).current_dir(self.directory.path()).stdout(Stdio::null());
+        command
+            .args(words)
+            .env_clear()
+            .env("DATABASE_URL", self.url()?)
+            .current_dir(self.directory.path())
+            .stdout(Stdio::null());
         let mut child = command.kill_on_drop(true).spawn()?;
         if let Ok(ended) = tokio::time::timeout(patience, child.wait()).await {
             return if ended?.success() { Ok(()) } else { Err(format!("{words:?} failed").into()) };
@@ -126,7 +138,10 @@ impl Private {
         eprintln!("{words:?} has lasted {} s and is stopped", patience.as_secs());
         child.kill().await?;
         let mut stop = Command::new(&self.program);
-        stop.args(["cluster", "stop", "--yes"]).env_clear().env("DATABASE_URL", self.url()?).stdout(Stdio::null());
+        stop.args(["cluster", "stop", "--yes"])
+            .env_clear()
+            .env("DATABASE_URL", self.url()?)
+            .stdout(Stdio::null());
         stop.current_dir(self.directory.path()).status().await?;
         Ok(())
     }
@@ -145,7 +160,8 @@ impl Frozen {
     pub fn freeze(postmaster: Pid) -> Outcome<Self> {
         kill_process(postmaster, Signal::STOP)?;
         let mut all = Self(vec![postmaster]);
-        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", postmaster.as_raw_nonzero()))?;
+        let children =
+            std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", postmaster.as_raw_nonzero()))?;
         for pid in children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)) {
             let _ = kill_process(pid, Signal::STOP);
             all.0.push(pid);

@@ -1,5 +1,6 @@
-//! Who may open the console. On loopback without a token everybody who can reach it; with a token whoever knows it: a program
-//! sends it with each request, a browser once and gets a cookie for 12 hours. Wrong tokens are counted by address.
+//! Who may open the console. On loopback without a token everybody who can reach it; with a token whoever
+//! knows it: a program sends it with each request, a browser once and gets a cookie for 12 hours. Wrong
+//! tokens are counted by address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -49,7 +50,9 @@ impl Access {
     /// Compares in a time that tells nothing of the token.
     fn knows(&self, given: &str) -> bool {
         self.token.as_ref().is_some_and(|token| {
-            mac(token, "the token itself").verify_slice(&mac(given, "the token itself").finalize().into_bytes()).is_ok()
+            mac(token, "the token itself")
+                .verify_slice(&mac(given, "the token itself").finalize().into_bytes())
+                .is_ok()
         })
     }
 
@@ -61,9 +64,13 @@ impl Access {
     fn cookie_counts(&self, value: &str, now: i64) -> bool {
         let (Some(token), Some((until, hex))) = (&self.token, value.split_once('.')) else { return false };
         let Ok(until) = until.parse::<i64>() else { return false };
-        let given: Option<Vec<u8>> =
-            hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
-        let genuine = given.is_some_and(|given| mac(token, &format!("cookie until {until}")).verify_slice(&given).is_ok());
+        let given: Option<Vec<u8>> = hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect();
+        let genuine = given
+            .is_some_and(|given| mac(token, &format!("cookie until {until}")).verify_slice(&given).is_ok());
         genuine && now < until && until <= now + LIFE
     }
 
@@ -101,7 +108,9 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
 /// Whether a request carries the token itself, which no page of another site can send.
 pub(super) fn carries_token(request: &ServiceRequest) -> bool {
     let Some(console) = request.app_data::<web::Data<Console>>() else { return false };
-    bearer(request.request()).is_some_and(|token| !console.access.is_tired_of(peer(request.request())) && console.access.knows(token))
+    bearer(request.request()).is_some_and(|token| {
+        !console.access.is_tired_of(peer(request.request())) && console.access.knows(token)
+    })
 }
 
 /// The middleware: lets those in who may.
@@ -132,7 +141,9 @@ pub(super) async fn pass(
         return Ok(request.into_response(unauthorized()));
     }
     let cookie = request.cookie(cookie_name(request.request()));
-    if cookie.is_some_and(|cookie| console.access.cookie_counts(cookie.value(), chrono::Utc::now().timestamp())) {
+    if cookie
+        .is_some_and(|cookie| console.access.cookie_counts(cookie.value(), chrono::Utc::now().timestamp()))
+    {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let page = matches!(*request.method(), Method::GET | Method::HEAD)
@@ -141,7 +152,8 @@ pub(super) async fn pass(
         && request.path() != "/metrics";
     let refusal = if page {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("next", &target).finish();
+        let query: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("next", &target).finish();
         see_other(&format!("/login?{query}"))
     } else {
         unauthorized()
@@ -154,7 +166,9 @@ fn unauthorized() -> HttpResponse {
 }
 
 fn too_often() -> HttpResponse {
-    HttpResponse::TooManyRequests().insert_header((header::RETRY_AFTER, WINDOW.as_secs().to_string())).finish()
+    HttpResponse::TooManyRequests()
+        .insert_header((header::RETRY_AFTER, WINDOW.as_secs().to_string()))
+        .finish()
 }
 
 fn cookie_name(request: &HttpRequest) -> &'static str {
@@ -190,11 +204,17 @@ pub struct Given {
 /// GET /login
 pub async fn new(wanted: web::Query<Wanted>) -> Result<HttpResponse, Error> {
     let next = wanted.into_inner().next.unwrap_or_default();
-    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(LoginPage { frame: Frame::bare(), next, wrong: false }.render()?))
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .body(LoginPage { frame: Frame::bare(), next, wrong: false }.render()?))
 }
 
 /// POST /login
-pub async fn create(request: HttpRequest, console: web::Data<Console>, form: Form<Given>) -> Result<HttpResponse, Error> {
+pub async fn create(
+    request: HttpRequest,
+    console: web::Data<Console>,
+    form: Form<Given>,
+) -> Result<HttpResponse, Error> {
     let Form(given) = form;
     let address = peer(&request);
     if console.access.is_tired_of(address) {
@@ -202,11 +222,14 @@ pub async fn create(request: HttpRequest, console: web::Data<Console>, form: For
     }
     let next = given.next;
     let until = chrono::Utc::now().timestamp() + LIFE;
-    let Some(value) = console.access.cookie_value(until).filter(|_| console.access.knows(given.token.trim())) else {
+    let Some(value) = console.access.cookie_value(until).filter(|_| console.access.knows(given.token.trim()))
+    else {
         console.access.count_failure(address);
         log::warn!(target: "security", "wrong token for the console from {address}");
         let page = LoginPage { frame: Frame::bare(), next, wrong: true };
-        return Ok(HttpResponse::UnprocessableEntity().content_type("text/html; charset=utf-8").body(page.render()?));
+        return Ok(HttpResponse::UnprocessableEntity()
+            .content_type("text/html; charset=utf-8")
+            .body(page.render()?));
     };
     log::info!(target: "security", "the console was opened from {address}");
     let mut response = see_other(local_path(&next).unwrap_or("/"));
@@ -242,7 +265,9 @@ mod tests {
         assert!(access.cookie_counts(&value, 999));
         assert!(!access.cookie_counts(&value, 1000));
         assert!(!access.cookie_counts(&value.replace("1000.", "1001."), 999));
-        assert!(!Access::new(Some("another token of thirty-two chars".to_owned())).cookie_counts(&value, 999));
+        assert!(
+            !Access::new(Some("another token of thirty-two chars".to_owned())).cookie_counts(&value, 999)
+        );
         assert!(!Access::new(None).cookie_counts(&value, 999));
         for broken in ["", ".", "1000.", "1000.zz", "1000.é", "x.00"] {
             assert!(!access.cookie_counts(broken, 999), "{broken:?}");

@@ -1,5 +1,5 @@
-//! Assembles the console's own server. It shares nothing with the application's but this process: another address, other
-//! cookies, other connections, one thread.
+//! Assembles the console's own server. It shares nothing with the application's but this process: another
+//! address, other cookies, other connections, one thread.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -19,7 +19,11 @@ use crate::web::{Error, Site, coding, edge};
 ///
 /// # Errors
 /// [`ListenError`].
-pub fn listen(listener: TcpListener, admin: &AdminSettings, console: web::Data<Console>) -> Result<actix_web::dev::Server, ListenError> {
+pub fn listen(
+    listener: TcpListener,
+    admin: &AdminSettings,
+    console: web::Data<Console>,
+) -> Result<actix_web::dev::Server, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(admin.bind, error))?;
     let origins = admin.origins(address.port());
     let site = web::Data::new(Site {
@@ -34,7 +38,10 @@ pub fn listen(listener: TcpListener, admin: &AdminSettings, console: web::Data<C
             .app_data(console.clone())
             .app_data(site.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
-            .app_data(web::QueryConfig::default().error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()))
+            .app_data(
+                web::QueryConfig::default()
+                    .error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()),
+            )
             .wrap(from_fn(access::pass))
             .wrap(from_fn(edge::pass))
             .wrap(Compress::default())

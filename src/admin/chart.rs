@@ -1,5 +1,6 @@
-//! Lines over time as plain SVG, drawn here and styled by the style sheet. A plotting crate would bring its own colours and
-//! fonts into each picture; these follow the page's, in light, dark and print. The numbers stand in a table beside each.
+//! Lines over time as plain SVG, drawn here and styled by the style sheet. A plotting crate would bring its
+//! own colours and fonts into each picture; these follow the page's, in light, dark and print. The numbers
+//! stand in a table beside each.
 
 use chrono::DateTime;
 
@@ -39,7 +40,8 @@ impl Chart {
         let top = round_up(most);
         let place = |index: usize| LEFT + (RIGHT - LEFT) * share(index, times.len());
         let height = |value: f64| BOTTOM - (BOTTOM - TOP) * value / top;
-        let drawn = lines.iter().map(|(name, values)| Line { name, parts: parts(values, place, height) }).collect();
+        let drawn =
+            lines.iter().map(|(name, values)| Line { name, parts: parts(values, place, height) }).collect();
         Self {
             title,
             summary: summary(title, lines),
@@ -73,7 +75,11 @@ fn parts(values: &[Option<f64>], place: impl Fn(usize) -> f64, height: impl Fn(f
                 let (x, y) = (place(index), height(*value));
                 // One point alone is drawn as a short line.
                 let alone = part.is_empty() && values.get(index + 1).is_none_or(Option::is_none);
-                part.push_str(&if alone { format!("{:.1},{y:.1} {x:.1},{y:.1} ", x - 2.0) } else { format!("{x:.1},{y:.1} ") });
+                part.push_str(&if alone {
+                    format!("{:.1},{y:.1} {x:.1},{y:.1} ", x - 2.0)
+                } else {
+                    format!("{x:.1},{y:.1} ")
+                });
             }
             (None, Some(part)) if !part.is_empty() => parts.push(String::new()),
             _ => {}
@@ -89,7 +95,8 @@ fn labels(times: &[u64], place: impl Fn(usize) -> f64) -> Vec<(f64, String, &'st
     if times.len() < 8 {
         chosen = vec![(times.len().saturating_sub(1), "end")];
     }
-    let label = |(index, anchor): (usize, &'static str)| Some((place(index), clock(*times.get(index)?), anchor));
+    let label =
+        |(index, anchor): (usize, &'static str)| Some((place(index), clock(*times.get(index)?), anchor));
     chosen.into_iter().filter_map(label).collect()
 }
 
@@ -103,7 +110,11 @@ fn summary(title: &str, lines: &[(&'static str, Vec<Option<f64>>)]) -> String {
     let one = |(name, values): &(&'static str, Vec<Option<f64>>)| {
         let known: Vec<f64> = values.iter().flatten().copied().collect();
         match known.last() {
-            Some(last) => format!("{name} {} at last, {} at most", number(*last), number(known.iter().copied().fold(0.0, f64::max))),
+            Some(last) => format!(
+                "{name} {} at last, {} at most",
+                number(*last),
+                number(known.iter().copied().fold(0.0, f64::max))
+            ),
             None => format!("{name} nothing yet"),
         }
     };
@@ -116,7 +127,11 @@ fn round_up(value: f64) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].map(|step| step * power).into_iter().find(|step| *step >= value * 0.999).unwrap_or(value)
+    [1.0, 2.0, 5.0, 10.0]
+        .map(|step| step * power)
+        .into_iter()
+        .find(|step| *step >= value * 0.999)
+        .unwrap_or(value)
 }
 
 /// A number as short as it may be.
@@ -141,8 +156,14 @@ mod tests {
         values[8] = Some(37.0);
         let chart = Chart::new("Requests per second", &times, &[("all", values)]);
         assert_eq!(chart.lines[0].parts.len(), 2);
-        assert_eq!(chart.heights.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(), ["0", "25", "50"]);
-        assert_eq!(chart.times.iter().map(|(_, label, _)| label.as_str()).collect::<Vec<_>>(), ["00:00", "00:04", "00:08"]);
+        assert_eq!(
+            chart.heights.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(),
+            ["0", "25", "50"]
+        );
+        assert_eq!(
+            chart.times.iter().map(|(_, label, _)| label.as_str()).collect::<Vec<_>>(),
+            ["00:00", "00:04", "00:08"]
+        );
         assert_eq!(chart.summary, "Requests per second: all 37 at last, 37 at most");
     }
 
@@ -157,7 +178,9 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        for (value, text) in [(0.0, "0"), (0.5, "0.5"), (2.0, "2"), (12.0, "12"), (12.5, "12.5"), (1234.4, "1234")] {
+        for (value, text) in
+            [(0.0, "0"), (0.5, "0.5"), (2.0, "2"), (12.0, "12"), (12.5, "12.5"), (1234.4, "1234")]
+        {
             assert_eq!(number(value), text);
         }
     }

@@ -35,7 +35,12 @@ pub struct Console {
 
 impl Console {
     /// The console of an application that serves on the database of `config`.
-    pub fn new(settings: &Settings, admin: &AdminSettings, config: &Config, application: Data<web::Context>) -> Self {
+    pub fn new(
+        settings: &Settings,
+        admin: &AdminSettings,
+        config: &Config,
+        application: Data<web::Context>,
+    ) -> Self {
         Self {
             nodes: Arc::new(Nodes::watched(config, settings.node_patience)),
             seen: Arc::default(),
@@ -47,7 +52,8 @@ impl Console {
         }
     }
 
-    /// Sends the browser to `path`, where `text` is said once. The text stays here: what stands in an address could be anybody's.
+    /// Sends the browser to `path`, where `text` is said once. The text stays here: what stands in an address
+    /// could be anybody's.
     pub fn done(&self, path: &str, text: impl Into<String>) -> HttpResponse {
         let number = format!("{:016x}", fastrand::u64(..));
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -32,7 +32,10 @@ struct Reason(String);
 /// Gives an error response its body.
 pub(super) fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<BoxBody> {
     let status = response.status();
-    let typed = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| !value.as_bytes().starts_with(b"text/plain"));
+    let typed = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| !value.as_bytes().starts_with(b"text/plain"));
     if !(status.is_client_error() || status.is_server_error()) || typed {
         return response;
     }
@@ -42,11 +45,17 @@ pub(super) fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpRespo
     let (kind, body) = match Face::of(&asked.path) {
         Face::Json => (
             "application/problem+json",
-            json!({ "status": status.as_u16(), "detail": sentence, "request_id": asked.request_id }).to_string(),
+            json!({ "status": status.as_u16(), "detail": sentence, "request_id": asked.request_id })
+                .to_string(),
         ),
         Face::Text => ("text/plain; charset=utf-8", format!("{sentence}\n")),
         Face::Page => {
-            let page = ErrorPage { frame: Frame::bare(), status: status.as_u16(), sentence: &sentence, request_id: &asked.request_id };
+            let page = ErrorPage {
+                frame: Frame::bare(),
+                status: status.as_u16(),
+                sentence: &sentence,
+                request_id: &asked.request_id,
+            };
             ("text/html; charset=utf-8", page.render().unwrap_or_else(|_| sentence.clone()))
         }
     };

@@ -111,13 +111,22 @@ impl Frame {
 
     /// The pages that can be gone to.
     pub fn entries(&self) -> Vec<Entry> {
-        let here = |path: &str| self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        PAGES.iter().map(|page| Entry { path: self.at(page.path), name: page.name, here: here(page.path) }).collect()
+        let here = |path: &str| {
+            self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+        };
+        PAGES
+            .iter()
+            .map(|page| Entry { path: self.at(page.path), name: page.name, here: here(page.path) })
+            .collect()
     }
 
     /// An address over the same stretch of time.
     pub fn at(&self, path: &str) -> String {
-        if self.span == Span::default() { path.to_owned() } else { format!("{path}?since={}", self.span.code()) }
+        if self.span == Span::default() {
+            path.to_owned()
+        } else {
+            format!("{path}?since={}", self.span.code())
+        }
     }
 
     /// Whether the same is there for programs, which questions are not.
@@ -142,7 +151,10 @@ impl Frame {
 
     /// The stretches that can be chosen, each with its address and whether it is the one.
     pub fn spans(&self) -> Vec<(String, &'static str, bool)> {
-        Span::ALL.iter().map(|span| (format!("{}?since={}", self.path, span.code()), span.words(), *span == self.span)).collect()
+        Span::ALL
+            .iter()
+            .map(|span| (format!("{}?since={}", self.path, span.code()), span.words(), *span == self.span))
+            .collect()
     }
 }
 

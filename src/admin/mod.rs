@@ -1,6 +1,7 @@
-//! The operator's console: pages, JSON and text of what `monitor` sees, and the actions of `cluster`, on an address of its own.
-//! It has no SQL and no tenant's data; the application's pages know nothing of it. Each page is one file in `pages`, a struct of
-//! numbers that [`view::View`] shows as HTML, JSON and text; `routes` is its map.
+//! The operator's console: pages, JSON and text of what `monitor` sees, and the actions of `cluster`, on an
+//! address of its own. It has no SQL and no tenant's data; the application's pages know nothing of it. Each
+//! page is one file in `pages`, a struct of numbers that [`view::View`] shows as HTML, JSON and text;
+//! `routes` is its map.
 
 mod access;
 mod app;

@@ -1,5 +1,6 @@
-//! Somebody at the console who does something to the cluster. It is done in a task of its own, which goes on when the browser
-//! has gone, as the user of DATABASE_URL, and written down with the address that it came from.
+//! Somebody at the console who does something to the cluster. It is done in a task of its own, which goes on
+//! when the browser has gone, as the user of DATABASE_URL, and written down with the address that it came
+//! from.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
@@ -33,7 +34,10 @@ impl Operator {
     async fn session(&self) -> Result<Session, ClusterError> {
         match timeout(self.patience, Session::coordinator(&self.config)).await {
             Ok(session) => Ok(session?.on_behalf_of(&self.who)),
-            Err(_) => Err(ClusterError::Silent { what: "connecting to the coordinator".to_owned(), patience: self.patience }),
+            Err(_) => Err(ClusterError::Silent {
+                what: "connecting to the coordinator".to_owned(),
+                patience: self.patience,
+            }),
         }
     }
 
@@ -41,7 +45,11 @@ impl Operator {
     ///
     /// # Errors
     /// What stands in the way.
-    pub async fn plan<T>(&self, command: &str, work: impl AsyncFnOnce(&Session) -> Result<T, ClusterError>) -> Result<T, Failure> {
+    pub async fn plan<T>(
+        &self,
+        command: &str,
+        work: impl AsyncFnOnce(&Session) -> Result<T, ClusterError>,
+    ) -> Result<T, Failure> {
         let planning = async {
             let session = self.session().await?;
             session.require_operator(command).await?;
@@ -50,23 +58,30 @@ impl Operator {
         match timeout(PLANNING, planning).await {
             Ok(planned) => Ok(planned?),
             Err(_) => Err(Failure::Cluster(ClusterError::Obstacle(format!(
-                "There was no plan within {} seconds, and nothing was changed. The verdicts say whether a node is slow; `pigeonhole cluster {command}` waits longer.",
+                "There was no plan within {} seconds, and nothing was changed. The verdicts say whether a \
+                 node is slow; `pigeonhole cluster {command}` waits longer.",
                 PLANNING.as_secs()
             )))),
         }
     }
 
-    /// Does something and gives what is to be said of it; when it takes long, it goes on and the page does not wait.
+    /// Does something and gives what is to be said of it; when it takes long, it goes on and the page does
+    /// not wait.
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn act(&self, work: impl AsyncFnOnce(&Session) -> Result<String, ClusterError> + 'static) -> Result<String, Failure> {
+    pub async fn act(
+        &self,
+        work: impl AsyncFnOnce(&Session) -> Result<String, ClusterError> + 'static,
+    ) -> Result<String, Failure> {
         let operator = self.clone();
         let task = rt::spawn(async move { work(&operator.session().await?).await });
         match timeout(DOING, task).await {
             Ok(Ok(done)) => Ok(done?),
             Ok(Err(error)) => Err(Failure::Web(Error::Internal("waiting for an operation", error.into()))),
-            Err(_) => Ok("This takes its time and goes on. The list of events will say how it ended.".to_owned()),
+            Err(_) => {
+                Ok("This takes its time and goes on. The list of events will say how it ended.".to_owned())
+            }
         }
     }
 }
@@ -77,7 +92,10 @@ impl FromRequest for Operator {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let Some(console) = request.app_data::<web::Data<Console>>() else {
-            return ready(Err(Error::Internal("finding the console's state", "it was not registered".into())));
+            return ready(Err(Error::Internal(
+                "finding the console's state",
+                "it was not registered".into(),
+            )));
         };
         let from = request.peer_addr().map_or_else(|| "?".to_owned(), |address| address.ip().to_string());
         let (config, patience) = (console.config.clone(), console.settings.node_patience * 4 / 3);

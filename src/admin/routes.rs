@@ -1,5 +1,5 @@
-//! The map of the console. A page's row gives three addresses, its path and the same with .json and .txt; actions are rows of
-//! the kind that the application has.
+//! The map of the console. A page's row gives three addresses, its path and the same with .json and .txt;
+//! actions are rows of the kind that the application has.
 
 use actix_web::web;
 
@@ -36,23 +36,103 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/login", public: true, handler: |route| route.to(access::new) },
     Route { method: "POST", path: "/login", public: true, handler: |route| route.to(access::create) },
     Route { method: "POST", path: "/logout", public: false, handler: |route| route.to(access::delete) },
-    Route { method: "GET", path: "/statements/resetting/new", public: false, handler: |route| route.to(pages::statements::reset_new) },
-    Route { method: "POST", path: "/statements/resetting", public: false, handler: |route| route.to(pages::statements::reset) },
+    Route {
+        method: "GET",
+        path: "/statements/resetting/new",
+        public: false,
+        handler: |route| route.to(pages::statements::reset_new),
+    },
+    Route {
+        method: "POST",
+        path: "/statements/resetting",
+        public: false,
+        handler: |route| route.to(pages::statements::reset),
+    },
     Route { method: "GET", path: "/metrics", public: false, handler: |route| route.to(pages::metrics::show) },
-    Route { method: "GET", path: "/messages/replay/new", public: false, handler: |route| route.to(pages::messages::new_replay) },
-    Route { method: "POST", path: "/messages/replay", public: false, handler: |route| route.to(pages::messages::create_replay) },
-    Route { method: "GET", path: "/messages/dropping/new", public: false, handler: |route| route.to(pages::messages::new_dropping) },
-    Route { method: "POST", path: "/messages/dropping", public: false, handler: |route| route.to(pages::messages::create_dropping) },
-    Route { method: "GET", path: "/jobs/rebalance/new", public: false, handler: |route| route.to(pages::rebalance::new) },
-    Route { method: "POST", path: "/jobs/rebalance", public: false, handler: |route| route.to(pages::rebalance::create) },
-    Route { method: "GET", path: "/jobs/{id}/cancellation/new", public: false, handler: |route| route.to(pages::job_cancellation::new) },
-    Route { method: "POST", path: "/jobs/{id}/cancellation", public: false, handler: |route| route.to(pages::job_cancellation::create) },
-    Route { method: "GET", path: "/nodes/{group}/drain/new", public: false, handler: |route| route.to(pages::drain::new) },
-    Route { method: "POST", path: "/nodes/{group}/drain", public: false, handler: |route| route.to(pages::drain::create) },
-    Route { method: "GET", path: "/nodes/{group}/drain/undoing/new", public: false, handler: |route| route.to(pages::drain::undo_new) },
-    Route { method: "POST", path: "/nodes/{group}/drain/undoing", public: false, handler: |route| route.to(pages::drain::undo_create) },
-    Route { method: "GET", path: "/tenants/{tenant}/isolation/new", public: false, handler: |route| route.to(pages::isolation::new) },
-    Route { method: "POST", path: "/tenants/{tenant}/isolation", public: false, handler: |route| route.to(pages::isolation::create) },
+    Route {
+        method: "GET",
+        path: "/messages/replay/new",
+        public: false,
+        handler: |route| route.to(pages::messages::new_replay),
+    },
+    Route {
+        method: "POST",
+        path: "/messages/replay",
+        public: false,
+        handler: |route| route.to(pages::messages::create_replay),
+    },
+    Route {
+        method: "GET",
+        path: "/messages/dropping/new",
+        public: false,
+        handler: |route| route.to(pages::messages::new_dropping),
+    },
+    Route {
+        method: "POST",
+        path: "/messages/dropping",
+        public: false,
+        handler: |route| route.to(pages::messages::create_dropping),
+    },
+    Route {
+        method: "GET",
+        path: "/jobs/rebalance/new",
+        public: false,
+        handler: |route| route.to(pages::rebalance::new),
+    },
+    Route {
+        method: "POST",
+        path: "/jobs/rebalance",
+        public: false,
+        handler: |route| route.to(pages::rebalance::create),
+    },
+    Route {
+        method: "GET",
+        path: "/jobs/{id}/cancellation/new",
+        public: false,
+        handler: |route| route.to(pages::job_cancellation::new),
+    },
+    Route {
+        method: "POST",
+        path: "/jobs/{id}/cancellation",
+        public: false,
+        handler: |route| route.to(pages::job_cancellation::create),
+    },
+    Route {
+        method: "GET",
+        path: "/nodes/{group}/drain/new",
+        public: false,
+        handler: |route| route.to(pages::drain::new),
+    },
+    Route {
+        method: "POST",
+        path: "/nodes/{group}/drain",
+        public: false,
+        handler: |route| route.to(pages::drain::create),
+    },
+    Route {
+        method: "GET",
+        path: "/nodes/{group}/drain/undoing/new",
+        public: false,
+        handler: |route| route.to(pages::drain::undo_new),
+    },
+    Route {
+        method: "POST",
+        path: "/nodes/{group}/drain/undoing",
+        public: false,
+        handler: |route| route.to(pages::drain::undo_create),
+    },
+    Route {
+        method: "GET",
+        path: "/tenants/{tenant}/isolation/new",
+        public: false,
+        handler: |route| route.to(pages::isolation::new),
+    },
+    Route {
+        method: "POST",
+        path: "/tenants/{tenant}/isolation",
+        public: false,
+        handler: |route| route.to(pages::isolation::create),
+    },
     Route {
         method: "GET",
         path: "/activity/{group}/{pid}/cancellation/new",

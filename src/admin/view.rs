@@ -1,4 +1,5 @@
-//! The three faces of a page: HTML for people, JSON for programs, text for a terminal, all of the same numbers.
+//! The three faces of a page: HTML for people, JSON for programs, text for a terminal, all of the same
+//! numbers.
 
 use std::future::{Ready, ready};
 
@@ -42,11 +43,16 @@ impl Face {
     ///
     /// # Errors
     /// When the page cannot be written.
-    pub fn show<V: View, T: Template>(self, view: &V, page: impl FnOnce(Vec<Sheet>) -> T) -> Result<HttpResponse, Error> {
+    pub fn show<V: View, T: Template>(
+        self,
+        view: &V,
+        page: impl FnOnce(Vec<Sheet>) -> T,
+    ) -> Result<HttpResponse, Error> {
         let (kind, body) = match self {
             Self::Page => ("text/html; charset=utf-8", page(view.sheets()).render()?),
             Self::Json => {
-                let body = serde_json::to_string_pretty(view).map_err(|error| Error::Internal("writing JSON", error.into()))?;
+                let body = serde_json::to_string_pretty(view)
+                    .map_err(|error| Error::Internal("writing JSON", error.into()))?;
                 ("application/json", body)
             }
             Self::Text => {

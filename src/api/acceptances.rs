@@ -22,15 +22,18 @@ pub struct Accepted {
     expires_at: DateTime<Utc>,
 }
 
-/// Join by an invitation, under the name, e-mail and password of the token's account, which stays what it is where it is. The
-/// two are separate accounts from then on. With an `Idempotency-Key` a repeated request comes to the account that the first one
-/// made, with another token.
+/// Join by an invitation, under the name, e-mail and password of the token's account, which stays what it is
+/// where it is. The two are separate accounts from then on. With an `Idempotency-Key` a repeated request
+/// comes to the account that the first one made, with another token.
 ///
 /// # Errors
-/// 401 without a token in force, 404 for an invitation that does not count, or no longer, 409 for somebody who is in that
-/// organization, or whose name or e-mail somebody there has, 422 for a key that was used for another request.
-#[utoipa::path(post, path = "/api/invitations/{token}/acceptances", params(("token" = String, Path), ("Idempotency-Key" = Option<String>, Header)), security(("bearer" = [])), responses(
-    (status = 201, body = Accepted), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
+/// 401 without a token in force, 404 for an invitation that does not count, or no longer, 409 for somebody
+/// who is in that organization, or whose name or e-mail somebody there has, 422 for a key that was used for
+/// another request.
+#[utoipa::path(post, path = "/api/invitations/{token}/acceptances", params(("token" = String, Path),
+    ("Idempotency-Key" = Option<String>, Header)), security(("bearer" = [])), responses(
+    (status = 201, body = Accepted), (status = 401, body = Problem), (status = 404, body = Problem),
+    (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -55,25 +58,40 @@ pub async fn create(
     };
     let token = Token::generate(invitation.tenant())?;
     let tenant = context.database.tenant(invitation.tenant());
-    let expires_at = tenant.start_session(member, &token.hash(), SessionKind::Script, &user_agent(&request)).await?;
+    let expires_at =
+        tenant.start_session(member, &token.hash(), SessionKind::Script, &user_agent(&request)).await?;
     let tenant_id = invitation.tenant().number();
-    Ok(HttpResponse::Created().json(Accepted { user_id: member.number(), tenant_id, token: token.expose().to_owned(), expires_at }))
+    Ok(HttpResponse::Created().json(Accepted {
+        user_id: member.number(),
+        tenant_id,
+        token: token.expose().to_owned(),
+        expires_at,
+    }))
 }
 
-/// What somebody is told whose organization it is that the token names; links that do not count cannot be told apart here either.
+/// What somebody is told whose organization it is that the token names; links that do not count cannot be
+/// told apart here either.
 async fn already_there(user: &CurrentUser, invitation: &InvitationToken) -> Result<Error, Error> {
     let offer = user.tenant.offer(&invitation.hash()).await?;
     Ok(offer.map_or(Error::NotFound, |_| Error::Prevented("You are in this organization already.")))
 }
 
 /// The account that the same request made before, if it is still there.
-async fn joined_before(context: &Context, invitation: &InvitationToken, newcomer: &Newcomer) -> Result<Option<UserId>, Error> {
+async fn joined_before(
+    context: &Context,
+    invitation: &InvitationToken,
+    newcomer: &Newcomer,
+) -> Result<Option<UserId>, Error> {
     let Some(once) = &newcomer.once else { return Ok(None) };
     let tenant = context.database.tenant(invitation.tenant());
     let identifier = Identifier::from_typed(newcomer.username.shown());
-    for candidate in context.database.directory().candidates(&identifier, None, Some(invitation.tenant().number())).await? {
+    for candidate in
+        context.database.directory().candidates(&identifier, None, Some(invitation.tenant().number())).await?
+    {
         match tenant.earlier_request(candidate.user, once).await? {
-            Some(Earlier::Same { .. }) if tenant.account(candidate.user).await?.is_some() => return Ok(Some(candidate.user)),
+            Some(Earlier::Same { .. }) if tenant.account(candidate.user).await?.is_some() => {
+                return Ok(Some(candidate.user));
+            }
             Some(Earlier::Other) => return Err(once::used_for_another()),
             _ => {}
         }

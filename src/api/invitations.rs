@@ -55,7 +55,8 @@ pub struct InvitationView {
 /// # Errors
 /// 401 without a token in force, 403 for those who may not invite.
 #[utoipa::path(get, path = "/api/invitations", security(("bearer" = [])), responses(
-    (status = 200, body = Vec<InvitationView>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+    (status = 200, body = Vec<InvitationView>), (status = 401, body = Problem),
+    (status = 403, body = Problem)))]
 pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
     let open = user.tenant.open_invitations().await?;
@@ -65,9 +66,12 @@ pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
 /// Invite by a link.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not invite, or not for that role, 422 for terms that cannot be accepted.
-#[utoipa::path(post, path = "/api/invitations", params(("Idempotency-Key" = Option<String>, Header)), request_body = NewInvitation, security(("bearer" = [])), responses(
-    (status = 201, body = InvitationCreated), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+/// 401 without a token in force, 403 for those who may not invite, or not for that role, 422 for terms that
+/// cannot be accepted.
+#[utoipa::path(post, path = "/api/invitations", params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = NewInvitation, security(("bearer" = [])), responses(
+    (status = 201, body = InvitationCreated), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 422, body = Problem)))]
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -85,7 +89,11 @@ pub async fn create(
         Invited::Before { id, expires_at, sealed } => (id, expires_at, shown_again(&context, &sealed)?),
         Invited::OtherRequest => return Err(once::used_for_another()),
     };
-    audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
+    audit::record(
+        &request,
+        &format!("invited as {}", terms.role.as_str()),
+        &Subject::of(&user.tenant, user.id),
+    );
     Ok(HttpResponse::Created().json(InvitationCreated {
         invitation_id: id.number(),
         url: context.invitation_link(&token),
@@ -98,9 +106,15 @@ pub async fn create(
 ///
 /// # Errors
 /// 401 without a token in force, 403 for those who may not invite, 404 for none that stands.
-#[utoipa::path(delete, path = "/api/invitations/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<InvitationId>) -> Result<HttpResponse, Error> {
+#[utoipa::path(delete, path = "/api/invitations/{id}", params(("id" = i64, Path)), security(("bearer" = [])),
+    responses(
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem)))]
+pub async fn destroy(
+    request: HttpRequest,
+    user: CurrentUser,
+    id: web::Path<InvitationId>,
+) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
     if !user.tenant.revoke_invitation(*id).await? {
         return Err(Error::NotFound);
@@ -113,7 +127,9 @@ pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<Invi
 fn shown_again(context: &Context, sealed: &str) -> Result<InvitationToken, Error> {
     let open = |key| cookie::unseal(key, SEALED_TOKEN, sealed).and_then(|text| InvitationToken::parse(&text));
     let token = open(&context.key).or_else(|| context.previous_key.as_ref().and_then(open));
-    token.ok_or_else(|| Error::Internal("reading an invitation's token again", "the server's key has changed since".into()))
+    token.ok_or_else(|| {
+        Error::Internal("reading an invitation's token again", "the server's key has changed since".into())
+    })
 }
 
 fn parse(body: &NewInvitation) -> Result<InvitationTerms, Error> {

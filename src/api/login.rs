@@ -39,24 +39,37 @@ pub struct LoginAnswer {
 /// # Errors
 /// 401 for a wrong name or password, 422 where the organization must be named as well.
 #[utoipa::path(post, path = "/api/login", request_body = LoginBody, responses(
-    (status = 200, body = LoginAnswer), (status = 401, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
-pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::Data<Context>) -> Result<HttpResponse, Error> {
+    (status = 200, body = LoginAnswer), (status = 401, body = Problem), (status = 422, body = Problem),
+    (status = 503, body = Problem)))]
+pub async fn create(
+    request: HttpRequest,
+    body: Json<LoginBody>,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
     let Json(body) = body;
     let attempt = parse(&body)?;
     let matched = match log_in(&context.database, &context.hasher, &attempt).await? {
         LoginOutcome::Matched(matched) => matched,
-        LoginOutcome::TooManyTenants => return Err(name_the_tenant("This name is in many organizations; give tenant_id or tenant_name.")),
+        LoginOutcome::TooManyTenants => {
+            return Err(name_the_tenant(
+                "This name is in many organizations; give tenant_id or tenant_name.",
+            ));
+        }
         LoginOutcome::Refused => {
             audit::record(&request, "login refused", &Subject::Typed(&body.username));
             return Err(Error::WrongLogin);
         }
     };
     let [only] = matched.as_slice() else {
-        return Err(name_the_tenant("The password fits in several organizations; give tenant_id or tenant_name."));
+        return Err(name_the_tenant(
+            "The password fits in several organizations; give tenant_id or tenant_name.",
+        ));
     };
     let token = Token::generate(only.candidate.tenant)?;
     let tenant = context.database.tenant(only.candidate.tenant);
-    let expires_at = tenant.start_session(only.candidate.user, &token.hash(), SessionKind::Script, &user_agent(&request)).await?;
+    let expires_at = tenant
+        .start_session(only.candidate.user, &token.hash(), SessionKind::Script, &user_agent(&request))
+        .await?;
     audit::record(&request, "logged in", &Subject::User(only.candidate.tenant, only.candidate.user));
     Ok(HttpResponse::Ok().json(LoginAnswer { token: token.expose().to_owned(), expires_at }))
 }
@@ -65,8 +78,13 @@ pub async fn create(request: HttpRequest, body: Json<LoginBody>, context: web::D
 ///
 /// # Errors
 /// 401 without a token in force.
-#[utoipa::path(post, path = "/api/logout", security(("bearer" = [])), responses((status = 204), (status = 401, body = Problem)))]
-pub async fn destroy(request: HttpRequest, user: CurrentUser, context: web::Data<Context>) -> Result<HttpResponse, Error> {
+#[utoipa::path(post, path = "/api/logout", security(("bearer" = [])), responses((status = 204),
+    (status = 401, body = Problem)))]
+pub async fn destroy(
+    request: HttpRequest,
+    user: CurrentUser,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
     user.tenant.end_session(&user.token.hash()).await?;
     context.sessions.forget(&user.token);
     audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
@@ -76,11 +94,15 @@ pub async fn destroy(request: HttpRequest, user: CurrentUser, context: web::Data
 fn parse(body: &LoginBody) -> Result<LoginAttempt, Error> {
     let mut errors = FieldErrors::default();
     let password = errors.keep("password", LoginPassword::parse(&body.password));
-    let tenant_name = errors.keep("tenant_name", body.tenant_name.as_deref().map(TenantName::parse).transpose());
+    let tenant_name =
+        errors.keep("tenant_name", body.tenant_name.as_deref().map(TenantName::parse).transpose());
     match (password, tenant_name) {
-        (Some(password), Some(tenant_name)) => {
-            Ok(LoginAttempt { identifier: Identifier::from_typed(&body.username), password, tenant_name, tenant_number: body.tenant_id })
-        }
+        (Some(password), Some(tenant_name)) => Ok(LoginAttempt {
+            identifier: Identifier::from_typed(&body.username),
+            password,
+            tenant_name,
+            tenant_number: body.tenant_id,
+        }),
         _ => Err(Error::Invalid(errors)),
     }
 }

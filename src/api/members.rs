@@ -56,11 +56,14 @@ pub struct MembersQuery {
 /// # Errors
 /// 401 without a token in force.
 #[utoipa::path(get, path = "/api/members", params(MembersQuery), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<MemberView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    (status = 200, body = Vec<MemberView>, headers(("Link" = String, description = "rel=next"))),
+    (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result<HttpResponse, Error> {
     let after = match query.after.as_deref() {
         None => 0,
-        Some(text) => UserId::parse(text).ok_or(Error::Invalid(FieldErrors::one("after", "This is not a place in the list.")))?.number(),
+        Some(text) => UserId::parse(text)
+            .ok_or(Error::Invalid(FieldErrors::one("after", "This is not a place in the list.")))?
+            .number(),
     };
     let mut members = user.tenant.members(after, PAGE_SIZE + 1).await?;
     let more = usize::try_from(PAGE_SIZE).is_ok_and(|size| members.len() > size);
@@ -78,9 +81,12 @@ pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result
 /// Give a member another role.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner, 422 for no role.
-#[utoipa::path(patch, path = "/api/members/{id}", params(("id" = i64, Path)), request_body = RoleBody, security(("bearer" = [])), responses(
-    (status = 200, body = RoleAnswer), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+/// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner, 422
+/// for no role.
+#[utoipa::path(patch, path = "/api/members/{id}", params(("id" = i64, Path)), request_body = RoleBody,
+    security(("bearer" = [])), responses(
+    (status = 200, body = RoleAnswer), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn update(
     request: HttpRequest,
@@ -90,10 +96,16 @@ pub async fn update(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
     let mut errors = FieldErrors::default();
-    let Some(role) = errors.keep("role", Role::parse(&body.0.role)) else { return Err(Error::Invalid(errors)) };
+    let Some(role) = errors.keep("role", Role::parse(&body.0.role)) else {
+        return Err(Error::Invalid(errors));
+    };
     Result::from(user.tenant.change_role(user.id, *member, role).await?)?;
     context.sessions.forget_all();
-    audit::record(&request, &format!("made {} by user {}", role.as_str(), user.id), &Subject::of(&user.tenant, *member));
+    audit::record(
+        &request,
+        &format!("made {} by user {}", role.as_str(), user.id),
+        &Subject::of(&user.tenant, *member),
+    );
     Ok(HttpResponse::Ok().json(RoleAnswer { user_id: member.number(), role: role.as_str() }))
 }
 
@@ -101,8 +113,10 @@ pub async fn update(
 ///
 /// # Errors
 /// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner.
-#[utoipa::path(delete, path = "/api/members/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+#[utoipa::path(delete, path = "/api/members/{id}", params(("id" = i64, Path)), security(("bearer" = [])),
+    responses(
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn destroy(
     request: HttpRequest,
     user: CurrentUser,

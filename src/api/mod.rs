@@ -1,5 +1,5 @@
-//! JSON for scripts: one file for each resource and one flat map of routes. Only bearer tokens count here, so nothing in
-//! a browser's cookie jar can act. The shapes are described by `openapi`, from this code.
+//! JSON for scripts: one file for each resource and one flat map of routes. Only bearer tokens count here, so
+//! nothing in a browser's cookie jar can act. The shapes are described by `openapi`, from this code.
 
 mod acceptances;
 mod inbox;

@@ -64,8 +64,8 @@ pub struct NoteView {
     /// `read` or `edit`, for a note that somebody else shared with the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<&'static str>,
-    /// pending, published, acknowledged or failed: how far the latest share of a note of one's own has come, when it is read by its
-    /// number. The `ETag` names the text and does not change with it.
+    /// pending, published, acknowledged or failed: how far the latest share of a note of one's own has come,
+    /// when it is read by its number. The `ETag` names the text and does not change with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'static str>,
 }
@@ -88,17 +88,20 @@ pub struct ListQuery {
     limit: Option<String>,
     /// From the `next` link of the page before.
     cursor: Option<String>,
-    /// Only notes with all of these words, up to 200 characters: each stands for every word that begins with it, in any case;
-    /// `"words in quotes"` follow each other, `-word` leaves notes out, and `or` stands between words.
+    /// Only notes with all of these words, up to 200 characters: each stands for every word that begins with
+    /// it, in any case; `"words in quotes"` follow each other, `-word` leaves notes out, and `or` stands
+    /// between words.
     q: Option<String>,
 }
 
-/// List the token's user's notes, or those with certain words, newest first; the `Link` header leads to the next page (RFC 8288).
+/// List the token's user's notes, or those with certain words, newest first; the `Link` header leads to the
+/// next page (RFC 8288).
 ///
 /// # Errors
 /// 401 without a token in force, 422 for a query that makes no sense.
 #[utoipa::path(get, path = "/api/notes", params(ListQuery), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))),
+    (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let words = words_of(query.q.as_deref())?;
@@ -116,16 +119,19 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     Ok(response.content_type(header::ContentType::json()).body(list(notes)?))
 }
 
-/// Write a note, and share it when `share_with` says so. With an `Idempotency-Key` a repeated request gets the answer of the first
-/// one and writes nothing. With `Prefer: wait=N` the answer comes when the note has arrived with those it is shared with, or
-/// after N seconds (30 at most).
+/// Write a note, and share it when `share_with` says so. With an `Idempotency-Key` a repeated request gets
+/// the answer of the first one and writes nothing. With `Prefer: wait=N` the answer comes when the note has
+/// arrived with those it is shared with, or after N seconds (30 at most).
 ///
 /// # Errors
-/// 403 for another tenant's or user's number, 422 for a text or an audience that cannot be accepted and for a key that was used
-/// for another request.
-#[utoipa::path(post, path = "/api/notes", params(("Idempotency-Key" = Option<String>, Header), ("Prefer" = Option<String>, Header)), request_body = NoteToWrite, security(("bearer" = [])), responses(
+/// 403 for another tenant's or user's number, 422 for a text or an audience that cannot be accepted and for a
+/// key that was used for another request.
+#[utoipa::path(post, path = "/api/notes", params(("Idempotency-Key" = Option<String>, Header),
+    ("Prefer" = Option<String>, Header)), request_body = NoteToWrite, security(("bearer" = [])), responses(
     (status = 201, body = NoteCreated, headers(("Location" = String), ("Preference-Applied" = String))),
-    (status = 202, body = NoteCreated, description = "written, and not yet with those it is shared with when the time was over", headers(("Location" = String, description = "the deliveries"))),
+    (status = 202, body = NoteCreated,
+    description = "written, and not yet with those it is shared with when the time was over",
+        headers(("Location" = String, description = "the deliveries"))),
     (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn create(
     request: HttpRequest,
@@ -136,7 +142,9 @@ pub async fn create(
     let Json(body) = body;
     let once = once::of_request(&request, &body)?;
     let tenant = user.tenant.tenant().number();
-    if body.tenant_id.is_some_and(|given| given != tenant) || body.userid.is_some_and(|given| given != user.id.number()) {
+    if body.tenant_id.is_some_and(|given| given != tenant)
+        || body.userid.is_some_and(|given| given != user.id.number())
+    {
         return Err(Error::Forbidden("This token belongs to another organization or user."));
     }
     let (title, content) = parse(body.title.as_deref(), body.content)?;
@@ -144,7 +152,8 @@ pub async fn create(
         None => None,
         Some(share_with) => Some(sharing::parse(&user, share_with, body.access.as_deref()).await?),
     };
-    let note = NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
+    let note =
+        NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
     let (id, message) = match user.tenant.create_note(user.id, &note).await? {
         Written::Now { note, message } => (note.id, message),
         Written::Before { note, message } => (note, message),
@@ -173,16 +182,23 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 ///
 /// # Errors
 /// 404 for a note that is not there or not for the user.
-#[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])), responses(
-    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+#[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])),
+    responses(
+    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304),
+    (status = 401, body = Problem), (status = 404, body = Problem)))]
+pub async fn show(
+    request: HttpRequest,
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+) -> Result<HttpResponse, Error> {
     let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
     if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
         let (_, unread) = user.tenant.open_received(user.id, *id, &received).await?;
         user.session.unread.set(unread);
     }
     let note = seen.note;
-    let known = header_of(&request, &header::IF_NONE_MATCH).and_then(|tags| matching_tag(tags, note.version, Comparison::Weak));
+    let known = header_of(&request, &header::IF_NONE_MATCH)
+        .and_then(|tags| matching_tag(tags, note.version, Comparison::Weak));
     if let Some(tag) = known {
         // The tag of the very answer that the client keeps, which may be a compressed one.
         let tag = if tag == "*" { etag(note.version) } else { tag.trim_start_matches("W/").to_owned() };
@@ -193,13 +209,18 @@ pub async fn show(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>
     Ok(HttpResponse::Ok().insert_header((header::ETAG, etag(shown.version))).json(shown))
 }
 
-/// Replace the text of a note, one's own or one that was shared for editing. With `If-Match` it must still be at that version; with `version` in the body, what was changed
-/// meanwhile is merged where it does not overlap; with neither, it replaces what is there. What is replaced is kept.
+/// Replace the text of a note, one's own or one that was shared for editing. With `If-Match` it must still be
+/// at that version; with `version` in the body, what was changed meanwhile is merged where it does not
+/// overlap; with neither, it replaces what is there. What is replaced is kept.
 ///
 /// # Errors
-/// 403 for a note that was shared for reading, 404 as for reading, 412 with the current ETag when the version does not fit, 422 for a text that cannot be accepted.
-#[utoipa::path(put, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>, Header)), request_body = ChangedNote, security(("bearer" = [])), responses(
-    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
+/// 403 for a note that was shared for reading, 404 as for reading, 412 with the current ETag when the version
+/// does not fit, 422 for a text that cannot be accepted.
+#[utoipa::path(put, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>,
+    Header)), request_body = ChangedNote, security(("bearer" = [])), responses(
+    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem),
+    (status = 422, body = Problem)))]
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,
@@ -210,22 +231,35 @@ pub async fn update(
     let (title, content) = parse(body.title.as_deref(), body.content)?;
     let condition = header_of(&request, &header::IF_MATCH);
     if let (None, Some(version)) = (condition, body.version) {
-        return save(&user, *id, Edit { title, content, version, from_browser: false }, Overtaken::Merge).await;
+        return save(&user, *id, Edit { title, content, version, from_browser: false }, Overtaken::Merge)
+            .await;
     }
     let current = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
     if condition.is_some_and(|tags| !matches_version(tags, current.version, Comparison::Strong)) {
         return Err(Error::PreconditionFailed { etag: etag(current.version) });
     }
-    save(&user, *id, Edit { title, content, version: current.version, from_browser: false }, Overtaken::Refuse).await
+    save(
+        &user,
+        *id,
+        Edit { title, content, version: current.version, from_browser: false },
+        Overtaken::Refuse,
+    )
+    .await
 }
 
 /// Move a note of one's own to the bin.
 ///
 /// # Errors
 /// 403 for a note that was shared, 404 as for reading, 412 when `If-Match` does not fit.
-#[utoipa::path(delete, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>, Header)), security(("bearer" = [])), responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem)))]
-pub async fn destroy(request: HttpRequest, user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+#[utoipa::path(delete, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>,
+    Header)), security(("bearer" = [])), responses(
+    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem), (status = 412, body = Problem)))]
+pub async fn destroy(
+    request: HttpRequest,
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+) -> Result<HttpResponse, Error> {
     let mut version = None;
     if let Some(tags) = header_of(&request, &header::IF_MATCH) {
         let current = granted(user.tenant.note(user.id, *id, Right::Own).await?)?.note;
@@ -249,14 +283,20 @@ enum Overtaken {
     Refuse,
 }
 
-async fn save(user: &CurrentUser, id: NoteId, edit: Edit, overtaken: Overtaken) -> Result<HttpResponse, Error> {
+async fn save(
+    user: &CurrentUser,
+    id: NoteId,
+    edit: Edit,
+    overtaken: Overtaken,
+) -> Result<HttpResponse, Error> {
     let saved = match overtaken {
         Overtaken::Merge => user.tenant.save_note(user.id, id, &edit).await?,
         Overtaken::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
     };
     match saved {
         Saved::Stored { note, .. } => {
-            let standing = if note.author == user.id { Standing::Author } else { Standing::Recipient(Access::Edit) };
+            let standing =
+                if note.author == user.id { Standing::Author } else { Standing::Recipient(Access::Edit) };
             Ok(answer(user, note, standing))
         }
         Saved::Conflict { current, .. } => Err(Error::PreconditionFailed { etag: etag(current.version) }),
@@ -285,7 +325,8 @@ pub fn limit_of(given: Option<&str>) -> Result<u16, Error> {
 fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     let expected = notes.iter().map(|note| note.content.len() + note.content.len() / 16 + 512).sum();
     let mut json = Vec::with_capacity(expected);
-    serde_json::to_writer(&mut json, &notes).map_err(|error| Error::Internal("writing JSON", Box::new(error)))?;
+    serde_json::to_writer(&mut json, &notes)
+        .map_err(|error| Error::Internal("writing JSON", Box::new(error)))?;
     Ok(json)
 }
 
@@ -294,7 +335,8 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// 422 for words that cannot be accepted.
 pub fn words_of(given: Option<&str>) -> Result<Option<SearchWords>, Error> {
-    SearchWords::parse_optional(given.unwrap_or_default()).map_err(|Invalid(message)| Error::Invalid(FieldErrors::one("q", message)))
+    SearchWords::parse_optional(given.unwrap_or_default())
+        .map_err(|Invalid(message)| Error::Invalid(FieldErrors::one("q", message)))
 }
 
 /// Where a page of a list begins.
@@ -305,12 +347,18 @@ pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
     match given.map(decode) {
         None => Ok(None),
         Some(Some(position)) => Ok(Some(position)),
-        Some(None) => Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours."))),
+        Some(None) => {
+            Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours.")))
+        }
     }
 }
 
 fn answer(user: &CurrentUser, note: Note, standing: Standing) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(user.tenant.tenant().number(), note, standing))
+    HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(
+        user.tenant.tenant().number(),
+        note,
+        standing,
+    ))
 }
 
 fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
@@ -363,7 +411,9 @@ fn matching_tag(tags: &str, version: i32, comparison: Comparison) -> Option<&str
     let wanted = etag(version);
     let matches = |tag: &str| {
         let plain = plain_tag(tag);
-        tag == "*" || plain == wanted || (comparison == Comparison::Weak && plain.strip_prefix("W/") == Some(&wanted))
+        tag == "*"
+            || plain == wanted
+            || (comparison == Comparison::Weak && plain.strip_prefix("W/") == Some(&wanted))
     };
     tags.split(',').map(str::trim).find(|tag| matches(tag))
 }

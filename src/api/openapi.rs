@@ -6,16 +6,21 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
-use super::{acceptances, inbox, invitations, login, me, members, notes, registration, shares, sharing, transfer};
+use super::{
+    acceptances, inbox, invitations, login, me, members, notes, registration, shares, sharing, transfer,
+};
 use crate::web::Error;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Pigeonhole", description = "Notes for many organizations at once."),
     paths(
-        registration::create, login::create, login::destroy, me::show, notes::index, notes::create, notes::show, notes::update,
-        notes::destroy, shares::index, shares::create, shares::destroy, sharing::deliveries, inbox::index, inbox::read,
-        transfer::export, transfer::import, members::index, members::update, members::destroy, invitations::index,
+        registration::create, login::create, login::destroy, me::show, notes::index, notes::create,
+        notes::show, notes::update,
+        notes::destroy, shares::index, shares::create, shares::destroy, sharing::deliveries, inbox::index,
+        inbox::read,
+        transfer::export, transfer::import, members::index, members::update, members::destroy,
+        invitations::index,
         invitations::create, invitations::destroy, acceptances::create, show
     ),
     components(schemas(Problem, ProblemField)),
@@ -28,7 +33,11 @@ struct BearerToken;
 impl Modify for BearerToken {
     fn modify(&self, document: &mut Document) {
         let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().security_schemes.insert("bearer".to_owned(), scheme.into());
+        document
+            .components
+            .get_or_insert_default()
+            .security_schemes
+            .insert("bearer".to_owned(), scheme.into());
     }
 }
 
@@ -43,6 +52,8 @@ pub fn document() -> Document {
 /// [`Error::Internal`] when it cannot be written as JSON.
 #[utoipa::path(get, path = "/api/openapi.json", responses((status = 200, description = "OpenAPI 3.1")))]
 pub async fn show() -> Result<HttpResponse, Error> {
-    let body = document().to_json().map_err(|error| Error::Internal("writing the API's description", error.into()))?;
+    let body = document()
+        .to_json()
+        .map_err(|error| Error::Internal("writing the API's description", error.into()))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(body))
 }

@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::auth::InvitationToken;
-use crate::domain::{Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username};
+use crate::domain::{
+    Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username,
+};
 use crate::store::{Earlier, Newcomer, TenantChoice};
 use crate::web::audit::{self, Subject};
 use crate::web::{Context, Error, FieldErrors, Json, once};
@@ -41,9 +43,15 @@ pub struct RegistrationAnswer {
 ///
 /// # Errors
 /// 409 for a taken name or an organization that is not open, 422 for fields that cannot be accepted.
-#[utoipa::path(post, path = "/api/register", params(("Idempotency-Key" = Option<String>, Header)), request_body = RegistrationBody, responses(
-    (status = 201, body = RegistrationAnswer), (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
-pub async fn create(request: HttpRequest, body: Json<RegistrationBody>, context: web::Data<Context>) -> Result<HttpResponse, Error> {
+#[utoipa::path(post, path = "/api/register", params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = RegistrationBody, responses(
+    (status = 201, body = RegistrationAnswer), (status = 409, body = Problem), (status = 422, body = Problem),
+    (status = 503, body = Problem)))]
+pub async fn create(
+    request: HttpRequest,
+    body: Json<RegistrationBody>,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
     let Json(body) = body;
     let mut errors = FieldErrors::default();
     let parsed = (
@@ -77,15 +85,23 @@ impl RegistrationAnswer {
 }
 
 impl RegistrationBody {
-    /// What makes two requests the same. The password is left out, as a quick hash of it is not to be kept; it is checked.
+    /// What makes two requests the same. The password is left out, as a quick hash of it is not to be kept;
+    /// it is checked.
     fn without_password(&self) -> impl Serialize + '_ {
         (&self.username, &self.email, self.tenant_id, &self.tenant_name, &self.invitation)
     }
 }
 
-/// The answer to the same request when it came before: the account that it made, if the password is that account's.
-async fn registered_before(context: &Context, newcomer: &Newcomer, password: &str) -> Result<Option<RegistrationAnswer>, Error> {
-    let (Some(once), Ok(password)) = (&newcomer.once, LoginPassword::parse(password)) else { return Ok(None) };
+/// The answer to the same request when it came before: the account that it made, if the password is that
+/// account's.
+async fn registered_before(
+    context: &Context,
+    newcomer: &Newcomer,
+    password: &str,
+) -> Result<Option<RegistrationAnswer>, Error> {
+    let (Some(once), Ok(password)) = (&newcomer.once, LoginPassword::parse(password)) else {
+        return Ok(None);
+    };
     let (name, number) = match &newcomer.tenant {
         TenantChoice::Named(name) => (Some(name), None),
         TenantChoice::Numbered(number) => (None, Some(*number)),
@@ -100,7 +116,11 @@ async fn registered_before(context: &Context, newcomer: &Newcomer, password: &st
             None => continue,
         }
         let account = tenant.account(candidate.user).await?;
-        if context.hasher.verify(&password, account.as_ref().map(|account| account.password_hash.as_str())).await? {
+        if context
+            .hasher
+            .verify(&password, account.as_ref().map(|account| account.password_hash.as_str()))
+            .await?
+        {
             return Ok(Some(RegistrationAnswer::of(candidate.tenant, candidate.user)));
         }
     }
@@ -110,9 +130,12 @@ async fn registered_before(context: &Context, newcomer: &Newcomer, password: &st
 fn choose_tenant(body: &RegistrationBody, errors: &mut FieldErrors) -> Option<TenantChoice> {
     match (body.tenant_id, &body.tenant_name, &body.invitation) {
         (Some(number), None, None) => Some(TenantChoice::Numbered(number)),
-        (None, Some(name), None) => errors.keep("tenant_name", TenantName::parse(name)).map(TenantChoice::Named),
+        (None, Some(name), None) => {
+            errors.keep("tenant_name", TenantName::parse(name)).map(TenantChoice::Named)
+        }
         (None, None, Some(invitation)) => {
-            let token = InvitationToken::parse(invitation).ok_or(Invalid("This invitation does not count, or no longer."));
+            let token = InvitationToken::parse(invitation)
+                .ok_or(Invalid("This invitation does not count, or no longer."));
             let token = errors.keep("invitation", token)?;
             Some(TenantChoice::Invited { tenant: token.tenant(), token_hash: token.hash() })
         }

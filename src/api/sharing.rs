@@ -52,8 +52,10 @@ impl DeliveryView {
 ///
 /// # Errors
 /// 403 for a note that was only shared with the user, 404 for one that is not there.
-#[utoipa::path(get, path = "/api/notes/{id}/deliveries", params(("id" = i64, Path)), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<DeliveryView>), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/api/notes/{id}/deliveries", params(("id" = i64, Path)),
+    security(("bearer" = [])), responses(
+    (status = 200, body = Vec<DeliveryView>), (status = 401, body = Problem), (status = 403, body = Problem),
+    (status = 404, body = Problem)))]
 pub async fn deliveries(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let messages = user.tenant.messages_of_note(user.id, *id).await?.ok_or(Error::NotFound)?;
@@ -64,7 +66,11 @@ pub async fn deliveries(user: CurrentUser, id: web::Path<NoteId>) -> Result<Http
 ///
 /// # Errors
 /// 422 that names the field.
-pub async fn parse(user: &CurrentUser, share_with: &ShareWith, access: Option<&str>) -> Result<Sharing, Error> {
+pub async fn parse(
+    user: &CurrentUser,
+    share_with: &ShareWith,
+    access: Option<&str>,
+) -> Result<Sharing, Error> {
     let mut errors = FieldErrors::default();
     let access = errors.keep("access", Access::parse(access.unwrap_or_default()));
     let access = access.ok_or(Error::Invalid(errors))?;
@@ -83,8 +89,12 @@ async fn audience(user: &CurrentUser, wanted: &ShareWith) -> Result<Audience, Er
     if numbers.is_empty() || numbers.len() > AUDIENCE_LIMIT {
         return refuse("Name 1 to 100 people, or \"everyone\".");
     }
-    let members: Option<Vec<_>> = user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
-    members.map_or_else(|| refuse("Each of these has to be somebody else in this organization."), |members| Ok(Audience::Members(members)))
+    let members: Option<Vec<_>> =
+        user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
+    members.map_or_else(
+        || refuse("Each of these has to be somebody else in this organization."),
+        |members| Ok(Audience::Members(members)),
+    )
 }
 
 /// Where the answer stands after the client was kept waiting as it wished.
@@ -98,15 +108,19 @@ pub struct Waited {
 pub async fn wait_as_preferred(request: &HttpRequest, user: &CurrentUser, message: i64) -> Waited {
     match prefer::wait(request) {
         None => Waited { state: DeliveryState::Pending, seconds: None },
-        Some(patience) => Waited { state: wait_for(&user.tenant, message, patience).await, seconds: Some(patience.as_secs()) },
+        Some(patience) => Waited {
+            state: wait_for(&user.tenant, message, patience).await,
+            seconds: Some(patience.as_secs()),
+        },
     }
 }
 
 impl Waited {
-    /// The head of the answer to what was made at `made`: 201, or 202 with the place of the deliveries when the time that the
-    /// client gave was over before the message was done.
+    /// The head of the answer to what was made at `made`: 201, or 202 with the place of the deliveries when
+    /// the time that the client gave was over before the message was done.
     pub fn respond(&self, made: &str, note: NoteId) -> actix_web::HttpResponseBuilder {
-        let over = self.seconds.is_some() && matches!(self.state, DeliveryState::Pending | DeliveryState::Published);
+        let over =
+            self.seconds.is_some() && matches!(self.state, DeliveryState::Pending | DeliveryState::Published);
         let mut response = HttpResponse::build(if over { StatusCode::ACCEPTED } else { StatusCode::CREATED });
         let place = if over { format!("/api/notes/{note}/deliveries") } else { made.to_owned() };
         response.insert_header((header::LOCATION, place));

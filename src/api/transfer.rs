@@ -22,12 +22,14 @@ pub struct ExportQuery {
     scope: String,
 }
 
-/// A ZIP of everything: a Markdown file for each note, and `pigeonhole.json` with earlier texts and shares as well.
+/// A ZIP of everything: a Markdown file for each note, and `pigeonhole.json` with earlier texts and shares as
+/// well.
 ///
 /// # Errors
 /// 403 for an organization's export by anybody but an owner, 422 for a scope that is none.
 #[utoipa::path(get, path = "/api/export", params(ExportQuery), security(("bearer" = [])), responses(
-    (status = 200, content_type = "application/zip"), (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+    (status = 200, content_type = "application/zip"), (status = 401, body = Problem),
+    (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub async fn export(
     request: HttpRequest,
     user: CurrentUser,
@@ -41,11 +43,18 @@ pub async fn export(
 ///
 /// # Errors
 /// As [`export`].
-pub fn send(request: &HttpRequest, user: &CurrentUser, scope: &str, context: &Context) -> Result<HttpResponse, Error> {
+pub fn send(
+    request: &HttpRequest,
+    user: &CurrentUser,
+    scope: &str,
+    context: &Context,
+) -> Result<HttpResponse, Error> {
     let scope = match scope {
         "" | "user" => Scope::Of(user.id),
         "organization" if user.session.role == Role::Owner => Scope::Everybody,
-        "organization" => return Err(Error::Forbidden("Only an owner takes everything of an organization along.")),
+        "organization" => {
+            return Err(Error::Forbidden("Only an owner takes everything of an organization along."));
+        }
         _ => return Err(Error::Invalid(FieldErrors::one("scope", "The scope is user or organization."))),
     };
     audit::record(
@@ -68,20 +77,23 @@ pub fn send(request: &HttpRequest, user: &CurrentUser, scope: &str, context: &Co
         .streaming(archive::export(context.database.clone(), exported)))
 }
 
-/// Take in the Markdown files of a ZIP, such as one of ours, as notes of the token's user. What came in before is not taken
-/// twice, so an import that was interrupted is simply sent again.
+/// Take in the Markdown files of a ZIP, such as one of ours, as notes of the token's user. What came in
+/// before is not taken twice, so an import that was interrupted is simply sent again.
 ///
 /// # Errors
 /// 413 beyond 256 MiB, 415 for another type, 422 for what is no ZIP.
-#[utoipa::path(post, path = "/api/import", request_body(content_type = "application/zip"), security(("bearer" = [])), responses(
-    (status = 200, body = Report), (status = 401, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(post, path = "/api/import", request_body(content_type = "application/zip"),
+    security(("bearer" = [])), responses(
+    (status = 200, body = Report), (status = 401, body = Problem), (status = 413, body = Problem),
+    (status = 415, body = Problem), (status = 422, body = Problem)))]
 pub async fn import(
     request: HttpRequest,
     user: CurrentUser,
     body: web::Payload,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.eq_ignore_ascii_case("application/zip") {
         return Err(Error::UnsupportedMediaType);
     }
@@ -92,11 +104,18 @@ pub async fn import(
 ///
 /// # Errors
 /// As [`import`].
-pub async fn take_in(request: &HttpRequest, user: &CurrentUser, file: std::fs::File, context: &Context) -> Result<Report, Error> {
+pub async fn take_in(
+    request: &HttpRequest,
+    user: &CurrentUser,
+    file: std::fs::File,
+    context: &Context,
+) -> Result<Report, Error> {
     let report = archive::import(&context.database, user.tenant.tenant(), user.id, file).await;
     audit::record(request, "imported notes", &Subject::of(&user.tenant, user.id));
     report.map_err(|error| match error {
-        ImportError::NoArchive => Error::Invalid(FieldErrors::one("file", "This is no ZIP, or a broken one.")),
+        ImportError::NoArchive => {
+            Error::Invalid(FieldErrors::one("file", "This is no ZIP, or a broken one."))
+        }
         ImportError::Database(error) => Error::Database(error),
     })
 }

@@ -1,5 +1,5 @@
-//! The one JSON of everything: the organization, its people where all of it leaves, and each note with its earlier texts and
-//! with whom it is shared. Written piece by piece, so that it may be of any size.
+//! The one JSON of everything: the organization, its people where all of it leaves, and each note with its
+//! earlier texts and with whom it is shared. Written piece by piece, so that it may be of any size.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,8 @@ pub(super) async fn write(
     let about = json!({"id": exported.tenant.number(), "name": exported.tenant_name});
     let scope = if exported.scope == Scope::Everybody { "organization" } else { "user" };
     let head = format!(
-        "{{\"format\":\"pigeonhole\",\"format_version\":1,\"exported_at\":{},\"exported_by\":{},\"scope\":\"{scope}\",\"organization\":{about}",
+        "{{\"format\":\"pigeonhole\",\"format_version\":1,\"exported_at\":{},\"exported_by\":{},\
+         \"scope\":\"{scope}\",\"organization\":{about}",
         json!(chrono::Utc::now()),
         json!(exported.username)
     );
@@ -36,7 +37,8 @@ pub(super) async fn write(
     loop {
         let mut page = source.notes_after(last.as_ref()).await?;
         let numbers: Vec<i64> = page.iter().map(|leaving| leaving.note.id.number()).collect();
-        let shares = if numbers.is_empty() { Vec::new() } else { source.handle().leaving_shares(&numbers).await? };
+        let shares =
+            if numbers.is_empty() { Vec::new() } else { source.handle().leaving_shares(&numbers).await? };
         for leaving in &page {
             archive.write(separator.as_bytes()).await?;
             separator = ",\n";
@@ -73,11 +75,14 @@ async fn write_note(
     archive: &mut Archive<'_>,
 ) -> Result<(), ExportError> {
     let note = &leaving.note;
-    let shares: Vec<Value> = shares.iter().filter(|share| share.note == note.id.number()).map(share_value).collect();
+    let shares: Vec<Value> =
+        shares.iter().filter(|share| share.note == note.id.number()).map(share_value).collect();
     let value = json!({
         "note_id": note.id, "user_id": note.author, "author": names.get(&note.author.number()),
-        "title": note.title.as_ref().map(|title| title.as_str()), "content": note.content.as_str(), "version": note.version,
-        "created_at": note.created_at, "updated_at": note.updated_at, "deleted_at": leaving.deleted_at, "shared_with": shares,
+        "title": note.title.as_ref().map(|title| title.as_str()), "content": note.content.as_str(),
+        "version": note.version,
+        "created_at": note.created_at, "updated_at": note.updated_at, "deleted_at": leaving.deleted_at,
+        "shared_with": shares,
     });
     let text = value.to_string();
     // The earlier texts come last, as there may be any number of them.
@@ -91,7 +96,8 @@ async fn write_note(
         for revision in &page {
             let value = json!({
                 "version": revision.version, "title": revision.title.as_ref().map(|title| title.as_str()),
-                "content": revision.content, "replaced_at": revision.replaced_at, "replaced_by": revision.replaced_by,
+                "content": revision.content, "replaced_at": revision.replaced_at,
+                "replaced_by": revision.replaced_by,
             });
             archive.write(format!("{separator}{value}").as_bytes()).await?;
             separator = ",";

@@ -1,4 +1,5 @@
-//! Writing an archive while it is sent: what is in memory is a page of notes and the list of files, which a ZIP has at its end.
+//! Writing an archive while it is sent: what is in memory is a page of notes and the list of files, which a
+//! ZIP has at its end.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -49,7 +50,10 @@ pub struct Exported {
 }
 
 /// The archive, chunk by chunk. It is made as fast as it is taken.
-pub fn export(database: Database, exported: Exported) -> impl Stream<Item = Result<Bytes, io::Error>> + 'static {
+pub fn export(
+    database: Database,
+    exported: Exported,
+) -> impl Stream<Item = Result<Bytes, io::Error>> + 'static {
     let (sender, receiver) = mpsc::channel(2);
     let whole = Arc::new(AtomicBool::new(false));
     let reached_its_end = Arc::clone(&whole);
@@ -62,11 +66,14 @@ pub fn export(database: Database, exported: Exported) -> impl Stream<Item = Resu
             Err(error) => log::warn!("an export ended early: {error}"),
         }
     });
-    // However it ended, what is not whole must not look like it: a download that breaks off is seen, a short one is not.
-    futures_util::stream::unfold((receiver, whole), async |(mut receiver, whole)| match receiver.recv().await {
-        Some(chunk) => Some((Ok(chunk), (receiver, whole))),
-        None if whole.swap(true, Ordering::AcqRel) => None,
-        None => Some((Err(io::Error::other("the export ended early")), (receiver, whole))),
+    // However it ended, what is not whole must not look like it: a download that breaks off is seen, a short
+    // one is not.
+    futures_util::stream::unfold((receiver, whole), async |(mut receiver, whole)| {
+        match receiver.recv().await {
+            Some(chunk) => Some((Ok(chunk), (receiver, whole))),
+            None if whole.swap(true, Ordering::AcqRel) => None,
+            None => Some((Err(io::Error::other("the export ended early")), (receiver, whole))),
+        }
     })
 }
 
@@ -79,7 +86,12 @@ async fn write(source: &Source, exported: &Exported, sender: &Sender<Bytes>) -> 
         for leaving in &page {
             let author = names.get(&leaving.note.author.number()).map_or("", String::as_str);
             archive.begin(&path(leaving, author, exported.scope))?;
-            archive.write(front_matter::write(leaving, author, &exported.tenant_name, exported.tenant.number()).as_bytes()).await?;
+            archive
+                .write(
+                    front_matter::write(leaving, author, &exported.tenant_name, exported.tenant.number())
+                        .as_bytes(),
+                )
+                .await?;
         }
         let Some(end) = page.pop() else { break };
         last = Some(end);
@@ -105,7 +117,8 @@ async fn names(source: &Source, exported: &Exported) -> Result<HashMap<i64, Stri
     }
 }
 
-/// notes/2026-11-24-shopping-list-17.md; what is in the bin lies in bin/, and a tenant's archive has a folder for each author.
+/// notes/2026-11-24-shopping-list-17.md; what is in the bin lies in bin/, and a tenant's archive has a folder
+/// for each author.
 fn path(leaving: &LeavingNote, author: &str, scope: Scope) -> String {
     let note = &leaving.note;
     let folder = if leaving.deleted_at.is_some() { "bin" } else { "notes" };
@@ -156,7 +169,9 @@ impl<'a> Archive<'a> {
     }
 
     fn begin(&mut self, path: &str) -> Result<(), ExportError> {
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(path == EVERYTHING);
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .large_file(path == EVERYTHING);
         Ok(self.zip.start_file(path, options)?)
     }
 

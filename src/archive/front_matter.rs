@@ -1,5 +1,5 @@
-//! The head of a note's Markdown file: lines of `key: value` between two lines of `---`, each value in JSON, which YAML reads
-//! as well.
+//! The head of a note's Markdown file: lines of `key: value` between two lines of `---`, each value in JSON,
+//! which YAML reads as well.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,8 @@ pub fn write(leaving: &LeavingNote, author: &str, organization: &str, organizati
         ("updated_at", json!(note.updated_at)),
         ("deleted_at", json!(leaving.deleted_at)),
     ];
-    let lines = values.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| format!("{key}: {value}\n"));
+    let lines =
+        values.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| format!("{key}: {value}\n"));
     format!("{FENCE}{}{FENCE}{}", lines.collect::<String>(), note.content.as_str())
 }
 
@@ -60,7 +61,8 @@ pub fn read(file: &str) -> (Head, &str) {
     for line in rest[..end].lines() {
         let Some((key, value)) = line.split_once(':') else { return whole() };
         let value = value.trim();
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.trim_matches(['"', '\'']).to_owned()));
+        let value = serde_json::from_str(value)
+            .unwrap_or_else(|_| Value::String(value.trim_matches(['"', '\'']).to_owned()));
         head.values.insert(key.trim().to_owned(), value);
     }
     (head, &rest[end + "\n---\n".len()..])
@@ -72,8 +74,12 @@ mod tests {
 
     #[test]
     fn a_head_is_read_and_the_text_keeps_every_byte() {
-        let (head, text) = read("---\nnote_id: 7\ntitle: \"A: \\\"b\\\"\"\nauthor: mary\n---\n\n---\r\n text \n");
-        assert_eq!((head.number("note_id"), head.text("title"), head.text("author")), (Some(7), Some("A: \"b\""), Some("mary")));
+        let (head, text) =
+            read("---\nnote_id: 7\ntitle: \"A: \\\"b\\\"\"\nauthor: mary\n---\n\n---\r\n text \n");
+        assert_eq!(
+            (head.number("note_id"), head.text("title"), head.text("author")),
+            (Some(7), Some("A: \"b\""), Some("mary"))
+        );
         assert_eq!(text, "\n---\r\n text \n");
     }
 

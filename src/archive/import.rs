@@ -1,5 +1,6 @@
-//! Taking an archive in: the Markdown files of a ZIP become notes of whoever brings it, with the times that their heads name.
-//! Each is remembered by its origin in the transaction that writes it, so an import that was interrupted is repeated and goes on.
+//! Taking an archive in: the Markdown files of a ZIP become notes of whoever brings it, with the times that
+//! their heads name. Each is remembered by its origin in the transaction that writes it, so an import that
+//! was interrupted is repeated and goes on.
 
 use std::fs::File;
 use std::io::Read;
@@ -64,11 +65,18 @@ type Piece = Result<ComingNote, Refused>;
 ///
 /// # Errors
 /// See [`ImportError`].
-pub async fn import(database: &Database, tenant: TenantId, user: UserId, file: File) -> Result<Report, ImportError> {
+pub async fn import(
+    database: &Database,
+    tenant: TenantId,
+    user: UserId,
+    file: File,
+) -> Result<Report, ImportError> {
     let (sender, mut receiver) = mpsc::channel::<Piece>(BATCH);
     let reading = tokio::task::spawn_blocking(move || read(file, &sender));
-    let mut report =
-        Report { left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"], ..Report::default() };
+    let mut report = Report {
+        left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
+        ..Report::default()
+    };
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(piece) = receiver.recv().await {
         match piece {
@@ -173,7 +181,8 @@ fn note(path: &str, bytes: &[u8]) -> Piece {
         Err(invalid) => return refused(path, invalid.0),
     };
     let now = Utc::now();
-    let past = |time: Option<DateTime<Utc>>| time.filter(|time| *time <= now && *time >= DateTime::UNIX_EPOCH);
+    let past =
+        |time: Option<DateTime<Utc>>| time.filter(|time| *time <= now && *time >= DateTime::UNIX_EPOCH);
     let created_at = past(head.time("created_at")).unwrap_or(now);
     Ok(ComingNote {
         origin: origin(&head, path, content.as_str()),

@@ -7,6 +7,7 @@ const KEPT_CHARACTERS: usize = 200;
 
 /// The User-Agent header, shortened.
 pub fn user_agent(request: &HttpRequest) -> String {
-    let sent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let sent =
+        request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     sent.chars().take(KEPT_CHARACTERS).collect()
 }

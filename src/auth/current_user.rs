@@ -15,8 +15,8 @@ use crate::domain::{Invalid, Role, UserId};
 use crate::store::{Counted, Session, SessionKind};
 use crate::web::{Context, Error, cookie};
 
-/// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's token, the
-/// API the bearer token, and never the other way round.
+/// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
+/// token, the API the bearer token, and never the other way round.
 pub struct CurrentUser {
     /// The rows that the request may reach.
     pub tenant: TenantHandle,
@@ -51,7 +51,8 @@ impl FromRequest for CurrentUser {
         Box::pin(async move {
             let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
             let tenant = context.database.tenant(token.tenant());
-            let found = context.sessions.look_up(&tenant, &token, counted).await?.ok_or(Error::LoginRequired)?;
+            let found =
+                context.sessions.look_up(&tenant, &token, counted).await?.ok_or(Error::LoginRequired)?;
             let session = found.session;
             if found.looked_up && session.stale {
                 note_use(&tenant, &token);

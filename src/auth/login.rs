@@ -50,8 +50,15 @@ pub enum LoginError {
 ///
 /// # Errors
 /// [`LoginError`], after which nothing is known.
-pub async fn log_in(database: &Database, hasher: &Hasher, attempt: &LoginAttempt) -> Result<LoginOutcome, LoginError> {
-    let candidates = database.directory().candidates(&attempt.identifier, attempt.tenant_name.as_ref(), attempt.tenant_number).await?;
+pub async fn log_in(
+    database: &Database,
+    hasher: &Hasher,
+    attempt: &LoginAttempt,
+) -> Result<LoginOutcome, LoginError> {
+    let candidates = database
+        .directory()
+        .candidates(&attempt.identifier, attempt.tenant_name.as_ref(), attempt.tenant_number)
+        .await?;
     if candidates.len() > CANDIDATE_LIMIT {
         return Ok(LoginOutcome::TooManyTenants);
     }
@@ -59,7 +66,9 @@ pub async fn log_in(database: &Database, hasher: &Hasher, attempt: &LoginAttempt
     let mut tried = false;
     for candidate in candidates {
         let account = database.tenant(candidate.tenant).account(candidate.user).await?;
-        let fits = hasher.verify(&attempt.password, account.as_ref().map(|account| account.password_hash.as_str())).await?;
+        let fits = hasher
+            .verify(&attempt.password, account.as_ref().map(|account| account.password_hash.as_str()))
+            .await?;
         tried = true;
         if let Some(account) = account.filter(|_| fits) {
             matched.push(Matched { candidate, account });

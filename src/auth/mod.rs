@@ -1,5 +1,5 @@
-//! Who is asking: passwords, session tokens and the `CurrentUser` that handlers take. Pages and API use it alike; a
-//! browser's cookie and a script's bearer token lead to the same session rows.
+//! Who is asking: passwords, session tokens and the `CurrentUser` that handlers take. Pages and API use it
+//! alike; a browser's cookie and a script's bearer token lead to the same session rows.
 
 mod agent;
 mod current_user;

@@ -1,4 +1,5 @@
-//! Password hashes: bcrypt over a keyed pre-hash, off the asynchronous threads, at most one for each core at a time.
+//! Password hashes: bcrypt over a keyed pre-hash, off the asynchronous threads, at most one for each core at
+//! a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -77,7 +78,11 @@ impl Hasher {
     /// Makes hashes of this work factor, 4 to 31; each step doubles their time.
     pub fn with_cost(cost: u32) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { cost, cores: Arc::new(Semaphore::new(cores)), queue: Arc::new(Queue { cores, ..Queue::default() }) }
+        Self {
+            cost,
+            cores: Arc::new(Semaphore::new(cores)),
+            queue: Arc::new(Queue { cores, ..Queue::default() }),
+        }
     }
 
     /// The queue as it is now.
@@ -108,8 +113,8 @@ impl Hasher {
         })
     }
 
-    /// Whether `password` belongs to `hash`. One hash is computed in any case: also for no user at all and for a stored
-    /// hash that is corrupt, so that the time of the answer says nothing.
+    /// Whether `password` belongs to `hash`. One hash is computed in any case: also for no user at all and
+    /// for a stored hash that is corrupt, so that the time of the answer says nothing.
     ///
     /// # Errors
     /// [`Busy`] when no core is free soon.
@@ -125,7 +130,8 @@ impl Hasher {
         Ok(known && matches)
     }
 
-    /// A hash at today's cost for a password that was just checked against one of another cost; none when it is right.
+    /// A hash at today's cost for a password that was just checked against one of another cost; none when it
+    /// is right.
     pub async fn refresh(&self, password: &LoginPassword, hash: &str) -> Option<String> {
         if cost_of(hash) == Some(self.cost) {
             return None;
@@ -134,7 +140,10 @@ impl Hasher {
         self.on_a_core(move || bcrypt::hash(digest, cost)).await.ok()?.ok()
     }
 
-    async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+    async fn on_a_core<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
         let permit = self.free_core().await.inspect_err(|_| {
             self.queue.refused.fetch_add(1, Relaxed);
         })?;
@@ -152,14 +161,18 @@ impl Hasher {
             return Ok(permit);
         }
         let _waiting = Waiting::behind_others(&self.queue);
-        tokio::time::timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned()).await.map_err(|_| Busy)?.map_err(|_| Busy)
+        tokio::time::timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned())
+            .await
+            .map_err(|_| Busy)?
+            .map_err(|_| Busy)
     }
 }
 
-/// bcrypt reads 72 bytes and stops at NUL. Hashing first keeps every byte of a long password, and the fixed key keeps
-/// our hashes apart from anybody's plain SHA-256. It is public and cannot be lost.
+/// bcrypt reads 72 bytes and stops at NUL. Hashing first keeps every byte of a long password, and the fixed
+/// key keeps our hashes apart from anybody's plain SHA-256. It is public and cannot be lost.
 fn prehash(password: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"pigeonhole password v1").expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(b"pigeonhole password v1").expect("HMAC takes a key of any length");
     mac.update(password);
     STANDARD.encode(mac.finalize().into_bytes())
 }

@@ -1,6 +1,6 @@
-//! Sessions that were looked up a moment ago. Every request needs its session, and looking it up costs the database as much
-//! as the rest of the request. A session that ends in this process is forgotten at once; one that ends in another process
-//! is good for a second here at most.
+//! Sessions that were looked up a moment ago. Every request needs its session, and looking it up costs the
+//! database as much as the rest of the request. A session that ends in this process is forgotten at once; one
+//! that ends in another process is good for a second here at most.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,11 @@ struct Looks {
 
 impl Default for SessionCache {
     fn default() -> Self {
-        Self { known: Cache::builder().time_to_live(LIFE).max_capacity(CAPACITY).build(), ends: Arc::default(), looks: Arc::default() }
+        Self {
+            known: Cache::builder().time_to_live(LIFE).max_capacity(CAPACITY).build(),
+            ends: Arc::default(),
+            looks: Arc::default(),
+        }
     }
 }
 
@@ -60,7 +64,12 @@ impl SessionCache {
     ///
     /// # Errors
     /// [`DbError`] of the look-up.
-    pub async fn look_up(&self, tenant: &TenantHandle, token: &Token, counted: Counted) -> Result<Option<Found>, DbError> {
+    pub async fn look_up(
+        &self,
+        tenant: &TenantHandle,
+        token: &Token,
+        counted: Counted,
+    ) -> Result<Option<Found>, DbError> {
         let hash = token.hash();
         if let Some(session) = self.known.get(&hash) {
             self.looks.hits.fetch_add(1, Ordering::Relaxed);
@@ -70,7 +79,8 @@ impl SessionCache {
         let before = self.ends.load(Ordering::SeqCst);
         let Some(session) = tenant.session(&hash, counted).await?.map(Arc::new) else { return Ok(None) };
         self.known.insert(hash.clone(), Arc::clone(&session));
-        // Whoever counts after this line also forgets after it; whoever counted before may have forgotten too early.
+        // Whoever counts after this line also forgets after it; whoever counted before may have forgotten too
+        // early.
         if self.ends.load(Ordering::SeqCst) != before {
             self.known.invalidate(&hash);
         }

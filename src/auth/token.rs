@@ -1,5 +1,6 @@
-//! Secrets of sessions and invitations: `ph_<tenant>_<256 random bits>` and `phi_…`. The tenant in front makes the look-up touch one shard; it is no
-//! secret and no right, as a token of another tenant is simply not found there.
+//! Secrets of sessions and invitations: `ph_<tenant>_<256 random bits>` and `phi_…`. The tenant in front
+//! makes the look-up touch one shard; it is no secret and no right, as a token of another tenant is simply
+//! not found there.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +29,8 @@ macro_rules! token {
             pub fn generate(tenant: TenantId) -> Result<Self, getrandom::Error> {
                 let mut secret = [0; SECRET_BYTES];
                 getrandom::fill(&mut secret)?;
-                Ok(Self { text: format!(concat!($prefix, "_{}_{}"), tenant, URL_SAFE_NO_PAD.encode(secret)), tenant })
+                Ok(Self { text: format!(concat!($prefix, "_{}_{}"), tenant, URL_SAFE_NO_PAD.encode(secret)),
+                    tenant })
             }
 
             /// Reads a token as it was sent; none for anything that cannot be one.
@@ -67,8 +69,10 @@ token!(
 /// The tenant in what follows a token's prefix, when the rest is a secret.
 fn tenant_of(text: &str) -> Option<TenantId> {
     let (tenant, secret) = text.split_once('_')?;
-    let number: i64 = tenant.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == tenant)?;
-    let plain = secret.len() == SECRET_LENGTH && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let number: i64 =
+        tenant.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == tenant)?;
+    let plain = secret.len() == SECRET_LENGTH
+        && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     plain.then(|| TenantId::from_row(number))
 }
 
@@ -95,6 +99,8 @@ mod tests {
             assert!(Token::parse(odd).is_none(), "{odd}");
         }
         let invitation = InvitationToken::generate(TenantId::from_row(7)).expect("randomness");
-        assert!(Token::parse(invitation.expose()).is_none() && InvitationToken::parse(token.expose()).is_none());
+        assert!(
+            Token::parse(invitation.expose()).is_none() && InvitationToken::parse(token.expose()).is_none()
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Who may connect, where the settings say so. It comes before anything that needs the nodes of a cluster to work
-//! together as one of our roles, such as a migration, and before workers are added, which get the roles as they are.
+//! Who may connect, where the settings say so. It comes before anything that needs the nodes of a cluster to
+//! work together as one of our roles, such as a migration, and before workers are added, which get the roles
+//! as they are.
 
 use tokio_postgres::Config;
 

@@ -17,7 +17,8 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(45);
 /// What to ask.
 #[derive(clap::Args)]
 pub struct Check {
-    /// Ask, in place of the application, whether the workers with this DATA_DIR are at work and reach the database and the broker.
+    /// Ask, in place of the application, whether the workers with this DATA_DIR are at work and reach the
+    /// database and the broker.
     #[arg(long)]
     worker: bool,
 }
@@ -30,17 +31,26 @@ pub fn run(settings: &Settings, arguments: &Check) -> anyhow::Result<()> {
     if arguments.worker { ask_workers(settings) } else { ask_application(settings) }
 }
 
-/// Asks /readyz at the address that `serve` would listen on; there must be an answer within 3 seconds, and it must be 200.
+/// Asks /readyz at the address that `serve` would listen on; there must be an answer within 3 seconds, and it
+/// must be 200.
 fn ask_application(settings: &Settings) -> anyhow::Result<()> {
     let mut address = settings.bind;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(if address.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
     }
-    let mut connection = TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nothing answers at {address}"))?;
+    let mut connection = TcpStream::connect_timeout(&address, PATIENCE)
+        .with_context(|| format!("nothing answers at {address}"))?;
     connection.set_read_timeout(Some(PATIENCE))?;
     write!(connection, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    connection.take(4096).read_to_string(&mut answer).with_context(|| format!("{address} does not answer"))?;
+    connection
+        .take(4096)
+        .read_to_string(&mut answer)
+        .with_context(|| format!("{address} does not answer"))?;
     let status = answer.split_whitespace().nth(1).unwrap_or("nothing");
     anyhow::ensure!(status == "200", "{address} answered {status}: not ready");
     output::answer("ready\n")
@@ -49,7 +59,8 @@ fn ask_application(settings: &Settings) -> anyhow::Result<()> {
 /// Looks at their signs of life; every worker that lives must be well.
 fn ask_workers(settings: &Settings) -> anyhow::Result<()> {
     let folder = settings.data_dir.display();
-    let workers = messaging::beats(&settings.data_dir).with_context(|| format!("no worker has left a sign of life in {folder}"))?;
+    let workers = messaging::beats(&settings.data_dir)
+        .with_context(|| format!("no worker has left a sign of life in {folder}"))?;
     anyhow::ensure!(!workers.is_empty(), "no worker with the data folder {folder} is running");
     for worker in &workers {
         let (process, seconds) = (&worker.process, worker.age.as_secs());

@@ -26,31 +26,48 @@ pub(super) struct Open {
 }
 
 impl Door {
-    /// Takes the address. One that nobody chose and somebody has is gone without: it must not keep a second program on the same
-    /// machine from serving.
+    /// Takes the address. One that nobody chose and somebody has is gone without: it must not keep a second
+    /// program on the same machine from serving.
     pub(super) fn take(settings: &Settings) -> anyhow::Result<Self> {
         let Some(admin) = settings.admin.clone() else { return Ok(Self(None)) };
         match app::take_address(admin.bind) {
             Ok(listener) => Ok(Self(Some((listener, admin)))),
             Err(ListenError::InUse(address)) if !admin.chosen => {
-                log::warn!("{address} is in use, so there is no operator's console; set ADMIN_BIND to another address");
+                log::warn!(
+                    "{address} is in use, so there is no operator's console; set ADMIN_BIND to another \
+                     address"
+                );
                 Ok(Self(None))
             }
             Err(ListenError::InUse(address)) => {
-                anyhow::bail!("{address} is in use by another program; stop that one or set ADMIN_BIND to another port")
+                anyhow::bail!(
+                    "{address} is in use by another program; stop that one or set ADMIN_BIND to another port"
+                )
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// Opens the console of the application that listens.
-    pub(super) fn open(self, settings: &Settings, config: &Config, application: &Listening) -> anyhow::Result<Option<Open>> {
+    pub(super) fn open(
+        self,
+        settings: &Settings,
+        config: &Config,
+        application: &Listening,
+    ) -> anyhow::Result<Option<Open>> {
         let Some((listener, admin)) = self.0 else { return Ok(None) };
         let port = listener.local_addr()?.port();
         let address = admin.origins.first().cloned().unwrap_or_else(|| format!("http://localhost:{port}"));
-        let console = actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
-        let sampling = actix_web::rt::spawn(crate::monitor::sample_for_ever(console.nodes.clone(), application.context.database.clone()));
-        let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_for_ever(console.nodes.clone(), console.seen.clone()));
+        let console =
+            actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
+        let sampling = actix_web::rt::spawn(crate::monitor::sample_for_ever(
+            console.nodes.clone(),
+            application.context.database.clone(),
+        ));
+        let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_for_ever(
+            console.nodes.clone(),
+            console.seen.clone(),
+        ));
         let server = admin::listen(listener, &admin, console)?;
         let handle = server.handle();
         actix_web::rt::spawn(server);
@@ -99,7 +116,11 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
     let admin = settings.admin.as_ref().context("ADMIN_BIND is off, so there is no console to ask")?;
     let mut address = admin.bind;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(if address.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
     }
     let patience = PATIENCE + settings.node_patience * 2;
     let mut connection = TcpStream::connect_timeout(&address, patience)
@@ -113,11 +134,19 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
     if asked.measure {
         query.append_pair("measure", "1");
     }
-    let token = admin.token.as_ref().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
-    write!(connection, "GET /{}.{ending}?{} HTTP/1.0\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n", asked.page, query.finish())?;
+    let token =
+        admin.token.as_ref().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    write!(
+        connection,
+        "GET /{}.{ending}?{} HTTP/1.0\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n",
+        asked.page,
+        query.finish()
+    )?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).with_context(|| format!("{address} does not answer"))?;
-    let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("{address} answered something else than HTTP"))?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .with_context(|| format!("{address} answered something else than HTTP"))?;
     let status = head.split_whitespace().nth(1).unwrap_or("nothing");
     anyhow::ensure!(status == "200", "the console at {address} answered {status}: {}", body.trim());
     output::answer(&format!("{}\n", body.trim_end()))

@@ -5,9 +5,10 @@ use log::{LevelFilter, Log, Metadata, Record};
 use crate::settings::Settings;
 use crate::web::departure::door_is_closed;
 
-/// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of warnings: other
-/// people's notes and secrets among them. No setting makes them talk.
-const DISCREET: [&str; 6] = ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core", "tracing"];
+/// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of
+/// warnings: other people's notes and secrets among them. No setting makes them talk.
+const DISCREET: [&str; 6] =
+    ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core", "tracing"];
 /// A crate that tells as errors, and with the whole message, what `messaging` tells in one line.
 const SILENT: &str = "lapin";
 
@@ -62,6 +63,9 @@ mod tests {
 
     #[test]
     fn no_setting_logs_the_values_of_statements() {
-        assert_eq!(without_discreet("info,tokio_postgres::query=trace, actix_http=trace,pigeonhole=debug"), "info,pigeonhole=debug");
+        assert_eq!(
+            without_discreet("info,tokio_postgres::query=trace, actix_http=trace,pigeonhole=debug"),
+            "info,pigeonhole=debug"
+        );
     }
 }

@@ -70,7 +70,8 @@ impl FromStr for Name {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('/').and_then(|(tenant, id)| Some((tenant.parse().ok()?, id.parse().ok()?)));
+        let parts =
+            text.split_once('/').and_then(|(tenant, id)| Some((tenant.parse().ok()?, id.parse().ok()?)));
         parts.map(|(tenant, id)| Self { tenant, id }).ok_or("write it as TENANT/MESSAGE, such as 7/1234")
     }
 }
@@ -88,13 +89,17 @@ pub async fn run(settings: &Settings, wanted: Messages) -> anyhow::Result<()> {
         Some(Action::List) => list(&client, broker).await?,
         Some(Action::Show { name }) => {
             let message = store::show_message(&client, name.tenant, name.id).await?;
-            let message = message.with_context(|| format!("there is no message {}/{}", name.tenant, name.id))?;
+            let message =
+                message.with_context(|| format!("there is no message {}/{}", name.tenant, name.id))?;
             described(name.tenant, &message)
         }
         Some(Action::Replay(chosen)) => replay(&client, &chosen).await?,
-        Some(Action::Drop { chosen, dead_letters }) => drop_messages(&client, broker, &chosen, dead_letters).await?,
+        Some(Action::Drop { chosen, dead_letters }) => {
+            drop_messages(&client, broker, &chosen, dead_letters).await?
+        }
     };
-    let text = if wanted.json { format!("{}\n", serde_json::to_string_pretty(&answer)?) } else { in_words(&answer) };
+    let text =
+        if wanted.json { format!("{}\n", serde_json::to_string_pretty(&answer)?) } else { in_words(&answer) };
     output::answer(&text)
 }
 
@@ -122,7 +127,8 @@ async fn summary(client: &Client, broker: Option<&BrokerUrl>) -> anyhow::Result<
 
 async fn list(client: &Client, broker: Option<&BrokerUrl>) -> anyhow::Result<Value> {
     let failed = store::failed_messages(client, LIMIT).await?;
-    let failed: Vec<Value> = failed.iter().map(|Backlog { tenant, message }| described(*tenant, message)).collect();
+    let failed: Vec<Value> =
+        failed.iter().map(|Backlog { tenant, message }| described(*tenant, message)).collect();
     let mut answer = json!({ "failed": failed });
     if let Some(broker) = broker {
         let dead = messaging::dead_letters(broker, DEAD_LETTERS).await?;
@@ -147,12 +153,21 @@ async fn replay(client: &Client, chosen: &Chosen) -> anyhow::Result<Value> {
     let mut untouched = Vec::new();
     for name in chosen.resolve(client).await? {
         let written = format!("{}/{}", name.tenant, name.id);
-        if store::replay_failed(client, name.tenant, name.id).await? { replayed.push(written) } else { untouched.push(written) }
+        if store::replay_failed(client, name.tenant, name.id).await? {
+            replayed.push(written)
+        } else {
+            untouched.push(written)
+        }
     }
     Ok(json!({ "replayed": replayed, "not_failed": untouched }))
 }
 
-async fn drop_messages(client: &Client, broker: Option<&BrokerUrl>, chosen: &Chosen, dead_letters: bool) -> anyhow::Result<Value> {
+async fn drop_messages(
+    client: &Client,
+    broker: Option<&BrokerUrl>,
+    chosen: &Chosen,
+    dead_letters: bool,
+) -> anyhow::Result<Value> {
     let mut answer = json!({});
     if dead_letters {
         let broker = broker.context("--dead-letters needs AMQP_URL")?;
@@ -165,7 +180,11 @@ async fn drop_messages(client: &Client, broker: Option<&BrokerUrl>, chosen: &Cho
     let mut untouched = Vec::new();
     for name in chosen.resolve(client).await? {
         let written = format!("{}/{}", name.tenant, name.id);
-        if store::drop_failed(client, name.tenant, name.id).await? { dropped.push(written) } else { untouched.push(written) }
+        if store::drop_failed(client, name.tenant, name.id).await? {
+            dropped.push(written)
+        } else {
+            untouched.push(written)
+        }
     }
     answer["dropped"] = json!(dropped);
     answer["not_failed"] = json!(untouched);
@@ -176,7 +195,10 @@ impl Chosen {
     async fn resolve(&self, client: &Client) -> anyhow::Result<Vec<Name>> {
         if self.all {
             let failed = store::failed_messages(client, LIMIT).await?;
-            return Ok(failed.iter().map(|Backlog { tenant, message }| Name { tenant: *tenant, id: message.id }).collect());
+            return Ok(failed
+                .iter()
+                .map(|Backlog { tenant, message }| Name { tenant: *tenant, id: message.id })
+                .collect());
         }
         anyhow::ensure!(!self.names.is_empty(), "name messages as TENANT/MESSAGE, or say --all");
         Ok(self.names.clone())
@@ -185,9 +207,12 @@ impl Chosen {
 
 fn described(tenant: i64, message: &Message) -> Value {
     json!({
-        "message": format!("{tenant}/{}", message.id), "tenant_id": tenant, "message_id": message.id, "route": message.route,
-        "note_id": message.note_id, "userid": message.user_id, "state": message.state.as_str(), "attempts": message.attempts,
-        "created_at": message.created_at, "due_at": message.due_at, "since": message.since, "last_error": message.last_error,
+        "message": format!("{tenant}/{}", message.id), "tenant_id": tenant, "message_id": message.id,
+        "route": message.route,
+        "note_id": message.note_id, "userid": message.user_id, "state": message.state.as_str(),
+        "attempts": message.attempts,
+        "created_at": message.created_at, "due_at": message.due_at, "since": message.since,
+        "last_error": message.last_error,
     })
 }
 
@@ -217,7 +242,11 @@ fn in_words(answer: &Value) -> String {
 fn line(row: &Value) -> String {
     match row.as_object() {
         None => word(row),
-        Some(fields) => fields.iter().map(|(name, value)| format!("{name} {}", word(value))).collect::<Vec<_>>().join(", "),
+        Some(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", word(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 

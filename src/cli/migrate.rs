@@ -11,7 +11,10 @@ use crate::settings::Settings;
 /// # Errors
 /// In one line, what stands in the way.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let config = settings.database.as_ref().context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
+    let config = settings
+        .database
+        .as_ref()
+        .context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
     access::grant(settings, config).await?;
     let report = db::migrate(config, settings.demo_tenant).await?;
     if report.applied.is_empty() {

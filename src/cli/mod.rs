@@ -49,7 +49,8 @@ enum Command {
     Seed(seed::Seed),
     /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
     Secrets(secrets::Secrets),
-    /// Ask the application at BIND, or the workers here, whether all is well; exit code 0 means yes. For health checks.
+    /// Ask the application at BIND, or the workers here, whether all is well; exit code 0 means yes. For
+    /// health checks.
     #[command(after_help = settings_help())]
     Check(check::Check),
     /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.
@@ -60,7 +61,8 @@ enum Command {
     Cluster(cluster::Command),
 }
 
-/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line; `cluster status` has its own.
+/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line;
+/// `cluster status` has its own.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.command) {
@@ -88,15 +90,21 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let settings = Settings::read(variable)?;
     logging::start(&settings);
     match command {
-        Command::Serve(arguments) => actix_web::rt::System::new().block_on(serve::run(&settings, &arguments))?,
+        Command::Serve(arguments) => {
+            actix_web::rt::System::new().block_on(serve::run(&settings, &arguments))?
+        }
         Command::Worker => actix_web::rt::System::new().block_on(worker::run(&settings))?,
-        Command::Messages(wanted) => actix_web::rt::System::new().block_on(messages::run(&settings, wanted))?,
+        Command::Messages(wanted) => {
+            actix_web::rt::System::new().block_on(messages::run(&settings, wanted))?
+        }
         Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
         Command::Seed(wanted) => seed::run(&settings, &wanted)?,
         Command::Secrets(_) => {}
         Command::Check(arguments) => check::run(&settings, &arguments)?,
         Command::Console(asked) => console::ask(&settings, &asked)?,
-        Command::Cluster(command) => return actix_web::rt::System::new().block_on(cluster::run(&settings, command)),
+        Command::Cluster(command) => {
+            return actix_web::rt::System::new().block_on(cluster::run(&settings, command));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -109,8 +117,8 @@ fn read_env_file() -> anyhow::Result<()> {
     }
 }
 
-/// A variable, or what stands in the file that NAME_FILE names: what is in a file does not show in a process list, in a
-/// crash report or in the description of a container.
+/// A variable, or what stands in the file that NAME_FILE names: what is in a file does not show in a process
+/// list, in a crash report or in the description of a container.
 fn variable(name: &str) -> Option<String> {
     set(name).or_else(|| std::fs::read_to_string(set(&format!("{name}_FILE"))?).ok())
 }
@@ -120,7 +128,8 @@ fn require_files() -> anyhow::Result<()> {
     for variable in VARIABLES {
         let name = format!("{}_FILE", variable.name);
         if let Some(path) = set(&name) {
-            std::fs::File::open(&path).with_context(|| format!("{name} names {path}, which cannot be read"))?;
+            std::fs::File::open(&path)
+                .with_context(|| format!("{name} names {path}, which cannot be read"))?;
         }
     }
     Ok(())
@@ -133,11 +142,15 @@ fn set(name: &str) -> Option<String> {
 
 fn settings_help() -> String {
     let widest = VARIABLES.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
-    let mut help = "Settings, from the environment or a file .env in this folder or one above. NAME_FILE names a file that \
+    let mut help = "Settings, from the environment or a file .env in this folder or one above. NAME_FILE \
+        names a file that \
                     holds the value of NAME:\n"
         .to_owned();
     for variable in VARIABLES {
-        help.push_str(&format!("  {:widest$}  {}\n  {:widest$}  [default: {}]\n", variable.name, variable.help, "", variable.default));
+        help.push_str(&format!(
+            "  {:widest$}  {}\n  {:widest$}  [default: {}]\n",
+            variable.name, variable.help, "", variable.default
+        ));
     }
     help
 }

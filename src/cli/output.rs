@@ -15,7 +15,9 @@ use anyhow::Context;
 /// error.
 pub(super) fn answer(text: &str) -> anyhow::Result<()> {
     match write(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("writing to standard output"),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
         _ => Ok(()),
     }
 }

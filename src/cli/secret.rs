@@ -16,11 +16,17 @@ const FILE: &str = "secret_key";
 pub fn kept_in(data_dir: &Path) -> anyhow::Result<Key> {
     let path = data_dir.join(FILE);
     if !path.exists() {
-        std::fs::create_dir_all(data_dir).with_context(|| format!("making the data folder {}", data_dir.display()))?;
+        std::fs::create_dir_all(data_dir)
+            .with_context(|| format!("making the data folder {}", data_dir.display()))?;
         write_new(&path).with_context(|| format!("keeping a new secret key in {}", path.display()))?;
     }
-    let bytes = std::fs::read(&path).with_context(|| format!("reading the secret key in {}", path.display()))?;
-    anyhow::ensure!(bytes.len() >= 64, "{} is damaged; remove it and everybody must log in again", path.display());
+    let bytes =
+        std::fs::read(&path).with_context(|| format!("reading the secret key in {}", path.display()))?;
+    anyhow::ensure!(
+        bytes.len() >= 64,
+        "{} is damaged; remove it and everybody must log in again",
+        path.display()
+    );
     Ok(Key::from(&bytes))
 }
 

@@ -1,5 +1,6 @@
-//! `pigeonhole secrets`: what a cluster of containers needs that nobody else may know. Three folders, so that nobody sees
-//! more than their own: one for the databases and who sets them up, one for `serve`, one for the broker and its users.
+//! `pigeonhole secrets`: what a cluster of containers needs that nobody else may know. Three folders, so that
+//! nobody sees more than their own: one for the databases and who sets them up, one for `serve`, one for the
+//! broker and its users.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -39,10 +40,12 @@ pub struct Secrets {
 /// # Errors
 /// In one line, what stands in the way.
 pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
-    let variable = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let variable =
+        |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let nodes = Folder(&secrets.nodes);
     let web = Folder(&secrets.web);
-    let given = variable("POSTGRES_PASSWORD").or_else(|| password_of_administrator(&variable("DATABASE_URL")?));
+    let given =
+        variable("POSTGRES_PASSWORD").or_else(|| password_of_administrator(&variable("DATABASE_URL")?));
     let postgres = nodes.keep("postgres_password", given, 32)?;
     nodes.keep("node_password", variable("NODE_PASSWORD"), 32)?;
     let web_password = nodes.keep("web_password", variable("WEB_PASSWORD"), 32)?;
@@ -58,8 +61,8 @@ pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyh
 }
 
 impl Secrets {
-    /// The only user of the broker, in a vhost of its own; naming it keeps the broker from making its guest. Both files follow
-    /// from one password.
+    /// The only user of the broker, in a vhost of its own; naming it keeps the broker from making its guest.
+    /// Both files follow from one password.
     fn keep_broker(&self, folder: &Folder<'_>, given: Option<String>) -> anyhow::Result<()> {
         let url = |password: &str| format!("amqp://pigeonhole:{password}@{}/pigeonhole", self.broker_address);
         if let Some(given) = given {
@@ -72,7 +75,8 @@ impl Secrets {
             "broker.conf",
             &format!(
                 "default_vhost = pigeonhole\ndefault_user = pigeonhole\ndefault_pass = {password}\n\
-                 default_permissions.configure = .*\ndefault_permissions.read = .*\ndefault_permissions.write = .*\n\
+                 default_permissions.configure = .*\ndefault_permissions.read = \
+                 .*\ndefault_permissions.write = .*\n\
                  default_user_tags.administrator = false\nlog.console = true\nlog.file = false\n"
             ),
         )
@@ -150,9 +154,19 @@ mod tests {
             coordinator: "citus_master:5432".to_owned(),
             database: "tenant_db".to_owned(),
         };
-        run(&secrets, |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())).expect("made");
-        let names =
-            ["postgres_password", "node_password", "web_password", "secret_key", "admin_database_url", "database_url", "admin_token"];
+        run(&secrets, |name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+        .expect("made");
+        let names = [
+            "postgres_password",
+            "node_password",
+            "web_password",
+            "secret_key",
+            "admin_database_url",
+            "database_url",
+            "admin_token",
+        ];
         names.iter().map(|name| fs::read_to_string(folder.join(name)).expect(name)).collect()
     }
 
@@ -177,9 +191,15 @@ mod tests {
     #[test]
     fn an_old_url_gives_the_administrators_password_and_another_users_does_not() {
         let folder = tempfile::tempdir().expect("a folder");
-        let old = made(folder.path(), &[("DATABASE_URL", "postgresql+psycopg2://postgres:mypass@localhost:5432/tenant_db")]);
+        let old = made(
+            folder.path(),
+            &[("DATABASE_URL", "postgresql+psycopg2://postgres:mypass@localhost:5432/tenant_db")],
+        );
         assert_eq!(old[0], "mypass");
         let folder = tempfile::tempdir().expect("a folder");
-        assert_ne!(made(folder.path(), &[("DATABASE_URL", "postgresql://someone:mypass@localhost/tenant_db")])[0], "mypass");
+        assert_ne!(
+            made(folder.path(), &[("DATABASE_URL", "postgresql://someone:mypass@localhost/tenant_db")])[0],
+            "mypass"
+        );
     }
 }

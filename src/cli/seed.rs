@@ -33,8 +33,14 @@ pub struct Seed {
 /// # Errors
 /// In one line, what stands in the way.
 pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
-    anyhow::ensure!(seed.yes || !settings.production(), "this is production; invented rows are added there only with --yes");
-    anyhow::ensure!(seed.users >= seed.tenants, "each tenant needs a user: --users must not be less than --tenants");
+    anyhow::ensure!(
+        seed.yes || !settings.production(),
+        "this is production; invented rows are added there only with --yes"
+    );
+    anyhow::ensure!(
+        seed.users >= seed.tenants,
+        "each tenant needs a user: --users must not be less than --tenants"
+    );
     let config = settings.database.as_ref().context("seed needs DATABASE_URL, of an administrator")?;
     // Several threads, unlike the other subcommands: making rows keeps more than one core busy.
     tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(async {
@@ -56,8 +62,14 @@ pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
             seed.notes,
             seeded.elapsed.as_secs_f64()
         ));
-        output::line(&format!("the largest is tenant {} with {} notes", seeded.largest_tenant, seeded.largest_notes));
-        output::line(&format!("log in there as {} with the password {}, which is everybody's", seeded.email, seeded.password));
+        output::line(&format!(
+            "the largest is tenant {} with {} notes",
+            seeded.largest_tenant, seeded.largest_notes
+        ));
+        output::line(&format!(
+            "log in there as {} with the password {}, which is everybody's",
+            seeded.email, seeded.password
+        ));
         Ok(())
     })
 }

@@ -23,7 +23,8 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 /// How to serve.
 #[derive(clap::Args)]
 pub struct Serve {
-    /// Make the embedded database a Citus cluster with this many workers (1 to 16). Later starts find it by themselves.
+    /// Make the embedded database a Citus cluster with this many workers (1 to 16). Later starts find it by
+    /// themselves.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
     workers: Option<u8>,
 }
@@ -38,13 +39,16 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
     let listener = app::take_address(settings.bind)?;
     let door = Door::take(settings)?;
     let Some(database) = &settings.database else {
-        let options = EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
+        let options =
+            EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
         let workers = match arguments.workers {
             Some(workers) => Some(usize::from(workers)),
             None => EmbeddedCluster::recorded_workers(&options)?,
         };
         if let Some(workers) = workers {
-            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers)).await else { return Ok(()) };
+            let Some(started) = stop.or(EmbeddedCluster::start(&options, workers)).await else {
+                return Ok(());
+            };
             let cluster = started?;
             let served = serve_on_cluster(settings, listener, door, &cluster, &mut stop).await;
             cluster.stop().await;
@@ -56,7 +60,10 @@ pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
         embedded.stop().await;
         return served;
     };
-    anyhow::ensure!(arguments.workers.is_none(), "--workers is for the embedded database, and DATABASE_URL names another");
+    anyhow::ensure!(
+        arguments.workers.is_none(),
+        "--workers is for the embedded database, and DATABASE_URL names another"
+    );
     serve(settings, listener, door, database, Spread::AsTheyAre, &mut stop).await
 }
 
@@ -68,7 +75,9 @@ async fn serve_on_cluster(
     stop: &mut StopSignal,
 ) -> anyhow::Result<()> {
     let config = cluster.config();
-    let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else { return Ok(()) };
+    let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else {
+        return Ok(());
+    };
     prepared?;
     serve(settings, listener, door, &config, Spread::OverWorkers, stop).await
 }
@@ -113,7 +122,8 @@ async fn serve(
     let running = actix_web::rt::spawn(listening.server);
     let closing = database.clone();
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
-    let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
+    let routing =
+        settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
     if let Some(console) = &console {
         let text = format!("operator's console: {}", console.address);
@@ -137,8 +147,8 @@ async fn serve(
     Ok(())
 }
 
-/// Development and the embedded database migrate by themselves; in production that is an operator's decision, as it is
-/// where we connect as a user who may not.
+/// Development and the embedded database migrate by themselves; in production that is an operator's decision,
+/// as it is where we connect as a user who may not.
 async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) -> anyhow::Result<Database> {
     if settings.database.is_none() || (!settings.production() && db::may_migrate(config).await?) {
         for migration in db::migrate(config, settings.demo_tenant).await?.applied {
@@ -147,7 +157,10 @@ async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) ->
     } else {
         let missing = db::pending(config).await?;
         let names = missing.join(", ");
-        anyhow::ensure!(missing.is_empty(), "the schema is older than this program; run `pigeonhole migrate` first (missing: {names})");
+        anyhow::ensure!(
+            missing.is_empty(),
+            "the schema is older than this program; run `pigeonhole migrate` first (missing: {names})"
+        );
     }
     // After the migrations, which make the place where operations are written down.
     if spread == Spread::OverWorkers {

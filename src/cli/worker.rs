@@ -15,10 +15,16 @@ use crate::settings::Settings;
 /// In one line, what stands in the way.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
-    let config = settings.database.as_ref().context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
+    let config = settings
+        .database
+        .as_ref()
+        .context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
     let Some(missing) = stop.or(db::pending(config)).await else { return Ok(()) };
     let missing = missing?.join(", ");
-    anyhow::ensure!(missing.is_empty(), "the schema is older than this program; run `pigeonhole migrate` first (missing: {missing})");
+    anyhow::ensure!(
+        missing.is_empty(),
+        "the schema is older than this program; run `pigeonhole migrate` first (missing: {missing})"
+    );
     let database = Database::new(config, settings.pool_size);
     database.refuse_unsafe_schema().await?;
     let routed = database.clone();
@@ -38,7 +44,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 /// Without one everything is delivered as well, and only `check --worker` finds nobody.
 fn pulse(settings: &Settings) -> messaging::Pulse {
     messaging::Pulse::in_folder(&settings.data_dir).unwrap_or_else(|error| {
-        log::warn!("no sign of life for `pigeonhole check --worker` in {}: {error}", settings.data_dir.display());
+        log::warn!(
+            "no sign of life for `pigeonhole check --worker` in {}: {error}",
+            settings.data_dir.display()
+        );
         messaging::Pulse::default()
     })
 }

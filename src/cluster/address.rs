@@ -42,7 +42,8 @@ impl Address {
 
     /// Whether only this machine itself can use it.
     pub(crate) fn is_local(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        self.host == "localhost"
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// The settings of `config`, for this node.
@@ -53,7 +54,11 @@ impl Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -72,7 +77,11 @@ impl FromStr for Address {
         };
         let port = port.map_or(Ok(5432), str::parse).map_err(|_| wrong())?;
         let odd = |c: char| c.is_whitespace() || c.is_control() || "/'\"\\,@".contains(c);
-        if host.is_empty() || host.contains(odd) || port == 0 { Err(wrong()) } else { Ok(Self::new(host, port)) }
+        if host.is_empty() || host.contains(odd) || port == 0 {
+            Err(wrong())
+        } else {
+            Ok(Self::new(host, port))
+        }
     }
 }
 

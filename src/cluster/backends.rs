@@ -31,8 +31,8 @@ impl Ending {
     }
 }
 
-/// A server process as somebody saw it. Process numbers are given out again, and a statement that ended was not the one that
-/// was meant; times in microseconds since 1970.
+/// A server process as somebody saw it. Process numbers are given out again, and a statement that ended was
+/// not the one that was meant; times in microseconds since 1970.
 pub struct Backend {
     /// The node; none for the server that DATABASE_URL names.
     pub address: Option<Address>,
@@ -65,15 +65,22 @@ pub async fn end(coordinator: &Session, backend: &Backend, ending: Ending) -> Re
     };
     let place = session.name().to_owned();
     let pid = backend.pid;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&pid, &backend.began, &backend.statement_began];
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+        [&pid, &backend.began, &backend.statement_began];
     let rows = session.rows("looking for the process", FIND, &values).await?;
     let Some(row) = rows.first().filter(|row| row.get::<_, bool>(0)) else {
         return obstacle(format!("process {pid} on {place} has ended meanwhile; nothing was done"));
     };
     if ending == Ending::Statement && !row.get::<_, bool>(1) {
-        return obstacle(format!("the statement of process {pid} on {place} has ended meanwhile; nothing was done"));
+        return obstacle(format!(
+            "the statement of process {pid} on {place} has ended meanwhile; nothing was done"
+        ));
     }
-    let whose = format!("pid {pid} on {place}, user {}, application {}", row.get::<_, &str>(2), row.get::<_, &str>(3));
+    let whose = format!(
+        "pid {pid} on {place}, user {}, application {}",
+        row.get::<_, &str>(2),
+        row.get::<_, &str>(3)
+    );
     let event = events::begin(coordinator, ending.command(), &whose).await?;
     let done = signal(session, pid, ending).await;
     event.end(coordinator, done).await?;

@@ -1,6 +1,6 @@
-//! A database that grew on plain PostgreSQL becomes a distributed one, in one transaction: either every table is spread
-//! over the workers with every row, or nothing has changed. Writes wait for as long as it takes, and so do reads of
-//! tables with foreign keys.
+//! A database that grew on plain PostgreSQL becomes a distributed one, in one transaction: either every table
+//! is spread over the workers with every row, or nothing has changed. Writes wait for as long as it takes,
+//! and so do reads of tables with foreign keys.
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,9 @@ pub struct LocalTable {
     pub bytes: i64,
 }
 
-/// Our tables with a tenant or with a key of their own that belong on the workers. The first column of the primary key
-/// decides: the tenant's number for tenants' tables, and what the row is looked up by for directories.
+/// Our tables with a tenant or with a key of their own that belong on the workers. The first column of the
+/// primary key decides: the tenant's number for tenants' tables, and what the row is looked up by for
+/// directories.
 const LOCAL_TABLES: &str = "
     SELECT c.oid::regclass::text, a.attname::text, pg_total_relation_size(c.oid)
     FROM pg_class c
@@ -37,10 +38,13 @@ const LOCAL_TABLES: &str = "
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
     WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') AND r.rolname = 'pigeonhole_owner'
       AND (c.oid = 'shared.tenants'::regclass OR EXISTS (
-           SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped))
-      AND NOT EXISTS (SELECT FROM pg_dist_partition d WHERE d.logicalrelid = c.oid AND d.partmethod IN ('h', 'n')
+           SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id'
+           AND NOT t.attisdropped))
+      AND NOT EXISTS (SELECT FROM pg_dist_partition d WHERE d.logicalrelid = c.oid
+      AND d.partmethod IN ('h', 'n')
                       AND NOT (d.partmethod = 'n' AND d.repmodel = 's'))
-    ORDER BY (c.oid = 'shared.tenants'::regclass) DESC, (c.oid = 'shared.users'::regclass) DESC, a.attname = 'tenant_id' DESC, 1";
+    ORDER BY (c.oid = 'shared.tenants'::regclass) DESC, (c.oid = 'shared.users'::regclass) DESC, a.attname
+    = 'tenant_id' DESC, 1";
 
 /// Our tables that should be distributed and are not.
 pub(crate) async fn undistributed(coordinator: &Session) -> Result<Vec<LocalTable>, ClusterError> {
@@ -75,18 +79,27 @@ pub async fn plan_distribution(coordinator: &Session) -> Result<Distribution, Cl
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
-    let workers = node::list(coordinator).await?.iter().filter(|node| node.group != 0 && node.takes_shards).count();
+    let workers =
+        node::list(coordinator).await?.iter().filter(|node| node.group != 0 && node.takes_shards).count();
     if workers == 0 {
-        return obstacle("the cluster has no worker that takes shards; run `pigeonhole cluster init --workers HOST:PORT,…` first");
+        return obstacle(
+            "the cluster has no worker that takes shards; run `pigeonhole cluster init --workers \
+             HOST:PORT,…` first",
+        );
     }
     node::require_all_alive(coordinator, None).await?;
-    Ok(Distribution { tables: undistributed(coordinator).await?, leftovers: leftovers(coordinator).await?, workers })
+    Ok(Distribution {
+        tables: undistributed(coordinator).await?,
+        leftovers: leftovers(coordinator).await?,
+        workers,
+    })
 }
 
 /// Rows that were copied to the shards stay in the coordinator's own table until it is emptied.
 async fn leftovers(coordinator: &Session) -> Result<Vec<(String, i64)>, ClusterError> {
     let sql = "SELECT logicalrelid::text, pg_relation_size(logicalrelid) FROM pg_dist_partition d
-               WHERE (partmethod = 'h' OR (partmethod = 'n' AND repmodel = 't')) AND pg_relation_size(logicalrelid) > 0 ORDER BY 1";
+               WHERE (partmethod = 'h' OR (partmethod = 'n' AND repmodel = 't'))
+               AND pg_relation_size(logicalrelid) > 0 ORDER BY 1";
     let rows = coordinator.rows("looking for rows left behind", sql, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
@@ -103,16 +116,24 @@ impl Distribution {
         for table in &self.tables {
             let how = match &table.column {
                 None => "copied to every node".to_owned(),
-                Some(column) if column == "tenant_id" => format!("spread over {} workers by tenant_id", self.workers),
+                Some(column) if column == "tenant_id" => {
+                    format!("spread over {} workers by tenant_id", self.workers)
+                }
                 Some(column) => format!("spread over {} workers by {column}", self.workers),
             };
             lines.push(format!("{}: {} MB, {how}", table.name, table.bytes >> 20));
         }
         if !self.tables.is_empty() {
-            lines.push("all in one transaction: writes wait until it ends, and an error leaves everything as it is".to_owned());
+            lines.push(
+                "all in one transaction: writes wait until it ends, and an error leaves everything as it is"
+                    .to_owned(),
+            );
         }
         for (table, bytes) in &self.leftovers {
-            lines.push(format!("{table}: {} MB on the coordinator that the shards hold too are freed", bytes >> 20));
+            lines.push(format!(
+                "{table}: {} MB on the coordinator that the shards hold too are freed",
+                bytes >> 20
+            ));
         }
         lines
     }
@@ -152,30 +173,43 @@ impl Distribution {
         run("preparing", "SET LOCAL statement_timeout = 0").await?;
         run("preparing", "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'").await?;
         let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
-        run("locking the tables", &format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", names.join(", "))).await?;
+        run("locking the tables", &format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", names.join(", ")))
+            .await?;
         let before = self.count(coordinator).await?;
-        // A table that points to a reference table, or that another points to, cannot be distributed by itself.
+        // A table that points to a reference table, or that another points to, cannot be distributed by
+        // itself.
         let keys = self.foreign_keys(coordinator).await?;
         for (table, key, _) in &keys {
-            run(&format!("setting {key} aside"), &format!("ALTER TABLE {table} DROP CONSTRAINT {key}")).await?;
+            run(&format!("setting {key} aside"), &format!("ALTER TABLE {table} DROP CONSTRAINT {key}"))
+                .await?;
         }
         for table in &self.tables {
             let call = match &table.column {
                 None => format!("SELECT create_reference_table('{}')", table.name),
                 Some(column) => {
                     let beside = if column == "tenant_id" && table.name != ANCHOR { ANCHOR } else { "none" };
-                    format!("SELECT create_distributed_table('{}', '{column}', colocate_with => '{beside}')", table.name)
+                    format!(
+                        "SELECT create_distributed_table('{}', '{column}', colocate_with => '{beside}')",
+                        table.name
+                    )
                 }
             };
             run(&format!("distributing {}", table.name), &call).await?;
         }
         for (table, key, definition) in &keys {
-            run(&format!("putting {key} back"), &format!("ALTER TABLE {table} ADD CONSTRAINT {key} {definition}")).await?;
+            run(
+                &format!("putting {key} back"),
+                &format!("ALTER TABLE {table} ADD CONSTRAINT {key} {definition}"),
+            )
+            .await?;
         }
         let after = self.count(coordinator).await?;
         for ((table, before), after) in self.tables.iter().zip(&before).zip(&after) {
             if before != after {
-                return obstacle(format!("{} had {before} rows and its shards have {after}; nothing was changed", table.name));
+                return obstacle(format!(
+                    "{} had {before} rows and its shards have {after}; nothing was changed",
+                    table.name
+                ));
             }
             say(&format!("{}: {after} rows", table.name));
         }
@@ -186,16 +220,26 @@ impl Distribution {
         let mut counts = Vec::new();
         for table in &self.tables {
             let sql = format!("SELECT count(*) FROM {}", table.name);
-            counts.push(coordinator.row_within(PATIENCE, &format!("counting {}", table.name), &sql, &[]).await?.get(0));
+            counts.push(
+                coordinator
+                    .row_within(PATIENCE, &format!("counting {}", table.name), &sql, &[])
+                    .await?
+                    .get(0),
+            );
         }
         Ok(counts)
     }
 
     /// Table, name and definition of each foreign key from or to a table that will be distributed.
-    async fn foreign_keys(&self, coordinator: &Session) -> Result<Vec<(String, String, String)>, ClusterError> {
-        let sql = "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
+    async fn foreign_keys(
+        &self,
+        coordinator: &Session,
+    ) -> Result<Vec<(String, String, String)>, ClusterError> {
+        let sql = "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
+            FROM pg_constraint
                    WHERE contype = 'f' AND conparentid = 0
-                     AND (conrelid::regclass::text = ANY ($1) OR confrelid::regclass::text = ANY ($1)) ORDER BY 1, 2";
+                     AND (conrelid::regclass::text = ANY ($1) OR confrelid::regclass::text = ANY ($1))
+                     ORDER BY 1, 2";
         let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
         let rows = coordinator.rows("listing foreign keys", sql, &[&names]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
@@ -224,7 +268,8 @@ async fn free(coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
     }
     let names: Vec<&str> = left.iter().map(|(name, _)| name.as_str()).collect();
     obstacle(format!(
-        "every row is distributed, and the coordinator's old copies of {} could not be freed, as they are in use; run this again",
+        "every row is distributed, and the coordinator's old copies of {} could not be freed, as they are \
+         in use; run this again",
         names.join(", ")
     ))
 }

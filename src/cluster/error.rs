@@ -38,9 +38,11 @@ impl ClusterError {
     /// The statement named by `what` was refused with `error`.
     pub(crate) fn refused(what: &str, error: &tokio_postgres::Error) -> Self {
         let reason = match error.as_db_error() {
-            Some(database) => {
-                [Some(database.message()), database.detail(), database.hint()].into_iter().flatten().collect::<Vec<_>>().join("; ")
-            }
+            Some(database) => [Some(database.message()), database.detail(), database.hint()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; "),
             None => {
                 let mut deepest: &dyn std::error::Error = error;
                 while let Some(source) = deepest.source() {
@@ -59,7 +61,9 @@ impl ClusterError {
 }
 
 /// [`db::despite_others`] for the work of this folder.
-pub(crate) async fn despite_others<T>(work: impl AsyncFn() -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+pub(crate) async fn despite_others<T>(
+    work: impl AsyncFn() -> Result<T, ClusterError>,
+) -> Result<T, ClusterError> {
     db::despite_others(work, ClusterError::reason).await
 }
 

@@ -36,14 +36,17 @@ pub(crate) async fn begin(coordinator: &Session, command: &str, detail: &str) ->
         None => (account(), true),
     };
     let sql = "INSERT INTO operator.events (who, command, detail)
-               VALUES ($1 || ' as ' || session_user || CASE WHEN $4 THEN coalesce(' from ' || host(inet_client_addr()), '') ELSE '' END, $2, $3) RETURNING id";
+               VALUES ($1 || ' as ' || session_user ||
+               CASE WHEN $4 THEN coalesce(' from ' || host(inet_client_addr()), '')
+               ELSE '' END, $2, $3) RETURNING id";
     let row = coordinator.row("writing down the event", sql, &[&who, &command, &detail, &here]).await?;
     Ok(Event { id: row.get(0) })
 }
 
 /// The account that runs this program.
 fn account() -> String {
-    let name = uzers::get_current_username().map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = uzers::get_current_username()
+        .map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{name}@{}", host.trim())
 }
@@ -56,7 +59,11 @@ impl Event {
     }
 
     /// Writes down how it ended, and hands the result on.
-    pub(crate) async fn end<T>(self, coordinator: &Session, result: Result<T, ClusterError>) -> Result<T, ClusterError> {
+    pub(crate) async fn end<T>(
+        self,
+        coordinator: &Session,
+        result: Result<T, ClusterError>,
+    ) -> Result<T, ClusterError> {
         let (outcome, message) = match &result {
             Ok(_) => ("done", String::new()),
             Err(error) => ("failed", error.to_string()),
@@ -73,17 +80,21 @@ impl Event {
 pub(crate) async fn settle_jobs(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.events e
                SET finished_at = coalesce(j.finished_at, now()),
-                   outcome = CASE j.state::text WHEN 'finished' THEN 'done' WHEN 'cancelled' THEN 'stopped' ELSE 'failed' END
+                   outcome = CASE j.state::text WHEN 'finished' THEN 'done' WHEN 'cancelled' THEN 'stopped'
+                   ELSE 'failed' END
                FROM pg_dist_background_job j
-               WHERE j.job_id = e.job AND e.outcome = 'started' AND j.state::text IN ('finished', 'cancelled', 'failed')";
+               WHERE j.job_id = e.job AND e.outcome = 'started'
+               AND j.state::text IN ('finished', 'cancelled', 'failed')";
     coordinator.run("closing events", sql).await
 }
 
-const LINES: &str = "SELECT started_at, finished_at, who, command, detail, job, outcome, message FROM operator.events";
+const LINES: &str =
+    "SELECT started_at, finished_at, who, command, detail, job, outcome, message FROM operator.events";
 
 /// The latest lines, newest first.
 pub(crate) async fn latest(coordinator: &Session, count: i64) -> Result<Vec<EventLine>, ClusterError> {
-    let rows = coordinator.rows("reading events", &format!("{LINES} ORDER BY id DESC LIMIT $1"), &[&count]).await?;
+    let rows =
+        coordinator.rows("reading events", &format!("{LINES} ORDER BY id DESC LIMIT $1"), &[&count]).await?;
     Ok(rows.iter().map(line).collect())
 }
 
@@ -94,7 +105,9 @@ pub(crate) async fn within(
     most: i64,
     before: i64,
 ) -> Result<(Vec<EventLine>, Vec<EventLine>), ClusterError> {
-    let part = |sign: &str| format!("{LINES} WHERE started_at {sign} now() - make_interval(secs => $1) ORDER BY id DESC LIMIT $2");
+    let part = |sign: &str| {
+        format!("{LINES} WHERE started_at {sign} now() - make_interval(secs => $1) ORDER BY id DESC LIMIT $2")
+    };
     let inside = coordinator.rows("reading events", &part(">="), &[&seconds, &most]).await?;
     let earlier = coordinator.rows("reading events", &part("<"), &[&seconds, &before]).await?;
     Ok((inside.iter().map(line).collect(), earlier.iter().map(line).collect()))

@@ -1,6 +1,6 @@
-//! Group numbers. A worker's ids start at its group's number times 2^48, so a number above 31 would give ids that
-//! JavaScript cannot hold, and a number given to a second server would give ids out twice. Citus' own sequence jumps
-//! after a crash; therefore each number is chosen here, the lowest that was never given out.
+//! Group numbers. A worker's ids start at its group's number times 2^48, so a number above 31 would give ids
+//! that JavaScript cannot hold, and a number given to a second server would give ids out twice. Citus' own
+//! sequence jumps after a crash; therefore each number is chosen here, the lowest that was never given out.
 
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
@@ -12,9 +12,11 @@ pub(crate) const LAST: i32 = 31;
 /// Takes the groups that Citus knows into our record, where it exists.
 pub(crate) async fn remember_known(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "INSERT INTO operator.node_groups (groupid, address)
-               SELECT groupid, min(nodename || ':' || nodeport) FROM pg_dist_node WHERE noderole = 'primary' GROUP BY groupid
+               SELECT groupid, min(nodename || ':' || nodeport) FROM pg_dist_node
+               WHERE noderole = 'primary' GROUP BY groupid
                ON CONFLICT (groupid) DO UPDATE SET address = excluded.address, removed_at = NULL
-               WHERE (operator.node_groups.address, operator.node_groups.removed_at IS NULL) IS DISTINCT FROM (excluded.address, true)";
+               WHERE (operator.node_groups.address, operator.node_groups.removed_at IS NULL) IS DISTINCT
+               FROM (excluded.address, true)";
     if recorded(coordinator).await? { coordinator.run("recording group numbers", sql).await } else { Ok(()) }
 }
 
@@ -25,16 +27,19 @@ async fn recorded(coordinator: &Session) -> Result<bool, ClusterError> {
 
 /// The lowest number that no server ever had.
 pub(crate) async fn next(coordinator: &Session) -> Result<i32, ClusterError> {
-    let ours = if recorded(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
+    let ours =
+        if recorded(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
     let sql = format!(
         "SELECT number FROM generate_series(1, {LAST}) number
-         WHERE number NOT IN (SELECT groupid FROM pg_dist_node UNION SELECT node_group_id FROM pg_dist_cleanup {ours})
+         WHERE number NOT IN (SELECT groupid FROM pg_dist_node UNION SELECT node_group_id
+         FROM pg_dist_cleanup {ours})
          ORDER BY number LIMIT 1"
     );
     match coordinator.rows("choosing a group number", &sql, &[]).await?.first() {
         Some(row) => Ok(row.get(0)),
         None => obstacle(format!(
-            "all {LAST} group numbers were given out; a node added now would give out ids above 2^53, which scripts cannot hold"
+            "all {LAST} group numbers were given out; a node added now would give out ids above 2^53, which \
+             scripts cannot hold"
         )),
     }
 }

@@ -1,6 +1,7 @@
-//! What keeps moves waiting. A move makes a replication slot on the node that it leaves, and PostgreSQL makes none before
-//! every transaction of that server has ended that has changed something, in whatever database; a prepared one that was
-//! forgotten keeps it for ever. Nothing in Citus says so, so each node is asked for whom its slots wait.
+//! What keeps moves waiting. A move makes a replication slot on the node that it leaves, and PostgreSQL makes
+//! none before every transaction of that server has ended that has changed something, in whatever database; a
+//! prepared one that was forgotten keeps it for ever. Nothing in Citus says so, so each node is asked for
+//! whom its slots wait.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -53,25 +54,44 @@ impl Holdup {
     /// What is found, in one line.
     pub fn finding(&self) -> String {
         let what = if self.slot { "a replication slot in the making" } else { "a move" };
-        let waits = self.kept_waiting.map_or_else(|| "moves would wait for".to_owned(), |s| format!("{what} has waited {s} s for"));
-        let by = if self.application.is_empty() { String::new() } else { format!(", application {}", self.application) };
-        let since = self.since.map_or_else(String::new, |at| format!(", open since {} ({} s)", clock(at), self.age));
-        let statement = self.statement_since.map_or_else(String::new, |at| format!(", last statement began {}", clock(at)));
+        let waits = self
+            .kept_waiting
+            .map_or_else(|| "moves would wait for".to_owned(), |s| format!("{what} has waited {s} s for"));
+        let by = if self.application.is_empty() {
+            String::new()
+        } else {
+            format!(", application {}", self.application)
+        };
+        let since =
+            self.since.map_or_else(String::new, |at| format!(", open since {} ({} s)", clock(at), self.age));
+        let statement = self
+            .statement_since
+            .map_or_else(String::new, |at| format!(", last statement began {}", clock(at)));
         format!("{waits} {}: {}, user {}{by}{since}{statement}", self.name(), self.state, self.user)
     }
 
     /// What to do about it.
     pub fn cure(&self) -> String {
         let Some(gid) = &self.gid else {
-            return format!("let it end, or on {}: SELECT pg_terminate_backend({});", self.node, self.pid.unwrap_or_default());
+            return format!(
+                "let it end, or on {}: SELECT pg_terminate_backend({});",
+                self.node,
+                self.pid.unwrap_or_default()
+            );
         };
         let (gid, place) = (quoted(gid), format!("on {} in database {}", self.node, self.database));
         match (gid.starts_with("'citus_"), self.ours) {
             (true, true) => {
-                format!("it is decided when the node that began it is back; then {place}: SELECT recover_prepared_transactions();")
+                format!(
+                    "it is decided when the node that began it is back; then {place}: \
+                     SELECT recover_prepared_transactions();"
+                )
             }
             (true, false) => {
-                format!("{place}: SELECT recover_prepared_transactions(); or, when its cluster is gone: ROLLBACK PREPARED {gid};")
+                format!(
+                    "{place}: SELECT recover_prepared_transactions(); or, when its cluster is gone: \
+                     ROLLBACK PREPARED {gid};"
+                )
             }
             (false, _) => format!("if nobody is going to decide it, {place}: ROLLBACK PREPARED {gid};"),
         }
@@ -94,14 +114,19 @@ const LOOK: &str = "
         FROM pg_stat_activity a JOIN pg_locks l USING (pid)
         WHERE NOT l.granted AND a.datname = current_database()
           AND ((a.backend_type = 'walsender' AND l.waitstart < clock_timestamp() - interval '2 seconds')
-            OR (a.application_name ~ '^(Citus |citus_|pigeonhole cluster)' AND l.waitstart < clock_timestamp() - interval '10 seconds')))
-    SELECT coalesce(s.datname::text, '?'), s.pid, NULL::text, coalesce(s.usename::text, '?'), s.application_name, coalesce(s.state, '?'),
-           s.xact_start, coalesce(extract(epoch FROM clock_timestamp() - s.xact_start), 0)::bigint, s.query_start,
+            OR (a.application_name ~ '^(Citus |citus_|pigeonhole cluster)'
+            AND l.waitstart < clock_timestamp() - interval '10 seconds')))
+    SELECT coalesce(s.datname::text, '?'), s.pid, NULL::text, coalesce(s.usename::text, '?'),
+    s.application_name, coalesce(s.state, '?'),
+           s.xact_start, coalesce(extract(epoch
+           FROM clock_timestamp() - s.xact_start), 0)::bigint, s.query_start,
            w.seconds, coalesce(w.slot, false), coalesce(s.datname = current_database(), false)
     FROM pg_stat_activity s,
-         LATERAL (SELECT max(seconds) AS seconds, bool_or(slot) AS slot FROM waits WHERE s.pid = ANY (blockers)) w
+         LATERAL (SELECT max(seconds) AS seconds, bool_or(slot) AS slot FROM waits
+         WHERE s.pid = ANY (blockers)) w
     WHERE w.seconds IS NOT NULL
-       OR (s.backend_type = 'client backend' AND s.backend_xid IS NOT NULL AND s.xact_start < now() - interval '5 minutes'
+       OR (s.backend_type = 'client backend' AND s.backend_xid IS NOT NULL
+       AND s.xact_start < now() - interval '5 minutes'
            AND s.application_name !~ '^(Citus |citus_|pigeonhole cluster)')
     UNION ALL
     SELECT p.database::text, NULL, p.gid, p.owner::text, '', 'prepared',
@@ -138,7 +163,9 @@ pub(crate) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, Clu
 
 /// What something of ours waits for, on any node that answers soon.
 pub(crate) async fn everywhere(coordinator: &Session) -> Vec<Holdup> {
-    let Ok(Ok(nodes)) = tokio::time::timeout(NODE_PATIENCE, node::list(coordinator)).await else { return Vec::new() };
+    let Ok(Ok(nodes)) = tokio::time::timeout(NODE_PATIENCE, node::list(coordinator)).await else {
+        return Vec::new();
+    };
     let asked = nodes.iter().map(|node| async {
         let look = async {
             let session = Session::node(coordinator.config(), &node.address).await?;
@@ -175,10 +202,15 @@ mod tests {
     #[test]
     fn what_is_waited_for_is_named_with_its_cure() {
         let session = holdup(Some(17), None, false);
-        let finding = "a replication slot in the making has waited 7 s for pid 17 in database other on w1:5432: idle in transaction, \
+        let finding = "a replication slot in the making has waited 7 s for pid 17 in database other on \
+            w1:5432: idle in transaction, \
                        user ann, application psql";
         assert_eq!(session.finding(), finding);
-        assert!(session.cure().contains("on w1:5432: SELECT pg_terminate_backend(17);"), "{}", session.cure());
+        assert!(
+            session.cure().contains("on w1:5432: SELECT pg_terminate_backend(17);"),
+            "{}",
+            session.cure()
+        );
         let foreign = holdup(None, Some("it's"), false).cure();
         assert!(foreign.contains("in database other: ROLLBACK PREPARED 'it''s';"), "{foreign}");
         // Only Citus knows whether its other halves were committed.

@@ -1,5 +1,5 @@
-//! From servers to a cluster: wait for them, look at each, register them, bring the schema. Every step is harmless when it
-//! was done before, so that a job may run this at each start.
+//! From servers to a cluster: wait for them, look at each, register them, bring the schema. Every step is
+//! harmless when it was done before, so that a job may run this at each start.
 
 use std::time::Duration;
 
@@ -40,7 +40,8 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     coordinator.require_superuser().await?;
     let mut workers = Vec::new();
     for address in &init.workers {
-        workers.push((address, wait_or_make(&address.on(config), &address.to_string(), deadline, say).await?));
+        workers
+            .push((address, wait_or_make(&address.on(config), &address.to_string(), deadline, say).await?));
     }
 
     let head = preflight::look(&coordinator).await?;
@@ -79,7 +80,10 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     let local = distribute::undistributed(&coordinator).await?;
     if !local.is_empty() {
         let names: Vec<&str> = local.iter().map(|table| table.name.as_str()).collect();
-        say(&format!("these tables were here before and are still on the coordinator alone: {}", names.join(", ")));
+        say(&format!(
+            "these tables were here before and are still on the coordinator alone: {}",
+            names.join(", ")
+        ));
         say("    run `pigeonhole cluster distribute` to spread them over the workers");
     }
     if !changed {
@@ -93,23 +97,41 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
 fn own_address(config: &Config, init: &Init) -> Result<Address, ClusterError> {
     let own = match init.coordinator.clone().or_else(|| Address::of(config)) {
         Some(own) => own,
-        None => return obstacle("DATABASE_URL names a socket; say with --coordinator HOST:PORT how the workers reach the coordinator"),
+        None => {
+            return obstacle(
+                "DATABASE_URL names a socket; say with --coordinator HOST:PORT how the workers reach the \
+                 coordinator",
+            );
+        }
     };
     if own.is_local()
         && let Some(worker) = init.workers.iter().find(|worker| !worker.is_local())
     {
-        return obstacle(format!("{worker} cannot reach the coordinator as {own}; say with --coordinator HOST:PORT how it can"));
+        return obstacle(format!(
+            "{worker} cannot reach the coordinator as {own}; say with --coordinator HOST:PORT how it can"
+        ));
     }
     Ok(own)
 }
 
 /// Connects, again and again until the deadline. The database of a new server is made.
-async fn wait_or_make(config: &Config, name: &str, deadline: Instant, say: Say<'_>) -> Result<Session, ClusterError> {
+async fn wait_or_make(
+    config: &Config,
+    name: &str,
+    deadline: Instant,
+    say: Say<'_>,
+) -> Result<Session, ClusterError> {
     wait_for(config, name, deadline, say, true).await
 }
 
 /// Workers that joined later are not named here, and may still be starting as well.
-async fn wait_for_others(config: &Config, coordinator: &Session, init: &Init, deadline: Instant, say: Say<'_>) -> Result<(), ClusterError> {
+async fn wait_for_others(
+    config: &Config,
+    coordinator: &Session,
+    init: &Init,
+    deadline: Instant,
+    say: Say<'_>,
+) -> Result<(), ClusterError> {
     for other in node::list(coordinator).await? {
         if other.group != 0 && other.active && !init.workers.contains(&other.address) {
             // An empty database in the place of one with shards would hide that those are lost.
@@ -120,7 +142,13 @@ async fn wait_for_others(config: &Config, coordinator: &Session, init: &Init, de
 }
 
 /// Connects, again and again until the deadline, and says so each time the reason changes.
-async fn wait_for(config: &Config, name: &str, deadline: Instant, say: Say<'_>, make: bool) -> Result<Session, ClusterError> {
+async fn wait_for(
+    config: &Config,
+    name: &str,
+    deadline: Instant,
+    say: Say<'_>,
+    make: bool,
+) -> Result<Session, ClusterError> {
     let mut last = String::new();
     loop {
         let error = match Session::named(config, name).await {
@@ -169,12 +197,20 @@ async fn name_coordinator(coordinator: &Session, own: &Address, say: Say<'_>) ->
 }
 
 /// Adds a worker under a group number of our choice, unless it is there; true when it was not.
-pub(super) async fn register(coordinator: &Session, address: &Address, node: &Session, say: Say<'_>) -> Result<bool, ClusterError> {
+pub(super) async fn register(
+    coordinator: &Session,
+    address: &Address,
+    node: &Session,
+    say: Say<'_>,
+) -> Result<bool, ClusterError> {
     let nodes = node::list(coordinator).await?;
     if let Some(known) = nodes.iter().find(|node| node.address == *address) {
         if !known.active || !known.synced {
             let call = "SELECT citus_activate_node($1, $2)";
-            despite_others(async || coordinator.rows("activating the node", call, &[&address.host(), &address.port()]).await).await?;
+            despite_others(async || {
+                coordinator.rows("activating the node", call, &[&address.host(), &address.port()]).await
+            })
+            .await?;
         }
         say(&format!("{address}: already a worker, group {}", known.group));
         return Ok(false);
@@ -208,11 +244,14 @@ async fn require_fresh(node: &Session, address: &Address) -> Result<(), ClusterE
     let row = node.row("looking for an older cluster", sql, &[]).await?;
     if row.get(0) {
         return obstacle(format!(
-            "{address} still belongs to a cluster, or believes so; on that server: DROP EXTENSION citus CASCADE, or drop and make its database anew"
+            "{address} still belongs to a cluster, or believes so; on that server: DROP EXTENSION citus \
+             CASCADE, or drop and make its database anew"
         ));
     }
     if row.get(1) {
-        return obstacle(format!("the database on {address} already has our tables; drop it there and make it anew, empty"));
+        return obstacle(format!(
+            "the database on {address} already has our tables; drop it there and make it anew, empty"
+        ));
     }
     Ok(())
 }
@@ -221,14 +260,24 @@ async fn check_connections(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "SELECT from_nodename || ':' || from_nodeport, to_nodename || ':' || to_nodeport
                FROM citus_check_cluster_node_health() WHERE result IS DISTINCT FROM true";
     let rows = coordinator.rows("checking the nodes' connections to each other", sql, &[]).await?;
-    let broken: Vec<String> = rows.iter().map(|row| format!("{} to {}", row.get::<_, String>(0), row.get::<_, String>(1))).collect();
+    let broken: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} to {}", row.get::<_, String>(0), row.get::<_, String>(1)))
+        .collect();
     if broken.is_empty() {
         return Ok(());
     }
-    obstacle(format!("these nodes cannot connect to each other (addresses, pg_hba.conf, passwords): {}", broken.join(", ")))
+    obstacle(format!(
+        "these nodes cannot connect to each other (addresses, pg_hba.conf, passwords): {}",
+        broken.join(", ")
+    ))
 }
 
-async fn copy_roles(coordinator: &Session, workers: &[(&Address, Session)], say: Say<'_>) -> Result<(), ClusterError> {
+async fn copy_roles(
+    coordinator: &Session,
+    workers: &[(&Address, Session)],
+    say: Say<'_>,
+) -> Result<(), ClusterError> {
     for (address, session) in workers {
         for done in roles::copy(coordinator, session).await? {
             say(&format!("{address}: {done}, as on the coordinator"));

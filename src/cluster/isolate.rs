@@ -45,12 +45,19 @@ pub struct Isolation {
 
 const WHERE: &str = "
     SELECT s.shardid, t.colocationid, s.shardminvalue::int, s.shardmaxvalue::int, p.groupid
-    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
+    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p
+    USING (shardid)
     WHERE s.shardid = get_shard_id_for_distribution_column('shared.users', $1::bigint)";
 
 async fn place(coordinator: &Session, tenant: i64) -> Result<Place, ClusterError> {
     let row = coordinator.row("finding the tenant's shard", WHERE, &[&tenant]).await?;
-    Ok(Place { shard: row.get(0), colocation: row.get(1), low: row.get(2), high: row.get(3), group: row.get(4) })
+    Ok(Place {
+        shard: row.get(0),
+        colocation: row.get(1),
+        low: row.get(2),
+        high: row.get(3),
+        group: row.get(4),
+    })
 }
 
 /// Looks what isolating a tenant takes.
@@ -65,7 +72,8 @@ pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolati
     if !coordinator.row("looking for the tenant", exists, &[&wish.tenant]).await?.get::<_, bool>(0) {
         return obstacle(format!("there is no tenant {}", wish.tenant));
     }
-    let distributed = "SELECT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'shared.users'::regclass AND partmethod = 'h')";
+    let distributed = "SELECT EXISTS (SELECT FROM pg_dist_partition \
+        WHERE logicalrelid = 'shared.users'::regclass AND partmethod = 'h')";
     if !coordinator.row("looking at the tables", distributed, &[]).await?.get::<_, bool>(0) {
         return obstacle("the tables are not distributed; run `pigeonhole cluster distribute` first");
     }
@@ -76,7 +84,9 @@ pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolati
     let nodes = node::list(coordinator).await?;
     let bundles = sizes::bundles(coordinator).await?;
     let Some(from) = nodes.iter().find(|node| node.group == place.group).cloned() else {
-        return obstacle("the tenant's shard is on a node that is not listed; see `pigeonhole cluster status`");
+        return obstacle(
+            "the tenant's shard is on a node that is not listed; see `pigeonhole cluster status`",
+        );
     };
     let to = match &wish.to {
         Some(address) => node::worker(coordinator, address).await?,
@@ -93,12 +103,13 @@ pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolati
 async fn require_decoding(coordinator: &Session) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
         let session = Session::node(coordinator.config(), &node.address).await?;
-        let sql =
-            "SELECT coalesce(current_setting('output_plugin_libraries', true), 'citus') !~ '\\mcitus\\M', current_setting('wal_level')";
+        let sql = "SELECT coalesce(current_setting('output_plugin_libraries', true), 'citus') !~ \
+            '\\mcitus\\M', current_setting('wal_level')";
         let row = session.row("looking at the settings", sql, &[]).await?;
         if row.get(0) {
             return obstacle(format!(
-                "{} does not let Citus decode its log; there: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, citus; SELECT pg_reload_conf();",
+                "{} does not let Citus decode its log; there: ALTER SYSTEM \
+                 SET output_plugin_libraries = pgoutput, test_decoding, citus; SELECT pg_reload_conf();",
                 node.address
             ));
         }
@@ -115,10 +126,16 @@ async fn require_decoding(coordinator: &Session) -> Result<(), ClusterError> {
 
 /// The node with the fewest bytes; the present one when no other has clearly fewer.
 fn roomiest(nodes: &[Node], bundles: &Bundles, from: &Node) -> Node {
-    let best =
-        nodes.iter().filter(|node| node.takes_shards && node.active && node.group != 0).min_by_key(|node| bundles.bytes_on(node.group));
+    let best = nodes
+        .iter()
+        .filter(|node| node.takes_shards && node.active && node.group != 0)
+        .min_by_key(|node| bundles.bytes_on(node.group));
     match best {
-        Some(best) if !from.takes_shards || bundles.bytes_on(best.group) * 10 < bundles.bytes_on(from.group) * 9 => best.clone(),
+        Some(best)
+            if !from.takes_shards || bundles.bytes_on(best.group) * 10 < bundles.bytes_on(from.group) * 9 =>
+        {
+            best.clone()
+        }
         _ => from.clone(),
     }
 }
@@ -129,18 +146,26 @@ impl Isolation {
         let tenant = self.wish.tenant;
         let mut lines = Vec::new();
         if self.is_split() {
-            lines.push(format!("tenant {tenant} has shard {} for itself already, on {}", self.place.shard, self.from.address));
+            lines.push(format!(
+                "tenant {tenant} has shard {} for itself already, on {}",
+                self.place.shard, self.from.address
+            ));
         } else {
             let (shard, node) = (self.place.shard, &self.from.address);
             lines.push(format!(
-                "split shard {shard} ({} MB with its companions) on {node}, so that tenant {tenant} has one for itself",
+                "split shard {shard} ({} MB with its companions) on {node}, so that tenant {tenant} has one \
+                 for itself",
                 self.bytes >> 20
             ));
         }
         if self.from.group != self.to.group {
             lines.push(format!("move that shard to {}, which has more room", self.to.address));
         }
-        let alone = if self.wish.alone { ", and keep other shards off that node from the next rebalance on" } else { "" };
+        let alone = if self.wish.alone {
+            ", and keep other shards off that node from the next rebalance on"
+        } else {
+            ""
+        };
         lines.push(format!("pin it to {}{alone}", self.to.address));
         lines
     }
@@ -154,7 +179,12 @@ impl Isolation {
     /// # Errors
     /// What stood in the way; a repeated run goes on where this one ended.
     pub async fn run(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
-        let event = events::begin(coordinator, "isolate-tenant", &format!("tenant {} to {}", self.wish.tenant, self.to.address)).await?;
+        let event = events::begin(
+            coordinator,
+            "isolate-tenant",
+            &format!("tenant {} to {}", self.wish.tenant, self.to.address),
+        )
+        .await?;
         let done = self.isolate(coordinator, say).await;
         event.end(coordinator, done).await
     }
@@ -163,7 +193,9 @@ impl Isolation {
         let tenant = self.wish.tenant;
         if !self.is_split() {
             // The argument is of any type, so it cannot be a parameter.
-            let call = format!("SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', 'auto')");
+            let call = format!(
+                "SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', 'auto')"
+            );
             let what = format!("splitting shard {}", self.place.shard);
             online(coordinator, &what, &call, say).await?;
         }
@@ -172,9 +204,14 @@ impl Isolation {
         pins::install_strategy(coordinator).await?;
         if place.group != self.to.group {
             // A node that joined lately has the reference tables only after its first rebalance.
-            online(coordinator, "copying reference tables", "SELECT replicate_reference_tables('auto')", say).await?;
-            let call = format!("SELECT citus_move_shard_placement({}, {}, {}, 'auto')", place.shard, self.from.id, self.to.id);
-            online(coordinator, &format!("moving shard {} to {}", place.shard, self.to.address), &call, say).await?;
+            online(coordinator, "copying reference tables", "SELECT replicate_reference_tables('auto')", say)
+                .await?;
+            let call = format!(
+                "SELECT citus_move_shard_placement({}, {}, {}, 'auto')",
+                place.shard, self.from.id, self.to.id
+            );
+            online(coordinator, &format!("moving shard {} to {}", place.shard, self.to.address), &call, say)
+                .await?;
         }
         pins::pin(coordinator, place.colocation, place.low, tenant, self.to.group, self.wish.alone).await?;
         say(&format!("tenant {tenant} has shard {} for itself, pinned to {}", place.shard, self.to.address));
@@ -182,8 +219,8 @@ impl Isolation {
     }
 }
 
-/// Runs a long statement in a session of its own, telling the time and what it waits for, and cancels it at Ctrl-C or when it
-/// hangs.
+/// Runs a long statement in a session of its own, telling the time and what it waits for, and cancels it at
+/// Ctrl-C or when it hangs.
 async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> Result<(), ClusterError> {
     let worker = Session::coordinator(coordinator.config()).await?;
     let token = worker.cancel_token();
@@ -218,7 +255,8 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
             _ = tokio::signal::ctrl_c() => {
                 session::cancel(token.clone()).await;
                 let _ = work.await;
-                return obstacle(format!("{what} was interrupted and is undone by Citus; run the command again to go on"));
+                return obstacle(format!("{what} was interrupted and is undone by Citus; run the command \
+                    again to go on"));
             }
         }
     }

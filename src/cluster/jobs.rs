@@ -1,5 +1,5 @@
-//! Background jobs: Citus moves shards in background workers of the coordinator, which go on when the session that asked
-//! for it ends and when the coordinator restarts. So nothing here waits inside a session.
+//! Background jobs: Citus moves shards in background workers of the coordinator, which go on when the session
+//! that asked for it ends and when the coordinator restarts. So nothing here waits inside a session.
 
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ pub struct Job {
 /// When the coordinator does not answer.
 pub async fn running(coordinator: &Session) -> Result<Option<Job>, ClusterError> {
     let sql = "SELECT job_id, state::text, description FROM pg_dist_background_job
-               WHERE state::text IN ('scheduled', 'running', 'cancelling', 'failing') ORDER BY job_id DESC LIMIT 1";
+               WHERE state::text IN ('scheduled', 'running', 'cancelling', 'failing')
+               ORDER BY job_id DESC LIMIT 1";
     let rows = coordinator.rows("looking for jobs", sql, &[]).await?;
     Ok(rows.first().map(|row| Job { id: row.get(0), state: row.get(1), description: row.get(2) }))
 }
@@ -51,9 +52,11 @@ pub(crate) async fn start(coordinator: &Session, drain_only: bool) -> Result<Opt
     // Tables that move together are copied together, where this version can.
     let sql = "SELECT 'parallel_transfer_colocated_shards' = ANY (proargnames) FROM pg_proc
                WHERE proname = 'citus_rebalance_start' AND pronamespace = 'pg_catalog'::regnamespace";
-    let parallel = coordinator.row("looking at Citus", sql, &[]).await?.get::<_, Option<bool>>(0) == Some(true);
+    let parallel =
+        coordinator.row("looking at Citus", sql, &[]).await?.get::<_, Option<bool>>(0) == Some(true);
     let more = if parallel { ", parallel_transfer_colocated_shards := true" } else { "" };
-    let call = format!("SELECT citus_rebalance_start('{}', drain_only := {drain_only}{more})", pins::STRATEGY);
+    let call =
+        format!("SELECT citus_rebalance_start('{}', drain_only := {drain_only}{more})", pins::STRATEGY);
     let started = coordinator.row("starting the moves", &call, &[]).await;
     let job: Result<Option<i64>, ClusterError> = started.map(|row| row.get(0));
     if !matches!(job, Ok(Some(_))) {
@@ -62,8 +65,8 @@ pub(crate) async fn start(coordinator: &Session, drain_only: bool) -> Result<Opt
     job
 }
 
-/// Waits until a job has ended and does what is left to do then, for those who start one and do not follow it. A coordinator
-/// that is away is asked again.
+/// Waits until a job has ended and does what is left to do then, for those who start one and do not follow
+/// it. A coordinator that is away is asked again.
 pub async fn attend(config: Config, job: i64) {
     loop {
         tokio::time::sleep(ATTENDING).await;
@@ -74,7 +77,9 @@ pub async fn attend(config: Config, job: i64) {
             Ok(Some(_)) => return,
             Ok(None) => match wind_up(&coordinator).await {
                 Ok(()) => return,
-                Err(error) => log::warn!("job {job} has ended, and its settings could not be put back yet: {error}"),
+                Err(error) => {
+                    log::warn!("job {job} has ended, and its settings could not be put back yet: {error}")
+                }
             },
             Err(_) => {}
         }
@@ -105,12 +110,20 @@ async fn cancel(coordinator: &Session, job: &Job, say: Say<'_>) -> Result<(), Cl
         let state: String = coordinator.row("looking at the job", sql, &[&job.id]).await?.get(0);
         if ["cancelled", "finished", "failed"].contains(&state.as_str()) {
             say(&format!("job {} is {state}; shards that had arrived stay where they are", job.id));
-            if coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await.is_err() {
-                say("what the stopped move left behind is cleaned up within a minute, or when its node is back");
+            if coordinator
+                .run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()")
+                .await
+                .is_err()
+            {
+                say("what the stopped move left behind is cleaned up within a minute, or when its node is \
+                     back");
             }
             return wind_up(coordinator).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    obstacle(format!("job {} was told to stop and has not within 30 seconds; is a node of its moves down?", job.id))
+    obstacle(format!(
+        "job {} was told to stop and has not within 30 seconds; is a node of its moves down?",
+        job.id
+    ))
 }

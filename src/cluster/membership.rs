@@ -21,7 +21,11 @@ pub struct Joining {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn plan_add(coordinator: &Session, address: &Address, say: Say<'_>) -> Result<Joining, ClusterError> {
+pub async fn plan_add(
+    coordinator: &Session,
+    address: &Address,
+    say: Say<'_>,
+) -> Result<Joining, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     patroni::stand_aside(coordinator).await?;
@@ -41,7 +45,10 @@ impl Joining {
     /// What will be done.
     pub fn describe(&self) -> String {
         match self.group {
-            Some(group) => format!("{} becomes a worker with group number {group}; no shard moves there before a rebalance", self.address),
+            Some(group) => format!(
+                "{} becomes a worker with group number {group}; no shard moves there before a rebalance",
+                self.address
+            ),
             None => format!("{} is a worker already; its settings and roles are checked again", self.address),
         }
     }
@@ -60,7 +67,10 @@ impl Joining {
             }
             // Draining and then keeping a worker is undone by adding it again.
             let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', true)";
-            coordinator.rows("letting shards be placed", call, &[&self.address.host(), &self.address.port()]).await.map(|_| ())
+            coordinator
+                .rows("letting shards be placed", call, &[&self.address.host(), &self.address.port()])
+                .await
+                .map(|_| ())
         }
         .await;
         event.end(coordinator, added).await
@@ -86,7 +96,9 @@ pub async fn plan_remove(coordinator: &Session, address: &Address) -> Result<Lea
                JOIN pg_dist_partition t USING (logicalrelid) WHERE p.groupid = $1 AND t.partmethod <> 'n'";
     let shards: i64 = coordinator.row("counting its shards", sql, &[&node.group]).await?.get(0);
     if shards > 0 {
-        return obstacle(format!("{address} still holds {shards} shards; run `pigeonhole cluster drain {address}` first"));
+        return obstacle(format!(
+            "{address} still holds {shards} shards; run `pigeonhole cluster drain {address}` first"
+        ));
     }
     node::require_all_alive(coordinator, Some(address)).await?;
     Ok(Leaving { node })
@@ -95,7 +107,10 @@ pub async fn plan_remove(coordinator: &Session, address: &Address) -> Result<Lea
 impl Leaving {
     /// What will be done.
     pub fn describe(&self) -> String {
-        format!("{} holds no shards and leaves the cluster; its group number {} is not given out again", self.node.address, self.node.group)
+        format!(
+            "{} holds no shards and leaves the cluster; its group number {} is not given out again",
+            self.node.address, self.node.group
+        )
     }
 
     /// Cleans up after moves, removes the node, and waits for nothing else.
@@ -115,7 +130,13 @@ impl Leaving {
         coordinator.run("beginning", "BEGIN").await?;
         let removed = async {
             groups::release(coordinator, self.node.group).await?;
-            coordinator.rows("removing the node", "SELECT citus_remove_node($1, $2)", &[&address.host(), &address.port()]).await?;
+            coordinator
+                .rows(
+                    "removing the node",
+                    "SELECT citus_remove_node($1, $2)",
+                    &[&address.host(), &address.port()],
+                )
+                .await?;
             coordinator.run("committing", "COMMIT").await
         }
         .await;
@@ -124,12 +145,14 @@ impl Leaving {
         }
         removed?;
         say(&format!(
-            "{address}: removed. That server still believes it is a member: on it, DROP EXTENSION citus CASCADE or drop the database"
+            "{address}: removed. That server still believes it is a member: on it, DROP EXTENSION citus \
+             CASCADE or drop the database"
         ));
         Ok(())
     }
 
-    /// What a move left behind on the node would block every later move of the same shard once the node is unknown.
+    /// What a move left behind on the node would block every later move of the same shard once the node is
+    /// unknown.
     async fn clean_up(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
         for attempt in 0..60 {
             coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await?;
@@ -142,12 +165,16 @@ impl Leaving {
                 return Ok(());
             }
             if attempt % 5 == 0 {
-                say(&format!("waiting until {leftovers} leftovers of moves and {transactions} transactions on it are cleaned up"));
+                say(&format!(
+                    "waiting until {leftovers} leftovers of moves and {transactions} transactions on it are \
+                     cleaned up"
+                ));
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         obstacle(
-            "leftovers of moves on this node could not be cleaned up within a minute; is it running? It must be, to be removed cleanly",
+            "leftovers of moves on this node could not be cleaned up within a minute; is it running? It \
+             must be, to be removed cleanly",
         )
     }
 }

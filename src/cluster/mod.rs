@@ -1,9 +1,10 @@
-//! The cluster as its operator sees it: nodes, shards, moves, tenants with a node of their own. All SQL that speaks to
-//! Citus about itself lives here; rows of tenants are never read, apart from counting them. Callers are the command line
-//! and the operator console; each operation is planned first, shown, and then run, and is safe to repeat or to interrupt.
+//! The cluster as its operator sees it: nodes, shards, moves, tenants with a node of their own. All SQL that
+//! speaks to Citus about itself lives here; rows of tenants are never read, apart from counting them. Callers
+//! are the command line and the operator console; each operation is planned first, shown, and then run, and
+//! is safe to repeat or to interrupt.
 //!
-//! citus_promote_clone_and_rebalance is not used and must not be: it loses acknowledged writes that reached a worker
-//! without passing through the coordinator, as ours do.
+//! citus_promote_clone_and_rebalance is not used and must not be: it loses acknowledged writes that reached a
+//! worker without passing through the coordinator, as ours do.
 
 pub(crate) mod address;
 mod backends;

@@ -8,8 +8,9 @@ use super::session::Session;
 
 /// How long a node may take to answer while a job is watched, which is asked again soon.
 pub(crate) const NODE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a node may take to answer before an operation that needs it is refused; of that, a new connection may take 5
-/// seconds. A node that is busy, for which an operator adds another, takes seconds; one that is down refuses at once.
+/// How long a node may take to answer before an operation that needs it is refused; of that, a new connection
+/// may take 5 seconds. A node that is busy, for which an operator adds another, takes seconds; one that is
+/// down refuses at once.
 pub(crate) const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A primary of the cluster; group 0 is the coordinator.
@@ -54,14 +55,21 @@ pub(crate) async fn worker(coordinator: &Session, address: &Address) -> Result<N
         Some(node) if node.group == 0 => obstacle(format!("{address} is the coordinator")),
         Some(node) => Ok(node.clone()),
         None => {
-            let known: Vec<String> = nodes.iter().filter(|node| node.group != 0).map(|node| node.address.to_string()).collect();
-            obstacle(format!("{address} is not a worker of this cluster; its workers are: {}", known.join(", ")))
+            let known: Vec<String> =
+                nodes.iter().filter(|node| node.group != 0).map(|node| node.address.to_string()).collect();
+            obstacle(format!(
+                "{address} is not a worker of this cluster; its workers are: {}",
+                known.join(", ")
+            ))
         }
     }
 }
 
 /// Asks all nodes but those excepted for a sign of life, at the same time, and refuses when one gives none.
-pub(crate) async fn require_all_alive(coordinator: &Session, except: Option<&Address>) -> Result<(), ClusterError> {
+pub(crate) async fn require_all_alive(
+    coordinator: &Session,
+    except: Option<&Address>,
+) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
     let asked = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
     refuse_without(&silent(coordinator, asked, ALIVE_TIMEOUT).await)
@@ -72,13 +80,22 @@ pub(crate) fn refuse_without(silent: &[String]) -> Result<(), ClusterError> {
     if silent.is_empty() {
         return Ok(());
     }
-    obstacle(format!("every node must answer for this, and these do not: {}; bring them back first", silent.join(", ")))
+    obstacle(format!(
+        "every node must answer for this, and these do not: {}; bring them back first",
+        silent.join(", ")
+    ))
 }
 
 /// Those that do not answer within this time, with the reason.
-pub(crate) async fn silent(coordinator: &Session, nodes: impl Iterator<Item = &Node>, timeout: Duration) -> Vec<String> {
+pub(crate) async fn silent(
+    coordinator: &Session,
+    nodes: impl Iterator<Item = &Node>,
+    timeout: Duration,
+) -> Vec<String> {
     let asked = nodes.map(|node| async {
-        let alive = async { Session::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await };
+        let alive = async {
+            Session::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await
+        };
         match tokio::time::timeout(timeout, alive).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(format!("{} ({error})", node.address)),

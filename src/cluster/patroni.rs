@@ -7,7 +7,10 @@ use super::session::Session;
 pub(super) async fn stand_aside(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'Patroni%')";
     if coordinator.row("looking for Patroni", sql, &[]).await?.get(0) {
-        return obstacle("Patroni manages the nodes of this cluster; add and remove them there, then use rebalance and drain here");
+        return obstacle(
+            "Patroni manages the nodes of this cluster; add and remove them there, then use rebalance and \
+             drain here",
+        );
     }
     Ok(())
 }

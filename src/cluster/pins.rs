@@ -1,5 +1,5 @@
-//! Pins keep an isolated tenant on its node. Citus knows none; our rebalance strategy, made the default, asks our table,
-//! so that plans made by hand respect them too.
+//! Pins keep an isolated tenant on its node. Citus knows none; our rebalance strategy, made the default, asks
+//! our table, so that plans made by hand respect them too.
 
 use super::error::ClusterError;
 use super::session::Session;
@@ -11,10 +11,12 @@ pub(super) const STRATEGY: &str = "pigeonhole";
 pub(super) async fn install_strategy(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = "DO $$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_dist_rebalance_strategy WHERE name = 'pigeonhole') THEN
-            PERFORM citus_add_rebalance_strategy('pigeonhole', 'citus_shard_cost_by_disk_size', 'citus_node_capacity_1',
+            PERFORM citus_add_rebalance_strategy('pigeonhole', 'citus_shard_cost_by_disk_size',
+            'citus_node_capacity_1',
                 'operator.shard_may_live_on', 0.1, 0.01, 0.5);
         END IF;
-        IF NOT EXISTS (SELECT FROM pg_dist_rebalance_strategy WHERE name = 'pigeonhole' AND default_strategy) THEN
+        IF NOT EXISTS (SELECT FROM pg_dist_rebalance_strategy WHERE name = 'pigeonhole'
+        AND default_strategy) THEN
             PERFORM citus_set_default_rebalance_strategy('pigeonhole');
         END IF;
     END $$";
@@ -35,8 +37,10 @@ pub(super) async fn heal(coordinator: &Session) -> Result<(), ClusterError> {
     let sql = format!(
         "UPDATE operator.pins pin SET groupid = place.groupid
          FROM (SELECT DISTINCT ON (1, 2) * FROM ({PLACES}) places ORDER BY 1, 2) place
-         WHERE place.colocation = pin.colocation AND place.hash_value = pin.hash_value AND place.groupid <> pin.groupid
-           AND NOT EXISTS (SELECT FROM pg_dist_node n WHERE n.groupid = pin.groupid AND n.noderole = 'primary' AND n.isactive AND n.shouldhaveshards)"
+         WHERE place.colocation = pin.colocation AND place.hash_value = pin.hash_value
+         AND place.groupid <> pin.groupid
+           AND NOT EXISTS (SELECT FROM pg_dist_node n WHERE n.groupid = pin.groupid
+           AND n.noderole = 'primary' AND n.isactive AND n.shouldhaveshards)"
     );
     coordinator.run("following pinned shards", &sql).await
 }
@@ -50,10 +54,15 @@ pub(super) async fn pin(
     group: i32,
     alone: bool,
 ) -> Result<(), ClusterError> {
-    let sql = "INSERT INTO operator.pins (colocation, hash_value, tenant, groupid, alone) VALUES ($1, $2, $3, $4, $5)
+    let sql = "INSERT INTO operator.pins (colocation, hash_value, tenant, groupid, alone)
+        VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (colocation, hash_value) DO UPDATE
-               SET tenant = excluded.tenant, groupid = excluded.groupid, alone = excluded.alone, pinned_at = now()";
-    coordinator.rows("pinning the tenant", sql, &[&colocation, &hash, &tenant, &group, &alone]).await.map(|_| ())
+               SET tenant = excluded.tenant, groupid = excluded.groupid, alone = excluded.alone, pinned_at
+               = now()";
+    coordinator
+        .rows("pinning the tenant", sql, &[&colocation, &hash, &tenant, &group, &alone])
+        .await
+        .map(|_| ())
 }
 
 /// Takes a tenant's pins away and gives their number.

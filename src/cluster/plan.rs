@@ -121,7 +121,9 @@ pub async fn plan_drain(coordinator: &Session, address: &Address) -> Result<Move
     let mut moves = planned?;
     require_room(coordinator, &moves).await?;
     moves.draining = Some(address.clone());
-    moves.remarks.push(format!("{address} takes no shards from now on; `pigeonhole cluster drain --undo {address}` takes that back"));
+    moves.remarks.push(format!(
+        "{address} takes no shards from now on; `pigeonhole cluster drain --undo {address}` takes that back"
+    ));
     Ok(moves)
 }
 
@@ -143,10 +145,18 @@ pub async fn undrain(coordinator: &Session, address: &Address, say: Say<'_>) -> 
 
 async fn set_takes_shards(coordinator: &Session, address: &Address, takes: bool) -> Result<(), ClusterError> {
     let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', $3)";
-    coordinator.rows("letting shards be placed or not", call, &[&address.host(), &address.port(), &takes]).await.map(|_| ())
+    coordinator
+        .rows("letting shards be placed or not", call, &[&address.host(), &address.port(), &takes])
+        .await
+        .map(|_| ())
 }
 
-async fn ask(coordinator: &Session, nodes: &[Node], bundles: &Bundles, drain_only: bool) -> Result<Moves, ClusterError> {
+async fn ask(
+    coordinator: &Session,
+    nodes: &[Node],
+    bundles: &Bundles,
+    drain_only: bool,
+) -> Result<Moves, ClusterError> {
     let sql = format!(
         "SELECT shardid, sourcename, sourceport, targetname, targetport
          FROM get_rebalance_table_shards_plan(drain_only := {drain_only}, rebalance_strategy := '{}')",
@@ -172,7 +182,9 @@ async fn ask(coordinator: &Session, nodes: &[Node], bundles: &Bundles, drain_onl
             let now = bundles.bytes_on(node.group);
             let change: i64 = between
                 .iter()
-                .map(|((from, to), (_, bytes))| i64::from(*to == node.address) * bytes - i64::from(*from == node.address) * bytes)
+                .map(|((from, to), (_, bytes))| {
+                    i64::from(*to == node.address) * bytes - i64::from(*from == node.address) * bytes
+                })
                 .sum();
             (node.address.clone(), now, now + change)
         })
@@ -180,7 +192,8 @@ async fn ask(coordinator: &Session, nodes: &[Node], bundles: &Bundles, drain_onl
     Ok(Moves { draining: None, between, bytes, remarks: Vec::new() })
 }
 
-/// No moves beside a great difference means that one shard is the difference, and only its tenants can be moved apart.
+/// No moves beside a great difference means that one shard is the difference, and only its tenants can be
+/// moved apart.
 fn lopsided(nodes: &[Node], bundles: &Bundles) -> Option<String> {
     let takers = || nodes.iter().filter(|node| node.takes_shards && node.group != 0);
     let fullest = takers().max_by_key(|node| bundles.bytes_on(node.group))?;
@@ -188,7 +201,8 @@ fn lopsided(nodes: &[Node], bundles: &Bundles) -> Option<String> {
     let (most, least) = (bundles.bytes_on(fullest.group), bundles.bytes_on(emptiest.group));
     (most > 2 * least && most - least > 100 << 20).then(|| {
         format!(
-            "{} holds {} times as much as {} and still no single move helps: see the tenants in `pigeonhole cluster status` and isolate the largest",
+            "{} holds {} times as much as {} and still no single move helps: see the tenants in `pigeonhole \
+             cluster status` and isolate the largest",
             fullest.address,
             most / least.max(1),
             emptiest.address
@@ -207,11 +221,16 @@ async fn require_room(coordinator: &Session, moves: &Moves) -> Result<(), Cluste
         let row = session.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
         let Some(row) = row.first() else { continue };
         let (free, total): (i64, i64) = (row.get(0), row.get(1));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "bytes of a disk, roughly")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "bytes of a disk, roughly"
+        )]
         let kept = (total as f64 * KEPT_FREE) as i64;
         if free - more < kept {
             return obstacle(format!(
-                "{address} would get {} MB and has {} MB free, of which {} MB stay free; add a worker or disk first",
+                "{address} would get {} MB and has {} MB free, of which {} MB stay free; add a worker or \
+                 disk first",
                 more >> 20,
                 free >> 20,
                 kept >> 20

@@ -7,7 +7,8 @@ use super::node;
 use super::session::Session;
 use crate::db::versions::Citus;
 
-/// The library that must be allowed to decode the log, or splits and isolation fail, where the server asks for it.
+/// The library that must be allowed to decode the log, or splits and isolation fail, where the server asks
+/// for it.
 const PLUGINS: [&str; 3] = ["pgoutput", "test_decoding", "citus"];
 const MAX_CLOCK_SKEW_SECONDS: f64 = 2.0;
 
@@ -45,7 +46,8 @@ const LOOK: &str = "
            (SELECT extversion FROM pg_extension WHERE extname = 'citus'),
            (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery(),
            extract(epoch FROM clock_timestamp())::float8,
-           (SELECT string_agg(coalesce((SELECT 'role ' || rolname FROM pg_roles r WHERE r.oid = s.setrole), 'the database'), ', ')
+           (SELECT string_agg(coalesce((SELECT 'role ' || rolname FROM pg_roles r
+           WHERE r.oid = s.setrole), 'the database'), ', ')
             FROM pg_db_role_setting s WHERE s.setconfig && ARRAY['synchronous_commit=off']
               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
            current_setting('synchronous_commit')";
@@ -55,7 +57,8 @@ pub(crate) async fn look(session: &Session) -> Result<Fitness, ClusterError> {
     let started = std::time::Instant::now();
     let row = session.row("looking at the settings", LOOK, &[]).await?;
     let half_way = started.elapsed().as_secs_f64() / 2.0;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let (faults, advice) = judge(&row);
     Ok(Fitness {
         name: session.name().to_owned(),
@@ -77,13 +80,18 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
     let preloaded: &str = row.get(2);
     if !preloaded.split(',').any(|library| library.trim().trim_matches('"') == "citus") {
         if row.get::<_, Option<&str>>(11).is_none() {
-            faults.push("the Citus extension is not installed on this server; install its package first".to_owned());
+            faults.push(
+                "the Citus extension is not installed on this server; install its package first".to_owned(),
+            );
         }
         let rest = if preloaded.trim().is_empty() { String::new() } else { format!(",{preloaded}") };
         faults.push(format!("shared_preload_libraries = 'citus{rest}'    {restart}; citus must come first"));
     }
     if row.get::<_, &str>(3) != "logical" {
-        faults.push(format!("wal_level = logical    {restart}; it is {}, and shards cannot move online", row.get::<_, &str>(3)));
+        faults.push(format!(
+            "wal_level = logical    {restart}; it is {}, and shards cannot move online",
+            row.get::<_, &str>(3)
+        ));
     }
     for (column, setting, least, wanted) in [
         (4, "max_worker_processes", 16, 24),
@@ -93,9 +101,14 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
     ] {
         let is: i32 = row.get(column);
         if is < least {
-            faults.push(format!("{setting} = {wanted}    {restart}; it is {is}, and moves of shards would never start"));
+            faults.push(format!(
+                "{setting} = {wanted}    {restart}; it is {is}, and moves of shards would never start"
+            ));
         } else if is < wanted {
-            advice.push(format!("{setting} = {wanted}    {restart}; it is {is}, which is little when several shards move at once"));
+            advice.push(format!(
+                "{setting} = {wanted}    {restart}; it is {is}, which is little when \
+                several shards move at once"
+            ));
         }
     }
     let (prepared, connections): (i32, i32) = (row.get(8), row.get(9));
@@ -105,7 +118,8 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
     }
     if let Some(careless) = row.get::<_, Option<&str>>(16) {
         faults.push(format!(
-            "synchronous_commit = off is set for {careless}; ALTER … RESET synchronous_commit: moves lose acknowledged writes"
+            "synchronous_commit = off is set for {careless}; ALTER … RESET synchronous_commit: moves lose \
+             acknowledged writes"
         ));
     }
     let citus = row.get::<_, Option<&str>>(12).or(row.get(11)).and_then(Citus::parse);
@@ -115,21 +129,27 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
         faults.push("this server is a standby; name its primary".to_owned());
     }
     if row.get::<_, Option<bool>>(13) != Some(true) {
-        faults.push("the user of DATABASE_URL is not a superuser here; ALTER ROLE … SUPERUSER on this server".to_owned());
+        faults.push(
+            "the user of DATABASE_URL is not a superuser here; ALTER ROLE … SUPERUSER on this server"
+                .to_owned(),
+        );
     }
     (faults, advice)
 }
 
 /// The list with what is missing added, or none when nothing is.
 fn widened(now: &str) -> Option<String> {
-    let mut listed: Vec<&str> = now.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty()).collect();
+    let mut listed: Vec<&str> =
+        now.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty()).collect();
     let before = listed.len();
     for plugin in PLUGINS {
         if !listed.contains(&plugin) {
             listed.push(plugin);
         }
     }
-    let sound = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'/' || b == b'$');
+    let sound = |name: &&str| {
+        name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'/' || b == b'$')
+    };
     (listed.len() > before && listed.iter().all(sound)).then(|| {
         // Each name is quoted by itself: one quoted string would be one name.
         listed.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
@@ -141,25 +161,35 @@ impl Fitness {
     pub(crate) fn compare(&mut self, coordinator: &Self) {
         if self.server_version / 10000 != coordinator.server_version / 10000 {
             let (here, there) = (&self.postgresql, &coordinator.postgresql);
-            self.faults.push(format!("PostgreSQL {here} here, {there} on the coordinator; install the same major version"));
+            self.faults.push(format!(
+                "PostgreSQL {here} here, {there} on the coordinator; install the same major version"
+            ));
         } else if self.server_version != coordinator.server_version {
-            self.advice.push(format!("PostgreSQL {} here, {} on the coordinator", self.postgresql, coordinator.postgresql));
+            self.advice.push(format!(
+                "PostgreSQL {} here, {} on the coordinator",
+                self.postgresql, coordinator.postgresql
+            ));
         }
         if self.citus.is_some() && coordinator.citus.is_some() && self.citus != coordinator.citus {
-            let (here, there) = (self.citus.as_deref().unwrap_or_default(), coordinator.citus.as_deref().unwrap_or_default());
+            let (here, there) =
+                (self.citus.as_deref().unwrap_or_default(), coordinator.citus.as_deref().unwrap_or_default());
             self.faults.push(format!(
-                "Citus {here} here, {there} on the coordinator; install the same version, then ALTER EXTENSION citus UPDATE"
+                "Citus {here} here, {there} on the coordinator; install the same version, then ALTER \
+                 EXTENSION citus UPDATE"
             ));
         }
         let skew = self.clock - coordinator.clock;
         if skew.abs() > MAX_CLOCK_SKEW_SECONDS {
-            self.advice.push(format!("the clock differs from the coordinator's by {skew:.1} s; run chrony or another NTP client"));
+            self.advice.push(format!(
+                "the clock differs from the coordinator's by {skew:.1} s; run chrony or another NTP client"
+            ));
         }
     }
 
     /// One line on the server, and one for each thing to change.
     pub fn lines(&self) -> Vec<String> {
-        let citus = self.citus.as_deref().map_or_else(|| "no Citus".to_owned(), |version| format!("Citus {version}"));
+        let citus =
+            self.citus.as_deref().map_or_else(|| "no Citus".to_owned(), |version| format!("Citus {version}"));
         let verdict = if self.faults.is_empty() { "fit" } else { "NOT FIT" };
         let mut lines = vec![format!("{}: {verdict}, PostgreSQL {}, {citus}", self.name, self.postgresql)];
         lines.extend(self.faults.iter().map(|fault| format!("    must: {fault}")));
@@ -168,25 +198,42 @@ impl Fitness {
     }
 }
 
-/// Changes what needs no restart: the extension, the libraries that may decode the log, and the statistics that `status`
-/// shows.
+/// Changes what needs no restart: the extension, the libraries that may decode the log, and the statistics
+/// that `status` shows.
 pub(crate) async fn prepare(session: &Session, fitness: &Fitness) -> Result<(), ClusterError> {
     if !fitness.has_extension {
         session.run("creating the extension", "CREATE EXTENSION IF NOT EXISTS citus").await?;
     }
     if let Some(plugins) = &fitness.plugins {
-        session.run("allowing Citus to decode the log", &format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}")).await?;
+        session
+            .run(
+                "allowing Citus to decode the log",
+                &format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}"),
+            )
+            .await?;
     }
     if fitness.careless {
-        // Until every session is new, moves could still lose writes; so this is done before anything can move.
+        // Until every session is new, moves could still lose writes; so this is done before anything can
+        // move.
         let sql = "SELECT format('ALTER DATABASE %I SET synchronous_commit = on', current_database())";
         let statement: String = session.row("looking at the database", sql, &[]).await?.get(0);
         session
-            .run("making commits safe", &format!("SET citus.enable_ddl_propagation = off; {statement}; RESET citus.enable_ddl_propagation"))
+            .run(
+                "making commits safe",
+                &format!(
+                    "SET citus.enable_ddl_propagation = off; {statement}; RESET citus.enable_ddl_propagation"
+                ),
+            )
             .await?;
     }
     for (setting, value) in [("citus.stat_tenants_track", "all"), ("citus.enable_stat_counters", "on")] {
-        let now = session.row("looking at statistics", "SELECT current_setting($1, true) IS DISTINCT FROM $2", &[&setting, &value]).await?;
+        let now = session
+            .row(
+                "looking at statistics",
+                "SELECT current_setting($1, true) IS DISTINCT FROM $2",
+                &[&setting, &value],
+            )
+            .await?;
         if now.get(0) {
             session.run("turning statistics on", &format!("ALTER SYSTEM SET {setting} = '{value}'")).await?;
         }
@@ -194,8 +241,9 @@ pub(crate) async fn prepare(session: &Session, fitness: &Fitness) -> Result<(), 
     session.run("reloading the settings", "SELECT pg_reload_conf()").await
 }
 
-/// Refuses moves while a node answers commits before they are in its log: the end of a move waits for what is in the log,
-/// so a commit answered in that moment would stay behind on the old node. Measured: 2 of 300,000 writes lost in 24 moves.
+/// Refuses moves while a node answers commits before they are in its log: the end of a move waits for what is
+/// in the log, so a commit answered in that moment would stay behind on the old node. Measured: 2 of 300,000
+/// writes lost in 24 moves.
 pub(crate) async fn require_safe_commits(coordinator: &Session) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
         let session = Session::node(coordinator.config(), &node.address).await?;
@@ -203,7 +251,9 @@ pub(crate) async fn require_safe_commits(coordinator: &Session) -> Result<(), Cl
         if fitness.careless || fitness.faults.iter().any(|fault| fault.starts_with("synchronous_commit")) {
             return obstacle(format!(
                 "{} has synchronous_commit = off, with which moves lose acknowledged writes; there: {}",
-                node.address, "ALTER DATABASE … SET synchronous_commit = on (and RESET it for roles), then restart the application"
+                node.address,
+                "ALTER DATABASE … SET synchronous_commit = on (and RESET it for roles), then restart the \
+                 application"
             ));
         }
     }
@@ -212,11 +262,15 @@ pub(crate) async fn require_safe_commits(coordinator: &Session) -> Result<(), Cl
 
 /// Refuses when a server is not fit, with every line to change.
 pub(crate) fn require_fit<'a>(servers: impl Iterator<Item = &'a Fitness>) -> Result<(), ClusterError> {
-    let unfit: Vec<&str> = servers.filter(|fitness| !fitness.faults.is_empty()).map(|fitness| fitness.name.as_str()).collect();
+    let unfit: Vec<&str> =
+        servers.filter(|fitness| !fitness.faults.is_empty()).map(|fitness| fitness.name.as_str()).collect();
     if unfit.is_empty() {
         return Ok(());
     }
-    obstacle(format!("change the lines marked `must` on {} and run this again; nothing was changed", unfit.join(", ")))
+    obstacle(format!(
+        "change the lines marked `must` on {} and run this again; nothing was changed",
+        unfit.join(", ")
+    ))
 }
 
 #[cfg(test)]
@@ -225,7 +279,10 @@ mod tests {
 
     #[test]
     fn the_list_of_libraries_is_widened_name_by_name() {
-        assert_eq!(widened("pgoutput, test_decoding").as_deref(), Some("\"pgoutput\", \"test_decoding\", \"citus\""));
+        assert_eq!(
+            widened("pgoutput, test_decoding").as_deref(),
+            Some("\"pgoutput\", \"test_decoding\", \"citus\"")
+        );
         assert_eq!(widened("citus, mine, pgoutput, test_decoding"), None);
         assert_eq!(widened("mine").as_deref(), Some("\"mine\", \"pgoutput\", \"test_decoding\", \"citus\""));
         assert_eq!(widened("od'd"), None);

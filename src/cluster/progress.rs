@@ -59,7 +59,8 @@ pub struct Follower {
 
 const TASKS: &str = "
     SELECT status::text, coalesce(substring(command FROM 'citus_move_shard_placement\\((\\d+)'), '0')::bigint,
-           coalesce(retry_count, 0), coalesce(not_before::text, ''), coalesce(message, ''), coalesce(nodes_involved, '{}')
+           coalesce(retry_count, 0), coalesce(not_before::text, ''), coalesce(message, ''),
+           coalesce(nodes_involved, '{}')
     FROM pg_dist_background_task WHERE job_id = $1 ORDER BY task_id";
 
 impl Follower {
@@ -70,7 +71,15 @@ impl Follower {
     pub async fn new(coordinator: &Session, job: i64) -> Result<Self, ClusterError> {
         let session = Session::coordinator(coordinator.config()).await?;
         let bundles = sizes::bundles(&session).await?;
-        Ok(Self { job, session, bundles, copied: HashMap::new(), asked: None, dead: Vec::new(), holdups: Vec::new() })
+        Ok(Self {
+            job,
+            session,
+            bundles,
+            copied: HashMap::new(),
+            asked: None,
+            dead: Vec::new(),
+            holdups: Vec::new(),
+        })
     }
 
     /// Looks once.
@@ -82,11 +91,19 @@ impl Follower {
             self.session = Session::coordinator(self.session.config()).await?;
         }
         let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";
-        let state: String = self.session.row_within(PATIENCE, "looking at the job", sql, &[&self.job]).await?.get(0);
+        let state: String =
+            self.session.row_within(PATIENCE, "looking at the job", sql, &[&self.job]).await?.get(0);
         let rows = self.session.rows_within(PATIENCE, "looking at the moves", TASKS, &[&self.job]).await?;
         let phases = if state == "running" { self.phases().await } else { Vec::new() };
-        let mut progress =
-            Progress { state, moves: (0, 0), bytes: (0, 0), phases, troubles: Vec::new(), dead: Vec::new(), holdups: Vec::new() };
+        let mut progress = Progress {
+            state,
+            moves: (0, 0),
+            bytes: (0, 0),
+            phases,
+            troubles: Vec::new(),
+            dead: Vec::new(),
+            holdups: Vec::new(),
+        };
         let mut involved: Vec<i32> = Vec::new();
         for row in &rows {
             let (status, shard, retries): (&str, i64, i32) = (row.get(0), row.get(1), row.get(2));
@@ -95,15 +112,27 @@ impl Follower {
                 progress.moves.1 += 1;
                 progress.bytes.1 += all;
                 progress.moves.0 += usize::from(status == "done");
-                progress.bytes.0 += if status == "done" { all } else { self.copied.get(&shard).copied().unwrap_or_default().min(all) };
+                progress.bytes.0 += if status == "done" {
+                    all
+                } else {
+                    self.copied.get(&shard).copied().unwrap_or_default().min(all)
+                };
             }
             if ["blocked", "runnable", "running"].contains(&status) {
                 involved.extend(row.get::<_, Vec<i32>>(5));
             }
             if (retries > 0 && status != "done") || status == "error" {
-                let again = if status == "error" { "given up".to_owned() } else { format!("again at {}", row.get::<_, &str>(3)) };
+                let again = if status == "error" {
+                    "given up".to_owned()
+                } else {
+                    format!("again at {}", row.get::<_, &str>(3))
+                };
                 let message: &str = row.get(4);
-                progress.troubles.push(format!("shard {shard}: attempt {} failed, {again}: {}", retries.max(1), one_line(message)));
+                progress.troubles.push(format!(
+                    "shard {shard}: attempt {} failed, {again}: {}",
+                    retries.max(1),
+                    one_line(message)
+                ));
             }
         }
         if !progress.over() {
@@ -116,30 +145,39 @@ impl Follower {
 
     /// What the moves under way are doing. Citus asks the nodes for it, so a dead one makes it fail.
     async fn phases(&mut self) -> Vec<String> {
-        let sql = "SELECT shardid, status, coalesce(target_shard_size, 0), sourcename || ':' || sourceport, targetname || ':' || targetport
+        let sql = "SELECT shardid, status, coalesce(target_shard_size, 0), sourcename || ':' || sourceport,
+            targetname || ':' || targetport
                    FROM get_rebalance_progress() WHERE progress = 1";
-        let Ok(rows) = self.session.rows_within(PATIENCE, "looking at the progress", sql, &[]).await else { return Vec::new() };
+        let Ok(rows) = self.session.rows_within(PATIENCE, "looking at the progress", sql, &[]).await else {
+            return Vec::new();
+        };
         let mut copied: HashMap<(i32, String), i64> = HashMap::new();
         let mut phases: Vec<String> = Vec::new();
         for row in &rows {
             if let Some(bundle) = self.bundles.bundle(row.get(0)) {
                 *copied.entry(bundle.clone()).or_default() += row.get::<_, i64>(2);
             }
-            let phase = format!("{} to {}: {}", row.get::<_, &str>(3), row.get::<_, &str>(4), row.get::<_, Option<&str>>(1).unwrap_or("?"));
+            let phase = format!(
+                "{} to {}: {}",
+                row.get::<_, &str>(3),
+                row.get::<_, &str>(4),
+                row.get::<_, Option<&str>>(1).unwrap_or("?")
+            );
             if !phases.contains(&phase) {
                 phases.push(phase);
             }
         }
         for row in &rows {
             let shard: i64 = row.get(0);
-            let bytes = self.bundles.bundle(shard).and_then(|bundle| copied.get(bundle)).copied().unwrap_or_default();
+            let bytes =
+                self.bundles.bundle(shard).and_then(|bundle| copied.get(bundle)).copied().unwrap_or_default();
             self.copied.insert(shard, bytes);
         }
         phases
     }
 
-    /// Citus calls a job running for half an hour while its node is dead, and says nothing of transactions that its moves wait
-    /// for; so the nodes are asked here.
+    /// Citus calls a job running for half an hour while its node is dead, and says nothing of transactions
+    /// that its moves wait for; so the nodes are asked here.
     async fn ask_nodes(&mut self, involved: &[i32]) {
         if self.asked.is_some_and(|asked| asked.elapsed() < SIGN_OF_LIFE) {
             return;

@@ -1,12 +1,14 @@
-//! Our roles on every node. Citus copies roles when it activates a node, but only those that it has marked as its own,
-//! which those made before the extension are not; so what is missing is made here, time limits included.
+//! Our roles on every node. Citus copies roles when it activates a node, but only those that it has marked as
+//! its own, which those made before the extension are not; so what is missing is made here, time limits
+//! included.
 
 use super::error::{ClusterError, despite_others};
 use super::session::Session;
 
 const OURS: &str = "
     SELECT r.rolname::text, coalesce(a.rolpassword, ''),
-           coalesce((SELECT array_agg(setting ORDER BY setting) FROM pg_db_role_setting s, unnest(s.setconfig) setting
+           coalesce((SELECT array_agg(setting ORDER BY setting)
+           FROM pg_db_role_setting s, unnest(s.setconfig) setting
                      WHERE s.setrole = r.oid AND s.setdatabase = 0), '{}')
     FROM pg_roles r JOIN pg_authid a ON a.oid = r.oid
     WHERE r.rolname LIKE 'pigeonhole\\_%' AND NOT r.rolsuper ORDER BY 1";
@@ -34,7 +36,8 @@ async fn repair(coordinator: &Session, node: &Session) -> Result<Vec<String>, Cl
         }
         let mut statements = vec!["SET citus.enable_ddl_propagation = off".to_owned()];
         if found.is_none() {
-            statements.push(format!("CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"));
+            statements
+                .push(format!("CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"));
         }
         let password = if password.is_empty() { "NULL".to_owned() } else { literal(&password) };
         statements.push(format!("ALTER ROLE {name} PASSWORD {password}"));
@@ -49,7 +52,11 @@ async fn repair(coordinator: &Session, node: &Session) -> Result<Vec<String>, Cl
         }
         statements.push("RESET citus.enable_ddl_propagation".to_owned());
         node.run(&format!("making the role {name}"), &statements.join(";\n")).await?;
-        repaired.push(if found.is_some() { format!("gave the role {name} its time limits") } else { format!("made the role {name}") });
+        repaired.push(if found.is_some() {
+            format!("gave the role {name} its time limits")
+        } else {
+            format!("made the role {name}")
+        });
     }
     Ok(repaired)
 }

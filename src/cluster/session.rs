@@ -1,5 +1,5 @@
-//! One connection to one node, with a clock of our own on every statement: no server's timeout covers a server that is
-//! frozen. Every statement of this folder goes through here.
+//! One connection to one node, with a clock of our own on every statement: no server's timeout covers a
+//! server that is frozen. Every statement of this folder goes through here.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,8 @@ use crate::db;
 /// How long a statement may take that only looks or changes little.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Locks are waited for shortly, so that an operator's statement never stands at the head of the application's queue.
+/// Locks are waited for shortly, so that an operator's statement never stands at the head of the
+/// application's queue.
 const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_transaction_session_timeout=0 \
     -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 \
     -c citus.override_table_visibility=off -c client_min_messages=error";
@@ -48,9 +49,13 @@ impl Session {
         Self::open(config, "the coordinator".to_owned()).await
     }
 
-    /// Connects to a node, or where none is named to the coordinator, with the console's role, to ask nothing that takes much
-    /// longer than `patience`.
-    pub(crate) async fn watching(config: &Config, address: Option<&Address>, patience: Duration) -> Result<Self, ClusterError> {
+    /// Connects to a node, or where none is named to the coordinator, with the console's role, to ask nothing
+    /// that takes much longer than `patience`.
+    pub(crate) async fn watching(
+        config: &Config,
+        address: Option<&Address>,
+        patience: Duration,
+    ) -> Result<Self, ClusterError> {
         let (there, name) = match address {
             Some(address) => (address.on(config), address.to_string()),
             None => (config.clone(), "the coordinator".to_owned()),
@@ -78,7 +83,12 @@ impl Session {
         Self::open_with(config, name, OPTIONS, "pigeonhole cluster").await
     }
 
-    async fn open_with(config: &Config, name: String, options: &str, application: &str) -> Result<Self, ClusterError> {
+    async fn open_with(
+        config: &Config,
+        name: String,
+        options: &str,
+        application: &str,
+    ) -> Result<Self, ClusterError> {
         let mut own = config.clone();
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
         own.options(format!("{given}{options}")).application_name(application);
@@ -127,12 +137,22 @@ impl Session {
         self.run_within(PATIENCE, what, sql).await
     }
 
-    pub(crate) async fn run_within(&self, patience: Duration, what: &str, sql: &str) -> Result<(), ClusterError> {
+    pub(crate) async fn run_within(
+        &self,
+        patience: Duration,
+        what: &str,
+        sql: &str,
+    ) -> Result<(), ClusterError> {
         self.bounded(patience, what, self.client.batch_execute(sql)).await
     }
 
     /// Runs one statement and gives its rows.
-    pub(crate) async fn rows(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Vec<Row>, ClusterError> {
+    pub(crate) async fn rows(
+        &self,
+        what: &str,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, ClusterError> {
         self.rows_within(PATIENCE, what, sql, values).await
     }
 
@@ -151,10 +171,18 @@ impl Session {
         self.row_within(PATIENCE, what, sql, values).await
     }
 
-    pub(crate) async fn row_within(&self, patience: Duration, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
+    pub(crate) async fn row_within(
+        &self,
+        patience: Duration,
+        what: &str,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Row, ClusterError> {
         let rows = self.rows_within(patience, what, sql, values).await?;
         let what = || format!("{what} at {}", self.name);
-        rows.into_iter().next().ok_or_else(|| ClusterError::Refused { what: what(), reason: "there was no row".to_owned() })
+        rows.into_iter()
+            .next()
+            .ok_or_else(|| ClusterError::Refused { what: what(), reason: "there was no row".to_owned() })
     }
 
     async fn query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
@@ -164,7 +192,10 @@ impl Session {
             Some(statement) => statement,
             None => {
                 let statement = self.client.prepare(sql).await?;
-                prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), statement.clone());
+                prepared
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(sql.to_owned(), statement.clone());
                 statement
             }
         };
@@ -201,9 +232,17 @@ impl Session {
     /// Refuses a database without Citus, a node that is not the coordinator, and a schema without our tables.
     pub(crate) async fn require_cluster(&self) -> Result<(), ClusterError> {
         if !self.has_citus().await? {
-            return obstacle("this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster");
+            return obstacle(
+                "this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster",
+            );
         }
-        let row = self.row("looking at the node", "SELECT citus_is_coordinator(), to_regclass('operator.pins') IS NOT NULL", &[]).await?;
+        let row = self
+            .row(
+                "looking at the node",
+                "SELECT citus_is_coordinator(), to_regclass('operator.pins') IS NOT NULL",
+                &[],
+            )
+            .await?;
         if !row.get::<_, bool>(0) {
             return obstacle("DATABASE_URL names a worker; name the coordinator");
         }
@@ -223,7 +262,8 @@ impl Session {
         match self.ordinary_user().await? {
             None => Ok(()),
             Some(user) => obstacle(format!(
-                "this command needs a superuser and DATABASE_URL names {user}; run it with DATABASE_URL=postgresql://postgres@… ({})",
+                "this command needs a superuser and DATABASE_URL names {user}; run it with \
+                 DATABASE_URL=postgresql://postgres@… ({})",
                 "only the cluster commands need it, the application does not"
             )),
         }
@@ -245,7 +285,8 @@ impl Session {
         match self.ordinary_user().await? {
             None => Ok(()),
             Some(user) => obstacle(format!(
-                "this needs a superuser, and this program was started with a DATABASE_URL that names {user}, as it should be. \
+                "this needs a superuser, and this program was started with a DATABASE_URL that names \
+                 {user}, as it should be. \
                  Type: DATABASE_URL=postgresql://postgres@… pigeonhole cluster {command}"
             )),
         }

@@ -1,5 +1,6 @@
-//! How many bytes each shard has. Citus' own views ask one node after the other through the coordinator and stop at the
-//! first that is dead; here each node is asked directly, at the same time, and who does not answer is left out.
+//! How many bytes each shard has. Citus' own views ask one node after the other through the coordinator and
+//! stop at the first that is dead; here each node is asked directly, at the same time, and who does not
+//! answer is left out.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,8 @@ use super::node::{self, ALIVE_TIMEOUT, Node};
 use super::session::Session;
 
 const OWN_SHARDS: &str = "
-    SELECT s.shardid, coalesce(pg_total_relation_size(to_regclass(shard_name(s.logicalrelid, s.shardid, false))), 0)
+    SELECT s.shardid, coalesce(pg_total_relation_size(to_regclass(shard_name(s.logicalrelid, s.shardid,
+    false))), 0)
     FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
     WHERE p.groupid = (SELECT groupid FROM pg_dist_local_group)";
 
@@ -59,8 +61,11 @@ impl Bundles {
 pub(crate) async fn bundles(coordinator: &Session) -> Result<Bundles, ClusterError> {
     let nodes = node::list(coordinator).await?;
     let measured = futures_util::future::join_all(nodes.iter().map(|node| measure(coordinator, node))).await;
-    let bytes =
-        nodes.iter().zip(measured).flat_map(|(node, sizes)| sizes.into_iter().map(|(shard, bytes)| ((node.group, shard), bytes))).collect();
+    let bytes = nodes
+        .iter()
+        .zip(measured)
+        .flat_map(|(node, sizes)| sizes.into_iter().map(|(shard, bytes)| ((node.group, shard), bytes)))
+        .collect();
     Ok(Bundles::of(&placements(coordinator).await?, &bytes))
 }
 
@@ -70,7 +75,8 @@ pub(crate) type Placement = (i64, (i32, String), i32);
 /// Where the shards of all distributed tables are.
 pub(crate) async fn placements(coordinator: &Session) -> Result<Vec<Placement>, ClusterError> {
     let sql = "SELECT s.shardid, t.colocationid, coalesce(s.shardminvalue, ''), p.groupid
-               FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
+               FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid)
+               JOIN pg_dist_placement p USING (shardid)
                WHERE t.partmethod = 'h'";
     let rows = coordinator.rows("listing the shards", sql, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)), row.get(3))).collect())

@@ -11,7 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Forgets what pg_stat_statements has counted on every node, and gives the nodes on which it did.
 ///
 /// # Errors
-/// When no node counts statements, or the coordinator does not answer. A node that does not is left out and named in the event.
+/// When no node counts statements, or the coordinator does not answer. A node that does not is left out and
+/// named in the event.
 pub async fn reset_statements(coordinator: &Session) -> Result<Vec<String>, ClusterError> {
     let event = events::begin(coordinator, "reset statements", "all nodes").await?;
     let done = reset_everywhere(coordinator).await;
@@ -37,7 +38,11 @@ async fn reset_everywhere(coordinator: &Session) -> Result<Vec<String>, ClusterE
         }
     }
     if !silent.is_empty() {
-        return obstacle(format!("counting began anew on {}; {} did not answer", done.join(", "), silent.join(", ")));
+        return obstacle(format!(
+            "counting began anew on {}; {} did not answer",
+            done.join(", "),
+            silent.join(", ")
+        ));
     }
     if done.is_empty() {
         return obstacle("no node counts statements: pg_stat_statements is not there");
@@ -50,5 +55,8 @@ async fn reset(session: &Session) -> Result<bool, ClusterError> {
     if !session.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
         return Ok(false);
     }
-    session.rows_within(PATIENCE, "counting anew", "SELECT pg_stat_statements_reset()::text", &[]).await.map(|_| true)
+    session
+        .rows_within(PATIENCE, "counting anew", "SELECT pg_stat_statements_reset()::text", &[])
+        .await
+        .map(|_| true)
 }

@@ -12,8 +12,8 @@ use super::error::DbError;
 /// The longest that a call may take, on our own clock: no server's timeout covers a server that is frozen.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_millis(2500);
 
-/// Borrows a connection and works on it until `deadline`; a connection that does not answer in time is thrown away, as
-/// nobody knows what it is still waiting for.
+/// Borrows a connection and works on it until `deadline`; a connection that does not answer in time is thrown
+/// away, as nobody knows what it is still waiting for.
 pub(super) async fn within<T>(
     deadline: Instant,
     pool: &Pool,
@@ -42,7 +42,8 @@ async fn borrow_and_work<T>(
     })
 }
 
-/// Takes a connection out of the pool. Where none is idle and no more may be opened, that is counted as a wait.
+/// Takes a connection out of the pool. Where none is idle and no more may be opened, that is counted as a
+/// wait.
 async fn take(deadline: Instant, pool: &Pool) -> Result<Object, DbError> {
     #[allow(clippy::disallowed_methods, reason = "this is the one place where a connection is borrowed")]
     let getting = pool.get();
@@ -51,8 +52,11 @@ async fn take(deadline: Instant, pool: &Pool) -> Result<Object, DbError> {
         return Ok(taken?);
     }
     let status = pool.status();
-    let mut waiting =
-        (status.size >= status.max_size && status.waiting > 0).then(|| Waiting { pool, since: Instant::now(), in_vain: true });
+    let mut waiting = (status.size >= status.max_size && status.waiting > 0).then(|| Waiting {
+        pool,
+        since: Instant::now(),
+        in_vain: true,
+    });
     let taken = tokio::time::timeout_at(deadline, getting).await.map_err(|_| DbError::too_slow())?;
     if let (Ok(_), Some(waiting)) = (&taken, &mut waiting) {
         waiting.in_vain = false;

@@ -45,7 +45,11 @@ pub(super) fn unusable(config: &Config, error: &tokio_postgres::Error) -> Connec
 }
 
 fn failure(config: &Config, reason: String) -> ConnectError {
-    ConnectError { database: config.get_dbname().unwrap_or_default().to_owned(), address: address(config), reason }
+    ConnectError {
+        database: config.get_dbname().unwrap_or_default().to_owned(),
+        address: address(config),
+        reason,
+    }
 }
 
 fn address(config: &Config) -> String {

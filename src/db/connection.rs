@@ -1,4 +1,5 @@
-//! A pooled connection: a client of PostgreSQL that also remembers which reads of which shards it has prepared.
+//! A pooled connection: a client of PostgreSQL that also remembers which reads of which shards it has
+//! prepared.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};

@@ -1,5 +1,5 @@
-//! The database as the application sees it: a handle for each kind of work, each on the pool of its own role. No pool
-//! leaves this folder.
+//! The database as the application sees it: a handle for each kind of work, each on the pool of its own role.
+//! No pool leaves this folder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,16 +69,23 @@ impl Database {
     }
 
     /// Runs `work` as the role that removes what expired in all tenants.
-    pub(crate) async fn maintain<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+    pub(crate) async fn maintain<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         within(tokio::time::Instant::now() + CALL_DEADLINE, &self.maintenance, work).await
     }
 
     /// Runs `work` as the role that sees in which tenants something is due.
-    pub(crate) async fn relay<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+    pub(crate) async fn relay<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         within(tokio::time::Instant::now() + CALL_DEADLINE, &self.relay, work).await
     }
 
-    /// Listens for what is told on `channel` at the coordinator, until the future is dropped; reconnects by itself.
+    /// Listens for what is told on `channel` at the coordinator, until the future is dropped; reconnects by
+    /// itself.
     pub(crate) async fn listen(&self, channel: &'static str, heard: impl Fn(Heard)) {
         listen::for_ever(&self.config, channel, heard).await;
     }
@@ -91,8 +98,8 @@ impl Database {
         guard::check(self.router.coordinator()).await
     }
 
-    /// Sends each tenant's work to the node that holds its shard, from now on and until the future is dropped. Without it
-    /// the coordinator does all work.
+    /// Sends each tenant's work to the node that holds its shard, from now on and until the future is
+    /// dropped. Without it the coordinator does all work.
     pub async fn route(&self) {
         self.router.report_trouble();
         self.router.keep_fresh().await;
@@ -101,7 +108,12 @@ impl Database {
     /// The pools of this process as they are now.
     pub fn pools(&self) -> Vec<PoolState> {
         let mut states = self.router.pools();
-        let others = [("login", &self.login), ("sign_up", &self.sign_up), ("maintenance", &self.maintenance), ("relay", &self.relay)];
+        let others = [
+            ("login", &self.login),
+            ("sign_up", &self.sign_up),
+            ("maintenance", &self.maintenance),
+            ("relay", &self.relay),
+        ];
         states.extend(others.map(|(name, pool)| PoolState::of(name_of(&self.config), name, pool)));
         states
     }
@@ -111,7 +123,8 @@ impl Database {
         self.router.tally().routing()
     }
 
-    /// Failed calls since the start, by class of SQLSTATE, or as `timeout`, `pool_busy`, `unreachable` or `broken_off`.
+    /// Failed calls since the start, by class of SQLSTATE, or as `timeout`, `pool_busy`, `unreachable` or
+    /// `broken_off`.
     pub fn errors(&self) -> Vec<(&'static str, u64)> {
         self.router.tally().errors()
     }
@@ -125,13 +138,15 @@ impl Database {
         within(deadline, self.router.coordinator(), async |client| migrate::applied(client).await).await
     }
 
-    /// Ends the connections that are idle, and those in use as soon as they are not. No call succeeds afterwards.
+    /// Ends the connections that are idle, and those in use as soon as they are not. No call succeeds
+    /// afterwards.
     pub async fn close(&self) {
         for pool in [&self.login, &self.sign_up, &self.maintenance, &self.relay] {
             pool.close();
         }
         self.router.close();
-        // They say goodbye in tasks of their own; a database that is stopped before would end them with an error.
+        // They say goodbye in tasks of their own; a database that is stopped before would end them with an
+        // error.
         tokio::time::sleep(GOODBYE).await;
     }
 
@@ -141,7 +156,10 @@ impl Database {
     /// [`DbError::Unavailable`] when there is none within a second.
     pub async fn ping(&self) -> Result<(), DbError> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
-        within(deadline, self.router.coordinator(), async |client| Ok(client.batch_execute("SELECT 1").await?)).await
+        within(deadline, self.router.coordinator(), async |client| {
+            Ok(client.batch_execute("SELECT 1").await?)
+        })
+        .await
     }
 }
 
@@ -160,7 +178,10 @@ pub struct DirectoryHandle {
 
 impl DirectoryHandle {
     /// Borrows a connection for one piece of work within the deadline of a call.
-    pub(crate) async fn run<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+    pub(crate) async fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
     }
 }
@@ -172,7 +193,10 @@ pub struct SignUpHandle {
 
 impl SignUpHandle {
     /// Borrows a connection for one piece of work within the deadline of a call.
-    pub(crate) async fn run<T>(&self, work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>) -> Result<T, DbError> {
+    pub(crate) async fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
     }
 }

@@ -9,7 +9,8 @@ pub(super) type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The database cannot answer now: down, overloaded, locked, read-only, full or too slow. Nothing was acknowledged.
+    /// The database cannot answer now: down, overloaded, locked, read-only, full or too slow. Nothing was
+    /// acknowledged.
     #[error("the database is unavailable")]
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
     /// No connection stood, so nothing was sent: another way may be tried.
@@ -35,17 +36,26 @@ impl DbError {
     /// Whether the server ended a statement because it took too long (SQLSTATE 57014).
     pub fn was_cut_off(&self) -> bool {
         let Self::Unavailable(Some(source)) = self else { return false };
-        source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED))
+        source
+            .downcast_ref::<tokio_postgres::Error>()
+            .is_some_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED))
     }
 
-    /// Whether another node may do better: this one was not reached, broke off, is going down or has become a standby.
+    /// Whether another node may do better: this one was not reached, broke off, is going down or has become a
+    /// standby.
     pub(super) fn is_of_the_way(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Unavailable(Some(source)) => source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| match error.code() {
-                None => true,
-                Some(state) => state.code().starts_with("08") || state.code().starts_with("57P") || state.code() == "25006",
-            }),
+            Self::Unavailable(Some(source)) => {
+                source.downcast_ref::<tokio_postgres::Error>().is_some_and(|error| match error.code() {
+                    None => true,
+                    Some(state) => {
+                        state.code().starts_with("08")
+                            || state.code().starts_with("57P")
+                            || state.code() == "25006"
+                    }
+                })
+            }
             _ => false,
         }
     }
@@ -64,8 +74,10 @@ impl From<PoolError> for DbError {
 impl From<tokio_postgres::Error> for DbError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else {
-            // Without an answer of the server it is the connection that failed, unless we sent values that do not fit.
-            let ours = error.to_string().starts_with("error serializing") || error.to_string().starts_with("error deserializing");
+            // Without an answer of the server it is the connection that failed, unless we sent values that do
+            // not fit.
+            let ours = error.to_string().starts_with("error serializing")
+                || error.to_string().starts_with("error deserializing");
             return if ours { Self::Fault(error) } else { Self::Unavailable(Some(error.into())) };
         };
         let state = database.code();
@@ -76,17 +88,24 @@ impl From<tokio_postgres::Error> for DbError {
         if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Repeat(error);
         }
-        if is_passing(state.code()) || has_lost_a_node(database) { Self::Unavailable(Some(error.into())) } else { Self::Fault(error) }
+        if is_passing(state.code()) || has_lost_a_node(database) {
+            Self::Unavailable(Some(error.into()))
+        } else {
+            Self::Fault(error)
+        }
     }
 }
 
-/// Citus has no state of its own for losing a node in the middle of a transaction over several, which it rolls back.
+/// Citus has no state of its own for losing a node in the middle of a transaction over several, which it
+/// rolls back.
 fn has_lost_a_node(error: &tokio_postgres::error::DbError) -> bool {
-    *error.code() == SqlState::INTERNAL_ERROR && error.message().starts_with("failure on connection marked as essential")
+    *error.code() == SqlState::INTERNAL_ERROR
+        && error.message().starts_with("failure on connection marked as essential")
 }
 
-/// The constraint that the message of a unique violation names. Citus passes another node's message on and not the field for it
-/// (`ReportResultError` in Citus' remote_commands.c). The name stands last, in quotes that depend on the server's language.
+/// The constraint that the message of a unique violation names. Citus passes another node's message on and
+/// not the field for it (`ReportResultError` in Citus' remote_commands.c). The name stands last, in quotes
+/// that depend on the server's language.
 fn constraint_in(message: &str) -> &str {
     let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     message.rsplit(|c| !is_of_a_name(c)).find(|word| !word.is_empty()).unwrap_or_default()
@@ -95,15 +114,19 @@ fn constraint_in(message: &str) -> &str {
 /// Citus reports the constraint of the shard, which is the table's with the shard's number behind it.
 fn constraint_of_table(constraint: &str) -> String {
     match constraint.rsplit_once('_') {
-        Some((name, shard)) if !shard.is_empty() && shard.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+        Some((name, shard)) if !shard.is_empty() && shard.bytes().all(|byte| byte.is_ascii_digit()) => {
+            name.to_owned()
+        }
         _ => constraint.to_owned(),
     }
 }
 
-/// Whether a state passes by itself or by an operator's hand: connection trouble (08), out of resources (53), stopped or
-/// starting (57), a standby (25006), a lock not had in time (55P03), a node that Citus cannot reach or an I/O error (58).
+/// Whether a state passes by itself or by an operator's hand: connection trouble (08), out of resources (53),
+/// stopped or starting (57), a standby (25006), a lock not had in time (55P03), a node that Citus cannot
+/// reach or an I/O error (58).
 fn is_passing(state: &str) -> bool {
-    ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class)) || ["25006", "25P03", "55P03", "28000"].contains(&state)
+    ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class))
+        || ["25006", "25P03", "55P03", "28000"].contains(&state)
 }
 
 #[cfg(test)]

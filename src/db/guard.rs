@@ -1,5 +1,6 @@
-//! The last look before serving: every tenant's table must have row-level security in force for the application's role.
-//! A policy that was dropped, widened or never written stops the start, instead of leaking later.
+//! The last look before serving: every tenant's table must have row-level security in force for the
+//! application's role. A policy that was dropped, widened or never written stops the start, instead of
+//! leaking later.
 
 use super::borrow::{CALL_DEADLINE, within};
 use super::connection::Pool;
@@ -16,8 +17,8 @@ pub enum UnsafeSchema {
     Unchecked(#[from] DbError),
 }
 
-/// Tables that hold rows of tenants and are not as they must be, seen by the role that asks. A policy for this role must
-/// be the plain comparison with the setting, and nothing else.
+/// Tables that hold rows of tenants and are not as they must be, seen by the role that asks. A policy for
+/// this role must be the plain comparison with the setting, and nothing else.
 const UNGUARDED_TABLES: &str = "
     WITH guarded AS (
         SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity, c.relowner,
@@ -26,26 +27,32 @@ const UNGUARDED_TABLES: &str = "
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared')
           AND (c.oid = 'shared.tenants'::regclass
-               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+               OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid
+               AND a.attname = 'tenant_id' AND NOT a.attisdropped))
     ), mine AS (
-        SELECT p.polrelid, pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS with_check
+        SELECT p.polrelid, pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck,
+        p.polrelid) AS with_check
         FROM pg_policy p
-        WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR (SELECT oid FROM pg_roles WHERE rolname = current_user) = ANY (p.polroles))
+        WHERE p.polpermissive AND (0::oid = ANY (p.polroles) OR (SELECT oid FROM pg_roles
+        WHERE rolname = current_user) = ANY (p.polroles))
     )
     SELECT name || CASE
         WHEN NOT relrowsecurity THEN ' has no row-level security'
         WHEN relforcerowsecurity THEN ' FORCEs row-level security, which stops every online shard move'
         WHEN NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = guarded.oid) THEN ' has no policy'
-        WHEN reachable AND NOT EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid) THEN ' has no policy for the application''s role'
+        WHEN reachable AND NOT EXISTS (SELECT FROM mine
+        WHERE mine.polrelid = guarded.oid) THEN ' has no policy for the application''s role'
         WHEN pg_has_role(current_user, relowner, 'USAGE') THEN ' is owned by the application''s role'
-        ELSE ' has a policy for the application''s role that is not the plain comparison with app.tenant_id' END
+        ELSE
+        ' has a policy for the application''s role that is not the plain comparison with app.tenant_id' END
     FROM guarded
     WHERE NOT relrowsecurity OR relforcerowsecurity
        OR NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = guarded.oid)
        OR reachable AND NOT EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid)
        OR pg_has_role(current_user, relowner, 'USAGE')
        OR EXISTS (SELECT FROM mine WHERE mine.polrelid = guarded.oid AND (
-              qual IS DISTINCT FROM '(' || tenant_column || ' = (current_setting(''app.tenant_id''::text))::bigint)'
+              qual IS DISTINCT FROM '(' || tenant_column ||
+              ' = (current_setting(''app.tenant_id''::text))::bigint)'
               OR coalesce(with_check, qual) IS DISTINCT FROM qual))
     ORDER BY 1 LIMIT 1";
 

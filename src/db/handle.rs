@@ -1,6 +1,6 @@
-//! One tenant's door to the database. A call is one transaction in one pipelined round trip: BEGIN, SET LOCAL of the
-//! tenant, the prepared statements and COMMIT leave together, so an asker that goes away in the middle leaves no
-//! transaction open, and a statement that forgets its tenant sees nothing.
+//! One tenant's door to the database. A call is one transaction in one pipelined round trip: BEGIN, SET LOCAL
+//! of the tenant, the prepared statements and COMMIT leave together, so an asker that goes away in the middle
+//! leaves no transaction open, and a statement that forgets its tenant sees nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,12 +20,13 @@ use super::value::Value;
 use crate::domain::TenantId;
 
 const REPEATS: u32 = 3;
-/// On the node that holds the shard Citus 13.2.2 and 14.0.1 add a plan to those that they keep at each execution of a
-/// prepared statement's general plan, until the node is out of memory (citus pull request 8824). A plan for the given
-/// values is used once.
+/// On the node that holds the shard Citus 13.2.2 and 14.0.1 add a plan to those that they keep at each
+/// execution of a prepared statement's general plan, until the node is out of memory (citus pull request
+/// 8824). A plan for the given values is used once.
 const ONE_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
 
-/// How long a transaction may take: its settings at the server, in front of which our own clock must not strike.
+/// How long a transaction may take: its settings at the server, in front of which our own clock must not
+/// strike.
 #[derive(Clone, Copy)]
 struct Limits {
     deadline: Instant,
@@ -50,7 +51,8 @@ impl Statement {
         Self { sql, keeps_no_plan: false }
     }
 
-    /// An INSERT of one row whose id is the next number of a sequence, for which Citus makes a plan each time in any case.
+    /// An INSERT of one row whose id is the next number of a sequence, for which Citus makes a plan each time
+    /// in any case.
     pub(crate) const fn inserting(sql: &'static str) -> Self {
         Self { sql, keeps_no_plan: true }
     }
@@ -77,8 +79,8 @@ pub struct TenantHandle {
     patience: Patience,
 }
 
-/// The time that a handle may spend waiting for the database, over all its calls: a request that makes two slow ones is
-/// answered as soon as one that makes a single one.
+/// The time that a handle may spend waiting for the database, over all its calls: a request that makes two
+/// slow ones is answered as soon as one that makes a single one.
 #[derive(Clone, Default)]
 struct Patience {
     spent_micros: Arc<AtomicU64>,
@@ -105,18 +107,26 @@ impl TenantHandle {
     }
 
     /// Runs one statement in a transaction of its own.
-    pub(crate) async fn rows(&self, statement: &'static Statement, values: &[&dyn Value]) -> Result<Vec<Row>, DbError> {
+    pub(crate) async fn rows(
+        &self,
+        statement: &'static Statement,
+        values: &[&dyn Value],
+    ) -> Result<Vec<Row>, DbError> {
         let mut results = self.transaction(&[Step { statement, values }]).await?;
         Ok(results.pop().unwrap_or_default())
     }
 
     /// Runs one statement that gives a row at most.
-    pub(crate) async fn row(&self, statement: &'static Statement, values: &[&dyn Value]) -> Result<Option<Row>, DbError> {
+    pub(crate) async fn row(
+        &self,
+        statement: &'static Statement,
+        values: &[&dyn Value],
+    ) -> Result<Option<Row>, DbError> {
         Ok(self.rows(statement, values).await?.pop())
     }
 
-    /// Runs the steps in one transaction and gives the rows of each. Either all of them took effect or none; after an
-    /// error of the connection it is unknown which, and only what just reads is asked once more.
+    /// Runs the steps in one transaction and gives the rows of each. Either all of them took effect or none;
+    /// after an error of the connection it is unknown which, and only what just reads is asked once more.
     pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let started = Instant::now();
         let limits = Limits { deadline: started + self.patience.left(), settings: "" };
@@ -127,8 +137,8 @@ impl TenantHandle {
         result
     }
 
-    /// The same for work that nobody waits for. Only when the server has cut a statement off at the usual limit does it get a
-    /// minute: that server is alive, and one that is not never holds anybody for so long.
+    /// The same for work that nobody waits for. Only when the server has cut a statement off at the usual
+    /// limit does it get a minute: that server is alive, and one that is not never holds anybody for so long.
     pub(crate) async fn patient_transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         match self.transaction(steps).await {
             Err(error) if error.was_cut_off() => {
@@ -140,7 +150,11 @@ impl TenantHandle {
         }
     }
 
-    async fn on_owner_or_coordinator(&self, limits: Limits, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on_owner_or_coordinator(
+        &self,
+        limits: Limits,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Vec<Row>>, DbError> {
         let coordinator = self.router.coordinator();
         let Some((home, pool)) = self.router.home(self.tenant) else {
             self.router.tally().goes(Way::Coordinator);
@@ -149,7 +163,8 @@ impl TenantHandle {
         match self.on_owner(&home, &pool, limits, steps).await {
             Err(error) if error.is_of_the_way() => {
                 self.router.report_trouble();
-                let harmless = matches!(error, DbError::Unreachable(_)) || steps.iter().all(|step| step.statement.only_reads());
+                let harmless = matches!(error, DbError::Unreachable(_))
+                    || steps.iter().all(|step| step.statement.only_reads());
                 if !harmless || home.group == 0 {
                     return Err(error);
                 }
@@ -161,9 +176,19 @@ impl TenantHandle {
     }
 
     /// Runs the steps on the node that should hold the shard: on the shard itself where that is possible.
-    async fn on_owner(&self, home: &Home, pool: &Pool, limits: Limits, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on_owner(
+        &self,
+        home: &Home,
+        pool: &Pool,
+        limits: Limits,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Vec<Row>>, DbError> {
         if let Some(values) = direct::written(steps) {
-            match within(limits.deadline, pool, async |client| direct::read(client, home, self.tenant, steps, &values).await).await {
+            match within(limits.deadline, pool, async |client| {
+                direct::read(client, home, self.tenant, steps, &values).await
+            })
+            .await
+            {
                 Ok(Some(results)) => {
                     self.router.tally().goes(Way::Shard);
                     return Ok(results);
@@ -181,14 +206,25 @@ impl TenantHandle {
     }
 
     /// Runs the steps on one node, again when they met another transaction.
-    async fn on(&self, pool: &Pool, limits: Limits, steps: &[Step<'_>], plan: &str) -> Result<Vec<Vec<Row>>, DbError> {
+    async fn on(
+        &self,
+        pool: &Pool,
+        limits: Limits,
+        steps: &[Step<'_>],
+        plan: &str,
+    ) -> Result<Vec<Vec<Row>>, DbError> {
         let mut repeats = 0;
         loop {
-            match within(limits.deadline, pool, async |client| self.attempt(client, steps, [plan, limits.settings]).await).await {
+            match within(limits.deadline, pool, async |client| {
+                self.attempt(client, steps, [plan, limits.settings]).await
+            })
+            .await
+            {
                 Err(DbError::Repeat(error)) if repeats < REPEATS => {
                     repeats += 1;
                     log::debug!("repeating a transaction: {error}");
-                    tokio::time::sleep(Duration::from_millis(5 * u64::from(repeats) + u64::from(jitter()))).await;
+                    tokio::time::sleep(Duration::from_millis(5 * u64::from(repeats) + u64::from(jitter())))
+                        .await;
                 }
                 Err(DbError::Repeat(error)) => return Err(DbError::Unavailable(Some(error.into()))),
                 result => return result,
@@ -196,13 +232,22 @@ impl TenantHandle {
         }
     }
 
-    async fn attempt(&self, client: &Object, steps: &[Step<'_>], [plan, limits]: [&str; 2]) -> Result<Vec<Vec<Row>>, DbError> {
-        let prepared = try_join_all(steps.iter().map(|step| client.prepare_cached(step.statement.sql))).await?;
+    async fn attempt(
+        &self,
+        client: &Object,
+        steps: &[Step<'_>],
+        [plan, limits]: [&str; 2],
+    ) -> Result<Vec<Vec<Row>>, DbError> {
+        let prepared =
+            try_join_all(steps.iter().map(|step| client.prepare_cached(step.statement.sql))).await?;
         let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'{plan}{limits}", self.tenant);
-        let bound: Vec<Vec<_>> = steps.iter().map(|step| step.values.iter().map(|value| value.bound()).collect()).collect();
+        let bound: Vec<Vec<_>> =
+            steps.iter().map(|step| step.values.iter().map(|value| value.bound()).collect()).collect();
         let queries = prepared.iter().zip(&bound).map(|(statement, values)| client.query(statement, values));
-        // The first poll of each future puts its messages on the wire, in this order, before any answer is awaited.
-        let (opened, results, committed) = join3(client.batch_execute(&opening), join_all(queries), client.batch_execute("COMMIT")).await;
+        // The first poll of each future puts its messages on the wire, in this order, before any answer is
+        // awaited.
+        let (opened, results, committed) =
+            join3(client.batch_execute(&opening), join_all(queries), client.batch_execute("COMMIT")).await;
         opened?;
         let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
         committed?;

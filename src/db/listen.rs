@@ -1,5 +1,5 @@
-//! Hearing what others tell by NOTIFY. It is a hint that saves waiting: whatever is told while nobody listens is lost, so who
-//! listens is told of each new connection, and then looks for itself.
+//! Hearing what others tell by NOTIFY. It is a hint that saves waiting: whatever is told while nobody listens
+//! is lost, so who listens is told of each new connection, and then looks for itself.
 
 use std::future::poll_fn;
 use std::time::Duration;
@@ -39,7 +39,9 @@ pub(super) async fn for_ever(config: &Config, channel: &'static str, heard: impl
 
 /// One connection, from its beginning to its end; false when it never stood.
 async fn once(config: &Config, channel: &str, heard: &impl Fn(Heard)) -> bool {
-    let Ok(Ok((client, mut connection))) = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await else { return false };
+    let Ok(Ok((client, mut connection))) = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await else {
+        return false;
+    };
     let (told, mut hearing) = tokio::sync::mpsc::unbounded_channel();
     let driven = async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {

@@ -1,5 +1,5 @@
-//! Who is busy: statements and seconds of each tenant, counted where they are sent. Citus counts tenants too, but not the reads
-//! that go to a shard's own table, which are most.
+//! Who is busy: statements and seconds of each tenant, counted where they are sent. Citus counts tenants too,
+//! but not the reads that go to a shard's own table, which are most.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,8 +57,11 @@ impl Loads {
 
     /// What was counted since the last taking, the busiest first.
     pub fn take(&self) -> Vec<TenantLoad> {
-        let taken: Vec<Part> =
-            self.parts.iter().map(|part| std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner))).collect();
+        let taken: Vec<Part> = self
+            .parts
+            .iter()
+            .map(|part| std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner)))
+            .collect();
         let loads = sorted(taken.iter().flatten().map(|(tenant, sum)| (*tenant, *sum)));
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&loads);
         loads
@@ -88,8 +91,9 @@ impl Loads {
 
 #[allow(clippy::cast_precision_loss, reason = "microseconds of a minute")]
 fn sorted(sums: impl Iterator<Item = (i64, (u64, u64))>) -> Vec<TenantLoad> {
-    let mut loads: Vec<TenantLoad> =
-        sums.map(|(tenant, (statements, micros))| TenantLoad { tenant, statements, seconds: micros as f64 / 1e6 }).collect();
+    let mut loads: Vec<TenantLoad> = sums
+        .map(|(tenant, (statements, micros))| TenantLoad { tenant, statements, seconds: micros as f64 / 1e6 })
+        .collect();
     loads.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     loads
 }

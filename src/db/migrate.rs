@@ -1,5 +1,5 @@
-//! Forward-only migrations. refinery applies them and refuses edited or unknown ones; the lock that it lacks is here, so
-//! that any number of processes may start at once.
+//! Forward-only migrations. refinery applies them and refuses edited or unknown ones; the lock that it lacks
+//! is here, so that any number of processes may start at once.
 
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ pub(super) fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) ->
     move |error| MigrateError::Failed { context, reason: reason(&error) }
 }
 
-/// Brings the schema up to date and puts the demo tenant where `demo_tenant` wants it, as the user of `config`, who must
-/// be allowed to make roles the first time.
+/// Brings the schema up to date and puts the demo tenant where `demo_tenant` wants it, as the user of
+/// `config`, who must be allowed to make roles the first time.
 ///
 /// # Errors
 /// See [`MigrateError`]; a failed migration is rolled back whole.
@@ -76,10 +76,16 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
     // A try before this one may have ended in the owner's role.
     client.batch_execute("RESET ROLE").await.map_err(failed("giving the owner's role back"))?;
     roles::prepare(client).await.map_err(failed("making the database roles"))?;
-    client.batch_execute(&format!("SET ROLE {}", roles::OWNER)).await.map_err(failed("taking the owner's role"))?;
+    client
+        .batch_execute(&format!("SET ROLE {}", roles::OWNER))
+        .await
+        .map_err(failed("taking the owner's role"))?;
     let report = embedded::migrations::runner().run_async(client).await.map_err(|error| describe(&error))?;
     let readable = format!("GRANT SELECT ON public.refinery_schema_history TO {}", roles::APP);
-    client.batch_execute(&readable).await.map_err(failed("letting the application see the schema's history"))?;
+    client
+        .batch_execute(&readable)
+        .await
+        .map_err(failed("letting the application see the schema's history"))?;
     place_demo_tenant(client, demo_tenant).await.map_err(failed("placing the demo tenant"))?;
     Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }
@@ -87,7 +93,8 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
 /// The migrations that the database lacks, without changing anything.
 ///
 /// # Errors
-/// [`MigrateError::Mismatch`] when the database knows a migration that this program does not, or another text of one.
+/// [`MigrateError::Mismatch`] when the database knows a migration that this program does not, or another text
+/// of one.
 pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     let client = connect(config).await?;
     let table: bool = client
@@ -96,7 +103,8 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
         .map_err(failed("looking for the schema's history"))?
         .get(0);
     let rows = if table {
-        // An administrator may take the owner's role, and the login of `serve` the application's: both may look.
+        // An administrator may take the owner's role, and the login of `serve` the application's: both may
+        // look.
         for role in [roles::OWNER, roles::APP] {
             if client.batch_execute(&format!("SET ROLE {role}")).await.is_ok() {
                 break;
@@ -113,9 +121,11 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     let known = runner.get_migrations();
     for row in &rows {
         let (version, name, checksum): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
-        let same = known
-            .iter()
-            .any(|migration| migration.version() == version && migration.name() == name && migration.checksum().to_string() == checksum);
+        let same = known.iter().any(|migration| {
+            migration.version() == version
+                && migration.name() == name
+                && migration.checksum().to_string() == checksum
+        });
         if !same {
             return Err(MigrateError::Mismatch(format!(
                 "it has applied V{version}__{name}, which this program does not know in that form"
@@ -123,7 +133,11 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
         }
     }
     let applied: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(known.iter().filter(|migration| !applied.contains(&migration.version())).map(ToString::to_string).collect())
+    Ok(known
+        .iter()
+        .filter(|migration| !applied.contains(&migration.version()))
+        .map(ToString::to_string)
+        .collect())
 }
 
 /// A migration that a database has had.
@@ -149,24 +163,33 @@ pub(super) async fn applied(client: &Object) -> Result<Vec<AppliedMigration>, Db
         .collect())
 }
 
-/// Whether the user of `config` could migrate: the login of `serve` cannot, and leaves it to an administrator.
+/// Whether the user of `config` could migrate: the login of `serve` cannot, and leaves it to an
+/// administrator.
 ///
 /// # Errors
 /// No connection, or a failure of the database.
 pub async fn may_migrate(config: &Config) -> Result<bool, MigrateError> {
     let query = format!(
         "SELECT rolsuper OR rolcreaterole OR EXISTS (
-             SELECT FROM pg_roles owner WHERE owner.rolname = $1 AND pg_has_role(current_user, owner.oid, {MAY_TAKE_ROLE}))
+             SELECT FROM pg_roles owner WHERE owner.rolname = $1
+             AND pg_has_role(current_user, owner.oid, {MAY_TAKE_ROLE}))
          FROM pg_roles WHERE rolname = current_user"
     );
-    let row = connect(config).await?.query_one(&query, &[&roles::OWNER]).await.map_err(failed("looking at the user's rights"))?;
+    let row = connect(config)
+        .await?
+        .query_one(&query, &[&roles::OWNER])
+        .await
+        .map_err(failed("looking at the user's rights"))?;
     Ok(row.get(0))
 }
 
 pub(super) async fn lock(client: &Client) -> Result<(), MigrateError> {
     let started = tokio::time::Instant::now();
     loop {
-        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK_KEY]).await.map_err(failed("taking the migration lock"))?;
+        let row = client
+            .query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK_KEY])
+            .await
+            .map_err(failed("taking the migration lock"))?;
         if row.get(0) {
             return Ok(());
         }
@@ -184,7 +207,9 @@ fn describe(error: &refinery::Error) -> MigrateError {
         Kind::DivergentVersion(applied, _) => {
             MigrateError::Mismatch(format!("the applied migration {applied} differs from this program's"))
         }
-        Kind::MissingVersion(missing) => MigrateError::Mismatch(format!("it has applied {missing}, which this program does not know")),
+        Kind::MissingVersion(missing) => {
+            MigrateError::Mismatch(format!("it has applied {missing}, which this program does not know"))
+        }
         _ => {
             let mut deepest: &dyn std::error::Error = error;
             while let Some(source) = deepest.source() {
@@ -198,13 +223,17 @@ fn describe(error: &refinery::Error) -> MigrateError {
 // An organization of that name may have been founded while there was no demo; then the demo takes another.
 const PLACE_DEMO: &str = "
     INSERT INTO shared.tenants (id, name, name_key, join_policy)
-    SELECT 1, name, lower(name), 'open' FROM (VALUES (1, 'Demo'), (2, 'Pigeonhole demo'), (3, 'Demo of tenant 1')) AS wanted (place, name)
+    SELECT 1, name, lower(name), 'open'
+    FROM (VALUES (1, 'Demo'), (2, 'Pigeonhole demo'), (3, 'Demo of tenant 1')) AS wanted (place, name)
     WHERE NOT EXISTS (SELECT FROM shared.tenants WHERE name_key = lower(wanted.name))
     ORDER BY place LIMIT 1";
 
 /// Tenant 1 is the demo: open to all when wanted, closed to newcomers when not.
 async fn place_demo_tenant(client: &Client, wanted: bool) -> Result<(), tokio_postgres::Error> {
-    let policy = client.query_opt("SELECT join_policy FROM shared.tenants WHERE id = 1", &[]).await?.map(|row| row.get::<_, String>(0));
+    let policy = client
+        .query_opt("SELECT join_policy FROM shared.tenants WHERE id = 1", &[])
+        .await?
+        .map(|row| row.get::<_, String>(0));
     let statement = match (policy.as_deref(), wanted) {
         (None, true) => PLACE_DEMO,
         (Some("invite"), true) => "UPDATE shared.tenants SET join_policy = 'open' WHERE id = 1",

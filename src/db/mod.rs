@@ -1,6 +1,6 @@
-//! The way to the database: pools, roles, the tenant-bound transaction, migrations, and the guard that refuses to serve
-//! on a schema without row-level security. The pools are private to this module; only `store` builds statements and
-//! hands them to the handles given out here.
+//! The way to the database: pools, roles, the tenant-bound transaction, migrations, and the guard that
+//! refuses to serve on a schema without row-level security. The pools are private to this module; only
+//! `store` builds statements and hands them to the handles given out here.
 
 mod borrow;
 mod connect;

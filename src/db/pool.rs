@@ -12,11 +12,12 @@ use super::connection::{Connections, Pool};
 use super::roles;
 use super::tally::{Shared, Waits};
 
-/// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain PostgreSQL
-/// takes it as a setting of nobody's.
+/// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain
+/// PostgreSQL takes it as a setting of nobody's.
 const CITUS: &str = "-c citus.propagate_set_commands=local";
-/// How times are written, for the program to read them, and that to fetch a page by an index costs little more than the next
-/// page, as it does on any disk of today: few rows of one tenant are never worth a look at all of a shard.
+/// How times are written, for the program to read them, and that to fetch a page by an index costs little
+/// more than the next page, as it does on any disk of today: few rows of one tenant are never worth a look at
+/// all of a shard.
 const READING: &str = "-c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c random_page_cost=1.1";
 
 /// A pool for tenants' work on a server of which nothing is known.
@@ -24,8 +25,9 @@ pub(super) fn app_pool(config: &Config, size: usize, tally: &Shared) -> Pool {
     pool(config, roles::APP, size, tally)
 }
 
-/// A pool for tenants' work on a worker. What is prepared there reads one shard by an index, so that a plan for these very
-/// values would never be better than the general one; what goes through Citus has its own setting in its transaction.
+/// A pool for tenants' work on a worker. What is prepared there reads one shard by an index, so that a plan
+/// for these very values would never be better than the general one; what goes through Citus has its own
+/// setting in its transaction.
 pub(super) fn worker_pool(config: &Config, size: usize, tally: &Shared) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
@@ -35,7 +37,11 @@ pub(super) fn worker_pool(config: &Config, size: usize, tally: &Shared) -> Pool 
 
 /// A pool whose connections work as `role`.
 pub(super) fn pool(config: &Config, role: &str, size: usize, tally: &Shared) -> Pool {
-    let manager = Manager::from_config(as_role(config, role), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+    let manager = Manager::from_config(
+        as_role(config, role),
+        NoTls,
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
     Pool::builder(Connections { manager, waits: Waits::default(), tally: Shared::clone(tally) })
         .max_size(size)
         // The connection that was used last has its plans and pages at hand.

@@ -1,5 +1,6 @@
-//! The database roles: one that owns the tables and runs migrations, and one for each kind of work, with the least that
-//! it needs. Roles belong to the whole server, so they are made here, before the first migration, and not in it.
+//! The database roles: one that owns the tables and runs migrations, and one for each kind of work, with the
+//! least that it needs. Roles belong to the whole server, so they are made here, before the first migration,
+//! and not in it.
 
 use tokio_postgres::Client;
 
@@ -31,7 +32,8 @@ pub(super) const WEB: &str = "pigeonhole_web";
 pub(super) const TIME_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "2s"), ("lock_timeout", "1500ms"), ("idle_in_transaction_session_timeout", "10s")];
 
-/// Our connections bring the limits along; this is for those that Citus opens between its nodes as the same role.
+/// Our connections bring the limits along; this is for those that Citus opens between its nodes as the same
+/// role.
 fn time_limits(role: &str) -> String {
     TIME_LIMITS.map(|(setting, limit)| format!("ALTER ROLE {role} SET {setting} = '{limit}';")).concat()
 }
@@ -44,7 +46,8 @@ const LET_WATCH: &str = "DO $$ BEGIN
     EXCEPTION WHEN insufficient_privilege OR unique_violation THEN NULL;
     END $$";
 
-/// Where the server counts statements, the database has the view of them. Citus makes it on the other nodes too.
+/// Where the server counts statements, the database has the view of them. Citus makes it on the other nodes
+/// too.
 const COUNT_STATEMENTS: &str = "DO $$ BEGIN
         IF current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'
            AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
@@ -56,8 +59,8 @@ const COUNT_STATEMENTS: &str = "DO $$ BEGIN
 
 /// Makes the roles, the schema and the rights that migrations start from. Harmless when they are there.
 ///
-/// LOGIN is needed because Citus connects to its workers as the current role; without a password nobody else gets in
-/// where the server asks for one.
+/// LOGIN is needed because Citus connects to its workers as the current role; without a password nobody else
+/// gets in where the server asks for one.
 pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
     for role in ALL {
         let limits = if role == OWNER { String::new() } else { time_limits(role) };

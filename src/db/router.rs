@@ -1,6 +1,6 @@
-//! Which pool does a tenant's work. On Citus there is one pool for each node, and a call goes to the node that holds the
-//! tenant's shard; on plain PostgreSQL there is one pool. The map is a hint: every node can do every tenant's work, so a
-//! stale one makes a call slower and never wrong.
+//! Which pool does a tenant's work. On Citus there is one pool for each node, and a call goes to the node
+//! that holds the tenant's shard; on plain PostgreSQL there is one pool. The map is a hint: every node can do
+//! every tenant's work, so a stale one makes a call slower and never wrong.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -77,7 +77,11 @@ impl Router {
         let routes = self.current();
         let home = routes.topology.home_of(tenant)?;
         // Group 0 is the coordinator, which has its pool already.
-        let pool = if home.group == 0 { self.coordinator.clone() } else { routes.pools.get(&home.group)?.pool.clone() };
+        let pool = if home.group == 0 {
+            self.coordinator.clone()
+        } else {
+            routes.pools.get(&home.group)?.pool.clone()
+        };
         Some((home, pool))
     }
 

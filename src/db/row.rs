@@ -1,5 +1,5 @@
-//! A row of an answer, whichever way it came: binary from a prepared statement that was bound, or as text from one that
-//! was executed by name.
+//! A row of an answer, whichever way it came: binary from a prepared statement that was bound, or as text
+//! from one that was executed by name.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::SimpleQueryRow;
@@ -14,12 +14,14 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    /// The value of a column. Panics, as tokio-postgres does, when statement and program disagree about its kind, which
-    /// the first test that runs the statement shows.
+    /// The value of a column. Panics, as tokio-postgres does, when statement and program disagree about its
+    /// kind, which the first test that runs the statement shows.
     pub(crate) fn get<'a, T: Column<'a>>(&'a self, index: usize) -> T {
         match self {
             Self::Binary(row) => row.get(index),
-            Self::Text(row) => T::read(row.get(index)).expect("the column has the kind that the store expects"),
+            Self::Text(row) => {
+                T::read(row.get(index)).expect("the column has the kind that the store expects")
+            }
         }
     }
 }
@@ -89,7 +91,10 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     let fraction = text.get(19..)?.strip_suffix("+00")?;
     let micros = match fraction.strip_prefix('.') {
         None => fraction.is_empty().then_some(0)?,
-        Some(digits) => digits.parse::<u32>().ok()?.checked_mul(10_u32.checked_pow(6_u32.checked_sub(digits.len().try_into().ok()?)?)?)?,
+        Some(digits) => digits
+            .parse::<u32>()
+            .ok()?
+            .checked_mul(10_u32.checked_pow(6_u32.checked_sub(digits.len().try_into().ok()?)?)?)?,
     };
     Some(date.and_hms_micro_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?, micros)?.and_utc())
 }
@@ -115,7 +120,9 @@ mod tests {
         ] {
             assert_eq!(time(text).expect(text).timestamp_micros(), micros);
         }
-        for odd in ["", "1970-01-01 00:00:01", "1970-01-01 00:00:01+02", "1970-01-01 00:00:01.+00", "infinity"] {
+        for odd in
+            ["", "1970-01-01 00:00:01", "1970-01-01 00:00:01+02", "1970-01-01 00:00:01.+00", "infinity"]
+        {
             assert!(time(odd).is_none(), "{odd}");
         }
     }

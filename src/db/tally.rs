@@ -1,5 +1,6 @@
-//! What this process counts of its way to the database: how tenants' work was sent, what failed, and how long it waited for a
-//! connection. Plain atomic numbers, so that counting costs a request nothing; `metrics` reads them.
+//! What this process counts of its way to the database: how tenants' work was sent, what failed, and how long
+//! it waited for a connection. Plain atomic numbers, so that counting costs a request nothing; `metrics`
+//! reads them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,8 +12,8 @@ use super::error::DbError;
 
 /// The classes of SQLSTATE that are counted by name (PostgreSQL, appendix A); another one counts as "other".
 const CLASSES: [&str; 24] = [
-    "08", "0A", "21", "22", "23", "24", "25", "26", "28", "2B", "2D", "34", "3D", "3F", "40", "42", "44", "53", "54", "55", "57", "58",
-    "P0", "XX",
+    "08", "0A", "21", "22", "23", "24", "25", "26", "28", "2B", "2D", "34", "3D", "3F", "40", "42", "44",
+    "53", "54", "55", "57", "58", "P0", "XX",
 ];
 const OTHER: usize = CLASSES.len();
 const TIMEOUT: usize = OTHER + 1;
@@ -83,7 +84,10 @@ impl Tally {
     /// Failures by class; those that never happened are left out, except the four that are no SQLSTATE.
     pub(super) fn errors(&self) -> Vec<(&'static str, u64)> {
         let counted = self.errors.iter().enumerate().map(|(kind, count)| (kind, count.load(Relaxed)));
-        counted.filter(|(kind, count)| *count > 0 || *kind > OTHER).map(|(kind, count)| (name_of(kind), count)).collect()
+        counted
+            .filter(|(kind, count)| *count > 0 || *kind > OTHER)
+            .map(|(kind, count)| (name_of(kind), count))
+            .collect()
     }
 }
 
@@ -188,7 +192,9 @@ mod tests {
         tally.failed(&DbError::too_slow());
         tally.failed(&DbError::Unreachable(super::super::error::PoolError::Closed));
         let errors = tally.errors();
-        for (name, count) in [("23", 1), ("timeout", 1), ("unreachable", 1), ("pool_busy", 0), ("broken_off", 0)] {
+        for (name, count) in
+            [("23", 1), ("timeout", 1), ("unreachable", 1), ("pool_busy", 0), ("broken_off", 0)]
+        {
             assert!(errors.contains(&(name, count)), "{name} in {errors:?}");
         }
         assert_eq!(errors.len(), 5, "{errors:?}");
@@ -202,6 +208,9 @@ mod tests {
             tally.goes(way);
         }
         let routing = tally.routing();
-        assert_eq!((routing.shard, routing.node, routing.coordinator, routing.moved, routing.fallback), (1, 2, 0, 0, 1));
+        assert_eq!(
+            (routing.shard, routing.node, routing.coordinator, routing.moved, routing.fallback),
+            (1, 2, 0, 0, 1)
+        );
     }
 }

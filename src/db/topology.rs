@@ -1,5 +1,5 @@
-//! Where tenants live: from a tenant to its shard by the hash that Citus uses, from the shard to the node that holds it.
-//! Read from the catalog that every node has; no table of tenants grows with their number.
+//! Where tenants live: from a tenant to its shard by the hash that Citus uses, from the shard to the node
+//! that holds it. Read from the catalog that every node has; no table of tenants grows with their number.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ pub(super) struct Address {
     pub(super) port: u16,
 }
 
-/// The shards of one range of tenants: for each of their tables, and for each table that every node has, the number of the
-/// shard. A shard is a table whose name ends with its number.
+/// The shards of one range of tenants: for each of their tables, and for each table that every node has, the
+/// number of the shard. A shard is a table whose name ends with its number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shards {
     /// The number by schema and table.
@@ -46,7 +46,8 @@ pub(super) struct Topology {
 const IS_CLUSTER: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
 // All tables of tenants are colocated, so they have the same ranges and are on the same nodes.
 const SHARDS: &str = "
-    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nspname::text, c.relname::text, s.shardid
+    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nspname::text, c.relname::text,
+    s.shardid
     FROM pg_dist_partition anchor
     JOIN pg_dist_partition t ON t.colocationid = anchor.colocationid
     JOIN pg_class c ON c.oid = t.logicalrelid
@@ -61,7 +62,8 @@ const REFERENCE_TABLES: &str = "
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_dist_shard s ON s.logicalrelid = t.logicalrelid
     WHERE t.partmethod = 'n' AND t.repmodel = 't'";
-const NODES: &str = "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive";
+const NODES: &str =
+    "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' AND isactive";
 
 impl Topology {
     /// Reads the catalog; empty on plain PostgreSQL.
@@ -76,13 +78,20 @@ impl Topology {
         }
         let mut ranges: BTreeMap<i32, (i32, Group, Shards)> = BTreeMap::new();
         for row in client.query(SHARDS, &[]).await? {
-            let (_, _, shards) = ranges.entry(row.get(1)).or_insert_with(|| (row.get(0), row.get(2), everywhere.clone()));
+            let (_, _, shards) =
+                ranges.entry(row.get(1)).or_insert_with(|| (row.get(0), row.get(2), everywhere.clone()));
             shards.by_table.insert((row.get(3), row.get(4)), row.get(5));
         }
-        topology.ranges = ranges.into_iter().map(|(last, (first, group, shards))| (last, (first, group, Arc::new(shards)))).collect();
+        topology.ranges = ranges
+            .into_iter()
+            .map(|(last, (first, group, shards))| (last, (first, group, Arc::new(shards))))
+            .collect();
         for row in client.query(NODES, &[]).await? {
             let port: i32 = row.get(2);
-            topology.nodes.insert(row.get(0), Address { host: row.get(1), port: u16::try_from(port).unwrap_or_default() });
+            topology.nodes.insert(
+                row.get(0),
+                Address { host: row.get(1), port: u16::try_from(port).unwrap_or_default() },
+            );
         }
         Ok(topology)
     }
@@ -95,8 +104,8 @@ impl Topology {
     }
 }
 
-/// PostgreSQL's hash of a bigint (access/hash/hashfunc.c hashint8 over common/hashfn.c hash_bytes_uint32, Bob Jenkins'
-/// lookup3), by which Citus chooses the shard.
+/// PostgreSQL's hash of a bigint (access/hash/hashfunc.c hashint8 over common/hashfn.c hash_bytes_uint32, Bob
+/// Jenkins' lookup3), by which Citus chooses the shard.
 pub(crate) fn hash_of_bigint(value: i64) -> i32 {
     let [low, high] = [value as u32, (value >> 32) as u32];
     let mixed = low ^ if value >= 0 { high } else { !high };

@@ -1,5 +1,5 @@
-//! A value of a statement. It can be bound to a prepared statement, and what cannot hide a quote can also be written into
-//! a text.
+//! A value of a statement. It can be bound to a prepared statement, and what cannot hide a quote can also be
+//! written into a text.
 
 use std::fmt::Write;
 
@@ -11,8 +11,8 @@ pub(crate) trait Value: Sync {
     /// The value as it is bound.
     fn bound(&self) -> &(dyn ToSql + Sync);
 
-    /// Adds the value as a literal, and says false where this is nothing but numbers, digits and times: texts are only
-    /// ever bound.
+    /// Adds the value as a literal, and says false where this is nothing but numbers, digits and times: texts
+    /// are only ever bound.
     fn write(&self, _text: &mut String) -> bool {
         false
     }
@@ -40,7 +40,17 @@ macro_rules! bound_only {
     )*};
 }
 plain!(i64, i32, bool);
-bound_only!(&str, String, Option<&str>, Option<String>, Option<i32>, Option<i64>, Option<DateTime<Utc>>, Vec<u8>, &[Vec<u8>]);
+bound_only!(
+    &str,
+    String,
+    Option<&str>,
+    Option<String>,
+    Option<i32>,
+    Option<i64>,
+    Option<DateTime<Utc>>,
+    Vec<u8>,
+    &[Vec<u8>]
+);
 
 impl Value for &[u8] {
     fn bound(&self) -> &(dyn ToSql + Sync) {

@@ -1,13 +1,15 @@
-//! What differs between the versions of PostgreSQL and of Citus that this program meets; docs/cluster.md has the table.
+//! What differs between the versions of PostgreSQL and of Citus that this program meets; docs/cluster.md has
+//! the table.
 
 /// The oldest major version of PostgreSQL on which the schema works.
 pub(crate) const OLDEST: u32 = 15;
 /// The newest one that was tried.
 pub(crate) const NEWEST: u32 = 18;
 
-/// The right to take a role, for `pg_has_role`. Since PostgreSQL 16 the maker of a role is its member with the right to hand it on
-/// alone, and the word that asks for more is not known before.
-pub(crate) const MAY_TAKE_ROLE: &str = "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END";
+/// The right to take a role, for `pg_has_role`. Since PostgreSQL 16 the maker of a role is its member with
+/// the right to hand it on alone, and the word that asks for more is not known before.
+pub(crate) const MAY_TAKE_ROLE: &str =
+    "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END";
 
 /// A version of Citus, with the PostgreSQL for which that version is made.
 struct Release {
@@ -16,7 +18,8 @@ struct Release {
     newest: u32,
 }
 
-/// The versions of Citus that were tried, each with the versions of PostgreSQL that its own `configure` admits.
+/// The versions of Citus that were tried, each with the versions of PostgreSQL that its own `configure`
+/// admits.
 const TRIED: [Release; 2] = [
     Release { citus: Citus { major: 13, minor: 2 }, oldest: 15, newest: 17 },
     Release { citus: Citus { major: 14, minor: 0 }, oldest: 16, newest: 18 },
@@ -37,21 +40,23 @@ impl Citus {
         Some(Self { major, minor })
     }
 
-    /// Whether `citus_create_restore_point` itself holds the commits of all nodes, since Citus 14. It then waits for who holds
-    /// them already.
+    /// Whether `citus_create_restore_point` itself holds the commits of all nodes, since Citus 14. It then
+    /// waits for who holds them already.
     pub(crate) fn holds_commits_for_restore_points(self) -> bool {
         self.major >= 14
     }
 
-    /// What an operator should know who runs it on this major version of PostgreSQL; nothing where both were tried.
+    /// What an operator should know who runs it on this major version of PostgreSQL; nothing where both were
+    /// tried.
     pub(crate) fn advice(self, postgresql: u32) -> Option<String> {
         let Some(release) = TRIED.iter().find(|release| release.citus == self) else {
             let tried = TRIED.map(|release| release.citus.to_string()).join(" and ");
             return Some(format!("Citus {self} was not tried with this program; {tried} were"));
         };
         let (oldest, newest) = (release.oldest, release.newest);
-        (!(oldest..=newest).contains(&postgresql))
-            .then(|| format!("Citus {self} is made for PostgreSQL {oldest} to {newest}; here is {postgresql}"))
+        (!(oldest..=newest).contains(&postgresql)).then(|| {
+            format!("Citus {self} is made for PostgreSQL {oldest} to {newest}; here is {postgresql}")
+        })
     }
 }
 

@@ -15,8 +15,13 @@ impl IdempotencyKey {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-        let valid = (1..=255).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-        if valid { Ok(Self(bare.to_owned())) } else { Err(Invalid("An Idempotency-Key has 1 to 255 visible ASCII characters.")) }
+        let valid = (1..=255).contains(&bare.len())
+            && bare.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+        if valid {
+            Ok(Self(bare.to_owned()))
+        } else {
+            Err(Invalid("An Idempotency-Key has 1 to 255 visible ASCII characters."))
+        }
     }
 
     /// The key.
@@ -31,7 +36,10 @@ mod tests {
 
     #[test]
     fn a_key_is_the_same_with_and_without_quotes() {
-        assert_eq!(IdempotencyKey::parse("\"a-1\"").expect("a key"), IdempotencyKey::parse(" a-1 ").expect("a key"));
+        assert_eq!(
+            IdempotencyKey::parse("\"a-1\"").expect("a key"),
+            IdempotencyKey::parse(" a-1 ").expect("a key")
+        );
         for odd in ["", "\"\"", "a b", "é", "a\"b", &"x".repeat(256)] {
             assert!(IdempotencyKey::parse(odd).is_err(), "{odd}");
         }

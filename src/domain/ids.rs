@@ -32,8 +32,8 @@ macro_rules! id {
 }
 
 id!(
-    /// A tenant. It comes from a session token, a login, a sign-up or a job, and from nowhere else: nothing outside this
-    /// crate can make one, and nothing in a request's path, body or header is turned into one.
+    /// A tenant. It comes from a session token, a login, a sign-up or a job, and from nowhere else: nothing
+    /// outside this crate can make one, and nothing in a request's path, body or header is turned into one.
     TenantId, pub(crate)
 );
 id!(
@@ -55,7 +55,10 @@ id!(
 
 /// Reads the decimal number of a row from a path: digits only, no sign, no leading zero, within bigint.
 fn parse_path_number(text: &str) -> Option<i64> {
-    let plain = !text.is_empty() && text.len() <= 19 && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = !text.is_empty()
+        && text.len() <= 19
+        && !text.starts_with('0')
+        && text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
 }
 
@@ -88,7 +91,20 @@ mod tests {
     #[test]
     fn only_plain_positive_numbers_name_a_row() {
         assert_eq!(parse_path_number("9223372036854775807"), Some(i64::MAX));
-        for odd in ["", "0", "-1", "+1", "1e3", "07", " 7", "7 ", "9223372036854775808", "٣", "0x1f", &"9".repeat(10_000)] {
+        for odd in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "1e3",
+            "07",
+            " 7",
+            "7 ",
+            "9223372036854775808",
+            "٣",
+            "0x1f",
+            &"9".repeat(10_000),
+        ] {
             assert_eq!(parse_path_number(odd), None, "{odd:.20}");
         }
     }

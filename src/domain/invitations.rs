@@ -37,7 +37,11 @@ impl InvitationTerms {
     /// A sentence for the field.
     pub fn parse_seconds(seconds: Option<i64>) -> Result<i64, Invalid> {
         let seconds = seconds.unwrap_or(WEEK_SECONDS);
-        if (60..=LONGEST_SECONDS).contains(&seconds) { Ok(seconds) } else { Err(Invalid("An invitation lasts from a minute to 90 days.")) }
+        if (60..=LONGEST_SECONDS).contains(&seconds) {
+            Ok(seconds)
+        } else {
+            Err(Invalid("An invitation lasts from a minute to 90 days."))
+        }
     }
 
     /// How many may come.
@@ -58,10 +62,14 @@ mod tests {
     #[test]
     fn uses_and_seconds_have_bounds() {
         assert_eq!(InvitationTerms::parse_uses(None), Ok(1));
-        for (uses, fits) in [(0, false), (1, true), (1000, true), (1001, false), (-1, false), (1 << 32, false)] {
+        for (uses, fits) in
+            [(0, false), (1, true), (1000, true), (1001, false), (-1, false), (1 << 32, false)]
+        {
             assert_eq!(InvitationTerms::parse_uses(Some(uses)).is_ok(), fits, "{uses}");
         }
-        for (seconds, fits) in [(59, false), (60, true), (7_776_000, true), (7_776_001, false), (i64::MAX, false)] {
+        for (seconds, fits) in
+            [(59, false), (60, true), (7_776_000, true), (7_776_001, false), (i64::MAX, false)]
+        {
             assert_eq!(InvitationTerms::parse_seconds(Some(seconds)).is_ok(), fits, "{seconds}");
         }
     }

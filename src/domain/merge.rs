@@ -39,7 +39,11 @@ pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
         }
         merged
     };
-    match MergeOptions::new().set_conflict_style(ConflictStyle::Merge).merge(&base, &mine_ended, &theirs_ended) {
+    match MergeOptions::new().set_conflict_style(ConflictStyle::Merge).merge(
+        &base,
+        &mine_ended,
+        &theirs_ended,
+    ) {
         Ok(merged) => Merge::Clean(restore(merged)),
         Err(marked) => Merge::Overlap(restore(name_sides(&marked))),
     }
@@ -61,7 +65,11 @@ fn name_sides(marked: &str) -> String {
 }
 
 /// Merges two optional titles: a title is one piece, so two different changes overlap, and yours is proposed.
-pub fn merge_titles<T: Clone + PartialEq>(base: &Option<T>, mine: &Option<T>, theirs: &Option<T>) -> Merge<Option<T>> {
+pub fn merge_titles<T: Clone + PartialEq>(
+    base: &Option<T>,
+    mine: &Option<T>,
+    theirs: &Option<T>,
+) -> Merge<Option<T>> {
     if mine == theirs || mine == base {
         Merge::Clean(theirs.clone())
     } else if theirs == base {
@@ -84,7 +92,9 @@ mod tests {
 
     #[test]
     fn changes_of_one_line_are_shown_side_by_side() {
-        let Merge::Overlap(proposal) = merge_contents("one\n", "mine\n", "yours\n") else { panic!("they overlap") };
+        let Merge::Overlap(proposal) = merge_contents("one\n", "mine\n", "yours\n") else {
+            panic!("they overlap")
+        };
         assert_eq!(proposal, "<<<<<<< yours\nmine\n=======\nyours\n>>>>>>> saved meanwhile\n");
     }
 
@@ -98,7 +108,9 @@ mod tests {
     #[test]
     fn too_many_lines_are_left_to_a_person_and_nothing_of_them_is_lost() {
         let base = "a\n".repeat(MOST_LINES + 1);
-        let Merge::Overlap(proposal) = merge_contents(&base, &format!("{base}mine"), &format!("theirs\n{base}")) else {
+        let Merge::Overlap(proposal) =
+            merge_contents(&base, &format!("{base}mine"), &format!("theirs\n{base}"))
+        else {
             panic!("too long")
         };
         assert!(proposal.contains("\nmine\n") && proposal.contains("\ntheirs\n"));

@@ -1,5 +1,5 @@
-//! Parsed values: what may be stored, and nothing else. Pages, API, command line and jobs parse into these types and
-//! hand them on; a value that exists needs no second check. Nothing here knows HTTP, HTML or SQL.
+//! Parsed values: what may be stored, and nothing else. Pages, API, command line and jobs parse into these
+//! types and hand them on; a value that exists needs no second check. Nothing here knows HTTP, HTML or SQL.
 
 mod idempotency;
 mod ids;

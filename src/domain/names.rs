@@ -39,7 +39,8 @@ fn has_invisible(text: &str) -> bool {
     beginning(text).chars().any(is_invisible)
 }
 
-/// A user's name inside a tenant: 1 to 64 characters, none invisible, no `@` (so that it is never taken for an e-mail).
+/// A user's name inside a tenant: 1 to 64 characters, none invisible, no `@` (so that it is never taken for
+/// an e-mail).
 #[derive(Clone, Debug)]
 pub struct Username {
     shown: String,
@@ -144,7 +145,11 @@ impl Identifier {
 
     /// The same from the compared forms that a user's row holds.
     pub(crate) fn all_of_keys(username_key: &str, email_key: Option<&str>) -> Vec<Self> {
-        [Some(username_key), email_key].into_iter().flatten().map(|key| Self { key: key.to_owned() }).collect()
+        [Some(username_key), email_key]
+            .into_iter()
+            .flatten()
+            .map(|key| Self { key: key.to_owned() })
+            .collect()
     }
 
     /// Its entry in the login directory, which so holds no plain names: SHA-256 with a prefix of our own.

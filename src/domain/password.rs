@@ -10,7 +10,8 @@ const SHORTEST: usize = 8;
 const LONGEST: usize = 1024;
 
 /// Passwords that everybody tries first, one a line, in lower case.
-static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+static COMMON: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
 /// A password that may be set: 8 characters to 1,024 bytes, not one of the most common.
 pub struct NewPassword(String);

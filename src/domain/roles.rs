@@ -31,7 +31,10 @@ impl Role {
     /// # Errors
     /// A sentence for the field.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(Invalid("A role is owner, admin or member."))
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(Invalid("A role is owner, admin or member."))
     }
 
     /// Reads the word in the database; an unknown one is the least.

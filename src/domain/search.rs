@@ -5,7 +5,8 @@ use super::Invalid;
 /// The most characters that a search takes.
 pub const SEARCH_LIMIT: usize = 200;
 
-/// Words to look for: 1 to [`SEARCH_LIMIT`] characters, not only blanks, no NUL, all of it text. Whatever they are, they are a search.
+/// Words to look for: 1 to [`SEARCH_LIMIT`] characters, not only blanks, no NUL, all of it text. Whatever
+/// they are, they are a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchWords(String);
 

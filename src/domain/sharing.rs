@@ -51,7 +51,8 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Reads an audience as it stands in a path: `everyone`, or the number of a person; none for anything else.
+    /// Reads an audience as it stands in a path: `everyone`, or the number of a person; none for anything
+    /// else.
     pub fn parse_one(text: &str) -> Option<Self> {
         match text {
             "everyone" => Some(Self::Everyone),
@@ -93,7 +94,9 @@ impl Standing {
     pub fn allows(self, right: Right) -> bool {
         match self {
             Self::Author => true,
-            Self::Recipient(access) => right == Right::Read || (right == Right::Edit && access == Access::Edit),
+            Self::Recipient(access) => {
+                right == Right::Read || (right == Right::Edit && access == Access::Edit)
+            }
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The form in which two names are compared: compatibility-normalized and without case, so that `ＢＩＧ`, `ᴮᴵᴳ` and `big`
-/// are one name. Applying it twice changes nothing more (a canonical form that moves is how accounts get stolen).
+/// The form in which two names are compared: compatibility-normalized and without case, so that `ＢＩＧ`, `ᴮᴵᴳ`
+/// and `big` are one name. Applying it twice changes nothing more (a canonical form that moves is how
+/// accounts get stolen).
 pub fn canonical(text: &str) -> String {
     let mut current = text.to_owned();
     // One pass settles nearly every text; a few letters need a second one after their case changed.
@@ -17,13 +18,15 @@ pub fn canonical(text: &str) -> String {
     current
 }
 
-/// Whether a character cannot be seen or rearranges its neighbours, and so makes two different names look alike.
+/// Whether a character cannot be seen or rearranges its neighbours, and so makes two different names look
+/// alike.
 pub(super) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -40,7 +43,8 @@ mod tests {
         for _ in 0..100_000 {
             let text: String = (0..6)
                 .filter_map(|_| {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    seed =
+                        seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     char::from_u32(u32::try_from(seed >> 33).unwrap_or_default() % 0x3000)
                 })
                 .collect();
@@ -51,9 +55,15 @@ mod tests {
 
     #[test]
     fn look_alikes_of_one_name_meet() {
-        for (left, right) in
-            [("ᴮᴵᴳ", "big"), ("ﬁsh", "FISH"), ("ıris", "IRIS"), ("ſam", "sam"), ("\u{212a}ate", "kate"), ("ＡＢ", "ab"), ("e\u{301}", "É")]
-        {
+        for (left, right) in [
+            ("ᴮᴵᴳ", "big"),
+            ("ﬁsh", "FISH"),
+            ("ıris", "IRIS"),
+            ("ſam", "sam"),
+            ("\u{212a}ate", "kate"),
+            ("ＡＢ", "ab"),
+            ("e\u{301}", "É"),
+        ] {
             assert_eq!(canonical(left), canonical(right), "{left} {right}");
         }
     }

@@ -35,14 +35,20 @@ impl Account {
         (metadata.uid() != 0).then(|| Self {
             uid: metadata.uid(),
             gid: metadata.gid(),
-            name: uzers::get_user_by_uid(metadata.uid())
-                .map_or_else(|| metadata.uid().to_string(), |user| user.name().to_string_lossy().into_owned()),
+            name: uzers::get_user_by_uid(metadata.uid()).map_or_else(
+                || metadata.uid().to_string(),
+                |user| user.name().to_string_lossy().into_owned(),
+            ),
         })
     }
 
     fn named(name: &str) -> Option<Self> {
         let user = uzers::get_user_by_name(name)?;
-        (user.uid() != 0).then(|| Self { uid: user.uid(), gid: user.primary_group_id(), name: name.to_owned() })
+        (user.uid() != 0).then(|| Self {
+            uid: user.uid(),
+            gid: user.primary_group_id(),
+            name: name.to_owned(),
+        })
     }
 
     /// Lets the command run as this account. The standard library also drops root's supplementary
@@ -60,7 +66,9 @@ impl Account {
     pub fn closed_folder(&self, path: &Path) -> Option<PathBuf> {
         let mut ways: Vec<&Path> = path.ancestors().collect();
         ways.reverse();
-        ways.into_iter().find(|way| way.metadata().is_ok_and(|metadata| !self.may_enter(&metadata))).map(Path::to_owned)
+        ways.into_iter()
+            .find(|way| way.metadata().is_ok_and(|metadata| !self.may_enter(&metadata)))
+            .map(Path::to_owned)
     }
 
     fn may_enter(&self, metadata: &Metadata) -> bool {

@@ -36,7 +36,10 @@ impl Binaries {
     }
 
     /// The same among those that have the Citus extension, which comes before a newer version.
-    pub fn find_with_citus(configured: Option<&Path>, wanted: Option<(String, PathBuf)>) -> Result<Self, EmbeddedError> {
+    pub fn find_with_citus(
+        configured: Option<&Path>,
+        wanted: Option<(String, PathBuf)>,
+    ) -> Result<Self, EmbeddedError> {
         if configured.is_none() && wanted.is_none() {
             let found = candidates().iter().filter_map(|dir| Self::at(dir)).find(Self::has_citus);
             if let Some(binaries) = found {
@@ -44,14 +47,19 @@ impl Binaries {
             }
         }
         let binaries = Self::find(configured, wanted)?;
-        if binaries.has_citus() { Ok(binaries) } else { Err(EmbeddedError::CitusMissing { major: binaries.major }) }
+        if binaries.has_citus() {
+            Ok(binaries)
+        } else {
+            Err(EmbeddedError::CitusMissing { major: binaries.major })
+        }
     }
 
     fn has_citus(&self) -> bool {
         self.has_extension("citus")
     }
 
-    /// The libraries that a server loads at its start: `first`, and what counts statements where it is installed.
+    /// The libraries that a server loads at its start: `first`, and what counts statements where it is
+    /// installed.
     pub fn preloaded(&self, first: &[&str]) -> String {
         let counting = self.has_extension("pg_stat_statements").then_some("pg_stat_statements");
         first.iter().copied().chain(counting).collect::<Vec<_>>().join(",")
@@ -59,9 +67,11 @@ impl Binaries {
 
     fn has_extension(&self, name: &str) -> bool {
         let told = |what: &str| self.told_by_pg_config(what);
-        let shared = told("--sharedir").unwrap_or_else(|| PathBuf::from(format!("/usr/share/postgresql/{}", self.major)));
+        let shared = told("--sharedir")
+            .unwrap_or_else(|| PathBuf::from(format!("/usr/share/postgresql/{}", self.major)));
         let libraries = told("--pkglibdir").unwrap_or_else(|| self.dir.join("../lib"));
-        shared.join(format!("extension/{name}.control")).is_file() && libraries.join(format!("{name}.so")).is_file()
+        shared.join(format!("extension/{name}.control")).is_file()
+            && libraries.join(format!("{name}.so")).is_file()
     }
 
     fn told_by_pg_config(&self, what: &str) -> Option<PathBuf> {
@@ -72,7 +82,9 @@ impl Binaries {
     /// Whether the server knows a setting; one that it does not know keeps it from starting.
     pub fn knows_setting(&self, name: &str) -> bool {
         let answer = Command::new(self.dir.join("postgres")).arg("--describe-config").output();
-        answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.stdout).lines().any(|line| line.split('\t').next() == Some(name)))
+        answer.is_ok_and(|answer| {
+            String::from_utf8_lossy(&answer.stdout).lines().any(|line| line.split('\t').next() == Some(name))
+        })
     }
 
     fn at(dir: &Path) -> Option<Self> {
@@ -93,15 +105,20 @@ impl Binaries {
         };
         match account.closed_folder(&self.dir) {
             None => Ok(()),
-            Some(closed) => Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "PG_BIN_DIR" }),
+            Some(closed) => {
+                Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "PG_BIN_DIR" })
+            }
         }
     }
 }
 
 fn candidates() -> Vec<PathBuf> {
-    let packaged = (OLDEST..=NEWEST)
-        .rev()
-        .flat_map(|major| [PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")), PathBuf::from(format!("/usr/pgsql-{major}/bin"))]);
+    let packaged = (OLDEST..=NEWEST).rev().flat_map(|major| {
+        [
+            PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")),
+            PathBuf::from(format!("/usr/pgsql-{major}/bin")),
+        ]
+    });
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     packaged.chain(bindir_of_pg_config()).chain(std::env::split_paths(&on_path).collect::<Vec<_>>()).collect()
 }

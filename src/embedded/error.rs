@@ -10,14 +10,18 @@ use crate::db::versions::{NEWEST, OLDEST};
 #[non_exhaustive]
 pub enum EmbeddedError {
     /// No usable PostgreSQL on this machine.
-    #[error("no PostgreSQL {OLDEST} to {NEWEST} found: run bin/dev, or `apt-get install postgresql`, or set PG_BIN_DIR or DATABASE_URL")]
+    #[error(
+        "no PostgreSQL {OLDEST} to {NEWEST} found: run bin/dev, or `apt-get install postgresql`, or set \
+         PG_BIN_DIR or DATABASE_URL"
+    )]
     NotInstalled,
     /// The folder named by the settings is not usable.
     #[error("PG_BIN_DIR {0} holds no `postgres` and `initdb` of PostgreSQL {OLDEST} to {NEWEST}")]
     UnusableBinDir(PathBuf),
     /// The data folder was made by a version that is missing now.
     #[error(
-        "the data in {folder} was made by PostgreSQL {version}, which is not installed: `apt-get install postgresql-{version}`, or set PG_BIN_DIR"
+        "the data in {folder} was made by PostgreSQL {version}, which is not installed: `apt-get install \
+         postgresql-{version}`, or set PG_BIN_DIR"
     )]
     VersionMissing {
         /// The folder with the tables.
@@ -27,7 +31,8 @@ pub enum EmbeddedError {
     },
     /// The tables were made by a version that this program does not run.
     #[error(
-        "the data in {folder} was made by PostgreSQL {version}; this program runs {OLDEST} to {NEWEST}: set DATA_DIR to another folder"
+        "the data in {folder} was made by PostgreSQL {version}; this program runs {OLDEST} to {NEWEST}: set \
+         DATA_DIR to another folder"
     )]
     VersionUnknown {
         /// The folder with the tables.
@@ -44,10 +49,16 @@ pub enum EmbeddedError {
         holder: String,
     },
     /// PostgreSQL refuses to run as root and there is nobody else to run it.
-    #[error("PostgreSQL does not run as root and there is no account `postgres` or `nobody`: start as an ordinary user")]
+    #[error(
+        "PostgreSQL does not run as root and there is no account `postgres` or `nobody`: start as an \
+         ordinary user"
+    )]
     NoAccount,
     /// The account that PostgreSQL runs as cannot get to a folder.
-    #[error("PostgreSQL runs as the account {account}, which cannot enter {closed}: set {setting} to a folder outside it")]
+    #[error(
+        "PostgreSQL runs as the account {account}, which cannot enter {closed}: set {setting} to a folder \
+         outside it"
+    )]
     Closed {
         /// The account's name.
         account: String,
@@ -94,7 +105,8 @@ pub enum EmbeddedError {
     /// A cluster was asked for where Citus is not installed.
     #[error(
         "the Citus extension is not installed for PostgreSQL {major}: add Citus' package repository \
-         (https://install.citusdata.com/community/deb.sh) and install its postgresql-{major}-citus package, or start without --workers"
+         (https://install.citusdata.com/community/deb.sh) and install its postgresql-{major}-citus package, \
+         or start without --workers"
     )]
     CitusMissing {
         /// The version of PostgreSQL that was found.
@@ -102,7 +114,8 @@ pub enum EmbeddedError {
     },
     /// Fewer workers than hold data.
     #[error(
-        "the cluster in {folder} has {existing} workers; fewer would leave data behind, so start with --workers {existing} or without it"
+        "the cluster in {folder} has {existing} workers; fewer would leave data behind, so start with \
+         --workers {existing} or without it"
     )]
     FewerWorkers {
         /// The data folder.

@@ -61,15 +61,21 @@ impl DataFolder {
         match account.closed_folder(&self.path) {
             None => Ok(()),
             // Ours and used for nothing else yet: letting others pass through gives nothing away.
-            Some(closed) if closed == self.path && self.holds_only_our_files() => open_for_passage(&self.path),
-            Some(closed) => Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "DATA_DIR" }),
+            Some(closed) if closed == self.path && self.holds_only_our_files() => {
+                open_for_passage(&self.path)
+            }
+            Some(closed) => {
+                Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "DATA_DIR" })
+            }
         }
     }
 
     fn holds_only_our_files(&self) -> bool {
         let ours = ["pigeonhole.lock", "pgdata", "run", "postgres.log"];
         fs::read_dir(&self.path).is_ok_and(|mut entries| {
-            entries.all(|entry| entry.is_ok_and(|entry| ours.iter().any(|name| entry.file_name() == OsStr::new(name))))
+            entries.all(|entry| {
+                entry.is_ok_and(|entry| ours.iter().any(|name| entry.file_name() == OsStr::new(name)))
+            })
         })
     }
 
@@ -137,5 +143,10 @@ fn take_lock(folder: &Path) -> Result<File, EmbeddedError> {
 
 /// Never follows a link: started as root on somebody else's folder, that would write elsewhere.
 fn private_file(options: &mut OpenOptions, path: &Path) -> Result<File, EmbeddedError> {
-    options.create(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(path).tried("open", path)
+    options
+        .create(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
+        .tried("open", path)
 }

@@ -17,7 +17,11 @@ use super::process::detached;
 const UNFINISHED: &str = "pgdata.new";
 
 /// Makes the tables where there are none yet.
-pub(super) async fn ensure_initialized(folder: &DataFolder, binaries: &Binaries, account: Option<&Account>) -> Result<(), EmbeddedError> {
+pub(super) async fn ensure_initialized(
+    folder: &DataFolder,
+    binaries: &Binaries,
+    account: Option<&Account>,
+) -> Result<(), EmbeddedError> {
     remove_unfinished(folder);
     if folder.version()?.is_some() {
         return Ok(());

@@ -95,7 +95,9 @@ fn arguments(pid: Pid) -> Vec<u8> {
 fn may_run_in(pid: Pid, tables: &Path) -> bool {
     match fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(folder) => folder == tables,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => arguments(pid).starts_with(b"postgres"),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            arguments(pid).starts_with(b"postgres")
+        }
         Err(_) => false,
     }
 }
@@ -104,5 +106,9 @@ fn anything_runs_in(tables: &Path) -> bool {
     let Ok(entries) = fs::read_dir("/proc") else {
         return true;
     };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(positive).any(|pid| may_run_in(pid, tables))
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(positive)
+        .any(|pid| may_run_in(pid, tables))
 }

@@ -1,8 +1,8 @@
 //! A private PostgreSQL that belongs to one data folder: found on the machine, initialised, started,
 //! watched, stopped. It is reached through a Unix socket only, in a folder that only its account enters.
-//! Where the Citus extension is installed it can be a whole [`cluster`](EmbeddedCluster), on loopback ports with a password.
-//! No SQL of the application lives here and nothing here knows about tenants; `cli` alone calls it,
-//! and only where no DATABASE_URL is set.
+//! Where the Citus extension is installed it can be a whole [`cluster`](EmbeddedCluster), on loopback ports
+//! with a password. No SQL of the application lives here and nothing here knows about tenants; `cli` alone
+//! calls it, and only where no DATABASE_URL is set.
 
 mod account;
 mod binaries;

@@ -15,11 +15,18 @@ const ONE_ATTEMPT: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Returns when the server answers, or at once when it ended instead.
-pub(super) async fn wait_until_ready(server: &Server, postmaster: &mut Postmaster) -> Result<(), EmbeddedError> {
+pub(super) async fn wait_until_ready(
+    server: &Server,
+    postmaster: &mut Postmaster,
+) -> Result<(), EmbeddedError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(status) = postmaster.ended() {
-            return Err(EmbeddedError::Ended { status: status.to_string(), log: server.log().to_owned(), lines: server.last_log_lines() });
+            return Err(EmbeddedError::Ended {
+                status: status.to_string(),
+                log: server.log().to_owned(),
+                lines: server.last_log_lines(),
+            });
         }
         match timeout(ONE_ATTEMPT, answers(server)).await {
             Ok(Ok(())) => return Ok(()),

@@ -15,7 +15,11 @@ use super::folder::{DataFolder, ensure_private_folder};
 const LONGEST_SOCKET_PATH: usize = 107;
 
 /// Makes the socket folder, or checks the one that exists, and clears a dead server's socket.
-pub(super) fn prepare(folder: &DataFolder, account: Option<&Account>, port: u16) -> Result<PathBuf, EmbeddedError> {
+pub(super) fn prepare(
+    folder: &DataFolder,
+    account: Option<&Account>,
+    port: u16,
+) -> Result<PathBuf, EmbeddedError> {
     let owner = account.map_or_else(|| rustix::process::geteuid().as_raw(), |account| account.uid);
     let path = place(folder.path(), owner, port);
     ensure_private_folder(&path, account)?;

@@ -47,7 +47,9 @@ async fn watch(server: Server, first: Postmaster, mut end: oneshot::Receiver<()>
             status = postmaster.wait() => status,
         };
         match ended {
-            Ok(status) => log::error!("the embedded PostgreSQL ended ({status}); see {}", server.log().display()),
+            Ok(status) => {
+                log::error!("the embedded PostgreSQL ended ({status}); see {}", server.log().display())
+            }
             Err(error) => log::error!("lost sight of the embedded PostgreSQL: {error}"),
         }
         if started.elapsed() > STEADY {
@@ -60,7 +62,11 @@ async fn watch(server: Server, first: Postmaster, mut end: oneshot::Receiver<()>
     }
 }
 
-async fn start_again(server: &Server, pause: &mut Duration, end: &mut oneshot::Receiver<()>) -> ControlFlow<(), Postmaster> {
+async fn start_again(
+    server: &Server,
+    pause: &mut Duration,
+    end: &mut oneshot::Receiver<()>,
+) -> ControlFlow<(), Postmaster> {
     loop {
         log::info!("starting PostgreSQL again in {pause:?}");
         tokio::select! {

@@ -1,5 +1,5 @@
-//! The broker: where it is, and what must be there. Exchanges, queues and bindings are declared at each connection, so an
-//! empty broker will do.
+//! The broker: where it is, and what must be there. Exchanges, queues and bindings are declared at each
+//! connection, so an empty broker will do.
 
 use std::fmt;
 use std::time::Duration;
@@ -52,9 +52,13 @@ impl BrokerUrl {
     /// # Errors
     /// What is wrong with it, without its password.
     pub fn parse(url: &str) -> Result<Self, &'static str> {
-        let mut uri: AMQPUri = url.parse().map_err(|_| "is no URL such as amqp://user:password@host:5672/vhost")?;
+        let mut uri: AMQPUri =
+            url.parse().map_err(|_| "is no URL such as amqp://user:password@host:5672/vhost")?;
         if uri.scheme == AMQPScheme::AMQPS {
-            return Err("asks for TLS, which is not supported yet: keep the broker on the same machine or on a network that you trust");
+            return Err(
+                "asks for TLS, which is not supported yet: keep the broker on the same machine or on a \
+                 network that you trust",
+            );
         }
         // No path and an empty one both mean the vhost that every broker has.
         if uri.vhost.is_empty() {
@@ -69,14 +73,15 @@ impl BrokerUrl {
         &self.0.authority.userinfo.password
     }
 
-    /// Connects, sees to it that everything is there, and begins with `start`; all of it within one patience, as a broker that is
-    /// coming up accepts much and answers late.
+    /// Connects, sees to it that everything is there, and begins with `start`; all of it within one patience,
+    /// as a broker that is coming up accepts much and answers late.
     pub(super) async fn connect<T>(
         &self,
         purpose: &str,
         start: impl AsyncFnOnce(&Channel) -> Result<T, lapin::Error>,
     ) -> Result<(Connection, Channel, T), BrokerError> {
-        let properties = ConnectionProperties::default().with_connection_name(format!("pigeonhole {purpose}").into());
+        let properties =
+            ConnectionProperties::default().with_connection_name(format!("pigeonhole {purpose}").into());
         let connecting = async {
             let connection = Connection::connect_uri(self.0.clone(), properties).await?;
             let channel = connection.create_channel().await?;
@@ -91,18 +96,29 @@ impl BrokerUrl {
 async fn declare(channel: &Channel) -> Result<(), BrokerError> {
     let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
     for exchange in [EXCHANGE, DEAD_EXCHANGE] {
-        channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, FieldTable::default()).await?;
+        channel
+            .exchange_declare(exchange.into(), ExchangeKind::Topic, durable, FieldTable::default())
+            .await?;
     }
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    // Classic queues, on disk before they confirm: a quorum queue of RabbitMQ 3.10 was seen to have no leader, and to take
-    // nothing, for minutes after its only broker was killed. Rows are due again, so nothing depends on replicas.
+    // Classic queues, on disk before they confirm: a quorum queue of RabbitMQ 3.10 was seen to have no
+    // leader, and to take nothing, for minutes after its only broker was killed. Rows are due again, so
+    // nothing depends on replicas.
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
     channel.queue_declare(DEAD_QUEUE.into(), durable, arguments.clone()).await?;
     arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString(DEAD_EXCHANGE.into()));
     channel.queue_declare(QUEUE.into(), durable, arguments).await?;
     let bind = async |queue: &str, exchange: &str, key: &str| {
-        channel.queue_bind(queue.into(), exchange.into(), key.into(), QueueBindOptions::default(), FieldTable::default()).await
+        channel
+            .queue_bind(
+                queue.into(),
+                exchange.into(),
+                key.into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await
     };
     bind(DEAD_QUEUE, DEAD_EXCHANGE, "#").await?;
     for route in ROUTES {

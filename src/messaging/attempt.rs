@@ -26,7 +26,9 @@ pub(super) async fn attempt(database: &Database, tenant: TenantId, message: &Mes
     let handle_of_tenant = database.tenant(tenant);
     let reason = match AssertUnwindSafe(handle(database, &handle_of_tenant, message)).catch_unwind().await {
         Ok(Ok(())) => return Attempt::Done,
-        Ok(Err(HandlingError::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_))))) => {
+        Ok(Err(HandlingError::Database(
+            error @ (DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)),
+        ))) => {
             log::debug!("message {tenant}/{} waits for the database: {error}", message.id);
             return Attempt::Unavailable;
         }
@@ -42,7 +44,10 @@ pub(super) async fn fail(tenant: &TenantHandle, message: &Message, reason: &str)
     let name = format!("message {}/{} ({})", tenant.tenant(), message.id, message.route);
     match tenant.fail_message(message, reason).await {
         Ok(true) if message.is_last_attempt() => {
-            log::error!("{name} failed {} times and is given up; see `pigeonhole messages list`: {reason}", message.attempts + 1);
+            log::error!(
+                "{name} failed {} times and is given up; see `pigeonhole messages list`: {reason}",
+                message.attempts + 1
+            );
             Attempt::GivenUp
         }
         Ok(true) => {

@@ -1,12 +1,14 @@
-//! Takes messages from the broker and does what they ask for. The broker hears of it only after the row says so: what is cut
-//! off in between comes again, and doing it again changes nothing.
+//! Takes messages from the broker and does what they ask for. The broker hears of it only after the row says
+//! so: what is cut off in between comes again, and doing it again changes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions};
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+};
 use lapin::types::FieldTable;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,19 +21,26 @@ use super::pulse::Pulse;
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
 
-/// Messages that this process has at a time. They are handled side by side, so it is also how many connections to the database
-/// it asks for.
+/// Messages that this process has at a time. They are handled side by side, so it is also how many
+/// connections to the database it asks for.
 const PREFETCH: u16 = 16;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long the broker may take to be told of a message. The library leaves an acknowledgement unanswered for ever that meets the
-/// end of its connection.
+/// How long the broker may take to be told of a message. The library leaves an acknowledgement unanswered for
+/// ever that meets the end of its connection.
 const TELLING_PATIENCE: Duration = Duration::from_secs(5);
-/// How often a message is tried here while the database is away, before the broker gets it back and another has its turn.
+/// How often a message is tried here while the database is away, before the broker gets it back and another
+/// has its turn.
 const TRIES: u32 = 5;
 
 /// Consumes until it is told to stop; reconnects by itself.
-pub(super) async fn run(url: BrokerUrl, database: Database, tally: Arc<Tally>, pulse: Arc<Pulse>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn run(
+    url: BrokerUrl,
+    database: Database,
+    tally: Arc<Tally>,
+    pulse: Arc<Pulse>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         match consume(&url, &database, &tally, &pulse, stopped.clone()).await {
@@ -56,7 +65,9 @@ async fn consume(
 ) -> Result<(), BrokerError> {
     let start = async |channel: &lapin::Channel| {
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-        channel.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
+        channel
+            .basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
+            .await
     };
     // The channel lives as long as its deliveries are settled.
     let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
@@ -80,8 +91,8 @@ async fn consume(
             _ = stopped.wait_for(|stopped| *stopped) => break,
         }
     }
-    // What was not begun goes back to the queue with the connection. What is being done ends: before a stop it is waited for, and
-    // otherwise messages are taken from the next connection meanwhile.
+    // What was not begun goes back to the queue with the connection. What is being done ends: before a stop
+    // it is waited for, and otherwise messages are taken from the next connection meanwhile.
     if *stopped.borrow() {
         while working.join_next().await.is_some() {}
     }
@@ -117,12 +128,19 @@ async fn settle(database: &Database, tally: &Tally, delivery: Delivery, stopped:
     };
     match tokio::time::timeout(TELLING_PATIENCE, telling).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => log::debug!("the broker was not told of a message, and will give it again: {error}"),
+        Ok(Err(error)) => {
+            log::debug!("the broker was not told of a message, and will give it again: {error}")
+        }
         Err(_) => log::debug!("nobody knows whether the broker was told of a message; it may give it again"),
     }
 }
 
-async fn decide(database: &Database, tally: &Tally, envelope: &Envelope, stopped: watch::Receiver<bool>) -> Verdict {
+async fn decide(
+    database: &Database,
+    tally: &Tally,
+    envelope: &Envelope,
+    stopped: watch::Receiver<bool>,
+) -> Verdict {
     let mut pause = SHORTEST_PAUSE;
     for _ in 0..TRIES {
         match look_and_try(database, tally, envelope).await {

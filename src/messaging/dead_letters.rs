@@ -1,5 +1,5 @@
-//! What lies in the broker's dead-letter queue: copies of messages that failed for good, whose rows say why, and messages that
-//! nobody could read, which have no row.
+//! What lies in the broker's dead-letter queue: copies of messages that failed for good, whose rows say why,
+//! and messages that nobody could read, which have no row.
 
 use lapin::options::{BasicGetOptions, QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
@@ -26,7 +26,9 @@ pub struct DeadLetter {
 /// [`BrokerError`].
 pub async fn dead_letter_count(url: &BrokerUrl) -> Result<u32, BrokerError> {
     let passive = QueueDeclareOptions { passive: true, durable: true, ..Default::default() };
-    let looked = url.connect("messages", async |channel| channel.queue_declare(DEAD_QUEUE.into(), passive, FieldTable::default()).await);
+    let looked = url.connect("messages", async |channel| {
+        channel.queue_declare(DEAD_QUEUE.into(), passive, FieldTable::default()).await
+    });
     let (connection, _, queue) = looked.await?;
     close(connection).await;
     Ok(queue.message_count())
@@ -40,10 +42,16 @@ pub async fn dead_letters(url: &BrokerUrl, limit: usize) -> Result<Vec<DeadLette
     let look = async |channel: &lapin::Channel| {
         let mut found = Vec::new();
         while found.len() < limit {
-            let Some(message) = channel.basic_get(DEAD_QUEUE.into(), BasicGetOptions::default()).await? else { break };
+            let Some(message) = channel.basic_get(DEAD_QUEUE.into(), BasicGetOptions::default()).await?
+            else {
+                break;
+            };
             let text = String::from_utf8_lossy(&message.delivery.data);
             let text = text.chars().filter(|character| !character.is_control()).take(SHOWN).collect();
-            found.push(DeadLetter { name: Envelope::parse(&message.delivery.data).map(|envelope| envelope.name()), text });
+            found.push(DeadLetter {
+                name: Envelope::parse(&message.delivery.data).map(|envelope| envelope.name()),
+                text,
+            });
         }
         Ok(found)
     };
@@ -58,7 +66,9 @@ pub async fn dead_letters(url: &BrokerUrl, limit: usize) -> Result<Vec<DeadLette
 /// # Errors
 /// [`BrokerError`].
 pub async fn purge_dead_letters(url: &BrokerUrl) -> Result<u32, BrokerError> {
-    let purged = url.connect("messages", async |channel| channel.queue_purge(DEAD_QUEUE.into(), QueuePurgeOptions::default()).await);
+    let purged = url.connect("messages", async |channel| {
+        channel.queue_purge(DEAD_QUEUE.into(), QueuePurgeOptions::default()).await
+    });
     let (connection, _, removed) = purged.await?;
     close(connection).await;
     Ok(removed)

@@ -1,5 +1,5 @@
-//! What each message does. The job carries its tenant; a handler opens nothing but that tenant's rows, and doing it twice
-//! changes nothing more.
+//! What each message does. The job carries its tenant; a handler opens nothing but that tenant's rows, and
+//! doing it twice changes nothing more.
 
 use crate::db::{Database, DbError, TenantHandle};
 use crate::domain::{NoteId, UserId};
@@ -22,14 +22,23 @@ pub enum HandlingError {
     Unreadable(String),
 }
 
-/// Does what a message asks for and marks it as done, in one transaction where it is about rows of its tenant only.
+/// Does what a message asks for and marks it as done, in one transaction where it is about rows of its tenant
+/// only.
 ///
 /// # Errors
 /// See [`HandlingError`]; nothing was changed then.
-pub async fn handle(database: &Database, tenant: &TenantHandle, message: &Message) -> Result<(), HandlingError> {
+pub async fn handle(
+    database: &Database,
+    tenant: &TenantHandle,
+    message: &Message,
+) -> Result<(), HandlingError> {
     match (message.route.as_str(), message.note_id) {
-        (INSERT_TO_SHARED, Some(note)) => tenant.deliver_shares(NoteId::from_row(note), message.id).await.map_err(patiently),
-        (CATCH_UP, _) => tenant.catch_up(UserId::from_row(message.user_id), message.id).await.map_err(patiently),
+        (INSERT_TO_SHARED, Some(note)) => {
+            tenant.deliver_shares(NoteId::from_row(note), message.id).await.map_err(patiently)
+        }
+        (CATCH_UP, _) => {
+            tenant.catch_up(UserId::from_row(message.user_id), message.id).await.map_err(patiently)
+        }
         (FORGET_LOGINS, _) => Ok(forget_logins(database, tenant, message).await?),
         (route, _) => Err(HandlingError::Unreadable(format!("route {route:?}"))),
     }

@@ -1,4 +1,5 @@
-//! Which tenants have something due, as far as this process has heard. Each is in here once, however often it was told.
+//! Which tenants have something due, as far as this process has heard. Each is in here once, however often it
+//! was told.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! A message as the broker carries it. Whoever takes it reads the row again, so the text says which one it is; the rest is
-//! for people who look into a queue.
+//! A message as the broker carries it. Whoever takes it reads the row again, so the text says which one it
+//! is; the rest is for people who look into a queue.
 
 use serde::{Deserialize, Serialize};
 

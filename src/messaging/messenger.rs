@@ -1,8 +1,9 @@
 //! Telling relays that a message was written: the one in this process directly, others by NOTIFY.
 //!
-//! The notification is sent beside the request and not within its transaction. A transaction that notifies holds a lock of
-//! the whole server while it commits, so all who share would stand in one queue; sent afterwards, one statement speaks for
-//! everybody who wrote meanwhile. A process that dies in between loses the hint and not the message: the sweep finds it.
+//! The notification is sent beside the request and not within its transaction. A transaction that notifies
+//! holds a lock of the whole server while it commits, so all who share would stand in one queue; sent
+//! afterwards, one statement speaks for everybody who wrote meanwhile. A process that dies in between loses
+//! the hint and not the message: the sweep finds it.
 
 use std::sync::Arc;
 
@@ -45,7 +46,8 @@ impl Messenger {
         self.tally.read()
     }
 
-    /// Has the messages of a tenant looked at soon. Losing this call loses nothing: what is due is found anyway.
+    /// Has the messages of a tenant looked at soon. Losing this call loses nothing: what is due is found
+    /// anyway.
     pub fn wake(&self, tenant: &TenantHandle) {
         self.due.add([tenant.tenant()]);
     }

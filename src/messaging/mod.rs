@@ -1,9 +1,10 @@
-//! Messages: what is done after an answer was given. The outbox in the database is what must not be lost; everything here
-//! may be killed at any moment. Handlers of requests write a message through `store` and then wake this room; nothing here
-//! knows HTTP.
+//! Messages: what is done after an answer was given. The outbox in the database is what must not be lost;
+//! everything here may be killed at any moment. Handlers of requests write a message through `store` and then
+//! wake this room; nothing here knows HTTP.
 //!
-//! The relay claims what is due, tenant by tenant, and hands it on: to the handlers in this process, or to a broker from which
-//! a consumer takes it. Either way the row says how far a message has come, so the two can be exchanged at any time.
+//! The relay claims what is due, tenant by tenant, and hands it on: to the handlers in this process, or to a
+//! broker from which a consumer takes it. Either way the row says how far a message has come, so the two can
+//! be exchanged at any time.
 
 mod amqp;
 mod attempt;
@@ -45,7 +46,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are handled here.
+    /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are
+    /// handled here.
     pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
         Self::start_with(database, broker, Pulse::default())
     }
@@ -62,11 +64,24 @@ impl Worker {
             Some(url) => {
                 let (publisher, running) = publisher::start(url.clone(), Arc::clone(&due), stopped.clone());
                 tasks.spawn(running);
-                tasks.spawn(consumer::run(url.clone(), database.clone(), Arc::clone(&tally), Arc::clone(&pulse), stopped.clone()));
+                tasks.spawn(consumer::run(
+                    url.clone(),
+                    database.clone(),
+                    Arc::clone(&tally),
+                    Arc::clone(&pulse),
+                    stopped.clone(),
+                ));
                 relay::Transport::Broker(publisher)
             }
         };
-        tasks.spawn(relay::run(database.clone(), Arc::clone(&due), Arc::clone(&tally), transport, pulse, stopped));
+        tasks.spawn(relay::run(
+            database.clone(),
+            Arc::clone(&due),
+            Arc::clone(&tally),
+            transport,
+            pulse,
+            stopped,
+        ));
         Self { due, tally, stop, tasks }
     }
 

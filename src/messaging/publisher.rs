@@ -1,8 +1,9 @@
-//! Gives messages to the broker. One task publishes for the whole process, batch by batch, and calls a message sent only when
-//! the broker has confirmed it and has not returned it.
+//! Gives messages to the broker. One task publishes for the whole process, batch by batch, and calls a
+//! message sent only when the broker has confirmed it and has not returned it.
 //!
-//! A message that no queue takes is returned *and* confirmed, and the library hands a returned message to whichever
-//! confirmation comes next. So nothing is decided before the whole batch is answered, and then by the names of what came back.
+//! A message that no queue takes is returned *and* confirmed, and the library hands a returned message to
+//! whichever confirmation comes next. So nothing is decided before the whole batch is answered, and then by
+//! the names of what came back.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -54,7 +55,8 @@ pub(super) fn start(
     let publisher = Publisher { jobs, ready: Arc::clone(&ready) };
     let running = async move {
         let publishing = publish_for_ever(&url, &due, &ready, &mut queue);
-        // Batches under way are still confirmed after a stop: the relay ends when it has its answers, and drops its sender.
+        // Batches under way are still confirmed after a stop: the relay ends when it has its answers, and
+        // drops its sender.
         let patience = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(super::relay::STOP_PATIENCE / 2).await;
@@ -82,14 +84,21 @@ impl Publisher {
             let _ = self.jobs.send(Job { envelope, answer }).await;
             answers.push(answered);
         }
-        join_all(answers).await.into_iter().map(|answer| answer.unwrap_or_else(|_| Err("the program is stopping".to_owned()))).collect()
+        join_all(answers)
+            .await
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|_| Err("the program is stopping".to_owned())))
+            .collect()
     }
 }
 
 async fn publish_for_ever(url: &BrokerUrl, due: &Due, ready: &AtomicBool, queue: &mut mpsc::Receiver<Job>) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match url.connect("relay", async |channel| channel.confirm_select(ConfirmSelectOptions::default()).await).await {
+        match url
+            .connect("relay", async |channel| channel.confirm_select(ConfirmSelectOptions::default()).await)
+            .await
+        {
             Ok((connection, channel, ())) => {
                 log::info!("messages go through the broker {url:?}");
                 pause = SHORTEST_PAUSE;
@@ -128,7 +137,13 @@ enum Ended {
 }
 
 /// Publishes on one connection for as long as it lasts.
-async fn publish_on(connection: &Connection, channel: &Channel, ready: &AtomicBool, due: &Due, queue: &mut mpsc::Receiver<Job>) -> Ended {
+async fn publish_on(
+    connection: &Connection,
+    channel: &Channel,
+    ready: &AtomicBool,
+    due: &Due,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Ended {
     let mut events = connection.events_listener();
     let mut jobs = Vec::with_capacity(BATCH);
     loop {
@@ -157,7 +172,8 @@ async fn publish_on(connection: &Connection, channel: &Channel, ready: &AtomicBo
                     Ok(sent) => sent,
                     Err(_) => {
                         // What is still confirmed later would be taken for the answer to the next batch.
-                        let reason = if connection.status().blocked() { "the broker takes no messages: it is out of memory or of disk" } else { "the broker did not confirm in time" };
+                        let reason = if connection.status().blocked() { "the broker takes no messages: it \
+                            is out of memory or of disk" } else { "the broker did not confirm in time" };
                         answer(batch, std::iter::repeat(Err(reason.to_owned())));
                         return Ended::Lost(reason.to_owned());
                     }
@@ -194,7 +210,9 @@ async fn send(channel: &Channel, batch: &[Job]) -> Vec<Sent> {
             Ok(Confirmation::NotRequested) => (Err("the broker confirms nothing".to_owned()), None),
             Err(error) => (Err(error.to_string()), None),
         };
-        let name = back.and_then(|back| back.delivery.properties.message_id().as_ref().map(|name| name.as_str().to_owned()));
+        let name = back.and_then(|back| {
+            back.delivery.properties.message_id().as_ref().map(|name| name.as_str().to_owned())
+        });
         returned.extend(name);
         results.push(result);
     }

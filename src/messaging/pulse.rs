@@ -1,5 +1,6 @@
-//! A worker's sign of life, for those who watch it from outside: a file that is locked while the process lives, says how it is,
-//! and is as old as the last look for messages. A process that is frozen or stuck keeps its lock, and its file grows old.
+//! A worker's sign of life, for those who watch it from outside: a file that is locked while the process
+//! lives, says how it is, and is as old as the last look for messages. A process that is frozen or stuck
+//! keeps its lock, and its file grows old.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -16,7 +17,8 @@ const WELL: &str = "well";
 const NO_DATABASE: &str = "the database cannot be reached";
 const NO_BROKER: &str = "the broker cannot be reached";
 
-/// Where a worker says that it works. A silent one says nothing, as in `serve`, which has an address to be asked at.
+/// Where a worker says that it works. A silent one says nothing, as in `serve`, which has an address to be
+/// asked at.
 #[derive(Default)]
 pub struct Pulse {
     file: Option<File>,
@@ -44,7 +46,8 @@ impl Pulse {
         Ok(pulse)
     }
 
-    /// Says how the last look for messages went; `publishing` where there is a broker, and whether it takes messages.
+    /// Says how the last look for messages went; `publishing` where there is a broker, and whether it takes
+    /// messages.
     pub(super) fn beat(&self, found: bool, publishing: Option<bool>) {
         self.write(match (found, publishing) {
             (false, _) => NO_DATABASE,

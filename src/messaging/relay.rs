@@ -1,5 +1,6 @@
-//! The relay: finds out which tenants have something due, claims it tenant by tenant, and hands it on. Any number of relays
-//! may run, as a claim gives each message to one of them; and each may die at any moment, as a claim ends by itself.
+//! The relay: finds out which tenants have something due, claims it tenant by tenant, and hands it on. Any
+//! number of relays may run, as a claim gives each message to one of them; and each may die at any moment, as
+//! a claim ends by itself.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -73,7 +74,13 @@ pub(super) async fn run(
     pulse: Arc<Pulse>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let relay = Arc::new(Relay { database: database.clone(), tally, transport, pulse, handlers: Semaphore::new(HANDLED_AT_ONCE) });
+    let relay = Arc::new(Relay {
+        database: database.clone(),
+        tally,
+        transport,
+        pulse,
+        handlers: Semaphore::new(HANDLED_AT_ONCE),
+    });
     let listening = database.listen(OUTBOX_CHANNEL, |heard| match heard {
         Heard::Connected => due.look_everywhere(),
         Heard::Told(tenants) => {
@@ -91,8 +98,8 @@ pub(super) async fn run(
     while working.join_next().await.is_some() {}
 }
 
-/// Looks over all tenants: often while there is something, rarely while there is not, at once when something was missed, and
-/// never more than once a second.
+/// Looks over all tenants: often while there is something, rarely while there is not, at once when something
+/// was missed, and never more than once a second.
 async fn sweep(relay: &Relay, due: &Due) {
     let mut pause = SWEEP_PAUSE;
     loop {
@@ -117,7 +124,8 @@ async fn sweep(relay: &Relay, due: &Due) {
     }
 }
 
-/// Gives each tenant that has something due to a task of its own, a bounded number at a time and never two for one tenant.
+/// Gives each tenant that has something due to a task of its own, a bounded number at a time and never two
+/// for one tenant.
 async fn dispatch(relay: &Arc<Relay>, due: &Arc<Due>, working: &mut JoinSet<(TenantId, bool)>) {
     let mut busy = BTreeSet::new();
     let mut waiting = BTreeSet::new();
@@ -125,7 +133,8 @@ async fn dispatch(relay: &Arc<Relay>, due: &Arc<Due>, working: &mut JoinSet<(Ten
         tokio::select! {
             told = due.take() => waiting.extend(told),
             Some(ended) = working.join_next() => {
-                // A task that was lost leaves its tenant to the next sweep, under all circumstances not blocked.
+                // A task that was lost leaves its tenant to the next sweep, under all circumstances not
+                // blocked.
                 match ended {
                     Ok((tenant, more)) => {
                         busy.remove(&tenant);
@@ -147,8 +156,8 @@ async fn dispatch(relay: &Arc<Relay>, due: &Arc<Due>, working: &mut JoinSet<(Ten
 }
 
 impl Relay {
-    /// Hands on one batch of a tenant, and says whether there may be more: so that many messages of one tenant do not keep
-    /// others waiting.
+    /// Hands on one batch of a tenant, and says whether there may be more: so that many messages of one
+    /// tenant do not keep others waiting.
     async fn drain_once(&self, tenant: TenantId, due: &Due) -> bool {
         if let Transport::Broker(publisher) = &self.transport
             && !publisher.ready()
@@ -170,7 +179,8 @@ impl Relay {
         let (known, unknown): (Vec<Message>, Vec<Message>) =
             claimed.into_iter().partition(|message| ROUTES.contains(&message.route.as_str()));
         for message in unknown {
-            self.tally.tried(&fail(&self.database.tenant(tenant), &message, "nobody handles such a message").await);
+            self.tally
+                .tried(&fail(&self.database.tenant(tenant), &message, "nobody handles such a message").await);
         }
         let wanted = known.len();
         let done = match &self.transport {
@@ -202,7 +212,8 @@ impl Relay {
     /// How many of them the broker took.
     async fn publish(&self, publisher: &Publisher, tenant: TenantId, messages: Vec<Message>) -> usize {
         let Some(lease) = messages.first().map(|message| message.due_at) else { return 0 };
-        let sent = publisher.publish(messages.iter().map(|message| Envelope::of(tenant, message)).collect()).await;
+        let sent =
+            publisher.publish(messages.iter().map(|message| Envelope::of(tenant, message)).collect()).await;
         let mut confirmed = Vec::new();
         let mut refused = Vec::new();
         let mut reason = String::new();

@@ -11,8 +11,8 @@ use crate::store::DeliveryState;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(8);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How far the message has come after `patience`, or as soon as it is done or has failed for good. What cannot be looked at
-/// is pending: the message stands, whether we can see it or not.
+/// How far the message has come after `patience`, or as soon as it is done or has failed for good. What
+/// cannot be looked at is pending: the message stands, whether we can see it or not.
 pub async fn wait_for(tenant: &TenantHandle, message: i64, patience: Duration) -> DeliveryState {
     let deadline = Instant::now() + patience;
     let mut pause = SHORTEST_PAUSE;

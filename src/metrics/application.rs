@@ -1,5 +1,5 @@
-//! The application as the console shows it: what was asked of it and how it answered, what it waits for, what it was built
-//! from.
+//! The application as the console shows it: what was asked of it and how it answered, what it waits for, what
+//! it was built from.
 
 use std::time::Duration;
 
@@ -107,7 +107,8 @@ pub struct Sessions {
     pub cache_hits: u64,
     /// Looked up in the database since the start.
     pub cache_misses: u64,
-    /// Those of all tenants that have not expired, as of a minute ago at most; none when the database did not say.
+    /// Those of all tenants that have not expired, as of a minute ago at most; none when the database did not
+    /// say.
     pub alive: Option<i64>,
 }
 
@@ -135,8 +136,13 @@ pub async fn look(context: &Context, since: Duration) -> Application {
     let (cache_hits, cache_misses) = context.sessions.hits_and_misses();
     let done: u64 = recent.points.iter().map(|point| point.messages).sum();
     let rows = metrics.requests.rows().iter().zip(&window.routes).filter(|(_, sum)| sum.requests() > 0);
-    let mut routes: Vec<RouteLine> =
-        rows.map(|(row, sum)| RouteLine { method: row.method, route: row.path, requests: requests(sum, window.seconds) }).collect();
+    let mut routes: Vec<RouteLine> = rows
+        .map(|(row, sum)| RouteLine {
+            method: row.method,
+            route: row.path,
+            requests: requests(sum, window.seconds),
+        })
+        .collect();
     routes.sort_by_key(|line| std::cmp::Reverse(line.requests.requests));
     Application {
         build: BUILD,
@@ -173,7 +179,8 @@ fn requests(sum: &Sum, seconds: u64) -> Requests {
     }
 }
 
-/// What is not done of the messages of all tenants, as of 15 seconds ago at most; none when the database did not say.
+/// What is not done of the messages of all tenants, as of 15 seconds ago at most; none when the database did
+/// not say.
 pub async fn unfinished(context: &Context) -> Option<Unfinished> {
     context.metrics.outbox.get(store::unfinished_messages(&context.database)).await
 }

@@ -1,8 +1,9 @@
-//! The last day, minute by minute, in bounded memory. The minute that runs is a table of atomic numbers, so that counting a
-//! request takes no lock; a minute that is over keeps only what is not zero, in 8 bytes each. A day in which every route is in
-//! use all the time is about 10 MB, an ordinary one a tenth of that.
+//! The last day, minute by minute, in bounded memory. The minute that runs is a table of atomic numbers, so
+//! that counting a request takes no lock; a minute that is over keeps only what is not zero, in 8 bytes each.
+//! A day in which every route is in use all the time is about 10 MB, an ordinary one a tenth of that.
 //!
-//! A request that ends in the instant in which a minute turns may be counted in the neighbouring one; none is lost.
+//! A request that ends in the instant in which a minute turns may be counted in the neighbouring one; none is
+//! lost.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -147,7 +148,8 @@ impl History {
         };
         let running = self.snapshot();
         let past = self.past();
-        let mut minutes = past.iter().chain(std::iter::once(&running)).skip_while(|minute| minute.at < first).peekable();
+        let mut minutes =
+            past.iter().chain(std::iter::once(&running)).skip_while(|minute| minute.at < first).peekable();
         for group in first / step..=last / step {
             let (mut sum, mut gauges) = (Sum::default(), [0; GAUGES]);
             while let Some(minute) = minutes.next_if(|minute| minute.at / step <= group) {
@@ -155,7 +157,8 @@ impl History {
                 minute.add_by_route(&mut window.routes);
             }
             let begin = (group * step).max(first) * 60;
-            let seconds = ((group + 1) * step * 60).min(now + 1).saturating_sub(begin.max(self.started)).max(1);
+            let seconds =
+                ((group + 1) * step * 60).min(now + 1).saturating_sub(begin.max(self.started)).max(1);
             window.points.push(point(begin, seconds, &sum, gauges));
             window.all.merge(&sum);
         }
@@ -184,13 +187,22 @@ impl History {
         self.collect(self.running.load(Relaxed), |count| count.load(Relaxed), |gauge| gauge.load(Relaxed))
     }
 
-    fn collect(&self, at: u64, count: impl Fn(&AtomicU32) -> u32, gauge: impl Fn(&AtomicU64) -> u64) -> Minute {
+    fn collect(
+        &self,
+        at: u64,
+        count: impl Fn(&AtomicU32) -> u32,
+        gauge: impl Fn(&AtomicU64) -> u64,
+    ) -> Minute {
         let numbers = self.counts.iter().enumerate().map(|(index, number)| Count {
             route: u16::try_from(index / WIDTH).unwrap_or(u16::MAX),
             slot: u8::try_from(index % WIDTH).unwrap_or(u8::MAX),
             count: count(number),
         });
-        Minute { at, counts: numbers.filter(|number| number.count > 0).collect(), gauges: self.gauges.each_ref().map(gauge) }
+        Minute {
+            at,
+            counts: numbers.filter(|number| number.count > 0).collect(),
+            gauges: self.gauges.each_ref().map(gauge),
+        }
     }
 
     fn past(&self) -> MutexGuard<'_, VecDeque<Minute>> {
@@ -227,7 +239,11 @@ impl Minute {
     fn add_to(&self, sum: &mut Sum, gauges: &mut [u64; GAUGES]) {
         self.counts.iter().for_each(|count| count.add_to(sum));
         for (index, value) in self.gauges.iter().enumerate() {
-            gauges[index] = if index == Gauge::HashesWaiting as usize { gauges[index].max(*value) } else { gauges[index] + value };
+            gauges[index] = if index == Gauge::HashesWaiting as usize {
+                gauges[index].max(*value)
+            } else {
+                gauges[index] + value
+            };
         }
     }
 

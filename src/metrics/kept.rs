@@ -1,5 +1,6 @@
-//! An answer of the database that is good for a while. Whoever looks while it is being asked waits for the same answer; nobody
-//! waits longer than it has patience, and a database that does not answer is not asked again at once.
+//! An answer of the database that is good for a while. Whoever looks while it is being asked waits for the
+//! same answer; nobody waits longer than it has patience, and a database that does not answer is not asked
+//! again at once.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! How long requests took, counted in slots of fixed width on a logarithmic scale: four to each doubling, from 64 µs to over a
-//! minute. What is read off them is right to a tenth or so.
+//! How long requests took, counted in slots of fixed width on a logarithmic scale: four to each doubling,
+//! from 64 µs to over a minute. What is read off them is right to a tenth or so.
 
 use std::time::Duration;
 
@@ -67,7 +67,13 @@ impl Sum {
     pub(super) fn quantile(&self, share: f64) -> Option<f64> {
         let rank = (self.requests() as f64 * share).ceil().max(1.0);
         let mut before = 0.0;
-        for (slot, requests) in self.slots.iter().map(|requests| *requests as f64).enumerate().filter(|(_, requests)| *requests > 0.0) {
+        for (slot, requests) in self
+            .slots
+            .iter()
+            .map(|requests| *requests as f64)
+            .enumerate()
+            .filter(|(_, requests)| *requests > 0.0)
+        {
             if before + requests >= rank {
                 let (begin, end) = (begin_of(slot), begin_of(slot + 1));
                 return Some(begin + (end - begin) * (rank - before) / requests);

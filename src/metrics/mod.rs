@@ -1,7 +1,8 @@
-//! The process' own numbers: requests as the edge sees them, pools, routing, passwords, sessions, messages. The parts of the
-//! program count for themselves, in plain atomic numbers; here they are put together, as text for Prometheus ([`scrape`]), as
-//! what the console shows ([`look`]), and as the history of a day. Nothing here is a global: one [`Metrics`] is part of the
-//! shared state. What is about other nodes is not here but in the console.
+//! The process' own numbers: requests as the edge sees them, pools, routing, passwords, sessions, messages.
+//! The parts of the program count for themselves, in plain atomic numbers; here they are put together, as
+//! text for Prometheus ([`scrape`]), as what the console shows ([`look`]), and as the history of a day.
+//! Nothing here is a global: one [`Metrics`] is part of the shared state. What is about other nodes is not
+//! here but in the console.
 
 mod application;
 mod history;
@@ -52,13 +53,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet, for the routes given as method and path. The database is waited for as long as `patience`.
+    /// Nothing counted yet, for the routes given as method and path. The database is waited for as long as
+    /// `patience`.
     pub fn new(routes: impl IntoIterator<Item = (&'static str, &'static str)>, patience: Duration) -> Self {
         let (started, started_at) = (Instant::now(), Utc::now());
         let seconds = u64::try_from(started_at.timestamp()).unwrap_or_default();
         let requests = requests::Requests::new(routes);
         // From the start on by the clock that nobody sets.
-        let history = History::new(requests.rows().len(), Box::new(move || seconds + started.elapsed().as_secs()));
+        let history =
+            History::new(requests.rows().len(), Box::new(move || seconds + started.elapsed().as_secs()));
         Self {
             requests,
             history,

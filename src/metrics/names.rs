@@ -1,4 +1,5 @@
-//! Every number that `/metrics` gives, with what it says. docs/monitoring stands on these names, and a test holds it to them.
+//! Every number that `/metrics` gives, with what it says. docs/monitoring stands on these names, and a test
+//! holds it to them.
 
 use metrics::{KeyName, Recorder, SharedString};
 
@@ -31,7 +32,11 @@ use Kind::{Counter, Gauge, Histogram};
 
 /// All names that this process gives by itself.
 pub const NAMES: &[(&str, Kind, &str)] = &[
-    (REQUESTS, Histogram, "Time from the arrival of a request's head to its answer, by route pattern, method and status."),
+    (
+        REQUESTS,
+        Histogram,
+        "Time from the arrival of a request's head to its answer, by route pattern, method and status.",
+    ),
     ("pigeonhole_pool_connections", Gauge, "Connections that a pool has."),
     ("pigeonhole_pool_connections_in_use", Gauge, "Connections of a pool that work."),
     ("pigeonhole_pool_connections_limit", Gauge, "The most connections that a pool may have."),
@@ -44,7 +49,11 @@ pub const NAMES: &[(&str, Kind, &str)] = &[
         Counter,
         "Tenants' statements: read from the shard, through Citus on its node, or by the coordinator.",
     ),
-    ("pigeonhole_routing_misses_total", Counter, "Statements for which the map was wrong (moved) or its node of no use (fallback)."),
+    (
+        "pigeonhole_routing_misses_total",
+        Counter,
+        "Statements for which the map was wrong (moved) or its node of no use (fallback).",
+    ),
     ("pigeonhole_password_hashes_limit", Gauge, "Password hashes that may be computed at a time."),
     ("pigeonhole_password_hashes_running", Gauge, "Password hashes that are computed now."),
     ("pigeonhole_password_hashes_waiting", Gauge, "Password hashes that wait for a core."),
@@ -53,11 +62,23 @@ pub const NAMES: &[(&str, Kind, &str)] = &[
     ("pigeonhole_session_cache_hits_total", Counter, "Sessions that were known from a moment ago."),
     ("pigeonhole_session_cache_misses_total", Counter, "Sessions that were looked up in the database."),
     ("pigeonhole_sessions", Gauge, "Sessions of all tenants that have not expired."),
-    ("pigeonhole_database_errors_total", Counter, "Failed calls, by class of SQLSTATE, or timeout, pool_busy, unreachable, broken_off."),
+    (
+        "pigeonhole_database_errors_total",
+        Counter,
+        "Failed calls, by class of SQLSTATE, or timeout, pool_busy, unreachable, broken_off.",
+    ),
     ("pigeonhole_outbox_messages", Gauge, "Messages that are not done, by state."),
-    ("pigeonhole_outbox_oldest_seconds", Gauge, "The age of the oldest message that waits (unfinished) or failed for good (failed)."),
+    (
+        "pigeonhole_outbox_oldest_seconds",
+        Gauge,
+        "The age of the oldest message that waits (unfinished) or failed for good (failed).",
+    ),
     ("pigeonhole_outbox_readable", Gauge, "1 when the outbox could be looked at, else 0."),
-    ("pigeonhole_messages_total", Counter, "What this process did with messages: relayed, acknowledged, retried, dead."),
+    (
+        "pigeonhole_messages_total",
+        Counter,
+        "What this process did with messages: relayed, acknowledged, retried, dead.",
+    ),
     ("pigeonhole_build_info", Gauge, "1, with the version and the commit as labels."),
     ("pigeonhole_uptime_seconds", Gauge, "Seconds since the start of the process."),
     ("process_cpu_seconds_total", Counter, "Processor time of the process."),
@@ -72,17 +93,29 @@ pub const NAMES: &[(&str, Kind, &str)] = &[
 pub const ADDED_BY_THE_CONSOLE: &[(&str, Kind, &str)] = &[
     ("pigeonhole_node_up", Gauge, "1 when the node answered, else 0."),
     ("pigeonhole_node_connections", Gauge, "Connections to the node."),
-    ("pigeonhole_node_connections_limit", Gauge, "The most that it takes (max_connections without those for superusers)."),
+    (
+        "pigeonhole_node_connections_limit",
+        Gauge,
+        "The most that it takes (max_connections without those for superusers).",
+    ),
     ("pigeonhole_node_disk_free_bytes", Gauge, "What is free of the disk that holds the node's data."),
     ("pigeonhole_node_disk_bytes", Gauge, "The size of that disk."),
     ("pigeonhole_node_lock_waits", Gauge, "Sessions that have waited for a lock for over ten seconds."),
     ("pigeonhole_node_long_transactions", Gauge, "Transactions that have been open for over five minutes."),
-    ("pigeonhole_node_undecided_transactions", Gauge, "Transactions that were prepared over a minute ago and not decided."),
+    (
+        "pigeonhole_node_undecided_transactions",
+        Gauge,
+        "Transactions that were prepared over a minute ago and not decided.",
+    ),
     ("pigeonhole_node_idle_slot_bytes", Gauge, "Log that is kept for replication slots that nobody reads."),
     ("pigeonhole_node_shards", Gauge, "Shards that the node holds."),
     ("pigeonhole_node_bytes", Gauge, "What they hold."),
     ("pigeonhole_verdicts", Gauge, "What the console's first page says, by severity: fine, warning, down."),
-    ("pigeonhole_tenant_statements", Gauge, "Statements of the ten busiest tenants in the last minute or two, by tenant and node."),
+    (
+        "pigeonhole_tenant_statements",
+        Gauge,
+        "Statements of the ten busiest tenants in the last minute or two, by tenant and node.",
+    ),
     ("pigeonhole_tenant_seconds", Gauge, "How long the database worked for the same."),
 ];
 
@@ -108,8 +141,12 @@ mod tests {
     /// Every name in a text that looks like one of ours, without what a histogram puts behind it.
     fn named(text: &str) -> Vec<&str> {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        let ours = words.filter(|word| ["pigeonhole_", "process_"].iter().any(|start| word.starts_with(start)));
-        ours.map(|word| ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)).collect()
+        let ours =
+            words.filter(|word| ["pigeonhole_", "process_"].iter().any(|start| word.starts_with(start)));
+        ours.map(|word| {
+            ["_bucket", "_count", "_sum"].iter().find_map(|end| word.strip_suffix(end)).unwrap_or(word)
+        })
+        .collect()
     }
 
     #[test]

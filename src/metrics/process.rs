@@ -22,7 +22,8 @@ pub struct Process {
 /// Looks.
 pub(super) fn look() -> Option<Process> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let mut process = parse(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)?;
+    let mut process =
+        parse(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)?;
     process.open_files = fs::read_dir("/proc/self/fd").map(|files| files.count() as u64).unwrap_or_default();
     process.most_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     Some(process)
@@ -47,7 +48,8 @@ mod tests {
 
     #[test]
     fn a_line_of_the_kernel_is_read_whatever_the_program_is_called() {
-        let line = "42 (a) b (c) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 7 0 1000 1000000 256 18446744073709551615 1 1";
+        let line = "42 (a) b (c) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 7 0 1000 1000000 256 \
+            18446744073709551615 1 1";
         let process = parse(line, 100, 4096).expect("a process");
         assert_eq!((process.cpu_seconds, process.resident_bytes, process.threads), (2.0, 1_048_576, 7));
         assert!(parse("42 (cut", 100, 4096).is_none());
@@ -56,6 +58,9 @@ mod tests {
     #[test]
     fn this_process_uses_memory_and_has_files_open() {
         let process = look().expect("Linux");
-        assert!(process.resident_bytes > 1 << 20 && process.open_files > 2 && process.threads > 0, "{process:?}");
+        assert!(
+            process.resident_bytes > 1 << 20 && process.open_files > 2 && process.threads > 0,
+            "{process:?}"
+        );
     }
 }

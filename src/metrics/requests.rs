@@ -1,5 +1,5 @@
-//! Requests as the edge sees them: which route, which status, how long. A route is a row of the route maps, so that labels
-//! are few whatever people ask for; everything else is one row, "other".
+//! Requests as the edge sees them: which route, which status, how long. A route is a row of the route maps,
+//! so that labels are few whatever people ask for; everything else is one row, "other".
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -11,8 +11,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use super::names::REQUESTS;
 
-/// Upper bounds in seconds: reads take one or two milliseconds, a password a quarter of a second, and after five nobody waits.
-const BUCKETS: [f64; 14] = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5, 5.0];
+/// Upper bounds in seconds: reads take one or two milliseconds, a password a quarter of a second, and after
+/// five nobody waits.
+const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5, 5.0];
 /// What is counted by name; of others only the class is.
 const STATUSES: [(u16, &str); 30] = [
     (200, "200"),
@@ -53,7 +55,8 @@ const OTHER: &str = "other";
 pub(super) struct Row {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
-    /// By status, made when it is seen for the first time: so that a request looks nothing up in the recorder.
+    /// By status, made when it is seen for the first time: so that a request looks nothing up in the
+    /// recorder.
     histograms: [OnceLock<Histogram>; STATUSES.len()],
 }
 
@@ -79,7 +82,8 @@ impl Requests {
             by_path.entry(row.path).or_default().push(index);
         }
         rows.push(Row::new(OTHER, OTHER));
-        let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &BUCKETS);
+        let builder =
+            PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &BUCKETS);
         let recorder = builder.expect("there are buckets").build_recorder();
         super::names::describe(&recorder, &[REQUESTS]);
         Self { recorder, rows, by_path }
@@ -96,7 +100,13 @@ impl Requests {
     }
 
     /// Counts a request and gives the number of its row.
-    pub(super) fn record(&self, path: Option<&'static str>, method: &Method, status: StatusCode, took: Duration) -> usize {
+    pub(super) fn record(
+        &self,
+        path: Option<&'static str>,
+        method: &Method,
+        status: StatusCode,
+        took: Duration,
+    ) -> usize {
         let index = self.row_of(path, method);
         let row = &self.rows[index];
         let status = index_of(status);
@@ -124,7 +134,10 @@ impl Requests {
 
     fn histogram(&self, path: &'static str, method: &'static str, status: usize) -> Histogram {
         let status = STATUSES[status].1;
-        with_local_recorder(&self.recorder, || histogram!(REQUESTS, "route" => path, "method" => method, "status" => status))
+        with_local_recorder(
+            &self.recorder,
+            || histogram!(REQUESTS, "route" => path, "method" => method, "status" => status),
+        )
     }
 }
 
@@ -145,7 +158,8 @@ fn fits(pattern: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
-            (Some(wanted), Some(given)) if wanted == given || wanted.starts_with('{') && !given.is_empty() => {}
+            (Some(wanted), Some(given))
+                if wanted == given || wanted.starts_with('{') && !given.is_empty() => {}
             _ => return false,
         }
     }

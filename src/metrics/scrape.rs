@@ -1,5 +1,5 @@
-//! All numbers as text for Prometheus. What other parts count is read when somebody asks, into a recorder of that moment, so
-//! that a node that was removed is gone from the text too.
+//! All numbers as text for Prometheus. What other parts count is read when somebody asks, into a recorder of
+//! that moment, so that a node that was removed is gone from the text too.
 
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -14,7 +14,8 @@ use crate::web::Context;
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-/// The text, behind which others may put lines of their own ([`Lines`]). It takes a second at most, whatever the database does.
+/// The text, behind which others may put lines of their own ([`Lines`]). It takes a second at most, whatever
+/// the database does.
 pub async fn scrape(context: &Context) -> String {
     let asked = ask_database(context).await;
     let moment = Moment::default();
@@ -40,7 +41,8 @@ struct Moment {
 impl Default for Moment {
     fn default() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let names: Vec<&str> = NAMES.iter().map(|(name, ..)| *name).filter(|name| *name != REQUESTS).collect();
+        let names: Vec<&str> =
+            NAMES.iter().map(|(name, ..)| *name).filter(|name| *name != REQUESTS).collect();
         names::describe(&recorder, &names);
         Self { recorder }
     }
@@ -71,7 +73,9 @@ impl Moment {
 
     fn routing(&self, context: &Context) {
         let routing = context.database.routing();
-        for (way, count) in [("shard", routing.shard), ("node", routing.node), ("coordinator", routing.coordinator)] {
+        for (way, count) in
+            [("shard", routing.shard), ("node", routing.node), ("coordinator", routing.coordinator)]
+        {
             self.counter("pigeonhole_routing_statements_total", &[("way", way)], count);
         }
         for (reason, count) in [("moved", routing.moved), ("fallback", routing.fallback)] {
@@ -100,7 +104,9 @@ impl Moment {
     fn outbox(&self, outbox: Option<&Unfinished>) {
         self.gauge("pigeonhole_outbox_readable", &[], f64::from(u8::from(outbox.is_some())));
         let Some(outbox) = outbox else { return };
-        for (state, count) in [("pending", outbox.pending), ("published", outbox.published), ("failed", outbox.failed)] {
+        for (state, count) in
+            [("pending", outbox.pending), ("published", outbox.published), ("failed", outbox.failed)]
+        {
             self.gauge("pigeonhole_outbox_messages", &[("state", state)], count as f64);
         }
         for (state, age) in [("unfinished", outbox.age_seconds()), ("failed", outbox.failed_age_seconds())] {
@@ -110,16 +116,22 @@ impl Moment {
 
     fn messages(&self, context: &Context) {
         let done = context.messenger.handled();
-        for (result, count) in
-            [("relayed", done.relayed), ("acknowledged", done.acknowledged), ("retried", done.retried), ("dead", done.dead)]
-        {
+        for (result, count) in [
+            ("relayed", done.relayed),
+            ("acknowledged", done.acknowledged),
+            ("retried", done.retried),
+            ("dead", done.dead),
+        ] {
             self.counter("pigeonhole_messages_total", &[("result", result)], count);
         }
     }
 }
 
 fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
-    Key::from_parts(name, labels.iter().map(|(label, value)| Label::new(*label, (*value).to_owned())).collect::<Vec<_>>())
+    Key::from_parts(
+        name,
+        labels.iter().map(|(label, value)| Label::new(*label, (*value).to_owned())).collect::<Vec<_>>(),
+    )
 }
 
 /// Counters that are no whole numbers, which the recorder has none of, and what the kernel says.

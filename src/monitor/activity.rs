@@ -1,6 +1,7 @@
-//! What runs on all nodes now, and who waits for whom. Each node is asked for its own sessions; those that another node's session
-//! opened there say so in their name, and by that a lock on one node and a lock on another become one chain. Citus' own view of
-//! that (citus_lock_waits) asks all nodes through one, twice, and waits for those that are frozen.
+//! What runs on all nodes now, and who waits for whom. Each node is asked for its own sessions; those that
+//! another node's session opened there say so in their name, and by that a lock on one node and a lock on
+//! another become one chain. Citus' own view of that (citus_lock_waits) asks all nodes through one, twice,
+//! and waits for those that are frozen.
 
 use std::collections::{HashMap, HashSet};
 
@@ -94,7 +95,8 @@ pub struct Wait {
     pub state: String,
     /// Its statement.
     pub statement: String,
-    /// Where it can be ended: the group and the process; none for what has no process or is on a node that does not answer.
+    /// Where it can be ended: the group and the process; none for what has no process or is on a node that
+    /// does not answer.
     pub place: Option<(i32, i32)>,
     /// Whether it stands above itself, in a deadlock.
     pub again: bool,
@@ -103,17 +105,23 @@ pub struct Wait {
 const LOOK: &str = "
     WITH waiting AS MATERIALIZED (
         SELECT pid, pg_blocking_pids(pid) AS blockers FROM pg_stat_activity WHERE wait_event_type = 'Lock')
-    SELECT a.pid, CASE WHEN a.datname = current_database() THEN '' ELSE coalesce(a.datname::text, '') END, coalesce(a.usename::text, ''),
-           CASE WHEN a.application_name = '' AND a.backend_type <> 'client backend' THEN a.backend_type ELSE a.application_name END,
+    SELECT a.pid, CASE WHEN a.datname = current_database() THEN ''
+    ELSE coalesce(a.datname::text, '') END, coalesce(a.usename::text, ''),
+           CASE WHEN a.application_name = '' AND a.backend_type <> 'client backend' THEN a.backend_type
+           ELSE a.application_name END,
            coalesce(host(a.client_addr), 'local'), coalesce(a.state, ''),
-           CASE WHEN a.state = 'active' OR a.wait_event_type = 'Lock' THEN concat_ws(' ', a.wait_event_type, a.wait_event) ELSE '' END,
+           CASE WHEN a.state = 'active'
+           OR a.wait_event_type = 'Lock' THEN concat_ws(' ', a.wait_event_type, a.wait_event) ELSE '' END,
            extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
-           extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN a.query_start ELSE a.state_change END)::float8,
-           (extract(epoch FROM a.backend_start) * 1000000)::bigint, coalesce((extract(epoch FROM a.query_start) * 1000000)::bigint, 0),
+           extract(epoch FROM clock_timestamp() - CASE WHEN a.state = 'active' THEN a.query_start
+           ELSE a.state_change END)::float8,
+           (extract(epoch FROM a.backend_start) * 1000000)::bigint, coalesce((extract(epoch
+           FROM a.query_start) * 1000000)::bigint, 0),
            left(a.query, 1500), coalesce(w.blockers, '{}'), a.state LIKE 'idle in transaction%'
     FROM pg_stat_activity a LEFT JOIN waiting w USING (pid)
     WHERE a.pid <> pg_backend_pid()
-      AND ((a.backend_type = 'client backend' AND a.state <> 'idle' AND a.application_name <> 'pigeonhole console')
+      AND ((a.backend_type = 'client backend' AND a.state <> 'idle'
+      AND a.application_name <> 'pigeonhole console')
         OR a.backend_type LIKE 'Citus Background Task%' OR w.pid IS NOT NULL
         OR a.pid IN (SELECT unnest(blockers) FROM waiting))
     ORDER BY a.xact_start NULLS LAST LIMIT $1";
@@ -125,10 +133,13 @@ const LOOK: &str = "
 pub async fn activity(nodes: &Nodes) -> Result<Activity, ClusterError> {
     let cluster = nodes.list().await?;
     let known: HashSet<i64> = cluster.nodes.iter().map(|node| i64::from(node.id)).collect();
-    let answers = nodes.everywhere(&cluster.nodes, async |session, node| look(session, node, &known).await).await;
+    let answers =
+        nodes.everywhere(&cluster.nodes, async |session, node| look(session, node, &known).await).await;
     let missing = answers.iter().filter_map(super::Answer::missing).collect();
-    let mut sessions: Vec<Running> = answers.into_iter().filter_map(|answer| answer.result.ok()).flatten().collect();
-    let tenants: HashMap<i64, String> = sessions.iter().filter_map(|session| Some((session.part_of?, session.tenant.clone()?))).collect();
+    let mut sessions: Vec<Running> =
+        answers.into_iter().filter_map(|answer| answer.result.ok()).flatten().collect();
+    let tenants: HashMap<i64, String> =
+        sessions.iter().filter_map(|session| Some((session.part_of?, session.tenant.clone()?))).collect();
     for session in &mut sessions {
         session.tenant = session.tenant.take().or_else(|| tenants.get(&session.gpid).cloned());
     }
@@ -145,10 +156,16 @@ pub async fn running(nodes: &Nodes, group: i32, pid: i32) -> Result<Option<(Node
     let cluster = nodes.list().await?;
     let Some(node) = cluster.nodes.iter().find(|node| node.group == group).cloned() else { return Ok(None) };
     let known = cluster.nodes.iter().map(|node| i64::from(node.id)).collect();
-    let answers = nodes.everywhere(std::slice::from_ref(&node), async |session, node| look(session, node, &known).await).await;
+    let answers = nodes
+        .everywhere(std::slice::from_ref(&node), async |session, node| look(session, node, &known).await)
+        .await;
     match answers.into_iter().next().map(|answer| answer.result) {
-        Some(Ok(sessions)) => Ok(sessions.into_iter().find(|session| session.pid == pid).map(|session| (node, session))),
-        Some(Err(reason)) => Err(ClusterError::Obstacle(format!("{} did not answer: {reason}", node.address))),
+        Some(Ok(sessions)) => {
+            Ok(sessions.into_iter().find(|session| session.pid == pid).map(|session| (node, session)))
+        }
+        Some(Err(reason)) => {
+            Err(ClusterError::Obstacle(format!("{} did not answer: {reason}", node.address)))
+        }
         None => Ok(None),
     }
 }
@@ -177,7 +194,8 @@ fn one(row: &tokio_postgres::Row, node: &Node, known: &HashSet<i64>) -> Running 
         wait: row.get(6),
         transaction: row.get(7),
         since,
-        long_idle: row.get::<_, Option<bool>>(13) == Some(true) && since.is_some_and(|since| since > LONG_IDLE),
+        long_idle: row.get::<_, Option<bool>>(13) == Some(true)
+            && since.is_some_and(|since| since > LONG_IDLE),
         began: (row.get(9), row.get(10)),
         statement: statement::masked(statement::without_tenant(text)),
         tenant: statement::tenant(text).map(str::to_owned),
@@ -189,7 +207,8 @@ fn one(row: &tokio_postgres::Row, node: &Node, known: &HashSet<i64>) -> Running 
 /// The tree of those that wait.
 fn tree(sessions: &[Running], nodes: &[Node]) -> Vec<Wait> {
     let owner = |session: &Running| session.part_of.unwrap_or(session.gpid);
-    // Who waits for whom, by the number over all nodes; a blocker of process 0 is a prepared transaction of that node.
+    // Who waits for whom, by the number over all nodes; a blocker of process 0 is a prepared transaction of
+    // that node.
     let mut behind: Vec<(i64, i64)> = Vec::new();
     for session in sessions {
         for blocker in &session.blockers {
@@ -209,13 +228,21 @@ fn tree(sessions: &[Running], nodes: &[Node]) -> Vec<Wait> {
     for top in all.iter().filter(|gpid| !waits(**gpid)).chain(&all) {
         if !tops.contains(top) && !lines.iter().any(|line: &Wait| line.gpid == *top) {
             tops.push(*top);
-            descend(*top, &mut Vec::new(), &behind, &mut lines, &|gpid, depth, again| line(gpid, depth, again, sessions, nodes));
+            descend(*top, &mut Vec::new(), &behind, &mut lines, &|gpid, depth, again| {
+                line(gpid, depth, again, sessions, nodes)
+            });
         }
     }
     lines
 }
 
-fn descend(gpid: i64, above: &mut Vec<i64>, behind: &[(i64, i64)], lines: &mut Vec<Wait>, line: &impl Fn(i64, usize, bool) -> Wait) {
+fn descend(
+    gpid: i64,
+    above: &mut Vec<i64>,
+    behind: &[(i64, i64)],
+    lines: &mut Vec<Wait>,
+    line: &impl Fn(i64, usize, bool) -> Wait,
+) {
     let again = above.contains(&gpid);
     lines.push(line(gpid, above.len(), again));
     if again || above.len() > 20 || lines.len() > 500 {
@@ -233,9 +260,21 @@ fn line(gpid: i64, depth: usize, again: bool, sessions: &[Running], nodes: &[Nod
     let place = node.map_or_else(|| "?".to_owned(), |node| node.address.to_string());
     let Some(session) = sessions.iter().find(|session| session.gpid == gpid) else {
         let pid = gpid % NODE_STEP;
-        let who = if pid == 0 { format!("a prepared transaction on {place}") } else { format!("process {pid} on {place}") };
+        let who = if pid == 0 {
+            format!("a prepared transaction on {place}")
+        } else {
+            format!("process {pid} on {place}")
+        };
         let state = if pid == 0 { "prepared; the verdicts name it" } else { "not seen" };
-        return Wait { depth, gpid, who, state: state.to_owned(), statement: String::new(), place: None, again };
+        return Wait {
+            depth,
+            gpid,
+            who,
+            state: state.to_owned(),
+            statement: String::new(),
+            place: None,
+            again,
+        };
     };
     Wait {
         depth,
@@ -270,7 +309,8 @@ impl Running {
 
     /// Whose it is.
     pub fn whose(&self) -> String {
-        let database = if self.database.is_empty() { String::new() } else { format!(", database {}", self.database) };
+        let database =
+            if self.database.is_empty() { String::new() } else { format!(", database {}", self.database) };
         match self.part_of {
             Some(_) => format!("{}, for another node{database}", self.user),
             None => format!("{} {} from {}{database}", self.user, self.application, self.client),
@@ -311,11 +351,20 @@ impl Activity {
             ]);
             row.severity = session.long_idle.then_some(Severity::Warning);
         }
-        let mut waits = Sheet::new("Who waits for whom", &["session", "state", "statement"]).or("Nobody waits for a lock.");
+        let mut waits = Sheet::new("Who waits for whom", &["session", "state", "statement"])
+            .or("Nobody waits for a lock.");
         for wait in &self.waits {
-            let arrow = if wait.depth > 0 { format!("{}waits: ", "    ".repeat(wait.depth - 1)) } else { String::new() };
+            let arrow = if wait.depth > 0 {
+                format!("{}waits: ", "    ".repeat(wait.depth - 1))
+            } else {
+                String::new()
+            };
             let again = if wait.again { " (again: a deadlock)" } else { "" };
-            waits.row([Cell::from(format!("{arrow}{}{again}", wait.who)), wait.state.clone().into(), Cell::code(wait.statement.clone())]);
+            waits.row([
+                Cell::from(format!("{arrow}{}{again}", wait.who)),
+                wait.state.clone().into(),
+                Cell::code(wait.statement.clone()),
+            ]);
         }
         vec![sessions, waits]
     }
@@ -327,7 +376,14 @@ mod tests {
     use crate::cluster::Address;
 
     fn node(id: i32) -> Node {
-        Node { id, group: id - 1, address: Address::new(&format!("n{id}"), 5432), active: true, synced: true, takes_shards: true }
+        Node {
+            id,
+            group: id - 1,
+            address: Address::new(&format!("n{id}"), 5432),
+            active: true,
+            synced: true,
+            takes_shards: true,
+        }
     }
 
     fn session(node: i64, pid: i32, part_of: Option<i64>, blockers: &[i32]) -> Running {
@@ -361,7 +417,8 @@ mod tests {
     #[test]
     fn a_chain_over_two_nodes_is_one_tree() {
         let (nodes, g) = ([node(1), node(2)], |node: i64, pid: i64| node * NODE_STEP + pid);
-        // 11 of node 1 waits on node 2, through 21 there, for 22, which works for 12 of node 1; 13 waits for 11 on node 1.
+        // 11 of node 1 waits on node 2, through 21 there, for 22, which works for 12 of node 1; 13 waits for
+        // 11 on node 1.
         let sessions = [
             session(1, 11, None, &[]),
             session(1, 12, None, &[]),
@@ -369,7 +426,10 @@ mod tests {
             session(2, 21, Some(g(1, 11)), &[22]),
             session(2, 22, Some(g(1, 12)), &[]),
         ];
-        assert_eq!(shape(&tree(&sessions, &nodes)), [(0, g(1, 12), false), (1, g(1, 11), false), (2, g(1, 13), false)]);
+        assert_eq!(
+            shape(&tree(&sessions, &nodes)),
+            [(0, g(1, 12), false), (1, g(1, 11), false), (2, g(1, 13), false)]
+        );
     }
 
     #[test]
@@ -377,7 +437,10 @@ mod tests {
         let (nodes, g) = ([node(1)], |pid: i64| NODE_STEP + pid);
         let sessions = [session(1, 1, None, &[2]), session(1, 2, None, &[1]), session(1, 3, None, &[0])];
         let waits = tree(&sessions, &nodes);
-        assert_eq!(shape(&waits), [(0, g(0), false), (1, g(3), false), (0, g(2), false), (1, g(1), false), (2, g(2), true)]);
+        assert_eq!(
+            shape(&waits),
+            [(0, g(0), false), (1, g(3), false), (0, g(2), false), (1, g(1), false), (2, g(2), true)]
+        );
         assert!(waits[0].who.contains("prepared"));
     }
 }

@@ -54,10 +54,12 @@ pub struct Group {
 
 // Citus numbers its sessions in their names, and each would be a line of its own.
 const GROUPS: &str = "
-    SELECT regexp_replace(application_name, '(gpid=)?[0-9]{5,}', '…'), coalesce(datname::text, ''), coalesce(usename::text, ''),
+    SELECT regexp_replace(application_name, '(gpid=)?[0-9]{5,}', '…'), coalesce(datname::text, ''),
+    coalesce(usename::text, ''),
            coalesce(host(client_addr), 'this machine'), coalesce(state, '?'), count(*),
            greatest(coalesce(extract(epoch FROM now() - min(state_change)), 0), 0)::float8
-    FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1, 2, 3, 4, 5 ORDER BY 6 DESC, 1, 5 LIMIT 40";
+    FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 6 DESC, 1, 5 LIMIT 40";
 const SHARED_POOL: &str = "SELECT nullif(current_setting('citus.max_shared_pool_size', true), '')::bigint,
            current_setting('max_connections')::bigint";
 
@@ -107,25 +109,52 @@ impl NodeBudget {
     pub fn parts(&self) -> [(&'static str, i64); 4] {
         let ours: i64 = self.connections.ours.values().sum();
         let free = (self.connections.limit - self.connections.open).max(0);
-        [("Pigeonhole", ours), ("Citus", self.connections.citus), ("others", self.connections.others), ("free", free)]
+        [
+            ("Pigeonhole", ours),
+            ("Citus", self.connections.citus),
+            ("others", self.connections.others),
+            ("free", free),
+        ]
     }
 }
 
 impl Budget {
     /// The same as tables.
     pub fn sheets(&self) -> Vec<Sheet> {
-        let heads = ["node", "#open", "#limit", "#Pigeonhole", "#Citus", "#others", "#free", "#Citus may open", "of Pigeonhole"];
+        let heads = [
+            "node",
+            "#open",
+            "#limit",
+            "#Pigeonhole",
+            "#Citus",
+            "#others",
+            "#free",
+            "#Citus may open",
+            "of Pigeonhole",
+        ];
         let mut sums = Sheet::new("Connections against limits", &heads);
-        let mut details = Sheet::new("Whose they are", &["node", "application", "role", "database", "from", "state", "#count", "#oldest"]);
+        let mut details = Sheet::new(
+            "Whose they are",
+            &["node", "application", "role", "database", "from", "state", "#count", "#oldest"],
+        );
         for node in &self.nodes {
             let [(_, ours), (_, citus), (_, others), (_, free)] = node.parts();
-            let numbers = [node.connections.open, node.connections.limit, ours, citus, others, free].map(|number| number.to_string());
-            let own = node.connections.ours.iter().map(|(who, count)| format!("{count} {who}")).collect::<Vec<_>>().join(", ");
+            let numbers = [node.connections.open, node.connections.limit, ours, citus, others, free]
+                .map(|number| number.to_string());
+            let own = node
+                .connections
+                .ours
+                .iter()
+                .map(|(who, count)| format!("{count} {who}"))
+                .collect::<Vec<_>>()
+                .join(", ");
             let pool = node.shared_pool.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
             sums.row(std::iter::once(node.node.clone()).chain(numbers).chain([pool, own]));
             for group in &node.groups {
                 let [count, oldest] = [group.count.to_string(), super::sheet::seconds(group.oldest)];
-                let texts = [&node.node, &group.application, &group.user, &group.database, &group.from, &group.state].map(String::clone);
+                let texts =
+                    [&node.node, &group.application, &group.user, &group.database, &group.from, &group.state]
+                        .map(String::clone);
                 details.row(texts.into_iter().chain([count, oldest]));
             }
         }

@@ -27,9 +27,11 @@ pub struct Connections {
 
 const LOOK: &str = "
     SELECT CASE WHEN application_name ~ '^citus_(internal|rebalancer|run_command)' THEN 'citus'
-                WHEN datname = current_database() AND application_name LIKE 'pigeonhole%' THEN application_name
+                WHEN datname = current_database()
+                AND application_name LIKE 'pigeonhole%' THEN application_name
                 ELSE '' END AS who, count(*),
-           current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+           current_setting('max_connections')::bigint -
+           current_setting('superuser_reserved_connections')::bigint
     FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1";
 
 /// Counts them. Our own is there, so there is a row.
@@ -57,7 +59,9 @@ impl Connections {
     /// Whose they are, in words.
     pub fn by_whom(&self) -> String {
         let ours = self.ours.iter().map(|(who, count)| format!("{count} {who}"));
-        ours.chain([format!("{} Citus", self.citus), format!("{} others", self.others)]).collect::<Vec<_>>().join(", ")
+        ours.chain([format!("{} Citus", self.citus), format!("{} others", self.others)])
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -67,7 +71,8 @@ mod tests {
 
     #[test]
     fn over_eighty_percent_are_too_many_and_are_named() {
-        let mut connections = Connections { open: 80, limit: 100, citus: 20, others: 1, ..Connections::default() };
+        let mut connections =
+            Connections { open: 80, limit: 100, citus: 20, others: 1, ..Connections::default() };
         assert!(!connections.are_too_many());
         connections.open = 81;
         connections.ours.insert("pigeonhole_app".to_owned(), 60);

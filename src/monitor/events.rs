@@ -39,11 +39,21 @@ pub struct Events {
 /// When the coordinator never answered.
 pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterError> {
     let cluster = nodes.list().await?;
-    let mut found =
-        Events { at: Utc::now(), span: span.as_secs(), events: Vec::new(), cut: false, before: Vec::new(), missing: Vec::new() };
+    let mut found = Events {
+        at: Utc::now(),
+        span: span.as_secs(),
+        events: Vec::new(),
+        cut: false,
+        before: Vec::new(),
+        missing: Vec::new(),
+    };
     let read = match &cluster.stale {
         Some(reason) => Err(ClusterError::Obstacle(reason.clone())),
-        None => nodes.coordinator(async |session| record::within(session, span.as_secs_f64(), MOST, BEFORE).await).await,
+        None => {
+            nodes
+                .coordinator(async |session| record::within(session, span.as_secs_f64(), MOST, BEFORE).await)
+                .await
+        }
     };
     match read {
         Ok((events, before)) => {
@@ -51,7 +61,10 @@ pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterErro
             (found.events, found.before) = (events, before);
         }
         Err(error) => {
-            let node = cluster.nodes.first().map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
+            let node = cluster
+                .nodes
+                .first()
+                .map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
             found.missing.push(Missing { node, reason: error.to_string() });
         }
     }
@@ -67,7 +80,8 @@ impl Events {
 }
 
 fn sheet(title: &str, events: &[EventLine]) -> Sheet {
-    let mut sheet = Sheet::new(title, &["when (UTC)", "who", "what", "on what", "outcome", "ended", "message"]);
+    let mut sheet =
+        Sheet::new(title, &["when (UTC)", "who", "what", "on what", "outcome", "ended", "message"]);
     for event in events {
         let job = |id: i64| Cell::linked(format!("{} (job {id})", event.detail), format!("/jobs?job={id}"));
         let row = sheet.row([

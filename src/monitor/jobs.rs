@@ -1,4 +1,5 @@
-//! Background jobs: the moves of the one that runs or of an earlier one, how far they are, and what keeps them.
+//! Background jobs: the moves of the one that runs or of an earlier one, how far they are, and what keeps
+//! them.
 
 use std::collections::HashMap;
 
@@ -67,9 +68,11 @@ pub struct JobMoves {
     pub tasks: Vec<Move>,
     /// Bytes that are copied, and all of them, as far as shards could be measured.
     pub bytes: (i64, i64),
-    /// Nodes of unfinished moves that do not answer; while there are any, it is stuck, whatever Citus calls it.
+    /// Nodes of unfinished moves that do not answer; while there are any, it is stuck, whatever Citus calls
+    /// it.
     pub stuck: Vec<String>,
-    /// Whether Citus said what the moves under way are doing; it asks the nodes for it, and a dead one makes it fail.
+    /// Whether Citus said what the moves under way are doing; it asks the nodes for it, and a dead one makes
+    /// it fail.
     pub phases_known: bool,
 }
 
@@ -132,7 +135,8 @@ pub struct Worker {
 
 const JOBS: &str = "
     SELECT job_id, state::text, description, started_at, finished_at,
-           (SELECT count(*) FROM pg_dist_background_task t WHERE t.job_id = j.job_id AND t.status::text = 'done'),
+           (SELECT count(*) FROM pg_dist_background_task t WHERE t.job_id = j.job_id
+           AND t.status::text = 'done'),
            (SELECT count(*) FROM pg_dist_background_task t WHERE t.job_id = j.job_id)
     FROM pg_dist_background_job j ORDER BY job_id DESC LIMIT $1";
 const TASKS: &str = "
@@ -140,13 +144,15 @@ const TASKS: &str = "
            substring(command FROM 'citus_move_shard_placement\\(\\d+, *(\\d+)')::integer,
            substring(command FROM 'citus_move_shard_placement\\(\\d+, *\\d+, *(\\d+)')::integer,
            left(regexp_replace(command, '\\s+', ' ', 'g'), 160), coalesce(retry_count, 0),
-           CASE WHEN not_before > now() THEN not_before END, left(regexp_replace(message, '\\s+', ' ', 'g'), 400),
+           CASE WHEN not_before > now() THEN not_before END, left(regexp_replace(message, '\\s+', ' ',
+           'g'), 400),
            coalesce(nodes_involved, '{}'), a.backend_start, now()
     FROM pg_dist_background_task t
     LEFT JOIN pg_stat_activity a ON a.pid = t.pid AND t.status::text IN ('running', 'cancelling')
     WHERE job_id = $1 ORDER BY task_id LIMIT $2";
 const PROGRESS: &str = "
-    SELECT shardid, coalesce(target_shard_size, 0), coalesce(status, '?'), greatest(source_lsn - target_lsn, 0)::bigint
+    SELECT shardid, coalesce(target_shard_size, 0), coalesce(status, '?'), greatest(source_lsn -
+    target_lsn, 0)::bigint
     FROM get_rebalance_progress() WHERE progress = 1";
 
 /// Looks at them; `chosen` is the job whose moves are wanted.
@@ -165,12 +171,17 @@ pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Job
         Ok((sizes, holdups::on(session, &node.address.to_string()).await.unwrap_or_default()))
     });
     let central = nodes.coordinator(async |session| central(session, chosen).await);
-    let progress = nodes.coordinator(async |session| session.rows("looking at the progress", PROGRESS, &[]).await);
-    let (answers, (central, progress)) = futures_util::future::join(asked, futures_util::future::join(central, progress)).await;
+    let progress =
+        nodes.coordinator(async |session| session.rows("looking at the progress", PROGRESS, &[]).await);
+    let (answers, (central, progress)) =
+        futures_util::future::join(asked, futures_util::future::join(central, progress)).await;
 
     let mut missing: Vec<Missing> = answers.iter().filter_map(super::Answer::missing).collect();
     let central = central.unwrap_or_else(|error| {
-        let node = cluster.nodes.first().map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
+        let node = cluster
+            .nodes
+            .first()
+            .map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
         if missing.iter().all(|missing| missing.node != node) {
             missing.push(Missing { node, reason: error.to_string() });
         }
@@ -195,7 +206,9 @@ pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Job
     });
     let workers = workers.collect();
     let phases = Phases::of(progress.ok(), &bundles);
-    let shown = central.shown.map(|(job, tasks)| assemble(job, tasks, &Around { cluster: &cluster, bundles, phases, seen }, &missing));
+    let shown = central.shown.map(|(job, tasks)| {
+        assemble(job, tasks, &Around { cluster: &cluster, bundles, phases, seen }, &missing)
+    });
     Ok(Jobs {
         at: Utc::now(),
         citus: true,
@@ -239,7 +252,12 @@ async fn central(session: &Session, chosen: Option<i64>) -> Result<Central, Clus
         }
         None => None,
     };
-    Ok(Central { jobs, shown, under_way: events::under_way(session).await?, placements: sizes::placements(session).await? })
+    Ok(Central {
+        jobs,
+        shown,
+        under_way: events::under_way(session).await?,
+        placements: sizes::placements(session).await?,
+    })
 }
 
 /// What a move under way is doing.
@@ -258,7 +276,11 @@ impl Phases {
             let mut phases: HashMap<(i32, String), Phase> = HashMap::new();
             for row in &rows {
                 let Some(bundle) = bundles.bundle(row.get(0)) else { continue };
-                let phase = phases.entry(bundle.clone()).or_insert_with(|| Phase { copied: 0, name: row.get(2), lag: None });
+                let phase = phases.entry(bundle.clone()).or_insert_with(|| Phase {
+                    copied: 0,
+                    name: row.get(2),
+                    lag: None,
+                });
                 phase.copied += row.get::<_, i64>(1);
                 phase.lag = phase.lag.max(row.get(3));
             }
@@ -274,8 +296,19 @@ struct Around<'a> {
     seen: &'a Seen,
 }
 
-fn assemble(job: JobLine, rows: Vec<tokio_postgres::Row>, around: &Around<'_>, missing: &[Missing]) -> JobMoves {
-    let mut moves = JobMoves { job, tasks: Vec::new(), bytes: (0, 0), stuck: Vec::new(), phases_known: around.phases.0.is_some() };
+fn assemble(
+    job: JobLine,
+    rows: Vec<tokio_postgres::Row>,
+    around: &Around<'_>,
+    missing: &[Missing],
+) -> JobMoves {
+    let mut moves = JobMoves {
+        job,
+        tasks: Vec::new(),
+        bytes: (0, 0),
+        stuck: Vec::new(),
+        phases_known: around.phases.0.is_some(),
+    };
     for row in rows {
         let status: &str = row.get(1);
         around.seen.learn(&Look { task: row.get(0), status, running_since: row.get(10), now: row.get(11) });
@@ -297,10 +330,12 @@ fn assemble(job: JobLine, rows: Vec<tokio_postgres::Row>, around: &Around<'_>, m
 
 fn one(row: &tokio_postgres::Row, around: &Around<'_>) -> Move {
     let (task, status, shard): (i64, String, Option<i64>) = (row.get(0), row.get(1), row.get(2));
-    let node = |index| row.get::<_, Option<i32>>(index).map_or_else(String::new, |id| name(around.cluster, id));
+    let node =
+        |index| row.get::<_, Option<i32>>(index).map_or_else(String::new, |id| name(around.cluster, id));
     let all = shard.map_or(0, |shard| around.bundles.bytes_with(shard));
     let bundle = shard.and_then(|shard| around.bundles.bundle(shard));
-    let phase = bundle.filter(|_| status == "running").and_then(|bundle| around.phases.0.as_ref()?.get(bundle));
+    let phase =
+        bundle.filter(|_| status == "running").and_then(|bundle| around.phases.0.as_ref()?.get(bundle));
     let copied = match (status.as_str(), phase) {
         ("done", _) => all,
         (_, Some(phase)) => phase.copied.min(all),
@@ -333,7 +368,11 @@ fn what(shard: Option<i64>, command: &str) -> String {
 }
 
 fn name(cluster: &Cluster, id: i32) -> String {
-    cluster.nodes.iter().find(|node| node.id == id).map_or_else(|| format!("node {id}"), |node| node.address.to_string())
+    cluster
+        .nodes
+        .iter()
+        .find(|node| node.id == id)
+        .map_or_else(|| format!("node {id}"), |node| node.address.to_string())
 }
 
 impl HoldupLine {
@@ -373,9 +412,23 @@ impl JobMoves {
     }
 
     fn sheet(&self, now: DateTime<Utc>) -> Sheet {
-        let heads =
-            ["task", "what", "from", "to", "state", "doing", "#bytes", "#copied", "#log behind", "#failed", "began", "#took", "message"];
-        let mut sheet = Sheet::new(format!("Moves of job {}, a shard of each table at a time", self.job.id), &heads);
+        let heads = [
+            "task",
+            "what",
+            "from",
+            "to",
+            "state",
+            "doing",
+            "#bytes",
+            "#copied",
+            "#log behind",
+            "#failed",
+            "began",
+            "#took",
+            "message",
+        ];
+        let mut sheet =
+            Sheet::new(format!("Moves of job {}, a shard of each table at a time", self.job.id), &heads);
         for task in &self.tasks {
             sheet.row(task.cells(now));
         }
@@ -385,7 +438,8 @@ impl JobMoves {
 
 impl Move {
     fn cells(&self, now: DateTime<Utc>) -> Vec<Cell> {
-        let began = self.ran.first().map_or_else(String::new, |first| first.from.format("%H:%M:%S").to_string());
+        let began =
+            self.ran.first().map_or_else(String::new, |first| first.from.format("%H:%M:%S").to_string());
         let took = self.ran.iter().map(|stretch| span(stretch.from, stretch.to.unwrap_or(now))).sum::<f64>();
         let message = match self.again_at {
             Some(at) => format!("again at {}: {}", at.format("%H:%M:%S"), self.message),
@@ -426,13 +480,16 @@ impl Jobs {
 
     /// The same as tables: jobs, moves of one, what keeps them, workers.
     pub fn sheets(&self) -> Vec<Sheet> {
-        let mut jobs = Sheet::new("Jobs", &["job", "state", "what", "began", "#took", "#moves done"]).or("No job is known.");
+        let mut jobs = Sheet::new("Jobs", &["job", "state", "what", "began", "#took", "#moves done"])
+            .or("No job is known.");
         for job in &self.jobs {
             jobs.row([
                 Cell::linked(job.id.to_string(), format!("/jobs?job={}", job.id)),
                 job.state.clone().into(),
                 job.description.clone().into(),
-                job.started_at.map_or_else(String::new, |at| at.format("%-d %b, %H:%M:%S").to_string()).into(),
+                job.started_at
+                    .map_or_else(String::new, |at| at.format("%-d %b, %H:%M:%S").to_string())
+                    .into(),
                 job.took(self.at).map_or_else(String::new, seconds).into(),
                 format!("{} of {}", job.tasks.0, job.tasks.1).into(),
             ]);
@@ -450,7 +507,8 @@ impl Jobs {
                 if worker.takes_shards { "yes" } else { "no, it is being emptied" }.into(),
             ]);
         }
-        let moves = self.shown.as_ref().map_or_else(|| Sheet::new("Moves", &["task"]), |shown| shown.sheet(self.at));
+        let moves =
+            self.shown.as_ref().map_or_else(|| Sheet::new("Moves", &["task"]), |shown| shown.sheet(self.at));
         vec![jobs, moves, holdups, workers]
     }
 }

@@ -1,6 +1,7 @@
-//! What the console and `cluster status` show of the database: nodes, shards, tenants, sessions, statements. Everything here
-//! looks and nothing changes anything, but for the samples that are kept. All of it goes through [`Nodes`], whose role can
-//! read no note and whose clock ends every look soon; a node that does not answer is named and costs nothing else.
+//! What the console and `cluster status` show of the database: nodes, shards, tenants, sessions, statements.
+//! Everything here looks and nothing changes anything, but for the samples that are kept. All of it goes
+//! through [`Nodes`], whose role can read no note and whose clock ends every look soon; a node that does not
+//! answer is named and costs nothing else.
 
 mod activity;
 mod budget;

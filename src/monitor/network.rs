@@ -1,5 +1,5 @@
-//! Whether every node reaches every other, and in how many milliseconds. Asked for only when somebody wants to know, as each
-//! question opens connections.
+//! Whether every node reaches every other, and in how many milliseconds. Asked for only when somebody wants
+//! to know, as each question opens connections.
 
 use std::time::{Duration, Instant};
 
@@ -66,28 +66,37 @@ impl Link {
 pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterError> {
     let cluster = nodes.list().await?;
     let names = cluster.nodes.iter().map(|node| node.address.to_string()).collect();
-    let mut network = Network { at: Utc::now(), measured: measure, nodes: names, grid: Vec::new(), missing: Vec::new() };
+    let mut network =
+        Network { at: Utc::now(), measured: measure, nodes: names, grid: Vec::new(), missing: Vec::new() };
     if !measure {
         return Ok(network);
     }
     let targets = &cluster.nodes;
     let citus = cluster.citus;
-    for answer in nodes.everywhere(targets, async |session, _| row(session, targets, citus, nodes.patience()).await).await {
+    for answer in nodes
+        .everywhere(targets, async |session, _| row(session, targets, citus, nodes.patience()).await)
+        .await
+    {
         network.missing.extend(answer.missing());
         network.grid.push(answer.result.unwrap_or_else(|_| vec![Link::Unknown; targets.len()]));
     }
     Ok(network)
 }
 
-async fn row(session: &Session, targets: &[Node], citus: bool, patience: Duration) -> Result<Vec<Link>, ClusterError> {
+async fn row(
+    session: &Session,
+    targets: &[Node],
+    citus: bool,
+    patience: Duration,
+) -> Result<Vec<Link>, ClusterError> {
     // On plain PostgreSQL there is one way only, ours.
     if !citus {
         let started = Instant::now();
         session.run("asking", "SELECT 1").await?;
         return Ok(vec![Link::Reached(started.elapsed().as_secs_f64() * 1000.0)]);
     }
-    // All at once over one connection, so each waits for those before it; a node that is dead must not hide the others, so the
-    // time of each is its own and what is not known at the end is unknown.
+    // All at once over one connection, so each waits for those before it; a node that is dead must not hide
+    // the others, so the time of each is its own and what is not known at the end is unknown.
     let mut links = vec![Link::Unknown; targets.len()];
     let limit = Instant::now() + patience * 4 / 5;
     for (place, target) in targets.iter().enumerate() {
@@ -97,7 +106,9 @@ async fn row(session: &Session, targets: &[Node], citus: bool, patience: Duratio
         let (host, port) = (target.address.host(), target.address.port());
         let reached = tokio::time::timeout(left, session.rows("asking", sql, &[&host, &port])).await;
         links[place] = match reached {
-            Ok(Ok(rows)) if rows.first().is_some_and(|row| row.get(0)) => Link::Reached(started.elapsed().as_secs_f64() * 1000.0),
+            Ok(Ok(rows)) if rows.first().is_some_and(|row| row.get(0)) => {
+                Link::Reached(started.elapsed().as_secs_f64() * 1000.0)
+            }
             Ok(_) => Link::Unreached,
             Err(_) => break,
         };
@@ -108,7 +119,8 @@ async fn row(session: &Session, targets: &[Node], citus: bool, patience: Duratio
 impl Network {
     /// The same as a table.
     pub fn sheets(&self) -> Vec<Sheet> {
-        let mut sheet = Sheet::new("From each node to each other", &["from", "to", "#reached in"]).or("Not measured: ask with ?measure=1.");
+        let mut sheet = Sheet::new("From each node to each other", &["from", "to", "#reached in"])
+            .or("Not measured: ask with ?measure=1.");
         for (from, row) in self.nodes.iter().zip(&self.grid) {
             for (to, link) in self.nodes.iter().zip(row) {
                 sheet.row([from.clone(), to.clone(), link.words()]);

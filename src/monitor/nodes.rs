@@ -1,5 +1,5 @@
-//! The way to the nodes for those who only look: few connections that are kept, a role that can read no note, and a clock of
-//! our own, so that a node that is frozen or dead costs its own line and nothing else.
+//! The way to the nodes for those who only look: few connections that are kept, a role that can read no note,
+//! and a clock of our own, so that a node that is frozen or dead costs its own line and nothing else.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,7 +73,8 @@ impl<T> Answer<T> {
 }
 
 impl Nodes {
-    /// For the console: with its own role, and reading only. A node may take `patience` for all that it is asked for one page.
+    /// For the console: with its own role, and reading only. A node may take `patience` for all that it is
+    /// asked for one page.
     pub fn watched(config: &Config, patience: Duration) -> Self {
         Self::new(config, true, patience)
     }
@@ -110,7 +111,11 @@ impl Nodes {
     /// When it has never listed any.
     pub async fn list(&self) -> Result<Cluster, ClusterError> {
         let home = self.home();
-        match self.ask(&home, self.patience / 2, async |session, _| list(session, home.clone()).await).await.result {
+        match self
+            .ask(&home, self.patience / 2, async |session, _| list(session, home.clone()).await)
+            .await
+            .result
+        {
             Ok(cluster) => {
                 self.silent.store(false, Ordering::Relaxed);
                 *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
@@ -129,17 +134,27 @@ impl Nodes {
     ///
     /// # Errors
     /// When it does not answer in time.
-    pub async fn coordinator<T>(&self, work: impl AsyncFn(&Session) -> Result<T, ClusterError>) -> Result<T, ClusterError> {
+    pub async fn coordinator<T>(
+        &self,
+        work: impl AsyncFn(&Session) -> Result<T, ClusterError>,
+    ) -> Result<T, ClusterError> {
         // Who has just kept a page waiting does not do so twice.
         if self.silent.load(Ordering::Relaxed) {
             return Err(ClusterError::Obstacle("the coordinator does not answer".to_owned()));
         }
         let home = self.home();
-        self.ask(&home, self.patience, async |session, _| work(session).await).await.result.map_err(ClusterError::Obstacle)
+        self.ask(&home, self.patience, async |session, _| work(session).await)
+            .await
+            .result
+            .map_err(ClusterError::Obstacle)
     }
 
     /// Asks all of these at the same time; each has an answer, in the same order.
-    pub async fn everywhere<T>(&self, nodes: &[Node], work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>) -> Vec<Answer<T>> {
+    pub async fn everywhere<T>(
+        &self,
+        nodes: &[Node],
+        work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
+    ) -> Vec<Answer<T>> {
         self.everywhere_within(self.patience, nodes, work).await
     }
 
@@ -150,7 +165,9 @@ impl Nodes {
         work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
     ) -> Vec<Answer<T>> {
         let work = &work;
-        let asked = nodes.iter().map(|node| self.ask(node, patience, async |session, node| work(session, node).await));
+        let asked = nodes
+            .iter()
+            .map(|node| self.ask(node, patience, async |session, node| work(session, node).await));
         futures_util::future::join_all(asked).await
     }
 
@@ -163,7 +180,10 @@ impl Nodes {
         let patience = self.patience.max(ALIVE_TIMEOUT);
         let ask = async |session: &Session, _: &Node| session.run("asking", "SELECT 1").await;
         let answers = self.everywhere_within(patience, &cluster.nodes, ask).await;
-        let silent = answers.iter().filter_map(Answer::missing).map(|missing| format!("{} ({})", missing.node, missing.reason));
+        let silent = answers
+            .iter()
+            .filter_map(Answer::missing)
+            .map(|missing| format!("{} ({})", missing.node, missing.reason));
         node::refuse_without(&silent.collect::<Vec<_>>())
     }
 
@@ -173,12 +193,22 @@ impl Nodes {
         Node { id: 0, group: 0, address, active: true, synced: true, takes_shards: true }
     }
 
-    async fn ask<T>(&self, node: &Node, patience: Duration, work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>) -> Answer<T> {
+    async fn ask<T>(
+        &self,
+        node: &Node,
+        patience: Duration,
+        work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
+    ) -> Answer<T> {
         let started = Instant::now();
         let seat = self.seat(node);
         let asking = async {
             let _permit = seat.permits.acquire().await.map_err(|_| "stopping".to_owned())?;
-            let kept = seat.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().filter(|session| !session.is_closed());
+            let kept = seat
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop()
+                .filter(|session| !session.is_closed());
             let session = match kept {
                 Some(session) => session,
                 None => self.connect(node).await.map_err(|error| error.to_string())?,

@@ -1,5 +1,6 @@
-//! What the database looks like now, as a whole. Every node is asked over a connection of its own, at the same time, and who
-//! does not answer in time is shown as such; nothing here waits for a node that is dead or frozen.
+//! What the database looks like now, as a whole. Every node is asked over a connection of its own, at the
+//! same time, and who does not answer in time is shown as such; nothing here waits for a node that is dead or
+//! frozen.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,8 @@ const MOST_TENANTS: usize = 10;
 pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
     let cluster = nodes.list().await?;
     let citus = cluster.citus;
-    let asked = nodes.everywhere(&cluster.nodes, async |session, node| ask(session, node, citus, nodes).await);
+    let asked =
+        nodes.everywhere(&cluster.nodes, async |session, node| ask(session, node, citus, nodes).await);
     let central = async {
         // A coordinator that did not list its nodes is not asked for more.
         match &cluster.stale {
@@ -38,15 +40,24 @@ pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
     Ok(assemble(&cluster, answers, central))
 }
 
-fn assemble(cluster: &Cluster, answers: Vec<Answer<Asked>>, central: Result<Central, ClusterError>) -> Report {
+fn assemble(
+    cluster: &Cluster,
+    answers: Vec<Answer<Asked>>,
+    central: Result<Central, ClusterError>,
+) -> Report {
     let silence = central.as_ref().err().map(ToString::to_string);
     let central = central.unwrap_or_default();
     let mut states = Vec::new();
     for answer in answers {
-        let shards = central.shards.iter().find(|(group, _)| *group == answer.node.group).map_or(0, |(_, count)| *count);
+        let shards = central
+            .shards
+            .iter()
+            .find(|(group, _)| *group == answer.node.group)
+            .map_or(0, |(_, count)| *count);
         states.push(NodeState { shards, ..state_of(answer) });
     }
-    let verdicts = verdicts::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
+    let verdicts =
+        verdicts::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
     let severity = verdicts.iter().map(|verdict| verdict.severity).max().unwrap_or(Severity::Fine);
     Report {
         at: Utc::now(),
@@ -104,7 +115,8 @@ async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterE
 }
 
 const GROUPS: &str = "
-    SELECT count(*) FROM (SELECT groupid FROM operator.node_groups UNION SELECT groupid FROM pg_dist_node) known WHERE groupid > 0";
+    SELECT count(*) FROM (SELECT groupid FROM operator.node_groups UNION SELECT groupid \
+    FROM pg_dist_node) known WHERE groupid > 0";
 
 /// What a node says, part by part, as far as it came.
 struct Asked {
@@ -143,12 +155,17 @@ async fn ask(session: &Session, node: &Node, citus: bool, nodes: &Nodes) -> Resu
     let name = node.address.to_string();
     let more = async {
         if citus {
-            let (inside, sizes) = tokio::try_join!(inside(session, &name, citus, nodes.are_watched()), sizes::of_node(session))?;
+            let (inside, sizes) = tokio::try_join!(
+                inside(session, &name, citus, nodes.are_watched()),
+                sizes::of_node(session)
+            )?;
             asked.inside = Some(inside);
             asked.bytes = Some(sizes.iter().map(|(_, bytes)| bytes).sum());
         } else {
             asked.inside = Some(inside(session, &name, citus, nodes.are_watched()).await?);
-            asked.bytes = Some(session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0));
+            asked.bytes = Some(
+                session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0),
+            );
         }
         Ok::<_, ClusterError>(())
     };
@@ -163,31 +180,45 @@ async fn ask(session: &Session, node: &Node, citus: bool, nodes: &Nodes) -> Resu
 
 const INSIDE: &str = "
     SELECT (SELECT count(*) FROM pg_replication_slots WHERE NOT active AND database = current_database()),
-           (SELECT coalesce(max(pg_current_wal_lsn() - restart_lsn), 0)::bigint FROM pg_replication_slots WHERE NOT active),
-           (SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query_start < now() - interval '10 seconds'),
-           (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start < now() - interval '5 minutes'
+           (SELECT coalesce(max(pg_current_wal_lsn() - restart_lsn), 0)::bigint
+           FROM pg_replication_slots WHERE NOT active),
+           (SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+           AND query_start < now() - interval '10 seconds'),
+           (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+           AND xact_start < now() - interval '5 minutes'
               AND backend_type = 'client backend'),
-           (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - interval '1 minute'),
+           (SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()
+           AND prepared < now() - interval '1 minute'),
            (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') AND c.relname !~ '_[0-9]{6,}$'
-              AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
-              AND (NOT c.relrowsecurity OR c.relforcerowsecurity OR NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)))";
+              AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid
+              AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+              AND (NOT c.relrowsecurity OR c.relforcerowsecurity OR NOT EXISTS (SELECT FROM pg_policy
+              WHERE polrelid = c.oid)))";
 const UNGUARDED_SHARDS: &str = "
     SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
     JOIN pg_class shell ON shell.oid = s.logicalrelid
     JOIN pg_class c ON c.oid = to_regclass(shard_name(s.logicalrelid, s.shardid, false))
     WHERE p.groupid = (SELECT groupid FROM pg_dist_local_group)
       AND shell.relrowsecurity AND (NOT c.relrowsecurity OR c.relforcerowsecurity
-        OR (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) <> (SELECT count(*) FROM pg_policy WHERE polrelid = shell.oid))";
+        OR (SELECT count(*) FROM pg_policy WHERE polrelid = c.oid) <> (SELECT count(*) FROM pg_policy
+        WHERE polrelid = shell.oid))";
 const DISK: &str = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
 
-async fn inside(session: &Session, address: &str, citus: bool, watched: bool) -> Result<Inside, ClusterError> {
+async fn inside(
+    session: &Session,
+    address: &str,
+    citus: bool,
+    watched: bool,
+) -> Result<Inside, ClusterError> {
     let cluster_only = async {
         if !citus {
             return Ok((0, None));
         }
-        let (unguarded, disk) =
-            tokio::try_join!(session.row("looking at policies", UNGUARDED_SHARDS, &[]), session.row("looking at the disk", DISK, &[]))?;
+        let (unguarded, disk) = tokio::try_join!(
+            session.row("looking at policies", UNGUARDED_SHARDS, &[]),
+            session.row("looking at the disk", DISK, &[])
+        )?;
         Ok::<(i64, _), ClusterError>((unguarded.get(0), Some((disk.get(0), disk.get(1)))))
     };
     let (mut fitness, row, (unguarded_shards, disk), connections, holdups) = tokio::try_join!(
@@ -199,13 +230,18 @@ async fn inside(session: &Session, address: &str, citus: bool, watched: bool) ->
     )?;
     fitness.faults.retain(|fault| citus && !(watched && fault.contains("is not a superuser")));
     let unguarded = row.get::<_, i64>(5) + unguarded_shards;
-    let must_change = !fitness.faults.is_empty() || (citus && (fitness.plugins.is_some() || fitness.careless));
+    let must_change =
+        !fitness.faults.is_empty() || (citus && (fitness.plugins.is_some() || fitness.careless));
     let mut settings = fitness.faults;
     if fitness.careless && citus {
-        settings.push("ALTER DATABASE … SET synchronous_commit = on, as moves lose acknowledged writes without it".to_owned());
+        settings.push(
+            "ALTER DATABASE … SET synchronous_commit = on, as moves lose acknowledged writes without it"
+                .to_owned(),
+        );
     }
     if let Some(plugins) = fitness.plugins.as_ref().filter(|_| citus) {
-        settings.push(format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}; SELECT pg_reload_conf();"));
+        settings
+            .push(format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}; SELECT pg_reload_conf();"));
     }
     if citus {
         settings.extend(fitness.advice);
@@ -228,8 +264,11 @@ async fn inside(session: &Session, address: &str, citus: bool, watched: bool) ->
 
 /// The busiest of the last minute or two, as the web processes wrote them down.
 async fn busy_tenants(coordinator: &Session, citus: bool) -> Result<Vec<Tenant>, ClusterError> {
-    let (loads, homes) = tokio::try_join!(tenants::lately(coordinator, &[]), tenants::homes(coordinator, citus))?;
-    let home = |tenant: i64| homes.iter().find(|home| home.holds(tenant)).map_or_else(String::new, |home| home.node.clone());
+    let (loads, homes) =
+        tokio::try_join!(tenants::lately(coordinator, &[]), tenants::homes(coordinator, citus))?;
+    let home = |tenant: i64| {
+        homes.iter().find(|home| home.holds(tenant)).map_or_else(String::new, |home| home.node.clone())
+    };
     let tenant = |load: &TenantLoad| Tenant {
         tenant: load.tenant.to_string(),
         node: home(load.tenant),
@@ -243,20 +282,34 @@ async fn plain_tables(server: &Session) -> Result<Vec<Table>, ClusterError> {
     let sql = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') ORDER BY 1";
     let rows = server.rows("listing the tables", sql, &[]).await?;
-    let table = |name: String| Table { name, kind: "plain".to_owned(), column: String::new(), shards: 0, colocation: 0 };
+    let table = |name: String| Table {
+        name,
+        kind: "plain".to_owned(),
+        column: String::new(),
+        shards: 0,
+        colocation: 0,
+    };
     Ok(rows.iter().map(|row| table(row.get(0))).collect())
 }
 
 async fn tables(coordinator: &Session) -> Result<Vec<Table>, ClusterError> {
     let sql = "SELECT logicalrelid::text,
-                      CASE WHEN partmethod = 'h' THEN 'distributed' WHEN repmodel = 't' THEN 'reference' ELSE 'local' END,
+                      CASE WHEN partmethod = 'h' THEN 'distributed' WHEN repmodel = 't' THEN 'reference'
+                      ELSE 'local' END,
                       coalesce(column_to_column_name(logicalrelid, partkey), ''),
-                      (SELECT count(*) FROM pg_dist_shard s WHERE s.logicalrelid = t.logicalrelid), colocationid
+                      (SELECT count(*) FROM pg_dist_shard s
+                      WHERE s.logicalrelid = t.logicalrelid), colocationid
                FROM pg_dist_partition t ORDER BY colocationid, 1";
     let rows = coordinator.rows("listing the tables", sql, &[]).await?;
     Ok(rows
         .iter()
-        .map(|row| Table { name: row.get(0), kind: row.get(1), column: row.get(2), shards: row.get(3), colocation: row.get(4) })
+        .map(|row| Table {
+            name: row.get(0),
+            kind: row.get(1),
+            column: row.get(2),
+            shards: row.get(3),
+            colocation: row.get(4),
+        })
         .collect())
 }
 
@@ -270,16 +323,22 @@ async fn shard_counts(coordinator: &Session) -> Result<Vec<(i32, i64)>, ClusterE
 async fn job(coordinator: &Session) -> Result<Option<JobState>, ClusterError> {
     let id = match jobs::running(coordinator).await? {
         Some(job) => Some(job.id),
-        None => coordinator.row("looking at jobs", "SELECT max(job_id) FROM pg_dist_background_job", &[]).await?.get(0),
+        None => coordinator
+            .row("looking at jobs", "SELECT max(job_id) FROM pg_dist_background_job", &[])
+            .await?
+            .get(0),
     };
     let Some(id) = id else { return Ok(None) };
     let sql = "SELECT state::text, description, started_at,
                       coalesce((SELECT string_agg(count || ' ' || status, ', ') FROM
-                        (SELECT status::text, count(*) FROM pg_dist_background_task t WHERE t.job_id = j.job_id GROUP BY 1) n), ''),
-                      ARRAY(SELECT 'attempt ' || retry_count || ' failed, again at ' || coalesce(not_before::text, '?') || ': ' ||
+                        (SELECT status::text, count(*) FROM pg_dist_background_task t
+                        WHERE t.job_id = j.job_id GROUP BY 1) n), ''),
+                      ARRAY(SELECT 'attempt ' || retry_count || ' failed, again at ' ||
+                      coalesce(not_before::text, '?') || ': ' ||
                                    left(regexp_replace(coalesce(message, ''), '\\s+', ' ', 'g'), 200)
                             FROM pg_dist_background_task t
-                            WHERE t.job_id = j.job_id AND retry_count > 0 AND status::text NOT IN ('done', 'cancelled', 'unscheduled')),
+                            WHERE t.job_id = j.job_id AND retry_count > 0
+                            AND status::text NOT IN ('done', 'cancelled', 'unscheduled')),
                       ARRAY(SELECT DISTINCT unnest(nodes_involved) FROM pg_dist_background_task t
                             WHERE t.job_id = j.job_id AND status::text IN ('blocked', 'runnable', 'running'))
                FROM pg_dist_background_job j WHERE job_id = $1";
@@ -303,7 +362,8 @@ async fn pins(coordinator: &Session) -> Result<Vec<Pin>, ClusterError> {
 
 /// What moves left behind on groups that no longer exist.
 async fn orphans(coordinator: &Session) -> Result<Vec<String>, ClusterError> {
-    let sql = "SELECT object_name FROM pg_dist_cleanup WHERE node_group_id NOT IN (SELECT groupid FROM pg_dist_node) ORDER BY 1 LIMIT 20";
+    let sql = "SELECT object_name FROM pg_dist_cleanup WHERE node_group_id NOT IN (SELECT groupid \
+        FROM pg_dist_node) ORDER BY 1 LIMIT 20";
     let rows = coordinator.rows("looking for leftovers", sql, &[]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

@@ -76,7 +76,8 @@ pub struct Inside {
     pub connections: Connections,
     /// Free and total bytes of its disk; none on plain PostgreSQL, which does not say.
     pub disk: Option<(i64, i64)>,
-    /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of them.
+    /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of
+    /// them.
     pub holdups: Vec<Holdup>,
     /// Replication slots that nobody reads, and the bytes of log that they keep.
     pub idle_slots: (i64, i64),

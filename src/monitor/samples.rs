@@ -1,4 +1,5 @@
-//! What is kept so that a day and two weeks can be seen. Any number of processes may do so: what they write of a minute adds up.
+//! What is kept so that a day and two weeks can be seen. Any number of processes may do so: what they write
+//! of a minute adds up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ const KEEP_STATEMENTS: &str = "
     INSERT INTO operator.statement_samples (at, statement, calls, total_ms, rows)
     SELECT date_trunc('hour', now()), * FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::bigint[])
     ON CONFLICT DO NOTHING";
-const FORGET_STATEMENTS: &str = "DELETE FROM operator.statement_samples WHERE at < now() - interval '14 days'";
+const FORGET_STATEMENTS: &str =
+    "DELETE FROM operator.statement_samples WHERE at < now() - interval '14 days'";
 const FORGET: &str = "DELETE FROM operator.tenant_samples WHERE at < now() - interval '14 days'";
 
 /// Samples until it is aborted.
@@ -65,7 +67,10 @@ async fn keep_statements(coordinator: &Session, counted: &[Statement]) -> Result
 }
 
 /// Runs `work` in a transaction that may write.
-async fn writing(coordinator: &Session, work: impl Future<Output = Result<(), ClusterError>>) -> Result<(), ClusterError> {
+async fn writing(
+    coordinator: &Session,
+    work: impl Future<Output = Result<(), ClusterError>>,
+) -> Result<(), ClusterError> {
     coordinator.run("beginning", "BEGIN READ WRITE").await?;
     let done = work.await;
     coordinator.run("ending", if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
@@ -74,12 +79,14 @@ async fn writing(coordinator: &Session, work: impl Future<Output = Result<(), Cl
 
 async fn keep(coordinator: &Session, loads: &[TenantLoad]) -> Result<(), ClusterError> {
     let tenants: Vec<i64> = loads.iter().map(|load| load.tenant).collect();
-    let statements: Vec<i64> = loads.iter().map(|load| i64::try_from(load.statements).unwrap_or(i64::MAX)).collect();
+    let statements: Vec<i64> =
+        loads.iter().map(|load| i64::try_from(load.statements).unwrap_or(i64::MAX)).collect();
     let seconds: Vec<f64> = loads.iter().map(|load| load.seconds).collect();
     writing(coordinator, async {
         coordinator.rows("keeping samples", KEEP, &[&tenants, &statements, &seconds]).await?;
         coordinator.run("forgetting samples", FORGET).await?;
-        // What jobs have done since is written into the list of events, also where the command that began them is gone.
+        // What jobs have done since is written into the list of events, also where the command that began
+        // them is gone.
         crate::cluster::events::settle_jobs(coordinator).await
     })
     .await

@@ -1,5 +1,5 @@
-//! When moves began and ended. Citus keeps the times of a job and none of its tasks, so this process looks every few seconds
-//! while a job runs and remembers; what ran before it was started has no times.
+//! When moves began and ended. Citus keeps the times of a job and none of its tasks, so this process looks
+//! every few seconds while a job runs and remembers; what ran before it was started has no times.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +74,9 @@ impl Seen {
                 *stretch = Stretch { to: Some(from.max(stretch.from)), failed: true, ..stretch.clone() };
                 task.stretches.push(Stretch { from, to: None, failed: false });
             }
-            (Some(from), None) if !over(look.status) => task.stretches.push(Stretch { from, to: None, failed: false }),
+            (Some(from), None) if !over(look.status) => {
+                task.stretches.push(Stretch { from, to: None, failed: false })
+            }
             (None, Some(stretch)) => {
                 stretch.to = Some(look.now);
                 stretch.failed = look.status != "done";
@@ -131,7 +133,12 @@ async fn look(session: &Session, seen: &Seen) -> Result<bool, ClusterError> {
     }
     let mut running = false;
     for row in session.rows("looking at jobs", LOOK, &[]).await? {
-        seen.learn(&Look { task: row.get(0), status: row.get(1), running_since: row.get(2), now: row.get(3) });
+        seen.learn(&Look {
+            task: row.get(0),
+            status: row.get(1),
+            running_since: row.get(2),
+            now: row.get(3),
+        });
         running |= row.get::<_, bool>(4);
     }
     Ok(running)
@@ -152,7 +159,9 @@ mod tests {
     #[test]
     fn attempts_are_told_apart_and_what_was_never_seen_has_no_times() {
         let seen = Seen::default();
-        let look = |task, status, since: Option<i64>, now| seen.learn(&Look { task, status, running_since: since.map(at), now: at(now) });
+        let look = |task, status, since: Option<i64>, now| {
+            seen.learn(&Look { task, status, running_since: since.map(at), now: at(now) })
+        };
         look(1, "runnable", None, 0);
         look(1, "running", Some(1), 2);
         assert_eq!(seen.of(1), [stretch(1, None, false)]);
@@ -161,7 +170,10 @@ mod tests {
         look(1, "running", Some(9), 10);
         look(1, "done", None, 12);
         look(1, "done", None, 14);
-        assert_eq!(seen.of(1), [stretch(1, Some(4), true), stretch(7, Some(9), true), stretch(9, Some(12), false)]);
+        assert_eq!(
+            seen.of(1),
+            [stretch(1, Some(4), true), stretch(7, Some(9), true), stretch(9, Some(12), false)]
+        );
 
         look(2, "runnable", None, 0);
         look(2, "done", None, 2);

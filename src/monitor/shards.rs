@@ -1,5 +1,6 @@
-//! Where the data is: the shards of all distributed tables by node, with their bytes, their load and their tenants. The map is
-//! drawn from the catalog, which every node has; sizes and loads come from each node itself and are missing where one is silent.
+//! Where the data is: the shards of all distributed tables by node, with their bytes, their load and their
+//! tenants. The map is drawn from the catalog, which every node has; sizes and loads come from each node
+//! itself and are missing where one is silent.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -99,12 +100,15 @@ pub struct Costly {
 }
 
 const PLACEMENTS: &str = "
-    SELECT t.colocationid, s.shardminvalue::integer, s.shardmaxvalue::integer, s.shardid, t.logicalrelid::text, p.groupid
-    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
+    SELECT t.colocationid, s.shardminvalue::integer, s.shardmaxvalue::integer, s.shardid,
+    t.logicalrelid::text, p.groupid
+    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p
+    USING (shardid)
     WHERE t.partmethod = 'h' ORDER BY 1, 2, 4";
 const STATEMENTS: &str = "
     SELECT (regexp_match(query, '_([0-9]{6,})'))[1]::bigint AS shard, left(query, 400), calls, total_exec_time
-    FROM pg_stat_statements WHERE query ~ '_[0-9]{6,}' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    FROM pg_stat_statements WHERE query ~ '_[0-9]{6,}' AND dbid = (SELECT oid FROM pg_database
+    WHERE datname = current_database())
     ORDER BY total_exec_time DESC LIMIT 300";
 
 /// What a node alone knows.
@@ -121,32 +125,50 @@ struct OfNode {
 pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, ClusterError> {
     let cluster = nodes.list().await?;
     if !cluster.citus {
-        return Ok(ShardMap { at: Utc::now(), citus: false, nodes: Vec::new(), mean_bytes: 0, missing: Vec::new() });
+        return Ok(ShardMap {
+            at: Utc::now(),
+            citus: false,
+            nodes: Vec::new(),
+            mean_bytes: 0,
+            missing: Vec::new(),
+        });
     }
-    let asked = nodes.everywhere(&cluster.nodes, async |session, _| Ok((bundles(session).await?, of_node(session).await?)));
+    let asked = nodes.everywhere(&cluster.nodes, async |session, _| {
+        Ok((bundles(session).await?, of_node(session).await?))
+    });
     let lately = async {
         // A coordinator that did not list its nodes would only hold this up.
         if cluster.stale.is_some() {
             return recent.to_vec();
         }
-        nodes.coordinator(async |session| tenants::lately(session, recent).await).await.unwrap_or_else(|_| recent.to_vec())
+        nodes
+            .coordinator(async |session| tenants::lately(session, recent).await)
+            .await
+            .unwrap_or_else(|_| recent.to_vec())
     };
     let (answers, loads) = futures_util::future::join(asked, lately).await;
     let tenants_colocation = answers.iter().find_map(|answer| Some(answer.result.as_ref().ok()?.0.2));
     let missing: Vec<Missing> = answers.iter().filter_map(super::Answer::missing).collect();
-    let Some((catalog, pins, _)) = answers.iter().find_map(|answer| answer.result.as_ref().ok().map(|(catalog, _)| catalog.clone())) else {
-        return Err(ClusterError::Obstacle(missing.first().map_or_else(String::new, |missing| missing.reason.clone())));
+    let Some((catalog, pins, _)) =
+        answers.iter().find_map(|answer| answer.result.as_ref().ok().map(|(catalog, _)| catalog.clone()))
+    else {
+        return Err(ClusterError::Obstacle(
+            missing.first().map_or_else(String::new, |missing| missing.reason.clone()),
+        ));
     };
     let mut rows = Vec::new();
     for answer in answers {
         let group = answer.node.group;
         let known = answer.result.ok().map(|(_, of_node)| of_node);
-        let mut shards: Vec<ShardBundle> = catalog.iter().filter(|(on, _)| *on == group).map(|(_, bundle)| bundle.clone()).collect();
+        let mut shards: Vec<ShardBundle> =
+            catalog.iter().filter(|(on, _)| *on == group).map(|(_, bundle)| bundle.clone()).collect();
         for bundle in &mut shards {
             if tenants_colocation == Some(bundle.colocation) {
                 bundle.load(&loads);
             }
-            bundle.pinned = (bundle.range.0 == bundle.range.1).then(|| pins.get(&(bundle.colocation, bundle.range.0)).copied()).flatten();
+            bundle.pinned = (bundle.range.0 == bundle.range.1)
+                .then(|| pins.get(&(bundle.colocation, bundle.range.0)).copied())
+                .flatten();
             if let Some(known) = &known {
                 bundle.fill(known);
             }
@@ -169,13 +191,15 @@ pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, Cl
     Ok(ShardMap { at: Utc::now(), citus: true, nodes: rows, mean_bytes, missing })
 }
 
-/// All bundles with the group that holds each, who has one alone by hash, and the tables that are spread by tenant.
+/// All bundles with the group that holds each, who has one alone by hash, and the tables that are spread by
+/// tenant.
 type Catalog = (Vec<(i32, ShardBundle)>, HashMap<(i32, i32), i64>, i32);
 
 async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
     let mut found: BTreeMap<(i32, i32), (i32, ShardBundle)> = BTreeMap::new();
     for row in session.rows("listing the shards", PLACEMENTS, &[]).await? {
-        let (colocation, first, last, shard): (i32, i32, i32, i64) = (row.get(0), row.get(1), row.get(2), row.get(3));
+        let (colocation, first, last, shard): (i32, i32, i32, i64) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
         let fresh = || ShardBundle {
             shard,
             colocation,
@@ -195,9 +219,14 @@ async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
     // Only the coordinator has them, and a map without is still a map.
     let sql = "SELECT colocation, hash_value, tenant FROM operator.pins";
     let pins = session.rows("listing pins", sql, &[]).await.unwrap_or_default();
-    let tenants = found.values().find(|(_, bundle)| bundle.tables.iter().any(|(name, ..)| name == "shared.users"));
+    let tenants =
+        found.values().find(|(_, bundle)| bundle.tables.iter().any(|(name, ..)| name == "shared.users"));
     let tenants = tenants.map_or(0, |(_, bundle)| bundle.colocation);
-    Ok((found.into_values().collect(), pins.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(), tenants))
+    Ok((
+        found.into_values().collect(),
+        pins.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect(),
+        tenants,
+    ))
 }
 
 async fn of_node(session: &Session) -> Result<OfNode, ClusterError> {
@@ -226,11 +255,17 @@ impl ShardBundle {
 
     /// Takes what is on it from `loads`, which are sorted.
     fn load(&mut self, loads: &[TenantLoad]) {
-        for load in loads.iter().filter(|load| (self.range.0..=self.range.1).contains(&hash_of_bigint(load.tenant))) {
+        for load in
+            loads.iter().filter(|load| (self.range.0..=self.range.1).contains(&hash_of_bigint(load.tenant)))
+        {
             self.seconds += load.seconds;
             self.statements += load.statements;
             if self.tenants.len() < MOST_TENANTS {
-                self.tenants.push(ShardTenant { tenant: load.tenant, statements: load.statements, seconds: load.seconds });
+                self.tenants.push(ShardTenant {
+                    tenant: load.tenant,
+                    statements: load.statements,
+                    seconds: load.seconds,
+                });
             }
         }
     }
@@ -248,12 +283,20 @@ impl ShardBundle {
     /// Its tables by the names that they have on their node, with their bytes.
     pub fn table_sizes(&self) -> String {
         let size = |count: Option<i64>| count.map_or_else(String::new, |count| format!(" {}", bytes(count)));
-        self.tables.iter().map(|(name, shard, count)| format!("{name}_{shard}{}", size(*count))).collect::<Vec<_>>().join(", ")
+        self.tables
+            .iter()
+            .map(|(name, shard, count)| format!("{name}_{shard}{}", size(*count)))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Its tenants in words.
     pub fn tenant_names(&self) -> String {
-        let busy: Vec<String> = self.tenants.iter().map(|load| format!("{} ({} statements)", load.tenant, load.statements)).collect();
+        let busy: Vec<String> = self
+            .tenants
+            .iter()
+            .map(|load| format!("{} ({} statements)", load.tenant, load.statements))
+            .collect();
         let pinned = self.pinned.map(|tenant| format!("{tenant} alone")).into_iter();
         pinned.chain(busy).collect::<Vec<_>>().join(", ")
     }
@@ -264,13 +307,28 @@ impl ShardMap {
     pub fn sheets(&self) -> Vec<Sheet> {
         let mut nodes = Sheet::new("Bytes on each node", &["node", "#shards", "#bytes", "#of the mean"]);
         for node in &self.nodes {
-            let share = if self.mean_bytes == 0 { "-".to_owned() } else { format!("{} %", node.bytes * 100 / self.mean_bytes) };
+            let share = if self.mean_bytes == 0 {
+                "-".to_owned()
+            } else {
+                format!("{} %", node.bytes * 100 / self.mean_bytes)
+            };
             let size = if node.answered { bytes(node.bytes) } else { "no answer".to_owned() };
             nodes.row([node.address.clone(), node.shards.len().to_string(), size, share]);
         }
-        let heads = ["shard", "node", "#bytes", "#seconds", "#statements", "tenants of the last minutes", "tables", "costliest statement"];
+        let heads = [
+            "shard",
+            "node",
+            "#bytes",
+            "#seconds",
+            "#statements",
+            "tenants of the last minutes",
+            "tables",
+            "costliest statement",
+        ];
         let mut shards = Sheet::new("Shards", &heads);
-        for (node, bundle) in self.nodes.iter().flat_map(|node| node.shards.iter().map(move |bundle| (node, bundle))) {
+        for (node, bundle) in
+            self.nodes.iter().flat_map(|node| node.shards.iter().map(move |bundle| (node, bundle)))
+        {
             let costliest = bundle.costly.first();
             shards.row([
                 Cell::from(bundle.shard.to_string()),
@@ -280,7 +338,9 @@ impl ShardMap {
                 bundle.statements.to_string().into(),
                 bundle.tenant_names().into(),
                 bundle.table_names().into(),
-                Cell::code(costliest.map_or_else(String::new, |costly| format!("{:.0} ms: {}", costly.total_ms, costly.text))),
+                Cell::code(costliest.map_or_else(String::new, |costly| {
+                    format!("{:.0} ms: {}", costly.total_ms, costly.text)
+                })),
             ]);
         }
         vec![nodes, shards]

@@ -1,4 +1,5 @@
-//! Numbers as a table: the same one on a page, in a terminal and, for those who do not see it, behind a chart.
+//! Numbers as a table: the same one on a page, in a terminal and, for those who do not see it, behind a
+//! chart.
 
 use std::fmt::Write as _;
 
@@ -71,7 +72,12 @@ impl Sheet {
             Some(text) => Head { text, number: true },
             None => Head { text, number: false },
         };
-        Self { title: title.into(), heads: heads.iter().map(|text| head(text)).collect(), rows: Vec::new(), empty: "None." }
+        Self {
+            title: title.into(),
+            heads: heads.iter().map(|text| head(text)).collect(),
+            rows: Vec::new(),
+            empty: "None.",
+        }
     }
 
     /// What to say when there is no row.
@@ -95,17 +101,22 @@ impl Sheet {
             return text;
         }
         let flat = |cell: &Cell| cell.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let rows: Vec<Vec<String>> = self.rows.iter().map(|row| row.cells.iter().map(flat).collect()).collect();
-        let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> =
-            self.heads.iter().enumerate().map(|(column, head)| widest(column).max(head.text.chars().count())).collect();
+        let rows: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.cells.iter().map(flat).collect()).collect();
+        let widest = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = self
+            .heads
+            .iter()
+            .enumerate()
+            .map(|(column, head)| widest(column).max(head.text.chars().count()))
+            .collect();
         let heads: Vec<String> = self.heads.iter().map(|head| head.text.to_owned()).collect();
         for row in std::iter::once(&heads).chain(&rows) {
-            let cells = row
-                .iter()
-                .zip(&widths)
-                .zip(&self.heads)
-                .map(|((cell, width), head)| if head.number { format!("{cell:>width$}") } else { format!("{cell:<width$}") });
+            let cells = row.iter().zip(&widths).zip(&self.heads).map(|((cell, width), head)| {
+                if head.number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            });
             let _ = writeln!(text, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());
         }
         text
@@ -118,7 +129,11 @@ pub fn bytes(count: i64) -> String {
     for (shift, unit) in units {
         if count >= 1 << shift {
             let tenths = (i128::from(count) * 10) >> shift;
-            return if tenths >= 1000 { format!("{} {unit}", tenths / 10) } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) };
+            return if tenths >= 1000 {
+                format!("{} {unit}", tenths / 10)
+            } else {
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            };
         }
     }
     format!("{count} B")
@@ -142,11 +157,19 @@ mod tests {
 
     #[test]
     fn bytes_and_times_are_short() {
-        for (count, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (200 << 20, "200 MB"), (i64::MAX, "8388607 TB")] {
+        for (count, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 kB"), (200 << 20, "200 MB"), (i64::MAX, "8388607 TB")]
+        {
             assert_eq!(bytes(count), text);
         }
-        for (count, text) in [(0.004, "4 ms"), (9.96, "10.0 s"), (61.0, "61 s"), (600.0, "10 min"), (7300.0, "2 h"), (200_000.0, "2 days")]
-        {
+        for (count, text) in [
+            (0.004, "4 ms"),
+            (9.96, "10.0 s"),
+            (61.0, "61 s"),
+            (600.0, "10 min"),
+            (7300.0, "2 h"),
+            (200_000.0, "2 days"),
+        ] {
             assert_eq!(seconds(count), text);
         }
     }

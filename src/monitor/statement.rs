@@ -10,7 +10,10 @@ pub(super) fn tenant(text: &str) -> Option<&str> {
 /// The statement without that.
 pub(super) fn without_tenant(text: &str) -> &str {
     let trimmed = text.trim_start();
-    trimmed.strip_prefix("/*{").and_then(|rest| rest.split_once("*/")).map_or(trimmed, |(_, rest)| rest.trim_start())
+    trimmed
+        .strip_prefix("/*{")
+        .and_then(|rest| rest.split_once("*/"))
+        .map_or(trimmed, |(_, rest)| rest.trim_start())
 }
 
 /// Shards that it names, as `notes_102008`, each once.
@@ -20,7 +23,9 @@ pub(super) fn shards(text: &str) -> Vec<i64> {
         let Some((name, number)) = word.rsplit_once('_') else { continue };
         let digits = number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit());
         let named = name.starts_with(|letter: char| letter.is_ascii_alphabetic());
-        if let Some(shard) = (digits && named).then(|| number.parse().ok()).flatten().filter(|shard| !found.contains(shard)) {
+        if let Some(shard) =
+            (digits && named).then(|| number.parse().ok()).flatten().filter(|shard| !found.contains(shard))
+        {
             found.push(shard);
         }
         if found.len() >= 8 {
@@ -30,8 +35,8 @@ pub(super) fn shards(text: &str) -> Vec<i64> {
     found
 }
 
-/// The statement in one line, with … for what is in quotes: values may be written into statements between nodes, and those
-/// are tenants' own. A text that was cut off within one has nothing of it.
+/// The statement in one line, with … for what is in quotes: values may be written into statements between
+/// nodes, and those are tenants' own. A text that was cut off within one has nothing of it.
 pub(super) fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -46,7 +51,8 @@ pub(super) fn masked(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What is shown of the part with which `text` begins, and what follows it. Comments go, as a quote in one is none.
+/// What is shown of the part with which `text` begins, and what follows it. Comments go, as a quote in one is
+/// none.
 fn part(text: &str, escapes: bool) -> (&str, &str) {
     let plain = (&text[..1], &text[1..]);
     match text.as_bytes() {
@@ -75,7 +81,8 @@ fn after_quote(inside: &str, escapes: bool) -> &str {
 fn after_dollars(text: &str) -> Option<&str> {
     let tag = &text[..text[1..].find('$')? + 2];
     let name = &tag[1..tag.len() - 1];
-    let named = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_') && !name.starts_with(|c: char| c.is_ascii_digit());
+    let named = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
     let inside = &text[tag.len()..];
     named.then(|| inside.find(tag).map_or("", |end| &inside[end + tag.len()..]))
 }
@@ -86,7 +93,8 @@ mod tests {
 
     #[test]
     fn a_statement_between_nodes_tells_tenant_and_shards() {
-        let text = "/*{\"cId\":5,\"tId\":\"7\"}*/ SELECT * FROM public.notes_102008 n JOIN public.shares_102040 s USING (note_id)";
+        let text = "/*{\"cId\":5,\"tId\":\"7\"}*/ SELECT * FROM public.notes_102008 n \
+            JOIN public.shares_102040 s USING (note_id)";
         assert_eq!(tenant(text), Some("7"));
         assert!(without_tenant(text).starts_with("SELECT"));
         assert_eq!(shards(text), [102_008, 102_040]);
@@ -98,14 +106,20 @@ mod tests {
     fn no_value_in_quotes_is_shown() {
         for (text, shown) in [
             ("SELECT  1", "SELECT 1"),
-            ("INSERT INTO n VALUES (7, 'a secret', $1, 'it''s')", "INSERT INTO n VALUES (7, '…', $1, '…''…')"),
+            (
+                "INSERT INTO n VALUES (7, 'a secret', $1, 'it''s')",
+                "INSERT INTO n VALUES (7, '…', $1, '…''…')",
+            ),
             (r"SELECT E'a\'secret' x", "SELECT E'…' x"),
             ("SELECT $a$ it's secret $a$, $2, $$secret$$", "SELECT '…', $2, '…'"),
             ("UPDATE n SET a = 'cut off in the mi", "UPDATE n SET a = '…'"),
             ("SELECT $a$ cut", "SELECT '…'"),
             ("SELECT $1 || $2 - 3 / 4", "SELECT $1 || $2 - 3 / 4"),
             (r"SELECT 'C:\', 'secret'", "SELECT '…', '…'"),
-            ("/* it's */ SELECT 'secret' -- it's\n FROM \"it's\" WHERE a = 'secret'", "SELECT '…' FROM \"it's\" WHERE a = '…'"),
+            (
+                "/* it's */ SELECT 'secret' -- it's\n FROM \"it's\" WHERE a = 'secret'",
+                "SELECT '…' FROM \"it's\" WHERE a = '…'",
+            ),
         ] {
             assert_eq!(masked(text), shown, "{text}");
         }

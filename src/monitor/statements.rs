@@ -1,5 +1,6 @@
-//! What costs: pg_stat_statements of all nodes added up. A statement that ran on a shard names the shard's own table, so the same
-//! statement stands there once for each shard; the numbers are taken out of the names and what is then the same is one.
+//! What costs: pg_stat_statements of all nodes added up. A statement that ran on a shard names the shard's
+//! own table, so the same statement stands there once for each shard; the numbers are taken out of the names
+//! and what is then the same is one.
 
 use std::collections::HashMap;
 
@@ -96,7 +97,8 @@ pub struct Counters {
 
 const ALL: &str = "
     SELECT query, calls, total_exec_time, rows FROM pg_stat_statements
-    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query <> '<insufficient privilege>'
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND query <> '<insufficient privilege>'
     ORDER BY total_exec_time DESC LIMIT 1000";
 const COUNTERS: &str = "
     SELECT query_execution_single_shard, query_execution_multi_shard, connection_establishment_succeeded,
@@ -130,7 +132,9 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
         missing: Vec::new(),
     };
     let mut all = Vec::new();
-    let asked = nodes.everywhere(&cluster.nodes, async |session, _| Ok((said(session).await?, counters(session, citus).await?)));
+    let asked = nodes.everywhere(&cluster.nodes, async |session, _| {
+        Ok((said(session).await?, counters(session, citus).await?))
+    });
     let (answers, before) = futures_util::future::join(asked, nodes.coordinator(before)).await;
     for answer in answers {
         found.missing.extend(answer.missing());
@@ -152,8 +156,10 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
         found.compared_with = before.values().next().map(|(.., at)| *at);
         for statement in &mut found.statements {
             // Less than before means that it was reset since.
-            let earlier = before.get(&name_of(&statement.text)).filter(|(calls, ..)| *calls <= statement.calls);
-            statement.since = earlier.map(|(calls, total_ms, _)| (statement.calls - calls, statement.total_ms - total_ms));
+            let earlier =
+                before.get(&name_of(&statement.text)).filter(|(calls, ..)| *calls <= statement.calls);
+            statement.since =
+                earlier.map(|(calls, total_ms, _)| (statement.calls - calls, statement.total_ms - total_ms));
         }
     }
     Ok(found)
@@ -177,13 +183,22 @@ async fn said(session: &Session) -> Result<Said, ClusterError> {
     if !session.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
         return Ok(Said::NotCounting);
     }
-    // Where it is created and not loaded, and where its file was damaged by a crash, it is an error of its own.
+    // Where it is created and not loaded, and where its file was damaged by a crash, it is an error of its
+    // own.
     match session.rows("reading statements", ALL, &[]).await {
         Ok(rows) => Ok(Said::Counted(
             rows.iter()
                 .map(|row| {
                     let (text, way) = normal(row.get(0));
-                    Statement { text, way, calls: row.get(1), total_ms: row.get(2), rows: row.get(3), nodes: 1, since: None }
+                    Statement {
+                        text,
+                        way,
+                        calls: row.get(1),
+                        total_ms: row.get(2),
+                        rows: row.get(3),
+                        nodes: 1,
+                        since: None,
+                    }
                 })
                 .collect(),
         )),
@@ -223,7 +238,10 @@ fn normal(query: &str) -> (String, Way) {
         let (before, after) = rest.split_at(at);
         let digits = after[1..].bytes().take_while(u8::is_ascii_digit).count();
         text.push_str(before);
-        let ends = after[1 + digits..].bytes().next().is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
+        let ends = after[1 + digits..]
+            .bytes()
+            .next()
+            .is_none_or(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
         if digits >= 6 && ends {
             on_shard = true;
         } else {
@@ -247,13 +265,19 @@ fn normal(query: &str) -> (String, Way) {
 
 /// A statement that was prepared by name, without that name, which is another in each session.
 fn prepared(text: &str) -> &str {
-    let rest = text.strip_prefix("PREPARE ").and_then(|rest| rest.split_once(" AS ")).filter(|(name, _)| !name.contains(' '));
+    let rest = text
+        .strip_prefix("PREPARE ")
+        .and_then(|rest| rest.split_once(" AS "))
+        .filter(|(name, _)| !name.contains(' '));
     rest.map_or(text, |(_, statement)| statement)
 }
 
-/// The name under which a statement is kept: FNV-1a of its text, which is the same in every process and version.
+/// The name under which a statement is kept: FNV-1a of its text, which is the same in every process and
+/// version.
 pub(super) fn name_of(text: &str) -> i64 {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 
@@ -262,14 +286,24 @@ fn added_up(nodes: Vec<Vec<Statement>>) -> Vec<Statement> {
     for statements in nodes {
         let mut here: HashMap<String, Statement> = HashMap::new();
         for statement in statements {
-            let sum =
-                here.entry(statement.text.clone()).or_insert_with(|| Statement { calls: 0, total_ms: 0.0, rows: 0, ..statement.clone() });
+            let sum = here.entry(statement.text.clone()).or_insert_with(|| Statement {
+                calls: 0,
+                total_ms: 0.0,
+                rows: 0,
+                ..statement.clone()
+            });
             sum.calls += statement.calls;
             sum.total_ms += statement.total_ms;
             sum.rows += statement.rows;
         }
         for (text, statement) in here {
-            let sum = sums.entry(text).or_insert_with(|| Statement { calls: 0, total_ms: 0.0, rows: 0, nodes: 0, ..statement.clone() });
+            let sum = sums.entry(text).or_insert_with(|| Statement {
+                calls: 0,
+                total_ms: 0.0,
+                rows: 0,
+                nodes: 0,
+                ..statement.clone()
+            });
             sum.calls += statement.calls;
             sum.total_ms += statement.total_ms;
             sum.rows += statement.rows;
@@ -292,12 +326,25 @@ impl Statement {
 impl Statements {
     /// The same as tables.
     pub fn sheets(&self) -> Vec<Sheet> {
-        let heads = ["#total ms", "#calls", "#mean ms", "#rows", "#nodes", "way", "#more ms", "#more calls", "statement"];
+        let heads = [
+            "#total ms",
+            "#calls",
+            "#mean ms",
+            "#rows",
+            "#nodes",
+            "way",
+            "#more ms",
+            "#more calls",
+            "statement",
+        ];
         let mut sheet = Sheet::new("Statements", &heads).or("No node counts statements.");
         for statement in &self.statements {
-            let more =
-                statement.since.map_or_else(|| ("new".to_owned(), String::new()), |(calls, ms)| (format!("{ms:.0}"), calls.to_string()));
-            let (more_ms, more_calls) = if self.compared_with.is_some() { more } else { (String::new(), String::new()) };
+            let more = statement.since.map_or_else(
+                || ("new".to_owned(), String::new()),
+                |(calls, ms)| (format!("{ms:.0}"), calls.to_string()),
+            );
+            let (more_ms, more_calls) =
+                if self.compared_with.is_some() { more } else { (String::new(), String::new()) };
             sheet.row([
                 Cell::from(format!("{:.0}", statement.total_ms)),
                 statement.calls.to_string().into(),
@@ -310,11 +357,13 @@ impl Statements {
                 Cell::code(statement.text.clone()),
             ]);
         }
-        let heads = ["node", "#to one shard", "#to several shards", "#connections made", "#failed", "#used again"];
+        let heads =
+            ["node", "#to one shard", "#to several shards", "#connections made", "#failed", "#used again"];
         let mut counters = Sheet::new("What Citus counts since each node's start", &heads)
             .or("Nothing: this is not Citus, or citus.enable_stat_counters is off.");
         for row in &self.counters {
-            let numbers = [row.single_shard, row.multi_shard, row.made, row.failed, row.reused].map(|number| number.to_string());
+            let numbers = [row.single_shard, row.multi_shard, row.made, row.failed, row.reused]
+                .map(|number| number.to_string());
             counters.row(std::iter::once(row.node.clone()).chain(numbers));
         }
         vec![sheet, counters]
@@ -327,10 +376,16 @@ mod tests {
 
     #[test]
     fn numbers_of_shards_are_taken_out_and_others_are_kept() {
-        let (text, way) = normal("SELECT n.id FROM notes_102034 n\n  JOIN shared.users_102012 u USING (tenant_id) WHERE n.tenant_id = $1");
+        let (text, way) = normal(
+            "SELECT n.id FROM notes_102034 n\n  JOIN shared.users_102012 u USING (tenant_id) \
+             WHERE n.tenant_id = $1",
+        );
         assert_eq!(
             (text.as_str(), way),
-            ("SELECT n.id FROM notes n JOIN shared.users u USING (tenant_id) WHERE n.tenant_id = $1", Way::OnTheShard)
+            (
+                "SELECT n.id FROM notes n JOIN shared.users u USING (tenant_id) WHERE n.tenant_id = $1",
+                Way::OnTheShard
+            )
         );
         assert_eq!(normal("SELECT a_12, b_1234567x, $1 FROM t_1").0, "SELECT a_12, b_1234567x, $1 FROM t_1");
         assert_eq!(normal("UPDATE notes SET x = $2 WHERE tenant_id = $1").1, Way::OneTenant);
@@ -340,7 +395,12 @@ mod tests {
 
     #[test]
     fn the_same_statement_of_shards_and_nodes_is_one() {
-        let of = |text: &str, calls| Statement { text: text.to_owned(), calls, total_ms: 1.0, ..Statement::default() };
+        let of = |text: &str, calls| Statement {
+            text: text.to_owned(),
+            calls,
+            total_ms: 1.0,
+            ..Statement::default()
+        };
         let sums = added_up(vec![vec![of("a", 1), of("a", 2), of("b", 1)], vec![of("a", 4)]]);
         assert_eq!((sums[0].text.as_str(), sums[0].calls, sums[0].nodes), ("a", 7, 2));
         assert_eq!((sums[1].calls, sums[1].nodes), (1, 1));

@@ -1,5 +1,6 @@
-//! Who is busy: each web process counts its tenants' statements and how long they took, and writes a hundred of them down each
-//! minute; two weeks are kept. What Citus counts by itself lacks the reads that go to a shard's own table.
+//! Who is busy: each web process counts its tenants' statements and how long they took, and writes a hundred
+//! of them down each minute; two weeks are kept. What Citus counts by itself lacks the reads that go to a
+//! shard's own table.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -77,7 +78,8 @@ const SUMS: &str = "
     SELECT tenant, sum(statements)::bigint, sum(seconds)::float8 FROM operator.tenant_samples
     WHERE at > now() - make_interval(secs => $1) GROUP BY 1 ORDER BY 3 DESC LIMIT $2";
 const DAY: &str = "
-    SELECT tenant, floor(extract(epoch FROM now() - at) / 1800)::integer, sum(seconds)::float8 FROM operator.tenant_samples
+    SELECT tenant, floor(extract(epoch FROM now() - at) / 1800)::integer, sum(seconds)::float8
+    FROM operator.tenant_samples
     WHERE at > now() - interval '24 hours' AND tenant = ANY ($1) GROUP BY 1, 2";
 const NAMES: &str = "SELECT id, left(name, 60) FROM shared.tenants WHERE id = ANY ($1)";
 /// A sample is of the minute that begins where it is named, so the last two reach up to now.
@@ -92,9 +94,12 @@ struct Kept {
     pins: HashMap<i64, i32>,
 }
 
-/// What tenants' work came to in the last minute or two: what all processes wrote down, and of tenants that are not there what this
-/// process has counted since.
-pub(super) async fn lately(coordinator: &Session, recent: &[TenantLoad]) -> Result<Vec<TenantLoad>, ClusterError> {
+/// What tenants' work came to in the last minute or two: what all processes wrote down, and of tenants that
+/// are not there what this process has counted since.
+pub(super) async fn lately(
+    coordinator: &Session,
+    recent: &[TenantLoad],
+) -> Result<Vec<TenantLoad>, ClusterError> {
     let mut loads = sums(coordinator, LATELY, 500).await?;
     let written: Vec<i64> = loads.iter().map(|load| load.tenant).collect();
     loads.extend(recent.iter().filter(|load| !written.contains(&load.tenant)));
@@ -104,7 +109,11 @@ pub(super) async fn lately(coordinator: &Session, recent: &[TenantLoad]) -> Resu
 
 async fn sums(coordinator: &Session, span: Duration, most: i64) -> Result<Vec<TenantLoad>, ClusterError> {
     let rows = coordinator.rows("reading samples", SUMS, &[&span.as_secs_f64(), &most]).await?;
-    let load = |tenant, statements: i64, seconds| TenantLoad { tenant, statements: statements.unsigned_abs(), seconds };
+    let load = |tenant, statements: i64, seconds| TenantLoad {
+        tenant,
+        statements: statements.unsigned_abs(),
+        seconds,
+    };
     Ok(rows.iter().map(|row| load(row.get(0), row.get(1), row.get(2))).collect())
 }
 
@@ -114,16 +123,28 @@ async fn sums(coordinator: &Session, span: Duration, most: i64) -> Result<Vec<Te
 /// When no node was ever listed.
 pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Result<Tenants, ClusterError> {
     let cluster = nodes.list().await?;
-    let mut found = Tenants { at: Utc::now(), span: span.as_secs(), tenants: Vec::new(), biggest: Vec::new(), missing: Vec::new() };
+    let mut found = Tenants {
+        at: Utc::now(),
+        span: span.as_secs(),
+        tenants: Vec::new(),
+        biggest: Vec::new(),
+        missing: Vec::new(),
+    };
     let citus = cluster.citus;
-    let sizes = nodes.everywhere(&cluster.nodes, async |session, _| session.rows("reading sizes", BIGGEST, &[]).await);
+    let sizes = nodes
+        .everywhere(&cluster.nodes, async |session, _| session.rows("reading sizes", BIGGEST, &[]).await);
     let told = nodes.coordinator(async |session| told(session, recent, span, citus).await);
     let (sizes, told) = futures_util::future::join(sizes, told).await;
     for answer in sizes {
         found.missing.extend(answer.missing());
         let node = answer.node.address.to_string();
-        let big =
-            |row: &Row| BigTenant { tenant: row.get(0), name: String::new(), node: node.clone(), notes: row.get(1), bytes: row.get(2) };
+        let big = |row: &Row| BigTenant {
+            tenant: row.get(0),
+            name: String::new(),
+            node: node.clone(),
+            notes: row.get(1),
+            bytes: row.get(2),
+        };
         found.biggest.extend(answer.result.iter().flatten().map(big));
     }
     found.biggest.sort_by_key(|tenant| std::cmp::Reverse(tenant.bytes));
@@ -145,7 +166,8 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     for tenant in tenants {
         let home = homes.iter().find(|home| home.holds(tenant));
         let only = cluster.nodes.first().filter(|_| !citus).map(|node| node.address.to_string());
-        let (sum, now) = (sums.get(&tenant).copied().unwrap_or_default(), now.get(&tenant).copied().unwrap_or_default());
+        let (sum, now) =
+            (sums.get(&tenant).copied().unwrap_or_default(), now.get(&tenant).copied().unwrap_or_default());
         found.tenants.push(TenantRow {
             tenant,
             name: kept.names.get(&tenant).cloned().unwrap_or_default(),
@@ -198,10 +220,13 @@ impl Home {
 }
 
 const HOMES: &str = "
-    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, min(s.shardid), min(n.nodename || ':' || n.nodeport)
-    FROM pg_dist_partition t JOIN pg_dist_shard s USING (logicalrelid) JOIN pg_dist_placement p USING (shardid)
+    SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, min(s.shardid), min(n.nodename || ':' ||
+    n.nodeport)
+    FROM pg_dist_partition t JOIN pg_dist_shard s USING (logicalrelid) JOIN pg_dist_placement p
+    USING (shardid)
     JOIN pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary'
-    WHERE t.colocationid = (SELECT colocationid FROM pg_dist_partition WHERE logicalrelid = to_regclass('shared.users'))
+    WHERE t.colocationid = (SELECT colocationid FROM pg_dist_partition
+    WHERE logicalrelid = to_regclass('shared.users'))
       AND t.partmethod = 'h' GROUP BY 1, 2";
 
 /// Where tenants are; nothing on plain PostgreSQL.
@@ -210,7 +235,10 @@ pub(super) async fn homes(session: &Session, citus: bool) -> Result<Vec<Home>, C
         return Ok(Vec::new());
     }
     let rows = session.rows("listing the shards", HOMES, &[]).await?;
-    Ok(rows.iter().map(|row| Home { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) }).collect())
+    Ok(rows
+        .iter()
+        .map(|row| Home { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) })
+        .collect())
 }
 
 async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad]) -> Result<Kept, ClusterError> {
@@ -264,10 +292,17 @@ impl Tenants {
                 row.pinned.map_or_else(String::new, |group| group.to_string()).into(),
             ]);
         }
-        let mut biggest = Sheet::new("Biggest tenants", &["tenant", "name", "#notes, about", "#bytes, about", "node"])
-            .or("PostgreSQL has no statistics yet; it makes them as rows are written.");
+        let mut biggest =
+            Sheet::new("Biggest tenants", &["tenant", "name", "#notes, about", "#bytes, about", "node"])
+                .or("PostgreSQL has no statistics yet; it makes them as rows are written.");
         for row in &self.biggest {
-            biggest.row([row.tenant.to_string(), row.name.clone(), row.notes.to_string(), bytes(row.bytes), row.node.clone()]);
+            biggest.row([
+                row.tenant.to_string(),
+                row.name.clone(),
+                row.notes.to_string(),
+                bytes(row.bytes),
+                row.node.clone(),
+            ]);
         }
         vec![sheet, biggest]
     }

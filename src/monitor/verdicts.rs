@@ -1,4 +1,5 @@
-//! What is right and what is wrong, a line for everything that was looked at; what is wrong with what to do about it.
+//! What is right and what is wrong, a line for everything that was looked at; what is wrong with what to do
+//! about it.
 
 use super::nodes::Cluster;
 use super::overview::Central;
@@ -34,7 +35,13 @@ pub(super) fn judge(found: &Found<'_>) -> Vec<Verdict> {
 struct Findings(Vec<Verdict>);
 
 impl Findings {
-    fn add(&mut self, severity: Severity, subject: &'static str, finding: impl Into<String>, cure: impl Into<String>) {
+    fn add(
+        &mut self,
+        severity: Severity,
+        subject: &'static str,
+        finding: impl Into<String>,
+        cure: impl Into<String>,
+    ) {
         self.0.push(Verdict { subject, severity, finding: finding.into(), cure: cure.into() });
     }
 
@@ -85,15 +92,27 @@ const JOBS: &str = "Jobs";
 fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
     let insides: Vec<&Inside> = found.states.iter().filter_map(|state| state.inside.as_ref()).collect();
     let slowest = found.states.iter().filter_map(|state| state.answered_ms).max().unwrap_or_default();
-    let mut lines = vec![(NODES, format!("{} of {} answer, the slowest in {slowest} ms", found.states.len(), found.states.len()))];
+    let mut lines = vec![(
+        NODES,
+        format!("{} of {} answer, the slowest in {slowest} ms", found.states.len(), found.states.len()),
+    )];
     if insides.is_empty() {
         return lines;
     }
     let first = insides[0];
-    let citus = if first.citus.is_empty() { "plain PostgreSQL, no Citus".to_owned() } else { format!("Citus {}", first.citus) };
+    let citus = if first.citus.is_empty() {
+        "plain PostgreSQL, no Citus".to_owned()
+    } else {
+        format!("Citus {}", first.citus)
+    };
     lines.push((VERSIONS, format!("PostgreSQL {}, {citus}", first.postgresql)));
-    if let Some(fullest) = insides.iter().max_by_key(|inside| inside.connections.open * 1000 / inside.connections.limit.max(1)) {
-        lines.push((CONNECTIONS, format!("{} of {} open where most are", fullest.connections.open, fullest.connections.limit)));
+    if let Some(fullest) =
+        insides.iter().max_by_key(|inside| inside.connections.open * 1000 / inside.connections.limit.max(1))
+    {
+        lines.push((
+            CONNECTIONS,
+            format!("{} of {} open where most are", fullest.connections.open, fullest.connections.limit),
+        ));
     }
     lines.push((TRANSACTIONS, "none is older than five minutes".to_owned()));
     lines.push((LOCKS, "nobody has waited for one for over 10 s".to_owned()));
@@ -109,7 +128,9 @@ fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
     lines.push((PLUGINS, "moves and splits may decode the log".to_owned()));
     lines.push((PROCESSES, "max_worker_processes is enough for moves".to_owned()));
     lines.push((SETTINGS, "replication slots, senders and prepared transactions are enough".to_owned()));
-    if let Some((free, total)) = insides.iter().filter_map(|inside| inside.disk).min_by_key(|(free, total)| free * 100 / total.max(&1)) {
+    if let Some((free, total)) =
+        insides.iter().filter_map(|inside| inside.disk).min_by_key(|(free, total)| free * 100 / total.max(&1))
+    {
         lines.push((DISK, format!("{} % free on the fullest", free * 100 / total.max(1))));
     }
     if found.silence.is_none() {
@@ -118,7 +139,11 @@ fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
         lines.push((LEFTOVERS, "none of nodes that are gone".to_owned()));
         lines.push((TABLES, "all are distributed or on every node".to_owned()));
         lines.push((PINS, format!("{}, each on a node that takes shards", found.central.pins.len())));
-        let job = found.central.job.as_ref().map_or_else(|| "none has run".to_owned(), |job| format!("job {} is {}", job.id, job.state));
+        let job = found
+            .central
+            .job
+            .as_ref()
+            .map_or_else(|| "none has run".to_owned(), |job| format!("job {} is {}", job.id, job.state));
         lines.push((JOBS, job));
     }
     lines
@@ -127,7 +152,8 @@ fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
 /// What to do about a node that refuses questions.
 fn cure_of(error: &str) -> &'static str {
     if error.contains("ALTER EXTENSION citus UPDATE") {
-        "Citus was upgraded on that server and not yet in this database: ALTER EXTENSION citus UPDATE, workers first"
+        "Citus was upgraded on that server and not yet in this database: ALTER EXTENSION citus UPDATE, \
+         workers first"
     } else {
         "look at its load, locks and disk"
     }
@@ -138,19 +164,34 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
     if state.answered_ms.is_none() {
         let reason = state.error.as_deref().unwrap_or("no answer");
         let cure = match (state.group, state.shards) {
-            (0, 0) => "start or thaw that server; until then nobody can sign up or log in, and who is logged in goes on".to_owned(),
-            (_, 0) => "start or thaw that server; until then nobody can sign up, and tenants on it get 503".to_owned(),
-            (_, shards) => format!("start or thaw that server; until then its {shards} shards answer 503 and nobody can sign up"),
+            (0, 0) => "start or thaw that server; until then nobody can sign up or log in, and who is \
+                logged in goes on"
+                .to_owned(),
+            (_, 0) => "start or thaw that server; until then nobody can sign up, and tenants on it get \
+                503"
+            .to_owned(),
+            (_, shards) => format!(
+                "start or thaw that server; until then its {shards} shards answer 503 \
+                and nobody can sign up"
+            ),
         };
         found.down(NODES, format!("{address} does not answer: {reason}"), cure);
         return;
     }
     // Sizes that did not come in time are shown as unknown, and are no reason to wake anybody.
     if let (Some(error), None) = (&state.error, &state.inside) {
-        found.warn(NODES, format!("{address} is slow or refuses part of the questions: {error}"), cure_of(error));
+        found.warn(
+            NODES,
+            format!("{address} is slow or refuses part of the questions: {error}"),
+            cure_of(error),
+        );
     }
     if !state.active {
-        found.down(NODES, format!("{address} is not active"), format!("`pigeonhole cluster add-worker {address}` activates it"));
+        found.down(
+            NODES,
+            format!("{address} is not active"),
+            format!("`pigeonhole cluster add-worker {address}` activates it"),
+        );
     }
     if !state.synced {
         found.warn(
@@ -164,7 +205,8 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
             NODES,
             format!("{address} is drained or being drained, with {} shards left", state.shards),
             format!(
-                "`pigeonhole cluster drain {address}` goes on, `drain --undo {address}` takes it back, `remove-worker {address}` ends it"
+                "`pigeonhole cluster drain {address}` goes on, `drain --undo {address}` takes it back, \
+                 `remove-worker {address}` ends it"
             ),
         );
     }
@@ -183,8 +225,15 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
     if connections.are_too_many() {
         found.warn(
             CONNECTIONS,
-            format!("{address} has {} of {} connections open: {}", connections.open, connections.limit, connections.by_whom()),
-            "lower POOL_SIZE (each web process may open as many to every worker) or the number of processes, or raise max_connections",
+            format!(
+                "{address} has {} of {} connections open: \
+                {}",
+                connections.open,
+                connections.limit,
+                connections.by_whom()
+            ),
+            "lower POOL_SIZE (each web process may open as many to every worker) or the number of \
+             processes, or raise max_connections",
         );
     }
     if let Some((free, total)) = inside.disk.filter(|(free, total)| free * 10 < *total) {
@@ -193,7 +242,11 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
         if free * 33 < total { found.down(DISK, text, cure) } else { found.warn(DISK, text, cure) }
     }
     for holdup in &inside.holdups {
-        found.warn(if holdup.gid.is_some() { PREPARED } else { TRANSACTIONS }, holdup.finding(), holdup.cure());
+        found.warn(
+            if holdup.gid.is_some() { PREPARED } else { TRANSACTIONS },
+            holdup.finding(),
+            holdup.cure(),
+        );
     }
     // One that has changed something is named above, with its cure.
     if inside.long > 0 && !inside.holdups.iter().any(|holdup| holdup.gid.is_none()) {
@@ -206,15 +259,23 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
     if inside.undecided > 0 && !inside.holdups.iter().any(|holdup| holdup.gid.is_some()) {
         found.warn(
             PREPARED,
-            format!("{address}: {} prepared transactions have waited over a minute to be decided", inside.undecided),
-            "they are decided when the node that began them is back; then SELECT recover_prepared_transactions();",
+            format!(
+                "{address}: {} prepared transactions have waited over a minute to be \
+                decided",
+                inside.undecided
+            ),
+            "they are decided when the node that began them is back; then \
+             SELECT recover_prepared_transactions();",
         );
     }
     let (slots, kept) = inside.idle_slots;
     if slots > 0 && kept > 1 << 30 {
         found.warn(
             SLOTS,
-            format!("{address} keeps {} GB of log for {slots} replication slots that nobody reads", kept >> 30),
+            format!(
+                "{address} keeps {} GB of log for {slots} replication slots that nobody reads",
+                kept >> 30
+            ),
             "if no move runs: CALL citus_cleanup_orphaned_resources(); else wait for it",
         );
     }
@@ -228,8 +289,13 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
     if inside.unguarded > 0 {
         found.down(
             POLICIES,
-            format!("{address}: {} tables or shards lack the row-level security of tenants' tables", inside.unguarded),
-            "stop serving; compare pg_policy of table and shard, and repeat the ALTER TABLE and CREATE POLICY on the coordinator",
+            format!(
+                "{address}: {} tables or shards lack the row-level security of tenants' \
+                tables",
+                inside.unguarded
+            ),
+            "stop serving; compare pg_policy of table and shard, and repeat the ALTER TABLE and CREATE \
+             POLICY on the coordinator",
         );
     }
 }
@@ -246,9 +312,14 @@ fn judge_settings(found: &mut Findings, address: &str, inside: &Inside) {
         _ => SETTINGS,
     };
     for subject in [LOG_LEVEL, PLUGINS, PROCESSES, SETTINGS] {
-        let lines: Vec<&str> = inside.settings.iter().filter(|setting| of(setting) == subject).map(String::as_str).collect();
+        let lines: Vec<&str> =
+            inside.settings.iter().filter(|setting| of(setting) == subject).map(String::as_str).collect();
         if !lines.is_empty() {
-            found.warn(subject, format!("{address} has settings that make moves fail or lose writes"), lines.join(" | "));
+            found.warn(
+                subject,
+                format!("{address} has settings that make moves fail or lose writes"),
+                lines.join(" | "),
+            );
         }
     }
 }
@@ -260,7 +331,9 @@ fn judge_versions(found: &mut Findings, states: &[NodeState]) {
         all.dedup();
         all.join(", ")
     };
-    for (what, list) in [("PostgreSQL", versions(|inside| &inside.postgresql)), ("Citus", versions(|inside| &inside.citus))] {
+    for (what, list) in
+        [("PostgreSQL", versions(|inside| &inside.postgresql)), ("Citus", versions(|inside| &inside.citus))]
+    {
         if list.contains(", ") {
             found.warn(
                 VERSIONS,
@@ -286,10 +359,20 @@ fn judge_cluster(found: &mut Findings, all: &Found<'_>) {
         judge_job(found, job, all);
     }
     if !central.local.is_empty() {
-        found.warn(TABLES, format!("on the coordinator alone: {}", central.local.join(", ")), "`pigeonhole cluster distribute`");
+        found.warn(
+            TABLES,
+            format!("on the coordinator alone: {}", central.local.join(", ")),
+            "`pigeonhole cluster distribute`",
+        );
     }
-    if let Some(table) = central.tables.iter().find(|table| table.kind == "local" && table.name.starts_with("shared.")) {
-        found.warn(TABLES, format!("{} is neither distributed nor a reference table", table.name), "`pigeonhole cluster distribute`");
+    if let Some(table) =
+        central.tables.iter().find(|table| table.kind == "local" && table.name.starts_with("shared."))
+    {
+        found.warn(
+            TABLES,
+            format!("{} is neither distributed nor a reference table", table.name),
+            "`pigeonhole cluster distribute`",
+        );
     }
     if !central.orphans.is_empty() {
         found.warn(
@@ -299,7 +382,8 @@ fn judge_cluster(found: &mut Findings, all: &Found<'_>) {
                 central.orphans.len(),
                 central.orphans.join(", ")
             ),
-            "on the coordinator: DELETE FROM pg_dist_cleanup WHERE node_group_id NOT IN (SELECT groupid FROM pg_dist_node);",
+            "on the coordinator: DELETE FROM pg_dist_cleanup WHERE node_group_id NOT IN (SELECT groupid \
+             FROM pg_dist_node);",
         );
     }
     for pin in &central.pins {
@@ -316,7 +400,8 @@ fn judge_cluster(found: &mut Findings, all: &Found<'_>) {
         found.warn(
             GROUPS,
             format!("{left} of {} are left: every node that was ever added has taken one", groups::LAST),
-            "repair servers in place of replacing them; a node with a number above that gives out ids that scripts cannot hold",
+            "repair servers in place of replacing them; a node with a number above that gives out ids that \
+             scripts cannot hold",
         );
     }
 }
@@ -347,13 +432,23 @@ fn judge_job(found: &mut Findings, job: &JobState, all: &Found<'_>) {
     if !dead.is_empty() {
         found.down(
             JOBS,
-            format!("job {} is stuck, though Citus calls it {}: {} does not answer", job.id, job.state, dead.join(", ")),
+            format!(
+                "job {} is stuck, though Citus calls it {}: {} does not answer",
+                job.id,
+                job.state,
+                dead.join(", ")
+            ),
             "bring the node back, and the job goes on by itself; or `pigeonhole cluster stop`",
         );
     } else if !job.troubles.is_empty() {
         found.warn(
             JOBS,
-            format!("job {} has {} moves that failed and are tried again: {}", job.id, job.troubles.len(), job.troubles[0]),
+            format!(
+                "job {} has {} moves that failed and are tried again: {}",
+                job.id,
+                job.troubles.len(),
+                job.troubles[0]
+            ),
             "remove the cause, and the job goes on by itself; or `pigeonhole cluster stop`",
         );
     }

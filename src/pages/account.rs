@@ -70,7 +70,11 @@ pub async fn update_password(
     }
     let hash = context.hasher.hash(&wanted).await?;
     let token = Token::generate(user.tenant.tenant())?;
-    if !user.tenant.change_password(user.id, user.session.id, &account.password_hash, &hash, &token.hash()).await? {
+    if !user
+        .tenant
+        .change_password(user.id, user.session.id, &account.password_hash, &hash, &token.hash())
+        .await?
+    {
         return Err(Error::Conflict(FieldErrors::default()));
     }
     context.sessions.forget_all();
@@ -96,14 +100,23 @@ pub async fn revoke(
 }
 
 /// Ends all sessions but this one.
-pub async fn revoke_others(user: CurrentUser, context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn revoke_others(
+    user: CurrentUser,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     user.tenant.end_other_sessions(user.id, user.session.id).await?;
     context.sessions.forget_all();
     flash(&cookie, "success", "Every other session is logged out.");
     Ok(see_other("/account"))
 }
 
-async fn account_page(status: StatusCode, user: &CurrentUser, cookie: &Session, errors: FieldErrors) -> Result<HttpResponse, Error> {
+async fn account_page(
+    status: StatusCode,
+    user: &CurrentUser,
+    cookie: &Session,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
     let (account, sessions) = user.tenant.account_with_sessions(user.id).await?;
     let account = account.ok_or(Error::LoginRequired)?;
     let shown = AccountPage {

@@ -24,7 +24,11 @@ struct BinPage {
 }
 
 /// What is in it.
-pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn index(
+    user: CurrentUser,
+    query: web::Query<PageQuery>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let notes = user.tenant.notes(user.id, Bin::In, query.cursor(), PAGE_SIZE).await?;
     let (newer, older) = neighbours("/bin", None, &notes);
     let bin = BinPage {
@@ -37,7 +41,11 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
 }
 
 /// Moves a note into it.
-pub async fn create(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn create(
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     if !user.tenant.delete_note(user.id, *id, None).await? {
         return refuse(&user, *id).await;
     }
@@ -46,7 +54,11 @@ pub async fn create(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -
 }
 
 /// Takes a note out of it.
-pub async fn destroy(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn destroy(
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     if !user.tenant.restore_note(user.id, *id).await? {
         return refuse(&user, *id).await;
     }

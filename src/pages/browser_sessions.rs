@@ -1,6 +1,6 @@
-//! The sessions of one browser. Its cookie carries up to five, each of another tenant and one of them active. They came
-//! together by one login, or because their user asked for it while being logged in; a login without that request ends all
-//! that were there before, so that nobody finds a trace of another person.
+//! The sessions of one browser. Its cookie carries up to five, each of another tenant and one of them active.
+//! They came together by one login, or because their user asked for it while being logged in; a login without
+//! that request ends all that were there before, so that nobody finds a trace of another person.
 
 use actix_session::Session;
 use actix_web::HttpRequest;
@@ -26,7 +26,10 @@ impl Entry {
 
     /// Of an account that was just made; it becomes the active one, whose name is looked up with each page.
     pub fn registered(registered: &Registered) -> Self {
-        Self { candidate: Candidate { tenant: registered.tenant, user: registered.user }, tenant_name: String::new() }
+        Self {
+            candidate: Candidate { tenant: registered.tenant, user: registered.user },
+            tenant_name: String::new(),
+        }
     }
 }
 
@@ -38,7 +41,9 @@ pub async fn begin(
     entries: &[Entry],
     kind: SessionKind,
 ) -> Result<Token, Error> {
-    for before in cookie::token(cookie).into_iter().chain(cookie::others(cookie).into_iter().map(|other| other.token)) {
+    for before in
+        cookie::token(cookie).into_iter().chain(cookie::others(cookie).into_iter().map(|other| other.token))
+    {
         end(context, &before).await?;
     }
     let (active, others) = start(request, context, entries, kind).await?;
@@ -46,8 +51,8 @@ pub async fn begin(
     Ok(active)
 }
 
-/// Starts a session for each entry, the first of them active, beside those of `user`. A tenant has one session at most, and
-/// the longest unused ones give way.
+/// Starts a session for each entry, the first of them active, beside those of `user`. A tenant has one
+/// session at most, and the longest unused ones give way.
 pub async fn add(
     request: &HttpRequest,
     context: &Context,
@@ -56,10 +61,11 @@ pub async fn add(
     entries: &[Entry],
     kind: SessionKind,
 ) -> Result<Token, Error> {
-    let was_active = OtherSession { token: user.token.clone(), tenant_name: user.session.tenant_name.clone() };
+    let was_active =
+        OtherSession { token: user.token.clone(), tenant_name: user.session.tenant_name.clone() };
     let before = std::iter::once(was_active).chain(cookie::others(cookie));
-    let (replaced, kept): (Vec<_>, Vec<_>) =
-        before.partition(|session| entries.iter().any(|entry| entry.candidate.tenant == session.token.tenant()));
+    let (replaced, kept): (Vec<_>, Vec<_>) = before
+        .partition(|session| entries.iter().any(|entry| entry.candidate.tenant == session.token.tenant()));
     for session in replaced {
         end(context, &session.token).await?;
     }
@@ -72,8 +78,8 @@ pub async fn add(
     Ok(active)
 }
 
-/// Makes another session that is in force the active one, after the active one has ended, and gives its tenant's name; none
-/// when there is none, and then the cookie is empty.
+/// Makes another session that is in force the active one, after the active one has ended, and gives its
+/// tenant's name; none when there is none, and then the cookie is empty.
 pub async fn go_on_elsewhere(context: &Context, cookie: &Session) -> Result<Option<String>, Error> {
     let mut others = cookie::others(cookie);
     while !others.is_empty() {

@@ -1,5 +1,6 @@
-//! A text that was typed into a note's form and could not be saved. When nobody was logged in any more it travels through the
-//! login page and comes back into the form; when it was a fault of ours it comes back at once, to be sent again.
+//! A text that was typed into a note's form and could not be saved. When nobody was logged in any more it
+//! travels through the login page and comes back into the form; when it was a fault of ours it comes back at
+//! once, to be sent again.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;

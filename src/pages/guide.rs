@@ -17,5 +17,8 @@ struct GuidePage {
 
 /// The calls, with examples to paste.
 pub async fn show(context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
-    page(StatusCode::OK, &GuidePage { frame: Frame::public(&cookie, "api"), origin: context.site.first_origin().to_owned() })
+    page(
+        StatusCode::OK,
+        &GuidePage { frame: Frame::public(&cookie, "api"), origin: context.site.first_origin().to_owned() },
+    )
 }

@@ -60,7 +60,11 @@ impl InboxRow {
 }
 
 /// What came, newest first, or what of it was found.
-pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn index(
+    user: CurrentUser,
+    query: web::Query<PageQuery>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let (search, words) = SearchForm::sent("/inbox", &query);
     let (notes, (newer, older), unread) = if let Some(words) = &words {
         let (found, unread) = user.tenant.found_in_inbox(user.id, words, query.cursor(), PAGE_SIZE).await?;

@@ -41,18 +41,29 @@ pub async fn create(
     let Form(form) = form;
     let terms = match parse(&form) {
         Ok(terms) => terms,
-        Err(errors) => return members::list(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, 0, form, errors).await,
+        Err(errors) => {
+            return members::list(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, 0, form, errors).await;
+        }
     };
     user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
     user.tenant.invite(user.id, &terms, &token.hash(), None).await?;
-    audit::record(&request, &format!("invited as {}", terms.role.as_str()), &Subject::of(&user.tenant, user.id));
+    audit::record(
+        &request,
+        &format!("invited as {}", terms.role.as_str()),
+        &Subject::of(&user.tenant, user.id),
+    );
     keep_link(&cookie, &context.invitation_link(&token))?;
     Ok(see_other("/members"))
 }
 
 /// Makes a link worthless.
-pub async fn revoke(request: HttpRequest, user: CurrentUser, id: web::Path<InvitationId>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn revoke(
+    request: HttpRequest,
+    user: CurrentUser,
+    id: web::Path<InvitationId>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
     if !user.tenant.revoke_invitation(*id).await? {
         return Err(Error::NotFound);
@@ -66,8 +77,12 @@ fn parse(form: &InvitationForm) -> Result<InvitationTerms, FieldErrors> {
     let mut errors = FieldErrors::default();
     let number = |text: &str| text.trim().parse::<i64>().map_err(|_| Invalid("Enter a number."));
     let role = errors.keep("role", Role::parse(&form.role));
-    let uses = errors.keep("uses", number(&form.uses).and_then(|uses| InvitationTerms::parse_uses(Some(uses))));
-    let seconds = errors.keep("expires_in", number(&form.expires_in).and_then(|seconds| InvitationTerms::parse_seconds(Some(seconds))));
+    let uses =
+        errors.keep("uses", number(&form.uses).and_then(|uses| InvitationTerms::parse_uses(Some(uses))));
+    let seconds = errors.keep(
+        "expires_in",
+        number(&form.expires_in).and_then(|seconds| InvitationTerms::parse_seconds(Some(seconds))),
+    );
     match (role, uses, seconds) {
         (Some(role), Some(uses), Some(seconds)) => Ok(InvitationTerms::new(role, (uses, seconds))),
         _ => Err(errors),

@@ -53,11 +53,19 @@ pub async fn show(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let invited = Invited::by(&token, &context).await?;
-    invited.page(StatusCode::OK, user.ok().as_ref(), (&context, &cookie), JoiningForm::default(), FieldErrors::default()).await
+    invited
+        .page(
+            StatusCode::OK,
+            user.ok().as_ref(),
+            (&context, &cookie),
+            JoiningForm::default(),
+            FieldErrors::default(),
+        )
+        .await
 }
 
-/// Signs up and logs in, in place of whoever was logged in here. When that cannot be done right now, the form comes back with what
-/// was typed.
+/// Signs up and logs in, in place of whoever was logged in here. When that cannot be done right now, the form
+/// comes back with what was typed.
 pub async fn register(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
@@ -91,16 +99,28 @@ async fn sign_up(
         errors.keep("password", NewPassword::parse(&form.password)),
     );
     let (Some(username), Some(email), Some(password)) = parsed else {
-        return invited.page(StatusCode::UNPROCESSABLE_ENTITY, user, (context, cookie), form.clone(), errors).await;
+        return invited
+            .page(StatusCode::UNPROCESSABLE_ENTITY, user, (context, cookie), form.clone(), errors)
+            .await;
     };
     let password_hash = context.hasher.hash(&password).await?;
-    let newcomer = Newcomer { username, email, password_hash, tenant: joining::invited_by(&invited.token), once: None };
+    let newcomer =
+        Newcomer { username, email, password_hash, tenant: joining::invited_by(&invited.token), once: None };
     match enter(request, context, &newcomer).await {
         Ok(registered) => {
-            browser_sessions::begin(request, context, cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
+            browser_sessions::begin(
+                request,
+                context,
+                cookie,
+                &[Entry::registered(&registered)],
+                SessionKind::Browser,
+            )
+            .await?;
             Ok(invited.welcome(cookie))
         }
-        Err(Error::Conflict(errors)) => invited.page(StatusCode::CONFLICT, user, (context, cookie), form.clone(), errors).await,
+        Err(Error::Conflict(errors)) => {
+            invited.page(StatusCode::CONFLICT, user, (context, cookie), form.clone(), errors).await
+        }
         Err(error) => Err(error),
     }
 }
@@ -115,20 +135,39 @@ pub async fn join(
 ) -> Result<HttpResponse, Error> {
     let invited = Invited::by(&token, &context).await?;
     if invited.inside(Some(&user), &context, &cookie).await?.is_some() {
-        return invited.page(StatusCode::OK, Some(&user), (&context, &cookie), JoiningForm::default(), FieldErrors::default()).await;
+        return invited
+            .page(
+                StatusCode::OK,
+                Some(&user),
+                (&context, &cookie),
+                JoiningForm::default(),
+                FieldErrors::default(),
+            )
+            .await;
     }
     let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
     let newcomer = joining::newcomer_from_elsewhere(account, &invited.token, None)?;
     match enter(&request, &context, &newcomer).await {
         Ok(registered) => {
             let kind = user.session.kind;
-            browser_sessions::add(&request, &context, &cookie, &user, &[Entry::registered(&registered)], kind).await?;
+            browser_sessions::add(
+                &request,
+                &context,
+                &cookie,
+                &user,
+                &[Entry::registered(&registered)],
+                kind,
+            )
+            .await?;
             Ok(invited.welcome(&cookie))
         }
         Err(Error::Conflict(_)) => {
-            let sentence = "Somebody there has your name or e-mail. If that is you, log in there; else sign up with another name.";
+            let sentence = "Somebody there has your name or e-mail. If that is you, log in there; else sign \
+                up with another name.";
             let errors = FieldErrors::one("", sentence);
-            invited.page(StatusCode::CONFLICT, Some(&user), (&context, &cookie), JoiningForm::default(), errors).await
+            invited
+                .page(StatusCode::CONFLICT, Some(&user), (&context, &cookie), JoiningForm::default(), errors)
+                .await
         }
         Err(error) => Err(error),
     }
@@ -144,7 +183,8 @@ impl Invited {
     /// Whatever is wrong with a link, the answer is the same.
     async fn by(text: &str, context: &Context) -> Result<Self, Error> {
         let token = InvitationToken::parse(text).ok_or(Error::NotFound)?;
-        let offer = context.database.tenant(token.tenant()).offer(&token.hash()).await?.ok_or(Error::NotFound)?;
+        let offer =
+            context.database.tenant(token.tenant()).offer(&token.hash()).await?.ok_or(Error::NotFound)?;
         Ok(Self { token, offer })
     }
 
@@ -154,12 +194,20 @@ impl Invited {
     }
 
     /// Whether this browser is logged in there already.
-    async fn inside(&self, user: Option<&CurrentUser>, context: &Context, cookie: &Session) -> Result<Option<i64>, Error> {
+    async fn inside(
+        &self,
+        user: Option<&CurrentUser>,
+        context: &Context,
+        cookie: &Session,
+    ) -> Result<Option<i64>, Error> {
         let tenant = self.token.tenant();
         if user.is_some_and(|user| user.tenant.tenant() == tenant) {
             return Ok(Some(tenant.number()));
         }
-        let Some(other) = cookie::others(cookie).into_iter().find(|other| other.token.tenant() == tenant) else { return Ok(None) };
+        let Some(other) = cookie::others(cookie).into_iter().find(|other| other.token.tenant() == tenant)
+        else {
+            return Ok(None);
+        };
         let found = context.sessions.find(&context.database.tenant(tenant), &other.token).await?;
         Ok(found.map(|_| tenant.number()))
     }
@@ -172,7 +220,10 @@ impl Invited {
         form: JoiningForm,
         errors: FieldErrors,
     ) -> Result<HttpResponse, Error> {
-        let joiner = user.map(|user| Joiner { username: user.session.username.clone(), tenant_name: user.session.tenant_name.clone() });
+        let joiner = user.map(|user| Joiner {
+            username: user.session.username.clone(),
+            tenant_name: user.session.tenant_name.clone(),
+        });
         let shown = InvitationPage {
             inside: self.inside(user, context, cookie).await?,
             frame: user.map_or_else(|| Frame::public(cookie, ""), |user| frame_of(user, cookie, "")),

@@ -67,11 +67,14 @@ pub async fn new(
         flash(&cookie, "info", &format!("That session has ended. You are now in {name}."));
         return Ok(see_other("/dashboard"));
     }
-    page(StatusCode::OK, &LoginPage { next: next.to_owned(), add, ..LoginPage::empty(Frame::public(&cookie, "")) })
+    page(
+        StatusCode::OK,
+        &LoginPage { next: next.to_owned(), add, ..LoginPage::empty(Frame::public(&cookie, "")) },
+    )
 }
 
-/// Checks the password, or takes the choice between several tenants, and starts a session. When that cannot be done right now,
-/// the form comes back with what was typed and what travels along.
+/// Checks the password, or takes the choice between several tenants, and starts a session. When that cannot
+/// be done right now, the form comes back with what was typed and what travels along.
 pub async fn create(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
@@ -97,9 +100,13 @@ async fn check(
     if !form.ticket.is_empty() {
         return match login_choice::taken(context, &form.ticket, &form.choice).await? {
             Some((entries, kind)) => enter(request, context, cookie, adding, &entries, kind, form).await,
-            None => {
-                refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, false, FieldErrors::one("", "That took too long; log in once more."))
-            }
+            None => refuse(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                cookie,
+                form,
+                false,
+                FieldErrors::one("", "That took too long; log in once more."),
+            ),
         };
     }
     let attempt = match parse(&form) {
@@ -110,15 +117,31 @@ async fn check(
     match log_in(&context.database, &context.hasher, &attempt).await? {
         LoginOutcome::Refused => {
             audit::record(request, "login refused", &Subject::Typed(&form.email));
-            refuse(StatusCode::UNAUTHORIZED, cookie, form, false, FieldErrors::one("", "The name or the password is wrong."))
+            refuse(
+                StatusCode::UNAUTHORIZED,
+                cookie,
+                form,
+                false,
+                FieldErrors::one("", "The name or the password is wrong."),
+            )
         }
         LoginOutcome::TooManyTenants => {
-            let errors = FieldErrors::one("tenant_name", "This name is in many organizations; enter the name of yours.");
+            let errors = FieldErrors::one(
+                "tenant_name",
+                "This name is in many organizations; enter the name of yours.",
+            );
             refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, true, errors)
         }
         LoginOutcome::Matched(matched) => match matched.as_slice() {
             [only] => enter(request, context, cookie, adding, &[Entry::of(only)], kind, form).await,
-            several => login_choice::ask(context, cookie, several, kind, (form.next.clone(), adding.is_some()), draft_of(form)),
+            several => login_choice::ask(
+                context,
+                cookie,
+                several,
+                kind,
+                (form.next.clone(), adding.is_some()),
+                draft_of(form),
+            ),
         },
     }
 }
@@ -169,19 +192,35 @@ fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
         errors.add("email", "Enter your user name or e-mail.");
     }
     match (password, tenant_name) {
-        (Some(password), Some(tenant_name)) if errors.is_empty() => {
-            Ok(LoginAttempt { identifier: Identifier::from_typed(&form.email), password, tenant_name, tenant_number: None })
-        }
+        (Some(password), Some(tenant_name)) if errors.is_empty() => Ok(LoginAttempt {
+            identifier: Identifier::from_typed(&form.email),
+            password,
+            tenant_name,
+            tenant_number: None,
+        }),
         _ => Err(errors),
     }
 }
 
 fn draft_of(form: LoginForm) -> Option<Draft> {
-    let LoginForm { draft_action: action, draft_title: title, draft_content: content, draft_version: version, .. } = form;
-    (!action.is_empty()).then_some(Draft { action, form: NoteForm { title, content, version, ..NoteForm::default() } })
+    let LoginForm {
+        draft_action: action,
+        draft_title: title,
+        draft_content: content,
+        draft_version: version,
+        ..
+    } = form;
+    (!action.is_empty())
+        .then_some(Draft { action, form: NoteForm { title, content, version, ..NoteForm::default() } })
 }
 
-fn refuse(status: StatusCode, cookie: &Session, form: LoginForm, ask_tenant: bool, errors: FieldErrors) -> Result<HttpResponse, Error> {
+fn refuse(
+    status: StatusCode,
+    cookie: &Session,
+    form: LoginForm,
+    ask_tenant: bool,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
     let login = LoginPage {
         frame: Frame::public(cookie, ""),
         email: form.email.clone(),

@@ -1,5 +1,6 @@
-//! The choice between several tenants in which the same name and password are right. Nothing of it is kept on the server:
-//! the accounts that were found travel through the page in a ticket that only this server can write and read.
+//! The choice between several tenants in which the same name and password are right. Nothing of it is kept on
+//! the server: the accounts that were found travel through the page in a ticket that only this server can
+//! write and read.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -48,7 +49,8 @@ struct Ticket {
 
 impl Ticket {
     fn seal(&self, key: &Key) -> Result<String, Error> {
-        let text = serde_json::to_string(self).map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
+        let text = serde_json::to_string(self)
+            .map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
         Ok(cookie::seal(key, PURPOSE, text))
     }
 
@@ -89,7 +91,11 @@ pub fn ask(
     let choices = matched
         .iter()
         .enumerate()
-        .map(|(index, one)| Choice { index, tenant_name: one.account.tenant_name.clone(), username: one.account.username.clone() })
+        .map(|(index, one)| Choice {
+            index,
+            tenant_name: one.account.tenant_name.clone(),
+            username: one.account.username.clone(),
+        })
         .collect();
     let choice = ChoicePage {
         frame: Frame::public(cookie, ""),
@@ -103,11 +109,19 @@ pub fn ask(
     page(StatusCode::OK, &choice)
 }
 
-/// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not ours, too old,
-/// or overtaken by a new password.
-pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<(Vec<Entry>, SessionKind)>, Error> {
-    let Some(mut ticket) = Ticket::open(&context.key, ticket, Utc::now().timestamp()) else { return Ok(None) };
-    let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else { return Ok(None) };
+/// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not
+/// ours, too old, or overtaken by a new password.
+pub async fn taken(
+    context: &Context,
+    ticket: &str,
+    choice: &str,
+) -> Result<Option<(Vec<Entry>, SessionKind)>, Error> {
+    let Some(mut ticket) = Ticket::open(&context.key, ticket, Utc::now().timestamp()) else {
+        return Ok(None);
+    };
+    let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else {
+        return Ok(None);
+    };
     ticket.accounts[..=chosen].rotate_right(1);
     let mut entries = Vec::new();
     for (index, account) in ticket.accounts.iter().enumerate() {

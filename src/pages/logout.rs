@@ -9,15 +9,27 @@ use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, see_other};
 
-/// Ends the session on the server, so that no copy of the cookie is worth anything. Whoever is logged in elsewhere in this
-/// browser goes on there.
-pub async fn create(request: HttpRequest, user: CurrentUser, context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
+/// Ends the session on the server, so that no copy of the cookie is worth anything. Whoever is logged in
+/// elsewhere in this browser goes on there.
+pub async fn create(
+    request: HttpRequest,
+    user: CurrentUser,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     user.tenant.end_session(&user.token.hash()).await?;
     context.sessions.forget(&user.token);
     audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
     Ok(match browser_sessions::go_on_elsewhere(&context, &cookie).await? {
         Some(name) => {
-            flash(&cookie, "info", &format!("You are logged out of {}. You are still logged in to {name}.", user.session.tenant_name));
+            flash(
+                &cookie,
+                "info",
+                &format!(
+                    "You are logged out of {}. You are still logged in to {name}.",
+                    user.session.tenant_name
+                ),
+            );
             see_other("/dashboard")
         }
         None => {

@@ -1,6 +1,7 @@
-//! A note's Markdown as HTML that is safe to show. Only elements that this file lets through are written: HTML inside the
-//! text is shown as the characters that it is, links lead to the web or a mailbox only, and images are their description,
-//! as they would tell another server who reads the note. So nothing has to be cleaned afterwards.
+//! A note's Markdown as HTML that is safe to show. Only elements that this file lets through are written:
+//! HTML inside the text is shown as the characters that it is, links lead to the web or a mailbox only, and
+//! images are their description, as they would tell another server who reads the note. So nothing has to be
+//! cleaned afterwards.
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use url::Url;
@@ -8,8 +9,8 @@ use url::Url;
 /// What is understood beyond CommonMark. No footnotes: they write ids of the author's choice into the page.
 pub const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
 
-/// How deep quotes and lists are shown. Deeper ones are shown at this depth: a line of a quarter of a million quote marks
-/// would make every browser that opens it, and every parser, work for minutes.
+/// How deep quotes and lists are shown. Deeper ones are shown at this depth: a line of a quarter of a million
+/// quote marks would make every browser that opens it, and every parser, work for minutes.
 const DEEPEST: usize = 20;
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
@@ -60,7 +61,11 @@ impl Shown {
             Tag::BlockQuote(_) | Tag::List(_) | Tag::Item => {
                 self.depth += 1;
                 // A list and its items are two levels, so an odd limit would cut between them.
-                if self.depth > DEEPEST { (Written::Inside, None) } else { (Written::AsItIs, Some(Event::Start(tag))) }
+                if self.depth > DEEPEST {
+                    (Written::Inside, None)
+                } else {
+                    (Written::AsItIs, Some(Event::Start(tag)))
+                }
             }
             tag => (Written::AsItIs, Some(Event::Start(tag))),
         };
@@ -84,11 +89,18 @@ impl Shown {
 fn link<'a>(target: &str, title: &str) -> Option<CowStr<'a>> {
     let target = Url::parse(target).ok().filter(|url| SCHEMES.contains(&url.scheme()))?;
     let title = if title.is_empty() { String::new() } else { format!(" title=\"{}\"", escape(title)) };
-    Some(format!("<a href=\"{}\"{title} rel=\"noopener noreferrer nofollow\">", escape(target.as_str())).into())
+    Some(
+        format!("<a href=\"{}\"{title} rel=\"noopener noreferrer nofollow\">", escape(target.as_str()))
+            .into(),
+    )
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -98,10 +110,16 @@ mod tests {
     #[test]
     fn markdown_is_rendered_and_scripts_are_not() {
         let shown = markdown(
-            "# Hi\n\n*a* <script>alert(1)</script><img src=x onerror=alert(1)> ![i](https://e.org/i.png) [x](javascript:alert(1)) [y](https://e.org/?a=\"&b)",
+            "# Hi\n\n*a* <script>alert(1)</script><img src=x onerror=alert(1)> ![i](https://e.org/i.png) \
+             [x](javascript:alert(1)) [y](https://e.org/?a=\"&b)",
         );
         assert!(shown.contains("<h1>Hi</h1>") && shown.contains("<em>a</em>"), "{shown}");
-        assert!(shown.contains("<a href=\"https://e.org/?a=%22&amp;b\" rel=\"noopener noreferrer nofollow\">y</a>"), "{shown}");
+        assert!(
+            shown.contains(
+                "<a href=\"https://e.org/?a=%22&amp;b\" rel=\"noopener noreferrer nofollow\">y</a>"
+            ),
+            "{shown}"
+        );
         for bad in ["<script", "<img", "href=\"javascript", "style="] {
             assert!(!shown.contains(bad), "{bad} in {shown}");
         }
@@ -110,9 +128,15 @@ mod tests {
 
     #[test]
     fn deep_nesting_stays_shallow_on_the_page_and_loses_no_text() {
-        for deep in [format!("{} end", ">".repeat(200_000)), (0..400).map(|depth| format!("{}- x\n", "  ".repeat(depth))).collect()] {
+        for deep in [
+            format!("{} end", ">".repeat(200_000)),
+            (0..400).map(|depth| format!("{}- x\n", "  ".repeat(depth))).collect(),
+        ] {
             let shown = markdown(&deep);
-            assert!(shown.matches("<blockquote>").count() + shown.matches("<ul>").count() <= DEEPEST, "{shown:.200}");
+            assert!(
+                shown.matches("<blockquote>").count() + shown.matches("<ul>").count() <= DEEPEST,
+                "{shown:.200}"
+            );
             assert_eq!(shown.matches("<blockquote>").count(), shown.matches("</blockquote>").count());
             assert!(shown.contains("end") || shown.matches('x').count() == 400);
         }

@@ -26,8 +26,8 @@ impl Marked {
         Self { parts: vec![Part { text, hit: false }] }
     }
 
-    /// Reads a text in which hits stand between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may hold these characters itself; all that
-    /// they can do is to mark a part too much.
+    /// Reads a text in which hits stand between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may hold these
+    /// characters itself; all that they can do is to mark a part too much.
     pub fn of(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut add = |text: &str, hit| {
@@ -60,9 +60,16 @@ mod tests {
 
     #[test]
     fn hits_are_parts_of_their_own_and_stray_marks_are_dropped() {
-        let parts = |text: &str| Marked::of(text).parts.into_iter().map(|part| (part.text, part.hit)).collect::<Vec<_>>();
-        let owned = |parts: &[(&str, bool)]| parts.iter().map(|(text, hit)| ((*text).to_owned(), *hit)).collect::<Vec<_>>();
-        assert_eq!(parts("a \u{2}b\u{3} c\u{2}d\u{3}"), owned(&[("a ", false), ("b", true), (" c", false), ("d", true)]));
+        let parts = |text: &str| {
+            Marked::of(text).parts.into_iter().map(|part| (part.text, part.hit)).collect::<Vec<_>>()
+        };
+        let owned = |parts: &[(&str, bool)]| {
+            parts.iter().map(|(text, hit)| ((*text).to_owned(), *hit)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            parts("a \u{2}b\u{3} c\u{2}d\u{3}"),
+            owned(&[("a ", false), ("b", true), (" c", false), ("d", true)])
+        );
         assert_eq!(parts("\u{3}a\u{2}b\u{2}c"), owned(&[("a", false), ("b", false), ("c", false)]));
         assert_eq!(Marked::of("a \u{2}b\u{3}").to_string(), "a b");
         assert!(parts("").is_empty());

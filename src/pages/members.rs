@@ -67,7 +67,11 @@ struct InvitationView {
 }
 
 /// The list.
-pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn index(
+    user: CurrentUser,
+    query: web::Query<MembersQuery>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let after = query.after.as_deref().and_then(UserId::parse).map_or(0, UserId::number);
     list(StatusCode::OK, &user, &cookie, after, InvitationForm::default(), FieldErrors::default()).await
 }
@@ -85,12 +89,24 @@ pub async fn update_role(
         Ok(role) => role,
         Err(Invalid(message)) => {
             let errors = FieldErrors::one("", message);
-            return list(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, 0, InvitationForm::default(), errors).await;
+            return list(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &user,
+                &cookie,
+                0,
+                InvitationForm::default(),
+                errors,
+            )
+            .await;
         }
     };
     Result::from(user.tenant.change_role(user.id, *member, role).await?)?;
     context.sessions.forget_all();
-    audit::record(&request, &format!("made {} by user {}", role.as_str(), user.id), &Subject::of(&user.tenant, *member));
+    audit::record(
+        &request,
+        &format!("made {} by user {}", role.as_str(), user.id),
+        &Subject::of(&user.tenant, *member),
+    );
     flash(&cookie, "success", &format!("The role is changed to {}.", role.as_str()));
     Ok(see_other("/members"))
 }
@@ -112,12 +128,22 @@ pub async fn remove(
 }
 
 /// Leaves the organization.
-pub async fn leave(request: HttpRequest, user: CurrentUser, context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn leave(
+    request: HttpRequest,
+    user: CurrentUser,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     take_out(&request, &user, user.id, &context).await?;
     gone(&user, &context, &cookie).await
 }
 
-async fn take_out(request: &HttpRequest, user: &CurrentUser, member: UserId, context: &Context) -> Result<(), Error> {
+async fn take_out(
+    request: &HttpRequest,
+    user: &CurrentUser,
+    member: UserId,
+    context: &Context,
+) -> Result<(), Error> {
     Result::from(user.tenant.remove_member(user.id, member).await?)?;
     context.sessions.forget_all();
     context.messenger.wake(&user.tenant);

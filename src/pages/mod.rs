@@ -1,5 +1,6 @@
-//! HTML for people: one file for each resource, its askama pages beside its handlers, and one flat map of routes. A
-//! handler parses, makes one call on the tenant handle, and answers with a page or a 303. No SQL and no HTML here.
+//! HTML for people: one file for each resource, its askama pages beside its handlers, and one flat map of
+//! routes. A handler parses, makes one call on the tenant handle, and answers with a page or a 303. No SQL
+//! and no HTML here.
 
 mod account;
 mod bin;

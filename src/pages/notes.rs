@@ -98,7 +98,11 @@ struct ConflictPage {
 }
 
 /// The list, with a form for a new note, or what of it was found.
-pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn index(
+    user: CurrentUser,
+    query: web::Query<PageQuery>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let (search, words) = SearchForm::sent("/notes", &query);
     let Some(words) = &words else {
         let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE).await?;
@@ -107,7 +111,10 @@ pub async fn index(user: CurrentUser, query: web::Query<PageQuery>, cookie: Sess
     let found = user.tenant.found_notes(user.id, words, query.cursor(), PAGE_SIZE).await?;
     let (newer, older) = neighbours("/notes", Some(words), &found);
     let notes = found.notes.iter().map(|found| NoteCard::found(&found.found, found)).collect();
-    page(StatusCode::OK, &IndexPage { search, notes, newer, older, ..IndexPage::empty(frame_of(&user, &cookie, "notes")) })
+    page(
+        StatusCode::OK,
+        &IndexPage { search, notes, newer, older, ..IndexPage::empty(frame_of(&user, &cookie, "notes")) },
+    )
 }
 
 /// Writes a note. What was typed comes back when it could not be saved.
@@ -124,11 +131,18 @@ pub async fn create(
     }
 }
 
-async fn add(request: &HttpRequest, user: Result<CurrentUser, Error>, form: &NoteForm, cookie: &Session) -> Result<HttpResponse, Error> {
+async fn add(
+    request: &HttpRequest,
+    user: Result<CurrentUser, Error>,
+    form: &NoteForm,
+    cookie: &Session,
+) -> Result<HttpResponse, Error> {
     let user = user?;
     let (title, content) = match parse(form) {
         Ok(parsed) => parsed,
-        Err(errors) => return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, cookie, form.clone(), errors).await,
+        Err(errors) => {
+            return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, cookie, form.clone(), errors).await;
+        }
     };
     let once = once::of_form(request, &form.once, form);
     let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
@@ -176,8 +190,8 @@ pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
     edit_page(StatusCode::OK, &user, &cookie, &note, form, FieldErrors::default())
 }
 
-/// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap. What was typed comes back when it could
-/// not be saved.
+/// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap. What was typed
+/// comes back when it could not be saved.
 pub async fn update(
     user: Result<CurrentUser, Error>,
     id: web::Path<NoteId>,
@@ -191,7 +205,12 @@ pub async fn update(
     }
 }
 
-async fn save(user: Result<CurrentUser, Error>, id: NoteId, form: &NoteForm, cookie: &Session) -> Result<HttpResponse, Error> {
+async fn save(
+    user: Result<CurrentUser, Error>,
+    id: NoteId,
+    form: &NoteForm,
+    cookie: &Session,
+) -> Result<HttpResponse, Error> {
     let user = user?;
     let (title, content) = match parse(form) {
         Ok(parsed) => parsed,
@@ -204,12 +223,17 @@ async fn save(user: Result<CurrentUser, Error>, id: NoteId, form: &NoteForm, coo
     let edit = Edit { title, content, version, from_browser: true };
     match user.tenant.save_note(user.id, id, &edit).await? {
         Saved::Stored { merged, .. } => {
-            flash(cookie, "success", if merged { "Saved, together with what was changed meanwhile." } else { "Saved." });
+            flash(
+                cookie,
+                "success",
+                if merged { "Saved, together with what was changed meanwhile." } else { "Saved." },
+            );
             Ok(see_other(&format!("/notes/{id}")))
         }
         Saved::Conflict { current, title, content } => {
             let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, id, 1).await?)?;
-            let by = replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
+            let by =
+                replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
             conflict_page(&user, cookie, form, &current, Proposal { title, content, by })
         }
         Saved::Refused => granted(Grant::Refused),
@@ -226,7 +250,10 @@ pub async fn index_page(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let notes = user.tenant.notes(user.id, Bin::Out, Cursor::Start, PAGE_SIZE).await?;
-    page(status, &IndexPage { title: form.title, content: form.content, errors, ..list(user, cookie, &notes) })
+    page(
+        status,
+        &IndexPage { title: form.title, content: form.content, errors, ..list(user, cookie, &notes) },
+    )
 }
 
 /// The edit form, filled.
@@ -279,7 +306,13 @@ struct Proposal {
     by: String,
 }
 
-fn conflict_page(user: &CurrentUser, cookie: &Session, form: &NoteForm, current: &Note, proposal: Proposal) -> Result<HttpResponse, Error> {
+fn conflict_page(
+    user: &CurrentUser,
+    cookie: &Session,
+    form: &NoteForm,
+    current: &Note,
+    proposal: Proposal,
+) -> Result<HttpResponse, Error> {
     let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
     let conflict = ConflictPage {
         frame: frame_of(user, cookie, "notes"),

@@ -129,7 +129,11 @@ pub async fn destroy_deletion(
 }
 
 fn permit(user: &CurrentUser) -> Result<(), Error> {
-    if user.session.role == Role::Owner { Ok(()) } else { Err(Error::Forbidden("This is for the owners of the organization.")) }
+    if user.session.role == Role::Owner {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("This is for the owners of the organization."))
+    }
 }
 
 async fn settings_page(

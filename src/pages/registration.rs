@@ -15,8 +15,10 @@ use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
-/// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody heard.
-pub const BUSY: &str = "Nobody can sign up right now. Try again in a moment; if the name is taken then, it was done after all: log in.";
+/// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody
+/// heard.
+pub const BUSY: &str = "Nobody can sign up right now. Try again in a moment; if the name is taken then, it \
+    was done after all: log in.";
 
 /// What is typed.
 #[derive(Clone, Default, Deserialize)]
@@ -46,7 +48,8 @@ pub async fn new(user: Result<CurrentUser, Error>, cookie: Session) -> Result<Ht
     }
 }
 
-/// Founds or joins a tenant and logs in. When that cannot be done right now, the form comes back with what was typed.
+/// Founds or joins a tenant and logs in. When that cannot be done right now, the form comes back with what
+/// was typed.
 pub async fn create(
     request: HttpRequest,
     form: Form<RegistrationForm>,
@@ -60,7 +63,12 @@ pub async fn create(
     }
 }
 
-async fn register(request: &HttpRequest, form: &RegistrationForm, context: &Context, cookie: &Session) -> Result<HttpResponse, Error> {
+async fn register(
+    request: &HttpRequest,
+    form: &RegistrationForm,
+    context: &Context,
+    cookie: &Session,
+) -> Result<HttpResponse, Error> {
     let mut errors = FieldErrors::default();
     let parsed = (
         errors.keep("username", Username::parse(&form.username)),
@@ -72,7 +80,8 @@ async fn register(request: &HttpRequest, form: &RegistrationForm, context: &Cont
         return refill(StatusCode::UNPROCESSABLE_ENTITY, cookie, form.clone(), errors);
     };
     let password_hash = context.hasher.hash(&password).await?;
-    let newcomer = Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), once: None };
+    let newcomer =
+        Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), once: None };
     let registered = match context.database.sign_up().register(&newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => {
@@ -84,12 +93,24 @@ async fn register(request: &HttpRequest, form: &RegistrationForm, context: &Cont
     };
     audit::record(request, "signed up", &Subject::User(registered.tenant, registered.user));
     context.messenger.wake(&context.database.tenant(registered.tenant));
-    browser_sessions::begin(request, context, cookie, &[Entry::registered(&registered)], SessionKind::Browser).await?;
+    browser_sessions::begin(
+        request,
+        context,
+        cookie,
+        &[Entry::registered(&registered)],
+        SessionKind::Browser,
+    )
+    .await?;
     flash(cookie, "success", "Welcome. Write your first note below.");
     Ok(see_other("/dashboard"))
 }
 
-fn refill(status: StatusCode, cookie: &Session, form: RegistrationForm, errors: FieldErrors) -> Result<HttpResponse, Error> {
+fn refill(
+    status: StatusCode,
+    cookie: &Session,
+    form: RegistrationForm,
+    errors: FieldErrors,
+) -> Result<HttpResponse, Error> {
     let RegistrationForm { username, email, tenant_name, .. } = form;
     page(status, &RegistrationPage { frame: Frame::public(cookie, ""), username, email, tenant_name, errors })
 }

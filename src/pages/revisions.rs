@@ -49,6 +49,12 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) ->
         .collect();
     page(
         StatusCode::OK,
-        &RevisionsPage { frame: frame_of(&user, &cookie, "notes"), id: note.id.number(), title: heading(&note), revisions, more },
+        &RevisionsPage {
+            frame: frame_of(&user, &cookie, "notes"),
+            id: note.id.number(),
+            title: heading(&note),
+            revisions,
+            more,
+        },
     )
 }

@@ -29,7 +29,12 @@ impl SearchForm {
             Ok(words) => (words, None),
             Err(Invalid(message)) => (None, Some(message)),
         };
-        let form = Self { typed: query.typed().trim().to_owned(), message, searched: words.is_some(), ..Self::empty(path) };
+        let form = Self {
+            typed: query.typed().trim().to_owned(),
+            message,
+            searched: words.is_some(),
+            ..Self::empty(path)
+        };
         (form, words)
     }
 

@@ -30,7 +30,12 @@ impl ShareForm {
         let number = |name: &String| name.strip_prefix("member-").and_then(UserId::parse).map(UserId::number);
         let mut members: Vec<i64> = fields.keys().filter_map(number).collect();
         members.sort_unstable();
-        Self { everyone: field("audience") == "everyone", members, names: field("names").to_owned(), edit: field("access") == "edit" }
+        Self {
+            everyone: field("audience") == "everyone",
+            members,
+            names: field("names").to_owned(),
+            edit: field("access") == "edit",
+        }
     }
 }
 
@@ -93,10 +98,15 @@ pub async fn create(
     let form = ShareForm::of(&form.0);
     let audience = match chosen(&user, &form).await? {
         Ok(audience) => audience,
-        Err(errors) => return shares_page(StatusCode::UNPROCESSABLE_ENTITY, &user, *id, &cookie, form, errors).await,
+        Err(errors) => {
+            return shares_page(StatusCode::UNPROCESSABLE_ENTITY, &user, *id, &cookie, form, errors).await;
+        }
     };
     let access = if form.edit { Access::Edit } else { Access::Read };
-    if !matches!(user.tenant.share_note(user.id, *id, &Sharing { audience, access }, None).await?, Shared::Message(_)) {
+    if !matches!(
+        user.tenant.share_note(user.id, *id, &Sharing { audience, access }, None).await?,
+        Shared::Message(_)
+    ) {
         return Err(Error::NotFound);
     }
     context.messenger.wake(&user.tenant);
@@ -105,7 +115,11 @@ pub async fn create(
 }
 
 /// Takes a share back.
-pub async fn revoke(user: CurrentUser, path: web::Path<(NoteId, String)>, cookie: Session) -> Result<HttpResponse, Error> {
+pub async fn revoke(
+    user: CurrentUser,
+    path: web::Path<(NoteId, String)>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
     let (id, audience) = path.into_inner();
     granted(user.tenant.note(user.id, id, Right::Own).await?)?;
     let audience = Audience::parse_one(&audience).ok_or(Error::NotFound)?;
@@ -121,10 +135,14 @@ async fn chosen(user: &CurrentUser, form: &ShareForm) -> Result<Result<Audience,
     if form.everyone {
         return Ok(Ok(Audience::Everyone));
     }
-    let names: Vec<&str> = form.names.split([',', '\n', ';']).map(str::trim).filter(|name| !name.is_empty()).collect();
+    let names: Vec<&str> =
+        form.names.split([',', '\n', ';']).map(str::trim).filter(|name| !name.is_empty()).collect();
     let refuse = |field, message: String| Ok(Err(FieldErrors::one(field, message)));
     if names.len() + form.members.len() > AUDIENCE_LIMIT {
-        return refuse("members", format!("That is more than {AUDIENCE_LIMIT} people; share it with everyone, or in parts."));
+        return refuse(
+            "members",
+            format!("That is more than {AUDIENCE_LIMIT} people; share it with everyone, or in parts."),
+        );
     }
     let mut members = Vec::new();
     for found in user.tenant.colleagues_among(user.id, &form.members).await? {
@@ -168,13 +186,21 @@ async fn shares_page(
         frame: frame_of(user, cookie, "notes"),
         id: id.number(),
         title: heading(&sharing.seen.note),
-        shares: sharing.shares.into_iter().map(|share| share_view(share, waiting, sharing.delivered, sharing.read)).collect(),
+        shares: sharing
+            .shares
+            .into_iter()
+            .map(|share| share_view(share, waiting, sharing.delivered, sharing.read))
+            .collect(),
         recipients: sharing.recipients.into_iter().map(recipient_view).collect(),
         delivered: sharing.delivered,
         too_many_people: people.len() > usize::from(OFFERED),
         people: people
             .into_iter()
-            .map(|(person, name)| Person { id: person.number(), name, chosen: form.members.contains(&person.number()) })
+            .map(|(person, name)| Person {
+                id: person.number(),
+                name,
+                chosen: form.members.contains(&person.number()),
+            })
             .collect(),
         form,
         errors,

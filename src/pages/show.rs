@@ -96,16 +96,22 @@ fn first_line(text: &str) -> String {
     if first.is_empty() { "Untitled".to_owned() } else { first }
 }
 
-/// The beginning of a Markdown text without its marks, a line for each block; enough for a title and an excerpt.
+/// The beginning of a Markdown text without its marks, a line for each block; enough for a title and an
+/// excerpt.
 fn plain_text(markdown: &str) -> String {
-    let end = markdown.char_indices().nth(2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS)).map_or(markdown.len(), |(end, _)| end);
+    let end = markdown
+        .char_indices()
+        .nth(2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS))
+        .map_or(markdown.len(), |(end, _)| end);
     let mut plain = String::new();
     for event in Parser::new_ext(&markdown[..end], OPTIONS) {
         match event {
             Event::Text(text) | Event::Code(text) => plain.push_str(&text),
             Event::SoftBreak
             | Event::HardBreak
-            | Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::CodeBlock | TagEnd::TableRow) => plain.push('\n'),
+            | Event::End(
+                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::CodeBlock | TagEnd::TableRow,
+            ) => plain.push('\n'),
             Event::End(TagEnd::TableCell) => plain.push(' '),
             _ => {}
         }

@@ -7,8 +7,8 @@ use crate::auth::CurrentUser;
 use crate::web::cookie::{self, OtherSession, flash};
 use crate::web::{Context, Error, see_other};
 
-/// Makes the session of that tenant the active one. The number only picks one of the cookie's sessions, so that an old page
-/// leads where it says.
+/// Makes the session of that tenant the active one. The number only picks one of the cookie's sessions, so
+/// that an old page leads where it says.
 pub async fn activate(
     user: CurrentUser,
     number: web::Path<String>,
@@ -19,15 +19,21 @@ pub async fn activate(
     if *number == user.tenant.tenant().to_string() {
         return Ok(see_other("/dashboard"));
     }
-    let index = others.iter().position(|other| other.token.tenant().to_string() == *number).ok_or(Error::NotFound)?;
+    let index =
+        others.iter().position(|other| other.token.tenant().to_string() == *number).ok_or(Error::NotFound)?;
     let chosen = others.remove(index);
     let tenant = context.database.tenant(chosen.token.tenant());
     if context.sessions.find(&tenant, &chosen.token).await?.is_none() {
         cookie::set_tokens(&cookie, &user.token, &others)?;
-        flash(&cookie, "error", &format!("Your session in {} has ended. Log in there again.", chosen.tenant_name));
+        flash(
+            &cookie,
+            "error",
+            &format!("Your session in {} has ended. Log in there again.", chosen.tenant_name),
+        );
         return Ok(see_other("/login?add=1"));
     }
-    others.insert(0, OtherSession { token: user.token.clone(), tenant_name: user.session.tenant_name.clone() });
+    others
+        .insert(0, OtherSession { token: user.token.clone(), tenant_name: user.session.tenant_name.clone() });
     cookie::set_tokens(&cookie, &chosen.token, &others)?;
     Ok(see_other("/dashboard"))
 }

@@ -30,17 +30,25 @@ pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Er
 }
 
 /// One's own notes as a ZIP.
-pub async fn export(request: HttpRequest, user: CurrentUser, context: web::Data<Context>) -> Result<HttpResponse, Error> {
+pub async fn export(
+    request: HttpRequest,
+    user: CurrentUser,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
     transfer::send(&request, &user, "user", &context)
 }
 
 /// Everything of the organization as a ZIP, for owners.
-pub async fn export_organization(request: HttpRequest, user: CurrentUser, context: web::Data<Context>) -> Result<HttpResponse, Error> {
+pub async fn export_organization(
+    request: HttpRequest,
+    user: CurrentUser,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
     transfer::send(&request, &user, "organization", &context)
 }
 
-/// Takes the notes of a ZIP in and reports. The report is the answer itself: a reload sends the same archive again, of which
-/// nothing is taken twice.
+/// Takes the notes of a ZIP in and reports. The report is the answer itself: a reload sends the same archive
+/// again, of which nothing is taken twice.
 pub async fn import(
     request: HttpRequest,
     user: CurrentUser,
@@ -60,11 +68,19 @@ pub async fn import(
         let file = upload::to_disk(field).await?;
         return match transfer::take_in(&request, &user, file, &context).await {
             Ok(report) => transfer_page(StatusCode::OK, &user, &cookie, Some(report), FieldErrors::default()),
-            Err(Error::Invalid(errors)) => transfer_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, None, errors),
+            Err(Error::Invalid(errors)) => {
+                transfer_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, None, errors)
+            }
             Err(error) => Err(error),
         };
     }
-    transfer_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, None, FieldErrors::one("file", "Choose a ZIP."))
+    transfer_page(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &user,
+        &cookie,
+        None,
+        FieldErrors::one("file", "Choose a ZIP."),
+    )
 }
 
 fn transfer_page(

@@ -1,5 +1,5 @@
-//! What the rows say. Names and e-mails go through the same parsing as those that people type, so that what is seeded can
-//! be logged in with and found.
+//! What the rows say. Names and e-mails go through the same parsing as those that people type, so that what
+//! is seeded can be logged in with and found.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,15 +8,23 @@ use super::rows::Rows;
 use crate::domain::{Email, Identifier, TenantName, Username};
 use crate::store::SeedTable;
 
-const FIRST: &str = "ada alan amina anton björn carla chen dana elif emil farah grace hana igor ines jamal kei leila lena malik \
-                     maria nadia niels noor olga omar paula quentin rosa samir sofia tariq uma vera wanda xenia yusuf zoe";
-const LAST: &str = "adler baker chen costa diaz eriksen fischer garcia haddad ivanov jensen kaya lopez meier nkosi okafor park \
+const FIRST: &str = "ada alan amina anton björn carla chen dana elif emil farah grace hana igor ines jamal \
+    kei leila lena malik \
+                     maria nadia niels noor olga omar paula quentin rosa samir sofia tariq uma vera wanda \
+                     xenia yusuf zoe";
+const LAST: &str = "adler baker chen costa diaz eriksen fischer garcia haddad ivanov jensen kaya lopez \
+    meier nkosi okafor park \
                     quinn rossi sato tanaka usman vogel weber xu yilmaz zhang";
-const WORDS: &str = "the a we they please about after meeting budget review draft customer contract invoice server release \
-                     travel hotel train agenda minutes decision open question answer deadline monday tuesday wednesday \
-                     thursday friday next last week month quarter plan risk owner team office phone call write read send \
-                     check ask remember buy order deliver test build measure repair and or but because when until with \
-                     without for from to of in on at by new old small large late early good better idea sketch number";
+const WORDS: &str = "the a we they please about after meeting budget review draft customer contract invoice \
+    server release \
+                     travel hotel train agenda minutes decision open question answer deadline monday \
+                     tuesday wednesday \
+                     thursday friday next last week month quarter plan risk owner team office phone call \
+                     write read send \
+                     check ask remember buy order deliver test build measure repair and or but because when \
+                     until with \
+                     without for from to of in on at by new old small large late early good better idea \
+                     sketch number";
 
 const YEAR: i64 = 365 * 24 * 3600 * 1_000_000;
 const PROSE: usize = 256 * 1024;
@@ -66,7 +74,10 @@ impl Maker {
     }
 
     fn tenant(&self, tenant: i64, rows: &mut Rows) {
-        let name = TenantName::parse(&format!("Seeded {} {tenant}", capital(self.last[tenant as usize % self.last.len()])));
+        let name = TenantName::parse(&format!(
+            "Seeded {} {tenant}",
+            capital(self.last[tenant as usize % self.last.len()])
+        ));
         let name = name.expect("an invented name is valid");
         rows.begin(3).bigint(tenant).text(name.shown()).text(name.key());
     }
@@ -112,7 +123,8 @@ impl Maker {
         let last = self.last[(user as usize / self.first.len()) % self.last.len()];
         let username = Username::parse(&format!("{first}.{last}.{user}")).ok();
         // Nobody's address: the ending .example is reserved for samples.
-        let email = Email::parse_optional(&format!("{first}.{last}.{user}@tenant{tenant}.example")).ok().flatten();
+        let email =
+            Email::parse_optional(&format!("{first}.{last}.{user}@tenant{tenant}.example")).ok().flatten();
         (username.expect("an invented name is valid"), email.expect("an invented e-mail is valid"))
     }
 
@@ -142,7 +154,8 @@ mod tests {
 
     #[test]
     fn every_row_can_be_made_and_names_differ() {
-        let maker = Maker::new(Plan::new(vec![3, 900_719_925_474_099], (1..=2000).collect(), 10), "hash".to_owned());
+        let maker =
+            Maker::new(Plan::new(vec![3, 900_719_925_474_099], (1..=2000).collect(), 10), "hash".to_owned());
         let mut names = std::collections::HashSet::new();
         for place in 0..2 {
             let mut rows = Rows::default();
@@ -151,7 +164,8 @@ mod tests {
                 maker.write(SeedTable::Users, place, number, &mut rows);
                 maker.write(SeedTable::Logins, place, number, &mut rows);
                 maker.write(SeedTable::Notes, place, number, &mut rows);
-                let (username, _) = maker.names(maker.plan().tenant(place), maker.plan().users(place)[number as usize]);
+                let (username, _) =
+                    maker.names(maker.plan().tenant(place), maker.plan().users(place)[number as usize]);
                 assert!(names.insert(username.key().to_owned()));
             }
         }

@@ -1,6 +1,6 @@
-//! Invented tenants, people and notes in any number, to measure and to try things with. Sizes are as they are in life: a
-//! few tenants hold most. Rows are made here and travel by COPY over several connections at once; the statements are in
-//! `store`. Only `cli` calls this.
+//! Invented tenants, people and notes in any number, to measure and to try things with. Sizes are as they are
+//! in life: a few tenants hold most. Rows are made here and travel by COPY over several connections at once;
+//! the statements are in `store`. Only `cli` calls this.
 
 mod maker;
 mod plan;
@@ -60,18 +60,25 @@ pub struct Seeded {
 /// Bytes that are worth a packet of their own.
 const PACKET: usize = 256 * 1024;
 
-/// Adds what is wanted to what is there. A run that dies half-way leaves some tenants without users or notes, and does no
-/// other harm.
+/// Adds what is wanted to what is there. A run that dies half-way leaves some tenants without users or notes,
+/// and does no other harm.
 ///
 /// # Errors
 /// What stands in the way.
 pub async fn fill(config: &Config, wanted: Wanted) -> anyhow::Result<Seeded> {
     anyhow::ensure!(wanted.tenants > 0, "there must be one tenant at least");
-    anyhow::ensure!(wanted.users >= wanted.tenants, "each tenant needs a user, so there must be as many users as tenants at least");
+    anyhow::ensure!(
+        wanted.users >= wanted.tenants,
+        "each tenant needs a user, so there must be as many users as tenants at least"
+    );
     let started = Instant::now();
     let client = db::connect_as_owner(config).await?;
-    let tenants = store::next_ids(&client, SeedTable::Tenants, wanted.tenants.into()).await.context("taking numbers for tenants")?;
-    let users = store::next_ids(&client, SeedTable::Users, wanted.users.into()).await.context("taking numbers for users")?;
+    let tenants = store::next_ids(&client, SeedTable::Tenants, wanted.tenants.into())
+        .await
+        .context("taking numbers for tenants")?;
+    let users = store::next_ids(&client, SeedTable::Users, wanted.users.into())
+        .await
+        .context("taking numbers for users")?;
     let (password, hash) = password_for_all(wanted.bcrypt_cost).await?;
     let maker = Arc::new(Maker::new(Plan::new(tenants, users, wanted.notes), hash));
     let copying = Copying { config, connections: wanted.connections.max(1), maker: &maker };
@@ -112,7 +119,12 @@ struct Copying<'a> {
 
 impl Copying<'_> {
     /// Copies the chunks' rows into each of the tables.
-    async fn run(&self, what: &'static str, tables: &'static [SeedTable], chunks: VecDeque<Chunk>) -> anyhow::Result<()> {
+    async fn run(
+        &self,
+        what: &'static str,
+        tables: &'static [SeedTable],
+        chunks: VecDeque<Chunk>,
+    ) -> anyhow::Result<()> {
         let bar = progress_bar(what, chunks.iter().map(Chunk::length).sum());
         let connections = self.connections.min(chunks.len());
         let queue = Arc::new(Mutex::new(chunks));
@@ -161,7 +173,8 @@ async fn copy(client: &Client, table: SeedTable, chunk: &Chunk, maker: &Maker) -
 
 /// Shown on standard error, and only where that is a terminal.
 fn progress_bar(what: &'static str, length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:>8} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left");
+    let style =
+        ProgressStyle::with_template("{msg:>8} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left");
     let bar = ProgressBar::new(length).with_message(what).with_style(style.expect("the template is right"));
     bar.enable_steady_tick(Duration::from_millis(250));
     bar

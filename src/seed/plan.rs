@@ -1,4 +1,5 @@
-//! Who has how much. The n-th largest tenant has a weight of 1/n (Zipf), so that a few hold most, whatever their number.
+//! Who has how much. The n-th largest tenant has a weight of 1/n (Zipf), so that a few hold most, whatever
+//! their number.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -87,7 +88,8 @@ fn shares(count: usize, total: u64) -> impl Iterator<Item = u64> {
     (1..=count).map(move |place| {
         weight += 1.0 / place as f64;
         // The last one takes what rounding left over.
-        let until = if place == count { total } else { ((weight / whole * total as f64) as u64).clamp(given, total) };
+        let until =
+            if place == count { total } else { ((weight / whole * total as f64) as u64).clamp(given, total) };
         let share = until - given;
         given = until;
         share
@@ -127,7 +129,9 @@ mod tests {
         assert_eq!((0..1000).map(|place| plan.users(place).len()).sum::<usize>(), 5000);
         assert!((0..1000).all(|place| !plan.users(place).is_empty()));
         assert!((0..20).map(|place| plan.notes(place)).sum::<u64>() > 400_000);
-        for (chunks, total) in [(plan.note_chunks(), 1_000_003), (plan.user_chunks(), 5000), (plan.tenant_chunks(), 1000)] {
+        for (chunks, total) in
+            [(plan.note_chunks(), 1_000_003), (plan.user_chunks(), 5000), (plan.tenant_chunks(), 1000)]
+        {
             assert_eq!(chunks.iter().map(Chunk::length).sum::<u64>(), total);
             assert_eq!(chunks.iter().map(|chunk| chunk.rows().count() as u64).sum::<u64>(), total);
         }

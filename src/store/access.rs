@@ -1,6 +1,6 @@
-//! Who may do what with a note. Every look at a note that somebody asked for by its number comes through [`TenantHandle::note`]
-//! or [`grant`], so no caller can forget the question. The two statements have one table each and its key, which is what
-//! Citus plans quickest; together they are one round trip.
+//! Who may do what with a note. Every look at a note that somebody asked for by its number comes through
+//! [`TenantHandle::note`] or [`grant`], so no caller can forget the question. The two statements have one
+//! table each and its key, which is what Citus plans quickest; together they are one round trip.
 
 use chrono::{DateTime, Utc};
 
@@ -14,9 +14,11 @@ pub(super) const FIND: Statement = Statement::new(
     "SELECT id, user_id, title, content, version, created_at, updated_at FROM notes
      WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
 );
-/// What has arrived of it at somebody. Asked after the note, so that a share which ends in between counts as ended.
+/// What has arrived of it at somebody. Asked after the note, so that a share which ends in between counts as
+/// ended.
 pub(super) const RECEIVED: Statement = Statement::new(
-    "SELECT access, shared_by, created_at, read_at FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3",
+    "SELECT access, shared_by, created_at, read_at FROM shared_notes WHERE tenant_id = $1 \
+     AND recipient_id = $2 AND note_id = $3",
 );
 
 pub(super) const ALL: &[&Statement] = &[&FIND, &RECEIVED];
@@ -66,7 +68,8 @@ pub struct Seen {
 }
 
 impl TenantHandle {
-    /// A note for `user`, when they have the right to it: the author has all, whoever has it in the inbox has what was shared.
+    /// A note for `user`, when they have the right to it: the author has all, whoever has it in the inbox has
+    /// what was shared.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -85,9 +88,14 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn shown_note(&self, user: UserId, id: NoteId) -> Result<Grant<(Seen, Option<DeliveryState>)>, DbError> {
+    pub async fn shown_note(
+        &self,
+        user: UserId,
+        id: NoteId,
+    ) -> Result<Grant<(Seen, Option<DeliveryState>)>, DbError> {
         let (tenant, number, user_number) = (self.tenant().number(), id.number(), user.number());
-        let (of_note, of_author): ([&dyn Value; 2], [&dyn Value; 3]) = ([&tenant, &number], [&tenant, &number, &user_number]);
+        let (of_note, of_author): ([&dyn Value; 2], [&dyn Value; 3]) =
+            ([&tenant, &number], [&tenant, &number, &user_number]);
         let [is_shared, latest] = DeliveryState::steps(&of_note, &of_author);
         let results = self
             .transaction(&[
@@ -97,7 +105,8 @@ impl TenantHandle {
                 latest,
             ])
             .await?;
-        Ok(grant(user, &results, Right::Read).map(|seen| (seen, DeliveryState::of_note(results.get(2..).unwrap_or_default()))))
+        Ok(grant(user, &results, Right::Read)
+            .map(|seen| (seen, DeliveryState::of_note(results.get(2..).unwrap_or_default()))))
     }
 }
 
@@ -109,7 +118,8 @@ pub(super) fn grant(user: UserId, results: &[Vec<Row>], right: Right) -> Grant<S
         (Standing::Author, None)
     } else {
         let Some(row) = row(1) else { return Grant::Gone };
-        let received = Received { shared_by: UserId::from_row(row.get(1)), at: row.get(2), read_at: row.get(3) };
+        let received =
+            Received { shared_by: UserId::from_row(row.get(1)), at: row.get(2), read_at: row.get(3) };
         (Standing::Recipient(Access::from_row(row.get(0))), Some(received))
     };
     if standing.allows(right) { Grant::Given(Seen { note, standing, received }) } else { Grant::Refused }

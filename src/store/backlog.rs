@@ -1,5 +1,6 @@
-//! The outbox as its operator sees it: how much waits, what failed, trying it again or giving it up. It runs as the owner of
-//! the tables, on a connection of an administrator, and never for a request. What is in a note is not read.
+//! The outbox as its operator sees it: how much waits, what failed, trying it again or giving it up. It runs
+//! as the owner of the tables, on a connection of an administrator, and never for a request. What is in a
+//! note is not read.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,11 +15,13 @@ const COUNTS: &str = "
            count(*), min(created_at), max(attempts)::integer
     FROM outbox GROUP BY 1 ORDER BY 1";
 const FAILED: &str = "
-    SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at, published_at, last_error,
+    SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at,
+    published_at, last_error,
            tenant_id
     FROM outbox WHERE failed_at IS NOT NULL ORDER BY failed_at, tenant_id, id LIMIT $1";
 const SHOW: &str = "
-    SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at, published_at, last_error,
+    SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at,
+    published_at, last_error,
            tenant_id
     FROM outbox WHERE tenant_id = $1 AND id = $2";
 const REPLAY: &str = "
@@ -26,9 +29,11 @@ const REPLAY: &str = "
     WHERE tenant_id = $1 AND id = $2 AND failed_at IS NOT NULL AND acknowledged_at IS NULL";
 const DROP: &str = "DELETE FROM outbox WHERE tenant_id = $1 AND id = $2 AND failed_at IS NOT NULL";
 
-// Each by its partial index: what is done is not looked at, so that the cost grows with what waits and not with what was done.
+// Each by its partial index: what is done is not looked at, so that the cost grows with what waits and not
+// with what was done.
 const WAITING: &str = "
-    SELECT count(*) FILTER (WHERE published_at IS NULL), count(*) FILTER (WHERE published_at IS NOT NULL), min(created_at)
+    SELECT count(*) FILTER (WHERE published_at IS NULL), count(*) FILTER (WHERE published_at IS NOT NULL),
+    min(created_at)
     FROM outbox WHERE acknowledged_at IS NULL AND failed_at IS NULL";
 const DEAD: &str = "SELECT count(*), min(created_at) FROM outbox WHERE failed_at IS NOT NULL";
 
@@ -111,7 +116,12 @@ pub async fn backlog(client: &Client) -> Result<Vec<StateCount>, Error> {
     let rows = client.query(COUNTS, &[]).await?;
     Ok(rows
         .iter()
-        .map(|row| StateCount { state: row.get(0), messages: row.get(1), oldest: row.get(2), most_attempts: row.get(3) })
+        .map(|row| StateCount {
+            state: row.get(0),
+            messages: row.get(1),
+            oldest: row.get(2),
+            most_attempts: row.get(3),
+        })
         .collect())
 }
 
@@ -121,7 +131,10 @@ pub async fn backlog(client: &Client) -> Result<Vec<StateCount>, Error> {
 /// What the database says.
 pub async fn failed_messages(client: &Client, limit: i64) -> Result<Vec<Backlog>, Error> {
     let rows = client.query(FAILED, &[&limit]).await?;
-    Ok(rows.into_iter().map(|row| Backlog { tenant: row.get(12), message: Message::from_row(&Row::Binary(row)) }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| Backlog { tenant: row.get(12), message: Message::from_row(&Row::Binary(row)) })
+        .collect())
 }
 
 /// One message.

@@ -1,14 +1,17 @@
-//! Changes of a note's text, by its author or by somebody with whom it is shared for that. Nobody's text is overwritten
-//! unseen, and every replaced text is kept.
+//! Changes of a note's text, by its author or by somebody with whom it is shared for that. Nobody's text is
+//! overwritten unseen, and every replaced text is kept.
 
 use super::access::{FIND, Grant, RECEIVED, Seen, grant};
 use super::notes::Note;
 use super::revisions::{BASE, Revision};
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};
-use crate::domain::{Merge, NoteContent, NoteId, NoteTitle, Right, Standing, UserId, merge_contents, merge_titles};
+use crate::domain::{
+    Merge, NoteContent, NoteId, NoteTitle, Right, Standing, UserId, merge_contents, merge_titles,
+};
 
-// The right to the edit is part of the statements that make it: what was looked up before may be taken back meanwhile. An
-// author's own edit asks one table, which Citus plans quickly; the other form is for those who received the note.
+// The right to the edit is part of the statements that make it: what was looked up before may be taken back
+// meanwhile. An author's own edit asks one table, which Citus plans quickly; the other form is for those who
+// received the note.
 macro_rules! by_author {
     () => {
         "n.user_id = $2"
@@ -16,11 +19,12 @@ macro_rules! by_author {
 }
 macro_rules! by_recipient {
     () => {
-        "EXISTS (SELECT FROM shared_notes s WHERE s.tenant_id = $1 AND s.recipient_id = $2 AND s.note_id = $3 AND s.access = 'edit')"
+        "EXISTS (SELECT FROM shared_notes s WHERE s.tenant_id = $1 AND s.recipient_id = $2 \
+         AND s.note_id = $3 AND s.access = 'edit')"
     };
 }
-/// Keeps the text that the update of the same transaction replaces. Two edits of one version meet at the primary key: the
-/// later waits here and then finds nothing left to replace.
+/// Keeps the text that the update of the same transaction replaces. Two edits of one version meet at the
+/// primary key: the later waits here and then finds nothing left to replace.
 macro_rules! keep_replaced {
     ($right:expr) => {
         Statement::new(concat!(
@@ -50,12 +54,15 @@ const KEEP_REPLACED: Statement = keep_replaced!(by_author!());
 const REPLACE: Statement = replace!(by_author!());
 const KEEP_REPLACED_RECEIVED: Statement = keep_replaced!(by_recipient!());
 const REPLACE_RECEIVED: Statement = replace!(by_recipient!());
-// Whoever takes the share back waits for this edit, so none is stored after it was said that the share has ended.
+// Whoever takes the share back waits for this edit, so none is stored after it was said that the share has
+// ended.
 const HOLD_RIGHT: Statement = Statement::new(
-    "SELECT note_id FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 AND access = 'edit' FOR SHARE",
+    "SELECT note_id FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
+     AND access = 'edit' FOR SHARE",
 );
 
-pub(super) const ALL: &[&Statement] = &[&KEEP_REPLACED, &REPLACE, &KEEP_REPLACED_RECEIVED, &REPLACE_RECEIVED, &HOLD_RIGHT];
+pub(super) const ALL: &[&Statement] =
+    &[&KEEP_REPLACED, &REPLACE, &KEEP_REPLACED_RECEIVED, &REPLACE_RECEIVED, &HOLD_RIGHT];
 
 /// How often a merge is tried again when somebody saves in between.
 const MERGE_TRIES: usize = 5;
@@ -69,8 +76,8 @@ pub struct Edit {
     pub content: NoteContent,
     /// The version that the editor started from.
     pub version: i32,
-    /// Whether the new text came through a browser's form, which changes line breaks: saving a form untouched must not
-    /// change a note that a script wrote with others.
+    /// Whether the new text came through a browser's form, which changes line breaks: saving a form untouched
+    /// must not change a note that a script wrote with others.
     pub from_browser: bool,
 }
 
@@ -112,8 +119,8 @@ impl Seen {
 }
 
 impl TenantHandle {
-    /// Saves an edit. Nobody's text is overwritten unseen: what was saved since the editor's version is merged when it
-    /// does not overlap, and every replaced text stays in the revisions.
+    /// Saves an edit. Nobody's text is overwritten unseen: what was saved since the editor's version is
+    /// merged when it does not overlap, and every replaced text stays in the revisions.
     ///
     /// # Errors
     /// [`DbError`] of the statements; nothing changed then, unless the connection broke while saving.
@@ -168,7 +175,11 @@ impl TenantHandle {
             hand = seen.hand();
             let current = seen.note;
             if current.version != edit.version {
-                return Ok(Saved::Conflict { current, title: edit.title.clone(), content: edit.content.as_str().to_owned() });
+                return Ok(Saved::Conflict {
+                    current,
+                    title: edit.title.clone(),
+                    content: edit.content.as_str().to_owned(),
+                });
             }
             if tried {
                 return Ok(Saved::Stored { note: current, merged: false });
@@ -177,14 +188,24 @@ impl TenantHandle {
     }
 
     /// Stores the edit when the note is still at the edit's version and differs from it.
-    async fn replace_text(&self, hand: Hand, user: UserId, id: NoteId, edit: &Edit) -> Result<Option<Note>, DbError> {
+    async fn replace_text(
+        &self,
+        hand: Hand,
+        user: UserId,
+        id: NoteId,
+        edit: &Edit,
+    ) -> Result<Option<Note>, DbError> {
         let (tenant, user, id) = (self.tenant().number(), user.number(), id.number());
         let (title, content) = (edit.title.as_ref().map(NoteTitle::as_str), edit.content.as_str());
-        let values: [&dyn Value; 7] = [&tenant, &user, &id, &edit.version, &title, &content, &edit.from_browser];
+        let values: [&dyn Value; 7] =
+            [&tenant, &user, &id, &edit.version, &title, &content, &edit.from_browser];
         let results = match hand {
             Hand::Author => {
-                self.transaction(&[Step { statement: &KEEP_REPLACED, values: &values }, Step { statement: &REPLACE, values: &values }])
-                    .await?
+                self.transaction(&[
+                    Step { statement: &KEEP_REPLACED, values: &values },
+                    Step { statement: &REPLACE, values: &values },
+                ])
+                .await?
             }
             Hand::Recipient => {
                 self.transaction(&[
@@ -198,7 +219,12 @@ impl TenantHandle {
         Ok(results.last().and_then(|rows| rows.first()).map(Note::from_row))
     }
 
-    async fn note_and_base(&self, user: UserId, id: NoteId, version: i32) -> Result<(Grant<Seen>, Option<Revision>), DbError> {
+    async fn note_and_base(
+        &self,
+        user: UserId,
+        id: NoteId,
+        version: i32,
+    ) -> Result<(Grant<Seen>, Option<Revision>), DbError> {
         let (tenant, number, recipient) = (self.tenant().number(), id.number(), user.number());
         let results = self
             .transaction(&[
@@ -232,7 +258,11 @@ fn merge(edit: &Edit, base: Option<Revision>, current: Note) -> Attempt {
         }
     };
     let Ok(content) = NoteContent::parse(content) else {
-        return Attempt::Settled(Saved::Conflict { content: edit.content.as_str().to_owned(), title, current });
+        return Attempt::Settled(Saved::Conflict {
+            content: edit.content.as_str().to_owned(),
+            title,
+            current,
+        });
     };
     if title == current.title && content == current.content {
         return Attempt::Settled(Saved::Stored { note: current, merged: true });

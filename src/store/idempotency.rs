@@ -1,6 +1,6 @@
-//! Requests that may be sent twice. What a request creates and the memory of its key are one transaction: of two that arrive
-//! at once one waits for the other at the primary key and then creates nothing, and after a crash either both are there or
-//! neither is.
+//! Requests that may be sent twice. What a request creates and the memory of its key are one transaction: of
+//! two that arrive at once one waits for the other at the primary key and then creates nothing, and after a
+//! crash either both are there or neither is.
 
 use crate::db::{DbError, Statement, TenantHandle};
 use crate::domain::{IdempotencyKey, UserId};
@@ -21,10 +21,13 @@ pub(super) const REMEMBER_NEW_INVITATION: Statement = Statement::inserting(
     "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('invitations_id_seq'), $5)",
 );
-const FIND: Statement =
-    Statement::new("SELECT request_hash, created_id, answer FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 AND key = $3");
+const FIND: Statement = Statement::new(
+    "SELECT request_hash, created_id, answer FROM idempotency_keys WHERE tenant_id = $1 AND user_id = $2 \
+     AND key = $3",
+);
 
-pub(super) const ALL: &[&Statement] = &[&REMEMBER_NEW_NOTE, &REMEMBER_NEW_MESSAGE, &REMEMBER_NEW_INVITATION, &FIND];
+pub(super) const ALL: &[&Statement] =
+    &[&REMEMBER_NEW_NOTE, &REMEMBER_NEW_MESSAGE, &REMEMBER_NEW_INVITATION, &FIND];
 
 /// A request that its sender may repeat.
 #[derive(Clone, Debug)]
@@ -65,11 +68,20 @@ pub(super) enum Turn<T> {
 }
 
 impl TenantHandle {
-    /// Decides on a transaction that remembers `once`, where it is given: when the key was taken, what came before counts.
-    pub(super) async fn turn<T>(&self, user: UserId, once: Option<&Once>, done: Result<T, DbError>) -> Result<Turn<T>, DbError> {
+    /// Decides on a transaction that remembers `once`, where it is given: when the key was taken, what came
+    /// before counts.
+    pub(super) async fn turn<T>(
+        &self,
+        user: UserId,
+        once: Option<&Once>,
+        done: Result<T, DbError>,
+    ) -> Result<Turn<T>, DbError> {
         match (done, once) {
             (Ok(value), _) => Ok(Turn::First(value)),
-            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self.earlier_request(user, once).await? {
+            (Err(DbError::Taken(constraint)), Some(once)) if constraint == TAKEN => match self
+                .earlier_request(user, once)
+                .await?
+            {
                 Some(Earlier::Same { created: Some(created), answer }) => Ok(Turn::Again { created, answer }),
                 Some(_) => Ok(Turn::OtherRequest),
                 // It was a day old and is being removed at this moment.

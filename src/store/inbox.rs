@@ -17,7 +17,8 @@ macro_rules! page {
         Statement::new(concat!(
             "SELECT n.id, n.user_id, n.title, ",
             $text,
-            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, u.username",
+            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, \
+             u.username",
             $more,
             " FROM shared_notes i
              JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
@@ -36,14 +37,18 @@ macro_rules! page {
 pub(super) use page;
 
 pub(super) const LATEST: Statement = page!("left(n.content, 480)", "", "", "DESC");
-const OLDER: Statement = page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
-const NEWER: Statement = page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) > ($4, $5)", "ASC");
+const OLDER: Statement =
+    page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+const NEWER: Statement =
+    page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) > ($4, $5)", "ASC");
 const WHOLE_LATEST: Statement = page!("n.content", "", "", "DESC");
 const WHOLE_OLDER: Statement = page!("n.content", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
 const WHOLE_UNREAD_LATEST: Statement = page!("n.content", " AND i.read_at IS NULL", "", "DESC");
-const WHOLE_UNREAD_OLDER: Statement = page!("n.content", " AND i.read_at IS NULL", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+const WHOLE_UNREAD_OLDER: Statement =
+    page!("n.content", " AND i.read_at IS NULL", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
 
-// Counting stops at a hundred: more is shown as "99+", and whoever never opens anything costs no more than others.
+// Counting stops at a hundred: more is shown as "99+", and whoever never opens anything costs no more than
+// others.
 pub(super) const UNREAD: Statement = Statement::new(
     "SELECT count(*) FROM (
          SELECT i.note_id FROM shared_notes i
@@ -59,10 +64,12 @@ pub(super) const UNREAD_OF_SESSION: Statement = Statement::new(
          WHERE s.tenant_id = $1 AND s.token_hash = $2 LIMIT 100) unread",
 );
 const MARK_READ: Statement = Statement::new(
-    "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 AND read_at IS NULL",
+    "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
+     AND read_at IS NULL",
 );
-const MARK_ALL_READ: Statement =
-    Statement::new("UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND read_at IS NULL");
+const MARK_ALL_READ: Statement = Statement::new(
+    "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND read_at IS NULL",
+);
 const NAME: Statement = Statement::new("SELECT username FROM shared.users WHERE tenant_id = $1 AND id = $2");
 
 pub(super) const ALL: &[&Statement] = &[
@@ -80,8 +87,8 @@ pub(super) const ALL: &[&Statement] = &[
     &NAME,
 ];
 
-/// How many notes in somebody's inbox are unread, as far as it was counted last. It is remembered with the session, so it may be
-/// as old as that look-up; whoever counts anew tells it.
+/// How many notes in somebody's inbox are unread, as far as it was counted last. It is remembered with the
+/// session, so it may be as old as that look-up; whoever counts anew tells it.
 #[derive(Debug, Default)]
 pub struct Unread(AtomicI64);
 
@@ -123,7 +130,11 @@ impl ReceivedNote {
         Self {
             note: Note::from_row(row),
             access: Access::from_row(row.get(7)),
-            received: Received { shared_by: UserId::from_row(row.get(8)), at: row.get(9), read_at: row.get(10) },
+            received: Received {
+                shared_by: UserId::from_row(row.get(8)),
+                at: row.get(9),
+                read_at: row.get(10),
+            },
             shared_by_name: row.get(11),
         }
     }
@@ -136,11 +147,17 @@ impl Placed for ReceivedNote {
 }
 
 impl TenantHandle {
-    /// Up to `limit` notes of an inbox from `cursor` on, each with the beginning of its text, and the number of unread ones.
+    /// Up to `limit` notes of an inbox from `cursor` on, each with the beginning of its text, and the number
+    /// of unread ones.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn inbox(&self, user: UserId, cursor: Cursor, limit: u16) -> Result<(Page<ReceivedNote>, i64), DbError> {
+    pub async fn inbox(
+        &self,
+        user: UserId,
+        cursor: Cursor,
+        limit: u16,
+    ) -> Result<(Page<ReceivedNote>, i64), DbError> {
         let statement = match cursor {
             Cursor::Start => &LATEST,
             Cursor::OlderThan(..) => &OLDER,
@@ -176,16 +193,31 @@ impl TenantHandle {
             (true, None) => &WHOLE_UNREAD_LATEST,
             (true, Some(_)) => &WHOLE_UNREAD_OLDER,
         };
-        Ok(self.page(statement, user, Wanted { cursor: Cursor::before(before), limit, words: None }, ReceivedNote::from_row, &[]).await?.0)
+        Ok(self
+            .page(
+                statement,
+                user,
+                Wanted { cursor: Cursor::before(before), limit, words: None },
+                ReceivedNote::from_row,
+                &[],
+            )
+            .await?
+            .0)
     }
 
-    /// Notes that `user` has opened a note that came as `received` says, the first time that they do. Gives the sharer's name
-    /// and the number of what is still unread.
+    /// Notes that `user` has opened a note that came as `received` says, the first time that they do. Gives
+    /// the sharer's name and the number of what is still unread.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn open_received(&self, user: UserId, note: NoteId, received: &Received) -> Result<(String, i64), DbError> {
-        let (tenant, user, note, sharer) = (self.tenant().number(), user.number(), note.number(), received.shared_by.number());
+    pub async fn open_received(
+        &self,
+        user: UserId,
+        note: NoteId,
+        received: &Received,
+    ) -> Result<(String, i64), DbError> {
+        let (tenant, user, note, sharer) =
+            (self.tenant().number(), user.number(), note.number(), received.shared_by.number());
         let marking: [&dyn Value; 3] = [&tenant, &user, &note];
         let (of_sharer, of_user): ([&dyn Value; 2], [&dyn Value; 2]) = ([&tenant, &sharer], [&tenant, &user]);
         let mut steps = Vec::with_capacity(3);

@@ -14,13 +14,14 @@ macro_rules! in_force {
     };
 }
 
-/// Takes one use, for sign-up: of two at once the second waits for the first, and finds what it left. It is no join, as Citus
-/// would try a plan for any tenant for that one, which asks all shards.
+/// Takes one use, for sign-up: of two at once the second waits for the first, and finds what it left. It is
+/// no join, as Citus would try a plan for any tenant for that one, which asks all shards.
 pub(super) const TAKE: &str = concat!(
     "UPDATE invitations i SET uses_left = i.uses_left - 1, used = i.used + 1
      WHERE i.tenant_id = $1 AND i.token_hash = $2
        AND (SELECT count(*) FROM shared.users u JOIN shared.tenants t ON t.id = $1
-            WHERE u.tenant_id = $1 AND u.id = i.invited_by AND (t.delete_after IS NULL OR t.delete_after > now()) AND ",
+            WHERE u.tenant_id = $1 AND u.id = i.invited_by AND (t.delete_after IS NULL
+            OR t.delete_after > now()) AND ",
     in_force!(),
     ") = 1 RETURNING i.role"
 );
@@ -29,7 +30,8 @@ const INSERT: Statement = Statement::inserting(
     "INSERT INTO invitations (tenant_id, token_hash, role, invited_by, uses_left, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING id, expires_at",
 );
-const END_OF: Statement = Statement::new("SELECT expires_at FROM invitations WHERE tenant_id = $1 AND id = $2");
+const END_OF: Statement =
+    Statement::new("SELECT expires_at FROM invitations WHERE tenant_id = $1 AND id = $2");
 const FIND: Statement = Statement::new(concat!(
     "SELECT i.role, t.name FROM invitations i
      JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
@@ -44,8 +46,10 @@ pub(super) const OPEN: Statement = Statement::new(concat!(
     in_force!(),
     " ORDER BY i.id DESC LIMIT 200"
 ));
-const REVOKE: Statement =
-    Statement::new("UPDATE invitations SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id");
+const REVOKE: Statement = Statement::new(
+    "UPDATE invitations SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 \
+     AND revoked_at IS NULL RETURNING id",
+);
 
 pub(super) const ALL: &[&Statement] = &[&INSERT, &END_OF, &FIND, &OPEN, &REVOKE];
 
@@ -115,7 +119,8 @@ pub enum Invited {
 }
 
 impl TenantHandle {
-    /// Writes an invitation down. Of a request that may come twice `sealed` is kept: the token, which only the server can read.
+    /// Writes an invitation down. Of a request that may come twice `sealed` is kept: the token, which only
+    /// the server can read.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -130,8 +135,9 @@ impl TenantHandle {
         let (role, uses, lifetime) = (terms.role.as_str(), terms.uses(), terms.lifetime());
         let invitation: [&dyn Value; 6] = [&tenant, &token_hash, &role, &inviter_number, &uses, &lifetime];
         let key = once.map(|(once, sealed)| (once.key.as_str(), once.request_hash.as_slice(), sealed));
-        let remembered: Option<[&dyn Value; 5]> =
-            key.as_ref().map(|(key, hash, sealed)| [&tenant as _, &inviter_number as _, key as _, hash as _, sealed as _]);
+        let remembered: Option<[&dyn Value; 5]> = key.as_ref().map(|(key, hash, sealed)| {
+            [&tenant as _, &inviter_number as _, key as _, hash as _, sealed as _]
+        });
         let mut steps = vec![Step { statement: &INSERT, values: &invitation }];
         steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_INVITATION, values }));
         match self.turn(inviter, once.map(|(once, _)| once), self.transaction(&steps).await).await? {
@@ -141,7 +147,11 @@ impl TenantHandle {
             }
             Turn::Again { created, answer } => {
                 let row = self.row(&END_OF, &[&tenant, &created]).await?.ok_or(DbError::Unavailable(None))?;
-                Ok(Invited::Before { id: InvitationId::from_row(created), expires_at: row.get(0), sealed: answer })
+                Ok(Invited::Before {
+                    id: InvitationId::from_row(created),
+                    expires_at: row.get(0),
+                    sealed: answer,
+                })
             }
             Turn::OtherRequest => Ok(Invited::OtherRequest),
         }

@@ -1,5 +1,6 @@
-//! Who is in a tenant, with which role, and how people leave. Whoever changes a role or removes somebody first locks all
-//! owners, so that two who do it at once come one after the other and the second sees what the first left.
+//! Who is in a tenant, with which role, and how people leave. Whoever changes a role or removes somebody
+//! first locks all owners, so that two who do it at once come one after the other and the second sees what
+//! the first left.
 
 use chrono::{DateTime, Utc};
 
@@ -19,12 +20,14 @@ const CONCERNED: Statement = Statement::new(
 );
 const HOLD_CONCERNED: Statement = Statement::new(
     "SELECT id, role FROM shared.users
-     WHERE tenant_id = $1 AND removed_at IS NULL AND (role = 'owner' OR id = $2 OR id = $3) ORDER BY id FOR UPDATE",
+     WHERE tenant_id = $1 AND removed_at IS NULL AND (role = 'owner' OR id = $2 OR id = $3)
+     ORDER BY id FOR UPDATE",
 );
 /// Whether an owner is left without `$3`.
 macro_rules! another_owner {
     () => {
-        "EXISTS (SELECT FROM shared.users o WHERE o.tenant_id = $1 AND o.role = 'owner' AND o.removed_at IS NULL AND o.id <> $3)"
+        "EXISTS (SELECT FROM shared.users o WHERE o.tenant_id = $1 AND o.role = 'owner' \
+         AND o.removed_at IS NULL AND o.id <> $3)"
     };
 }
 // Not a join, as with those of `if_removed` below.
@@ -37,11 +40,12 @@ const CHANGE_ROLE: Statement = Statement::new(concat!(
     another_owner!(),
     ") RETURNING t.id"
 ));
-// The name is free from now on: names are compared in lower case, so nobody can have the key that is left. The name itself
-// stays, as what a person wrote stays.
+// The name is free from now on: names are compared in lower case, so nobody can have the key that is left.
+// The name itself stays, as what a person wrote stays.
 const REMOVE: Statement = Statement::new(concat!(
     "UPDATE shared.users t
-     SET removed_at = now(), username_key = 'REMOVED ' || t.id, email = NULL, email_key = NULL, password = '', role = 'member'
+     SET removed_at = now(), username_key = 'REMOVED ' || t.id, email = NULL, email_key = NULL, password =
+     '', role = 'member'
      FROM shared.users a
      WHERE t.tenant_id = $1 AND t.id = $3 AND t.removed_at IS NULL
        AND a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL
@@ -50,22 +54,36 @@ const REMOVE: Statement = Statement::new(concat!(
     another_owner!(),
     ") RETURNING t.id"
 ));
-/// Whether `$2` was removed, in a shape that Citus plans for one tenant only: of a plain join it would also try a plan for
-/// any tenant, which asks all shards.
+/// Whether `$2` was removed, in a shape that Citus plans for one tenant only: of a plain join it would also
+/// try a plan for any tenant, which asks all shards.
 macro_rules! if_removed {
     () => {
-        "(SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NOT NULL) = 1"
+        "(SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 \
+         AND u.removed_at IS NOT NULL) = 1"
     };
 }
-const END_SESSIONS: Statement = Statement::new(concat!("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ", if_removed!()));
-const EMPTY_INBOX: Statement =
-    Statement::new(concat!("DELETE FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND ", if_removed!()));
+const END_SESSIONS: Statement =
+    Statement::new(concat!("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ", if_removed!()));
+const EMPTY_INBOX: Statement = Statement::new(concat!(
+    "DELETE FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND ",
+    if_removed!()
+));
 const TAKE_SHARES_BACK: Statement =
     Statement::new(concat!("DELETE FROM shares WHERE tenant_id = $1 AND audience = $2 AND ", if_removed!()));
-const REMOVED: Statement = Statement::new("SELECT id FROM shared.users WHERE tenant_id = $1 AND id = $2 AND removed_at IS NOT NULL");
+const REMOVED: Statement =
+    Statement::new("SELECT id FROM shared.users WHERE tenant_id = $1 AND id = $2 AND removed_at IS NOT NULL");
 
-pub(super) const ALL: &[&Statement] =
-    &[&LIST, &CONCERNED, &HOLD_CONCERNED, &CHANGE_ROLE, &REMOVE, &END_SESSIONS, &EMPTY_INBOX, &TAKE_SHARES_BACK, &REMOVED];
+pub(super) const ALL: &[&Statement] = &[
+    &LIST,
+    &CONCERNED,
+    &HOLD_CONCERNED,
+    &CHANGE_ROLE,
+    &REMOVE,
+    &END_SESSIONS,
+    &EMPTY_INBOX,
+    &TAKE_SHARES_BACK,
+    &REMOVED,
+];
 
 /// Somebody who is in the tenant.
 pub struct Member {
@@ -108,7 +126,9 @@ pub enum Decision {
 
 /// What the rules say: `wanted` is the new role, or none for a removal.
 fn judge(concerned: &[Row], actor: UserId, member: UserId, wanted: Option<Role>) -> Decision {
-    let role_of = |user: UserId| concerned.iter().find(|row| row.get::<i64>(0) == user.number()).map(|row| Role::from_row(row.get(1)));
+    let role_of = |user: UserId| {
+        concerned.iter().find(|row| row.get::<i64>(0) == user.number()).map(|row| Role::from_row(row.get(1)))
+    };
     let Some(role) = role_of(member) else { return Decision::NoSuchMember };
     let Some(actor_role) = role_of(actor) else { return Decision::Forbidden };
     let allowed = match wanted {
@@ -118,8 +138,13 @@ fn judge(concerned: &[Row], actor: UserId, member: UserId, wanted: Option<Role>)
     if !allowed {
         return Decision::Forbidden;
     }
-    let others = concerned.iter().filter(|row| row.get::<&str>(1) == "owner" && row.get::<i64>(0) != member.number());
-    if role == Role::Owner && wanted != Some(Role::Owner) && others.count() == 0 { Decision::LastOwner } else { Decision::Done }
+    let others =
+        concerned.iter().filter(|row| row.get::<&str>(1) == "owner" && row.get::<i64>(0) != member.number());
+    if role == Role::Owner && wanted != Some(Role::Owner) && others.count() == 0 {
+        Decision::LastOwner
+    } else {
+        Decision::Done
+    }
 }
 
 impl TenantHandle {
@@ -136,13 +161,23 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn members_and_invitations(&self, after: i64, limit: i64) -> Result<(Vec<Member>, Vec<OpenInvitation>), DbError> {
+    pub async fn members_and_invitations(
+        &self,
+        after: i64,
+        limit: i64,
+    ) -> Result<(Vec<Member>, Vec<OpenInvitation>), DbError> {
         let tenant = self.tenant().number();
         let results = self
-            .transaction(&[Step { statement: &LIST, values: &[&tenant, &after, &limit] }, Step { statement: &OPEN, values: &[&tenant] }])
+            .transaction(&[
+                Step { statement: &LIST, values: &[&tenant, &after, &limit] },
+                Step { statement: &OPEN, values: &[&tenant] },
+            ])
             .await?;
         let rows = |index: usize| results.get(index).map(Vec::as_slice).unwrap_or_default();
-        Ok((rows(0).iter().map(Member::from_row).collect(), rows(1).iter().map(OpenInvitation::from_row).collect()))
+        Ok((
+            rows(0).iter().map(Member::from_row).collect(),
+            rows(1).iter().map(OpenInvitation::from_row).collect(),
+        ))
     }
 
     /// Gives a member another role.
@@ -160,9 +195,9 @@ impl TenantHandle {
         outcome(&results, |concerned| judge(concerned, actor, member, Some(role)))
     }
 
-    /// Takes somebody out of the tenant, or lets them leave when it is themselves: their sessions, their inbox and the
-    /// shares with them end in the same transaction; what they wrote stays. The login directory, which lies on other
-    /// shards, hears of it by a message.
+    /// Takes somebody out of the tenant, or lets them leave when it is themselves: their sessions, their
+    /// inbox and the shares with them end in the same transaction; what they wrote stays. The login
+    /// directory, which lies on other shards, hears of it by a message.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing.
@@ -170,10 +205,12 @@ impl TenantHandle {
         let (tenant, by, of) = (self.tenant().number(), actor.number(), member.number());
         let concerned = self.rows(&CONCERNED, &[&tenant, &by, &of]).await?;
         let first_look = judge(&concerned, actor, member, None);
-        let Some(row) = concerned.iter().find(|row| first_look == Decision::Done && row.get::<i64>(0) == of) else {
+        let Some(row) = concerned.iter().find(|row| first_look == Decision::Done && row.get::<i64>(0) == of)
+        else {
             return Ok(first_look);
         };
-        // Should the transaction find that somebody was faster, the message does nothing: its handler looks first.
+        // Should the transaction find that somebody was faster, the message does nothing: its handler looks
+        // first.
         let payload = forget_payload(&Identifier::all_of_keys(row.get(2), row.get(3)));
         let results = self
             .transaction(&[
@@ -211,7 +248,8 @@ fn outcome(results: &[Vec<Row>], judge: impl Fn(&[Row]) -> Decision) -> Result<D
 
 /// The entries of the login directory that a message is about.
 fn forget_payload(identifiers: &[Identifier]) -> String {
-    let hashes: Vec<String> = identifiers.iter().map(|one| one.hash().iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+    let hashes: Vec<String> =
+        identifiers.iter().map(|one| one.hash().iter().map(|byte| format!("{byte:02x}")).collect()).collect();
     serde_json::json!({ "identifiers": hashes }).to_string()
 }
 

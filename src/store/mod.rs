@@ -1,6 +1,7 @@
-//! Every SQL statement of the product, one file per table. Each function is one call on a handle, and each statement of
-//! a tenant's table compares its first value with tenant_id, so that one shard answers it; row-level security stands
-//! behind that and does not replace it. No other folder holds SQL, except `db` for roles, migrations and the guard.
+//! Every SQL statement of the product, one file per table. Each function is one call on a handle, and each
+//! statement of a tenant's table compares its first value with tenant_id, so that one shard answers it;
+//! row-level security stands behind that and does not replace it. No other folder holds SQL, except `db` for
+//! roles, migrations and the guard.
 
 mod access;
 mod backlog;
@@ -28,7 +29,8 @@ mod users;
 
 pub use access::{Grant, Received, Seen};
 pub use backlog::{
-    Backlog, StateCount, Unfinished, backlog, drop_failed, failed_messages, replay_failed, show_message, unfinished_messages,
+    Backlog, StateCount, Unfinished, backlog, drop_failed, failed_messages, replay_failed, show_message,
+    unfinished_messages,
 };
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};
@@ -40,8 +42,8 @@ pub use new_notes::{NewNote, Written};
 pub use notes::{Bin, Note, Overview};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
-    ATTEMPTS, CATCH_UP, DeliveryState, FORGET_LOGINS, INSERT_TO_SHARED, Message, forget_acknowledged, forget_idempotency_keys,
-    notified_tenants, notify_relays, tenants_with_due_messages,
+    ATTEMPTS, CATCH_UP, DeliveryState, FORGET_LOGINS, INSERT_TO_SHARED, Message, forget_acknowledged,
+    forget_idempotency_keys, notified_tenants, notify_relays, tenants_with_due_messages,
 };
 pub use page::{Cursor, Page, Placed, Position};
 pub(crate) use purge::forget_logins;
@@ -61,7 +63,17 @@ use crate::db::Statement;
 
 /// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
 pub fn tenant_statements() -> Vec<&'static str> {
-    let notes = [notes::ALL, edits::ALL, revisions::ALL, access::ALL, shares::ALL, recipients::ALL, inbox::ALL, search::ALL].concat();
+    let notes = [
+        notes::ALL,
+        edits::ALL,
+        revisions::ALL,
+        access::ALL,
+        shares::ALL,
+        recipients::ALL,
+        inbox::ALL,
+        search::ALL,
+    ]
+    .concat();
     let people = [sessions::ALL, users::ALL, members::ALL, invitations::ALL, tenants::ALL].concat();
     let others = [outbox::ALL, idempotency::ALL, transfer::ALL].concat();
     [notes, people, others].concat().iter().map(|statement: &&Statement| statement.sql).collect()

@@ -1,5 +1,5 @@
-//! Writing a note, with all that belongs to it in one transaction: with whom it is shared, the message that tells them, and
-//! the memory of a request that may be repeated.
+//! Writing a note, with all that belongs to it in one transaction: with whom it is shared, the message that
+//! tells them, and the memory of a request that may be repeated.
 
 use super::idempotency::{Once, REMEMBER_NEW_NOTE, Turn};
 use super::notes::{INSERT, Note};
@@ -51,7 +51,8 @@ impl TenantHandle {
             Turn::First((note, message)) => Ok(Written::Now { note, message }),
             Turn::Again { created, .. } => {
                 let id = NoteId::from_row(created);
-                let messages = if note.sharing.is_some() { self.messages_of_note(author, id).await? } else { None };
+                let messages =
+                    if note.sharing.is_some() { self.messages_of_note(author, id).await? } else { None };
                 let message = messages.unwrap_or_default().first().map(|message| message.id);
                 Ok(Written::Before { note: id, message })
             }
@@ -68,10 +69,13 @@ impl TenantHandle {
         let key = note.once.map(|once| (once.key.as_str(), once.request_hash.as_slice()));
 
         let inserted: [&dyn Value; 4] = [&tenant, &author, &title, &content];
-        let shares: Vec<[&dyn Value; 4]> =
-            audiences.iter().map(|audience| [&tenant as _, audience as _, &access as _, &author as _]).collect();
+        let shares: Vec<[&dyn Value; 4]> = audiences
+            .iter()
+            .map(|audience| [&tenant as _, audience as _, &access as _, &author as _])
+            .collect();
         let message: [&dyn Value; 4] = [&tenant, &INSERT_TO_SHARED, &author, &payload];
-        let remembered: Option<[&dyn Value; 4]> = key.as_ref().map(|(key, hash)| [&tenant as _, &author as _, key as _, hash as _]);
+        let remembered: Option<[&dyn Value; 4]> =
+            key.as_ref().map(|(key, hash)| [&tenant as _, &author as _, key as _, hash as _]);
 
         let mut steps = vec![Step { statement: &INSERT, values: &inserted }];
         steps.extend(shares.iter().map(|values| Step { statement: &SHARE_NEW, values }));
@@ -80,7 +84,11 @@ impl TenantHandle {
         steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_NOTE, values }));
         let results = self.transaction(&steps).await?;
         let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
-        let number = results.get(message_at).and_then(|rows| rows.first()).filter(|_| note.sharing.is_some()).map(|row| row.get(0));
+        let number = results
+            .get(message_at)
+            .and_then(|rows| rows.first())
+            .filter(|_| note.sharing.is_some())
+            .map(|row| row.get(0));
         Ok((Note::from_row(row), number))
     }
 }

@@ -1,5 +1,5 @@
-//! Notes of their authors: written, listed, thrown away and taken back. Who else sees one is decided in `access`; how a
-//! text changes is in `edits`.
+//! Notes of their authors: written, listed, thrown away and taken back. Who else sees one is decided in
+//! `access`; how a text changes is in `edits`.
 
 use chrono::{DateTime, Utc};
 
@@ -14,18 +14,20 @@ pub(super) const INSERT: Statement = Statement::inserting(
 );
 const DELETE: Statement = Statement::new(
     "UPDATE notes SET deleted_at = now()
-     WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NULL AND ($4::integer IS NULL OR version = $4)
+     WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NULL AND ($4::integer IS NULL
+     OR version = $4)
      RETURNING id",
 );
 const RESTORE: Statement = Statement::new(
     "UPDATE notes SET deleted_at = NULL
      WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NOT NULL RETURNING id",
 );
-const COUNT: Statement = Statement::new("SELECT count(*) FROM notes WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL");
+const COUNT: Statement =
+    Statement::new("SELECT count(*) FROM notes WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL");
 
-// One statement for each direction and start, so that each has a plan that walks the index and stops after a page. Only
-// the beginning of a text is cut out by the database, and only where a beginning is all that is shown: it walks every
-// character to find the end.
+// One statement for each direction and start, so that each has a plan that walks the index and stops after a
+// page. Only the beginning of a text is cut out by the database, and only where a beginning is all that is
+// shown: it walks every character to find the end.
 macro_rules! page {
     ($text:literal, $deleted:literal, $bound:literal, $order:literal) => {
         page!($text, "", $deleted, $bound, $order)
@@ -56,11 +58,25 @@ const LATEST: Statement = page!("left(content, 480)", "NULL", "", "DESC");
 const OLDER: Statement = page!("left(content, 480)", "NULL", " AND (created_at, id) < ($4, $5)", "DESC");
 const NEWER: Statement = page!("left(content, 480)", "NULL", " AND (created_at, id) > ($4, $5)", "ASC");
 const BIN_LATEST: Statement = page!("left(content, 480)", "NOT NULL", "", "DESC");
-const BIN_OLDER: Statement = page!("left(content, 480)", "NOT NULL", " AND (created_at, id) < ($4, $5)", "DESC");
-const BIN_NEWER: Statement = page!("left(content, 480)", "NOT NULL", " AND (created_at, id) > ($4, $5)", "ASC");
+const BIN_OLDER: Statement =
+    page!("left(content, 480)", "NOT NULL", " AND (created_at, id) < ($4, $5)", "DESC");
+const BIN_NEWER: Statement =
+    page!("left(content, 480)", "NOT NULL", " AND (created_at, id) > ($4, $5)", "ASC");
 
-pub(super) const ALL: &[&Statement] =
-    &[&INSERT, &DELETE, &RESTORE, &COUNT, &WHOLE_LATEST, &WHOLE_OLDER, &LATEST, &OLDER, &NEWER, &BIN_LATEST, &BIN_OLDER, &BIN_NEWER];
+pub(super) const ALL: &[&Statement] = &[
+    &INSERT,
+    &DELETE,
+    &RESTORE,
+    &COUNT,
+    &WHOLE_LATEST,
+    &WHOLE_OLDER,
+    &LATEST,
+    &OLDER,
+    &NEWER,
+    &BIN_LATEST,
+    &BIN_OLDER,
+    &BIN_NEWER,
+];
 
 /// A note as it is stored.
 #[derive(Clone, Debug)]
@@ -127,7 +143,13 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn notes(&self, author: UserId, bin: Bin, cursor: Cursor, limit: u16) -> Result<Page<Note>, DbError> {
+    pub async fn notes(
+        &self,
+        author: UserId,
+        bin: Bin,
+        cursor: Cursor,
+        limit: u16,
+    ) -> Result<Page<Note>, DbError> {
         let statement = match (bin, cursor) {
             (Bin::Out, Cursor::Start) => &LATEST,
             (Bin::Out, Cursor::OlderThan(..)) => &OLDER,
@@ -143,17 +165,33 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn whole_notes(&self, author: UserId, before: Option<Position>, limit: u16) -> Result<Page<Note>, DbError> {
+    pub async fn whole_notes(
+        &self,
+        author: UserId,
+        before: Option<Position>,
+        limit: u16,
+    ) -> Result<Page<Note>, DbError> {
         let statement = if before.is_none() { &WHOLE_LATEST } else { &WHOLE_OLDER };
-        Ok(self.page(statement, author, Wanted { cursor: Cursor::before(before), limit, words: None }, Note::from_row, &[]).await?.0)
+        Ok(self
+            .page(
+                statement,
+                author,
+                Wanted { cursor: Cursor::before(before), limit, words: None },
+                Note::from_row,
+                &[],
+            )
+            .await?
+            .0)
     }
 
-    /// What `user` has: notes of their own and notes that were shared with them, counted, and the latest of both.
+    /// What `user` has: notes of their own and notes that were shared with them, counted, and the latest of
+    /// both.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
     pub async fn overview(&self, user: UserId, limit: u16, limit_received: u16) -> Result<Overview, DbError> {
-        let (tenant, user, limit, limit_received) = (self.tenant().number(), user.number(), i64::from(limit), i64::from(limit_received));
+        let (tenant, user, limit, limit_received) =
+            (self.tenant().number(), user.number(), i64::from(limit), i64::from(limit_received));
         let results = self
             .transaction(&[
                 Step { statement: &COUNT, values: &[&tenant, &user] },
@@ -166,7 +204,10 @@ impl TenantHandle {
             count: results.first().and_then(|rows| rows.first()).map_or(0, |row| row.get(0)),
             latest: results.get(1).map(|rows| rows.iter().map(Note::from_row).collect()).unwrap_or_default(),
             unread: unread_in(results.get(2)),
-            received: results.get(3).map(|rows| rows.iter().map(ReceivedNote::from_row).collect()).unwrap_or_default(),
+            received: results
+                .get(3)
+                .map(|rows| rows.iter().map(ReceivedNote::from_row).collect())
+                .unwrap_or_default(),
         })
     }
 
@@ -174,8 +215,14 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn delete_note(&self, author: UserId, id: NoteId, version: Option<i32>) -> Result<bool, DbError> {
-        let row = self.row(&DELETE, &[&self.tenant().number(), &author.number(), &id.number(), &version]).await?;
+    pub async fn delete_note(
+        &self,
+        author: UserId,
+        id: NoteId,
+        version: Option<i32>,
+    ) -> Result<bool, DbError> {
+        let row =
+            self.row(&DELETE, &[&self.tenant().number(), &author.number(), &id.number(), &version]).await?;
         Ok(row.is_some())
     }
 

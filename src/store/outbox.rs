@@ -1,8 +1,9 @@
-//! The outbox: what is still to be done after an answer was given. A row is written in the transaction that makes it
-//! necessary, so neither exists without the other. Its number and its tenant are the identity of the message.
+//! The outbox: what is still to be done after an answer was given. A row is written in the transaction that
+//! makes it necessary, so neither exists without the other. Its number and its tenant are the identity of the
+//! message.
 //!
-//! `due_at` is a lease. Who claims a row moves it into the future, and a row that nobody acknowledged by then is due again;
-//! a claim that was overtaken is known by a `due_at` that is no longer its own.
+//! `due_at` is a lease. Who claims a row moves it into the future, and a row that nobody acknowledged by then
+//! is due again; a claim that was overtaken is known by a `due_at` that is no longer its own.
 
 use chrono::{DateTime, Utc};
 
@@ -19,12 +20,16 @@ pub const CATCH_UP: &str = "catch_up";
 /// Takes somebody who left out of the login directory.
 pub const FORGET_LOGINS: &str = "forget_logins";
 
-pub(super) const ENQUEUE: Statement = Statement::new("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
-pub(super) const ENQUEUE_FOR_NOTE: Statement =
-    Statement::inserting("INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) RETURNING id");
+pub(super) const ENQUEUE: Statement =
+    Statement::new("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
+pub(super) const ENQUEUE_FOR_NOTE: Statement = Statement::inserting(
+    "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) \
+     RETURNING id",
+);
 // In the transaction that has just written a note, on the connection whose sequence gave its number.
 pub(super) const ENQUEUE_FOR_NEW_NOTE: Statement = Statement::inserting(
-    "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
+    "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) \
+     VALUES ($1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
 );
 // SKIP LOCKED is possible because one shard holds all rows of a tenant.
 const CLAIM: Statement = Statement::new(
@@ -33,10 +38,12 @@ const CLAIM: Statement = Statement::new(
          SELECT id FROM outbox
          WHERE tenant_id = $1 AND due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL
          ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-     RETURNING id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at, published_at, last_error",
+     RETURNING id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at,
+     failed_at, published_at, last_error",
 );
 const FIND: Statement = Statement::new(
-    "SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at, published_at, last_error
+    "SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at,
+        published_at, last_error
      FROM outbox WHERE tenant_id = $1 AND id = $2",
 );
 pub(super) const ACKNOWLEDGE: Statement = Statement::new(
@@ -46,32 +53,41 @@ pub(super) const ACKNOWLEDGE: Statement = Statement::new(
 // A broker keeps what it confirmed, so a published row is due again only in case it did not after all.
 const PUBLISHED: Statement = Statement::new(
     "UPDATE outbox SET published_at = now(), due_at = now() + interval '5 minutes', last_error = ''
-     WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL AND failed_at IS NULL",
+     WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
+     AND failed_at IS NULL",
 );
 // Nothing was tried with what is in it, so no attempt is counted.
 const RELEASE: Statement = Statement::new(
     "UPDATE outbox SET due_at = now() + $5::text::interval, last_error = $4
-     WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL AND failed_at IS NULL",
+     WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
+     AND failed_at IS NULL",
 );
-// Of two that fail with the same message at the same time one is counted. Pause and end are worked out outside: Citus adds
-// no interval of a column to a time, and has no now() within CASE. An interval that is null makes a time that is null.
+// Of two that fail with the same message at the same time one is counted. Pause and end are worked out
+// outside: Citus adds no interval of a column to a time, and has no now() within CASE. An interval that is
+// null makes a time that is null.
 const FAIL: Statement = Statement::new(
-    "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL, due_at = now() + $4::text::interval,
+    "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL, due_at = now() +
+        $4::text::interval,
          failed_at = now() + $5::text::interval
-     WHERE tenant_id = $1 AND id = $2 AND attempts = $6 AND acknowledged_at IS NULL AND failed_at IS NULL RETURNING id",
+     WHERE tenant_id = $1 AND id = $2 AND attempts = $6 AND acknowledged_at IS NULL
+     AND failed_at IS NULL RETURNING id",
 );
 const OF_NOTE: Statement = Statement::new(
-    "SELECT o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at, o.acknowledged_at, o.failed_at,
+    "SELECT o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at,
+        o.acknowledged_at, o.failed_at,
             o.published_at, o.last_error
      FROM notes n LEFT JOIN outbox o ON o.tenant_id = n.tenant_id AND o.note_id = n.id
-     WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL ORDER BY o.created_at DESC, o.id DESC LIMIT 100",
+     WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL
+     ORDER BY o.created_at DESC, o.id DESC LIMIT 100",
 );
 // The latest message stands for all shares of its note, as it delivers all of them.
 const LATEST_OF_NOTE: Statement = Statement::new(
     "SELECT acknowledged_at, failed_at, published_at FROM outbox
      WHERE tenant_id = $1 AND note_id = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
 );
-const IS_SHARED: Statement = Statement::new("SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 LIMIT 1");
+const IS_SHARED: Statement = Statement::new(
+    "SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 LIMIT 1",
+);
 
 pub(super) const ALL: &[&Statement] = &[
     &ENQUEUE,
@@ -89,15 +105,17 @@ pub(super) const ALL: &[&Statement] = &[
 ];
 
 // Over all shards, by the partial index on due_at: numbers of tenants and nothing else.
-const DUE_TENANTS: &str =
-    "SELECT DISTINCT tenant_id FROM outbox WHERE due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL LIMIT 1000";
+const DUE_TENANTS: &str = "SELECT DISTINCT tenant_id FROM outbox WHERE due_at <= now() \
+    AND acknowledged_at IS NULL AND failed_at IS NULL LIMIT 1000";
 const NOTIFY: &str = "SELECT pg_notify('pigeonhole_outbox', $1)";
-/// How many tenants one notification names: it may have 8,000 bytes, and a number has up to 19 digits and a comma.
+/// How many tenants one notification names: it may have 8,000 bytes, and a number has up to 19 digits and a
+/// comma.
 const NOTIFIED_AT_ONCE: usize = 300;
 
-const OLDEST_DONE: &str = "SELECT min(acknowledged_at) FROM outbox WHERE acknowledged_at < now() - interval '7 days'";
-const FORGET_DONE: &str =
-    "DELETE FROM outbox WHERE acknowledged_at < least(now() - interval '7 days', $1::timestamptz + interval '10 minutes')";
+const OLDEST_DONE: &str =
+    "SELECT min(acknowledged_at) FROM outbox WHERE acknowledged_at < now() - interval '7 days'";
+const FORGET_DONE: &str = "DELETE FROM outbox WHERE acknowledged_at < least(now() - interval '7 days', \
+    $1::timestamptz + interval '10 minutes')";
 const FORGET_KEYS: &str = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
 
 /// How far a message has come.
@@ -125,12 +143,18 @@ impl DeliveryState {
     }
 
     /// The two steps that find out how far the latest share of a note has come, for [`Self::of_note`].
-    pub(super) fn steps<'a>(of_note: &'a [&'a dyn Value; 2], of_author: &'a [&'a dyn Value; 3]) -> [Step<'a>; 2] {
-        [Step { statement: &IS_SHARED, values: of_author }, Step { statement: &LATEST_OF_NOTE, values: of_note }]
+    pub(super) fn steps<'a>(
+        of_note: &'a [&'a dyn Value; 2],
+        of_author: &'a [&'a dyn Value; 3],
+    ) -> [Step<'a>; 2] {
+        [
+            Step { statement: &IS_SHARED, values: of_author },
+            Step { statement: &LATEST_OF_NOTE, values: of_note },
+        ]
     }
 
-    /// What the rows of [`Self::steps`] say; none when the author shares it with nobody. A share without a message was delivered
-    /// so long ago that its message was removed.
+    /// What the rows of [`Self::steps`] say; none when the author shares it with nobody. A share without a
+    /// message was delivered so long ago that its message was removed.
     pub(super) fn of_note(results: &[Vec<Row>]) -> Option<Self> {
         results.first().filter(|shares| !shares.is_empty())?;
         let latest = results.get(1).and_then(|rows| rows.first());
@@ -204,8 +228,9 @@ impl Message {
 }
 
 impl TenantHandle {
-    /// Claims up to `limit` messages that are due in this tenant for as long as `lease`, an interval of PostgreSQL, says. Who
-    /// claims at the same time gets other ones; what is not acknowledged by then is due again.
+    /// Claims up to `limit` messages that are due in this tenant for as long as `lease`, an interval of
+    /// PostgreSQL, says. Who claims at the same time gets other ones; what is not acknowledged by then is due
+    /// again.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -214,7 +239,8 @@ impl TenantHandle {
         Ok(rows.iter().map(Message::from_row).collect())
     }
 
-    /// Marks a message as done whose work is done elsewhere. Other messages are marked in the transaction that does them.
+    /// Marks a message as done whose work is done elsewhere. Other messages are marked in the transaction
+    /// that does them.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -238,32 +264,44 @@ impl TenantHandle {
         self.rows(&PUBLISHED, &[&self.tenant().number(), &ids, &lease]).await.map(drop)
     }
 
-    /// Gives back messages that were claimed until `lease` and could not be sent; they are due again after `pause`, an interval
-    /// of PostgreSQL.
+    /// Gives back messages that were claimed until `lease` and could not be sent; they are due again after
+    /// `pause`, an interval of PostgreSQL.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn release_messages(&self, ids: &[i64], lease: DateTime<Utc>, reason: &str, pause: &str) -> Result<(), DbError> {
+    pub async fn release_messages(
+        &self,
+        ids: &[i64],
+        lease: DateTime<Utc>,
+        reason: &str,
+        pause: &str,
+    ) -> Result<(), DbError> {
         self.rows(&RELEASE, &[&self.tenant().number(), &ids, &lease, &reason, &pause]).await.map(drop)
     }
 
-    /// Counts a failure of a message, which is due again 2, 8, 32 or 128 seconds later, or has failed for good. False when
-    /// somebody else counted it, or did the message, meanwhile.
+    /// Counts a failure of a message, which is due again 2, 8, 32 or 128 seconds later, or has failed for
+    /// good. False when somebody else counted it, or did the message, meanwhile.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn fail_message(&self, message: &Message, reason: &str) -> Result<bool, DbError> {
         let pause = format!("{} seconds", 2 * 4_i64.pow(message.attempts.clamp(0, 6).unsigned_abs()));
         let end = message.is_last_attempt().then_some("0 seconds");
-        let values: [&dyn Value; 6] = [&self.tenant().number(), &message.id, &reason, &pause, &end, &message.attempts];
+        let values: [&dyn Value; 6] =
+            [&self.tenant().number(), &message.id, &reason, &pause, &end, &message.attempts];
         Ok(self.row(&FAIL, &values).await?.is_some())
     }
 
-    /// The messages about a note of `author`, the newest first; none when there is no such note of that author.
+    /// The messages about a note of `author`, the newest first; none when there is no such note of that
+    /// author.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn messages_of_note(&self, author: UserId, note: NoteId) -> Result<Option<Vec<Message>>, DbError> {
+    pub async fn messages_of_note(
+        &self,
+        author: UserId,
+        note: NoteId,
+    ) -> Result<Option<Vec<Message>>, DbError> {
         let rows = self.rows(&OF_NOTE, &[&self.tenant().number(), &author.number(), &note.number()]).await?;
         if rows.is_empty() {
             return Ok(None);
@@ -279,7 +317,9 @@ impl TenantHandle {
 /// # Errors
 /// [`DbError`] of the one statement, which asks every shard.
 pub async fn tenants_with_due_messages(database: &Database) -> Result<Vec<TenantId>, DbError> {
-    let rows = database.relay(async |client| Ok(client.query(&client.prepare_cached(DUE_TENANTS).await?, &[]).await?)).await?;
+    let rows = database
+        .relay(async |client| Ok(client.query(&client.prepare_cached(DUE_TENANTS).await?, &[]).await?))
+        .await?;
     Ok(rows.iter().map(|row| TenantId::from_row(row.get(0))).collect())
 }
 
@@ -308,8 +348,8 @@ pub fn notified_tenants(payload: &str) -> Vec<TenantId> {
     payload.split(',').filter_map(|number| number.parse().ok()).map(TenantId::from_row).collect()
 }
 
-/// Removes messages that were acknowledged over 7 days ago, ten minutes' worth at a time so that each statement is short, and
-/// gives their number.
+/// Removes messages that were acknowledged over 7 days ago, ten minutes' worth at a time so that each
+/// statement is short, and gives their number.
 ///
 /// # Errors
 /// [`DbError`] of the statements; what was removed before stays removed.

@@ -55,7 +55,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes a page of rows that hold one more than its limit when there is more in the direction that was walked.
+    /// Makes a page of rows that hold one more than its limit when there is more in the direction that was
+    /// walked.
     fn cut(rows: &[Row], cursor: Cursor, limit: u16, read: impl Fn(&Row) -> T) -> Self {
         let limit = usize::from(limit);
         let more = rows.len() > limit;
@@ -85,9 +86,9 @@ impl<T: Placed> Page<T> {
 }
 
 impl TenantHandle {
-    /// What is wanted of what is `owner`'s, and what `more` gave in the same transaction. The statement takes the tenant, the owner,
-    /// how many rows are wanted and, unless it begins at the start, the position. One that looks for words takes a position always,
-    /// and the words as bytes behind it.
+    /// What is wanted of what is `owner`'s, and what `more` gave in the same transaction. The statement takes
+    /// the tenant, the owner, how many rows are wanted and, unless it begins at the start, the position. One
+    /// that looks for words takes a position always, and the words as bytes behind it.
     pub(super) async fn page<T>(
         &self,
         statement: &'static Statement,

@@ -6,9 +6,11 @@ use super::access::{FIND, Grant, RECEIVED, Seen, grant};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{NoteId, NoteTitle, Right, UserId};
 
-// These say nothing of rights: they stand behind the two statements of `access`, whose rows decide what is made of theirs.
+// These say nothing of rights: they stand behind the two statements of `access`, whose rows decide what is
+// made of theirs.
 pub(super) const BASE: Statement = Statement::new(
-    "SELECT version, title, content, replaced_at, NULL::text FROM note_revisions WHERE tenant_id = $1 AND note_id = $2 AND version = $3",
+    "SELECT version, title, content, replaced_at, NULL::text FROM note_revisions WHERE tenant_id = $1 \
+     AND note_id = $2 AND version = $3",
 );
 const OF_NOTE: Statement = Statement::new(
     "SELECT r.version, r.title, r.content, r.replaced_at, u.username FROM note_revisions r
@@ -47,7 +49,13 @@ impl Revision {
 
     /// Stands for a version that was never stored.
     pub(super) fn empty(version: i32) -> Self {
-        Self { version, title: None, content: String::new(), replaced_at: DateTime::UNIX_EPOCH, replaced_by: None }
+        Self {
+            version,
+            title: None,
+            content: String::new(),
+            replaced_at: DateTime::UNIX_EPOCH,
+            replaced_by: None,
+        }
     }
 }
 
@@ -56,8 +64,14 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn note_with_revisions(&self, user: UserId, id: NoteId, limit: u16) -> Result<Grant<(Seen, Vec<Revision>)>, DbError> {
-        let (tenant, number, recipient, limit) = (self.tenant().number(), id.number(), user.number(), i64::from(limit));
+    pub async fn note_with_revisions(
+        &self,
+        user: UserId,
+        id: NoteId,
+        limit: u16,
+    ) -> Result<Grant<(Seen, Vec<Revision>)>, DbError> {
+        let (tenant, number, recipient, limit) =
+            (self.tenant().number(), id.number(), user.number(), i64::from(limit));
         let results = self
             .transaction(&[
                 Step { statement: &FIND, values: &[&tenant, &number] },
@@ -66,7 +80,8 @@ impl TenantHandle {
             ])
             .await?;
         Ok(grant(user, &results, Right::Edit).map(|seen| {
-            let revisions = results.get(2).map(|rows| rows.iter().map(Revision::from_row).collect()).unwrap_or_default();
+            let revisions =
+                results.get(2).map(|rows| rows.iter().map(Revision::from_row).collect()).unwrap_or_default();
             (seen, revisions)
         }))
     }

@@ -1,5 +1,5 @@
-//! Filling a database with invented rows of all tenants: the COPYs and the ids for them. It runs as the owner of the
-//! tables, on a connection of an administrator, and never for a request.
+//! Filling a database with invented rows of all tenants: the COPYs and the ids for them. It runs as the owner
+//! of the tables, on a connection of an administrator, and never for a request.
 
 use bytes::Bytes;
 use tokio_postgres::{Client, CopyInSink, Error};
@@ -22,10 +22,14 @@ impl SeedTable {
         match self {
             Self::Tenants => "COPY shared.tenants (id, name, name_key) FROM STDIN (FORMAT binary)",
             Self::Users => {
-                "COPY shared.users (tenant_id, id, username, username_key, email, email_key, password, role) FROM STDIN (FORMAT binary)"
+                "COPY shared.users (tenant_id, id, username, username_key, email, email_key, password, \
+                 role) FROM STDIN (FORMAT binary)"
             }
             Self::Logins => "COPY logins (identifier_hash, tenant_id, user_id) FROM STDIN (FORMAT binary)",
-            Self::Notes => "COPY notes (tenant_id, user_id, title, content, created_at, updated_at) FROM STDIN (FORMAT binary)",
+            Self::Notes => {
+                "COPY notes (tenant_id, user_id, title, content, created_at, updated_at) \
+                 FROM STDIN (FORMAT binary)"
+            }
         }
     }
 }
@@ -38,8 +42,8 @@ pub async fn copy_in(client: &Client, table: SeedTable) -> Result<CopyInSink<Byt
     client.copy_in(table.copy()).await
 }
 
-/// New ids from the sequence of [`SeedTable::Tenants`] or [`SeedTable::Users`], one by one, because people may sign up
-/// meanwhile.
+/// New ids from the sequence of [`SeedTable::Tenants`] or [`SeedTable::Users`], one by one, because people
+/// may sign up meanwhile.
 ///
 /// # Errors
 /// What the database says.

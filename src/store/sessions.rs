@@ -1,5 +1,5 @@
-//! Login sessions: a browser's cookie and a script's bearer token are rows of the same table. The row holds the SHA-256
-//! of the token; whoever reads the table cannot log in with it.
+//! Login sessions: a browser's cookie and a script's bearer token are rows of the same table. The row holds
+//! the SHA-256 of the token; whoever reads the table cannot log in with it.
 
 use chrono::{DateTime, Utc};
 
@@ -14,36 +14,48 @@ const INSERT: Statement = Statement::inserting(
 );
 // The session and its user come back together: a request needs one look-up, not two.
 const FIND: Statement = Statement::new(
-    "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role, t.name, t.delete_after
+    "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role,
+        t.name, t.delete_after
      FROM sessions s
      JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
      JOIN shared.tenants t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
      WHERE s.tenant_id = $1 AND s.token_hash = $2 AND s.expires_at > now()
-       AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '2 hours' ELSE interval '14 days' END",
+       AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '2 hours'
+       ELSE interval '14 days' END",
 );
-const TOUCH: Statement =
-    Statement::new("UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = $2 AND last_seen_at < now()");
+const TOUCH: Statement = Statement::new(
+    "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = $2 \
+     AND last_seen_at < now()",
+);
 const OF_USER: Statement = Statement::new(
     "SELECT id, kind, user_agent, created_at, last_seen_at FROM sessions
-     WHERE tenant_id = $1 AND user_id = $2 AND expires_at > now() ORDER BY last_seen_at DESC, id DESC LIMIT 100",
+     WHERE tenant_id = $1 AND user_id = $2 AND expires_at > now()
+     ORDER BY last_seen_at DESC, id DESC LIMIT 100",
 );
 const END: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2");
-const END_BY_ID: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
-const END_OTHERS: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id");
-// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old one. They are no
-// joins, as Citus would try a plan for any tenant for those, which asks all shards.
+const END_BY_ID: Statement =
+    Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
+const END_OTHERS: Statement =
+    Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id");
+// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old
+// one. They are no joins, as Citus would try a plan for any tenant for those, which asks all shards.
 const END_OTHERS_AFTER: Statement = Statement::new(
     "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3
-       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.password = $4) = 1",
+       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2
+       AND u.password = $4) = 1",
 );
 const ROTATE_AFTER: Statement = Statement::new(
-    "UPDATE sessions SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2 AND id = $3
-       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.password = $4) = 1",
+    "UPDATE sessions SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2
+        AND id = $3
+       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2
+       AND u.password = $4) = 1",
 );
 
-pub(super) const ALL: &[&Statement] = &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
+pub(super) const ALL: &[&Statement] =
+    &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
 
-// With the count below the only statements over all shards; they change nothing, and this one ends at the first thousand.
+// With the count below the only statements over all shards; they change nothing, and this one ends at the
+// first thousand.
 const WITH_EXPIRED: &str = "SELECT DISTINCT tenant_id FROM sessions WHERE expires_at < now() LIMIT 1000";
 const PURGE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND expires_at < now()";
 const ALIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > now()";
@@ -155,20 +167,34 @@ impl TenantHandle {
         user_agent: &str,
     ) -> Result<DateTime<Utc>, DbError> {
         let row = self
-            .row(&INSERT, &[&self.tenant().number(), &token_hash, &user.number(), &kind.as_str(), &user_agent, &kind.lifetime()])
+            .row(
+                &INSERT,
+                &[
+                    &self.tenant().number(),
+                    &token_hash,
+                    &user.number(),
+                    &kind.as_str(),
+                    &user_agent,
+                    &kind.lifetime(),
+                ],
+            )
             .await?
             .ok_or(DbError::Unavailable(None))?;
         Ok(row.get(1))
     }
 
-    /// The session of a token, if it is in force, with what every page shows of its user, as far as it is to be counted.
+    /// The session of a token, if it is in force, with what every page shows of its user, as far as it is to
+    /// be counted.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
     pub async fn session(&self, token_hash: &[u8], counted: Counted) -> Result<Option<Session>, DbError> {
         let tenant = self.tenant().number();
         let of_token: [&dyn Value; 2] = [&tenant, &token_hash];
-        let steps = [Step { statement: &FIND, values: &of_token }, Step { statement: &UNREAD_OF_SESSION, values: &of_token }];
+        let steps = [
+            Step { statement: &FIND, values: &of_token },
+            Step { statement: &UNREAD_OF_SESSION, values: &of_token },
+        ];
         let results = self.transaction(if counted == Counted::Unread { &steps } else { &steps[..1] }).await?;
         let unread = unread_in(results.get(1));
         Ok(results.first().and_then(|rows| rows.first()).map(|row| Session {
@@ -196,7 +222,10 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn account_with_sessions(&self, user: UserId) -> Result<(Option<Account>, Vec<SessionRow>), DbError> {
+    pub async fn account_with_sessions(
+        &self,
+        user: UserId,
+    ) -> Result<(Option<Account>, Vec<SessionRow>), DbError> {
         let (tenant, user) = (self.tenant().number(), user.number());
         let results = self
             .transaction(&[
@@ -205,7 +234,10 @@ impl TenantHandle {
             ])
             .await?;
         let account = results.first().and_then(|rows| rows.first()).map(Account::from_row);
-        Ok((account, results.get(1).map(|rows| rows.iter().map(SessionRow::from_row).collect()).unwrap_or_default()))
+        Ok((
+            account,
+            results.get(1).map(|rows| rows.iter().map(SessionRow::from_row).collect()).unwrap_or_default(),
+        ))
     }
 
     /// Ends the session of a token; harmless when it has ended.
@@ -233,8 +265,9 @@ impl TenantHandle {
         Ok(self.rows(&END_OTHERS, &[&self.tenant().number(), &user.number(), &kept.number()]).await?.len())
     }
 
-    /// Sets a new password in place of `old_hash`, ends every other session of the user and gives the session `current`
-    /// a new token, in one transaction. Gives false, and changes nothing, when the password was changed meanwhile.
+    /// Sets a new password in place of `old_hash`, ends every other session of the user and gives the session
+    /// `current` a new token, in one transaction. Gives false, and changes nothing, when the password was
+    /// changed meanwhile.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing.
@@ -251,7 +284,10 @@ impl TenantHandle {
             .transaction(&[
                 Step { statement: &REPLACE_PASSWORD, values: &[&tenant, &user, &old_hash, &new_hash] },
                 Step { statement: &END_OTHERS_AFTER, values: &[&tenant, &user, &current, &new_hash] },
-                Step { statement: &ROTATE_AFTER, values: &[&tenant, &user, &current, &new_hash, &token_hash] },
+                Step {
+                    statement: &ROTATE_AFTER,
+                    values: &[&tenant, &user, &current, &new_hash, &token_hash],
+                },
             ])
             .await?;
         Ok(results.first().is_some_and(|replaced| !replaced.is_empty()))
@@ -266,8 +302,8 @@ pub async fn count_sessions(database: &Database) -> Result<i64, DbError> {
     database.maintain(async |client| Ok(client.query_one(ALIVE, &[]).await?.get(0))).await
 }
 
-/// Removes the expired sessions of all tenants and gives their number: tenant by tenant, so that no statement is long, each
-/// stays in one shard, and a tenant that cannot be reached holds up no other.
+/// Removes the expired sessions of all tenants and gives their number: tenant by tenant, so that no statement
+/// is long, each stays in one shard, and a tenant that cannot be reached holds up no other.
 ///
 /// # Errors
 /// [`DbError`] of the search for tenants, or the last one of a tenant when nothing more could be removed.

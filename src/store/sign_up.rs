@@ -1,5 +1,6 @@
-//! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins one that is open or invites, in one transaction over
-//! the reference table of tenants, the new user's shard and the login directory's shards.
+//! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins one that is open or
+//! invites, in one transaction over the reference table of tenants, the new user's shard and the login
+//! directory's shards.
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
@@ -11,19 +12,20 @@ use super::outbox::CATCH_UP;
 use crate::db::{DbError, Object, SignUpHandle};
 use crate::domain::{Email, Identifier, Role, TenantId, TenantName, UserId, Username};
 
-const TENANT_BY_NAME: &str =
-    "SELECT id, join_policy = 'open' AND (delete_after IS NULL OR delete_after > now()) FROM shared.tenants WHERE name_key = $1";
-const TENANT_BY_ID: &str =
-    "SELECT id, join_policy = 'open' AND (delete_after IS NULL OR delete_after > now()) FROM shared.tenants WHERE id = $1";
+const TENANT_BY_NAME: &str = "SELECT id, join_policy = 'open' AND (delete_after IS NULL \
+    OR delete_after > now()) FROM shared.tenants WHERE name_key = $1";
+const TENANT_BY_ID: &str = "SELECT id, join_policy = 'open' AND (delete_after IS NULL \
+    OR delete_after > now()) FROM shared.tenants WHERE id = $1";
 const INSERT_TENANT: &str = "INSERT INTO shared.tenants (id, name, name_key) VALUES ($1, $2, $3)";
 const NEXT_TENANT: &str = "SELECT nextval('shared.tenants_id_seq')";
 const NEXT_USER: &str = "SELECT nextval('shared.users_id_seq')";
-const INSERT_USER: &str = "INSERT INTO shared.users (tenant_id, id, username, username_key, email, email_key, password, role)
+const INSERT_USER: &str =
+    "INSERT INTO shared.users (tenant_id, id, username, username_key, email, email_key, password, role)
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 // What is shared with everybody reaches the newcomer by a message of its own.
 const ENQUEUE_CATCH_UP: &str = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, $2, $3)";
-const REMEMBER: &str =
-    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer) VALUES ($1, $2, $3, $4, $2, '')";
+const REMEMBER: &str = "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, \
+    answer) VALUES ($1, $2, $3, $4, $2, '')";
 const INSERT_LOGIN: &str = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
 
 /// Which tenant a newcomer asks for.
@@ -110,11 +112,17 @@ impl SignUpHandle {
     }
 }
 
-/// The inner result is an answer, the outer one a failure of the database. A transaction that is dropped is rolled back.
-async fn register(client: &mut Object, newcomer: &Newcomer) -> Result<Result<Registered, SignUpError>, DbError> {
+/// The inner result is an answer, the outer one a failure of the database. A transaction that is dropped is
+/// rolled back.
+async fn register(
+    client: &mut Object,
+    newcomer: &Newcomer,
+) -> Result<Result<Registered, SignUpError>, DbError> {
     let transaction = client.transaction().await?;
     let place = match &newcomer.tenant {
-        TenantChoice::Invited { tenant, token_hash } => take_invitation(&transaction, *tenant, token_hash).await?,
+        TenantChoice::Invited { tenant, token_hash } => {
+            take_invitation(&transaction, *tenant, token_hash).await?
+        }
         choice => find_or_found(&transaction, choice).await?,
     };
     let Place { tenant, role, founded } = match place {
@@ -173,18 +181,25 @@ async fn take_invitation(
     let tenant = tenant.number();
     enter(transaction, tenant).await?;
     let taken = run(transaction, TAKE, &[&tenant, &token_hash]).await?.pop();
-    Ok(taken.map(|row| Place { tenant, role: Role::from_row(row.get(0)), founded: false }).ok_or(SignUpError::NoInvitation))
+    Ok(taken
+        .map(|row| Place { tenant, role: Role::from_row(row.get(0)), founded: false })
+        .ok_or(SignUpError::NoInvitation))
 }
 
 /// The tenant that is asked for and the role that a newcomer gets there.
-async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> Result<Result<Place, SignUpError>, DbError> {
+async fn find_or_found(
+    transaction: &Transaction<'_>,
+    choice: &TenantChoice,
+) -> Result<Result<Place, SignUpError>, DbError> {
     let found = match choice {
         TenantChoice::Named(name) => run(transaction, TENANT_BY_NAME, &[&name.key()]).await?.pop(),
         TenantChoice::Numbered(number) => run(transaction, TENANT_BY_ID, &[number]).await?.pop(),
         TenantChoice::Invited { .. } => None,
     };
     let answer = match (found, choice) {
-        (Some(row), _) if row.get::<_, bool>(1) => Ok(Place { tenant: row.get(0), role: Role::Member, founded: false }),
+        (Some(row), _) if row.get::<_, bool>(1) => {
+            Ok(Place { tenant: row.get(0), role: Role::Member, founded: false })
+        }
         (Some(_), TenantChoice::Named(_)) => Err(SignUpError::NotOpen("tenant_name")),
         (Some(_), _) => Err(SignUpError::NotOpen("tenant_id")),
         (None, TenantChoice::Named(name)) => {
@@ -198,7 +213,11 @@ async fn find_or_found(transaction: &Transaction<'_>, choice: &TenantChoice) -> 
 }
 
 /// Runs one statement, prepared once on each connection.
-async fn run(transaction: &Transaction<'_>, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, DbError> {
+async fn run(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, DbError> {
     let statement = transaction.prepare_cached(sql).await?;
     Ok(transaction.query(&statement, values).await?)
 }

@@ -5,14 +5,20 @@ use chrono::{DateTime, Utc};
 use crate::db::{DbError, Statement, Step, TenantHandle};
 use crate::domain::TenantName;
 
-const SETTINGS: Statement = Statement::new("SELECT name, join_policy, delete_after FROM shared.tenants WHERE id = $1");
-const CHANGE: Statement = Statement::new("UPDATE shared.tenants SET name = $2, name_key = $3, join_policy = $4 WHERE id = $1 RETURNING id");
-const SCHEDULE_END: Statement = Statement::new(
-    "UPDATE shared.tenants SET delete_after = now() + interval '7 days' WHERE id = $1 AND name_key = $2 AND delete_after IS NULL",
+const SETTINGS: Statement =
+    Statement::new("SELECT name, join_policy, delete_after FROM shared.tenants WHERE id = $1");
+const CHANGE: Statement = Statement::new(
+    "UPDATE shared.tenants SET name = $2, name_key = $3, join_policy = $4 WHERE id = $1 RETURNING id",
 );
-const END_BY_NAME: Statement = Statement::new("SELECT delete_after FROM shared.tenants WHERE id = $1 AND name_key = $2");
-const CALL_END_OFF: Statement =
-    Statement::new("UPDATE shared.tenants SET delete_after = NULL WHERE id = $1 AND delete_after > now() RETURNING id");
+const SCHEDULE_END: Statement = Statement::new(
+    "UPDATE shared.tenants SET delete_after = now() + interval '7 days' WHERE id = $1 AND name_key = $2 \
+     AND delete_after IS NULL",
+);
+const END_BY_NAME: Statement =
+    Statement::new("SELECT delete_after FROM shared.tenants WHERE id = $1 AND name_key = $2");
+const CALL_END_OFF: Statement = Statement::new(
+    "UPDATE shared.tenants SET delete_after = NULL WHERE id = $1 AND delete_after > now() RETURNING id",
+);
 
 pub(super) const ALL: &[&Statement] = &[&SETTINGS, &CHANGE, &SCHEDULE_END, &END_BY_NAME, &CALL_END_OFF];
 
@@ -42,7 +48,11 @@ impl TenantHandle {
     /// [`DbError`] of the one statement.
     pub async fn settings(&self) -> Result<Option<TenantSettings>, DbError> {
         let row = self.row(&SETTINGS, &[&self.tenant().number()]).await?;
-        Ok(row.map(|row| TenantSettings { name: row.get(0), open: row.get::<&str>(1) == "open", delete_after: row.get(2) }))
+        Ok(row.map(|row| TenantSettings {
+            name: row.get(0),
+            open: row.get::<&str>(1) == "open",
+            delete_after: row.get(2),
+        }))
     }
 
     /// Sets the name and who may join.
@@ -58,7 +68,8 @@ impl TenantHandle {
         }
     }
 
-    /// Has all rows of the tenant removed in seven days, when `name` is its name; a date that was set before stays.
+    /// Has all rows of the tenant removed in seven days, when `name` is its name; a date that was set before
+    /// stays.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.

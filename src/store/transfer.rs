@@ -1,5 +1,5 @@
-//! What leaves with its owner and comes in again. Everything is read in pages by key, each a call of its own, so that an
-//! export of any size holds a page in memory and no transaction open.
+//! What leaves with its owner and comes in again. Everything is read in pages by key, each a call of its own,
+//! so that an export of any size holds a page in memory and no transaction open.
 
 use std::collections::HashSet;
 
@@ -24,21 +24,28 @@ const REVISIONS: Statement = Statement::new(
      WHERE r.tenant_id = $1 AND r.note_id = $2 AND r.version > $3 ORDER BY r.version LIMIT $4",
 );
 const SHARES: Statement = Statement::new(
-    "SELECT note_id, audience, access, created_at FROM shares WHERE tenant_id = $1 AND note_id = ANY($2) ORDER BY note_id, audience",
+    "SELECT note_id, audience, access, created_at FROM shares WHERE tenant_id = $1 \
+     AND note_id = ANY($2) ORDER BY note_id, audience",
 );
 const PEOPLE: Statement = Statement::new(
-    "SELECT id, username, email, role, created_at, removed_at FROM shared.users WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+    "SELECT id, username, email, role, created_at, removed_at FROM shared.users WHERE tenant_id = $1 \
+     AND id > $2 ORDER BY id LIMIT $3",
 );
-const KNOWN: Statement = Statement::new("SELECT origin FROM imported_notes WHERE tenant_id = $1 AND user_id = $2 AND origin = ANY($3)");
+const KNOWN: Statement = Statement::new(
+    "SELECT origin FROM imported_notes WHERE tenant_id = $1 AND user_id = $2 AND origin = ANY($3)",
+);
 const TAKE: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at)
      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)",
 );
 // In the transaction that has just written the note, on the connection whose sequence gave its number.
-const REMEMBER: Statement =
-    Statement::inserting("INSERT INTO imported_notes (tenant_id, user_id, origin, note_id) VALUES ($1, $2, $3, currval('notes_id_seq'))");
+const REMEMBER: Statement = Statement::inserting(
+    "INSERT INTO imported_notes (tenant_id, user_id, origin, note_id) \
+     VALUES ($1, $2, $3, currval('notes_id_seq'))",
+);
 
-pub(super) const ALL: &[&Statement] = &[&NOTES_OF_ALL, &NOTES_OF_ONE, &REVISIONS, &SHARES, &PEOPLE, &KNOWN, &TAKE, &REMEMBER];
+pub(super) const ALL: &[&Statement] =
+    &[&NOTES_OF_ALL, &NOTES_OF_ONE, &REVISIONS, &SHARES, &PEOPLE, &KNOWN, &TAKE, &REMEMBER];
 
 /// Whose notes leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +114,12 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn leaving_notes(&self, scope: Scope, after: i64, limit: i64) -> Result<Vec<LeavingNote>, DbError> {
+    pub async fn leaving_notes(
+        &self,
+        scope: Scope,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<LeavingNote>, DbError> {
         let tenant = self.tenant().number();
         let rows = match scope {
             Scope::Everybody => self.rows(&NOTES_OF_ALL, &[&tenant, &after, &limit]).await?,
@@ -120,7 +132,12 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn leaving_revisions(&self, note: NoteId, after: i32, limit: i64) -> Result<Vec<Revision>, DbError> {
+    pub async fn leaving_revisions(
+        &self,
+        note: NoteId,
+        after: i32,
+        limit: i64,
+    ) -> Result<Vec<Revision>, DbError> {
         let rows = self.rows(&REVISIONS, &[&self.tenant().number(), &note.number(), &after, &limit]).await?;
         Ok(rows.iter().map(Revision::from_row).collect())
     }
@@ -131,7 +148,12 @@ impl TenantHandle {
     /// [`DbError`] of the one statement.
     pub async fn leaving_shares(&self, notes: &[i64]) -> Result<Vec<LeavingShare>, DbError> {
         let rows = self.rows(&SHARES, &[&self.tenant().number(), &notes]).await?;
-        let share = |row: &Row| LeavingShare { note: row.get(0), audience: row.get(1), access: row.get(2), created_at: row.get(3) };
+        let share = |row: &Row| LeavingShare {
+            note: row.get(0),
+            audience: row.get(1),
+            access: row.get(2),
+            created_at: row.get(3),
+        };
         Ok(rows.iter().map(share).collect())
     }
 
@@ -156,7 +178,11 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn known_origins(&self, user: UserId, origins: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, DbError> {
+    pub async fn known_origins(
+        &self,
+        user: UserId,
+        origins: &[Vec<u8>],
+    ) -> Result<HashSet<Vec<u8>>, DbError> {
         let rows = self.rows(&KNOWN, &[&self.tenant().number(), &user.number(), &origins]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
@@ -167,7 +193,8 @@ impl TenantHandle {
     /// [`DbError::Taken`] when one of them came in meanwhile; otherwise that of the transaction.
     pub async fn take_in(&self, user: UserId, notes: &[ComingNote]) -> Result<(), DbError> {
         let (tenant, user) = (self.tenant().number(), user.number());
-        let titles: Vec<Option<&str>> = notes.iter().map(|note| note.title.as_ref().map(NoteTitle::as_str)).collect();
+        let titles: Vec<Option<&str>> =
+            notes.iter().map(|note| note.title.as_ref().map(NoteTitle::as_str)).collect();
         let contents: Vec<&str> = notes.iter().map(|note| note.content.as_str()).collect();
         type Written<'a> = ([&'a dyn Value; 7], [&'a dyn Value; 3]);
         let values: Vec<Written<'_>> = notes
@@ -190,7 +217,9 @@ impl TenantHandle {
             .collect();
         let steps: Vec<Step<'_>> = values
             .iter()
-            .flat_map(|(note, origin)| [Step { statement: &TAKE, values: note }, Step { statement: &REMEMBER, values: origin }])
+            .flat_map(|(note, origin)| {
+                [Step { statement: &TAKE, values: note }, Step { statement: &REMEMBER, values: origin }]
+            })
             .collect();
         self.transaction(&steps).await.map(drop)
     }

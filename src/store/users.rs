@@ -6,10 +6,12 @@ use crate::domain::{Role, UserId};
 pub(super) const ACCOUNT: Statement = Statement::new(
     "SELECT u.username, u.email, u.password, u.role, t.name
      FROM shared.users u JOIN shared.tenants t ON t.id = u.tenant_id
-     WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND (t.delete_after IS NULL OR t.delete_after > now())",
+     WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL AND (t.delete_after IS NULL
+     OR t.delete_after > now())",
 );
-pub(super) const REPLACE_PASSWORD: Statement =
-    Statement::new("UPDATE shared.users SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 RETURNING id");
+pub(super) const REPLACE_PASSWORD: Statement = Statement::new(
+    "UPDATE shared.users SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 RETURNING id",
+);
 
 pub(super) const ALL: &[&Statement] = &[&ACCOUNT, &REPLACE_PASSWORD];
 
@@ -54,6 +56,8 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn rehash(&self, user: UserId, old_hash: &str, new_hash: &str) -> Result<(), DbError> {
-        self.row(&REPLACE_PASSWORD, &[&self.tenant().number(), &user.number(), &old_hash, &new_hash]).await.map(drop)
+        self.row(&REPLACE_PASSWORD, &[&self.tenant().number(), &user.number(), &old_hash, &new_hash])
+            .await
+            .map(drop)
     }
 }

@@ -1,4 +1,5 @@
-//! Static files: embedded in the binary, each under a URL with the hash of its content, so that it may be kept for ever.
+//! Static files: embedded in the binary, each under a URL with the hash of its content, so that it may be
+//! kept for ever.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -25,7 +26,9 @@ struct File {
 
 static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
     let style = STYLE.map(|part| content(&format!("style/{part}.css"))).concat();
-    let whole = Files::iter().filter(|name| !name.starts_with("style/")).map(|name| (name.to_string(), content(&name)));
+    let whole = Files::iter()
+        .filter(|name| !name.starts_with("style/"))
+        .map(|name| (name.to_string(), content(&name)));
     whole.chain([("app.css".to_owned(), style)]).map(|(name, content)| (name, File::new(content))).collect()
 });
 
@@ -103,7 +106,11 @@ pub async fn favicon() -> Result<HttpResponse, Error> {
 
 fn answer(name: &str, file: &File, cache: &'static str) -> HttpResponse {
     let kind = mime_guess::from_path(name).first_or_octet_stream();
-    let charset = if kind.type_() == "text" || kind.subtype() == "javascript" || kind.subtype() == "svg" { "; charset=utf-8" } else { "" };
+    let charset = if kind.type_() == "text" || kind.subtype() == "javascript" || kind.subtype() == "svg" {
+        "; charset=utf-8"
+    } else {
+        ""
+    };
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, format!("{}{charset}", kind.essence_str())))
         .insert_header((header::CACHE_CONTROL, cache))
@@ -119,7 +126,8 @@ mod tests {
     #[test]
     fn the_style_sheet_has_every_part_that_there_is_and_no_other() {
         let parts: BTreeSet<String> = STYLE.iter().map(|part| format!("style/{part}.css")).collect();
-        let there: BTreeSet<String> = Files::iter().filter(|name| name.starts_with("style/")).map(|name| name.to_string()).collect();
+        let there: BTreeSet<String> =
+            Files::iter().filter(|name| name.starts_with("style/")).map(|name| name.to_string()).collect();
         assert_eq!(parts, there);
     }
 }

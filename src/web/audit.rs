@@ -1,4 +1,5 @@
-//! The security log: who did what from where, a line each, with the number of the request (OWASP ASVS 5.0, 16.3).
+//! The security log: who did what from where, a line each, with the number of the request (OWASP ASVS 5.0,
+//! 16.3).
 
 use std::fmt;
 
@@ -38,7 +39,8 @@ impl fmt::Display for Subject<'_> {
 
 /// Writes an event down.
 pub fn record(request: &HttpRequest, event: &str, subject: &Subject<'_>) {
-    let address = request.peer_addr().map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string());
+    let address =
+        request.peer_addr().map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string());
     let number = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
     log::info!(target: "security", "{event}: {subject}, address {address}, request {number}");
 }

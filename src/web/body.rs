@@ -1,5 +1,5 @@
-//! Request bodies: read whole up to one limit and one deadline, decoded strictly, then parsed. Broken bytes are refused
-//! and never repaired, so that what is stored is what was sent.
+//! Request bodies: read whole up to one limit and one deadline, decoded strictly, then parsed. Broken bytes
+//! are refused and never repaired, so that what is stored is what was sent.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,8 +19,9 @@ use super::error::Error;
 use super::fields::FieldErrors;
 use crate::domain::CONTENT_LIMIT;
 
-/// The longest body. In a form the worst byte of a note is a line feed: browsers send it as `%0D%0A`, six bytes; in JSON
-/// it is a control character, `\u0001`, six as well. A full-size note of any characters fits, with room for other fields.
+/// The longest body. In a form the worst byte of a note is a line feed: browsers send it as `%0D%0A`, six
+/// bytes; in JSON it is a control character, `\u0001`, six as well. A full-size note of any characters fits,
+/// with room for other fields.
 pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
 /// The longest that a body may take to arrive; the server's own limit covers the head only.
 const BODY_DEADLINE: Duration = Duration::from_secs(20);
@@ -58,7 +59,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let content_type = request.content_type().to_ascii_lowercase();
-        let typed = content_type == "application/json" || (content_type.starts_with("application/") && content_type.ends_with("+json"));
+        let typed = content_type == "application/json"
+            || (content_type.starts_with("application/") && content_type.ends_with("+json"));
         let body = read(request, payload);
         Box::pin(async move {
             if !typed {
@@ -69,10 +71,18 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
-fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Vec<u8>, Error>> + 'static {
-    let encoded =
-        request.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+fn read(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Vec<u8>, Error>> + 'static {
+    let encoded = request
+        .headers()
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let mut payload = payload.take();
     async move {
         if encoded {
@@ -119,7 +129,8 @@ fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let field = known_field(&error.path().to_string()).or_else(|| known_field(quoted_in(&error.inner().to_string())));
+        let field = known_field(&error.path().to_string())
+            .or_else(|| known_field(quoted_in(&error.inner().to_string())));
         refuse_json(error.inner(), field.unwrap_or_default())
     })?;
     deserializer.end().map_err(|error| refuse_json(&error, ""))?;
@@ -128,7 +139,10 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 
 fn refuse_json(error: &serde_json::Error, field: &'static str) -> Error {
     match error.classify() {
-        Category::Data => Error::Invalid(FieldErrors::one(field, "This field is unknown, missing, given twice or of a wrong type.")),
+        Category::Data => Error::Invalid(FieldErrors::one(
+            field,
+            "This field is unknown, missing, given twice or of a wrong type.",
+        )),
         Category::Syntax | Category::Eof | Category::Io => Error::BadRequest("The body is not valid JSON."),
     }
 }
@@ -143,5 +157,16 @@ fn known_field(name: &str) -> Option<&'static str> {
     KNOWN_FIELDS.iter().find(|known| **known == name).copied()
 }
 
-const KNOWN_FIELDS: &[&str] =
-    &["username", "password", "email", "tenant_id", "tenant_name", "content", "title", "userid", "version", "share_with", "access"];
+const KNOWN_FIELDS: &[&str] = &[
+    "username",
+    "password",
+    "email",
+    "tenant_id",
+    "tenant_name",
+    "content",
+    "title",
+    "userid",
+    "version",
+    "share_with",
+    "access",
+];

@@ -14,7 +14,10 @@ const CODINGS: [&str; 3] = ["br", "gzip", "deflate"];
 ///
 /// # Errors
 /// Those of what it wraps.
-pub async fn pass<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
+pub async fn pass<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.call(request).await?;
     let status = response.status();
@@ -35,7 +38,10 @@ pub async fn pass<B: MessageBody + 'static>(request: ServiceRequest, next: Next<
 }
 
 fn vary(headers: &mut HeaderMap) {
-    let named = headers.get_all(header::VARY).filter_map(|names| names.to_str().ok()).flat_map(|names| names.split(','));
+    let named = headers
+        .get_all(header::VARY)
+        .filter_map(|names| names.to_str().ok())
+        .flat_map(|names| names.split(','));
     if !named.map(str::trim).any(|name| name.eq_ignore_ascii_case("accept-encoding")) {
         headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     }
@@ -54,7 +60,10 @@ fn name_coding_in_tag(headers: &mut HeaderMap) {
 
 /// The tag of the plain answer: `"3"` for `"3-gzip"`. A client that has read either knows the same text.
 pub fn plain_tag(tag: &str) -> String {
-    let plain = tag.strip_suffix('"').and_then(|rest| rest.rsplit_once('-')).filter(|(_, coding)| CODINGS.contains(coding));
+    let plain = tag
+        .strip_suffix('"')
+        .and_then(|rest| rest.rsplit_once('-'))
+        .filter(|(_, coding)| CODINGS.contains(coding));
     plain.map_or_else(|| tag.to_owned(), |(plain, _)| format!("{plain}\""))
 }
 

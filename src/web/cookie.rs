@@ -1,5 +1,5 @@
-//! The session cookie. actix-session encrypts and signs it; what it cannot do is added here: a life of 30 days for those
-//! who asked to be remembered, and reading cookies of the key before this one.
+//! The session cookie. actix-session encrypts and signs it; what it cannot do is added here: a life of 30
+//! days for those who asked to be remembered, and reading cookies of the key before this one.
 
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_session::storage::CookieSessionStore;
@@ -17,15 +17,16 @@ const TOKEN: &str = "token";
 const OTHERS: &str = "others";
 const FLASH: &str = "flash";
 const LINK: &str = "link";
-/// The most sessions that one browser holds, the active one among them. The cookie stays far below what browsers keep, 4,096
-/// bytes: a token takes 65 bytes, a name 163 at the most.
+/// The most sessions that one browser holds, the active one among them. The cookie stays far below what
+/// browsers keep, 4,096 bytes: a token takes 65 bytes, a name 163 at the most.
 pub const MOST_SESSIONS: usize = 5;
 /// Of an organization's name the switcher shows its beginning.
 const NAME_CHARACTERS: usize = 40;
 /// Seconds of 30 days, the absolute life of a remembered session.
 const REMEMBERED: i64 = 30 * 24 * 60 * 60;
 
-/// The cookie's name: browsers accept a `__Host-` name only with Secure, this host and path (RFC 6265bis, 4.1.3.2).
+/// The cookie's name: browsers accept a `__Host-` name only with Secure, this host and path (RFC 6265bis,
+/// 4.1.3.2).
 fn name(production: bool) -> &'static str {
     if production { "__Host-pigeonhole" } else { "pigeonhole" }
 }
@@ -75,7 +76,9 @@ struct Kept {
 /// The sessions beside the active one, the last used first.
 pub fn others(session: &Session) -> Vec<OtherSession> {
     let kept = session.get::<Vec<Kept>>(OTHERS).ok().flatten().unwrap_or_default();
-    kept.into_iter().filter_map(|kept| Some(OtherSession { token: Token::parse(&kept.token)?, tenant_name: kept.name })).collect()
+    kept.into_iter()
+        .filter_map(|kept| Some(OtherSession { token: Token::parse(&kept.token)?, tenant_name: kept.name }))
+        .collect()
 }
 
 /// Makes the cookie carry these sessions and nothing of before.
@@ -87,7 +90,8 @@ pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) ->
     if others.is_empty() {
         return Ok(());
     }
-    let keep = |other: &OtherSession| Kept { token: other.token.expose().to_owned(), name: cut(&other.tenant_name) };
+    let keep =
+        |other: &OtherSession| Kept { token: other.token.expose().to_owned(), name: cut(&other.tenant_name) };
     let kept: Vec<Kept> = others.iter().take(MOST_SESSIONS - 1).map(keep).collect();
     session.insert(OTHERS, kept).map_err(failed)
 }
@@ -142,7 +146,8 @@ pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, production:
     for cookie in cookies {
         let text = cookie.to_str().unwrap_or_default();
         let ours = text.starts_with(&format!("{}=", name(production))) && !text.contains("Max-Age");
-        let longer = ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED}")).ok()).flatten();
+        let longer =
+            ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED}")).ok()).flatten();
         headers.append(header::SET_COOKIE, longer.unwrap_or(cookie));
     }
 }
@@ -151,9 +156,13 @@ pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, production:
 pub fn accept_previous_key(request: &mut ServiceRequest, context: &Context) {
     let Some(previous) = &context.previous_key else { return };
     let name = name(context.site.tls_only);
-    let Some(text) = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()) else { return };
-    let Some(sent) =
-        text.split(';').filter_map(|pair| Cookie::parse_encoded(pair.trim().to_owned()).ok()).find(|cookie| cookie.name() == name)
+    let Some(text) = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()) else {
+        return;
+    };
+    let Some(sent) = text
+        .split(';')
+        .filter_map(|pair| Cookie::parse_encoded(pair.trim().to_owned()).ok())
+        .find(|cookie| cookie.name() == name)
     else {
         return;
     };
@@ -163,7 +172,8 @@ pub fn accept_previous_key(request: &mut ServiceRequest, context: &Context) {
     let Some(value) = open(previous, &sent) else { return };
     let mut jar = CookieJar::new();
     jar.private_mut(&context.key).add(Cookie::new(name, value));
-    let rewritten = jar.get(name).and_then(|cookie| HeaderValue::from_str(&cookie.encoded().stripped().to_string()).ok());
+    let rewritten =
+        jar.get(name).and_then(|cookie| HeaderValue::from_str(&cookie.encoded().stripped().to_string()).ok());
     if let Some(value) = rewritten {
         request.headers_mut().insert(header::COOKIE, value);
     }

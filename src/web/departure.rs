@@ -1,6 +1,6 @@
-//! The way out. Each of the HTTP server's threads also runs the database connections that were opened on it, and ends as soon
-//! as it has no client of its own. So nobody is let in any more and all requests under way are answered, before the threads
-//! are told to end.
+//! The way out. Each of the HTTP server's threads also runs the database connections that were opened on it,
+//! and ends as soon as it has no client of its own. So nobody is let in any more and all requests under way
+//! are answered, before the threads are told to end.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -34,7 +34,8 @@ impl Departure {
         Self { listener, leaving: AtomicBool::default(), under_way: AtomicUsize::default() }
     }
 
-    /// A request is under way, from its head to the head of its answer; each of these is followed by one [`Self::leave`].
+    /// A request is under way, from its head to the head of its answer; each of these is followed by one
+    /// [`Self::leave`].
     pub(super) fn enter(&self) {
         self.under_way.fetch_add(1, SeqCst);
     }
@@ -48,7 +49,8 @@ impl Departure {
         self.leaving.load(SeqCst)
     }
 
-    /// Refuses new connections and waits until all requests are answered, at most for `patience`. Says whether they are.
+    /// Refuses new connections and waits until all requests are answered, at most for `patience`. Says
+    /// whether they are.
     pub async fn complete(&self, patience: Duration) -> bool {
         self.leaving.store(true, SeqCst);
         CLOSED.store(true, SeqCst);

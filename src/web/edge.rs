@@ -1,5 +1,5 @@
-//! The edge: every request passes it first and every answer last. It numbers the request, refuses hosts and origins that
-//! are not ours, catches panics, gives errors their face and every answer its security headers.
+//! The edge: every request passes it first and every answer last. It numbers the request, refuses hosts and
+//! origins that are not ours, catches panics, gives errors their face and every answer its security headers.
 
 use std::panic::AssertUnwindSafe;
 
@@ -18,7 +18,8 @@ use super::error::Error;
 use super::face::Asked;
 use super::site::Site;
 
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src \
+    'self'; connect-src 'self'; \
      form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
 
 /// Headers of every answer (OWASP ASVS 5.0, 3.4).
@@ -48,7 +49,8 @@ pub async fn pass(
         request_id: new_request_id(),
     };
     if let Err(refusal) = admit(&request, &site, &asked) {
-        log::info!(target: "security", "refused {} {:?}: {refusal:?}, request {}", request.method(), asked.path, asked.request_id);
+        log::info!(target: "security", "refused {} {:?}: {refusal:?}, request \
+            {}", request.method(), asked.path, asked.request_id);
         let response = finish(refusal.response(), &asked, &site);
         return Ok(request.into_response(response));
     }
@@ -69,7 +71,13 @@ pub async fn pass(
 fn complete(response: ServiceResponse<BoxBody>, asked: &Asked, site: &Site) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     if response.status().is_server_error() {
-        log::warn!("answered {} to {} {:?}, request {}", response.status().as_u16(), request.method(), asked.path, asked.request_id);
+        log::warn!(
+            "answered {} to {} {:?}, request {}",
+            response.status().as_u16(),
+            request.method(),
+            asked.path,
+            asked.request_id
+        );
     }
     let mut response = finish(response, asked, site);
     cookie::lengthen(&request, response.headers_mut(), site.tls_only);
@@ -100,25 +108,31 @@ fn admit(request: &ServiceRequest, site: &Site, asked: &Asked) -> Result<(), Ref
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
     // The API knows no cookie: without an ambient credential there is nothing to forge.
-    if safe || asked.by_script() || from_our_own_page(request.headers(), site) { Ok(()) } else { Err(Refusal::CrossOrigin) }
+    if safe || asked.by_script() || from_our_own_page(request.headers(), site) {
+        Ok(())
+    } else {
+        Err(Refusal::CrossOrigin)
+    }
 }
 
-/// Whether every name that a request gives its server is one of ours: the Host header, and the target where that is a whole
-/// URL (RFC 9112, 3.2.2).
+/// Whether every name that a request gives its server is one of ours: the Host header, and the target where
+/// that is a whole URL (RFC 9112, 3.2.2).
 fn is_for_us(request: &ServiceRequest, site: &Site) -> bool {
     let named = request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     let mut names = named.chain(request.uri().authority().map(|authority| authority.as_str())).peekable();
     names.peek().is_some() && names.all(|name| site.answers_for(name))
 }
 
-/// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over plain HTTP on a
-/// local network. With neither it is no browser, and carries no cookie that it was not given. Of a header that is there
-/// twice each value counts.
+/// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over
+/// plain HTTP on a local network. With neither it is no browser, and carries no cookie that it was not given.
+/// Of a header that is there twice each value counts.
 fn from_our_own_page(headers: &HeaderMap, site: &Site) -> bool {
     if headers.contains_key("sec-fetch-site") {
         return headers.get_all("sec-fetch-site").all(|site| site == "same-origin");
     }
-    headers.get_all(header::ORIGIN).all(|origin| origin.to_str().is_ok_and(|origin| site.origins.contains(origin)))
+    headers
+        .get_all(header::ORIGIN)
+        .all(|origin| origin.to_str().is_ok_and(|origin| site.origins.contains(origin)))
 }
 
 /// Gives an answer its face and its headers.
@@ -132,7 +146,10 @@ fn finish(response: HttpResponse<BoxBody>, asked: &Asked, site: &Site) -> HttpRe
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if site.tls_only {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=63072000; includeSubDomains"));
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
+        );
     }
     if let Ok(value) = HeaderValue::from_str(&asked.request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
@@ -218,11 +235,15 @@ mod tests {
             .route("/fail", web::get().to(fail))
             .route("/fine", web::get().to(HttpResponse::Ok));
         let app = test::init_service(app).await;
-        let request = |path: &str| test::TestRequest::get().uri(path).insert_header(("host", "localhost")).to_request();
-        let Err(error) = test::try_call_service(&app, request("/fail")).await else { panic!("the panic was lost") };
+        let request =
+            |path: &str| test::TestRequest::get().uri(path).insert_header(("host", "localhost")).to_request();
+        let Err(error) = test::try_call_service(&app, request("/fail")).await else {
+            panic!("the panic was lost")
+        };
         let answer = error.error_response();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        for name in ["content-security-policy", "strict-transport-security", "x-request-id", "cache-control"] {
+        for name in ["content-security-policy", "strict-transport-security", "x-request-id", "cache-control"]
+        {
             assert!(answer.headers().contains_key(name), "{name}");
         }
         let body = actix_web::body::to_bytes(answer.into_body()).await.expect("a body");

@@ -1,4 +1,5 @@
-//! The one error of handlers. What went wrong inside is logged once; a visitor gets a fixed sentence and the request id.
+//! The one error of handlers. What went wrong inside is logged once; a visitor gets a fixed sentence and the
+//! request id.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
@@ -74,12 +75,20 @@ impl From<SignUpError> for Error {
     fn from(refusal: SignUpError) -> Self {
         let conflict = |field, message| Self::Conflict(FieldErrors::one(field, message));
         match refusal {
-            SignUpError::NotOpen(field) => conflict(field, "This organization exists and takes new people by invitation only."),
-            SignUpError::NoInvitation => Self::Invalid(FieldErrors::one("invitation", "This invitation does not count, or no longer.")),
+            SignUpError::NotOpen(field) => {
+                conflict(field, "This organization exists and takes new people by invitation only.")
+            }
+            SignUpError::NoInvitation => {
+                Self::Invalid(FieldErrors::one("invitation", "This invitation does not count, or no longer."))
+            }
             SignUpError::TenantTaken => conflict("tenant_name", "Somebody just took this name."),
             // One answer for both, so that nobody learns whose e-mail is here.
-            SignUpError::UserTaken => conflict("username", "This user name or e-mail is taken in this organization."),
-            SignUpError::NoSuchTenant => Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number.")),
+            SignUpError::UserTaken => {
+                conflict("username", "This user name or e-mail is taken in this organization.")
+            }
+            SignUpError::NoSuchTenant => {
+                Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number."))
+            }
             SignUpError::Database(error) => Self::Database(error),
         }
     }
@@ -90,8 +99,12 @@ impl From<Decision> for Result<(), Error> {
         match decision {
             Decision::Done => Ok(()),
             Decision::NoSuchMember => Err(Error::NotFound),
-            Decision::Forbidden => Err(Error::Forbidden("Only owners decide about owners, and only owners and admins about others.")),
-            Decision::LastOwner => Err(Error::Prevented("An organization needs an owner: make somebody else an owner first.")),
+            Decision::Forbidden => Err(Error::Forbidden(
+                "Only owners decide about owners, and only owners and admins about others.",
+            )),
+            Decision::LastOwner => {
+                Err(Error::Prevented("An organization needs an owner: make somebody else an owner first."))
+            }
         }
     }
 }
@@ -137,13 +150,15 @@ impl Error {
             Self::BadRequest(sentence) | Self::Forbidden(sentence) | Self::Prevented(sentence) => sentence,
             Self::WrongLogin => "The name or the password is wrong.",
             Self::Conflict(_) => "Somebody was faster: this is taken or was changed meanwhile.",
-            Self::PreconditionFailed { .. } => "The note was changed meanwhile; read it again and repeat your change.",
+            Self::PreconditionFailed { .. } => {
+                "The note was changed meanwhile; read it again and repeat your change."
+            }
             other => default_sentence(other.status_code()),
         }
     }
 
-    /// The status of what may pass by itself, so that a form should come back with what was typed, to be sent again. It is written
-    /// down here, since the form is the answer.
+    /// The status of what may pass by itself, so that a form should come back with what was typed, to be sent
+    /// again. It is written down here, since the form is the answer.
     ///
     /// # Errors
     /// The same one, when it stays.
@@ -156,7 +171,8 @@ impl Error {
         Ok(status)
     }
 
-    /// Writes it down where it is a fault of ours. [`ResponseError::error_response`] does so; who answers otherwise calls this.
+    /// Writes it down where it is a fault of ours. [`ResponseError::error_response`] does so; who answers
+    /// otherwise calls this.
     pub fn log(&self) {
         let source = match self {
             Self::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_))) => {
@@ -215,7 +231,8 @@ impl ResponseError for Error {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Busy(_) | Self::Database(DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)) => {
+            Self::Busy(_)
+            | Self::Database(DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Database(_) | Self::Internal(..) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -235,7 +252,11 @@ impl ResponseError for Error {
         {
             response.headers_mut().insert(header::ETAG, value);
         }
-        response.extensions_mut().insert(Fault { sentence: self.sentence(), fields, login_required: matches!(self, Self::LoginRequired) });
+        response.extensions_mut().insert(Fault {
+            sentence: self.sentence(),
+            fields,
+            login_required: matches!(self, Self::LoginRequired),
+        });
         response
     }
 }

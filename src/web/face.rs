@@ -51,7 +51,11 @@ pub fn dress(mut response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse
         return response;
     }
     let fault = response.extensions().get::<Fault>().cloned();
-    let fault = fault.unwrap_or(Fault { sentence: default_sentence(status), fields: FieldErrors::default(), login_required: false });
+    let fault = fault.unwrap_or(Fault {
+        sentence: default_sentence(status),
+        fields: FieldErrors::default(),
+        login_required: false,
+    });
     if fault.login_required && !asked.by_script() {
         let location = if asked.reads { login_url(&asked.target) } else { "/login".to_owned() };
         return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
@@ -71,11 +75,15 @@ pub fn dress(mut response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse
 
 /// The framework answers some errors with a line of plain text.
 fn is_plain_text(response: &HttpResponse<BoxBody>) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"))
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/plain"))
 }
 
 fn problem(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
-    let errors: Vec<_> = fault.fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect();
+    let errors: Vec<_> =
+        fault.fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect();
     json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),
@@ -131,11 +139,20 @@ mod tests {
             let status = StatusCode::from_u16(status).expect("a status");
             let shown = dress(HttpResponse::new(status), &asked("/notes"));
             assert_eq!(shown.status(), status);
-            assert_eq!(shown.headers().get(header::CONTENT_TYPE).expect("a type"), "text/html; charset=utf-8");
-            assert_eq!(shown.headers().contains_key(header::RETRY_AFTER), status == StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(
+                shown.headers().get(header::CONTENT_TYPE).expect("a type"),
+                "text/html; charset=utf-8"
+            );
+            assert_eq!(
+                shown.headers().contains_key(header::RETRY_AFTER),
+                status == StatusCode::SERVICE_UNAVAILABLE
+            );
             assert!(titles.insert(title(status)), "{status} has the title of another");
             let problem = dress(HttpResponse::new(status), &asked("/api/notes"));
-            assert_eq!(problem.headers().get(header::CONTENT_TYPE).expect("a type"), "application/problem+json");
+            assert_eq!(
+                problem.headers().get(header::CONTENT_TYPE).expect("a type"),
+                "application/problem+json"
+            );
         }
     }
 }

@@ -18,8 +18,13 @@ pub fn invited_by(token: &InvitationToken) -> TenantChoice {
 ///
 /// # Errors
 /// [`Error::Internal`] for an account whose name could not be given today.
-pub fn newcomer_from_elsewhere(account: Account, token: &InvitationToken, once: Option<Once>) -> Result<Newcomer, Error> {
-    let unreadable = |_| Error::Internal("taking an account's name over", "it could not be given today".into());
+pub fn newcomer_from_elsewhere(
+    account: Account,
+    token: &InvitationToken,
+    once: Option<Once>,
+) -> Result<Newcomer, Error> {
+    let unreadable =
+        |_| Error::Internal("taking an account's name over", "it could not be given today".into());
     let username = Username::parse(&account.username).map_err(unreadable)?;
     let email = Email::parse_optional(account.email.as_deref().unwrap_or_default()).map_err(unreadable)?;
     Ok(Newcomer { username, email, password_hash: account.password_hash, tenant: invited_by(token), once })
@@ -29,7 +34,11 @@ pub fn newcomer_from_elsewhere(account: Account, token: &InvitationToken, once: 
 ///
 /// # Errors
 /// See [`SignUpError`].
-pub async fn enter(request: &HttpRequest, context: &Context, newcomer: &Newcomer) -> Result<Registered, SignUpError> {
+pub async fn enter(
+    request: &HttpRequest,
+    context: &Context,
+    newcomer: &Newcomer,
+) -> Result<Registered, SignUpError> {
     let registered = context.database.sign_up().register(newcomer).await?;
     context.messenger.wake(&context.database.tenant(registered.tenant));
     audit::record(request, "joined by invitation", &Subject::User(registered.tenant, registered.user));

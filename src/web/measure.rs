@@ -1,5 +1,5 @@
-//! Counts every request as the edge sees it: what it asked for, how it was answered, how long that took. The outermost layer
-//! but for compression, so that refusals and panics are counted like everything else.
+//! Counts every request as the edge sees it: what it asked for, how it was answered, how long that took. The
+//! outermost layer but for compression, so that refusals and panics are counted like everything else.
 
 use std::time::Instant;
 
@@ -19,10 +19,21 @@ const WENT_AWAY: u16 = 499;
 ///
 /// # Errors
 /// Those of what it measures.
-pub async fn pass<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let Some(context) = request.app_data::<web::Data<Context>>().cloned() else { return next.call(request).await };
+pub async fn pass<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let Some(context) = request.app_data::<web::Data<Context>>().cloned() else {
+        return next.call(request).await;
+    };
     context.departure.enter();
-    let asked = Asked { context, method: request.method().clone(), target: request.uri().clone(), since: Instant::now(), lost: true };
+    let asked = Asked {
+        context,
+        method: request.method().clone(),
+        target: request.uri().clone(),
+        since: Instant::now(),
+        lost: true,
+    };
     let mut result = next.call(request).await;
     if let (true, Ok(response)) = (asked.context.departure.has_begun(), &mut result) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -46,7 +57,12 @@ struct Asked {
 impl Asked {
     fn answered(mut self, pattern: Option<Pattern>, status: StatusCode) {
         self.lost = false;
-        self.context.metrics.answered(pattern.map(|pattern| pattern.0), &self.method, status, self.since.elapsed());
+        self.context.metrics.answered(
+            pattern.map(|pattern| pattern.0),
+            &self.method,
+            status,
+            self.since.elapsed(),
+        );
     }
 
     fn lost(mut self, status: StatusCode) {

@@ -1,5 +1,5 @@
-//! What pages and API share: the edge that every request passes, bodies, errors with their two faces, cookies, routes.
-//! Nothing here knows a note or a statement.
+//! What pages and API share: the edge that every request passes, bodies, errors with their two faces,
+//! cookies, routes. Nothing here knows a note or a statement.
 
 pub mod assets;
 pub mod audit;

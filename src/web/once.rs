@@ -14,8 +14,8 @@ const HEADER: &str = "idempotency-key";
 /// The field that a problem about the key names.
 pub const FIELD: &str = "Idempotency-Key";
 
-/// What the request's Idempotency-Key makes of it; none when it has none. `body` is the part of it that makes two requests
-/// the same.
+/// What the request's Idempotency-Key makes of it; none when it has none. `body` is the part of it that makes
+/// two requests the same.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a key that is none or that is given twice.
@@ -26,7 +26,10 @@ pub fn of_request(request: &HttpRequest, body: &impl Serialize) -> Result<Option
     match key {
         Some(Ok(key)) => Ok(Some(Once { key, request_hash: hash(request, body)? })),
         Some(Err(invalid)) => Err(Error::Invalid(FieldErrors::one(FIELD, invalid.0))),
-        None => Err(Error::Invalid(FieldErrors::one(FIELD, "Give one Idempotency-Key of visible ASCII characters."))),
+        None => Err(Error::Invalid(FieldErrors::one(
+            FIELD,
+            "Give one Idempotency-Key of visible ASCII characters.",
+        ))),
     }
 }
 
@@ -52,7 +55,8 @@ pub fn form_number() -> Result<String, Error> {
 }
 
 fn hash(request: &HttpRequest, body: &impl Serialize) -> Result<Vec<u8>, Error> {
-    let body = serde_json::to_vec(body).map_err(|error| Error::Internal("reading a request again", error.into()))?;
+    let body =
+        serde_json::to_vec(body).map_err(|error| Error::Internal("reading a request again", error.into()))?;
     let mut digest = Sha256::new();
     digest.update(format!("{} {}\n", request.method(), request.path()));
     digest.update(body);

@@ -24,7 +24,9 @@ impl PageQuery {
     pub fn cursor(&self) -> Cursor {
         match (&self.older, &self.newer) {
             (Some(older), _) => decode(older).map_or(Cursor::Start, |(time, id)| Cursor::OlderThan(time, id)),
-            (None, Some(newer)) => decode(newer).map_or(Cursor::Start, |(time, id)| Cursor::NewerThan(time, id)),
+            (None, Some(newer)) => {
+                decode(newer).map_or(Cursor::Start, |(time, id)| Cursor::NewerThan(time, id))
+            }
             (None, None) => Cursor::Start,
         }
     }
@@ -36,15 +38,25 @@ impl PageQuery {
 }
 
 /// The URLs of the pages before and after, of a whole list or of what was found in it.
-pub fn neighbours<T: Placed>(path: &str, words: Option<&SearchWords>, page: &Page<T>) -> (Option<String>, Option<String>) {
-    let link = |direction: &str, position: Position| with_words(&format!("{path}?{direction}={}", encode(position)), words);
-    (page.newer().map(|position| link("newer", position)), page.older().map(|position| link("older", position)))
+pub fn neighbours<T: Placed>(
+    path: &str,
+    words: Option<&SearchWords>,
+    page: &Page<T>,
+) -> (Option<String>, Option<String>) {
+    let link = |direction: &str, position: Position| {
+        with_words(&format!("{path}?{direction}={}", encode(position)), words)
+    };
+    (
+        page.newer().map(|position| link("newer", position)),
+        page.older().map(|position| link("older", position)),
+    )
 }
 
 /// The URL of a list, which has a query, with the words that are looked for in it.
 pub fn with_words(url: &str, words: Option<&SearchWords>) -> String {
     let Some(words) = words else { return url.to_owned() };
-    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("q", words.as_str()).finish();
+    let query: String =
+        form_urlencoded::Serializer::new(String::new()).append_pair("q", words.as_str()).finish();
     format!("{url}&{query}")
 }
 

@@ -1,4 +1,5 @@
-//! The request header `Prefer: wait=N` (RFC 7240): how long a client would wait for work that goes on after the answer.
+//! The request header `Prefer: wait=N` (RFC 7240): how long a client would wait for work that goes on after
+//! the answer.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use actix_web::HttpRequest;
 /// The longest that anybody is kept waiting.
 const LONGEST_WAIT: u64 = 30;
 
-/// The preference, at most 30 seconds; none when there is none that can be read, which is no error (RFC 7240, 2).
+/// The preference, at most 30 seconds; none when there is none that can be read, which is no error (RFC 7240,
+/// 2).
 pub fn wait(request: &HttpRequest) -> Option<Duration> {
     let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
     let mut seconds = headers.flat_map(|value| value.split(',')).filter_map(parse);
@@ -35,7 +37,15 @@ mod tests {
         for (text, seconds) in [("wait=5", Some(5)), (" Wait = \"7\"; x=y", Some(7)), ("wait=90", Some(90))] {
             assert_eq!(parse(text), seconds, "{text}");
         }
-        for odd in ["wait", "wait=", "wait=-1", "wait=1.5", "waiting=5", "respond-async", "wait=99999999999999999999"] {
+        for odd in [
+            "wait",
+            "wait=",
+            "wait=-1",
+            "wait=1.5",
+            "waiting=5",
+            "respond-async",
+            "wait=99999999999999999999",
+        ] {
             assert_eq!(parse(odd), None, "{odd}");
         }
     }

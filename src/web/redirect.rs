@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const QUERY_VALUE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// 303 See Other: every successful form post ends so, and a reload repeats nothing.
 pub fn see_other(path: &str) -> HttpResponse {
@@ -19,8 +20,8 @@ pub fn login_url(target: &str) -> String {
     }
 }
 
-/// `target` when every browser reads it as a path on this site, else none. Browsers drop tabs and line breaks and take a
-/// backslash for a slash, so none of these may stand in it.
+/// `target` when every browser reads it as a path on this site, else none. Browsers drop tabs and line breaks
+/// and take a backslash for a slash, so none of these may stand in it.
 pub fn local_path(target: &str) -> Option<&str> {
     if target.len() > 2000 {
         return None;
@@ -28,7 +29,9 @@ pub fn local_path(target: &str) -> Option<&str> {
     let plain = target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let rooted = target.starts_with('/') && !target.starts_with("//");
     let base = url::Url::parse("http://pigeonhole.invalid").ok()?;
-    let stays = base.join(target).is_ok_and(|joined| joined.origin() == base.origin() && !joined.path().starts_with("//"));
+    let stays = base
+        .join(target)
+        .is_ok_and(|joined| joined.origin() == base.origin() && !joined.path().starts_with("//"));
     (plain && rooted && stays).then_some(target)
 }
 

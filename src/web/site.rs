@@ -1,4 +1,5 @@
-//! A site of ours: the application, or the operator's console. The edge is the same for both and asks the site for what differs.
+//! A site of ours: the application, or the operator's console. The edge is the same for both and asks the
+//! site for what differs.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,11 @@ pub struct Site {
 impl Site {
     /// The origin to show in examples.
     pub fn first_origin(&self) -> &str {
-        self.origins.iter().find(|origin| origin.contains("localhost")).or(self.origins.first()).map_or("", String::as_str)
+        self.origins
+            .iter()
+            .find(|origin| origin.contains("localhost"))
+            .or(self.origins.first())
+            .map_or("", String::as_str)
     }
 
     /// Whether `host`, a Host header, is one that we answer for: an origin of ours, or this machine by name.
@@ -49,7 +54,9 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
         None => Some((authority, None)),
         Some((name, "")) => Some((name, None)),
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some((name, Some(port.parse().ok()?))),
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some((name, Some(port.parse().ok()?)))
+        }
         Some(_) => None,
     }
 }
@@ -65,8 +72,12 @@ mod tests {
 
     #[test]
     fn the_default_port_may_be_named_left_out_or_empty() {
-        let site =
-            site(&["https://notes.example.org", "http://plain.example.org", "https://odd.example.org:8443", "https://[2001:db8::1]"]);
+        let site = site(&[
+            "https://notes.example.org",
+            "http://plain.example.org",
+            "https://odd.example.org:8443",
+            "https://[2001:db8::1]",
+        ]);
         for host in [
             "notes.example.org",
             "notes.example.org:",

@@ -1,4 +1,5 @@
-//! A file that is sent: it goes to disk as it arrives, bounded in size and in time, and is gone when nobody holds it any more.
+//! A file that is sent: it goes to disk as it arrives, bounded in size and in time, and is gone when nobody
+//! holds it any more.
 
 use std::fs::File;
 use std::io::{Seek, Write};

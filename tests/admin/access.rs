@@ -28,7 +28,10 @@ async fn with_a_token_nobody_gets_in_without_it() {
     console.get("/shards?since=7d").await.expect_see_other("/login?next=%2Fshards%3Fsince%3D7d");
     console.answer(with_token("/verdicts.json", TOKEN)).await.expect(200);
     console.answer(with_token("/verdicts.json", &TOKEN.replace('f', "e"))).await.expect(401);
-    console.answer(Call::new("GET", "/verdicts.json").header("cookie", "pigeonhole-console=9999999999.00")).await.expect(401);
+    console
+        .answer(Call::new("GET", "/verdicts.json").header("cookie", "pigeonhole-console=9999999999.00"))
+        .await
+        .expect(401);
     // A token in the address would stand in logs.
     console.get(&format!("/verdicts.json?token={TOKEN}")).await.expect(401);
 }
@@ -37,9 +40,13 @@ async fn with_a_token_nobody_gets_in_without_it() {
 async fn a_browser_gives_the_token_once_and_can_leave() {
     let (_server, console) = guarded().await;
     console.get("/login?next=%2Fshards").await.expect(200);
-    let wrong = console.post_form("/login", &[("token", "something else"), ("next", "/shards")]).await.expect(422);
+    let wrong =
+        console.post_form("/login", &[("token", "something else"), ("next", "/shards")]).await.expect(422);
     assert!(wrong.text().contains("This is not the token."));
-    let opened = console.post_form("/login", &[("token", TOKEN), ("next", "/shards")]).await.expect_see_other("/shards");
+    let opened = console
+        .post_form("/login", &[("token", TOKEN), ("next", "/shards")])
+        .await
+        .expect_see_other("/shards");
     let cookie = opened.set_cookies().pop().expect("a cookie");
     for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
@@ -48,10 +55,16 @@ async fn a_browser_gives_the_token_once_and_can_leave() {
     let value = cookie.split(';').next().expect("a value").to_owned();
     let page = console.answer(Call::new("GET", "/verdicts").header("cookie", &value)).await.expect(200);
     assert!(Page::parse(&page.text()).has("form[action='/logout']"));
-    let left = console.answer(Call::new("POST", "/logout").header("cookie", &value).form(&[])).await.expect_see_other("/login");
+    let left = console
+        .answer(Call::new("POST", "/logout").header("cookie", &value).form(&[]))
+        .await
+        .expect_see_other("/login");
     assert!(left.set_cookies().pop().expect("a cookie").contains("Max-Age=0"));
     // It leads to no other site afterwards.
-    console.post_form("/login", &[("token", TOKEN), ("next", "//elsewhere.example")]).await.expect_see_other("/");
+    console
+        .post_form("/login", &[("token", TOKEN), ("next", "//elsewhere.example")])
+        .await
+        .expect_see_other("/");
 }
 
 #[tokio::test]
@@ -71,8 +84,15 @@ async fn whoever_guesses_is_slowed_down() {
 async fn the_console_answers_to_its_own_name_and_pages_only() {
     let console = spawn_console().await;
     // A page of another site that leads its own name here.
-    console.answer(Call::new("GET", "/verdicts.json").header("host", "rebound.example:5001")).await.expect(421);
-    for foreign in [("origin", "https://elsewhere.example"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")] {
+    console
+        .answer(Call::new("GET", "/verdicts.json").header("host", "rebound.example:5001"))
+        .await
+        .expect(421);
+    for foreign in [
+        ("origin", "https://elsewhere.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
         console.answer(Call::new("POST", "/logout").header(foreign.0, foreign.1).form(&[])).await.expect(403);
     }
     // The application's pages are not here, nor the console's there.
@@ -86,10 +106,17 @@ async fn the_console_answers_to_its_own_name_and_pages_only() {
 #[tokio::test]
 async fn each_row_of_the_console_that_is_read_answers_head_as_it_says_in_allow() {
     let console = spawn_console().await;
-    let pages = PAGES.iter().flat_map(|page| ["", ".json", ".txt"].map(|ending| format!("{}{ending}", page.path)));
+    let pages =
+        PAGES.iter().flat_map(|page| ["", ".json", ".txt"].map(|ending| format!("{}{ending}", page.path)));
     let read = ROUTES.iter().filter(|row| row.method == "GET" && !row.path.starts_with("/static/"));
     let rows: Vec<String> = pages
-        .chain(read.map(|row| row.path.replace("{id}", "1").replace("{group}", "1").replace("{pid}", "1").replace("{tenant}", "1")))
+        .chain(read.map(|row| {
+            row.path
+                .replace("{id}", "1")
+                .replace("{group}", "1")
+                .replace("{pid}", "1")
+                .replace("{tenant}", "1")
+        }))
         .collect();
     assert!(rows.len() > 30, "the map of the console is nearly empty");
     for path in rows {
@@ -118,7 +145,8 @@ async fn an_address_that_others_can_reach_needs_a_token() {
         (vec![("ADMIN_BIND", "nonsense")], "ADMIN_BIND"),
         (vec![("ADMIN_ORIGIN", "nonsense"), ("ADMIN_BIND", "127.0.0.1:0")], "ADMIN_ORIGIN"),
     ] {
-        let builder = settings.iter().fold(ServerBuilder::new(), |builder, (name, value)| builder.set(name, *value));
+        let builder =
+            settings.iter().fold(ServerBuilder::new(), |builder, (name, value)| builder.set(name, *value));
         let refusal = builder.refusal_aside().await;
         assert!(refusal.output.contains(named), "{settings:?}: {}", refusal.output);
         assert_eq!(refusal.output.lines().count(), 1, "{}", refusal.output);

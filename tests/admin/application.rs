@@ -12,7 +12,10 @@ async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() 
     }
     let json = desk.get("/application.json").await.expect(200).json();
     let routes = json["routes"].as_array().expect("routes");
-    let list = routes.iter().find(|line| line["route"] == "/api/notes" && line["method"] == "GET").expect("the list of notes");
+    let list = routes
+        .iter()
+        .find(|line| line["route"] == "/api/notes" && line["method"] == "GET")
+        .expect("the list of notes");
     assert_eq!(list["requests"], 4);
     assert!(list["p50"].as_f64().expect("a time") > 0.0 && list["p99"].as_f64() >= list["p50"].as_f64());
     assert_eq!(json["minutes"], 60);
@@ -49,7 +52,11 @@ async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
     let asked = desk.get(&format!("/messages/dropping/new?message={}", names[0])).await.expect(200).text();
     assert!(asked.contains(&names[0]) && !asked.contains(&names[1]), "{asked}");
     let count = "SELECT count(*) FROM outbox WHERE tenant_id = 7 AND failed_at IS NOT NULL";
-    assert_eq!(admin.query_one(count, &[]).await.expect("a count").get::<_, i64>(0), 3, "asking changes nothing");
+    assert_eq!(
+        admin.query_one(count, &[]).await.expect("a count").get::<_, i64>(0),
+        3,
+        "asking changes nothing"
+    );
     let done = desk.post("/messages/dropping", &[("message", &names[0])]).await.expect(303);
     let told = desk.get(done.location()).await.expect(200).text();
     assert!(told.contains("1 message is given up."), "{told}");

@@ -17,19 +17,30 @@ async fn every_page_is_quiet_fits_and_can_be_used_by_everybody() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, true).await else { return };
     let axe = axe();
-    let pages: Vec<String> = pages(&console).await.into_iter().chain(["/network?measure=1".to_owned()]).collect();
+    let pages: Vec<String> =
+        pages(&console).await.into_iter().chain(["/network?measure=1".to_owned()]).collect();
     for theme in ["light", "dark"] {
         chromium.prefer(theme).await;
         for page in &pages {
             for width in [390, 1280] {
                 chromium.resize(width, 900).await;
                 chromium.open(page).await;
-                let wide = chromium.run("return document.documentElement.scrollWidth - window.innerWidth").await;
-                assert!(wide.as_i64().is_some_and(|wide| wide <= 0), "{page} is {wide} wider than a window of {width}");
+                let wide =
+                    chromium.run("return document.documentElement.scrollWidth - window.innerWidth").await;
+                assert!(
+                    wide.as_i64().is_some_and(|wide| wide <= 0),
+                    "{page} is {wide} wider than a window of {width}"
+                );
             }
             if let Some(axe) = &axe {
                 chromium.run(axe).await;
-                let found = chromium.run_async("const done = arguments[arguments.length - 1]; axe.run(document).then((r) => done(r.violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html).slice(0, 3).join(' | '))))").await;
+                let found = chromium
+                    .run_async(
+                        "const done = arguments[arguments.length - 1]; \
+                    axe.run(document).then((r) => done(r.violations.map((v) => v.id + ': ' + \
+                    v.nodes.map((n) => n.html).slice(0, 3).join(' | '))))",
+                    )
+                    .await;
                 assert_eq!(found.as_array().map(Vec::len), Some(0), "{page} in {theme}: {found:#}");
             }
             let complaints = chromium.complaints().await;
@@ -48,7 +59,11 @@ async fn pages_refresh_themselves_and_keep_what_is_open() {
     let time = chromium.run(shown).await;
     chromium.run("document.querySelector('main').dataset.same = 'yes'").await;
     eventually("the page is refreshed", async || chromium.run(shown).await != time).await;
-    assert_eq!(chromium.run("return document.querySelector('main').dataset.same").await, "yes", "the page was loaded anew");
+    assert_eq!(
+        chromium.run("return document.querySelector('main').dataset.same").await,
+        "yes",
+        "the page was loaded anew"
+    );
     assert_eq!(chromium.complaints().await, Vec::<String>::new());
 }
 

@@ -16,7 +16,8 @@ async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Va
     found(async || {
         let activity = console.get("/activity.json").await.expect(200).json();
         let sessions = activity["sessions"].as_array().expect("sessions");
-        let session = sessions.iter().find(|session| session["application"] == name && there(session)).cloned();
+        let session =
+            sessions.iter().find(|session| session["application"] == name && there(session)).cloned();
         session.map(|session| (session, activity)).ok_or_else(|| format!("{name} is not shown"))
     })
     .await
@@ -26,16 +27,23 @@ async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Va
 async fn event(console: &App, command: &str, what: &str) -> Value {
     let events = console.get("/events.json?since=1h").await.expect(200).json();
     let lines = events["events"].as_array().expect("events");
-    let line = lines.iter().find(|line| line["command"] == command && line["detail"].as_str().is_some_and(|detail| detail.contains(what)));
+    let line = lines.iter().find(|line| {
+        line["command"] == command && line["detail"].as_str().is_some_and(|detail| detail.contains(what))
+    });
     line.unwrap_or_else(|| panic!("no {command} of {what} in {events}")).clone()
 }
 
 #[tokio::test]
 async fn the_console_does_nothing_for_a_page_of_another_origin() {
     let console = spawn_console().await;
-    for action in
-        ["/jobs/rebalance", "/jobs/1/cancellation", "/nodes/1/drain", "/tenants/1/isolation", "/activity/0/1/termination", "/logout"]
-    {
+    for action in [
+        "/jobs/rebalance",
+        "/jobs/1/cancellation",
+        "/nodes/1/drain",
+        "/tenants/1/isolation",
+        "/activity/0/1/termination",
+        "/logout",
+    ] {
         let call = Call::new("POST", action).header("origin", "https://elsewhere.example").form(&[]);
         console.answer(call).await.expect(403);
     }
@@ -46,12 +54,18 @@ async fn a_statement_is_cancelled_after_a_question_and_the_record_says_by_whom()
     let console = spawn_console().await;
     let name = unique("cancelled");
     let client = session(&name).await;
-    let statement = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(60), 'a secret'").await });
+    let statement =
+        tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(60), 'a secret'").await });
     let (session, _) = shown(&console, &name, |session| session["state"] == "active").await;
     assert_eq!(session["statement"], "SELECT pg_sleep(60), '…'");
     let path = format!("/activity/{}/{}/cancellation", session["group"], session["pid"]);
     let question = console.get(&format!("{path}/new")).await.expect(200).text();
-    assert!(question.contains("Cancel the statement") && question.contains(&name) && !question.contains("a secret"), "{question}");
+    assert!(
+        question.contains("Cancel the statement")
+            && question.contains(&name)
+            && !question.contains("a secret"),
+        "{question}"
+    );
     assert!(!statement.is_finished());
 
     let (began, statement_began) = (session["began"][0].to_string(), session["began"][1].to_string());
@@ -109,7 +123,11 @@ async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
         if tree.len() == 2 { Ok(tree) } else { Err(format!("{tree:?}")) }
     })
     .await;
-    assert_eq!(tree.iter().map(|(who, depth)| (who.contains(&holder), *depth)).collect::<Vec<_>>(), [(true, 0), (false, 1)], "{tree:?}");
+    assert_eq!(
+        tree.iter().map(|(who, depth)| (who.contains(&holder), *depth)).collect::<Vec<_>>(),
+        [(true, 0), (false, 1)],
+        "{tree:?}"
+    );
     let page = console.get("/activity").await.expect(200).text();
     assert!(page.contains("holds it:") && page.contains(&holder), "{page}");
     first.batch_execute("ROLLBACK").await.expect("an end");
@@ -123,11 +141,18 @@ async fn what_needs_a_cluster_is_refused_with_a_sentence_on_plain_postgresql() {
         return;
     }
     let console = spawn_console().await;
-    for (method, path) in
-        [("GET", "/jobs/rebalance/new"), ("POST", "/jobs/rebalance"), ("GET", "/tenants/1/isolation/new"), ("POST", "/jobs/1/cancellation")]
-    {
+    for (method, path) in [
+        ("GET", "/jobs/rebalance/new"),
+        ("POST", "/jobs/rebalance"),
+        ("GET", "/tenants/1/isolation/new"),
+        ("POST", "/jobs/1/cancellation"),
+    ] {
         let answer = console.answer(Call::new(method, path).form(&[])).await.expect(409);
-        assert!(answer.text().contains("plain PostgreSQL") && answer.text().contains("pigeonhole cluster init"), "{}", answer.text());
+        assert!(
+            answer.text().contains("plain PostgreSQL") && answer.text().contains("pigeonhole cluster init"),
+            "{}",
+            answer.text()
+        );
     }
     console.get("/nodes/1/drain/new").await.expect(404);
     assert!(console.get("/jobs").await.expect(200).text().contains("plain PostgreSQL"));

@@ -15,7 +15,11 @@ use crate::support::{Person, environment, soon};
 fn silent() -> BTreeSet<&'static str> {
     let of_clusters = ["pigeonhole_node_disk_free_bytes", "pigeonhole_node_disk_bytes"];
     let of_tenants = ["pigeonhole_tenant_statements", "pigeonhole_tenant_seconds"];
-    if environment::on_citus() { of_tenants.into() } else { of_clusters.into_iter().chain(of_tenants).collect() }
+    if environment::on_citus() {
+        of_tenants.into()
+    } else {
+        of_clusters.into_iter().chain(of_tenants).collect()
+    }
 }
 
 #[tokio::test]
@@ -41,11 +45,20 @@ async fn requests_are_counted_under_their_route_and_every_name_is_given() {
         let line = format!("pigeonhole_http_request_duration_seconds_count{{{labels}}} {count}\n");
         assert!(text.contains(&line), "{line} in\n{text}");
     }
-    assert!(!text.contains("nowhere") && !text.contains(&format!("/api/notes/{note}")), "a raw path became a label:\n{text}");
-    assert!(text.contains("pigeonhole_outbox_readable 1\n") && text.contains("pigeonhole_sessions "), "{text}");
+    assert!(
+        !text.contains("nowhere") && !text.contains(&format!("/api/notes/{note}")),
+        "a raw path became a label:\n{text}"
+    );
+    assert!(
+        text.contains("pigeonhole_outbox_readable 1\n") && text.contains("pigeonhole_sessions "),
+        "{text}"
+    );
 
-    let typed: BTreeSet<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).map(|(name, _)| name).collect();
+    let typed: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, _)| name)
+        .collect();
     let known: BTreeSet<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
     let unknown: Vec<_> = typed.difference(&known).collect();
     assert!(unknown.is_empty(), "nobody knows {unknown:?}");
@@ -74,7 +87,12 @@ async fn numbers_are_given_while_the_database_says_nothing() {
 
 /// Prometheus' own tool reads it, where it is installed.
 fn is_liked_by_promtool(text: &str) {
-    let Ok(mut tool) = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn() else {
+    let Ok(mut tool) = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+    else {
         eprintln!("*** promtool is not there, so the format of /metrics is NOT CHECKED");
         return;
     };

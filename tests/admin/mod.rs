@@ -1,4 +1,5 @@
-//! The operator's console: who may open it, what its pages show, what it does, and what it gives to be scraped.
+//! The operator's console: who may open it, what its pages show, what it does, and what it gives to be
+//! scraped.
 
 mod access;
 mod application;

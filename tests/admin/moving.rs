@@ -28,7 +28,10 @@ async fn until(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Val
 }
 
 fn event<'a>(events: &'a Value, command: &str) -> &'a Value {
-    events["events"].as_array().and_then(|lines| lines.iter().find(|line| line["command"] == command)).unwrap_or(&Value::Null)
+    events["events"]
+        .as_array()
+        .and_then(|lines| lines.iter().find(|line| line["command"] == command))
+        .unwrap_or(&Value::Null)
 }
 
 #[tokio::test]
@@ -41,7 +44,8 @@ async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone()
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     load::found(&nodes.client(0).await, 2000, 20).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
-                SELECT 2000 + i % 20, 500002000 + i % 20, repeat('filling ', 40) FROM generate_series(1, 10000) i";
+                SELECT 2000 + i % 20, 500002000 + i % 20, repeat('filling ', 40)
+                FROM generate_series(1, 10000) i";
     nodes.client(0).await.batch_execute(fill).await.expect("notes");
     nodes.run(&["cluster", "add-worker", &nodes.addresses[2], "--yes"]).await.expect(0);
     let (_server, console) = serve(nodes.url(0)).await;
@@ -54,8 +58,14 @@ async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone()
     let moves = jobs["shown"]["tasks"].as_array().expect("moves");
     assert!(moves.iter().any(|task| task["ran"].as_array().is_some_and(|ran| !ran.is_empty())), "{jobs:#}");
     assert_eq!(jobs["shown"]["bytes"][0], jobs["shown"]["bytes"][1]);
-    let events = until(&console, "/events.json", |events| event(events, "rebalance")["outcome"] == "done").await;
-    assert!(event(&events, "rebalance")["who"].as_str().is_some_and(|who| who.starts_with("console, 127.0.0.1 as")), "{events:#}");
+    let events =
+        until(&console, "/events.json", |events| event(events, "rebalance")["outcome"] == "done").await;
+    assert!(
+        event(&events, "rebalance")["who"]
+            .as_str()
+            .is_some_and(|who| who.starts_with("console, 127.0.0.1 as")),
+        "{events:#}"
+    );
     let on_second = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard USING (shardid)
                      WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
     assert!(nodes.number(on_second).await >= 2);
@@ -72,11 +82,21 @@ async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone()
     assert!(question.contains("Move everything away"), "{question}");
     assert!(done(&console, "/nodes/2/drain", &[]).await.contains("has started"));
     console.get("/jobs/rebalance/new").await.expect(409);
-    let job = until(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "running").await["jobs"][0]["id"].clone();
-    assert!(console.get(&format!("/jobs/{job}/cancellation/new")).await.expect(200).text().contains("Stop it"));
+    let job =
+        until(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "running").await["jobs"][0]["id"]
+            .clone();
+    assert!(
+        console.get(&format!("/jobs/{job}/cancellation/new")).await.expect(200).text().contains("Stop it")
+    );
     assert!(done(&console, &format!("/jobs/{job}/cancellation"), &[]).await.contains("was stopped"));
-    assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await, 0);
+    assert_eq!(
+        nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await,
+        0
+    );
     done(&console, "/nodes/2/drain/undoing", &[]).await;
-    assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await, 1);
+    assert_eq!(
+        nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await,
+        1
+    );
     assert_eq!(nodes.number("SELECT count(*) FROM notes").await, 10_000);
 }

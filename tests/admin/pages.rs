@@ -1,4 +1,5 @@
-//! The console's pages: what each shows in its three faces, with a node that is silent, and with plain PostgreSQL.
+//! The console's pages: what each shows in its three faces, with a node that is silent, and with plain
+//! PostgreSQL.
 
 use serde_json::Value;
 
@@ -6,14 +7,17 @@ use crate::support::database::OwnDatabase;
 use crate::support::frozen::Frozen;
 use crate::support::own_cluster::{Folder, stop};
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Page, Person, aside, beside_console, environment, eventually, found, soon, spawn_console};
+use crate::support::{
+    App, Page, Person, aside, beside_console, environment, eventually, found, soon, spawn_console,
+};
 
 const NO_STATEMENTS: &str = "this server does not load pg_stat_statements";
 
 /// The pages that the navigation leads to.
 pub async fn pages(console: &App) -> Vec<String> {
     let page = Page::parse(&console.get("/verdicts").await.expect(200).text());
-    let links = page.all(".console-nav a").into_iter().filter_map(|link| link.attr("href").map(str::to_owned));
+    let links =
+        page.all(".console-nav a").into_iter().filter_map(|link| link.attr("href").map(str::to_owned));
     let pages: Vec<String> = links.collect();
     assert!(pages.len() >= 6, "{pages:?}");
     pages
@@ -31,7 +35,11 @@ async fn every_page_says_the_same_to_people_programs_and_terminals() {
         let text = console.get(&format!("{page}.txt")).await.expect(200);
         assert!(text.header("content-type").starts_with("text/plain"), "{page}");
         // Each table of the terminal is on the page too, by its title.
-        assert!(text.text().lines().next().is_some_and(|line| line.chars().any(char::is_uppercase)), "{page}: {}", text.text());
+        assert!(
+            text.text().lines().next().is_some_and(|line| line.chars().any(char::is_uppercase)),
+            "{page}: {}",
+            text.text()
+        );
     }
 }
 
@@ -40,7 +48,8 @@ async fn verdicts_have_a_line_for_everything_and_each_bad_one_a_cure() {
     let console = spawn_console().await;
     let report = console.get("/verdicts.json").await.expect(200).json();
     let verdicts = report["verdicts"].as_array().expect("verdicts");
-    let subjects: Vec<&str> = verdicts.iter().map(|verdict| verdict["subject"].as_str().expect("a subject")).collect();
+    let subjects: Vec<&str> =
+        verdicts.iter().map(|verdict| verdict["subject"].as_str().expect("a subject")).collect();
     for subject in [
         "Nodes",
         "Versions",
@@ -54,9 +63,16 @@ async fn verdicts_have_a_line_for_everything_and_each_bad_one_a_cure() {
         assert!(subjects.contains(&subject), "{subject} is missing: {subjects:?}");
     }
     if environment::on_citus() {
-        for subject in
-            ["Metadata", "Log level", "Output plugins", "Worker processes", "Group numbers", "Disk", "Leftovers of moves", "Jobs"]
-        {
+        for subject in [
+            "Metadata",
+            "Log level",
+            "Output plugins",
+            "Worker processes",
+            "Group numbers",
+            "Disk",
+            "Leftovers of moves",
+            "Jobs",
+        ] {
             assert!(subjects.contains(&subject), "{subject} is missing: {subjects:?}");
         }
     }
@@ -72,10 +88,16 @@ async fn a_table_without_its_policy_is_seen() {
     let database = OwnDatabase::create().await;
     let url = database.url.clone();
     let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
-    database.client().await.batch_execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY").await.expect("no more policies");
+    database
+        .client()
+        .await
+        .batch_execute("ALTER TABLE notes DISABLE ROW LEVEL SECURITY")
+        .await
+        .expect("no more policies");
     let report = App::console_of(&server).get("/verdicts.json").await.expect(200).json();
     let verdicts = report["verdicts"].as_array().expect("verdicts");
-    let policies = verdicts.iter().find(|verdict| verdict["subject"] == "Row-level security").expect("a line");
+    let policies =
+        verdicts.iter().find(|verdict| verdict["subject"] == "Row-level security").expect("a line");
     assert_eq!(policies["severity"], "down", "{policies}");
 }
 
@@ -89,7 +111,8 @@ async fn the_busiest_tenant_is_on_the_list_and_on_the_map() {
         script.get("/api/notes").await.expect(200);
     }
     let tenants = console.get("/tenants.json").await.expect(200).json();
-    let row = tenants["tenants"].as_array().expect("tenants").iter().find(|row| row["tenant"] == person.tenant_id);
+    let row =
+        tenants["tenants"].as_array().expect("tenants").iter().find(|row| row["tenant"] == person.tenant_id);
     let row = row.unwrap_or_else(|| panic!("tenant {} is not there: {tenants}", person.tenant_id));
     assert!(row["statements"][0].as_i64().expect("a number") >= 20, "{row}");
     assert_eq!(row["day"].as_array().expect("a day").len(), 48);
@@ -97,7 +120,10 @@ async fn the_busiest_tenant_is_on_the_list_and_on_the_map() {
         let map = console.get("/shards.json").await.expect(200).json();
         let nodes = map["nodes"].as_array().expect("nodes");
         let shards = nodes.iter().flat_map(|node| node["shards"].as_array().expect("shards"));
-        let home = shards.clone().find(|shard| shard["shard"] == row["shard"]).unwrap_or_else(|| panic!("no shard {}", row["shard"]));
+        let home = shards
+            .clone()
+            .find(|shard| shard["shard"] == row["shard"])
+            .unwrap_or_else(|| panic!("no shard {}", row["shard"]));
         assert!(home["statements"].as_i64().expect("a number") >= 20, "{home}");
         assert!(home["bytes"].as_i64().expect("bytes") > 0, "{home}");
         assert_eq!(shards.filter(|shard| shard["tables"].to_string().contains("shared.users")).count(), 32);
@@ -116,7 +142,9 @@ async fn statements_of_all_shards_are_one_line() {
     assert!(!statements.is_empty());
     let numbered = |text: &str| {
         text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| {
-            word.rsplit_once('_').is_some_and(|(_, number)| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
+            word.rsplit_once('_').is_some_and(|(_, number)| {
+                number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit())
+            })
         })
     };
     for statement in statements {
@@ -128,7 +156,10 @@ async fn statements_of_all_shards_are_one_line() {
 async fn the_network_is_measured_when_somebody_asks() {
     let console = spawn_console().await;
     let quiet = console.get("/network.json").await.expect(200).json();
-    assert_eq!((quiet["measured"].clone(), quiet["grid"].as_array().map(Vec::len)), (Value::Bool(false), Some(0)));
+    assert_eq!(
+        (quiet["measured"].clone(), quiet["grid"].as_array().map(Vec::len)),
+        (Value::Bool(false), Some(0))
+    );
     let measured = console.get("/network.json?measure=1").await.expect(200).json();
     let count = measured["nodes"].as_array().expect("nodes").len();
     for row in measured["grid"].as_array().expect("a grid") {
@@ -146,7 +177,11 @@ async fn a_stretch_of_time_is_one_of_those_that_are_offered() {
     console.get("/tenants?since=1y").await.expect(400);
     let page = Page::parse(&console.get("/tenants?since=7d").await.expect(200).text());
     // The choice stays when one goes on.
-    assert!(page.all(".console-nav a").iter().all(|link| link.attr("href").is_some_and(|address| address.ends_with("?since=7d"))));
+    assert!(
+        page.all(".console-nav a")
+            .iter()
+            .all(|link| link.attr("href").is_some_and(|address| address.ends_with("?since=7d")))
+    );
 }
 
 #[tokio::test]
@@ -164,17 +199,24 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
     }
     let frozen_port = folder.ports()[2];
     let frozen = Frozen::freeze(folder.postmaster("worker2"));
-    // On a busy machine another node may be silent for a while as well, and the console says so: then it is asked again.
+    // On a busy machine another node may be silent for a while as well, and the console says so: then it is
+    // asked again.
     for page in &all {
-        let path = if page == "/network" { "/network.json?measure=1".to_owned() } else { format!("{page}.json") };
+        let path =
+            if page == "/network" { "/network.json?measure=1".to_owned() } else { format!("{page}.json") };
         // What is kept in one place, or in this process, needs no other node.
-        let asks_nodes = ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"].contains(&page.as_str());
+        let asks_nodes = ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"]
+            .contains(&page.as_str());
         found(async || {
             let answer = soon(&path, console.get(&path)).await;
             let text = answer.text();
-            let named =
-                text.contains(&format!("127.0.0.1:{frozen_port}")) && (text.contains("no answer") || text.contains("does not answer"));
-            if answer.status == 200 && (named || !asks_nodes) { Ok(()) } else { Err(format!("{page}: {} {text}", answer.status)) }
+            let named = text.contains(&format!("127.0.0.1:{frozen_port}"))
+                && (text.contains("no answer") || text.contains("does not answer"));
+            if answer.status == 200 && (named || !asks_nodes) {
+                Ok(())
+            } else {
+                Err(format!("{page}: {} {text}", answer.status))
+            }
         })
         .await;
     }
@@ -182,7 +224,8 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
         let map = console.get("/shards.json").await.expect(200).json();
         let nodes = map["nodes"].as_array().expect("nodes");
         let answered = nodes.iter().filter(|node| node["answered"] == true).count();
-        let shown = nodes.iter().all(|node| node["shards"].as_array().is_some_and(|shards| shards.len() == 32));
+        let shown =
+            nodes.iter().all(|node| node["shards"].as_array().is_some_and(|shards| shards.len() == 32));
         if answered == 1 && shown { Ok(()) } else { Err(format!("{nodes:?}")) }
     })
     .await;

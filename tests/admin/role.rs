@@ -27,19 +27,29 @@ async fn it_reads_no_row_of_a_tenant_on_any_node() {
     spawn_app().await;
     let client = database::admin().await;
     let sql = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') AND c.oid <> 'shared.tenants'::regclass";
-    let tables: Vec<String> = client.query(sql, &[]).await.expect("tables").iter().map(|row| row.get(0)).collect();
+               WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared')
+               AND c.oid <> 'shared.tenants'::regclass";
+    let tables: Vec<String> =
+        client.query(sql, &[]).await.expect("tables").iter().map(|row| row.get(0)).collect();
     assert!(tables.len() >= 9, "{tables:?}");
     let console = as_console(&environment::database_url()).await;
     for table in &tables {
         let refused = console.query(&format!("SELECT count(*) FROM {table}"), &[]).await.expect_err(table);
-        assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"), "{table}: {refused:?}");
+        assert_eq!(
+            refused.code().map(tokio_postgres::error::SqlState::code),
+            Some("42501"),
+            "{table}: {refused:?}"
+        );
     }
     console.query("SELECT id, name FROM shared.tenants", &[]).await.expect("the directory of tenants");
     for column in ["join_policy", "name_key", "delete_after"] {
         console.query(&format!("SELECT {column} FROM shared.tenants"), &[]).await.expect_err(column);
     }
-    for change in ["UPDATE shared.tenants SET name = ''", "DELETE FROM operator.events", "UPDATE operator.events SET who = ''"] {
+    for change in [
+        "UPDATE shared.tenants SET name = ''",
+        "DELETE FROM operator.events",
+        "UPDATE operator.events SET who = ''",
+    ] {
         console.batch_execute(change).await.expect_err(change);
     }
     for node in environment::citus_nodes().iter().skip(1) {
@@ -50,8 +60,8 @@ async fn it_reads_no_row_of_a_tenant_on_any_node() {
         url.set_port(Some(port.parse().expect("a port"))).expect("a port");
         let there = as_console(url.as_str()).await;
         there.batch_execute("SET citus.override_table_visibility = off").await.expect("a setting");
-        let sql =
-            "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' AND c.relname ~ '^(notes|sessions|users)_[0-9]+$' LIMIT 6";
+        let sql = "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' \
+            AND c.relname ~ '^(notes|sessions|users)_[0-9]+$' LIMIT 6";
         let shards = there.query(sql, &[]).await.expect("shards");
         assert!(!shards.is_empty(), "{node} has no shards");
         for row in shards {

@@ -61,7 +61,11 @@ async fn who_is_there_already_or_whose_name_is_taken_there_joins_nothing_and_tak
     let token = invitation(&theirs, "member", 5).await;
     theirs.answer(Call::new("POST", &place(&token))).await.expect_problem(409);
     let twin = owner.twin(&app, &unique("Twin ")).await;
-    twin.script(&app).await.answer(Call::new("POST", &place(&token))).await.expect_field_problem(409, "username");
+    twin.script(&app)
+        .await
+        .answer(Call::new("POST", &place(&token)))
+        .await
+        .expect_field_problem(409, "username");
     app.post_json(&place(&token), &json!({})).await.expect_problem(401);
     assert_eq!(people_of(owner.tenant_id).await, 1);
     assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 5);
@@ -94,7 +98,8 @@ async fn a_repeated_acceptance_comes_to_the_same_account_and_takes_one_use() {
     let (theirs, here) = (owner.script(&app).await, joiner.script(&app).await);
     let there = Script { app: App::of(&second), token: here.token.clone() };
     let (token, key) = (invitation(&theirs, "member", 2).await, unique("key-"));
-    let calls = (0..3).flat_map(|_| [here.answer(repeatable(&token, &key)), there.answer(repeatable(&token, &key))]);
+    let calls =
+        (0..3).flat_map(|_| [here.answer(repeatable(&token, &key)), there.answer(repeatable(&token, &key))]);
     let mut users = std::collections::BTreeSet::new();
     for answer in futures_util::future::join_all(calls).await {
         let accepted = answer.expect(201).json();

@@ -49,7 +49,10 @@ async fn the_database_holds_only_a_hash_of_the_token() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    let random = script.token.strip_prefix(&format!("ph_{}_", person.tenant_id)).expect("the tenant's id in the token");
+    let random = script
+        .token
+        .strip_prefix(&format!("ph_{}_", person.tenant_id))
+        .expect("the tenant's id in the token");
     assert_eq!(random.len(), 43);
     assert!(random.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)));
     let hash = Sha256::digest(script.token.as_bytes()).to_vec();
@@ -189,7 +192,9 @@ async fn two_authorization_headers_are_no_login() {
 async fn a_header_of_64_kib_is_refused_without_an_error() {
     let app = spawn_app().await;
     let value = format!("Bearer {}", "a".repeat(65_536));
-    let request = format!("GET /api/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {value}\r\n\r\n");
+    let request = format!(
+        "GET /api/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {value}\r\n\r\n"
+    );
     let answer = crate::support::raw::exchange(&app, request.as_bytes()).await;
     let status = crate::support::raw::status(&answer);
     assert!(matches!(status, 0 | 400 | 401 | 413 | 431), "{answer}");

@@ -29,7 +29,11 @@ async fn a_number_that_is_no_id_is_not_found() {
     for id in STRANGE_IDS.iter().copied().chain([digits.as_str()]) {
         let path = format!("/api/notes/{id}");
         let shown: String = id.chars().take(30).collect();
-        for call in [Call::new("GET", &path), Call::new("PUT", &path).json(&json!({"content": "x"})), Call::new("DELETE", &path)] {
+        for call in [
+            Call::new("GET", &path),
+            Call::new("PUT", &path).json(&json!({"content": "x"})),
+            Call::new("DELETE", &path),
+        ] {
             let answer = script.answer(call).await;
             assert!(matches!(answer.status, 400 | 404), "{shown}: {}", answer.status);
         }
@@ -39,7 +43,9 @@ async fn a_number_that_is_no_id_is_not_found() {
 #[tokio::test]
 async fn an_address_that_is_no_text_is_refused() {
     let app = spawn_app().await;
-    for path in ["/%ff", "/notes/%ff", "/api/notes/%ff", "/api/notes/%C0%AF", "/%00", "/notes/%", "/notes/%zz"] {
+    for path in
+        ["/%ff", "/notes/%ff", "/api/notes/%ff", "/api/notes/%C0%AF", "/%00", "/notes/%", "/notes/%zz"]
+    {
         let answer = raw::request(&app, &format!("GET {path}"), "").await;
         assert!(matches!(raw::status(&answer), 303 | 400 | 401 | 404), "{path}: {answer}");
     }
@@ -155,7 +161,10 @@ async fn nobody_makes_oneself_owner_while_signing_up() {
 async fn a_field_given_twice_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
-    for body in ["{\"content\": \"x\", \"content\": \"y\"}", "{\"content\": \"x\", \"tenant_id\": 1, \"tenant_id\": 2}"] {
+    for body in [
+        "{\"content\": \"x\", \"content\": \"y\"}",
+        "{\"content\": \"x\", \"tenant_id\": 1, \"tenant_id\": 2}",
+    ] {
         let call = Call::new("POST", "/api/notes").body("application/json", body);
         let answer = script.answer(call).await;
         assert!(matches!(answer.status, 400 | 422), "{}", answer.status);
@@ -184,7 +193,9 @@ async fn a_body_that_is_far_too_large_is_413() {
     let script = person.script(&app).await;
     let body = format!("{{\"content\": \"{}\"}}", "x".repeat(8 << 20));
     let call = Call::new("POST", "/api/notes").body("application/json", body);
-    if let Ok(answer) = call.header("authorization", format!("Bearer {}", script.token)).try_send(&app.http, &app.base).await {
+    if let Ok(answer) =
+        call.header("authorization", format!("Bearer {}", script.token)).try_send(&app.http, &app.base).await
+    {
         answer.expect_problem(413);
     }
     let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";

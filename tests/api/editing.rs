@@ -143,6 +143,13 @@ async fn every_replaced_text_is_kept() {
         )
         .await
         .expect("revisions");
-    let kept: Vec<(i32, Option<String>, String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
-    assert_eq!(kept, [(1, None, "first".to_owned(), person.user_id), (2, Some("t".to_owned()), "second".to_owned(), person.user_id),]);
+    let kept: Vec<(i32, Option<String>, String, i64)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
+    assert_eq!(
+        kept,
+        [
+            (1, None, "first".to_owned(), person.user_id),
+            (2, Some("t".to_owned()), "second".to_owned(), person.user_id),
+        ]
+    );
 }

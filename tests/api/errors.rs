@@ -55,7 +55,9 @@ async fn only_json_is_read() {
     let note = format!("/api/notes/{id}");
     let body = json!({"content": "x"}).to_string();
     for (method, path) in [("POST", "/api/notes"), ("PUT", note.as_str())] {
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml"] {
+        for kind in
+            ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/xml"]
+        {
             let call = Call::new(method, path).body(kind, body.clone());
             script.answer(call).await.expect_problem(415);
         }
@@ -100,8 +102,11 @@ async fn broken_json_is_400() {
         let call = Call::new("POST", "/api/notes").body("application/json", body);
         script.answer(call).await.expect_problem(400);
     }
-    for bytes in [b"{\"content\": \"\xff\"}".to_vec(), b"{\"content\": \"\xc0\xaf\"}".to_vec(), b"{\"content\": \"\xed\xa0\x80\"}".to_vec()]
-    {
+    for bytes in [
+        b"{\"content\": \"\xff\"}".to_vec(),
+        b"{\"content\": \"\xc0\xaf\"}".to_vec(),
+        b"{\"content\": \"\xed\xa0\x80\"}".to_vec(),
+    ] {
         let call = Call::new("POST", "/api/notes").body("application/json", bytes);
         script.answer(call).await.expect_problem(400);
     }
@@ -144,7 +149,8 @@ async fn a_foreign_preflight_gets_no_permission() {
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "authorization");
         let answer = app.answer(call).await;
-        let granted: Vec<_> = answer.headers.keys().filter(|name| name.as_str().starts_with("access-control")).collect();
+        let granted: Vec<_> =
+            answer.headers.keys().filter(|name| name.as_str().starts_with("access-control")).collect();
         assert!(granted.is_empty(), "{path}: {granted:?}");
     }
 }

@@ -56,8 +56,14 @@ async fn the_same_key_with_another_body_is_refused() {
     let script = person.script(&app).await;
     let key = unique("key-");
     script.answer(write(&key, &json!({"content": "one"}))).await.expect(201);
-    script.answer(write(&key, &json!({"content": "another"}))).await.expect_field_problem(422, "Idempotency-Key");
-    script.answer(write(&key, &json!({"content": "one", "title": "more"}))).await.expect_field_problem(422, "Idempotency-Key");
+    script
+        .answer(write(&key, &json!({"content": "another"})))
+        .await
+        .expect_field_problem(422, "Idempotency-Key");
+    script
+        .answer(write(&key, &json!({"content": "one", "title": "more"})))
+        .await
+        .expect_field_problem(422, "Idempotency-Key");
     assert_eq!(notes_of(&person).await, 1);
 }
 
@@ -81,7 +87,10 @@ async fn a_key_that_is_none_is_refused() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     for key in ["", "two words", "\"\"", &"x".repeat(256)] {
-        script.answer(write(key, &json!({"content": "text"}))).await.expect_field_problem(422, "Idempotency-Key");
+        script
+            .answer(write(key, &json!({"content": "text"})))
+            .await
+            .expect_field_problem(422, "Idempotency-Key");
     }
     let twice = write("a", &json!({"content": "text"})).header("idempotency-key", "b");
     script.answer(twice).await.expect_field_problem(422, "Idempotency-Key");
@@ -104,14 +113,22 @@ async fn a_second_click_on_a_forms_button_writes_once() {
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
     let page = browser.page("/notes").await;
-    let number = page.all("input[name=once]").first().and_then(|field| field.value().attr("value")).expect("a number").to_owned();
+    let number = page
+        .all("input[name=once]")
+        .first()
+        .and_then(|field| field.value().attr("value"))
+        .expect("a number")
+        .to_owned();
     let fields = [("content", "typed once"), ("title", ""), ("once", number.as_str())];
     for _ in 0..2 {
         browser.post("/notes", &fields).await.expect_see_other("/notes");
     }
     assert_eq!(notes_of(&person).await, 1);
     // Back to the same page, something else typed: nothing of it is lost.
-    browser.post("/notes", &[("content", "something else"), ("once", number.as_str())]).await.expect_see_other("/notes");
+    browser
+        .post("/notes", &[("content", "something else"), ("once", number.as_str())])
+        .await
+        .expect_see_other("/notes");
     assert_eq!(notes_of(&person).await, 2);
 }
 
@@ -120,13 +137,18 @@ async fn an_invitation_is_made_once_and_its_token_shown_to_the_same_request_agai
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let key = unique("key-");
-    let invite = |body: Value| Call::new("POST", "/api/invitations").json(&body).header("idempotency-key", &key);
+    let invite =
+        |body: Value| Call::new("POST", "/api/invitations").json(&body).header("idempotency-key", &key);
     let first = script.answer(invite(json!({"role": "admin"}))).await.expect(201);
     same(&first, &script.answer(invite(json!({"role": "admin"}))).await.expect(201));
     script.answer(invite(json!({"role": "member"}))).await.expect_field_problem(422, "Idempotency-Key");
     assert_eq!(script.get("/api/invitations").await.expect(200).json().as_array().map(Vec::len), Some(1));
-    let kept: String =
-        database::admin().await.query_one("SELECT answer FROM idempotency_keys WHERE key = $1", &[&key]).await.expect("a key").get(0);
+    let kept: String = database::admin()
+        .await
+        .query_one("SELECT answer FROM idempotency_keys WHERE key = $1", &[&key])
+        .await
+        .expect("a key")
+        .get(0);
     assert!(!kept.contains("phi_"), "the token is kept in clear");
 }
 
@@ -162,5 +184,8 @@ async fn somebody_signs_up_once_and_only_with_the_same_password_again() {
     same(&first, &sign_up("a good password", &tenant).await.expect(201));
     sign_up("another password", &tenant).await.expect_problem(409);
     let person = first.json()["tenant_id"].as_i64().expect("a tenant");
-    assert_eq!(database::number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&person]).await, 1);
+    assert_eq!(
+        database::number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&person]).await,
+        1
+    );
 }

@@ -16,10 +16,17 @@ async fn what_is_shared_with_everyone_is_in_everybodys_inbox_but_the_authors() {
         let inbox = person.script(&app).await.inbox().await;
         let note = &inbox[0];
         assert_eq!(inbox.len(), 1);
-        assert_eq!((&note["note_id"], &note["content"], &note["access"]), (&json!(id), &json!("for all"), &json!("read")));
-        assert_eq!((&note["shared_by"], &note["shared_by_name"]), (&json!(author.user_id), &json!(author.username)));
+        assert_eq!(
+            (&note["note_id"], &note["content"], &note["access"]),
+            (&json!(id), &json!("for all"), &json!("read"))
+        );
+        assert_eq!(
+            (&note["shared_by"], &note["shared_by_name"]),
+            (&json!(author.user_id), &json!(author.username))
+        );
         assert!(note["read_at"].is_null());
-        chrono::DateTime::parse_from_rfc3339(note["shared_at"].as_str().expect("a time")).expect("an RFC 3339 time");
+        chrono::DateTime::parse_from_rfc3339(note["shared_at"].as_str().expect("a time"))
+            .expect("an RFC 3339 time");
     }
     assert!(mine.inbox().await.is_empty());
     let listed = first.script(&app).await.get("/api/notes").await.expect(200).json();
@@ -38,7 +45,9 @@ async fn opening_a_note_marks_it_as_read_and_so_does_marking_all() {
         deliver_by_hand(&author, id, &reader, "read").await;
         notes.push(id);
     }
-    let unread = async || theirs.get("/api/inbox?unread=true").await.expect(200).json().as_array().expect("a list").len();
+    let unread = async || {
+        theirs.get("/api/inbox?unread=true").await.expect(200).json().as_array().expect("a list").len()
+    };
     assert_eq!(unread().await, 3);
     theirs.get(&format!("/api/notes/{}", notes[1])).await.expect(200);
     let times: Vec<bool> = theirs.inbox().await.iter().map(|note| note["read_at"].is_string()).collect();
@@ -62,13 +71,19 @@ async fn the_pages_of_the_inbox_hold_every_note_once_newest_first() {
     fill(&author, &reader, 45).await;
     let theirs = reader.script(&app).await;
     for unread in ["false", "true"] {
-        let (mut path, mut seen, mut sizes) = (format!("/api/inbox?unread={unread}&limit=20"), Vec::new(), Vec::new());
+        let (mut path, mut seen, mut sizes) =
+            (format!("/api/inbox?unread={unread}&limit=20"), Vec::new(), Vec::new());
         loop {
             let answer = theirs.get(&path).await.expect(200);
             let page: Vec<Value> = answer.json().as_array().expect("a list").clone();
             sizes.push(page.len());
-            seen.extend(page.iter().map(|note| (note["shared_at"].as_str().expect("a time").to_owned(), note["note_id"].as_i64())));
-            let Some(next) = answer.header("link").strip_prefix('<').and_then(|link| link.split('>').next()) else { break };
+            seen.extend(page.iter().map(|note| {
+                (note["shared_at"].as_str().expect("a time").to_owned(), note["note_id"].as_i64())
+            }));
+            let Some(next) = answer.header("link").strip_prefix('<').and_then(|link| link.split('>').next())
+            else {
+                break;
+            };
             next.clone_into(&mut path);
         }
         assert_eq!(sizes, [20, 20, 5]);
@@ -83,11 +98,14 @@ async fn the_pages_of_the_inbox_hold_every_note_once_newest_first() {
 /// Puts as many notes into an inbox, three of each second.
 pub async fn fill(author: &Person, reader: &Person, count: i32) {
     let client = database::admin().await;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&author.tenant_id, &author.user_id, &count];
-    let notes = "INSERT INTO notes (tenant_id, user_id, content) SELECT $1, $2, 'note ' || n FROM generate_series(1, $3::integer) n";
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
+        [&author.tenant_id, &author.user_id, &count];
+    let notes = "INSERT INTO notes (tenant_id, user_id, content) SELECT $1, $2, 'note ' || n \
+        FROM generate_series(1, $3::integer) n";
     client.execute(notes, &values).await.expect("notes");
     let inbox = "INSERT INTO shared_notes (tenant_id, recipient_id, note_id, shared_by, access, created_at)
-        SELECT tenant_id, $2, id, user_id, 'read', date_trunc('second', now()) - (row_number() OVER (ORDER BY id) / 3) * interval '1 second'
+        SELECT tenant_id, $2, id, user_id, 'read', date_trunc('second', now()) - (row_number() OVER (ORDER
+        BY id) / 3) * interval '1 second'
         FROM notes WHERE tenant_id = $1";
     client.execute(inbox, &[&author.tenant_id, &reader.user_id]).await.expect("an inbox");
 }

@@ -26,14 +26,18 @@ async fn an_invitation_is_listed_without_its_token_until_it_is_revoked() {
     let made = script.post("/api/invitations", &body).await.expect(201).json();
     let token = made["token"].as_str().expect("a token");
     assert!(token.starts_with(&format!("phi_{}_", owner.tenant_id)), "{token}");
-    assert!(made["url"].as_str().is_some_and(|url| url.ends_with(&format!("/invitations/{token}"))), "{made}");
+    assert!(
+        made["url"].as_str().is_some_and(|url| url.ends_with(&format!("/invitations/{token}"))),
+        "{made}"
+    );
     let listed = script.get("/api/invitations").await.expect(200);
     assert!(!listed.text().contains(token));
     let listed = listed.json();
     assert_eq!(listed[0]["invitation_id"], made["invitation_id"]);
     let told = (&listed[0]["role"], &listed[0]["uses_left"], &listed[0]["used"], &listed[0]["invited_by"]);
     assert_eq!(told, (&json!("admin"), &json!(3), &json!(0), &json!(owner.user_id)));
-    let stored = "SELECT count(*) FROM invitations i WHERE tenant_id = $1 AND (i::text LIKE '%phi%' OR i::text LIKE $2)";
+    let stored = "SELECT count(*) FROM invitations i WHERE tenant_id = $1 AND (i::text LIKE '%phi%' \
+        OR i::text LIKE $2)";
     let secret = format!("%{}%", token.rsplit_once('_').expect("a secret").1);
     assert_eq!(database::number(stored, &[&owner.tenant_id, &secret]).await, 0);
     let path = format!("/api/invitations/{}", made["invitation_id"]);
@@ -59,7 +63,8 @@ async fn owners_invite_everybody_admins_no_owners_and_members_nobody() {
         }
         script.get("/api/invitations").await.expect(if role == "member" { 403 } else { 200 });
     }
-    let id = team.owner.script(&app).await.post("/api/invitations", &json!({})).await.expect(201).json()["invitation_id"].clone();
+    let id = team.owner.script(&app).await.post("/api/invitations",
+        &json!({})).await.expect(201).json()["invitation_id"].clone();
     team.member.script(&app).await.delete(&format!("/api/invitations/{id}")).await.expect_problem(403);
     team.member.browser(&app).await.post(&format!("/invitations/{id}/revocation"), &[]).await.expect(403);
     team.admin.script(&app).await.delete(&format!("/api/invitations/{id}")).await.expect(204);
@@ -93,7 +98,9 @@ async fn an_invitation_gives_its_role_and_counts_as_often_as_it_says() {
     assert_eq!(first.tenant_id, owner.tenant_id);
     assert_eq!(role_of(owner.tenant_id, first.user_id).await.as_deref(), Some("admin"));
     let taken = json!({"username": first.username, "password": "testpass", "invitation": token});
-    app.patiently(Call::new("POST", "/api/register").json(&taken)).await.expect_field_problem(409, "username");
+    app.patiently(Call::new("POST", "/api/register").json(&taken))
+        .await
+        .expect_field_problem(409, "username");
     assert_eq!(uses_left(&token).await, 1, "a refused sign-up took a use");
     join(&app, &token).await.expect(201);
     join(&app, &token).await.expect_field_problem(422, "invitation");
@@ -102,7 +109,8 @@ async fn an_invitation_gives_its_role_and_counts_as_often_as_it_says() {
         let body = json!({"username": unique("user"), "password": "testpass", "invitation": odd});
         app.post_json("/api/register", &body).await.expect_field_problem(422, "invitation");
     }
-    let both = json!({"username": unique("user"), "password": "testpass", "invitation": token, "tenant_id": owner.tenant_id});
+    let both = json!({"username": unique("user"), "password": "testpass", "invitation": token,
+        "tenant_id": owner.tenant_id});
     app.post_json("/api/register", &both).await.expect_problem(422);
 }
 

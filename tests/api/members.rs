@@ -36,7 +36,13 @@ async fn a_long_list_comes_in_pages() {
     let second = script.get(next).await.expect(200);
     assert_eq!(second.header("link"), "");
     let ids = |answer: &crate::support::Answer| -> Vec<i64> {
-        answer.json().as_array().expect("a list").iter().map(|entry| entry["user_id"].as_i64().expect("an id")).collect()
+        answer
+            .json()
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| entry["user_id"].as_i64().expect("an id"))
+            .collect()
     };
     let mut all = [ids(&first), ids(&second)].concat();
     all.sort_unstable();
@@ -101,7 +107,10 @@ async fn a_member_of_another_tenant_is_like_nobody() {
         browser.post(&format!("/members/{id}/removal"), &[]).await.expect(404);
     }
     assert_eq!(database::fingerprint(team.owner.tenant_id).await, before);
-    script.patch(&format!("/api/members/{}", stranger.user_id), &json!({"role": "king"})).await.expect_field_problem(422, "role");
+    script
+        .patch(&format!("/api/members/{}", stranger.user_id), &json!({"role": "king"}))
+        .await
+        .expect_field_problem(422, "role");
     script.patch("/api/members/x", &json!({"role": "member"})).await.expect_problem(404);
 }
 
@@ -123,7 +132,10 @@ async fn the_last_owner_stays_an_owner_until_there_is_another() {
     assert!(page.contains("make somebody else an owner first"), "{page}");
     assert_eq!(role_of(tenant, owner).await.as_deref(), Some("owner"));
     script.patch(&path, &json!({"role": "owner"})).await.expect(200);
-    script.patch(&format!("/api/members/{}", team.admin.user_id), &json!({"role": "owner"})).await.expect(200);
+    script
+        .patch(&format!("/api/members/{}", team.admin.user_id), &json!({"role": "owner"}))
+        .await
+        .expect(200);
     script.patch(&path, &json!({"role": "member"})).await.expect(200);
     assert_eq!(script.get("/api/me").await.expect(200).json()["role"], "member");
     script.delete(&path).await.expect(204);
@@ -169,10 +181,13 @@ async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays()
     let (note, owners_note) = (script.note("stays").await, owner.note("shared").await);
     let client = database::admin().await;
     for statement in [
-        "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, $2, $3, 'read', $4)",
-        "INSERT INTO shared_notes (tenant_id, note_id, recipient_id, access, shared_by) VALUES ($1, $2, $3, 'read', $4)",
+        "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) \
+         VALUES ($1, $2, $3, 'read', $4)",
+        "INSERT INTO shared_notes (tenant_id, note_id, recipient_id, access, shared_by) \
+         VALUES ($1, $2, $3, 'read', $4)",
     ] {
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&tenant, &owners_note, &member.user_id, &team.owner.user_id];
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&tenant, &owners_note, &member.user_id, &team.owner.user_id];
         client.execute(statement, &values).await.expect("a share");
     }
     owner.delete(&format!("/api/members/{}", member.user_id)).await.expect(204);
@@ -180,24 +195,38 @@ async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays()
     assert!(browser.get("/dashboard").await.expect(303).location().starts_with("/login"));
     let login = json!({"username": member.email, "password": member.password});
     app.patiently(Call::new("POST", "/api/login").json(&login)).await.expect_problem(401);
-    let count = |statement: &'static str| async move { database::number(statement, &[&tenant, &member.user_id]).await };
+    let count = |statement: &'static str| async move {
+        database::number(statement, &[&tenant, &member.user_id]).await
+    };
     assert_eq!(count("SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2").await, 0);
-    assert_eq!(count("SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2").await, 0);
+    assert_eq!(
+        count("SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2").await,
+        0
+    );
     assert_eq!(count("SELECT count(*) FROM shares WHERE tenant_id = $1 AND audience = $2").await, 0);
     let kept = "SELECT count(*) FROM notes WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL";
     assert_eq!(count(kept).await, 1, "note {note} is gone");
     let listed = owner.get("/api/members").await.expect(200).text();
     assert!(!listed.contains(&member.username));
     owner.delete(&format!("/api/members/{}", member.user_id)).await.expect_problem(404);
-    owner.patch(&format!("/api/members/{}", member.user_id), &json!({"role": "owner"})).await.expect_problem(404);
-    comes_to("SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id], 0).await;
+    owner
+        .patch(&format!("/api/members/{}", member.user_id), &json!({"role": "owner"}))
+        .await
+        .expect_problem(404);
+    comes_to(
+        "SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2",
+        &[&tenant, &member.user_id],
+        0,
+    )
+    .await;
     comes_back(&app, &owner, member).await;
 }
 
 /// The name and e-mail are free, and who takes them is somebody new.
 async fn comes_back(app: &App, owner: &crate::support::Script, member: &Person) {
     let invitation = invitation(owner, "member", 1).await;
-    let body = json!({"username": member.username, "email": member.email, "password": member.password, "invitation": invitation});
+    let body = json!({"username": member.username, "email": member.email, "password": member.password,
+        "invitation": invitation});
     let back = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
     assert_ne!(back["user_id"], member.user_id);
     let script = member.script(app).await;
@@ -211,15 +240,26 @@ async fn a_stale_entry_of_the_login_directory_harms_nobody() {
     let (tenant, member) = (team.owner.tenant_id, &team.member);
     let client = database::admin().await;
     let entries = client
-        .query("SELECT identifier_hash FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id])
+        .query(
+            "SELECT identifier_hash FROM logins WHERE tenant_id = $1 AND user_id = $2",
+            &[&tenant, &member.user_id],
+        )
         .await
         .expect("entries");
     let owner = team.owner.script(&app).await;
     owner.delete(&format!("/api/members/{}", member.user_id)).await.expect(204);
-    comes_to("SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2", &[&tenant, &member.user_id], 0).await;
+    comes_to(
+        "SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2",
+        &[&tenant, &member.user_id],
+        0,
+    )
+    .await;
     for entry in entries {
         let statement = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
-        client.execute(statement, &[&entry.get::<_, Vec<u8>>(0), &tenant, &member.user_id]).await.expect("a stale entry");
+        client
+            .execute(statement, &[&entry.get::<_, Vec<u8>>(0), &tenant, &member.user_id])
+            .await
+            .expect("a stale entry");
     }
     for password in [member.password.as_str(), "", " "] {
         let body = json!({"username": member.email, "password": password});

@@ -20,7 +20,10 @@ async fn a_note_is_created_read_replaced_and_deleted() {
     let note = read.json();
     let mut members: Vec<_> = note.as_object().expect("an object").keys().collect();
     members.sort();
-    assert_eq!(members, ["content", "created_at", "note_id", "tenant_id", "title", "updated_at", "user_id", "version"]);
+    assert_eq!(
+        members,
+        ["content", "created_at", "note_id", "tenant_id", "title", "updated_at", "user_id", "version"]
+    );
     assert_eq!(note["note_id"], id);
     assert_eq!(note["tenant_id"], person.tenant_id);
     assert_eq!(note["user_id"], person.user_id);
@@ -64,7 +67,9 @@ async fn a_title_can_be_given_and_taken_away() {
 async fn the_text_of_a_note_is_kept_byte_for_byte() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
-    for content in ["\n\nx", "a\nb", "trailing blanks  \n  ", "</textarea>", "🕊️ e\u{301} \u{202e}x", "\t\u{7f}"] {
+    for content in
+        ["\n\nx", "a\nb", "trailing blanks  \n  ", "</textarea>", "🕊️ e\u{301} \u{202e}x", "\t\u{7f}"]
+    {
         let id = script.note(content).await;
         assert_eq!(script.read(id).await["content"], content);
     }

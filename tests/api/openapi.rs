@@ -29,7 +29,8 @@ async fn the_description_lists_exactly_the_routes_of_the_api() {
         .filter(|route| route.api && route.path != "/api/openapi.json")
         .map(|route| (route.method, route.path))
         .collect();
-    let described: BTreeSet<_> = described.into_iter().filter(|(_, path)| path != "/api/openapi.json").collect();
+    let described: BTreeSet<_> =
+        described.into_iter().filter(|(_, path)| path != "/api/openapi.json").collect();
     assert_eq!(described, served);
 }
 
@@ -76,7 +77,9 @@ async fn the_description_says_which_calls_need_a_token() {
         }
         let own = operation["security"].as_array();
         let general = description["security"].as_array();
-        let needs = own.or(general).is_some_and(|list| list.iter().any(|entry| entry.as_object().is_some_and(|entry| !entry.is_empty())));
+        let needs = own.or(general).is_some_and(|list| {
+            list.iter().any(|entry| entry.as_object().is_some_and(|entry| !entry.is_empty()))
+        });
         assert_eq!(needs, !route.public, "{} {}", route.method, route.path);
         assert!(operation["responses"].is_object(), "{} {}", route.method, route.path);
     }

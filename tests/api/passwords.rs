@@ -113,7 +113,10 @@ async fn spawn_counting() -> (Server, App, App) {
 async fn hashes(console: &App) -> u64 {
     let text = console.get("/metrics").await.expect(200).text();
     let count = |name: &str| -> u64 {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_else(|| panic!("no {name} in {text}"));
         line.trim().parse().expect("a count")
     };
     count("pigeonhole_password_hashes_total ") + count("pigeonhole_password_hashes_refused_total ")
@@ -129,15 +132,22 @@ async fn a_password_of_a_megabyte_is_refused_everywhere_and_costs_no_hash() {
     for length in [1_025, 1 << 20] {
         let endless = "x".repeat(length);
         let (username, organization) = (unique("user"), unique("Org "));
-        let sign_up = [("username", username.as_str()), ("password", &endless), ("tenant_name", &organization)];
+        let sign_up =
+            [("username", username.as_str()), ("password", &endless), ("tenant_name", &organization)];
         let log_in = [("email", person.email.as_str()), ("password", endless.as_str())];
         let statuses = [
             refused_with(&app, &endless).await.status,
             app.post_form("/register", &sign_up).await.status,
             login(&app, &person.username, &endless).await.status,
             app.post_form("/login", &log_in).await.status,
-            browser.post("/account/password", &[("current_password", &person.password), ("password", &endless)]).await.status,
-            browser.post("/account/password", &[("current_password", &endless), ("password", "a new password")]).await.status,
+            browser
+                .post("/account/password", &[("current_password", &person.password), ("password", &endless)])
+                .await
+                .status,
+            browser
+                .post("/account/password", &[("current_password", &endless), ("password", "a new password")])
+                .await
+                .status,
         ];
         assert!(statuses.iter().all(|status| matches!(status, 401 | 413 | 422)), "{length}: {statuses:?}");
     }
@@ -151,16 +161,34 @@ async fn a_failed_login_costs_one_hash_whatever_was_wrong() {
     let stranger = unique("nobody");
     let (known, unknown) = (person.tenant_id, 999_999_999_999_i64);
     let by_api = [
-        ("an unknown tenant", json!({"username": person.username, "password": "wrong password", "tenant_id": unknown})),
-        ("an unknown tenant's name", json!({"username": person.username, "password": "wrong password", "tenant_name": unique("No ")})),
+        (
+            "an unknown tenant",
+            json!({"username": person.username, "password": "wrong password", "tenant_id": unknown}),
+        ),
+        (
+            "an unknown tenant's name",
+            json!({"username": person.username, "password": "wrong password", "tenant_name": unique("No ")}),
+        ),
         ("an unknown user", json!({"username": stranger, "password": "wrong password"})),
-        ("an unknown user of a tenant", json!({"username": stranger, "password": "wrong password", "tenant_id": known})),
+        (
+            "an unknown user of a tenant",
+            json!({"username": stranger, "password": "wrong password", "tenant_id": known}),
+        ),
         ("a wrong password", json!({"username": person.username, "password": "wrong password"})),
-        ("a wrong password in a tenant", json!({"username": person.username, "password": "wrong password", "tenant_id": known})),
+        (
+            "a wrong password in a tenant",
+            json!({"username": person.username, "password": "wrong password", "tenant_id": known}),
+        ),
     ];
-    let mut calls: Vec<_> = by_api.map(|(wrong, body)| (wrong, Call::new("POST", "/api/login").json(&body))).into();
-    for (wrong, name) in [("an unknown user by the form", &stranger), ("a wrong password by the form", &person.email)] {
-        calls.push((wrong, Call::new("POST", "/login").form(&[("email", name), ("password", "wrong password")])));
+    let mut calls: Vec<_> =
+        by_api.map(|(wrong, body)| (wrong, Call::new("POST", "/api/login").json(&body))).into();
+    for (wrong, name) in
+        [("an unknown user by the form", &stranger), ("a wrong password by the form", &person.email)]
+    {
+        calls.push((
+            wrong,
+            Call::new("POST", "/login").form(&[("email", name), ("password", "wrong password")]),
+        ));
     }
     for (wrong, call) in calls {
         let before = hashes(&console).await;
@@ -198,7 +226,9 @@ async fn a_broken_hash_refuses_the_login_like_a_wrong_password() {
     let app = spawn_app().await;
     let (username, tenant_id) = founded_with(&app, "first password").await;
     let wrong = login(&app, &username, "wrong password").await.without_request_id();
-    for broken in ["é".repeat(30), "$2b$12$".to_owned(), String::new(), "$2b$99$".to_owned() + &"é".repeat(53)] {
+    for broken in
+        ["é".repeat(30), "$2b$12$".to_owned(), String::new(), "$2b$99$".to_owned() + &"é".repeat(53)]
+    {
         store_hash(&username, tenant_id, &broken).await;
         let answer = login(&app, &username, "first password").await;
         assert_eq!(answer.without_request_id(), wrong, "{broken}");

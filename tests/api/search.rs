@@ -11,7 +11,8 @@ pub async fn write(person: &Person, count: i64, content: &str) {
         .await
         .execute(
             "INSERT INTO notes (tenant_id, user_id, content, created_at) \
-             SELECT $1, $2, $4 || ' ' || n, now() - (n / 3) * interval '1 second' FROM generate_series(1, $3::bigint) n",
+             SELECT $1, $2, $4 || ' ' || n, now() - (n / 3) * interval '1 second' \
+             FROM generate_series(1, $3::bigint) n",
             &[&person.tenant_id, &person.user_id, &count, &content],
         )
         .await
@@ -88,7 +89,10 @@ async fn only_ones_own_notes_and_what_was_shared_are_found() {
     assert_eq!(found(&script, "/api/inbox", "compass").await.len(), 2);
     script.get(&format!("/api/notes/{first}")).await.expect(200);
     let unread = script.get("/api/inbox?q=compass&unread=true").await.expect(200).json();
-    assert_eq!(unread.as_array().expect("a list").iter().map(|note| &note["note_id"]).collect::<Vec<_>>(), [&json!(second)]);
+    assert_eq!(
+        unread.as_array().expect("a list").iter().map(|note| &note["note_id"]).collect::<Vec<_>>(),
+        [&json!(second)]
+    );
     let stranger = stranger.script(&app).await;
     for list in ["/api/notes", "/api/inbox"] {
         assert!(found(&stranger, list, "compass").await.is_empty());
@@ -107,7 +111,8 @@ async fn words_that_cannot_be_looked_for_are_refused_by_their_name() {
     }
 }
 
-/// As many different words as fit into a note, each as short as its kind allows, so that what is kept of them is as long as it can be.
+/// As many different words as fit into a note, each as short as its kind allows, so that what is kept of them
+/// is as long as it can be.
 fn words(kind: impl Fn(&str, usize) -> String) -> String {
     let letters: Vec<char> = ('a'..='z').chain('0'..='9').chain("éèêëàâäôöûüîïçñåøæœß".chars()).collect();
     let mut text = String::new();
@@ -136,7 +141,12 @@ async fn a_note_of_full_size_is_saved_and_found_whatever_its_words_are() {
         words(|name, _| format!("{name}.de/{name}")),
         words(|name, _| format!("{name}-{name}-{name}")),
         words(|name, number| format!("{name}@{name}{number}.de")),
-        words(|name, number| format!("http://{name}.{}/{number}?{name}", &name[..name.chars().next().map_or(0, char::len_utf8)])),
+        words(|name, number| {
+            format!(
+                "http://{name}.{}/{number}?{name}",
+                &name[..name.chars().next().map_or(0, char::len_utf8)]
+            )
+        }),
         words(|name, number| format!("ȺȾ{name}.ȺȾ/{number}")),
     ];
     for (index, text) in texts.into_iter().enumerate() {

@@ -49,25 +49,45 @@ async fn a_note_is_shared_read_edited_by_a_second_person_and_taken_back() {
     let read = pair.theirs.get(&path).await.expect(200);
     assert_eq!(read.header("etag"), "\"1\"");
     let note = read.json();
-    assert_eq!((&note["content"], &note["access"], &note["user_id"]), (&json!(POEM), &json!("edit"), &json!(pair.author.user_id)));
+    assert_eq!(
+        (&note["content"], &note["access"], &note["user_id"]),
+        (&json!(POEM), &json!("edit"), &json!(pair.author.user_id))
+    );
     assert!(pair.mine.read(id).await.get("access").is_none());
 
     let edited = json!({"content": POEM.replace("one", "ONE"), "version": 1});
     pair.theirs.put(&path, &edited).await.expect(200);
     let merged = json!({"content": POEM.replace("seven", "SEVEN"), "version": 1});
     let both = pair.mine.put(&path, &merged).await.expect(200).json();
-    assert_eq!((&both["content"], &both["version"]), (&json!(POEM.replace("one", "ONE").replace("seven", "SEVEN")), &json!(3)));
+    assert_eq!(
+        (&both["content"], &both["version"]),
+        (&json!(POEM.replace("one", "ONE").replace("seven", "SEVEN")), &json!(3))
+    );
     let late = json!({"content": POEM.replace("three", "THREE"), "version": 1});
     assert_eq!(pair.theirs.put(&path, &late).await.expect(200).json()["version"], 4);
 
     let stale = Call::new("PUT", &path).json(&json!({"content": "x"})).header("if-match", "\"1\"");
     assert_eq!(pair.theirs.answer(stale).await.expect(412).header("etag"), "\"4\"");
-    pair.theirs.put(&path, &json!({"content": POEM.replace("one", "1"), "version": 1})).await.expect_problem(412);
+    pair.theirs
+        .put(&path, &json!({"content": POEM.replace("one", "1"), "version": 1}))
+        .await
+        .expect_problem(412);
     let fresh = Call::new("PUT", &path).json(&json!({"content": "new"})).header("if-match", "\"4\"");
     pair.theirs.answer(fresh).await.expect(200);
     pair.theirs.put(&path, &json!({"content": "newer"})).await.expect(200);
     // A save that changes nothing makes no version.
-    assert_eq!(pair.theirs.put(&path, &json!({"content": "newer", "version": 6})).await.expect(200).json()["version"], 6);
+    assert_eq!(
+        pair.theirs
+            .put(
+                &path,
+                &json!({"content": "newer",
+            "version": 6})
+            )
+            .await
+            .expect(200)
+            .json()["version"],
+        6
+    );
 
     pair.mine.delete(&format!("{path}/shares/{}", pair.other.user_id)).await.expect(204);
     pair.theirs.get(&path).await.expect_problem(404);
@@ -83,10 +103,17 @@ async fn a_share_for_reading_is_not_one_for_editing() {
     let pair = pair(&app).await;
     let id = pair.shared("text", "read").await;
     let path = format!("/api/notes/{id}");
-    for body in [json!({"content": "x"}), json!({"content": "x", "version": 1}), json!({"content": "text", "version": 1})] {
+    for body in [
+        json!({"content": "x"}),
+        json!({"content": "x", "version": 1}),
+        json!({"content": "text", "version": 1}),
+    ] {
         pair.theirs.put(&path, &body).await.expect_problem(403);
     }
-    pair.theirs.answer(Call::new("PUT", &path).json(&json!({"content": "x"})).header("if-match", "\"1\"")).await.expect_problem(403);
+    pair.theirs
+        .answer(Call::new("PUT", &path).json(&json!({"content": "x"})).header("if-match", "\"1\""))
+        .await
+        .expect_problem(403);
     pair.theirs.answer(Call::new("DELETE", &path).header("if-match", "\"1\"")).await.expect_problem(403);
     assert_eq!(pair.mine.read(id).await["version"], 1);
 }
@@ -102,7 +129,10 @@ async fn the_author_sees_who_has_it_and_who_opened_it() {
     let shares = pair.mine.get(&path).await.expect(200).json();
     assert_eq!((&shares[0]["share_with"], &shares[0]["access"]), (&json!("everyone"), &json!("read")));
     assert_eq!((&shares[0]["delivered"], &shares[0]["read"]), (&json!(2), &json!(0)));
-    assert_eq!((&shares[1]["share_with"], &shares[1]["access"]), (&json!(pair.other.user_id), &json!("edit")));
+    assert_eq!(
+        (&shares[1]["share_with"], &shares[1]["access"]),
+        (&json!(pair.other.user_id), &json!("edit"))
+    );
     assert_eq!(shares[1]["username"], pair.other.username);
     assert!(shares[1]["delivered_at"].is_string() && shares[1]["read_at"].is_null());
     third.script(&app).await.get(&format!("/api/notes/{id}")).await.expect(200);
@@ -134,7 +164,10 @@ async fn sharing_again_for_reading_ends_editing_at_once() {
     let pair = pair(&app).await;
     let id = pair.shared("text", "edit").await;
     let path = format!("/api/notes/{id}");
-    pair.mine.post(&format!("{path}/shares"), &json!({"share_with": [pair.other.user_id], "access": "read"})).await.expect(201);
+    pair.mine
+        .post(&format!("{path}/shares"), &json!({"share_with": [pair.other.user_id], "access": "read"}))
+        .await
+        .expect(201);
     pair.theirs.put(&path, &json!({"content": "x", "version": 1})).await.expect_problem(403);
     pair.mine.share(pair.author.tenant_id, id, json!([pair.other.user_id]), "edit").await;
     pair.theirs.put(&path, &json!({"content": "x", "version": 1})).await.expect(200);
@@ -150,7 +183,8 @@ async fn a_note_is_shared_with_people_of_its_tenant_only_and_otherwise_nothing_i
     database::admin().await.execute(gone, &[&removed.tenant_id, &removed.user_id]).await.expect("removed");
     let id = pair.mine.note("text").await;
     let path = format!("/api/notes/{id}/shares");
-    let before = (database::fingerprint(pair.author.tenant_id).await, database::fingerprint(stranger.tenant_id).await);
+    let before =
+        (database::fingerprint(pair.author.tenant_id).await, database::fingerprint(stranger.tenant_id).await);
     let (own, other) = (pair.author.user_id, pair.other.user_id);
     for share_with in [
         json!([stranger.user_id]),
@@ -171,13 +205,20 @@ async fn a_note_is_shared_with_people_of_its_tenant_only_and_otherwise_nothing_i
         let answer = pair.mine.post(&path, &json!({"share_with": share_with})).await;
         answer.expect_field_problem(422, "share_with");
     }
-    pair.mine.post(&path, &json!({"share_with": [other], "access": "own"})).await.expect_field_problem(422, "access");
+    pair.mine
+        .post(&path, &json!({"share_with": [other], "access": "own"}))
+        .await
+        .expect_field_problem(422, "access");
     let theirs = stranger.script(&app).await;
     theirs.post(&path, &json!({"share_with": [stranger.user_id]})).await.expect_problem(404);
     theirs.delete(&format!("{path}/{other}")).await.expect_problem(404);
-    let after = (database::fingerprint(pair.author.tenant_id).await, database::fingerprint(stranger.tenant_id).await);
+    let after =
+        (database::fingerprint(pair.author.tenant_id).await, database::fingerprint(stranger.tenant_id).await);
     assert_eq!(after.0, before.0);
-    assert_eq!(database::number("SELECT count(*) FROM shares WHERE tenant_id = $1", &[&stranger.tenant_id]).await, 0);
+    assert_eq!(
+        database::number("SELECT count(*) FROM shares WHERE tenant_id = $1", &[&stranger.tenant_id]).await,
+        0
+    );
     for odd in ["0", "x", "Everyone", "-1", "%00"] {
         pair.mine.delete(&format!("{path}/{odd}")).await.expect_problem(404);
     }
@@ -204,9 +245,11 @@ async fn what_is_in_the_bin_is_in_nobodys_inbox_and_comes_back_with_its_shares()
 async fn enqueue_by_hand(pair: &Pair, note: i64) {
     let client = database::admin().await;
     let (tenant, author) = (pair.author.tenant_id, pair.author.user_id);
-    let share = "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, $2, $3, 'edit', $4)";
+    let share = "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) \
+        VALUES ($1, $2, $3, 'edit', $4)";
     client.execute(share, &[&tenant, &note, &pair.other.user_id, &author]).await.expect("a share");
-    let message = "INSERT INTO outbox (tenant_id, route, user_id, note_id) VALUES ($1, 'insert_to_shared', $2, $3)";
+    let message =
+        "INSERT INTO outbox (tenant_id, route, user_id, note_id) VALUES ($1, 'insert_to_shared', $2, $3)";
     client.execute(message, &[&tenant, &author, &note]).await.expect("a message");
 }
 
@@ -214,7 +257,8 @@ async fn enqueue_by_hand(pair: &Pair, note: i64) {
 async fn what_was_taken_back_or_deleted_before_it_arrived_does_not_arrive() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
-    let (revoked, deleted, kept) = (pair.mine.note("a").await, pair.mine.note("b").await, pair.mine.note("c").await);
+    let (revoked, deleted, kept) =
+        (pair.mine.note("a").await, pair.mine.note("b").await, pair.mine.note("c").await);
     for note in [revoked, deleted, kept] {
         enqueue_by_hand(&pair, note).await;
     }
@@ -234,7 +278,8 @@ async fn taking_back_waits_for_a_delivery_that_runs_and_removes_what_it_brings()
     let id = pair.mine.note("text").await;
     let (tenant, author, other) = (pair.author.tenant_id, pair.author.user_id, pair.other.user_id);
     let client = database::admin().await;
-    let share = "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, $2, $3, 'read', $4)";
+    let share = "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) \
+        VALUES ($1, $2, $3, 'read', $4)";
     client.execute(share, &[&tenant, &id, &other, &author]).await.expect("a share");
     client.batch_execute("BEGIN").await.expect("a transaction");
     let hold = "SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 FOR SHARE";
@@ -243,7 +288,8 @@ async fn taking_back_waits_for_a_delivery_that_runs_and_removes_what_it_brings()
     let taking_back = tokio::spawn(async move { mine.delete(&path).await });
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
     assert!(!taking_back.is_finished());
-    let arrival = "INSERT INTO shared_notes (tenant_id, recipient_id, note_id, shared_by, access) VALUES ($1, $2, $3, $4, 'read')";
+    let arrival = "INSERT INTO shared_notes (tenant_id, recipient_id, note_id, shared_by, access) \
+        VALUES ($1, $2, $3, $4, 'read')";
     client.execute(arrival, &[&tenant, &other, &id, &author]).await.expect("an arrival");
     client.batch_execute("COMMIT").await.expect("the end of the delivery");
     taking_back.await.expect("an answer").expect(204);
@@ -262,7 +308,8 @@ async fn sharing_and_taking_back_at_once_never_leaves_access_without_a_share() {
         pair.mine.share(tenant, id, json!([pair.other.user_id]), "edit").await;
         let share = json!({"share_with": "everyone", "access": "read"});
         let (first, second) = (format!("{path}/{}", pair.other.user_id), format!("{path}/everyone"));
-        let (shared, ended, also) = tokio::join!(pair.mine.post(&path, &share), pair.mine.delete(&first), pair.mine.delete(&second));
+        let (shared, ended, also) =
+            tokio::join!(pair.mine.post(&path, &share), pair.mine.delete(&first), pair.mine.delete(&second));
         assert_eq!((shared.status, ended.status), (201, 204));
         assert!(matches!(also.status, 204 | 404), "{}", also.status);
         pair.mine.delete(&second).await;
@@ -284,8 +331,14 @@ async fn once_a_share_is_taken_back_no_edit_that_rests_on_it_is_stored() {
                 let (theirs, path) = (pair.theirs.clone(), path.clone());
                 tokio::spawn(async move {
                     for turn in 0..20 {
-                        let answer = theirs.put(&path, &json!({"content": format!("{round} {writer} {turn}")})).await;
-                        assert!(matches!(answer.status, 200 | 404 | 412), "{} {}", answer.status, answer.text());
+                        let answer =
+                            theirs.put(&path, &json!({"content": format!("{round} {writer} {turn}")})).await;
+                        assert!(
+                            matches!(answer.status, 200 | 404 | 412),
+                            "{} {}",
+                            answer.status,
+                            answer.text()
+                        );
                     }
                 })
             })

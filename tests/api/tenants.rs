@@ -90,7 +90,8 @@ async fn of_two_sign_ups_with_one_name_at_once_exactly_one_succeeds() {
     database::open_tenant(founder.tenant_id).await;
     let name = unique("twin");
     let body = |name: &str| json!({"username": name, "password": "testpass", "tenant_id": founder.tenant_id});
-    let (first, second) = tokio::join!(register(&app, body(&name)), register(&app, body(&name.to_uppercase())));
+    let (first, second) =
+        tokio::join!(register(&app, body(&name)), register(&app, body(&name.to_uppercase())));
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409], "{} {}", first.text(), second.text());
@@ -102,9 +103,16 @@ async fn of_two_foundings_with_one_name_at_once_exactly_one_succeeds() {
     let app = spawn_app().await;
     let tenant = unique("Race ");
     let body = |user: String| json!({"username": user, "password": "testpass", "tenant_name": tenant});
-    let (first, second) = tokio::join!(register(&app, body(unique("user"))), register(&app, body(unique("user"))));
+    let (first, second) =
+        tokio::join!(register(&app, body(unique("user"))), register(&app, body(unique("user"))));
     let statuses = [first.status, second.status];
-    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?} {} {}", first.text(), second.text());
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 201).count(),
+        1,
+        "{statuses:?} {} {}",
+        first.text(),
+        second.text()
+    );
     let loser = if first.status == 201 { second } else { first };
     loser.expect_field_problem(409, "tenant_name");
     let id = database::tenant_named(&tenant).await.expect("the tenant");
@@ -136,7 +144,9 @@ async fn one_person_in_two_tenants_is_found_by_the_password() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (twin_tenant, _) = twin(&app, &person, "another password").await;
-    for (password, tenant) in [(person.password.as_str(), person.tenant_id), ("another password", twin_tenant)] {
+    for (password, tenant) in
+        [(person.password.as_str(), person.tenant_id), ("another password", twin_tenant)]
+    {
         let body = json!({"username": person.email, "password": password});
         let token = login(&app, body).await.expect(200).json();
         let token = token["token"].as_str().expect("a token");
@@ -205,6 +215,11 @@ async fn names_that_look_alike_to_unicode_are_one_name_or_refused() {
         let body = json!({"username": name, "password": "testpass", "tenant_id": founder.tenant_id});
         let second = register(&app, body).await;
         assert!(matches!(first, 201 | 422), "{plain}: {first}");
-        assert!(matches!(second.status, 409 | 422), "{lookalike} beside {plain}: {} {}", second.status, second.text());
+        assert!(
+            matches!(second.status, 409 | 422),
+            "{lookalike} beside {plain}: {} {}",
+            second.status,
+            second.text()
+        );
     }
 }

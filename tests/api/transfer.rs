@@ -33,7 +33,8 @@ fn pack(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 async fn export(script: &Script, scope: &str) -> Answer {
-    let call = Call::new("GET", &format!("/api/export?scope={scope}")).header("authorization", format!("Bearer {}", script.token));
+    let call = Call::new("GET", &format!("/api/export?scope={scope}"))
+        .header("authorization", format!("Bearer {}", script.token));
     let sent = call.try_send(&script.app.http, &script.app.base).await;
     sent.unwrap_or_else(|error| panic!("{error:?}\n{}", script.app.log())).expect(200)
 }
@@ -58,8 +59,15 @@ fn essence(document: &Value) -> Vec<(String, String, String, String, bool)> {
     all
 }
 
-const TEXTS: &[&str] =
-    &["plain", "\n\nstarts with lines", "a\r\nb", "trailing  \n", "---\nnot: a head\n---\ntext", "🕊 </textarea> \u{1}", "---\n"];
+const TEXTS: &[&str] = &[
+    "plain",
+    "\n\nstarts with lines",
+    "a\r\nb",
+    "trailing  \n",
+    "---\nnot: a head\n---\ntext",
+    "🕊 </textarea> \u{1}",
+    "---\n",
+];
 
 async fn write_all(script: &Script) -> i64 {
     let mut last = 0;
@@ -89,8 +97,16 @@ async fn what_leaves_comes_in_elsewhere_with_its_texts_and_times() {
     let all = document(&left);
     assert_eq!(all["scope"], "user");
     assert_eq!(essence(&all).len(), TEXTS.len() + 2);
-    let note = all["notes"].as_array().expect("notes").iter().find(|note| note["note_id"] == edited).expect("the edited note");
-    assert_eq!((&note["content"], &note["revisions"][0]["content"]), (&"edited".into(), &(*TEXTS.last().expect("one")).into()));
+    let note = all["notes"]
+        .as_array()
+        .expect("notes")
+        .iter()
+        .find(|note| note["note_id"] == edited)
+        .expect("the edited note");
+    assert_eq!(
+        (&note["content"], &note["revisions"][0]["content"]),
+        (&"edited".into(), &(*TEXTS.last().expect("one")).into())
+    );
     assert_eq!(files(&left).len(), TEXTS.len() + 3);
 
     // An empty installation: another database, another server.
@@ -100,7 +116,11 @@ async fn what_leaves_comes_in_elsewhere_with_its_texts_and_times() {
     let other = App::of(&server);
     let newcomer = Person::founder(&other).await.script(&other).await;
     let report = import(&newcomer, left.body.clone()).await.expect(200).json();
-    assert_eq!((&report["taken"], &report["known"], &report["refusals"]), (&(TEXTS.len() + 2).into(), &0.into(), &0.into()), "{report}");
+    assert_eq!(
+        (&report["taken"], &report["known"], &report["refusals"]),
+        (&(TEXTS.len() + 2).into(), &0.into(), &0.into()),
+        "{report}"
+    );
     assert_eq!(essence(&document(&export(&newcomer, "user").await)), essence(&all));
 
     // The same again, as after an interruption.
@@ -120,11 +140,16 @@ async fn only_an_owner_takes_everything_along_and_nobody_anything_of_others() {
     }
     let everything = export(&scripts[0], "organization").await;
     let text = files(&everything).into_values().collect::<String>();
-    assert!(text.contains("of the owner") && text.contains("of the colleague") && !text.contains("of the stranger"));
+    assert!(
+        text.contains("of the owner")
+            && text.contains("of the colleague")
+            && !text.contains("of the stranger")
+    );
     assert!(!text.contains("$2b$"), "a password's hash leaves");
     let all = document(&everything);
     assert_eq!(all["members"].as_array().map(Vec::len), Some(2));
-    let authors: Vec<&str> = all["notes"].as_array().expect("notes").iter().filter_map(|note| note["author"].as_str()).collect();
+    let authors: Vec<&str> =
+        all["notes"].as_array().expect("notes").iter().filter_map(|note| note["author"].as_str()).collect();
     assert!(authors.contains(&colleague.username.as_str()), "{authors:?}");
     scripts[1].get("/api/export?scope=organization").await.expect_problem(403);
     let own = files(&export(&scripts[1], "user").await).into_values().collect::<String>();
@@ -147,11 +172,16 @@ async fn what_is_no_note_is_refused_by_name_and_the_rest_comes_in() {
         ("nul.md", b"a\0b"),
         ("../../etc/passwd.md", b"only a name"),
         ("picture.png", b"\x89PNG"),
-        ("odd times.md", b"---\ncreated_at: \"3000-01-01T00:00:00Z\"\ndeleted_at: \"soon\"\ntitle: plain words\n---\nwith a head"),
+        (
+            "odd times.md",
+            b"---\ncreated_at: \"3000-01-01T00:00:00Z\"\ndeleted_at: \"soon\"\ntitle: plain \
+            words\n---\nwith a head",
+        ),
     ]);
     let report = import(&script, archive).await.expect(200).json();
     assert_eq!((&report["taken"], &report["refusals"]), (&3.into(), &4.into()), "{report}");
-    let refused: Vec<&str> = report["refused"].as_array().expect("a list").iter().filter_map(|one| one["file"].as_str()).collect();
+    let refused: Vec<&str> =
+        report["refused"].as_array().expect("a list").iter().filter_map(|one| one["file"].as_str()).collect();
     assert_eq!(refused, ["empty.md", "latin.md", "long.md", "nul.md"]);
     let listed = script.get("/api/notes").await.expect(200).json();
     let titles: Vec<&Value> = listed.as_array().expect("notes").iter().map(|note| &note["title"]).collect();
@@ -179,9 +209,9 @@ async fn a_person_takes_notes_along_and_brings_them_in_by_the_page() {
     let archive = browser.get("/account/export").await.expect(200);
     let stranger = Person::founder(&app).await.browser(&app).await;
     let form = |file: &[u8]| {
-        let mut body =
-            b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"notes.zip\"\r\nContent-Type: application/zip\r\n\r\n"
-                .to_vec();
+        let mut body = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; \
+                filename=\"notes.zip\"\r\nContent-Type: application/zip\r\n\r\n"
+            .to_vec();
         body.extend_from_slice(file);
         body.extend_from_slice(b"\r\n--edge--\r\n");
         Call::new("POST", "/account/import").body("multipart/form-data; boundary=edge", body)

@@ -60,7 +60,13 @@ impl Chromium {
         let started: Value = started.json().await.expect("JSON");
         let id = started["value"]["sessionId"].as_str();
         let id = id.unwrap_or_else(|| panic!("no browser: {started}"));
-        Some(Self { session: format!("{driver_base}/session/{id}"), http, base: app_base.to_owned(), driver, _profile: profile })
+        Some(Self {
+            session: format!("{driver_base}/session/{id}"),
+            http,
+            base: app_base.to_owned(),
+            driver,
+            _profile: profile,
+        })
     }
 
     async fn try_call(&self, method: Method, path: &str, body: Value) -> Result<Value, Value> {
@@ -136,12 +142,14 @@ impl Chromium {
         panic!("{selector} at {} takes no click: {refusal}", self.path().await);
     }
 
-    /// Clicks something that leads to another page, as a link and the button of a form do, and waits until that is there.
+    /// Clicks something that leads to another page, as a link and the button of a form do, and waits until
+    /// that is there.
     pub async fn leave_by(&self, selector: &str) {
         let page = self.find("html").await;
         self.click(selector).await;
         // An element of a page that is gone is unknown. Whoever asks while the next one loads waits for it.
-        let gone = async || self.try_call(Method::GET, &format!("/element/{page}/name"), Value::Null).await.is_err();
+        let gone =
+            async || self.try_call(Method::GET, &format!("/element/{page}/name"), Value::Null).await.is_err();
         eventually(&format!("another page after {selector}"), gone).await;
     }
 
@@ -184,7 +192,12 @@ impl Chromium {
     /// Has pages see a reader who prefers this colour scheme.
     pub async fn prefer(&self, scheme: &str) {
         let params = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call(Method::POST, "/goog/cdp/execute", json!({"cmd": "Emulation.setEmulatedMedia", "params": params})).await;
+        self.call(
+            Method::POST,
+            "/goog/cdp/execute",
+            json!({"cmd": "Emulation.setEmulatedMedia", "params": params}),
+        )
+        .await;
     }
 
     pub async fn resize(&self, width: u32, height: u32) {
@@ -235,7 +248,8 @@ fn capabilities(profile: &Path, javascript: bool) -> Value {
         "args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--force-prefers-reduced-motion", "--window-size=1200,1000", "--disable-dev-shm-usage", "--no-proxy-server", "--lang=en", profile,
+            "--force-prefers-reduced-motion", "--window-size=1200,1000", "--disable-dev-shm-usage",
+            "--no-proxy-server", "--lang=en", profile,
         ],
     });
     if !javascript {

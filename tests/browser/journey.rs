@@ -118,7 +118,8 @@ async fn write_a_note(app: &App, chromium: &Chromium, person: &Person) -> i64 {
 async fn edit_it(app: &App, chromium: &Chromium, person: &Person, id: i64) {
     let script = person.script(app).await;
     let path = format!("/notes/{id}");
-    for text in ["\n\nx", "a\nb", "trailing  \n ", "</textarea>🕊", &"64 KiB of text 🕊\n".repeat(3_400)] {
+    for text in ["\n\nx", "a\nb", "trailing  \n ", "</textarea>🕊", &"64 KiB of text 🕊\n".repeat(3_400)]
+    {
         script.put(&format!("/api{path}"), &json!({"content": text})).await.expect(200);
         chromium.open(&format!("{path}/edit")).await;
         assert_eq!(chromium.value("[name=content]").await, text);

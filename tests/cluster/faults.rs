@@ -34,7 +34,10 @@ async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
 
 /// Waits until the server has read where tenants are, which a busy machine can put off.
 async fn until_routed(app: &App) {
-    eventually("the map of tenants is read", async || app.log().contains("tenants' work goes to 2 worker nodes")).await;
+    eventually("the map of tenants is read", async || {
+        app.log().contains("tenants' work goes to 2 worker nodes")
+    })
+    .await;
 }
 
 async fn list(script: &Script) -> u16 {
@@ -89,7 +92,8 @@ async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503(
     let scripts = one_on_each_worker(&folder, &app).await;
     until_routed(&app).await;
     let newcomer = || {
-        let body = json!({"username": unique("user"), "password": "a good password", "tenant_name": unique("Org ")});
+        let body =
+            json!({"username": unique("user"), "password": "a good password", "tenant_name": unique("Org ")});
         Call::new("POST", "/api/register").json(&body)
     };
 

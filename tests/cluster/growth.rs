@@ -1,5 +1,5 @@
-//! A worker joins, takes its share, gives it back and leaves, a tenant gets a node of its own, all under a writing load
-//! through every node, and no acknowledged note is lost.
+//! A worker joins, takes its share, gives it back and leaves, a tenant gets a node of its own, all under a
+//! writing load through every node, and no acknowledged note is lost.
 
 use super::citus_or_skip;
 use super::load::{self, Load};
@@ -11,7 +11,8 @@ async fn cluster_of_one_worker(nodes: &Nodes) {
     let admin = nodes.client(0).await;
     load::found(&admin, 1000, 60).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
-                SELECT 1000 + i % 60, 500001000 + i % 60, repeat('filling ', 40) FROM generate_series(1, 30000) i";
+                SELECT 1000 + i % 60, 500001000 + i % 60, repeat('filling ', 40)
+                FROM generate_series(1, 30000) i";
     admin.batch_execute(fill).await.expect("notes");
 }
 
@@ -24,19 +25,33 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
     let load = Load::start(&[nodes.url(0), nodes.url(1)], 1000..1060, 3, |_| false);
 
     nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(0).says("group 2");
-    let limits = "SELECT count(*) FROM pg_roles WHERE rolname = 'pigeonhole_app' AND 'statement_timeout=2s' = ANY (rolconfig)";
+    let limits = "SELECT count(*) FROM pg_roles WHERE rolname = 'pigeonhole_app' \
+        AND 'statement_timeout=2s' = ANY (rolconfig)";
     assert_eq!(number(&nodes.client(2).await, limits).await, 1);
     nodes.run(&["cluster", "rebalance", "--yes"]).await.expect(0).says("finished");
     let on_second = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard USING (shardid)
                      WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
     assert!(nodes.number(on_second).await >= 2);
 
-    nodes.run(&["cluster", "isolate-tenant", "1007", "--to", &second, "--yes"]).await.expect(0).says("pinned to");
-    nodes.run(&["cluster", "isolate-tenant", "1007", "--to", &second, "--yes"]).await.expect(0).says("for itself already");
+    nodes
+        .run(&["cluster", "isolate-tenant", "1007", "--to", &second, "--yes"])
+        .await
+        .expect(0)
+        .says("pinned to");
+    nodes
+        .run(&["cluster", "isolate-tenant", "1007", "--to", &second, "--yes"])
+        .await
+        .expect(0)
+        .says("for itself already");
     let home = "SELECT groupid::bigint FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
-                WHERE shardid = get_shard_id_for_distribution_column('notes', 1007) AND shardminvalue = shardmaxvalue";
+                WHERE shardid = get_shard_id_for_distribution_column('notes', 1007)
+                AND shardminvalue = shardmaxvalue";
     assert_eq!(nodes.number(home).await, 2);
-    nodes.run(&["cluster", "backup-point", "under-load", "--yes"]).await.expect(0).says("restore point under-load");
+    nodes
+        .run(&["cluster", "backup-point", "under-load", "--yes"])
+        .await
+        .expect(0)
+        .says("restore point under-load");
 
     nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
     assert_eq!(nodes.number(home).await, 1);
@@ -68,16 +83,32 @@ async fn a_pinned_tenant_stays_and_a_stopped_job_leaves_a_sound_cluster() {
     nodes.run(&["cluster", "isolate-tenant", "1011", "--to", &first, "--alone", "--yes"]).await.expect(0);
     // By the command's plan and by one made by hand.
     nodes.run(&["cluster", "rebalance", "--plan"]).await.expect(0).says(&format!("{first} to {second}"));
-    let pinned = "SELECT count(*) FROM get_rebalance_table_shards_plan() WHERE shardid IN (SELECT shardid FROM pg_dist_shard
+    let pinned = "SELECT count(*) FROM get_rebalance_table_shards_plan()
+        WHERE shardid IN (SELECT shardid FROM pg_dist_shard
                   WHERE shardminvalue = shardmaxvalue)";
     assert_eq!(nodes.number(pinned).await, 0);
     let leaving = "SELECT count(DISTINCT shardid) FROM get_rebalance_table_shards_plan()";
     assert!(nodes.number(leaving).await > 6, "all other shards leave the node of a tenant that is alone");
 
-    nodes.run(&["cluster", "rebalance", "--background", "--yes"]).await.expect(0).says("has started in the background");
-    nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(1).says("pigeonhole cluster stop");
+    nodes
+        .run(&["cluster", "rebalance", "--background", "--yes"])
+        .await
+        .expect(0)
+        .says("has started in the background");
+    nodes
+        .run(&["cluster", "remove-worker", &second, "--yes"])
+        .await
+        .expect(1)
+        .says("pigeonhole cluster stop");
     nodes.run(&["cluster", "stop", "--yes"]).await.expect(0).says("cancelled");
-    assert_eq!(nodes.number("SELECT count(*) FROM operator.events WHERE command = 'rebalance' AND outcome = 'stopped'").await, 1);
+    assert_eq!(
+        nodes
+            .number(
+                "SELECT count(*) FROM operator.events WHERE command = 'rebalance' AND outcome = 'stopped'"
+            )
+            .await,
+        1
+    );
     assert_eq!(nodes.number("SELECT count(*) FROM notes").await, 30_000);
     nodes.run(&["cluster", "isolate-tenant", "1011", "--unpin"]).await.expect(0).says("unpinned");
     nodes.run(&["cluster", "status"]).await.expect(0);

@@ -1,4 +1,5 @@
-//! A writing load through the program itself: notes of many tenants over HTTP, each acknowledged one remembered.
+//! A writing load through the program itself: notes of many tenants over HTTP, each acknowledged one
+//! remembered.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +38,12 @@ impl HttpLoad {
     pub fn start(people: &[(Person, Script)], writers: usize) -> Self {
         let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
         let spawned = (0..writers).map(|number| {
-            let share: Vec<_> = people.iter().skip(number).step_by(writers).map(|(p, script)| (p.tenant_id, script.clone())).collect();
+            let share: Vec<_> = people
+                .iter()
+                .skip(number)
+                .step_by(writers)
+                .map(|(p, script)| (p.tenant_id, script.clone()))
+                .collect();
             let (stop, tally) = (Arc::clone(&stop), Arc::clone(&tally));
             tokio::spawn(async move { write(number, &share, &stop, &tally).await })
         });
@@ -66,7 +72,9 @@ async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, tally:
         }
         let started = Instant::now();
         let mut attempt = 0;
-        while let Some(again) = try_once(&format!("load {number}/{count}/{attempt}"), *tenant, script, started, tally).await {
+        while let Some(again) =
+            try_once(&format!("load {number}/{count}/{attempt}"), *tenant, script, started, tally).await
+        {
             if started.elapsed() > PATIENCE {
                 tally.lock().expect("the tally").failures.push(again);
                 break;
@@ -79,7 +87,13 @@ async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, tally:
 }
 
 /// One request. Gives what was answered when it is worth another.
-async fn try_once(content: &str, tenant: i64, script: &Script, started: Instant, tally: &Mutex<Tally>) -> Option<String> {
+async fn try_once(
+    content: &str,
+    tenant: i64,
+    script: &Script,
+    started: Instant,
+    tally: &Mutex<Tally>,
+) -> Option<String> {
     let call = Call::new("POST", "/api/notes").json(&json!({"content": content}));
     let call = call.header("authorization", format!("Bearer {}", script.token));
     let answer = call.try_send(&script.app.http, &script.app.base).await;
@@ -107,19 +121,29 @@ async fn try_once(content: &str, tenant: i64, script: &Script, started: Instant,
 }
 
 impl Tally {
-    /// Compares with what is there and prints the figures; fails unless every acknowledged note is there exactly once.
+    /// Compares with what is there and prints the figures; fails unless every acknowledged note is there
+    /// exactly once.
     pub async fn settle(self, what: &str, admin: &Client) {
-        let rows = admin.query("SELECT tenant_id, id, content FROM notes WHERE content LIKE 'load %'", &[]).await.expect("notes");
+        let rows = admin
+            .query("SELECT tenant_id, id, content FROM notes WHERE content LIKE 'load %'", &[])
+            .await
+            .expect("notes");
         let mut there: HashMap<(i64, String), Vec<i64>> = HashMap::new();
         for row in rows {
             there.entry((row.get(0), row.get(2))).or_default().push(row.get(1));
         }
         let found = |note: &(i64, i64, String)| there.get(&(note.0, note.2.clone()));
-        let lost = self.acknowledged.iter().filter(|note| found(note).is_none_or(|ids| !ids.contains(&note.1))).count();
-        let doubled = self.acknowledged.iter().filter(|note| found(note).is_some_and(|ids| ids.len() > 1)).count();
+        let lost = self
+            .acknowledged
+            .iter()
+            .filter(|note| found(note).is_none_or(|ids| !ids.contains(&note.1)))
+            .count();
+        let doubled =
+            self.acknowledged.iter().filter(|note| found(note).is_some_and(|ids| ids.len() > 1)).count();
         let unsaid = there.values().map(Vec::len).sum::<usize>() + lost - self.acknowledged.len();
         let figures = format!(
-            "{what}: {} acknowledged, {lost} lost, {doubled} doubled, {} answers of 503, {unsaid} of them had taken effect, \
+            "{what}: {} acknowledged, {lost} lost, {doubled} doubled, {} answers of 503, {unsaid} of them \
+             had taken effect, \
              {} failures, longest stall {} ms",
             self.acknowledged.len(),
             self.busy,
@@ -127,6 +151,10 @@ impl Tally {
             self.longest.as_millis()
         );
         println!("{figures}");
-        assert!(lost == 0 && doubled == 0 && self.failures.is_empty(), "{figures}: {:?}", self.failures.first());
+        assert!(
+            lost == 0 && doubled == 0 && self.failures.is_empty(),
+            "{figures}: {:?}",
+            self.failures.first()
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A writing load as the application's role: notes of many tenants through every node, each acknowledged id remembered.
+//! A writing load as the application's role: notes of many tenants through every node, each acknowledged id
+//! remembered.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +32,8 @@ pub struct Load {
     writers: Vec<tokio::task::JoinHandle<()>>,
 }
 
-/// A connection as the application makes it, but for the time that a statement may take: on a busy machine a write may
-/// wait longer for the end of a move, and how long it waits is for bin/cluster-faults to measure.
+/// A connection as the application makes it, but for the time that a statement may take: on a busy machine a
+/// write may wait longer for the end of a move, and how long it waits is for bin/cluster-faults to measure.
 pub async fn application(url: &str) -> Result<Client, tokio_postgres::Error> {
     let mut config: Config = url.parse().expect("a URL");
     config.options("-c role=pigeonhole_app -c citus.propagate_set_commands=local -c statement_timeout=180s");
@@ -45,7 +46,10 @@ pub async fn application(url: &str) -> Result<Client, tokio_postgres::Error> {
 pub async fn found(admin: &Client, first: i64, count: i64) {
     let last = first + count - 1;
     for statement in [
-        format!("INSERT INTO shared.tenants (id, name, name_key) SELECT n, 'T' || n, 't' || n FROM generate_series({first}, {last}) n"),
+        format!(
+            "INSERT INTO shared.tenants (id, name, name_key) SELECT n, 'T' || n, 't' || n \
+             FROM generate_series({first}, {last}) n"
+        ),
         format!(
             "INSERT INTO shared.users (id, tenant_id, username, username_key, password, role)
              SELECT n + 500000000, n, 'u', 'u', 'x', 'owner' FROM generate_series({first}, {last}) n"
@@ -56,13 +60,21 @@ pub async fn found(admin: &Client, first: i64, count: i64) {
 }
 
 impl Load {
-    /// `writers` writers for each URL, over the tenants; those for whom `apart` is true are counted by themselves too.
-    pub fn start(urls: &[String], tenants: std::ops::Range<i64>, writers: usize, apart: fn(i64) -> bool) -> Self {
+    /// `writers` writers for each URL, over the tenants; those for whom `apart` is true are counted by
+    /// themselves too.
+    pub fn start(
+        urls: &[String],
+        tenants: std::ops::Range<i64>,
+        writers: usize,
+        apart: fn(i64) -> bool,
+    ) -> Self {
         let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
-        let spawned = urls.iter().flat_map(|url| (0..writers).map(move |number| (url.clone(), number))).map(|(url, number)| {
-            let (stop, tally, tenants) = (Arc::clone(&stop), Arc::clone(&tally), tenants.clone());
-            tokio::spawn(async move { write(&url, number, tenants, &stop, &tally, apart).await })
-        });
+        let spawned = urls.iter().flat_map(|url| (0..writers).map(move |number| (url.clone(), number))).map(
+            |(url, number)| {
+                let (stop, tally, tenants) = (Arc::clone(&stop), Arc::clone(&tally), tenants.clone());
+                tokio::spawn(async move { write(&url, number, tenants, &stop, &tally, apart).await })
+            },
+        );
         Self { writers: spawned.collect(), stop, tally }
     }
 
@@ -76,7 +88,14 @@ impl Load {
     }
 }
 
-async fn write(url: &str, number: usize, tenants: std::ops::Range<i64>, stop: &AtomicBool, tally: &Mutex<Tally>, apart: fn(i64) -> bool) {
+async fn write(
+    url: &str,
+    number: usize,
+    tenants: std::ops::Range<i64>,
+    stop: &AtomicBool,
+    tally: &Mutex<Tally>,
+    apart: fn(i64) -> bool,
+) {
     let mut tenant = tenants.start + number as i64 * 7;
     let mut client = None;
     'notes: while !stop.load(Ordering::Relaxed) {
@@ -121,7 +140,9 @@ fn record(
             }
             return true;
         }
-        Ok(Err(error)) => error.code().map_or_else(|| "lost connection".to_owned(), |code| code.code().to_owned()),
+        Ok(Err(error)) => {
+            error.code().map_or_else(|| "lost connection".to_owned(), |code| code.code().to_owned())
+        }
         Err(_) => "no answer".to_owned(),
     };
     *tally.errors.entry(code).or_default() += 1;
@@ -131,7 +152,8 @@ fn record(
 
 async fn insert(client: &Client, tenant: i64) -> Result<i64, tokio_postgres::Error> {
     client.batch_execute(&format!("BEGIN; SET LOCAL app.tenant_id = '{tenant}'")).await?;
-    let sql = "INSERT INTO notes (tenant_id, user_id, content) VALUES ($1, $2, 'written under load') RETURNING id";
+    let sql =
+        "INSERT INTO notes (tenant_id, user_id, content) VALUES ($1, $2, 'written under load') RETURNING id";
     let id = client.query_one(sql, &[&tenant, &(tenant + 500_000_000)]).await?.get(0);
     client.batch_execute("COMMIT").await?;
     Ok(id)
@@ -143,7 +165,8 @@ impl Tally {
         let mut there = HashSet::new();
         let tenants: HashSet<i64> = self.acknowledged.iter().map(|(tenant, _)| *tenant).collect();
         for tenant in tenants {
-            let rows = admin.query("SELECT id FROM notes WHERE tenant_id = $1", &[&tenant]).await.expect("notes");
+            let rows =
+                admin.query("SELECT id FROM notes WHERE tenant_id = $1", &[&tenant]).await.expect("notes");
             there.extend(rows.iter().map(|row| (tenant, row.get::<_, i64>(0))));
         }
         self.acknowledged.iter().filter(|note| !there.contains(note)).count()

@@ -23,7 +23,12 @@ async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
         let number = |name: &str| connections[name].as_i64().expect(name);
         // This very command is one of them.
         assert!(connections["ours"]["pigeonhole cluster"].as_i64() >= Some(1), "{connections}");
-        let ours: i64 = connections["ours"].as_object().expect("ours").values().filter_map(serde_json::Value::as_i64).sum();
+        let ours: i64 = connections["ours"]
+            .as_object()
+            .expect("ours")
+            .values()
+            .filter_map(serde_json::Value::as_i64)
+            .sum();
         assert_eq!(ours + number("citus") + number("others"), number("open"), "{connections}");
         assert!(number("open") < number("limit"), "{connections}");
     }
@@ -43,7 +48,10 @@ async fn a_node_that_accepts_and_never_answers_is_down_and_holds_nothing_up() {
     let frozen = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = frozen.local_addr().expect("an address").port();
     let admin = nodes.client(0).await;
-    admin.batch_execute(&format!("UPDATE pg_dist_node SET nodeport = {port} WHERE groupid = 2")).await.expect("another port");
+    admin
+        .batch_execute(&format!("UPDATE pg_dist_node SET nodeport = {port} WHERE groupid = 2"))
+        .await
+        .expect("another port");
     let status = nodes.run(&["cluster", "status"]);
     soon("status", status).await.expect(2).says(&format!("127.0.0.1:{port} does not answer")).says("do:");
     let rebalance = nodes.run(&["cluster", "rebalance", "--yes"]);
@@ -55,10 +63,16 @@ async fn an_upgrade_of_citus_that_was_left_half_way_is_named_with_its_cure() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     // As it is when the package is new and the database's extension is not.
-    let older = "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '12.0-1' WHERE extname = 'citus'";
+    let older = "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '12.0-1' \
+        WHERE extname = 'citus'";
     nodes.client(1).await.batch_execute(older).await.expect("an older extension");
     let named = format!("{} is slow or refuses part of the questions", nodes.addresses[1]);
-    nodes.run(&["cluster", "status"]).await.expect(1).says(&named).says("in this database: ALTER EXTENSION citus UPDATE");
+    nodes
+        .run(&["cluster", "status"])
+        .await
+        .expect(1)
+        .says(&named)
+        .says("in this database: ALTER EXTENSION citus UPDATE");
 }
 
 #[tokio::test]
@@ -66,16 +80,23 @@ async fn what_would_hurt_later_is_found_now() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     let admin = nodes.client(0).await;
-    let leftover = "INSERT INTO pg_dist_cleanup (record_id, operation_id, object_type, object_name, node_group_id, policy_type)
+    let leftover = "INSERT INTO pg_dist_cleanup (record_id, operation_id, object_type, object_name,
+        node_group_id, policy_type)
                     VALUES (4711, 4711, 1, 'public.notes_1', 29, 2)";
     admin.batch_execute(leftover).await.expect("a leftover");
-    nodes.run(&["cluster", "status"]).await.expect(1).says("public.notes_1").says("DELETE FROM pg_dist_cleanup");
+    nodes
+        .run(&["cluster", "status"])
+        .await
+        .expect(1)
+        .says("public.notes_1")
+        .says("DELETE FROM pg_dist_cleanup");
     admin.batch_execute("DELETE FROM pg_dist_cleanup WHERE operation_id = 4711").await.expect("its removal");
 
     let worker = nodes.client(1).await;
     let shard: String = worker
         .query_one(
-            "SELECT shard_name(logicalrelid, shardid, false) FROM pg_dist_shard JOIN pg_dist_placement USING (shardid)
+            "SELECT shard_name(logicalrelid, shardid, false) FROM pg_dist_shard JOIN pg_dist_placement
+                USING (shardid)
              WHERE logicalrelid = 'notes'::regclass AND groupid = 1 LIMIT 1",
             &[],
         )
@@ -83,7 +104,9 @@ async fn what_would_hurt_later_is_found_now() {
         .expect("a shard")
         .get(0);
     worker
-        .batch_execute(&format!("SET citus.enable_manual_changes_to_shards = on; ALTER TABLE {shard} DISABLE ROW LEVEL SECURITY"))
+        .batch_execute(&format!(
+            "SET citus.enable_manual_changes_to_shards = on; ALTER TABLE {shard} DISABLE ROW LEVEL SECURITY"
+        ))
         .await
         .expect("damage");
     nodes.run(&["cluster", "status"]).await.expect(2).says("row-level security");

@@ -1,4 +1,5 @@
-//! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES names.
+//! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES
+//! names.
 
 mod faults;
 mod growth;

@@ -29,12 +29,19 @@ async fn a_shard_that_moved_is_read_where_it_is_now() {
     let mut expected = vec!["0".to_owned()];
     for round in 1..=4 {
         let place = "SELECT p.shardid, n.nodeport, o.nodeport FROM pg_dist_placement p
-                     JOIN pg_dist_node n USING (groupid) JOIN pg_dist_node o ON o.groupid NOT IN (0, n.groupid)
+                     JOIN pg_dist_node n USING (groupid)
+                     JOIN pg_dist_node o ON o.groupid NOT IN (0, n.groupid)
                      WHERE p.shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
         let row = coordinator.query_one(place, &[&person.tenant_id]).await.expect("a place");
         let (shard, from, to): (i64, i32, i32) = (row.get(0), row.get(1), row.get(2));
-        let host: String = coordinator.query_one("SELECT nodename FROM pg_dist_node WHERE groupid = 1", &[]).await.expect("a host").get(0);
-        let moving = format!("SELECT citus_move_shard_placement({shard}, '{host}', {from}, '{host}', {to}, 'block_writes')");
+        let host: String = coordinator
+            .query_one("SELECT nodename FROM pg_dist_node WHERE groupid = 1", &[])
+            .await
+            .expect("a host")
+            .get(0);
+        let moving = format!(
+            "SELECT citus_move_shard_placement({shard}, '{host}', {from}, '{host}', {to}, 'block_writes')"
+        );
         coordinator.batch_execute(&moving).await.expect("a move");
         assert_eq!(contents(&script).await, expected, "after move {round}");
         script.post("/api/notes", &json!({"content": round.to_string()})).await.expect(201);

@@ -12,8 +12,16 @@ async fn servers_become_a_cluster_once_however_often_init_runs() {
     nodes.init(&[1, 2]).await.expect(0).says("already a worker");
     assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid IN (0, 1, 2)").await, 3);
     assert_eq!(nodes.number("SELECT count(*) FROM operator.node_groups").await, 3);
-    assert_eq!(nodes.number("SELECT count(*) FROM operator.events WHERE command = 'init' AND outcome = 'done'").await, 1);
-    assert_eq!(nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await, 11);
+    assert_eq!(
+        nodes
+            .number("SELECT count(*) FROM operator.events WHERE command = 'init' AND outcome = 'done'")
+            .await,
+        1
+    );
+    assert_eq!(
+        nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await,
+        11
+    );
     older_names_answer(&nodes).await;
 }
 
@@ -23,9 +31,11 @@ async fn older_names_answer(nodes: &Nodes) {
     let shards = number(&admin, "SELECT count(*) FROM citus_shards").await;
     assert!(shards > 0, "no shards");
     assert_eq!(number(&admin, "SELECT count(*) FROM citus_stat_shards WHERE shard_size >= 0").await, shards);
-    let needs = "SELECT count(*) FROM pg_depend WHERE refobjid = 'pg_catalog.citus_shards'::regclass AND deptype = 'n'
+    let needs = "SELECT count(*) FROM pg_depend WHERE refobjid = 'pg_catalog.citus_shards'::regclass
+        AND deptype = 'n'
                  AND objid <> 'pg_catalog.citus_shards'::regclass AND classid = 'pg_rewrite'::regclass
-                 AND objid NOT IN (SELECT oid FROM pg_rewrite WHERE ev_class = 'pg_catalog.citus_shards'::regclass)";
+                 AND objid NOT IN (SELECT oid FROM pg_rewrite
+                 WHERE ev_class = 'pg_catalog.citus_shards'::regclass)";
     assert_eq!(number(&admin, needs).await, 0);
     for role in ["pigeonhole_app", "pigeonhole_console"] {
         admin.batch_execute(&format!("SET ROLE {role}")).await.expect("a role");
@@ -46,21 +56,41 @@ async fn a_server_that_never_comes_is_named() {
 #[tokio::test]
 async fn a_looking_init_changes_nothing() {
     let nodes = citus_or_skip!();
-    nodes.run(&["cluster", "init", "--check", "--workers", &nodes.addresses[1]]).await.expect(0).says("nothing was changed");
+    nodes
+        .run(&["cluster", "init", "--check", "--workers", &nodes.addresses[1]])
+        .await
+        .expect(0)
+        .says("nothing was changed");
     assert_eq!(nodes.number("SELECT count(*) FROM pg_extension WHERE extname = 'citus'").await, 0);
 }
 
 #[tokio::test]
 async fn commands_say_what_is_missing_first() {
     let nodes = citus_or_skip!();
-    for words in [&["cluster", "distribute", "--yes"][..], &["cluster", "rebalance", "--yes"], &["cluster", "backup-point", "x"]] {
+    for words in [
+        &["cluster", "distribute", "--yes"][..],
+        &["cluster", "rebalance", "--yes"],
+        &["cluster", "backup-point", "x"],
+    ] {
         nodes.run(words).await.expect(1).says("pigeonhole cluster init");
     }
     nodes.init(&[1]).await.expect(0);
     nodes.run(&["cluster", "add-worker", &nodes.addresses[2]]).await.expect(1).says("--yes");
-    nodes.run(&["cluster", "drain", &nodes.addresses[1], "--yes"]).await.expect(1).says("no other node takes shards");
-    nodes.run(&["cluster", "remove-worker", &nodes.addresses[1], "--yes"]).await.expect(1).says("still holds");
-    nodes.run(&["cluster", "remove-worker", "127.0.0.1:9", "--yes"]).await.expect(1).says("not a worker of this cluster");
+    nodes
+        .run(&["cluster", "drain", &nodes.addresses[1], "--yes"])
+        .await
+        .expect(1)
+        .says("no other node takes shards");
+    nodes
+        .run(&["cluster", "remove-worker", &nodes.addresses[1], "--yes"])
+        .await
+        .expect(1)
+        .says("still holds");
+    nodes
+        .run(&["cluster", "remove-worker", "127.0.0.1:9", "--yes"])
+        .await
+        .expect(1)
+        .says("not a worker of this cluster");
     nodes.run(&["cluster", "isolate-tenant", "77", "--yes"]).await.expect(1).says("no tenant 77");
     nodes.run(&["cluster", "stop", "--yes"]).await.expect(0).says("no job is running");
     let weak = nodes.url(0).replacen("postgres@", "pigeonhole_app@", 1);
@@ -76,20 +106,28 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
     load::found(&admin, 1000, 50).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                     SELECT 1000 + i % 50, 500001000 + i % 50, 'before ' || i FROM generate_series(1, 5000) i;
-                INSERT INTO note_revisions SELECT tenant_id, id, 1, NULL, 'older', user_id FROM notes WHERE id % 3 = 0;
+                INSERT INTO note_revisions SELECT tenant_id, id, 1, NULL, 'older', user_id FROM notes
+                WHERE id % 3 = 0;
                 INSERT INTO sessions (tenant_id, token_hash, user_id, kind, expires_at)
-                    SELECT 1000 + i % 50, decode(md5(i::text), 'hex'), 500001000 + i % 50, 'script', now() + interval '1 day'
+                    SELECT 1000 + i % 50, decode(md5(i::text), 'hex'), 500001000 + i % 50, 'script', now()
+                    + interval '1 day'
                     FROM generate_series(1, 100) i;
-                INSERT INTO logins SELECT decode(md5(i::text), 'hex'), 1000 + i, 500001000 + i FROM generate_series(0, 49) i";
+                INSERT INTO logins SELECT decode(md5(i::text), 'hex'), 1000 + i, 500001000 + i
+                FROM generate_series(0, 49) i";
     admin.batch_execute(fill).await.expect("rows");
     let tables = ["shared.tenants", "shared.users", "notes", "note_revisions", "sessions", "logins"];
-    let sum = |table: &str| format!("SELECT coalesce(sum(hashtextextended(t::text, 0)::numeric % 1000000007), 0)::bigint FROM {table} t");
+    let sum = |table: &str| {
+        format!(
+            "SELECT coalesce(sum(hashtextextended(t::text, 0)::numeric % 1000000007), 0)::bigint \
+             FROM {table} t"
+        )
+    };
     let mut before = Vec::new();
     for table in tables {
         before.push(number(&admin, &sum(table)).await);
     }
-    let keys =
-        "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND connamespace IN ('public'::regnamespace, 'shared'::regnamespace)";
+    let keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' \
+        AND connamespace IN ('public'::regnamespace, 'shared'::regnamespace)";
     let keys_before = number(&admin, keys).await;
 
     assert_eq!(number(&admin, "SELECT count(*) FROM pg_class WHERE relname = 'citus_stat_shards'").await, 0);
@@ -104,9 +142,14 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
         assert_eq!(number(&admin, &sum(table)).await, before, "{table}");
     }
     assert_eq!(number(&admin, keys).await, keys_before);
-    assert_eq!(nodes.number("SELECT sum(pg_relation_size(logicalrelid))::bigint FROM pg_dist_partition").await, 0);
-    let kinds = "SELECT count(*) FROM citus_tables WHERE (citus_table_type = 'reference' AND table_name = 'shared.tenants'::regclass)
-                 OR (distribution_column = 'tenant_id' AND colocation_id = (SELECT colocation_id FROM citus_tables WHERE table_name = 'shared.users'::regclass))
+    assert_eq!(
+        nodes.number("SELECT sum(pg_relation_size(logicalrelid))::bigint FROM pg_dist_partition").await,
+        0
+    );
+    let kinds = "SELECT count(*) FROM citus_tables WHERE (citus_table_type = 'reference'
+        AND table_name = 'shared.tenants'::regclass)
+                 OR (distribution_column = 'tenant_id' AND colocation_id = (SELECT colocation_id
+                 FROM citus_tables WHERE table_name = 'shared.users'::regclass))
                  OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)";
     assert_eq!(nodes.number(kinds).await, 12);
     older_names_answer(&nodes).await;
@@ -135,9 +178,11 @@ async fn a_distribution_that_meets_another_database_of_the_same_servers_is_done_
     let distributed = async {
         nodes.run(&["cluster", "distribute", "--yes"]).await.expect(0).says("notes: 0 rows");
     };
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event_type = 'Lock'";
     let let_go = async {
-        eventually("the distribution waits for the other change", async || number(&watcher, waits).await > 0).await;
+        eventually("the distribution waits for the other change", async || number(&watcher, waits).await > 0)
+            .await;
         met.batch_execute("COMMIT").await.expect("the change");
     };
     tokio::pin!(distributed);
@@ -145,5 +190,9 @@ async fn a_distribution_that_meets_another_database_of_the_same_servers_is_done_
         () = &mut distributed => panic!("it met nobody"),
         () = let_go => distributed.await,
     }
-    assert_eq!(number(&worker, "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = 'notes'::regclass").await, 1);
+    assert_eq!(
+        number(&worker, "SELECT count(*) FROM pg_dist_partition WHERE logicalrelid = 'notes'::regclass")
+            .await,
+        1
+    );
 }

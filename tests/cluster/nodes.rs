@@ -17,8 +17,9 @@ use crate::support::spawn_app;
 const DEADLINE: Duration = Duration::from_secs(300);
 static MOVES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// Held by a test that moves shards between the shared servers. A replication slot waits for every transaction of its server,
-/// also for those of other databases, so two moves in opposite directions could wait for each other for ever.
+/// Held by a test that moves shards between the shared servers. A replication slot waits for every
+/// transaction of its server, also for those of other databases, so two moves in opposite directions could
+/// wait for each other for ever.
 pub async fn moving_alone() -> tokio::sync::MutexGuard<'static, ()> {
     MOVES.lock().await
 }
@@ -64,8 +65,8 @@ impl Nodes {
         getrandom::fill(&mut number).expect("a random number");
         let database = format!("pigeonhole_cluster_{:x}", u64::from_le_bytes(number));
         let nodes = Self { addresses, database, user: url.username().to_owned() };
-        // Roles belong to whole servers: the shared cluster must have brought them to its workers before a database without
-        // Citus makes them on the coordinator alone.
+        // Roles belong to whole servers: the shared cluster must have brought them to its workers before a
+        // database without Citus makes them on the coordinator alone.
         spawn_app().await;
         for index in 0..nodes.addresses.len() {
             nodes.make_database(index).await;
@@ -154,7 +155,10 @@ impl Command {
         let text = Arc::new(Mutex::new(String::new()));
         let output = child.stdout.take().expect("standard output");
         let errors = child.stderr.take().expect("standard error");
-        let readers = [tokio::spawn(collect(output, Arc::clone(&text))), tokio::spawn(collect(errors, Arc::clone(&text)))];
+        let readers = [
+            tokio::spawn(collect(output, Arc::clone(&text))),
+            tokio::spawn(collect(errors, Arc::clone(&text))),
+        ];
         Self { child, text, readers, url: url.to_owned(), words: words.join(" ") }
     }
 
@@ -169,7 +173,12 @@ impl Command {
         while !self.text().contains(words) {
             let ended = self.child.try_wait().expect("a state");
             let late = tokio::time::Instant::now() > end;
-            assert!(ended.is_none() && !late, "{} never says {words:?} ({ended:?}): {}", self.words, self.text());
+            assert!(
+                ended.is_none() && !late,
+                "{} never says {words:?} ({ended:?}): {}",
+                self.words,
+                self.text()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -182,7 +191,8 @@ impl Command {
     /// Waits for its end.
     pub async fn finish(mut self) -> Said {
         let Ok(status) = tokio::time::timeout(DEADLINE, self.child.wait()).await else {
-            let nodes = variable("TEST_CITUS_NODES").map(|nodes| urls_of(&self.url, &nodes)).unwrap_or_default();
+            let nodes =
+                variable("TEST_CITUS_NODES").map(|nodes| urls_of(&self.url, &nodes)).unwrap_or_default();
             let busy = busy_with(&nodes).await;
             panic!("{} has not ended within {DEADLINE:?}: {}{busy}", self.words, self.text());
         };

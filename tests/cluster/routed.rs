@@ -50,12 +50,18 @@ async fn requests_go_on_while_workers_join_share_and_leave() {
     assert!(nodes.number(on_second).await >= 2);
     goes_on(&load).await;
     let tenant = people[0].0.tenant_id.to_string();
-    nodes.run(&["cluster", "isolate-tenant", &tenant, "--to", &second, "--yes"]).await.expect(0).says("pinned to");
+    nodes
+        .run(&["cluster", "isolate-tenant", &tenant, "--to", &second, "--yes"])
+        .await
+        .expect(0)
+        .says("pinned to");
     goes_on(&load).await;
     // By itself, and not through the coordinator.
-    let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
+    let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' \
+        AND datname = current_database()";
     let there = nodes.client(2).await;
-    eventually("tenants' work goes straight to the new worker", async || number(&there, direct).await > 0).await;
+    eventually("tenants' work goes straight to the new worker", async || number(&there, direct).await > 0)
+        .await;
     nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
     goes_on(&load).await;
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
@@ -101,13 +107,18 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     })
     .await;
     let told = format!(
-        "SELECT count(*) FROM (SELECT citus_update_node(nodeid, '127.0.0.1', {}) FROM pg_dist_node WHERE groupid = 2) moved",
+        "SELECT count(*) FROM (SELECT citus_update_node(nodeid, '127.0.0.1', {}) FROM pg_dist_node \
+         WHERE groupid = 2) moved",
         own.port()
     );
     assert_eq!(nodes.number(&told).await, 1);
-    let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' AND datname = current_database()";
+    let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' \
+        AND datname = current_database()";
     let there = connect(&crate::support::database::url_of(&own.url, &nodes.database)).await;
-    eventually("tenants' work goes straight to the worker at its new port", async || number(&there, direct).await > 0).await;
+    eventually("tenants' work goes straight to the worker at its new port", async || {
+        number(&there, direct).await > 0
+    })
+    .await;
     goes_on(&load).await;
     let tally = load.stop().await;
     assert!(tally.busy > 0, "nobody noticed that the worker was away");

@@ -60,7 +60,8 @@ async fn a_command_waits_for_a_node_that_is_slow_to_answer() {
     let url = folder.coordinator_url();
     let frozen = Frozen::freeze(folder.postmaster("worker2"));
     let planning = Command::start(&url, &["cluster", "rebalance", "--plan"]);
-    // Longer than a node may take that is only looked at, and shorter than one may take that an operation needs.
+    // Longer than a node may take that is only looked at, and shorter than one may take that an operation
+    // needs.
     tokio::time::sleep(Duration::from_secs(3)).await;
     drop(frozen);
     planning.finish().await.expect(0).says("no shard has to move");

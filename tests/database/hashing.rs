@@ -23,7 +23,8 @@ async fn of_two_hundred_logins_at_once_some_succeed_and_the_rest_is_503() {
         app.answer(call.clone())
     });
     let reads = (0..20).map(|_| script.get("/api/notes"));
-    let (logins, reads) = tokio::join!(futures_util::future::join_all(logins), futures_util::future::join_all(reads));
+    let (logins, reads) =
+        tokio::join!(futures_util::future::join_all(logins), futures_util::future::join_all(reads));
     for answer in reads {
         answer.expect(200);
     }
@@ -51,7 +52,8 @@ async fn clients_that_give_up_leave_their_place_in_the_queue() {
     let body = json!({"username": person.username, "password": "wrong password"});
     let call = Call::new("POST", "/api/login").json(&body);
     for _ in 0..5 {
-        let tries = (0..40).map(|_| tokio::time::timeout(Duration::from_millis(150), app.answer(call.clone())));
+        let tries =
+            (0..40).map(|_| tokio::time::timeout(Duration::from_millis(150), app.answer(call.clone())));
         futures_util::future::join_all(tries).await;
     }
     let body = json!({"username": person.username, "password": person.password});

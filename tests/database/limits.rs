@@ -7,19 +7,27 @@ use crate::support::server::ServerBuilder;
 use crate::support::{App, Person};
 
 const LIMITS: [&str; 3] = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
-const ROLES: [&str; 6] =
-    ["pigeonhole_app", "pigeonhole_login", "pigeonhole_signup", "pigeonhole_maintenance", "pigeonhole_relay", "pigeonhole_console"];
+const ROLES: [&str; 6] = [
+    "pigeonhole_app",
+    "pigeonhole_login",
+    "pigeonhole_signup",
+    "pigeonhole_maintenance",
+    "pigeonhole_relay",
+    "pigeonhole_console",
+];
 
 /// Has each note say under which limits and by whom it was written.
 const TELLING: &str = "CREATE FUNCTION tell_limits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    NEW.content := concat_ws(' ', current_user, current_setting('statement_timeout'), current_setting('lock_timeout'),
+    NEW.content := concat_ws(' ', current_user, current_setting('statement_timeout'),
+    current_setting('lock_timeout'),
                              current_setting('idle_in_transaction_session_timeout'));
     RETURN NEW; END $$";
 
 async fn have_notes_tell(database: &OwnDatabase) {
     let admin = database.client().await;
     admin.batch_execute(TELLING).await.expect("a function");
-    let trigger = "CREATE TRIGGER tell_limits BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION tell_limits()";
+    let trigger =
+        "CREATE TRIGGER tell_limits BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION tell_limits()";
     if !on_citus() {
         admin.batch_execute(&trigger.replace("%s", "notes")).await.expect("a trigger");
         return;
@@ -49,7 +57,14 @@ async fn the_servers_own_limits_are_set_on_every_node_and_each_way_to_it() {
     for builder in builders {
         let server = builder.start_aside().await;
         let app = App::of(&server);
-        if database.client().await.query_opt("SELECT FROM pg_proc WHERE proname = 'tell_limits'", &[]).await.expect("a look").is_none() {
+        if database
+            .client()
+            .await
+            .query_opt("SELECT FROM pg_proc WHERE proname = 'tell_limits'", &[])
+            .await
+            .expect("a look")
+            .is_none()
+        {
             have_notes_tell(&database).await;
         }
         // Of so many, each worker has some.

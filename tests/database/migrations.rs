@@ -42,7 +42,9 @@ async fn three_servers_start_on_an_empty_database_at_once() {
     let database = OwnDatabase::create().await;
     let alone = alone_on_cluster();
     let builders: Vec<_> = (0..3).map(|_| on(&database)).collect();
-    let starting = builders.into_iter().map(|builder| aside(move || builder.try_start_beside_others().expect("a start")));
+    let starting = builders
+        .into_iter()
+        .map(|builder| aside(move || builder.try_start_beside_others().expect("a start")));
     for server in futures_util::future::join_all(starting).await {
         App::of(&server).get("/readyz").await.expect(200);
     }
@@ -77,7 +79,8 @@ async fn assert_refused_after(damage: &str) {
 
 #[tokio::test]
 async fn an_edited_migration_is_refused() {
-    assert_refused_after("UPDATE refinery_schema_history SET checksum = '1234567890' WHERE version = 1").await;
+    assert_refused_after("UPDATE refinery_schema_history SET checksum = '1234567890' WHERE version = 1")
+        .await;
 }
 
 #[tokio::test]
@@ -91,7 +94,8 @@ async fn a_newer_schema_is_refused() {
 
 /// Makes the schema one migration older than this program, and names that migration.
 async fn set_back(database: &OwnDatabase) -> String {
-    let newest = "SELECT 'V' || version || '__' || name FROM refinery_schema_history ORDER BY version DESC LIMIT 1";
+    let newest =
+        "SELECT 'V' || version || '__' || name FROM refinery_schema_history ORDER BY version DESC LIMIT 1";
     let client = database.client().await;
     let name = client.query_one(newest, &[]).await.expect("a migration").get(0);
     let aside = "CREATE TABLE aside AS SELECT * FROM refinery_schema_history ORDER BY version DESC LIMIT 1;
@@ -103,12 +107,16 @@ async fn set_back(database: &OwnDatabase) -> String {
 #[tokio::test]
 async fn an_older_schema_is_refused_where_migrating_is_an_operators_decision() {
     let database = OwnDatabase::create().await;
-    let production = || on(&database).set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test");
+    let production =
+        || on(&database).set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test");
     // No schema at all is the oldest.
     assert!(production().expect_refusal().output.contains("run `pigeonhole migrate` first"));
     let client = database.client().await;
     let table = "SELECT to_regclass('public.refinery_schema_history') IS NULL";
-    assert!(client.query_one(table, &[]).await.expect("a look").get::<_, bool>(0), "the refusal left something behind");
+    assert!(
+        client.query_one(table, &[]).await.expect("a look").get::<_, bool>(0),
+        "the refusal left something behind"
+    );
     assert_eq!(production().run("migrate").code, Some(0));
     let missing = set_back(&database).await;
     let before = history(&database).await;
@@ -119,7 +127,10 @@ async fn an_older_schema_is_refused_where_migrating_is_an_operators_decision() {
         assert!(!refusal.output.contains("panicked"), "{}", refusal.output);
     }
     assert_eq!(history(&database).await, before);
-    client.batch_execute("INSERT INTO refinery_schema_history SELECT * FROM aside; DROP TABLE aside").await.expect("the schema of today");
+    client
+        .batch_execute("INSERT INTO refinery_schema_history SELECT * FROM aside; DROP TABLE aside")
+        .await
+        .expect("the schema of today");
     drop(production().start());
     drop(production().worker().start());
 }

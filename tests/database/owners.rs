@@ -1,7 +1,9 @@
 //! A database that belongs to an ordinary user, as hosted ones do.
 
 use super::trouble::{assert_unavailable, recovers};
-use crate::support::{App, Call, Person, aside, database::connect, postgres::Postgres, server::ServerBuilder};
+use crate::support::{
+    App, Call, Person, aside, database::connect, postgres::Postgres, server::ServerBuilder,
+};
 
 /// An empty database of a user who may make roles and nothing more, and the URL for that user.
 async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {

@@ -17,17 +17,20 @@ async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no
     assert_eq!(migrated.code, Some(0), "{}", migrated.output);
     let client = connect(&own.url).await;
     for statement in [
-        "INSERT INTO shared.tenants (id, name, name_key) SELECT n, 'T' || n, 't' || n FROM generate_series(1001, 2200) n",
+        "INSERT INTO shared.tenants (id, name, name_key) SELECT n, 'T' || n, 't' || n \
+         FROM generate_series(1001, 2200) n",
         "INSERT INTO shared.users (id, tenant_id, username, username_key, password, role)
          SELECT n + 500000000, n, 'u', 'u', 'x', 'owner' FROM generate_series(1001, 2200) n",
         "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, expires_at)
-         SELECT n, decode(md5(n || ' ' || i), 'hex'), n + 500000000, 'script', now() + (i - 2) * interval '1 day'
+         SELECT n, decode(md5(n || ' ' || i), 'hex'), n + 500000000, 'script', now() + (i - 2) * interval
+         '1 day'
          FROM generate_series(1001, 2200) n, generate_series(0, 3) i WHERE i <> 2",
     ] {
         client.batch_execute(statement).await.expect(statement);
     }
     let server = builder.start_aside().await;
-    let counted = "SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > now()) FROM sessions";
+    let counted = "SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > \
+        now()) FROM sessions";
     eventually("expired sessions are removed", async || {
         let row = client.query_one(counted, &[]).await.expect("a count");
         assert_eq!(row.get::<_, i64>(1), 1200, "a live session is gone");

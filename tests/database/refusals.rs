@@ -1,5 +1,5 @@
-//! A server that answers and refuses: full, crowded, or in the middle of somebody else's transaction. It is plain PostgreSQL in
-//! each case, as it is one server that refuses.
+//! A server that answers and refuses: full, crowded, or in the middle of somebody else's transaction. It is
+//! plain PostgreSQL in each case, as it is one server that refuses.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -27,7 +27,8 @@ impl Bench {
     /// A server that connects as a login whose connections can be limited, as a superuser's cannot.
     async fn open() -> Self {
         let postgres = aside(Postgres::start).await;
-        let builder = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("WEB_PASSWORD", WEB_PASSWORD);
+        let builder =
+            ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("WEB_PASSWORD", WEB_PASSWORD);
         let migrated: Refusal = aside(move || builder.run("migrate")).await;
         assert_eq!(migrated.code, Some(0), "{}", migrated.output);
         let mut url = url::Url::parse(&postgres.url).expect("a URL");
@@ -50,7 +51,8 @@ impl Bench {
         self.call("POST", "/api/notes").json(&json!({"content": content}))
     }
 
-    /// Refuses to write notes with this SQLSTATE the next `times` times, which are counted where no rollback reaches.
+    /// Refuses to write notes with this SQLSTATE the next `times` times, which are counted where no rollback
+    /// reaches.
     async fn refuse(&self, state: &str, times: i64) {
         let statement = format!(
             "CREATE SEQUENCE IF NOT EXISTS tries;
@@ -58,7 +60,8 @@ impl Bench {
              CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
                  IF nextval('tries') <= {times} THEN RAISE 'not now' USING ERRCODE = '{state}'; END IF;
                  RETURN coalesce(NEW, OLD); END $$;
-             CREATE OR REPLACE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON notes FOR EACH ROW EXECUTE FUNCTION refuse()"
+             CREATE OR REPLACE TRIGGER refuse BEFORE INSERT OR UPDATE
+             OR DELETE ON notes FOR EACH ROW EXECUTE FUNCTION refuse()"
         );
         self.admin.batch_execute(&statement).await.expect("a trigger");
     }
@@ -81,7 +84,9 @@ async fn a_full_disk_is_503_for_whoever_writes_and_nothing_for_whoever_reads() {
     let note = format!("/api/notes/{id}");
     bench.refuse("53100", i64::MAX).await;
     let put = bench.call("PUT", &note).json(&json!({"content": "second"}));
-    for (shown, call) in [("POST", bench.write("second")), ("PUT", put), ("DELETE", bench.call("DELETE", &note))] {
+    for (shown, call) in
+        [("POST", bench.write("second")), ("PUT", put), ("DELETE", bench.call("DELETE", &note))]
+    {
         let answer = bench.app.answer(call).await;
         assert_unavailable(&answer, shown);
         answer.expect_problem(503);
@@ -106,7 +111,8 @@ async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on()
     bench.script.note("first").await;
     let limit = format!("ALTER ROLE pigeonhole_web CONNECTION LIMIT {LIMIT}");
     bench.admin.batch_execute(&limit).await.expect("a limit");
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'pigeonhole_web'";
+    let cut =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'pigeonhole_web'";
     bench.admin.query_one(cut, &[]).await.expect("no connections");
     recovers(&bench.app, bench.call("GET", "/api/notes"), 200).await;
 
@@ -114,7 +120,8 @@ async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on()
     let calls: Vec<Call> = (0..WRITERS).map(|number| bench.write(&format!("note {number}"))).collect();
     let lock = bench.admin.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN SHARE MODE").await.expect("a lock");
-    let mut writing: FuturesUnordered<_> = calls.into_iter().map(|call| bench.app.answer_owned(call)).collect();
+    let mut writing: FuturesUnordered<_> =
+        calls.into_iter().map(|call| bench.app.answer_owned(call)).collect();
     for refused in 0..WRITERS - LIMIT {
         let answer = writing.next().await.expect("an answer");
         assert_unavailable(&answer, &format!("writer {refused}"));
@@ -155,6 +162,9 @@ async fn a_transaction_that_meets_another_is_repeated_three_times_and_then_503()
         answer.expect_problem(503);
         assert_eq!(bench.tries().await, 4, "{state}");
         assert_eq!(bench.stored().await.len(), before + 1, "{state}: a refused write was done");
-        assert_eq!(bench.script.get("/api/notes").await.expect(200).json().as_array().expect("a list").len(), before + 1);
+        assert_eq!(
+            bench.script.get("/api/notes").await.expect(200).json().as_array().expect("a list").len(),
+            before + 1
+        );
     }
 }

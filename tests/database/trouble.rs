@@ -29,7 +29,17 @@ pub fn assert_unavailable(answer: &Answer, shown: &str) {
 #[track_caller]
 pub fn assert_no_driver_text(answer: &Answer, shown: &str) {
     let body = String::from_utf8_lossy(&answer.body).to_lowercase();
-    for word in ["sqlstate", "postgres", "tokio", "db error", "connection refused", "os error", "deadpool", "src/", "pg_"] {
+    for word in [
+        "sqlstate",
+        "postgres",
+        "tokio",
+        "db error",
+        "connection refused",
+        "os error",
+        "deadpool",
+        "src/",
+        "pg_",
+    ] {
         assert!(!body.contains(word), "{shown} tells of {word}: {body}");
     }
 }
@@ -37,7 +47,9 @@ pub fn assert_no_driver_text(answer: &Answer, shown: &str) {
 /// Waits until this call succeeds; the server is never restarted.
 pub async fn recovers(app: &App, call: Call, status: u16) {
     found(async || {
-        let Ok(answer) = call.try_send(&app.http, &app.base).await else { return Err(format!("{} has no answer", call.path)) };
+        let Ok(answer) = call.try_send(&app.http, &app.base).await else {
+            return Err(format!("{} has no answer", call.path));
+        };
         if answer.status == status {
             return Ok(());
         }
@@ -102,10 +114,14 @@ async fn a_read_only_database_is_read_from_and_writes_are_503() {
     script.note("first").await;
     let client = database.client().await;
     let name = &database.name;
-    client.batch_execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.expect("read-only");
+    client
+        .batch_execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        .await
+        .expect("read-only");
     cut_connections(&client, name).await;
     let bearer = format!("Bearer {}", script.token);
-    let write = Call::new("POST", "/api/notes").json(&json!({"content": "second"})).header("authorization", &bearer);
+    let write =
+        Call::new("POST", "/api/notes").json(&json!({"content": "second"})).header("authorization", &bearer);
     let read = Call::new("GET", "/api/notes").header("authorization", &bearer);
     recovers(&app, read, 200).await;
     for _ in 0..20 {
@@ -113,7 +129,9 @@ async fn a_read_only_database_is_read_from_and_writes_are_503() {
         assert_unavailable(&answer, "a write");
     }
     client
-        .batch_execute(&format!("BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT"))
+        .batch_execute(&format!(
+            "BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT"
+        ))
         .await
         .expect("writable");
     cut_connections(&client, name).await;
@@ -202,7 +220,10 @@ async fn clients_that_go_away_leave_no_transaction_behind() {
             let length = body.len();
             ("POST", format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"))
         };
-        let head = format!("{method} /api/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n{extra}\r\n", script.token);
+        let head = format!(
+            "{method} /api/notes HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\n{extra}\r\n",
+            script.token
+        );
         let request = if method == "POST" { head + body } else { head };
         let mut stream = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
         tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("sent");

@@ -26,7 +26,8 @@ async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
     let (_server, app, person) = start(on(&database)).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
     let form = browser.page("/notes").await.form("/notes");
-    let form = html::replaced(&html::replaced(&form, "title", "A \"title\""), "content", &html::as_submitted(TYPED));
+    let form =
+        html::replaced(&html::replaced(&form, "title", "A \"title\""), "content", &html::as_submitted(TYPED));
 
     let mut client = database.client().await;
     // One after the other: the session cannot be looked up, and the note cannot be written.
@@ -35,7 +36,11 @@ async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
         lock.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.expect("a lock");
         database::let_sessions_be_looked_up_anew().await;
         let page = kept(&browser.post("/notes", &html::borrowed(&form)).await, table);
-        assert_eq!((page.value("title").as_str(), page.value("content").as_str()), ("A \"title\"", TYPED), "{table}");
+        assert_eq!(
+            (page.value("title").as_str(), page.value("content").as_str()),
+            ("A \"title\"", TYPED),
+            "{table}"
+        );
         assert_eq!(page.form("/notes"), form, "{table}: a second sending would not be the same request");
         assert!(!page.text().contains(&person.username), "{table}: nobody is known to be logged in");
         lock.rollback().await.expect("the lock is gone");
@@ -74,10 +79,23 @@ async fn a_login_and_a_sign_up_that_cannot_be_done_come_back_filled_in_but_for_t
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database)).await;
     let browser = Browser::new(&app);
-    let newcomer = Person { username: "someone-new".to_owned(), tenant_name: "Something new".to_owned(), ..person.clone() };
+    let newcomer = Person {
+        username: "someone-new".to_owned(),
+        tenant_name: "Something new".to_owned(),
+        ..person.clone()
+    };
     let (typed, password) = (html::as_submitted(TYPED), person.password.as_str());
-    let login = [("email", person.email.as_str()), ("password", password), ("draft_action", "/notes"), ("draft_content", &typed)];
-    let sign_up = [("username", newcomer.username.as_str()), ("password", password), ("tenant_name", &newcomer.tenant_name)];
+    let login = [
+        ("email", person.email.as_str()),
+        ("password", password),
+        ("draft_action", "/notes"),
+        ("draft_content", &typed),
+    ];
+    let sign_up = [
+        ("username", newcomer.username.as_str()),
+        ("password", password),
+        ("tenant_name", &newcomer.tenant_name),
+    ];
 
     let mut client = database.client().await;
     let lock = client.transaction().await.expect("a transaction");
@@ -89,7 +107,10 @@ async fn a_login_and_a_sign_up_that_cannot_be_done_come_back_filled_in_but_for_t
     let page = kept(&refused_login, "the login");
     assert_eq!((page.value("email"), page.value("draft_content").as_str()), (person.email.clone(), TYPED));
     let page = kept(&refused_sign_up, "the sign-up");
-    assert_eq!((page.value("username"), page.value("tenant_name")), (newcomer.username.clone(), newcomer.tenant_name.clone()));
+    assert_eq!(
+        (page.value("username"), page.value("tenant_name")),
+        (newcomer.username.clone(), newcomer.tenant_name.clone())
+    );
     for answer in [&refused_login, &refused_sign_up] {
         assert!(!answer.text().contains(password), "a page that repeats a password");
     }

@@ -118,7 +118,10 @@ async fn a_role_that_bypasses_policies_stops_the_start() {
             Err(refusal) => assert!(refusal.output.contains("pigeonhole_app"), "{refusal:?}"),
             Ok(_server) => {
                 let row = client
-                    .query_one("SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = 'pigeonhole_app'", &[])
+                    .query_one(
+                        "SELECT rolbypassrls OR rolsuper FROM pg_roles WHERE rolname = 'pigeonhole_app'",
+                        &[],
+                    )
                     .await
                     .expect("the role");
                 assert!(!row.get::<_, bool>(0), "served with {damage}");

@@ -1,4 +1,5 @@
-//! Citus' own counters as witness: whatever somebody does in the application, no node asks more than one shard for it.
+//! Citus' own counters as witness: whatever somebody does in the application, no node asks more than one
+//! shard for it.
 
 use serde_json::json;
 
@@ -40,7 +41,11 @@ async fn walk(person: &Person, browser: &Browser, script: &Script) -> usize {
     let mut succeeded = 0;
     for route in in_order() {
         // One note for each route, as some of them take it away. No session has the number 1.
-        let id = if ends_sessions(&route) { "1".to_owned() } else { script.note("for the walk").await.to_string() };
+        let id = if ends_sessions(&route) {
+            "1".to_owned()
+        } else {
+            script.note("for the walk").await.to_string()
+        };
         let call = call_to(&route, person, &id);
         let answer = if route.api { script.answer(call).await } else { browser.answer(call).await };
         assert!(answer.status < 500, "{} {}: {} {}", route.method, route.path, answer.status, answer.text());
@@ -64,14 +69,19 @@ async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
         let setting = format!("ALTER DATABASE {} SET citus.enable_stat_counters = on", own.name);
         beside.batch_execute(&setting).await.expect("the counters are on");
     }
-    let builder = ServerBuilder::new().set("DATABASE_URL", &own.url).set("WORKER", "off").set("RUST_LOG", "info,pigeonhole::cli=debug");
+    let builder = ServerBuilder::new()
+        .set("DATABASE_URL", &own.url)
+        .set("WORKER", "off")
+        .set("RUST_LOG", "info,pigeonhole::cli=debug");
     let server = builder.start_aside().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     // Sign-up and the first removal of expired sessions are meant to see more.
-    eventually("the removal at the start is done", async || server.log().contains("what expired is removed")).await;
+    eventually("the removal at the start is done", async || server.log().contains("what expired is removed"))
+        .await;
     for node in own.nodes() {
-        let reset = "SELECT citus_stat_counters_reset(oid) FROM pg_database WHERE datname = current_database()";
+        let reset =
+            "SELECT citus_stat_counters_reset(oid) FROM pg_database WHERE datname = current_database()";
         connect(&node).await.batch_execute(reset).await.expect("counters at 0");
     }
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);

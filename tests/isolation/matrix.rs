@@ -1,5 +1,5 @@
-//! Who may do what: every route, asked by every kind of person, about a note that is their own, shared with them or neither.
-//! A route that has no row here fails the test by its name.
+//! Who may do what: every route, asked by every kind of person, about a note that is their own, shared with
+//! them or neither. A route that has no row here fails the test by its name.
 
 use serde_json::json;
 
@@ -10,13 +10,22 @@ use crate::support::{
 };
 
 /// The people, in the order of the columns.
-const PEOPLE: [&str; 8] =
-    ["nobody", "the author", "a reader", "an editor", "a colleague", "the tenant's owner", "another tenant", "somebody removed"];
+const PEOPLE: [&str; 8] = [
+    "nobody",
+    "the author",
+    "a reader",
+    "an editor",
+    "a colleague",
+    "the tenant's owner",
+    "another tenant",
+    "somebody removed",
+];
 const NOBODY: usize = 0;
 const AUTHOR: usize = 1;
 const REMOVED: usize = 7;
 
-/// What each of them is answered, about a note in use that the author wrote and shared with the reader and the editor.
+/// What each of them is answered, about a note in use that the author wrote and shared with the reader and
+/// the editor.
 type Codes = [u16; PEOPLE.len()];
 const PUBLIC: Codes = [200; PEOPLE.len()];
 const PAGE: Codes = [303, 200, 200, 200, 200, 200, 200, 303];
@@ -116,7 +125,8 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("POST", "/logout", POST),
 ];
 
-/// The same routes about a note in the bin: nobody but its author is told that it is there, and only to take it out.
+/// The same routes about a note in the bin: nobody but its author is told that it is there, and only to take
+/// it out.
 fn about_the_bin(method: &str, path: &str, (nobody, author): (u16, u16)) -> Codes {
     let author = if (method, path) == ("POST", "/notes/{id}/restoration") { 303 } else { author };
     [nobody, author, 404, 404, 404, 404, 404, nobody]
@@ -150,7 +160,8 @@ impl Cast {
         }
         let removed = owner.colleague(app).await;
         people.extend([owner, Person::founder(app).await, removed]);
-        let (mut browsers, mut scripts) = (vec![Browser::new(app)], vec![Script { app: app.clone(), token: String::new() }]);
+        let (mut browsers, mut scripts) =
+            (vec![Browser::new(app)], vec![Script { app: app.clone(), token: String::new() }]);
         for person in people.iter().skip(1) {
             browsers.push(person.browser(app).await);
             scripts.push(person.script(app).await);
@@ -170,14 +181,19 @@ impl Cast {
     async fn note(&self, binned: bool) -> i64 {
         let author = &self.people[AUTHOR];
         let (tenant, deleted) = (author.tenant_id, binned.then(chrono::Utc::now));
-        let note = "INSERT INTO notes (tenant_id, user_id, content, deleted_at) VALUES ($1, $2, 'text', $3) RETURNING id";
+        let note = "INSERT INTO notes (tenant_id, user_id, content, deleted_at) \
+            VALUES ($1, $2, 'text', $3) RETURNING id";
         let row = self.database.query_one(note, &[&tenant, &author.user_id, &deleted]).await;
         let id: i64 = row.expect("a note").get(0);
         let recipients = [(2, "read"), (3, "edit"), (REMOVED, "edit")];
         for (table, column) in [("shares", "audience"), ("shared_notes", "recipient_id")] {
-            let rows =
-                recipients.map(|(who, access)| format!("({tenant}, {id}, {}, '{access}', {})", self.people[who].user_id, author.user_id));
-            let statement = format!("INSERT INTO {table} (tenant_id, note_id, {column}, access, shared_by) VALUES {}", rows.join(", "));
+            let rows = recipients.map(|(who, access)| {
+                format!("({tenant}, {id}, {}, '{access}', {})", self.people[who].user_id, author.user_id)
+            });
+            let statement = format!(
+                "INSERT INTO {table} (tenant_id, note_id, {column}, access, shared_by) VALUES {}",
+                rows.join(", ")
+            );
             self.database.batch_execute(&statement).await.expect("a share");
         }
         id
@@ -187,16 +203,24 @@ impl Cast {
     async fn state_of(&self, note: i64) -> String {
         let statement = "SELECT concat_ws('/',
             (SELECT md5(n::text) FROM notes n WHERE tenant_id = $1 AND id = $2),
-            (SELECT string_agg(md5(s::text), ',' ORDER BY s.audience) FROM shares s WHERE tenant_id = $1 AND note_id = $2),
+            (SELECT string_agg(md5(s::text), ',' ORDER BY s.audience) FROM shares s WHERE tenant_id = $1
+            AND note_id = $2),
             (SELECT string_agg(concat(recipient_id, access), ',' ORDER BY recipient_id) FROM shared_notes
              WHERE tenant_id = $1 AND note_id = $2),
             (SELECT count(*) FROM note_revisions WHERE tenant_id = $1 AND note_id = $2),
             (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND note_id = $2))";
-        self.database.query_one(statement, &[&self.people[AUTHOR].tenant_id, &note]).await.expect("a state").get(0)
+        self.database
+            .query_one(statement, &[&self.people[AUTHOR].tenant_id, &note])
+            .await
+            .expect("a state")
+            .get(0)
     }
 
     async fn ask(&self, who: usize, route: &Entry, note: i64) -> Answer {
-        let path = route.path.replace("{id}", &note.to_string()).replace("{user_id}", &self.people[2].user_id.to_string());
+        let path = route
+            .path
+            .replace("{id}", &note.to_string())
+            .replace("{user_id}", &self.people[2].user_id.to_string());
         let call = body_for(route, Call::new(&route.method, &path));
         match (who, route.api) {
             (NOBODY, _) => self.app.answer(call).await,
@@ -232,18 +256,24 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
             for (who, code) in expected.iter().enumerate() {
                 let answer = cast.ask(who, route, 1).await;
                 if answer.status != *code {
-                    wrong.push(format!("{method} {path} of {}: {} and not {code}", PEOPLE[who], answer.status));
+                    wrong.push(format!(
+                        "{method} {path} of {}: {} and not {code}",
+                        PEOPLE[who], answer.status
+                    ));
                 }
             }
             continue;
         }
         wrong.extend(ask_about_a_note(&cast, route, *expected, false).await);
-        wrong.extend(ask_about_a_note(&cast, route, about_the_bin(method, path, (expected[NOBODY], 404)), true).await);
+        wrong.extend(
+            ask_about_a_note(&cast, route, about_the_bin(method, path, (expected[NOBODY], 404)), true).await,
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is not as expected when everybody asks about one note, or about a new one after somebody was let to change it.
+/// What is not as expected when everybody asks about one note, or about a new one after somebody was let to
+/// change it.
 async fn ask_about_a_note(cast: &Cast, route: &Entry, expected: Codes, binned: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut note = cast.note(binned).await;

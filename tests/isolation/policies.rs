@@ -26,7 +26,10 @@ pub async fn settled() -> Person {
 
 async fn inside<'a>(client: &'a mut Client, tenant_id: i64) -> Transaction<'a> {
     let transaction = client.transaction().await.expect("a transaction");
-    transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant_id}'")).await.expect("the setting");
+    transaction
+        .batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant_id}'"))
+        .await
+        .expect("the setting");
     transaction
 }
 
@@ -211,7 +214,9 @@ pub async fn neighbour_in_the_shard_of(first: &Person) -> i64 {
 async fn place(admin: &Client, tenant_id: i64) {
     let name = crate::support::unique("Neighbour ");
     for statement in [
-        format!("INSERT INTO shared.tenants (id, name, name_key) VALUES ({tenant_id}, '{name}', lower('{name}'))"),
+        format!(
+            "INSERT INTO shared.tenants (id, name, name_key) VALUES ({tenant_id}, '{name}', lower('{name}'))"
+        ),
         format!(
             "INSERT INTO shared.users (tenant_id, id, username, username_key, password, role) \
              VALUES ({tenant_id}, {tenant_id}, 'n', 'n', 'x', 'owner')"

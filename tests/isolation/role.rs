@@ -15,9 +15,14 @@ pub async fn as_role(role: &str) -> Client {
 async fn no_role_of_the_application_owns_anything_or_bypasses_policies() {
     spawn_app().await;
     let client = database::admin().await;
-    for role in
-        ["pigeonhole_app", "pigeonhole_login", "pigeonhole_signup", "pigeonhole_maintenance", "pigeonhole_relay", "pigeonhole_console"]
-    {
+    for role in [
+        "pigeonhole_app",
+        "pigeonhole_login",
+        "pigeonhole_signup",
+        "pigeonhole_maintenance",
+        "pigeonhole_relay",
+        "pigeonhole_console",
+    ] {
         let row = client
             .query_one(
                 "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, \
@@ -28,7 +33,9 @@ async fn no_role_of_the_application_owns_anything_or_bypasses_policies() {
             )
             .await
             .unwrap_or_else(|error| panic!("{role}: {error:?}"));
-        for (place, what) in [(0, "superuser"), (1, "bypasses policies"), (2, "makes roles"), (3, "makes databases")] {
+        for (place, what) in
+            [(0, "superuser"), (1, "bypasses policies"), (2, "makes roles"), (3, "makes databases")]
+        {
             assert!(!row.get::<_, bool>(place), "{role}: {what}");
         }
         assert_eq!(row.get::<_, i64>(4), 0, "{role} owns a relation");

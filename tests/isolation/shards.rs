@@ -9,10 +9,15 @@ use crate::support::{Person, database, environment, spawn_app};
 async fn at_home(person: &Person) -> (Client, String) {
     let admin = database::admin().await;
     let place = "SELECT n.nodename, n.nodeport, p.shardid, current_database()::text FROM pg_dist_placement p
-                 JOIN pg_dist_node n USING (groupid) WHERE p.shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
+                 JOIN pg_dist_node n USING (groupid)
+                 WHERE p.shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
     let row = admin.query_one(place, &[&person.tenant_id]).await.expect("a place");
     let mut config = Config::new();
-    config.host(row.get::<_, &str>(0)).port(row.get::<_, i32>(1) as u16).user("postgres").dbname(row.get::<_, &str>(3));
+    config
+        .host(row.get::<_, &str>(0))
+        .port(row.get::<_, i32>(1) as u16)
+        .user("postgres")
+        .dbname(row.get::<_, &str>(3));
     config.options("-c role=pigeonhole_app");
     let (client, connection) = config.connect(NoTls).await.expect("the node");
     tokio::spawn(connection);
@@ -49,8 +54,10 @@ async fn a_shard_read_by_name_shows_a_tenant_its_own_rows_only() {
 async fn shards_of(tenant_id: i64) -> Vec<(String, String)> {
     let admin = database::admin().await;
     let query = "SELECT logicalrelid::regclass::text,
-                        format('%I.%I', nspname, relname || '_' || get_shard_id_for_distribution_column(logicalrelid, $1::bigint))
-                 FROM pg_dist_partition JOIN pg_class c ON c.oid = logicalrelid JOIN pg_namespace n ON n.oid = relnamespace
+                        format('%I.%I', nspname, relname || '_' ||
+                        get_shard_id_for_distribution_column(logicalrelid, $1::bigint))
+                 FROM pg_dist_partition JOIN pg_class c ON c.oid = logicalrelid
+                 JOIN pg_namespace n ON n.oid = relnamespace
                  WHERE partmethod = 'h' AND has_table_privilege('pigeonhole_app', c.oid, 'SELECT') AND
                        EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = 'tenant_id')";
     let rows = admin.query(query, &[&tenant_id]).await.expect("shards");
@@ -71,11 +78,15 @@ async fn a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition() {
     assert!(shards.len() >= 5, "{shards:?}");
     for (table, shard) in &shards {
         let seen = client.query_one(&format!("SELECT count(*) FROM {shard}"), &[]).await;
-        assert!(seen.is_err() || seen.is_ok_and(|row| row.get::<_, i64>(0) == 0), "{table} is open without a tenant");
+        assert!(
+            seen.is_err() || seen.is_ok_and(|row| row.get::<_, i64>(0) == 0),
+            "{table} is open without a tenant"
+        );
     }
     // A shard takes no writes by its name unless one insists.
     let transaction = client.transaction().await.expect("a transaction");
-    let inside = format!("SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL citus.enable_manual_changes_to_shards = on");
+    let inside =
+        format!("SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL citus.enable_manual_changes_to_shards = on");
     transaction.batch_execute(&inside).await.expect("a tenant");
     for (table, shard) in &shards {
         let seen = format!("SELECT count(*), count(*) FILTER (WHERE tenant_id <> $1) FROM {shard}");
@@ -85,16 +96,25 @@ async fn a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition() {
             assert!(row.get::<_, i64>(0) > 0, "{table} hides its own rows");
         }
     }
-    assert_eq!(transaction.execute(&format!("UPDATE {notes} SET content = 'mine'"), &[]).await.expect("an update"), 1);
+    assert_eq!(
+        transaction.execute(&format!("UPDATE {notes} SET content = 'mine'"), &[]).await.expect("an update"),
+        1
+    );
     transaction.rollback().await.expect("an end");
     for statement in [
-        format!("INSERT INTO {notes} (tenant_id, id, user_id, content) VALUES ({neighbour}, 77, {neighbour}, 'x')"),
+        format!(
+            "INSERT INTO {notes} (tenant_id, id, user_id, content) VALUES ({neighbour}, 77, {neighbour}, 'x')"
+        ),
         format!("UPDATE {notes} SET tenant_id = {neighbour}"),
     ] {
         let transaction = client.transaction().await.expect("a transaction");
         transaction.batch_execute(&inside).await.expect("a tenant");
         let error = transaction.execute(&statement, &[]).await.expect_err(&statement);
-        assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("42501"), "{statement}: {error:?}");
+        assert_eq!(
+            error.code().map(tokio_postgres::error::SqlState::code),
+            Some("42501"),
+            "{statement}: {error:?}"
+        );
     }
     let mine = "SELECT count(*) FROM notes WHERE tenant_id = $1 AND content IN ('mine', 'x')";
     for tenant in [tenant, neighbour] {

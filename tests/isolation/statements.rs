@@ -49,24 +49,28 @@ async fn every_statement_for_a_tenant_touches_one_shard() {
     let client = admin().await;
     // What follows a new note asks its sequence, as it does in the transaction that wrote the note.
     client
-        .batch_execute("SELECT nextval('notes_id_seq'), nextval('outbox_id_seq'), nextval('invitations_id_seq')")
+        .batch_execute(
+            "SELECT nextval('notes_id_seq'), nextval('outbox_id_seq'), nextval('invitations_id_seq')",
+        )
         .await
         .expect("a number");
-    let setting = "SET ROLE pigeonhole_app; SET citus.propagate_set_commands = 'local'; SET citus.multi_task_query_log_level = 'error'; \
+    let setting = "SET ROLE pigeonhole_app; SET citus.propagate_set_commands = 'local'; SET \
+        citus.multi_task_query_log_level = 'error'; \
                    BEGIN; SET LOCAL app.tenant_id = '7'";
     client.batch_execute(setting).await.expect("the application's role");
     let statements = tenant_statements();
     assert!(statements.len() > 20, "only {} statements are listed", statements.len());
     let mut faults = Vec::new();
     for sql in statements {
-        let inserts = sql.starts_with("INSERT INTO") && sql.contains("(tenant_id, ") && sql.contains("VALUES ($1, ");
+        let inserts =
+            sql.starts_with("INSERT INTO") && sql.contains("(tenant_id, ") && sql.contains("VALUES ($1, ");
         let of_the_tenant_itself = sql.contains("shared.tenants") && sql.contains("WHERE id = $1");
         assert!(sql.contains("tenant_id = $1") || inserts || of_the_tenant_itself, "{sql}");
         let prepared = client.prepare(sql).await.expect(sql);
         let values = literals(sql, prepared.params());
         let mut shown = fault(&client, &with_literals(sql, &values)).await;
-        // A prepared statement may get a plan for any value at its sixth run, which must not ask all shards either, nor may
-        // Citus even try such a plan.
+        // A prepared statement may get a plan for any value at its sixth run, which must not ask all shards
+        // either, nor may Citus even try such a plan.
         client.batch_execute(&format!("PREPARE again AS {sql}")).await.expect(sql);
         for _ in 0..8 {
             shown = shown.or(fault(&client, &format!("EXECUTE again ({})", values.join(", "))).await);

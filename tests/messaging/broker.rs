@@ -1,5 +1,5 @@
-//! Through RabbitMQ: what is shared arrives, what nobody can do or read is put aside, and the broker can be taken away and
-//! given back.
+//! Through RabbitMQ: what is shared arrives, what nobody can do or read is put aside, and the broker can be
+//! taken away and given back.
 
 use lapin::options::{BasicPublishOptions, QueueBindOptions};
 use lapin::types::FieldTable;
@@ -27,7 +27,8 @@ async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_
     office.until(tenant, "acknowledged", 61).await;
     assert_eq!(office.inbox_rows(tenant).await, 122);
 
-    let published = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' AND published_at IS NOT NULL";
+    let published = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' \
+        AND published_at IS NOT NULL";
     assert!(office.number(published, tenant).await > 0, "nothing went through the broker");
 
     // The rest flows on past what always fails.
@@ -35,28 +36,53 @@ async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_
     office.until_given_up(tenant, poison).await;
     assert_eq!(people.share_preferring("wait=30").await.expect(201).json()["delivery"], "acknowledged");
     let (_connection, channel) = broker.channel().await;
-    for unreadable in ["no JSON", r#"{"tenant_id": 1, "message_id": 99, "route": "insert_to_shared", "note_id": null, "userid": 1}"#] {
+    for unreadable in [
+        "no JSON",
+        r#"{"tenant_id": 1, "message_id": 99, "route": "insert_to_shared", "note_id": null, "userid": 1}"#,
+    ] {
         let options = BasicPublishOptions::default();
-        let sent =
-            channel.basic_publish("pigeonhole".into(), "insert_to_shared".into(), options, unreadable.as_bytes(), Default::default());
+        let sent = channel.basic_publish(
+            "pigeonhole".into(),
+            "insert_to_shared".into(),
+            options,
+            unreadable.as_bytes(),
+            Default::default(),
+        );
         sent.await.expect("sent").await.expect("taken");
     }
-    eventually("dead letters", async || office.command(&broker.url, &[]).await["dead_letters"] == json!(3)).await;
+    eventually("dead letters", async || office.command(&broker.url, &[]).await["dead_letters"] == json!(3))
+        .await;
     let listed = office.command(&broker.url, &["list"]).await;
     assert_eq!(listed["failed"].as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(listed["unreadable"].as_array().map(Vec::len), Some(2), "{listed}");
     let name = format!("{tenant}/{poison}");
-    assert_eq!(office.command(&broker.url, &["drop", &name, "--dead-letters"]).await["dead_letters_dropped"], json!(3));
+    assert_eq!(
+        office.command(&broker.url, &["drop", &name, "--dead-letters"]).await["dead_letters_dropped"],
+        json!(3)
+    );
 
     // Without the binding a message stays where it is, and arrives when it is there again.
     let (queue, exchange, key) = ("pigeonhole.insert_to_shared", "pigeonhole", "insert_to_shared");
-    channel.queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default()).await.expect("unbound");
+    channel
+        .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
+        .await
+        .expect("unbound");
     let late = people.share_preferring("wait=2").await.expect(202);
     assert_eq!(late.json()["delivery"], "pending");
-    let reason = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' AND acknowledged_at IS NULL AND last_error LIKE '%no queue%'";
+    let reason = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' \
+        AND acknowledged_at IS NULL AND last_error LIKE '%no queue%'";
     eventually("a reason", async || office.number(reason, tenant).await == 1).await;
     assert_eq!(office.messages(tenant, "pending").await, 1);
-    channel.queue_bind(queue.into(), exchange.into(), key.into(), QueueBindOptions::default(), FieldTable::default()).await.expect("bound");
+    channel
+        .queue_bind(
+            queue.into(),
+            exchange.into(),
+            key.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
+        .await
+        .expect("bound");
     office.until(tenant, "acknowledged", 63).await;
 
     // From the broker to this process and back.

@@ -1,4 +1,5 @@
-//! A broker that is killed, absent, or out of memory: notes are saved, answers come in time, and all of it arrives later.
+//! A broker that is killed, absent, or out of memory: notes are saved, answers come in time, and all of it
+//! arrives later.
 
 use std::time::Duration;
 
@@ -55,8 +56,12 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
         people.share().await.expect(201);
         office.until(tenant, "acknowledged", 1).await;
         let (connection, channel) = broker.channel().await;
-        let thief =
-            channel.basic_consume("pigeonhole.insert_to_shared".into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
+        let thief = channel.basic_consume(
+            "pigeonhole.insert_to_shared".into(),
+            "".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
         let _thief = thief.await.expect("a consumer");
         for _ in 0..10 {
             people.share().await.expect(201);
@@ -91,11 +96,14 @@ async fn a_worker_whose_connections_break_again_and_again_goes_on_taking_message
             door.reopen();
         };
         let (answers, ()) = tokio::join!(sharing, cutting);
-        shared += i64::try_from(answers.iter().filter(|answer| answer.status == 201).count()).expect("a count");
+        shared +=
+            i64::try_from(answers.iter().filter(|answer| answer.status == 201).count()).expect("a count");
         // Until the work is taken up again, so that there is something to break.
         let done = office.messages(people.tenant(), "acknowledged").await;
-        eventually("messages are taken again", async || office.messages(people.tenant(), "acknowledged").await > done.min(shared - 1))
-            .await;
+        eventually("messages are taken again", async || {
+            office.messages(people.tenant(), "acknowledged").await > done.min(shared - 1)
+        })
+        .await;
     }
     office.until(people.tenant(), "acknowledged", shared).await;
     assert_eq!(office.inbox_rows(people.tenant()).await, 2 * shared);

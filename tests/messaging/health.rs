@@ -27,7 +27,8 @@ async fn expect_trouble(office: &Office, folder: &Path, words: &str) {
 }
 
 async fn worker(office: &Office, folder: &Path, amqp_url: &str) -> Server {
-    let builder = office.builder().set("DATA_DIR", folder.display().to_string()).set("AMQP_URL", amqp_url).worker();
+    let builder =
+        office.builder().set("DATA_DIR", folder.display().to_string()).set("AMQP_URL", amqp_url).worker();
     builder.start_aside().await
 }
 
@@ -46,7 +47,10 @@ async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_well() {
 
     // What a minute of silence looks like.
     second.signal(Signal::STOP);
-    let pulse = std::fs::File::options().write(true).open(folder.join("pulse").join(second.pid.to_string())).expect("a sign of life");
+    let pulse = std::fs::File::options()
+        .write(true)
+        .open(folder.join("pulse").join(second.pid.to_string()))
+        .expect("a sign of life");
     pulse.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("an old sign");
     expect_trouble(&office, folder, &format!("worker {} has not looked for messages", second.pid)).await;
     second.signal(Signal::CONT);
@@ -59,7 +63,10 @@ async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_well() {
 
     let nowhere = format!("amqp://pigeonhole:secret@127.0.0.1:{}/", free_port());
     let cut_off = worker(&office, folder, &nowhere).await;
-    eventually("no broker", async || check(&office, folder).await.output.contains("the broker cannot be reached")).await;
+    eventually("no broker", async || {
+        check(&office, folder).await.output.contains("the broker cannot be reached")
+    })
+    .await;
     cut_off.stop_aside().await;
     web.stop_aside().await;
 }

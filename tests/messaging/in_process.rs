@@ -31,7 +31,8 @@ async fn a_worker_is_notified_of_what_another_process_wrote() {
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let worker = office.worker("").await;
-    let listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'
+    let listening =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'
                      AND state = 'idle' AND $1::bigint > 0";
     eventually("the worker listens", async || office.number(listening, people.tenant()).await > 0).await;
     people.share().await.expect(201);
@@ -63,7 +64,11 @@ async fn what_is_taken_back_before_it_is_delivered_does_not_arrive() {
     let people = office.people(&app).await;
     let note = people.share().await.expect(201).json()["note_id"].as_i64().expect("a number");
     let back = "DELETE FROM shares WHERE tenant_id = $1 AND note_id = $2 AND audience = $3";
-    office.admin.execute(back, &[&people.tenant(), &note, &people.readers[0].user_id]).await.expect("taken back");
+    office
+        .admin
+        .execute(back, &[&people.tenant(), &note, &people.readers[0].user_id])
+        .await
+        .expect("taken back");
     let _worker = office.worker("").await;
     office.until(people.tenant(), "acknowledged", 1).await;
     let reader = "SELECT recipient_id FROM shared_notes WHERE tenant_id = $1";
@@ -86,12 +91,21 @@ async fn a_message_that_always_fails_is_given_up_after_five_attempts_listed_repl
 
     let listed = office.command("", &["list"]).await;
     let row = &listed["failed"][0];
-    assert_eq!((row["attempts"].as_i64(), row["message"].as_str()), (Some(5), Some(format!("{tenant}/{poison}").as_str())), "{listed}");
+    assert_eq!(
+        (row["attempts"].as_i64(), row["message"].as_str()),
+        (Some(5), Some(format!("{tenant}/{poison}").as_str())),
+        "{listed}"
+    );
     assert!(row["last_error"].as_str().is_some_and(|error| error.contains("insert_to_shared")), "{listed}");
     let name = format!("{tenant}/{poison}");
     assert_eq!(office.command("", &["show", &name]).await["state"], "failed");
     let summary = office.command("", &[]).await;
-    assert!(summary["states"].as_array().is_some_and(|states| states.iter().any(|state| state["state"] == "failed")), "{summary}");
+    assert!(
+        summary["states"]
+            .as_array()
+            .is_some_and(|states| states.iter().any(|state| state["state"] == "failed")),
+        "{summary}"
+    );
 
     // Replayed it fails again; mended it is done, and replaying what is done changes nothing.
     assert_eq!(office.command("", &["replay", &name]).await["replayed"], json!([name]));
@@ -99,7 +113,10 @@ async fn a_message_that_always_fails_is_given_up_after_five_attempts_listed_repl
     let note = office.number("SELECT min(id) FROM notes WHERE tenant_id = $1", tenant).await;
     office
         .admin
-        .execute("UPDATE outbox SET note_id = $3 WHERE tenant_id = $1 AND id = $2", &[&tenant, &poison, &note])
+        .execute(
+            "UPDATE outbox SET note_id = $3 WHERE tenant_id = $1 AND id = $2",
+            &[&tenant, &poison, &note],
+        )
         .await
         .expect("mended");
     office.command("", &["replay", "--all"]).await;

@@ -9,7 +9,8 @@ const SLOW: &str = "CREATE FUNCTION slow_arrival() RETURNS trigger LANGUAGE plpg
 
 async fn slow_down(office: &Office) {
     office.admin.batch_execute(SLOW).await.expect("a function");
-    let trigger = "CREATE TRIGGER slow_arrival BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION slow_arrival()";
+    let trigger =
+        "CREATE TRIGGER slow_arrival BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION slow_arrival()";
     if !on_citus() {
         office.admin.batch_execute(&trigger.replace("%s", "shared_notes")).await.expect("a trigger");
         return;

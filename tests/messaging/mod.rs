@@ -1,4 +1,5 @@
-//! What is shared arrives: through the outbox in process, through a broker, and past everything that is killed on the way.
+//! What is shared arrives: through the outbox in process, through a broker, and past everything that is
+//! killed on the way.
 
 mod broker;
 mod broker_faults;

@@ -9,7 +9,8 @@ use crate::support::database::OwnDatabase;
 use crate::support::server::{Refusal, Server, ServerBuilder};
 use crate::support::{Answer, App, Call, PATIENCE, Person, Script, aside, eventually, unique};
 
-/// When a message that the broker confirmed has not arrived for so long, it is published again, which is harmless.
+/// When a message that the broker confirmed has not arrived for so long, it is published again, which is
+/// harmless.
 const MAY_BE_LOST_AFTER: Duration = Duration::from_secs(20);
 
 pub struct Office {
@@ -42,7 +43,9 @@ impl Office {
 
     /// A worker, without a broker when `amqp_url` is empty.
     pub async fn worker(&self, amqp_url: &str) -> Server {
-        start(self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "info,pigeonhole=debug").worker()).await.0
+        start(self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "info,pigeonhole=debug").worker())
+            .await
+            .0
     }
 
     pub async fn people(&self, app: &App) -> People {
@@ -62,7 +65,13 @@ impl Office {
         let (username, password) = (unique("user"), unique("secret "));
         let body = json!({"username": username, "password": password, "tenant_name": founder.tenant_name});
         let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
-        Person { user_id: joined["user_id"].as_i64().expect("a number"), username, password, email: String::new(), ..founder.clone() }
+        Person {
+            user_id: joined["user_id"].as_i64().expect("a number"),
+            username,
+            password,
+            email: String::new(),
+            ..founder.clone()
+        }
     }
 
     pub async fn number(&self, sql: &str, tenant: i64) -> i64 {
@@ -77,7 +86,13 @@ impl Office {
             "published" => "published_at IS NOT NULL AND acknowledged_at IS NULL AND failed_at IS NULL",
             _ => "published_at IS NULL AND acknowledged_at IS NULL AND failed_at IS NULL",
         };
-        self.number(&format!("SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' AND {condition}"), tenant).await
+        self.number(
+            &format!(
+                "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' AND {condition}"
+            ),
+            tenant,
+        )
+        .await
     }
 
     pub async fn inbox_rows(&self, tenant: i64) -> i64 {
@@ -99,8 +114,9 @@ impl Office {
         }
     }
 
-    /// Waits until all of so many messages are acknowledged after the broker was killed. What it had confirmed it may have lost all
-    /// the same; such a message is due again five minutes after it was published, which are taken away here.
+    /// Waits until all of so many messages are acknowledged after the broker was killed. What it had
+    /// confirmed it may have lost all the same; such a message is due again five minutes after it was
+    /// published, which are taken away here.
     pub async fn until_acknowledged_after_a_crash(&self, tenant: i64, count: i64) {
         let end = tokio::time::Instant::now() + MAY_BE_LOST_AFTER;
         while tokio::time::Instant::now() < end {
@@ -109,7 +125,8 @@ impl Office {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND published_at IS NOT NULL AND acknowledged_at IS NULL";
+        let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND published_at IS NOT NULL \
+            AND acknowledged_at IS NULL";
         let lost = self.admin.execute(hurry, &[&tenant]).await.expect("hurry");
         eprintln!("the broker lost {lost} messages that it had confirmed; they are published again");
         self.until(tenant, "acknowledged", count).await;
@@ -117,13 +134,15 @@ impl Office {
 
     /// Writes a message that no handler can do, and gives its number.
     pub async fn poison(&self, person: &Person) -> i64 {
-        let sql = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, 'insert_to_shared', $2) RETURNING id";
+        let sql =
+            "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, 'insert_to_shared', $2) RETURNING id";
         self.admin.query_one(sql, &[&person.tenant_id, &person.user_id]).await.expect("poison").get(0)
     }
 
     /// Waits until the message has failed for good, and takes the pauses between its attempts away.
     pub async fn until_given_up(&self, tenant: i64, message: i64) {
-        let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND id = $2 AND failed_at IS NULL AND due_at > now()
+        let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND id = $2
+            AND failed_at IS NULL AND due_at > now()
                      AND attempts > 0 AND published_at IS NULL";
         eventually("given up", async || {
             self.admin.execute(hurry, &[&tenant, &message]).await.expect("hurry");

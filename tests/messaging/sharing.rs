@@ -10,7 +10,8 @@ async fn share(script: &Script, share_with: Value) -> crate::support::Answer {
 }
 
 async fn inbox(person: &Person, note: i64) -> i64 {
-    let sql = "SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 AND access = 'edit'";
+    let sql = "SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 \
+        AND note_id = $3 AND access = 'edit'";
     database::number(sql, &[&person.tenant_id, &person.user_id, &note]).await
 }
 
@@ -57,7 +58,14 @@ async fn an_audience_that_cannot_be_is_refused_by_name_and_nothing_is_written() 
     let (author, script, reader) = author_and_reader(&app).await;
     let stranger = Person::founder(&app).await;
     let many: Vec<i64> = (1..=101).collect();
-    for odd in [json!("nobody"), json!([]), json!([author.user_id]), json!([reader.user_id, stranger.user_id]), json!(many), json!([-1])] {
+    for odd in [
+        json!("nobody"),
+        json!([]),
+        json!([author.user_id]),
+        json!([reader.user_id, stranger.user_id]),
+        json!(many),
+        json!([-1]),
+    ] {
         let answer = share(&script, odd.clone()).await;
         answer.expect_field_problem(422, "share_with");
     }

@@ -14,7 +14,8 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
     let browser = people.author.browser(&app).await;
 
     let note = script.note("nobody's business").await;
-    let (path, page, shares) = (format!("/api/notes/{note}"), format!("/notes/{note}"), format!("/notes/{note}/shares"));
+    let (path, page, shares) =
+        (format!("/api/notes/{note}"), format!("/notes/{note}"), format!("/notes/{note}/shares"));
     assert!(script.read(note).await.get("delivery").is_none());
     let text = browser.page(&page).await.text();
     assert!(!text.contains("on its way") && !text.contains("arrived"), "{text}");
@@ -43,7 +44,8 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
     assert!(browser.page(&page).await.text().contains("arrived"));
     assert!(browser.page(&shares).await.text().contains("arrived at 2, opened by 0"));
     assert_eq!(others.read(note).await.get("delivery"), None, "only its author learns of it");
-    let list: Vec<Value> = script.get("/api/notes").await.expect(200).json().as_array().expect("a list").clone();
+    let list: Vec<Value> =
+        script.get("/api/notes").await.expect(200).json().as_array().expect("a list").clone();
     assert!(list.iter().all(|note| note.get("delivery").is_none()));
 
     // Its messages are removed after a week, and it is still shared.

@@ -72,7 +72,8 @@ async fn sessions_are_listed_and_ended_one_by_one() {
 
 async fn id_of(person: &Person, kind: &str) -> i64 {
     let statement = "SELECT id FROM sessions WHERE tenant_id = $1 AND kind = $2 AND user_id = $3";
-    let row = database::admin().await.query_one(statement, &[&person.tenant_id, &kind, &person.user_id]).await;
+    let row =
+        database::admin().await.query_one(statement, &[&person.tenant_id, &kind, &person.user_id]).await;
     row.expect("a session").get(0)
 }
 

@@ -22,13 +22,18 @@ async fn each_coding_of_a_note_has_a_tag_of_its_own_and_all_of_them_count() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let path = format!("/api/notes/{}", script.note("a text that is long enough to be compressed").await);
-    let asked = |tag: &str, coding: &str| Call::new("GET", &path).header("if-none-match", tag).header("accept-encoding", coding);
-    for (coding, tag) in [("identity", "\"1\""), ("gzip", "\"1-gzip\""), ("br", "\"1-br\""), ("deflate", "\"1-deflate\"")] {
+    let asked = |tag: &str, coding: &str| {
+        Call::new("GET", &path).header("if-none-match", tag).header("accept-encoding", coding)
+    };
+    for (coding, tag) in
+        [("identity", "\"1\""), ("gzip", "\"1-gzip\""), ("br", "\"1-br\""), ("deflate", "\"1-deflate\"")]
+    {
         let whole = script.answer(asked("\"2\"", coding)).await.expect(200);
         assert_eq!(whole.header("etag"), tag);
         assert_eq!(whole.header("vary").to_lowercase(), "accept-encoding", "{coding}");
         assert_eq!(whole.header("content-encoding"), if coding == "identity" { "" } else { coding });
-        let head = script.answer(Call::new("HEAD", &path).header("accept-encoding", coding)).await.expect(200);
+        let head =
+            script.answer(Call::new("HEAD", &path).header("accept-encoding", coding)).await.expect(200);
         assert_eq!(head.header("etag"), tag);
         for sent in [tag.to_owned(), format!("W/{tag}"), format!("\"7\", {tag}")] {
             let known = script.answer(asked(&sent, coding)).await.expect(304);
@@ -43,7 +48,10 @@ async fn each_coding_of_a_note_has_a_tag_of_its_own_and_all_of_them_count() {
 
 async fn replace_under_each_tag(script: &Script, path: &str) {
     let replace = |tag: &str, content: &str| {
-        Call::new("PUT", path).header("if-match", tag).header("accept-encoding", "gzip").json(&serde_json::json!({"content": content}))
+        Call::new("PUT", path)
+            .header("if-match", tag)
+            .header("accept-encoding", "gzip")
+            .json(&serde_json::json!({"content": content}))
     };
     for (tag, next) in [("\"1-gzip\"", "\"2\""), ("\"2-br\"", "\"3\""), ("\"3\"", "\"4\"")] {
         // Its answer is not the note as it is read, and keeps the plain tag.
@@ -76,9 +84,13 @@ async fn what_may_be_compressed_says_so_once_and_nothing_is_called_identity() {
     }
     for coding in ["identity", "gzip"] {
         let token = format!("Bearer {}", script.token);
-        let archive = Call::new("GET", "/api/export").header("accept-encoding", coding).header("authorization", token);
+        let archive =
+            Call::new("GET", "/api/export").header("accept-encoding", coding).header("authorization", token);
         let archive = app.answer(archive).await.expect(200);
-        let page = browser.copy().answer(Call::new("GET", "/account/export").header("accept-encoding", coding)).await;
+        let page = browser
+            .copy()
+            .answer(Call::new("GET", "/account/export").header("accept-encoding", coding))
+            .await;
         for answer in [archive, page] {
             for name in ["content-encoding", "vary"] {
                 assert!(!answer.headers.contains_key(name), "{name}: {:?}", answer.headers);

@@ -92,7 +92,12 @@ async fn every_route_that_writes_accepts_its_own_pages() {
             vec![],
         ] {
             let answer = post_with(&browser, &route, &id, &headers).await;
-            assert!(answer.status != 403 && answer.status < 500, "{} {headers:?}: {}", route.path, answer.status);
+            assert!(
+                answer.status != 403 && answer.status < 500,
+                "{} {headers:?}: {}",
+                route.path,
+                answer.status
+            );
         }
     }
     for path in ["/account/sessions/revocation", "/logout"] {
@@ -104,10 +109,14 @@ async fn every_route_that_writes_accepts_its_own_pages() {
 #[tokio::test]
 async fn two_headers_of_one_name_do_not_slip_through() {
     let (app, _, browser, _) = logged_in().await;
-    for (name, own, foreign) in [("sec-fetch-site", "same-origin", "cross-site"), ("origin", app.base.as_str(), "https://evil.test")] {
-        let call = Call::new("POST", "/notes").form(&[("content", "x")]).header(name, own).header(name, foreign);
+    for (name, own, foreign) in
+        [("sec-fetch-site", "same-origin", "cross-site"), ("origin", app.base.as_str(), "https://evil.test")]
+    {
+        let call =
+            Call::new("POST", "/notes").form(&[("content", "x")]).header(name, own).header(name, foreign);
         browser.copy().answer(call).await.expect(403);
-        let call = Call::new("POST", "/notes").form(&[("content", "x")]).header(name, foreign).header(name, own);
+        let call =
+            Call::new("POST", "/notes").form(&[("content", "x")]).header(name, foreign).header(name, own);
         browser.copy().answer(call).await.expect(403);
     }
 }
@@ -123,7 +132,9 @@ async fn the_refusal_is_a_page_with_a_way_on() {
 
 #[tokio::test]
 async fn the_public_origin_is_the_one_that_was_set_and_not_the_host() {
-    let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://pigeonhole.test:8080,https://notes.example.test").start();
+    let server = ServerBuilder::new()
+        .set("PUBLIC_ORIGIN", "http://pigeonhole.test:8080,https://notes.example.test")
+        .start();
     let app = App::of(&server);
     let post = |host: &str, origin: &str| {
         let call = Call::new("POST", "/login").form(&[]);

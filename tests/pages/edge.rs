@@ -71,7 +71,11 @@ async fn the_default_port_is_named_or_not_and_is_the_same_host() {
             "localhost:",
         ] {
             assert_eq!(status_at(site, path, host).await, 200, "{host}");
-            assert_eq!(status_at(site, &format!("http://{host}{path}"), host).await, 200, "a whole URL of {host}");
+            assert_eq!(
+                status_at(site, &format!("http://{host}{path}"), host).await,
+                200,
+                "a whole URL of {host}"
+            );
         }
         for host in [
             "notes.example.test:80",
@@ -118,7 +122,12 @@ async fn a_target_that_is_a_whole_url_of_another_host_is_misdirected() {
     let app = spawn_app().await;
     let host = app.base.trim_start_matches("http://");
     let (name, port) = host.split_once(':').expect("a port");
-    let others = ["evil.test".to_owned(), format!("evil.test:{port}"), format!("{name}.evil.test:{port}"), format!("{host}@evil.test")];
+    let others = [
+        "evil.test".to_owned(),
+        format!("evil.test:{port}"),
+        format!("{name}.evil.test:{port}"),
+        format!("{host}@evil.test"),
+    ];
     for other in others {
         for (method, path) in [("GET", "/login"), ("GET", "/nothing"), ("POST", "/login")] {
             let answer = raw::request(&app, &format!("{method} http://{other}{path}"), "").await;

@@ -1,6 +1,8 @@
 //! The headers that every answer carries.
 
-use crate::support::{Answer, App, Browser, Call, Page, Person, database::OwnDatabase, routes, server::ServerBuilder, spawn_app};
+use crate::support::{
+    Answer, App, Browser, Call, Page, Person, database::OwnDatabase, routes, server::ServerBuilder, spawn_app,
+};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
@@ -135,7 +137,12 @@ async fn static_files_have_hashed_names_and_stay() {
         let other = file.replace(parts[1], "0000000000000000");
         app.get(&other).await.expect(404);
     }
-    for path in ["/static/", "/static/..%2f..%2fCargo.toml", "/static/%2e%2e/%2e%2e/etc/passwd", "/static/../Cargo.toml"] {
+    for path in [
+        "/static/",
+        "/static/..%2f..%2fCargo.toml",
+        "/static/%2e%2e/%2e%2e/etc/passwd",
+        "/static/../Cargo.toml",
+    ] {
         let answer = crate::support::raw::request(&app, &format!("GET {path}"), "").await;
         assert_eq!(crate::support::raw::status(&answer), 404, "{path}");
     }
@@ -161,7 +168,10 @@ async fn production_cookies_and_headers_are_for_https_only() {
     let answer = app.answer(host(Call::new("POST", "/login").form(&fields))).await.expect(303);
     assert_guarded("production", &answer);
     let transport = answer.header("strict-transport-security");
-    let age = transport.split("max-age=").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
+    let age = transport
+        .split("max-age=")
+        .nth(1)
+        .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
     assert!(age.is_some_and(|age| age >= 31_536_000), "{transport}");
     let cookies = answer.set_cookies();
     assert_eq!(cookies.len(), 1);

@@ -51,7 +51,8 @@ async fn the_inbox_shows_twenty_notes_a_page_newest_first() {
     let browser = reader.browser(&app).await;
     let (pages, path) = browser.pages("/inbox").await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 5]);
-    let back = browser.page(&path).await.one("a[rel='prev']").value().attr("href").expect("a way back").to_owned();
+    let back =
+        browser.page(&path).await.one("a[rel='prev']").value().attr("href").expect("a way back").to_owned();
     assert_eq!(browser.page(&back).await.note_ids(), pages[1]);
     let mut all = pages.concat();
     all.sort_unstable();

@@ -16,12 +16,18 @@ async fn a_link_is_shown_once_and_listed_without_its_secret() {
     let again = browser.get("/members").await.expect(200).text();
     assert!(!again.contains("phi_"), "the link is shown again");
     assert!(again.contains("For 2 people"));
-    let path = Page::parse(&again).one("form[action^='/invitations/']").value().attr("action").expect("a path").to_owned();
+    let path = Page::parse(&again)
+        .one("form[action^='/invitations/']")
+        .value()
+        .attr("action")
+        .expect("a path")
+        .to_owned();
     browser.post(&path, &[]).await.expect_see_other("/members");
     let (_, token) = link.rsplit_once("/invitations/").expect("a token");
     app.get(&format!("/invitations/{token}")).await.expect(404);
     for (field, value) in [("uses", "0"), ("uses", "many"), ("expires_in", "1"), ("role", "king")] {
-        let fields: Vec<_> = form.iter().map(|(name, old)| (*name, if *name == field { value } else { *old })).collect();
+        let fields: Vec<_> =
+            form.iter().map(|(name, old)| (*name, if *name == field { value } else { *old })).collect();
         let page = Page::parse(&browser.post("/invitations", &fields).await.expect(422).text());
         assert!(page.has(&format!("[name='{field}'][aria-invalid='true']")), "{field}");
     }
@@ -36,11 +42,17 @@ async fn somebody_new_signs_up_by_the_link_and_is_logged_in() {
     let browser = Browser::new(&app);
     let page = browser.get(&path).await.expect(200);
     assert_eq!(page.header("cache-control"), "no-store");
-    assert!(page.header("referrer-policy").contains("no-referrer") || page.header("referrer-policy").contains("same-origin"));
+    assert!(
+        page.header("referrer-policy").contains("no-referrer")
+            || page.header("referrer-policy").contains("same-origin")
+    );
     let text = Page::parse(&page.text()).text();
     assert!(text.contains(&owner.tenant_name) && text.contains("admin"));
     let username = unique("newcomer");
-    let refused = browser.post(&format!("{path}/registration"), &[("username", &username), ("password", "short")]).await.expect(422);
+    let refused = browser
+        .post(&format!("{path}/registration"), &[("username", &username), ("password", "short")])
+        .await
+        .expect(422);
     let refused = Page::parse(&refused.text());
     refused.message_beside("password");
     assert_eq!(refused.value("username"), username);
@@ -59,12 +71,17 @@ async fn links_that_do_not_count_are_all_the_same() {
     let owner = Person::founder(&app).await;
     let script = owner.script(&app).await;
     let client = database::admin().await;
-    let mut tokens =
-        vec![format!("phi_{}_{}", owner.tenant_id, "a".repeat(43)), format!("phi_999999999_{}", "a".repeat(43)), "x".to_owned()];
+    let mut tokens = vec![
+        format!("phi_{}_{}", owner.tenant_id, "a".repeat(43)),
+        format!("phi_999999999_{}", "a".repeat(43)),
+        "x".to_owned(),
+    ];
     for change in ["expires_at = now() - interval '1 second'", "uses_left = 0", "revoked_at = now()"] {
         let token = invitation(&script, "member", 1).await;
-        let statement =
-            format!("UPDATE invitations SET {change} WHERE tenant_id = $1 AND id = (SELECT max(id) FROM invitations WHERE tenant_id = $1)");
+        let statement = format!(
+            "UPDATE invitations SET {change} WHERE tenant_id = $1 AND id = (SELECT max(id) \
+             FROM invitations WHERE tenant_id = $1)"
+        );
         assert_eq!(client.execute(&statement, &[&owner.tenant_id]).await.expect(change), 1);
         tokens.push(token);
     }
@@ -101,9 +118,17 @@ async fn somebody_with_an_account_elsewhere_joins_with_it_and_is_in_both() {
     let id = database::number(there, &[&owner.tenant_id, &person.username]).await;
     assert_eq!(role_of(owner.tenant_id, id).await.as_deref(), Some("member"));
     // The same password opens both, and the switcher leads back without it.
-    Person { tenant_id: owner.tenant_id, user_id: id, ..person.clone() }.script(&app).await.get("/api/me").await.expect(200);
+    Person { tenant_id: owner.tenant_id, user_id: id, ..person.clone() }
+        .script(&app)
+        .await
+        .get("/api/me")
+        .await
+        .expect(200);
     assert!(account.has(&format!("form[action='/tenants/{}/activation']", person.tenant_id)));
-    browser.post(&format!("/tenants/{}/activation", person.tenant_id), &[]).await.expect_see_other("/dashboard");
+    browser
+        .post(&format!("/tenants/{}/activation", person.tenant_id), &[])
+        .await
+        .expect_see_other("/dashboard");
     assert!(browser.page("/account").await.text().contains(&person.tenant_name));
 }
 
@@ -115,7 +140,14 @@ async fn a_member_uses_nothing_up() {
     let path = format!("/invitations/{token}");
     let browser = owner.browser(&app).await;
     assert!(browser.page(&path).await.text().contains("already a member"));
-    assert!(browser.post(&format!("{path}/membership"), &[]).await.expect(200).text().contains("already a member"));
+    assert!(
+        browser
+            .post(&format!("{path}/membership"), &[])
+            .await
+            .expect(200)
+            .text()
+            .contains("already a member")
+    );
     // Not logged in there, but somebody there has the same name.
     let twin = owner.twin(&app, &unique("Twin ")).await;
     let elsewhere = Browser::new(&app);
@@ -129,8 +161,13 @@ async fn a_member_uses_nothing_up() {
 
 /// A note that its author has shared with everybody.
 async fn share_with_everyone(person: &Person, note: i64) {
-    let statement = "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, $2, 0, 'read', $3)";
-    database::admin().await.execute(statement, &[&person.tenant_id, &note, &person.user_id]).await.expect("a share");
+    let statement =
+        "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, $2, 0, 'read', $3)";
+    database::admin()
+        .await
+        .execute(statement, &[&person.tenant_id, &note, &person.user_id])
+        .await
+        .expect("a share");
 }
 
 #[tokio::test]
@@ -151,5 +188,8 @@ async fn a_newcomer_finds_what_is_shared_with_everybody() {
     comes_to(undone, &[&owner.tenant_id], 0).await;
     let founding: App = app.clone();
     let alone = Person::founder(&founding).await;
-    assert_eq!(database::number("SELECT count(*) FROM outbox WHERE tenant_id = $1", &[&alone.tenant_id]).await, 0);
+    assert_eq!(
+        database::number("SELECT count(*) FROM outbox WHERE tenant_id = $1", &[&alone.tenant_id]).await,
+        0
+    );
 }

@@ -291,8 +291,12 @@ async fn a_choice_that_a_new_password_overtook_admits_nobody() {
 /// The value of the choice whose label, button or row names the tenant.
 fn choice_of(page: &Page, tenant_name: &str) -> String {
     for choice in page.all("[name='choice']") {
-        let around: Vec<String> =
-            choice.ancestors().take(2).filter_map(scraper::ElementRef::wrap).map(|element| element.text().collect()).collect();
+        let around: Vec<String> = choice
+            .ancestors()
+            .take(2)
+            .filter_map(scraper::ElementRef::wrap)
+            .map(|element| element.text().collect())
+            .collect();
         let own: String = choice.text().collect();
         let label = choice.value().attr("id").map_or(String::new(), |id| {
             let labels = page.all(&format!("label[for='{id}']"));

@@ -148,7 +148,8 @@ async fn refused_forms_show_payloads_as_text() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     for payload in PAYLOADS {
-        let fields = [("username", payload), ("email", payload), ("password", "short"), ("tenant_name", payload)];
+        let fields =
+            [("username", payload), ("email", payload), ("password", "short"), ("tenant_name", payload)];
         let answer = browser.post("/register", &fields).await.expect(422);
         let page = Page::parse(&answer.text());
         assert_harmless(&page, payload);

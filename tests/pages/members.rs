@@ -13,13 +13,20 @@ async fn the_page_offers_each_role_what_it_may_do() {
             assert!(text.contains(&member.username), "{role}");
             assert_eq!(text.contains(&member.email), role != "member", "{role}");
             let ruled = role == "owner" || role == "admin" && member.user_id != team.owner.user_id;
-            assert_eq!(page.has(&format!("form[action='/members/{}/role']", member.user_id)), ruled, "{role}");
+            assert_eq!(
+                page.has(&format!("form[action='/members/{}/role']", member.user_id)),
+                ruled,
+                "{role}"
+            );
         }
         assert_eq!(page.has("form[action='/invitations']"), role != "member");
         assert_eq!(page.has("a[href='/organization']"), role == "owner");
         assert!(page.has("form[action='/membership/removal']"));
-        let offered: Vec<String> =
-            page.all("form[action='/invitations'] select[name='role'] option").iter().map(|option| option.text().collect()).collect();
+        let offered: Vec<String> = page
+            .all("form[action='/invitations'] select[name='role'] option")
+            .iter()
+            .map(|option| option.text().collect())
+            .collect();
         let expected: &[&str] = match role {
             "owner" => &["member", "admin", "owner"],
             "admin" => &["member", "admin"],

@@ -10,7 +10,8 @@ async fn a_note_is_added_read_edited_deleted_and_restored() {
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
 
-    let added = browser.post("/notes", &[("title", "Tea"), ("content", "Assam & *Darjeeling*")]).await.expect(303);
+    let added =
+        browser.post("/notes", &[("title", "Tea"), ("content", "Assam & *Darjeeling*")]).await.expect(303);
     let page = browser.page(added.location()).await;
     let id = page.note_ids().into_iter().max().expect("a link to the note");
     let path = format!("/notes/{id}");
@@ -154,9 +155,13 @@ async fn fields_that_no_form_has_change_nothing() {
     let other = Person::founder(&app).await;
     let browser = person.browser(&app).await;
     let (tenant, user) = (other.tenant_id.to_string(), other.user_id.to_string());
-    for (name, value) in
-        [("tenant_id", tenant.as_str()), ("user_id", user.as_str()), ("id", "7"), ("created_at", "2020-01-01"), ("is_admin", "true")]
-    {
+    for (name, value) in [
+        ("tenant_id", tenant.as_str()),
+        ("user_id", user.as_str()),
+        ("id", "7"),
+        ("created_at", "2020-01-01"),
+        ("is_admin", "true"),
+    ] {
         let answer = browser.post("/notes", &[("content", "x"), (name, value)]).await;
         assert!(matches!(answer.status, 303 | 422), "{name}: {}", answer.status);
     }

@@ -20,7 +20,8 @@ async fn settings_are_for_owners() {
             browser.post(path, &fields).await.expect(403);
         }
     }
-    let sessions_aside = |fingerprint: String| fingerprint.split('/').take(2).map(str::to_owned).collect::<Vec<_>>();
+    let sessions_aside =
+        |fingerprint: String| fingerprint.split('/').take(2).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(sessions_aside(database::fingerprint(team.owner.tenant_id).await), sessions_aside(before));
 }
 
@@ -30,23 +31,30 @@ async fn a_new_name_counts_at_once_and_a_taken_one_is_told_beside_the_field() {
     let (owner, other) = (Person::founder(&app).await, Person::founder(&app).await);
     let browser = owner.browser(&app).await;
     let taken = other.tenant_name.to_uppercase();
-    let refused = browser.post("/organization", &[("name", &taken), ("join_policy", "invite")]).await.expect(409);
+    let refused =
+        browser.post("/organization", &[("name", &taken), ("join_policy", "invite")]).await.expect(409);
     let refused = Page::parse(&refused.text());
     refused.message_beside("name");
     assert_eq!(refused.value("name"), taken);
-    let refused = browser.post("/organization", &[("name", " "), ("join_policy", "invite")]).await.expect(422);
+    let refused =
+        browser.post("/organization", &[("name", " "), ("join_policy", "invite")]).await.expect(422);
     Page::parse(&refused.text()).message_beside("name");
     browser.post("/organization", &[("name", "Fine"), ("join_policy", "everybody")]).await.expect(422);
     let name = unique("Renamed ");
-    browser.post("/organization", &[("name", &name), ("join_policy", "open")]).await.expect_see_other("/organization");
+    browser
+        .post("/organization", &[("name", &name), ("join_policy", "open")])
+        .await
+        .expect_see_other("/organization");
     assert!(browser.page("/account").await.text().contains(&name));
     let renamed = Person { tenant_name: name, ..owner.clone() };
     renamed.browser(&app).await;
     // The old name is free, and the new one open.
-    let body = serde_json::json!({"username": unique("user"), "password": "testpass", "tenant_name": owner.tenant_name});
+    let body = serde_json::json!({"username": unique("user"), "password": "testpass",
+        "tenant_name": owner.tenant_name});
     let founded = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
     assert_ne!(founded["tenant_id"], owner.tenant_id);
-    let body = serde_json::json!({"username": unique("user"), "password": "testpass", "tenant_name": renamed.tenant_name});
+    let body = serde_json::json!({"username": unique("user"), "password": "testpass",
+        "tenant_name": renamed.tenant_name});
     let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
     assert_eq!(joined["tenant_id"], owner.tenant_id);
 }
@@ -62,7 +70,8 @@ async fn the_end_needs_the_name_shows_everywhere_and_can_be_called_off() {
     }
     let typed = format!(" {} ", team.owner.tenant_name.to_lowercase());
     owner.post("/organization/deletion", &[("confirmation", &typed)]).await.expect_see_other("/organization");
-    let days = "SELECT (extract(epoch FROM delete_after - now()) / 86400)::bigint FROM shared.tenants WHERE id = $1";
+    let days =
+        "SELECT (extract(epoch FROM delete_after - now()) / 86400)::bigint FROM shared.tenants WHERE id = $1";
     assert_eq!(database::number(days, &[&team.owner.tenant_id]).await, 7);
     for browser in [&owner, &member] {
         for path in ["/dashboard", "/notes", "/members"] {
@@ -73,7 +82,11 @@ async fn the_end_needs_the_name_shows_everywhere_and_can_be_called_off() {
     owner.post("/organization/restoration", &[]).await.expect_see_other("/organization");
     assert!(!member.page("/dashboard").await.text().contains("everything in it is removed after"));
     assert_eq!(
-        database::number("SELECT count(*) FROM shared.tenants WHERE id = $1 AND delete_after IS NULL", &[&team.owner.tenant_id]).await,
+        database::number(
+            "SELECT count(*) FROM shared.tenants WHERE id = $1 AND delete_after IS NULL",
+            &[&team.owner.tenant_id]
+        )
+        .await,
         1
     );
 }
@@ -101,14 +114,22 @@ async fn furnish(app: &App, team: &Team) {
     let client = database::admin().await;
     let (tenant, owner, admin) = (team.owner.tenant_id, team.owner.user_id, team.admin.user_id);
     for statement in [
-        format!("INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ({tenant}, {note}, 0, 'read', {owner})"),
         format!(
-            "INSERT INTO shared_notes (tenant_id, note_id, recipient_id, access, shared_by) VALUES ({tenant}, {note}, {admin}, 'read', {owner})"
+            "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) \
+             VALUES ({tenant}, {note}, 0, 'read', {owner})"
         ),
         format!(
-            "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, answer) VALUES ({tenant}, {owner}, 'k', '\\x00', '')"
+            "INSERT INTO shared_notes (tenant_id, note_id, recipient_id, access, shared_by) \
+             VALUES ({tenant}, {note}, {admin}, 'read', {owner})"
         ),
-        format!("INSERT INTO notes (tenant_id, user_id, content) SELECT {tenant}, {owner}, 'n' || n FROM generate_series(1, 1200) n"),
+        format!(
+            "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, answer) \
+             VALUES ({tenant}, {owner}, 'k', '\\x00', '')"
+        ),
+        format!(
+            "INSERT INTO notes (tenant_id, user_id, content) SELECT {tenant}, {owner}, 'n' || n \
+             FROM generate_series(1, 1200) n"
+        ),
     ] {
         client.batch_execute(&statement).await.expect(&statement);
     }
@@ -123,7 +144,8 @@ async fn when_its_time_has_come_every_row_of_the_organization_is_removed_and_no_
     let tenant = team.owner.tenant_id;
     let browser: Browser = team.owner.browser(&app).await;
     for table in TABLES {
-        let rows = database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;
+        let rows =
+            database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;
         assert!(rows > 0, "{table} is empty");
     }
     let before = database::fingerprint(bystander.owner.tenant_id).await;
@@ -139,7 +161,8 @@ async fn when_its_time_has_come_every_row_of_the_organization_is_removed_and_no_
     comes_to("SELECT count(*) FROM shared.tenants WHERE id = $1", &[&tenant], 0).await;
     drop(server);
     for table in TABLES {
-        let left = database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;
+        let left =
+            database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;
         assert_eq!(left, 0, "{table}");
     }
     assert_eq!(database::fingerprint(bystander.owner.tenant_id).await, before);

@@ -8,7 +8,12 @@ async fn a_founder_signs_up_logs_in_and_sees_the_dashboard() {
     let browser = Browser::new(&app);
     let (username, tenant) = (unique("user"), unique("Org "));
     let email = format!("{username}@example.test");
-    let fields = [("username", username.as_str()), ("email", email.as_str()), ("password", "testpass"), ("tenant_name", tenant.as_str())];
+    let fields = [
+        ("username", username.as_str()),
+        ("email", email.as_str()),
+        ("password", "testpass"),
+        ("tenant_name", tenant.as_str()),
+    ];
     let answer = browser.post_patiently("/register", &fields).await.expect(303);
     let page = browser.page(answer.location()).await;
     assert!(page.has("main [role='status']"), "no flash after signing up");
@@ -26,7 +31,8 @@ async fn the_email_is_optional() {
     for email in [None, Some("")] {
         let browser = Browser::new(&app);
         let (username, tenant) = (unique("user"), unique("Org "));
-        let mut fields = vec![("username", username.as_str()), ("password", "testpass"), ("tenant_name", tenant.as_str())];
+        let mut fields =
+            vec![("username", username.as_str()), ("password", "testpass"), ("tenant_name", tenant.as_str())];
         fields.extend(email.map(|email| ("email", email)));
         browser.post_patiently("/register", &fields).await.expect(303);
     }
@@ -37,7 +43,12 @@ async fn a_refused_form_keeps_what_was_typed_but_the_password() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     let tenant = unique("Org ");
-    let fields = [("username", "a name that stays"), ("email", "no address"), ("password", "short"), ("tenant_name", tenant.as_str())];
+    let fields = [
+        ("username", "a name that stays"),
+        ("email", "no address"),
+        ("password", "short"),
+        ("tenant_name", tenant.as_str()),
+    ];
     let answer = browser.post_patiently("/register", &fields).await.expect(422);
     assert!(!answer.text().contains("short\""), "the password is in the page");
     let page = Page::parse(&answer.text());
@@ -67,8 +78,12 @@ async fn a_taken_name_is_409_with_the_form_filled() {
     let founder = Person::founder(&app).await;
     database::open_tenant(founder.tenant_id).await;
     let browser = Browser::new(&app);
-    let fields =
-        [("username", founder.username.as_str()), ("email", ""), ("password", "testpass"), ("tenant_name", founder.tenant_name.as_str())];
+    let fields = [
+        ("username", founder.username.as_str()),
+        ("email", ""),
+        ("password", "testpass"),
+        ("tenant_name", founder.tenant_name.as_str()),
+    ];
     let answer = browser.post_patiently("/register", &fields).await.expect(409);
     assert!(!answer.text().contains(&founder.email), "the e-mail is revealed");
     let page = Page::parse(&answer.text());
@@ -82,7 +97,11 @@ async fn a_tenant_that_invites_is_not_joined_by_the_form() {
     let founder = Person::founder(&app).await;
     let browser = Browser::new(&app);
     let username = unique("intruder");
-    let fields = [("username", username.as_str()), ("password", "testpass"), ("tenant_name", founder.tenant_name.as_str())];
+    let fields = [
+        ("username", username.as_str()),
+        ("password", "testpass"),
+        ("tenant_name", founder.tenant_name.as_str()),
+    ];
     let answer = browser.post_patiently("/register", &fields).await;
     assert!(matches!(answer.status, 403 | 409 | 422), "{}", answer.status);
     let page = Page::parse(&answer.text());
@@ -123,7 +142,9 @@ async fn every_field_has_a_label() {
             let id = field.value().attr("id").unwrap_or_default();
             let labelled = field.value().attr("aria-label").is_some()
                 || page.has(&format!("label[for='{id}']"))
-                || field.ancestors().any(|node| node.value().as_element().is_some_and(|element| element.name() == "label"));
+                || field
+                    .ancestors()
+                    .any(|node| node.value().as_element().is_some_and(|element| element.name() == "label"));
             assert!(labelled, "{path}: {}", field.html());
         }
         assert!(page.has("html[lang]"), "{path} has no language");

@@ -15,7 +15,8 @@ async fn what_is_found_is_marked_and_everything_else_is_left_out() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
-    let kept = browser.note(&format!("# Shopping\n\n{} bread, **Butter** and milk", "word ".repeat(400))).await;
+    let kept =
+        browser.note(&format!("# Shopping\n\n{} bread, **Butter** and milk", "word ".repeat(400))).await;
     browser.note("something else").await;
     let empty = browser.page("/notes").await;
     assert_eq!(empty.one("form[role='search'] input[name='q']").value().attr("value"), Some(""));
@@ -44,7 +45,13 @@ async fn an_edit_is_found_by_its_new_words_and_what_is_in_the_bin_by_none() {
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
     let id = browser.note("an early draft").await;
-    script.put(&format!("/api/notes/{id}"), &serde_json::json!({"title": "Overview", "content": "a later text"})).await.expect(200);
+    script
+        .put(
+            &format!("/api/notes/{id}"),
+            &serde_json::json!({"title": "Overview", "content": "a later text"}),
+        )
+        .await
+        .expect(200);
     assert!(browser.page("/notes?q=early").await.note_ids().is_empty());
     let by_title = browser.page("/notes?q=overview+later").await;
     assert_eq!(by_title.note_ids(), [id]);
@@ -77,14 +84,16 @@ async fn the_inbox_is_searched_apart_from_ones_own_notes() {
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;
     let theirs = author.script(&app).await;
-    let (shared, _unshared) = (theirs.note("harvest in autumn").await, theirs.note("harvest in secret").await);
+    let (shared, _unshared) =
+        (theirs.note("harvest in autumn").await, theirs.note("harvest in secret").await);
     deliver_by_hand(&author, shared, &reader, "read").await;
     let browser = reader.browser(&app).await;
     let own = browser.note("my own harvest").await;
     let inbox = browser.page("/inbox?q=harv").await;
     assert_eq!(inbox.note_ids(), [shared]);
     assert_eq!(marked(&inbox), ["harvest"]);
-    let elsewhere = inbox.one("main a[href^='/notes?q=']").value().attr("href").expect("an address").to_owned();
+    let elsewhere =
+        inbox.one("main a[href^='/notes?q=']").value().attr("href").expect("an address").to_owned();
     let notes = browser.page(&elsewhere).await;
     assert_eq!(notes.note_ids(), [own]);
     assert!(notes.has("a[href='/inbox?q=harv']"));

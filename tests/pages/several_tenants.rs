@@ -11,7 +11,10 @@ async fn log_in(browser: &Browser, person: &Person, more: &[(&str, &str)]) -> An
 /// Enters by the choice between several tenants.
 async fn choose(browser: &Browser, person: &Person, tenant_name: &str) {
     let page = Page::parse(&log_in(browser, person, &[]).await.expect(200).text());
-    let button = page.all("button[name='choice']").into_iter().find(|button| button.text().collect::<String>().contains(tenant_name));
+    let button = page
+        .all("button[name='choice']")
+        .into_iter()
+        .find(|button| button.text().collect::<String>().contains(tenant_name));
     let choice = button.expect("a choice").value().attr("value").expect("a value").to_owned();
     let fields = [("ticket", page.value("ticket")), ("choice", choice)];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -28,7 +31,11 @@ fn activation(person: &Person) -> String {
 }
 
 async fn sessions_of(person: &Person) -> i64 {
-    database::number("SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2", &[&person.tenant_id, &person.user_id]).await
+    database::number(
+        "SELECT count(*) FROM sessions WHERE tenant_id = $1 AND user_id = $2",
+        &[&person.tenant_id, &person.user_id],
+    )
+    .await
 }
 
 async fn pair(app: &App) -> (Person, Person) {

@@ -30,12 +30,18 @@ async fn a_note_is_shared_with_a_colleague_edited_by_them_and_taken_back() {
     assert!(!opened.has(&format!("a[href='{shares}'], form[action='{path}/deletion']")));
     let form = theirs.page(&format!("{path}/edit")).await.form(&path);
     let edited = html::replaced(&form, "content", "ONE\r\ntwo\r\nthree\r\nfour\r\nfive");
-    mine.post(&path, &[("content", "one\ntwo\nthree\nfour\nFIVE"), ("version", "1")]).await.expect_see_other(&path);
+    mine.post(&path, &[("content", "one\ntwo\nthree\nfour\nFIVE"), ("version", "1")])
+        .await
+        .expect_see_other(&path);
     theirs.post(&path, &html::borrowed(&edited)).await.expect_see_other(&path);
     assert_eq!(mine.page(&format!("{path}/edit")).await.value("content"), "ONE\ntwo\nthree\nfour\nFIVE");
     let overlapping = [("content", "uno\ntwo\nthree\nfour\nfive"), ("version", "1")];
     let conflict = Page::parse(&theirs.post(&path, &overlapping).await.expect(409).text()).text();
-    assert!(conflict.contains("uno") && conflict.contains("ONE") && conflict.contains(&format!("by {}", other.username)));
+    assert!(
+        conflict.contains("uno")
+            && conflict.contains("ONE")
+            && conflict.contains(&format!("by {}", other.username))
+    );
     for browser in [&mine, &theirs] {
         let history = browser.page(&format!("{path}/revisions")).await.text();
         assert!(history.contains(&author.username) && history.contains(&other.username), "{history}");
@@ -64,7 +70,14 @@ async fn a_choice_that_cannot_be_is_refused_and_stays_chosen() {
     let fields = [("audience", "members"), (theirs.as_str(), "on"), (foreign.as_str(), "on")];
     let page = Page::parse(&browser.post(&shares, &fields).await.expect(422).text());
     assert!(page.has("#members-message") && page.has(&format!("input[name='{theirs}'][checked]")));
-    assert_eq!(database::number("SELECT count(*) FROM shares WHERE note_id = $1 AND tenant_id = $2", &[&id, &author.tenant_id]).await, 0);
+    assert_eq!(
+        database::number(
+            "SELECT count(*) FROM shares WHERE note_id = $1 AND tenant_id = $2",
+            &[&id, &author.tenant_id]
+        )
+        .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -99,7 +112,8 @@ async fn a_large_tenant_is_shared_with_by_name_or_as_a_whole() {
 
 /// All text that this person finds by following every link, and in the lists of the API.
 async fn crawl(browser: &Browser) -> String {
-    let mut waiting = vec!["/dashboard".to_owned(), "/inbox".to_owned(), "/notes".to_owned(), "/bin".to_owned()];
+    let mut waiting =
+        vec!["/dashboard".to_owned(), "/inbox".to_owned(), "/notes".to_owned(), "/bin".to_owned()];
     let (mut seen, mut found) = (std::collections::BTreeSet::new(), String::new());
     while let Some(path) = waiting.pop() {
         if path.starts_with("/static") || !seen.insert(path.clone()) {
@@ -109,7 +123,11 @@ async fn crawl(browser: &Browser) -> String {
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         if answer.header("content-type").starts_with("text/html") {
             let page = Page::parse(&text);
-            waiting.extend(page.all("a[href^='/']").iter().map(|link| link.value().attr("href").expect("a link").to_owned()));
+            waiting.extend(
+                page.all("a[href^='/']")
+                    .iter()
+                    .map(|link| link.value().attr("href").expect("a link").to_owned()),
+            );
         }
         found.push_str(&text);
     }

@@ -13,7 +13,9 @@ fn call_to(route: &Entry, id: &str) -> Call {
     match (route.api, route.is_unsafe()) {
         (_, false) => call,
         (true, true) if route.method == "DELETE" => call,
-        (true, true) if route.path.ends_with("/shares") => call.json(&serde_json::json!({"share_with": "everyone"})),
+        (true, true) if route.path.ends_with("/shares") => {
+            call.json(&serde_json::json!({"share_with": "everyone"}))
+        }
         (false, true) if route.path.ends_with("/shares") => call.form(&[("audience", "everyone")]),
         (true, true) => call.json(&serde_json::json!({"content": "changed by a stranger"})),
         (false, true) => call.form(&[("content", "changed by a stranger"), ("version", "1")]),
@@ -22,13 +24,20 @@ fn call_to(route: &Entry, id: &str) -> Call {
 
 async fn ask(app: &App, browser: &Browser, script: &Script, route: &Entry, id: &str) -> Answer {
     let _ = app;
-    if route.api { script.answer(call_to(route, id)).await } else { browser.copy().answer(call_to(route, id)).await }
+    if route.api {
+        script.answer(call_to(route, id)).await
+    } else {
+        browser.copy().answer(call_to(route, id)).await
+    }
 }
 
 #[tokio::test]
 async fn the_public_routes_are_this_short_list() {
-    let mut public: Vec<String> =
-        routes::all().iter().filter(|route| route.public).map(|route| format!("{} {}", route.method, route.path)).collect();
+    let mut public: Vec<String> = routes::all()
+        .iter()
+        .filter(|route| route.public)
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
     public.sort();
     let mut allowed = vec![
         "GET /",
@@ -143,7 +152,10 @@ async fn two_tenants_with_the_same_note_number_touch_only_their_own() {
     let client = database::admin().await;
     for (person, content) in [(&first, "of the first"), (&second, "of the second")] {
         let statement = "INSERT INTO notes (tenant_id, id, user_id, content) VALUES ($1, $2, $3, $4)";
-        client.execute(statement, &[&person.tenant_id, &shared, &person.user_id, &content]).await.expect("a note");
+        client
+            .execute(statement, &[&person.tenant_id, &shared, &person.user_id, &content])
+            .await
+            .expect("a note");
     }
     for (mine, theirs, own) in [(&first, &second, "of the first"), (&second, &first, "of the second")] {
         let before = database::fingerprint(theirs.tenant_id).await;
@@ -190,7 +202,8 @@ async fn a_crawl_by_another_tenant_finds_no_trace() {
         waiting.push(route.with_id("1"));
         waiting.push(route.with_id(&victim.user_id.to_string()));
     }
-    // The words of another tenant's notes find nothing; that they were looked for is said on the page, so it is not these.
+    // The words of another tenant's notes find nothing; that they were looked for is said on the page, so it
+    // is not these.
     for path in ["/notes?q=text", "/inbox?q=text", "/api/notes?q=text", "/api/inbox?q=text"] {
         waiting.push(path.to_owned());
     }
@@ -230,11 +243,13 @@ async fn reading_changes_nothing() {
     for route in routes::all() {
         for method in ["GET", "HEAD", "OPTIONS"] {
             let call = Call::new(method, &route.with_id(&id));
-            let answer = if route.api { script.answer(call).await } else { browser.copy().answer(call).await };
+            let answer =
+                if route.api { script.answer(call).await } else { browser.copy().answer(call).await };
             assert!(answer.status < 500, "{method} {}: {}", route.path, answer.status);
         }
         for parameter in ["_method=DELETE", "_method=POST"] {
-            let call = Call::new("GET", &format!("{}?{parameter}", route.with_id(&id))).header("x-http-method-override", "DELETE");
+            let call = Call::new("GET", &format!("{}?{parameter}", route.with_id(&id)))
+                .header("x-http-method-override", "DELETE");
             browser.copy().answer(call).await;
         }
     }

@@ -116,7 +116,9 @@ async fn a_form_that_is_far_too_large_is_413() {
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
     let text = "x".repeat(8 << 20);
-    let call = crate::support::Call::new("POST", "/notes").form(&[("content", &text)]).header("cookie", browser.cookie_header());
+    let call = crate::support::Call::new("POST", "/notes")
+        .form(&[("content", &text)])
+        .header("cookie", browser.cookie_header());
     if let Ok(answer) = call.try_send(&app.http, &app.base).await {
         answer.expect(413);
     }

@@ -58,22 +58,35 @@ fn no_container_but_the_one_that_makes_secrets_is_given_any_by_its_environment()
         assert!(all.iter().any(|(owner, _, _)| owner == known), "the environment of {known} was not found");
     }
     for (owner, name, value) in all {
-        let secret = ["PASSWORD", "SECRET", "TOKEN", "DATABASE_URL", "AMQP_URL", "COOKIE"].iter().any(|word| name.contains(word));
+        let secret = ["PASSWORD", "SECRET", "TOKEN", "DATABASE_URL", "AMQP_URL", "COOKIE"]
+            .iter()
+            .any(|word| name.contains(word));
         if !secret {
             continue;
         }
         if owner == "secrets" {
-            assert_eq!(value, format!("${{{name}:-}}"), "only what .env says, and nothing where it says nothing");
+            assert_eq!(
+                value,
+                format!("${{{name}:-}}"),
+                "only what .env says, and nothing where it says nothing"
+            );
         } else {
             assert!(name.ends_with("_FILE") && value.starts_with("/secrets/"), "{owner} has {name}: {value}");
         }
     }
 }
 
-/// At a second start old releases of runc give a tmpfs the mode of a folder that they made themselves at the first.
+/// At a second start old releases of runc give a tmpfs the mode of a folder that they made themselves at the
+/// first.
 #[test]
 fn what_is_kept_in_memory_lies_in_folders_that_the_images_have() {
-    let have = ["/tmp", "/var/run/postgresql", "/var/lib/postgresql/data", "/var/log/rabbitmq", "/var/lib/pigeonhole"];
+    let have = [
+        "/tmp",
+        "/var/run/postgresql",
+        "/var/lib/postgresql/data",
+        "/var/log/rabbitmq",
+        "/var/lib/pigeonhole",
+    ];
     let lines: Vec<&str> = FILE.lines().map(str::trim).filter(|line| line.starts_with("tmpfs:")).collect();
     assert_eq!(lines.len(), 3);
     for line in lines {
@@ -87,7 +100,11 @@ fn what_is_kept_in_memory_lies_in_folders_that_the_images_have() {
 #[test]
 fn an_upload_waits_on_a_volume_and_no_engine_is_asked_for_too_many_files() {
     assert!(DOCKERFILE.contains("TMPDIR=/var/lib/pigeonhole"));
-    assert!(below(FILE, "  web:").iter().any(|line| line.starts_with("volumes: [\"web_data:/var/lib/pigeonhole\",")));
+    assert!(
+        below(FILE, "  web:")
+            .iter()
+            .any(|line| line.starts_with("volumes: [\"web_data:/var/lib/pigeonhole\","))
+    );
     let limits: Vec<&str> = FILE.lines().map(str::trim).filter(|line| line.starts_with("nofile:")).collect();
     assert_eq!(limits, ["nofile: 16384"; 3], "the application's, the nodes' and the broker's");
 }
@@ -100,7 +117,8 @@ fn the_guide_knows_each_setting_and_backs_up_each_volume() {
             assert!(GUIDE.contains(&format!("`{name}`")), "docs/docker.md does not name {name}");
         }
     }
-    let volumes: BTreeSet<&str> = below(FILE, "volumes:").iter().filter_map(|line| line.strip_suffix(": {}")).collect();
+    let volumes: BTreeSet<&str> =
+        below(FILE, "volumes:").iter().filter_map(|line| line.strip_suffix(": {}")).collect();
     let line = GUIDE.lines().find_map(|line| line.strip_prefix("for volume in ")).expect("the backup");
     let saved: BTreeSet<&str> = line.trim_end_matches("; do").split(' ').collect();
     let left: Vec<&&str> = volumes.difference(&saved).collect();
@@ -125,11 +143,13 @@ impl Node {
         node.program(
             "postgres",
             "[[ ${1:-} != --describe-config ]] || { echo output_plugin_libraries; exit; }\n\
-             [[ ${1:-} != --version ]] || { echo 'postgres (PostgreSQL) 15.20 (Debian 15.20-1)'; exit; }\nenv >server.env\necho \"$@\" >server.arguments",
+             [[ ${1:-} != --version ]] || { echo 'postgres (PostgreSQL) 15.20 (Debian 15.20-1)'; exit; \
+             }\nenv >server.env\necho \"$@\" >server.arguments",
         );
         node.program(
             "docker-ensure-initdb.sh",
-            "env >first.env\nmkdir -p \"$PGDATA\"\necho 15 >\"$PGDATA/PG_VERSION\"\n[[ ! -e interrupted ]]\ntouch \"$PGDATA/whole\"",
+            "env >first.env\nmkdir -p \"$PGDATA\"\necho 15 >\"$PGDATA/PG_VERSION\"\n[[ ! -e interrupted \
+             ]]\ntouch \"$PGDATA/whole\"",
         );
         node
     }
@@ -148,7 +168,8 @@ impl Node {
         fs::read_to_string(self.at(name)).expect(name)
     }
 
-    /// Starts it with passwords in the environment, as the image's entry point or a careless operator leaves them.
+    /// Starts it with passwords in the environment, as the image's entry point or a careless operator leaves
+    /// them.
     fn start(&self) -> Output {
         Command::new("bash")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/node.sh"))
@@ -172,10 +193,14 @@ fn a_nodes_server_has_no_password_in_its_environment_or_arguments() {
     let node = Node::new();
     let output = node.start();
     assert!(output.status.success(), "{output:?}");
-    let (first, server, arguments) = (node.read("first.env"), node.read("server.env"), node.read("server.arguments"));
+    let (first, server, arguments) =
+        (node.read("first.env"), node.read("server.env"), node.read("server.arguments"));
     assert!(first.contains("POSTGRES_PASSWORD_FILE="), "{first}");
     for text in [&first, &server, &arguments] {
-        assert!(!text.contains("planted") && !text.contains("a:b") && !text.contains("of the nodes"), "{text}");
+        assert!(
+            !text.contains("planted") && !text.contains("a:b") && !text.contains("of the nodes"),
+            "{text}"
+        );
     }
     assert!(server.contains("PGPASSFILE=") && !server.contains("PASSWORD"), "{server}");
     let passwords = node.read("run/pgpass");
@@ -183,7 +208,10 @@ fn a_nodes_server_has_no_password_in_its_environment_or_arguments() {
     let mode = fs::metadata(node.at("run/pgpass")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let settings = node.read("run/postgresql.conf");
-    assert!(settings.contains("shared_buffers = '128MB'") && settings.contains("output_plugin_libraries"), "{settings}");
+    assert!(
+        settings.contains("shared_buffers = '128MB'") && settings.contains("output_plugin_libraries"),
+        "{settings}"
+    );
 }
 
 #[test]
@@ -195,7 +223,11 @@ fn a_first_start_that_was_interrupted_is_begun_again_and_a_whole_folder_is_kept(
     fs::remove_file(node.at("interrupted")).expect("a file");
     fs::write(node.at("pgdata/half"), "").expect("a file");
     assert!(node.start().status.success());
-    assert!(node.at("pgdata/whole").exists() && !node.at("pgdata/half").exists() && !node.at("pgdata.unfinished").exists());
+    assert!(
+        node.at("pgdata/whole").exists()
+            && !node.at("pgdata/half").exists()
+            && !node.at("pgdata.unfinished").exists()
+    );
 
     fs::write(node.at("pgdata/rows"), "").expect("a file");
     assert!(node.start().status.success());
@@ -211,6 +243,9 @@ fn tables_of_another_postgresql_are_left_alone_and_named() {
     let refused = node.start();
     assert!(!refused.status.success());
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("PostgreSQL 14") && said.contains("PostgreSQL 15") && said.contains("CITUS_IMAGE"), "{said}");
+    assert!(
+        said.contains("PostgreSQL 14") && said.contains("PostgreSQL 15") && said.contains("CITUS_IMAGE"),
+        "{said}"
+    );
     assert!(node.at("pgdata/whole").exists() && !node.at("server.env").exists());
 }

@@ -30,8 +30,14 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
     assert_eq!(migrated.code, Some(0), "{}", migrated.output);
 
     for environment in ["development", "production"] {
-        let web = ServerBuilder::bare().set("DATABASE_URL_FILE", file.to_str().expect("a path")).set("APP_ENV", environment);
-        let web = if environment == "production" { web.set("PUBLIC_ORIGIN", "https://notes.example.org") } else { web };
+        let web = ServerBuilder::bare()
+            .set("DATABASE_URL_FILE", file.to_str().expect("a path"))
+            .set("APP_ENV", environment);
+        let web = if environment == "production" {
+            web.set("PUBLIC_ORIGIN", "https://notes.example.org")
+        } else {
+            web
+        };
         let server = web.start_aside().await;
         if environment == "development" {
             App::of(&server).get("/readyz").await.expect(200);
@@ -41,7 +47,8 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
     let web = || ServerBuilder::new().set("DATABASE_URL", of_web(&postgres));
     // It may not migrate, so that in development as well an older schema is left as it is.
     let client = crate::support::database::connect(&postgres.url).await;
-    let older = "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) FROM refinery_schema_history)";
+    let older = "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) \
+        FROM refinery_schema_history)";
     assert_eq!(client.execute(older, &[]).await.expect("an older schema"), 1);
     let refused = web();
     let refused = refused.refusal_aside().await;
@@ -58,7 +65,8 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
 
 #[tokio::test]
 async fn a_file_that_is_named_and_missing_stops_the_start() {
-    let builder = ServerBuilder::new().without("SECRET_KEY").set("SECRET_KEY_FILE", "/nonexistent/secret_key");
+    let builder =
+        ServerBuilder::new().without("SECRET_KEY").set("SECRET_KEY_FILE", "/nonexistent/secret_key");
     let refused = builder.refusal_aside().await;
     assert!(refused.output.contains("SECRET_KEY_FILE"), "{}", refused.output);
 }

@@ -121,7 +121,9 @@ fn assert_no_tcp_port(folder: &Folder) {
     let listens: Vec<_> = text.lines().skip(4).take(2).collect();
     assert_eq!(listens.get(1).copied().unwrap_or_default().trim(), "", "it listens on TCP: {text}");
     let socket = Path::new(listens[0]);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(socket).expect("the socket's folder").permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(socket).expect("the socket's folder").permissions(),
+    );
     assert_eq!(mode & 0o077, 0, "{} is open to others: {mode:o}", socket.display());
 }
 

@@ -9,7 +9,8 @@ use crate::support::{App, Call, Person, eventually, names};
 
 /// How many of our statements wait for a lock, on all servers.
 async fn waiting(nodes: &[Client]) -> i64 {
-    let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event_type = 'Lock'
                  AND application_name NOT LIKE 'Citus Maintenance%'";
     let mut sum = 0;
     for node in nodes {
@@ -47,7 +48,8 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
         let hold = "SELECT FROM sessions WHERE tenant_id = $1 AND kind = 'script' FOR UPDATE";
         assert_eq!(held.query(hold, &[&person.tenant_id]).await.expect("a lock").len(), 1);
         let fields = [("current_password", person.password.as_str()), ("password", "a new password")];
-        let call = Call::new("POST", "/account/password").form(&fields).header("cookie", browser.cookie_header());
+        let call =
+            Call::new("POST", "/account/password").form(&fields).header("cookie", browser.cookie_header());
         let (http, base) = (app.http.clone(), app.base.clone());
         let changing = tokio::spawn(async move { call.try_send(&http, &base).await.is_ok() });
         eventually("the change waits", async || waiting(&nodes).await > 0).await;
@@ -63,15 +65,32 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
         let old = opens(&app, &person, &person.password).await;
         assert_ne!(opens(&app, &person, "a new password").await, old);
         let call = Call::new("GET", "/api/me").header("authorization", format!("Bearer {}", elsewhere.token));
-        assert_eq!(app.answer(call).await.status, if old { 200 } else { 401 }, "the other session, with the old password: {old}");
+        assert_eq!(
+            app.answer(call).await.status,
+            if old { 200 } else { 401 },
+            "the other session, with the old password: {old}"
+        );
         let call = Call::new("GET", "/dashboard").header("cookie", browser.cookie_header());
-        assert_eq!(app.answer(call).await.status, if old { 200 } else { 303 }, "this session, with the old password: {old}");
+        assert_eq!(
+            app.answer(call).await.status,
+            if old { 200 } else { 303 },
+            "this session, with the old password: {old}"
+        );
         assert!(old || released_at_once, "the change came through a lock");
     }
 }
 
-const TABLES: [&str; 9] =
-    ["shared.users", "notes", "note_revisions", "sessions", "invitations", "shares", "outbox", "idempotency_keys", "logins"];
+const TABLES: [&str; 9] = [
+    "shared.users",
+    "notes",
+    "note_revisions",
+    "sessions",
+    "invitations",
+    "shares",
+    "outbox",
+    "idempotency_keys",
+    "logins",
+];
 
 async fn rows(admin: &Client, table: &str, tenant: i64) -> i64 {
     let count = format!("SELECT count(*) FROM {table} WHERE tenant_id = $1");
@@ -86,7 +105,10 @@ async fn organization(app: &App) -> Person {
     script.put(&format!("/api/notes/{note}"), &json!({"content": "second"})).await.expect(200);
     let call = Call::new("POST", "/api/invitations").json(&json!({})).header("idempotency-key", "once");
     script.answer(call).await.expect(201);
-    script.post(&format!("/api/notes/{note}/shares"), &json!({"share_with": "everyone", "access": "read"})).await.expect(201);
+    script
+        .post(&format!("/api/notes/{note}/shares"), &json!({"share_with": "everyone", "access": "read"}))
+        .await
+        .expect(201);
     person
 }
 
@@ -120,7 +142,10 @@ async fn the_removal_of_an_organization_that_was_killed_in_the_middle_goes_on_at
 
     let server = builder().start_aside().await;
     let gone = "SELECT count(*) FROM shared.tenants WHERE id = $1";
-    eventually("the organization is gone", async || admin.query_one(gone, &[&tenant]).await.expect("a count").get::<_, i64>(0) == 0).await;
+    eventually("the organization is gone", async || {
+        admin.query_one(gone, &[&tenant]).await.expect("a count").get::<_, i64>(0) == 0
+    })
+    .await;
     for (table, kept) in TABLES.into_iter().zip(kept) {
         assert_eq!(rows(&admin, table, tenant).await, 0, "{table}");
         assert_eq!(rows(&admin, table, other).await, kept, "{table} of a bystander");

@@ -19,7 +19,8 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
     let (ports, password) = (folder.ports(), folder.kept("password"));
     assert_eq!(ports.len(), 2);
     let client = connect(&folder.url(ports[0], &password)).await;
-    let tables: i64 = client.query_one("SELECT count(*) FROM citus_tables", &[]).await.expect("tables").get(0);
+    let tables: i64 =
+        client.query_one("SELECT count(*) FROM citus_tables", &[]).await.expect("tables").get(0);
     assert!(tables >= 6, "{tables} tables are distributed");
 
     for port in &ports {
@@ -34,7 +35,8 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
     }
 
     // Killed together with a node; one more worker asked for at the next start.
-    rustix::process::kill_process(folder.postmaster("worker1"), rustix::process::Signal::KILL).expect("a kill");
+    rustix::process::kill_process(folder.postmaster("worker1"), rustix::process::Signal::KILL)
+        .expect("a kill");
     server.kill_aside().await;
     let (server, app) = folder.start(&["--workers", "2"]).await;
     let script = Script { app, token: script.token };

@@ -29,7 +29,11 @@ async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams
 }
 
 async fn is_ready(server: &Server) -> bool {
-    let asked = reqwest::Client::new().get(format!("{}/readyz", server.base)).header("host", "localhost").send().await;
+    let asked = reqwest::Client::new()
+        .get(format!("{}/readyz", server.base))
+        .header("host", "localhost")
+        .send()
+        .await;
     asked.is_ok_and(|answer| answer.status() == 200)
 }
 
@@ -45,7 +49,8 @@ async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
             let port = server.base.rsplit(':').next().expect("a port");
             // The address is told when it can be reached, and the console's after it.
             eventually("both addresses are in the log", async || {
-                server.log().contains(&format!("http://localhost:{port}")) && server.log().contains("operator's console: http://")
+                server.log().contains(&format!("http://localhost:{port}"))
+                    && server.log().contains("operator's console: http://")
             })
             .await;
         }
@@ -71,10 +76,15 @@ async fn a_worker_goes_on_without_a_reader() {
     assert_eq!(aside(move || migrate.run("migrate").code).await, Some(0));
     for streams in BOTH {
         let data = tempfile::tempdir().expect("a folder");
-        let builder = ServerBuilder::new().set("DATABASE_URL", &own.url).set("DATA_DIR", data.path().to_str().expect("a path"));
+        let builder = ServerBuilder::new()
+            .set("DATABASE_URL", &own.url)
+            .set("DATA_DIR", data.path().to_str().expect("a path"));
         let worker = builder.spawn_unread("worker", streams);
         // What it leaves after each look for messages.
-        eventually("it works", async || std::fs::read_dir(data.path().join("pulse")).is_ok_and(|files| files.count() > 0)).await;
+        eventually("it works", async || {
+            std::fs::read_dir(data.path().join("pulse")).is_ok_and(|files| files.count() > 0)
+        })
+        .await;
         assert!(!worker.log().contains("panicked"), "{}", worker.log());
         assert_eq!(worker.stop_aside().await, 0, "{streams:?}");
     }
@@ -84,7 +94,14 @@ async fn a_worker_goes_on_without_a_reader() {
 async fn commands_that_print_and_end_do_so_quietly() {
     let own = OwnDatabase::create().await;
     let builder = move || ServerBuilder::new().set("DATABASE_URL", &own.url);
-    for command in ["migrate", "migrate", "messages", "messages list", "messages --json", "seed --tenants 1 --users 1 --notes 1"] {
+    for command in [
+        "migrate",
+        "migrate",
+        "messages",
+        "messages list",
+        "messages --json",
+        "seed --tenants 1 --users 1 --notes 1",
+    ] {
         let (code, log) = code_of(builder(), command, Streams::Output).await;
         assert_eq!(code, 0, "{command}: {log}");
         assert!(!log.contains("panicked") && !log.contains("ERROR"), "{command}: {log}");
@@ -130,7 +147,14 @@ async fn secrets_are_made_without_a_reader() {
 #[tokio::test]
 async fn an_error_has_the_same_exit_code_without_a_reader() {
     let nowhere = || ServerBuilder::new().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none");
-    for (command, expected) in [("migrate", 1), ("messages", 1), ("worker", 1), ("cluster status", 2), ("check --nonsense", 2), ("", 2)] {
+    for (command, expected) in [
+        ("migrate", 1),
+        ("messages", 1),
+        ("worker", 1),
+        ("cluster status", 2),
+        ("check --nonsense", 2),
+        ("", 2),
+    ] {
         for streams in BOTH {
             let (code, log) = code_of(nowhere(), command, streams).await;
             assert_eq!(code, expected, "{command} {streams:?}: {log}");
@@ -138,7 +162,8 @@ async fn an_error_has_the_same_exit_code_without_a_reader() {
         }
     }
     for streams in BOTH {
-        let (code, log) = code_of(nowhere().set("SECRET_KEY", "").set("APP_ENV", "production"), "serve", streams).await;
+        let (code, log) =
+            code_of(nowhere().set("SECRET_KEY", "").set("APP_ENV", "production"), "serve", streams).await;
         assert_eq!(code, 1, "{log}");
     }
 }
@@ -149,9 +174,14 @@ async fn a_result_that_cannot_be_written_is_a_failure() {
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
     assert_eq!(aside(move || builder.run("migrate").code).await, Some(0));
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+    let full =
+        std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
-    let command = command.arg("messages").env_clear().env("DATABASE_URL", &own.url).env("SECRET_KEY", names::secret_key());
+    let command = command
+        .arg("messages")
+        .env_clear()
+        .env("DATABASE_URL", &own.url)
+        .env("SECRET_KEY", names::secret_key());
     let ended = command.current_dir(std::env::temp_dir()).stdout(full).output().expect(&name);
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{said}");

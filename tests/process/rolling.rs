@@ -38,26 +38,37 @@ impl Proxy {
         if again == Again::WhenRefused && !error.is_connect() {
             return Err(format!("broke off: {error:?}"));
         }
-        call.try_send(&self.http, &self.servers[(first + 1) % 2]).await.map_err(|other| format!("neither server: {error:?}, {other:?}"))
+        call.try_send(&self.http, &self.servers[(first + 1) % 2])
+            .await
+            .map_err(|other| format!("neither server: {error:?}, {other:?}"))
     }
 }
 
-/// Writes and reads in turn until told to stop, and gives the texts that were acknowledged. Anything but an answer as on any
-/// other day fails the test.
+/// Writes and reads in turn until told to stop, and gives the texts that were acknowledged. Anything but an
+/// answer as on any other day fails the test.
 async fn use_it(proxy: Proxy, authorization: String, name: String, stop: Arc<AtomicBool>) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut turn = 0;
     while !stop.load(Relaxed) {
         turn += 1;
         let text = format!("{name}-{turn}");
-        let write = Call::new("POST", "/api/notes").header("authorization", &authorization).json(&json!({"content": text}));
-        let (write, again) =
-            if turn % 2 == 0 { (write.header("idempotency-key", &text), Again::Always) } else { (write, Again::WhenRefused) };
-        let written = proxy.answer(turn, again, &write).await.unwrap_or_else(|error| panic!("writing {text}: {error}"));
+        let write = Call::new("POST", "/api/notes")
+            .header("authorization", &authorization)
+            .json(&json!({"content": text}));
+        let (write, again) = if turn % 2 == 0 {
+            (write.header("idempotency-key", &text), Again::Always)
+        } else {
+            (write, Again::WhenRefused)
+        };
+        let written =
+            proxy.answer(turn, again, &write).await.unwrap_or_else(|error| panic!("writing {text}: {error}"));
         assert_eq!(written.status, 201, "{text}: {}", written.text());
         acknowledged.push(text);
         let read = Call::new("GET", "/api/notes").header("authorization", &authorization);
-        let read = proxy.answer(turn + 1, Again::Always, &read).await.unwrap_or_else(|error| panic!("reading: {error}"));
+        let read = proxy
+            .answer(turn + 1, Again::Always, &read)
+            .await
+            .unwrap_or_else(|error| panic!("reading: {error}"));
         assert_eq!(read.status, 200, "{}", read.text());
     }
     acknowledged
@@ -67,17 +78,25 @@ async fn use_it(proxy: Proxy, authorization: String, name: String, stop: Arc<Ato
 async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
     spawn_app().await;
     let key = names::secret_key();
-    let builder = |port: u16| ServerBuilder::new().set("BIND", format!("127.0.0.1:{port}")).set("SECRET_KEY", &key);
+    let builder =
+        |port: u16| ServerBuilder::new().set("BIND", format!("127.0.0.1:{port}")).set("SECRET_KEY", &key);
     let ports = [free_port(), free_port()];
     let mut servers = vec![builder(ports[0]).start_aside().await, builder(ports[1]).start_aside().await];
     let app = App::of(&servers[0]);
     let person = Person::founder(&app).await;
     let authorization = format!("Bearer {}", person.script(&app).await.token);
-    let http = Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(60)).build().expect("a client");
+    let http = Client::builder()
+        .pool_max_idle_per_host(0)
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("a client");
     let proxy = Proxy { servers: ports.map(|port| format!("http://127.0.0.1:{port}")), http };
     let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> =
-        (0..CLIENTS).map(|_| tokio::spawn(use_it(proxy.clone(), authorization.clone(), unique("note"), Arc::clone(&stop)))).collect();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            tokio::spawn(use_it(proxy.clone(), authorization.clone(), unique("note"), Arc::clone(&stop)))
+        })
+        .collect();
 
     let written = "SELECT count(*) FROM notes WHERE tenant_id = $1";
     for round in 0..4 {
@@ -98,7 +117,10 @@ async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
         acknowledged.extend(client.await.expect("no failed request"));
     }
     let client = database::admin().await;
-    let rows = client.query("SELECT content FROM notes WHERE tenant_id = $1", &[&person.tenant_id]).await.expect("the notes");
+    let rows = client
+        .query("SELECT content FROM notes WHERE tenant_id = $1", &[&person.tenant_id])
+        .await
+        .expect("the notes");
     let mut stored: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     stored.sort_unstable();
     acknowledged.sort_unstable();

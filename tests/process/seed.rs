@@ -29,16 +29,24 @@ async fn seeded_people_log_in_and_find_their_notes() {
         rest.split([' ', ',']).next().expect("a word").to_owned()
     };
     let app = App::of(&server);
-    let login = serde_json::json!({"username": word_after("log in there as "), "password": word_after("the password ")});
-    let token = app.post_json("/api/login", &login).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
-    let notes = app.answer(Call::new("GET", "/api/notes").header("authorization", format!("Bearer {token}"))).await;
+    let login = serde_json::json!({"username": word_after("log in there as \
+        "), "password": word_after("the password ")});
+    let token = app.post_json("/api/login", &login).await.expect(200).json()["token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    let notes =
+        app.answer(Call::new("GET", "/api/notes").header("authorization", format!("Bearer {token}"))).await;
     assert!(!notes.expect(200).json().as_array().expect("notes").is_empty());
 }
 
 #[tokio::test]
 async fn production_is_seeded_only_when_told_so_twice() {
-    let builder = ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.org");
-    let refused = aside(move || builder.arguments(&["--tenants", "1", "--users", "1", "--notes", "1"]).run("seed")).await;
+    let builder =
+        ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.org");
+    let refused =
+        aside(move || builder.arguments(&["--tenants", "1", "--users", "1", "--notes", "1"]).run("seed"))
+            .await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.output.contains("--yes"), "{}", refused.output);
 }

@@ -58,7 +58,11 @@ async fn settings_that_make_no_sense_are_named() {
 #[tokio::test]
 async fn a_short_key_is_stretched_with_a_warning_in_development() {
     spawn_app().await;
-    let server = ServerBuilder::new().without("APP_ENV").set("FLASK_ENV", "development").set("SECRET_KEY", "dev").start();
+    let server = ServerBuilder::new()
+        .without("APP_ENV")
+        .set("FLASK_ENV", "development")
+        .set("SECRET_KEY", "dev")
+        .start();
     assert!(server.log().contains("SECRET_KEY"), "{}", server.log());
     App::of(&server).get("/livez").await.expect(200);
 }
@@ -68,7 +72,10 @@ async fn development_for_other_machines_starts_with_a_warning() {
     spawn_app().await;
     let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://notes.example.test").start();
     let log = server.log();
-    assert!(log.contains("http://notes.example.test is not this machine") && log.contains("APP_ENV=production"), "{log}");
+    assert!(
+        log.contains("http://notes.example.test is not this machine") && log.contains("APP_ENV=production"),
+        "{log}"
+    );
     drop(server);
     let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://localhost:5000").start();
     assert!(!server.log().contains("is not this machine"), "{}", server.log());
@@ -90,7 +97,8 @@ async fn a_dotenv_file_of_the_working_directory_is_read() {
     drop(app);
     let folder = tempfile::tempdir().expect("a folder");
     let url = crate::support::environment::database_url();
-    std::fs::write(folder.path().join(".env"), format!("DATABASE_URL={url}\nSECRET_KEY=dev\n")).expect(".env");
+    std::fs::write(folder.path().join(".env"), format!("DATABASE_URL={url}\nSECRET_KEY=dev\n"))
+        .expect(".env");
     let server = ServerBuilder::bare().without("SECRET_KEY").directory(folder.path()).start();
     App::of(&server).get("/readyz").await.expect(200);
 }
@@ -138,7 +146,8 @@ async fn sigterm_lets_requests_finish_and_exits_cleanly() {
         })
         .collect();
     let watcher = database.client().await;
-    let queued = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let queued = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event_type = 'Lock'";
     for _ in 0..200 {
         let queued: i64 = watcher.query_one(queued, &[]).await.expect("a count").get(0);
         if queued == 12 {
@@ -173,7 +182,11 @@ async fn idle_connections_do_not_hold_up_the_end() {
 fn the_help_lists_every_setting_of_the_example() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
     let example = std::fs::read_to_string(example).expect(".env.example");
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole")).args(["serve", "--help"]).env_clear().output().expect("help");
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"))
+        .args(["serve", "--help"])
+        .env_clear()
+        .output()
+        .expect("help");
     let help = String::from_utf8_lossy(&help.stdout);
     let names = example.lines().filter_map(|line| {
         let (name, _) = line.trim_start_matches(['#', ' ']).split_once('=')?;

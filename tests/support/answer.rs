@@ -37,7 +37,9 @@ impl Call {
     }
 
     pub async fn send(&self, http: &Client, base: &str) -> Answer {
-        self.try_send(http, base).await.unwrap_or_else(|error| panic!("{} {}: {error:?}", self.method, self.path))
+        self.try_send(http, base)
+            .await
+            .unwrap_or_else(|error| panic!("{} {}: {error:?}", self.method, self.path))
     }
 
     pub async fn try_send(&self, http: &Client, base: &str) -> Result<Answer, reqwest::Error> {
@@ -50,7 +52,11 @@ impl Call {
             request = request.body(body.clone());
         }
         let response = request.send().await?;
-        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body: response.bytes().await?.to_vec() })
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().await?.to_vec(),
+        })
     }
 }
 
@@ -68,7 +74,8 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
     /// The header's value, or the empty text where it is missing.
@@ -81,7 +88,11 @@ impl Answer {
     }
 
     pub fn set_cookies(&self) -> Vec<String> {
-        self.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("a readable cookie").to_owned()).collect()
+        self.headers
+            .get_all("set-cookie")
+            .iter()
+            .map(|value| value.to_str().expect("a readable cookie").to_owned())
+            .collect()
     }
 
     /// Fails with the whole answer in the message when the status is another one.
@@ -103,11 +114,18 @@ impl Answer {
     #[track_caller]
     pub fn expect_problem(self, status: u16) -> Value {
         let answer = self.expect(status);
-        assert!(answer.header("content-type").starts_with("application/problem+json"), "content type {}", answer.header("content-type"));
+        assert!(
+            answer.header("content-type").starts_with("application/problem+json"),
+            "content type {}",
+            answer.header("content-type")
+        );
         let problem = answer.json();
         assert_eq!(problem["status"], status, "{problem}");
         for member in ["type", "title", "detail"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member} in {problem}");
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "no {member} in {problem}"
+            );
         }
         assert_eq!(problem["request_id"].as_str(), Some(answer.header("x-request-id")), "{problem}");
         problem
@@ -118,14 +136,17 @@ impl Answer {
     pub fn expect_field_problem(self, status: u16, field: &str) -> Value {
         let problem = self.expect_problem(status);
         let named = problem["errors"].as_array().is_some_and(|errors| {
-            errors.iter().any(|error| error["field"] == field && error["message"].as_str().is_some_and(|m| !m.is_empty()))
+            errors.iter().any(|error| {
+                error["field"] == field && error["message"].as_str().is_some_and(|m| !m.is_empty())
+            })
         });
         assert!(named, "no error for the field {field} in {problem}");
         problem
     }
 
-    /// The answer's bytes with its own request id taken out, to compare two answers. `Connection` is about the connection and
-    /// not about the answer (RFC 9110, 7.6.1): it says whether the rest of a body had arrived by then.
+    /// The answer's bytes with its own request id taken out, to compare two answers. `Connection` is about
+    /// the connection and not about the answer (RFC 9110, 7.6.1): it says whether the rest of a body had
+    /// arrived by then.
     pub fn without_request_id(&self) -> (u16, Vec<(String, String)>, String) {
         let id = self.header("x-request-id").to_owned();
         assert!(!id.is_empty(), "no X-Request-Id");

@@ -39,10 +39,15 @@ pub async fn spawn_app() -> App {
     App::of(shared)
 }
 
-/// The operator's console of a server beside the shared one, on the same database; the first caller starts it.
+/// The operator's console of a server beside the shared one, on the same database; the first caller starts
+/// it.
 pub async fn spawn_console() -> App {
     spawn_app().await;
-    let start = || std::thread::spawn(|| ServerBuilder::new().with_console().start()).join().expect("a server with a console");
+    let start = || {
+        std::thread::spawn(|| ServerBuilder::new().with_console().start())
+            .join()
+            .expect("a server with a console")
+    };
     App::console_of(CONSOLE.get_or_init(start))
 }
 
@@ -63,8 +68,11 @@ pub fn refusing_many_shards() -> String {
 
 impl App {
     pub fn of(server: &Server) -> Self {
-        let http =
-            Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().expect("an HTTP client");
+        let http = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("an HTTP client");
         Self { base: server.base.clone(), address: server.address(), http, log: server.log_path().to_owned() }
     }
 

@@ -1,5 +1,5 @@
-//! A RabbitMQ of a test's own, with its own port, folder, cookie and port mapper, to be killed and started again. It cannot
-//! outlive the tests.
+//! A RabbitMQ of a test's own, with its own port, folder, cookie and port mapper, to be killed and started
+//! again. It cannot outlive the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -53,7 +53,9 @@ impl Broker {
         let port = free_port();
         let home = directory.path().display().to_string();
         std::fs::write(directory.path().join("plugins"), "[].").expect("plugins");
-        let settings = format!("listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = false\ndisk_free_limit.absolute = 10MB\n");
+        let settings = format!(
+            "listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = false\ndisk_free_limit.absolute = 10MB\n"
+        );
         std::fs::write(directory.path().join("rabbitmq.conf"), settings).expect("settings");
         let settings = vec![
             ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
@@ -64,7 +66,10 @@ impl Broker {
             ("RABBITMQ_CONFIG_FILE", format!("{home}/rabbitmq.conf")),
             ("RABBITMQ_ENABLED_PLUGINS_FILE", format!("{home}/plugins")),
             ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
-            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2".to_owned()),
+            (
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "-kernel inet_dist_use_interface {127,0,0,1} +S 2:2".to_owned(),
+            ),
             ("ERL_EPMD_PORT", free_port().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
             // The script then becomes the server, whose pid we need.
@@ -81,7 +86,14 @@ impl Broker {
     pub fn resume(&mut self) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", LEASH, "leash"]).arg(&self.program).env_clear().envs(self.settings.clone());
-        self.leash = Some(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a broker"));
+        self.leash = Some(
+            command
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("a broker"),
+        );
         let deadline = Instant::now() + START_DEADLINE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < deadline, "RabbitMQ did not start: {}", self.output());
@@ -109,13 +121,20 @@ impl Broker {
     /// Runs rabbitmqctl.
     pub fn control(&self, arguments: &[&str]) {
         let program = self.program.parent().unwrap_or(Path::new("/usr/sbin")).join("rabbitmqctl");
-        let ran = Command::new(program).args(arguments).env_clear().envs(self.settings.clone()).output().expect("rabbitmqctl");
+        let ran = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(self.settings.clone())
+            .output()
+            .expect("rabbitmqctl");
         assert!(ran.status.success(), "{arguments:?}: {ran:?}");
     }
 
     /// A channel, to look at queues and to break things.
     pub async fn channel(&self) -> (lapin::Connection, lapin::Channel) {
-        let connection = lapin::Connection::connect(&self.url, lapin::ConnectionProperties::default()).await.expect("a connection");
+        let connection = lapin::Connection::connect(&self.url, lapin::ConnectionProperties::default())
+            .await
+            .expect("a connection");
         let channel = connection.create_channel().await.expect("a channel");
         (connection, channel)
     }

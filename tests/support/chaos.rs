@@ -40,7 +40,8 @@ impl Door {
         let port = listener.local_addr().expect("an address").port();
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(port)).expect("a port");
-        let door = Self { url: url.into(), state: Arc::new(AtomicU8::new(OPEN)), changed: Arc::new(Notify::new()) };
+        let door =
+            Self { url: url.into(), state: Arc::new(AtomicU8::new(OPEN)), changed: Arc::new(Notify::new()) };
         let (state, changed) = (door.state.clone(), door.changed.clone());
         tokio::spawn(async move {
             loop {

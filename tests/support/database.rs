@@ -12,14 +12,15 @@ pub async fn admin() -> Client {
 }
 
 pub async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+    let (client, connection) =
+        tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
     tokio::spawn(connection);
     client
 }
 
-/// Runs what changes roles. They belong to whole servers, so the databases of other tests change the same ones; when two
-/// meet, the statements are repeated. Citus does not always pass on why a worker refused, so any failure is taken for that
-/// for a while.
+/// Runs what changes roles. They belong to whole servers, so the databases of other tests change the same
+/// ones; when two meet, the statements are repeated. Citus does not always pass on why a worker refused, so
+/// any failure is taken for that for a while.
 pub async fn change_roles(client: &Client, statements: &str) {
     found(async || {
         let Err(error) = client.batch_execute(statements).await else { return Ok(()) };
@@ -53,7 +54,8 @@ pub async fn set_sequences_far_apart() {
         ("outbox_id_seq", 6_000_000_000_000),
     ];
     for (sequence, start) in sequences {
-        let statement = format!("SELECT setval('{sequence}', greatest({start}, (SELECT last_value FROM {sequence})))");
+        let statement =
+            format!("SELECT setval('{sequence}', greatest({start}, (SELECT last_value FROM {sequence})))");
         client.execute(&statement, &[]).await.expect(sequence);
     }
 }
@@ -71,8 +73,8 @@ pub async fn number(statement: &str, values: &[&(dyn tokio_postgres::types::ToSq
     row.unwrap_or_else(|error| panic!("{statement}: {error:?}")).get(0)
 }
 
-/// A checksum of all that a tenant owns, but for what looking at things may change: when a session was last seen, and when a
-/// note that was shared was first opened.
+/// A checksum of all that a tenant owns, but for what looking at things may change: when a session was last
+/// seen, and when a note that was shared was first opened.
 pub async fn fingerprint(tenant_id: i64) -> String {
     let client = admin().await;
     let mut parts = Vec::new();
@@ -181,7 +183,8 @@ impl Drop for OwnDatabase {
     }
 }
 
-/// Waits until the application has forgotten what it knew of sessions: it may count on a look-up for a second.
+/// Waits until the application has forgotten what it knew of sessions: it may count on a look-up for a
+/// second.
 pub async fn let_sessions_be_looked_up_anew() {
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
 }

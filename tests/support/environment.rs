@@ -15,20 +15,24 @@ pub fn database_url() -> String {
 
 /// The addresses of the Citus nodes, the coordinator first; empty on plain PostgreSQL.
 pub fn citus_nodes() -> Vec<String> {
-    variable("TEST_CITUS_NODES").map(|nodes| nodes.split(',').map(|node| node.trim().to_owned()).collect()).unwrap_or_default()
+    variable("TEST_CITUS_NODES")
+        .map(|nodes| nodes.split(',').map(|node| node.trim().to_owned()).collect())
+        .unwrap_or_default()
 }
 
 pub fn on_citus() -> bool {
     !citus_nodes().is_empty()
 }
 
-/// Says that the test that calls this shows nothing here, and why: aloud, and to `bin/test`, which lists all of these at its end.
+/// Says that the test that calls this shows nothing here, and why: aloud, and to `bin/test`, which lists all
+/// of these at its end.
 pub fn skipped(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     eprintln!("*** SKIPPED, as {why}: {test}");
     if let Some(list) = variable("TEST_SKIPPED") {
-        let mut list = OpenOptions::new().create(true).append(true).open(list).expect("the list of skipped tests");
+        let mut list =
+            OpenOptions::new().create(true).append(true).open(list).expect("the list of skipped tests");
         // In one call, as others write to it too.
         list.write_all(format!("{why}\t{test}\n").as_bytes()).expect("a line");
     }

@@ -57,7 +57,12 @@ impl Page {
             .flat_map(|id| self.all(&format!("[id='{id}']")))
             .flat_map(|element| element.text().collect::<Vec<_>>())
             .collect();
-        assert_eq!(field.value().attr("aria-invalid"), Some("true"), "the field {name} is not marked: {}", field.html());
+        assert_eq!(
+            field.value().attr("aria-invalid"),
+            Some("true"),
+            "the field {name} is not marked: {}",
+            field.html()
+        );
         assert!(!described.trim().is_empty(), "no message beside {name}");
         described
     }
@@ -66,7 +71,9 @@ impl Page {
     pub fn note_ids(&self) -> Vec<i64> {
         self.all("a[href^='/notes/']")
             .iter()
-            .filter_map(|link| link.value().attr("href")?.strip_prefix("/notes/")?.split('/').next()?.parse().ok())
+            .filter_map(|link| {
+                link.value().attr("href")?.strip_prefix("/notes/")?.split('/').next()?.parse().ok()
+            })
             .collect()
     }
 

@@ -17,7 +17,8 @@ impl Folder {
     pub fn new() -> Self {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a folder");
-        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("an open folder");
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("an open folder");
         Self { directory, key: names::secret_key() }
     }
 
@@ -70,11 +71,13 @@ impl Folder {
     pub fn postmaster(&self, node: &str) -> rustix::process::Pid {
         let file = self.data().join("data").join(node).join("pgdata/postmaster.pid");
         let text = std::fs::read_to_string(file).expect("a pid file");
-        rustix::process::Pid::from_raw(text.lines().next().expect("a line").trim().parse().expect("a pid")).expect("a pid")
+        rustix::process::Pid::from_raw(text.lines().next().expect("a line").trim().parse().expect("a pid"))
+            .expect("a pid")
     }
 }
 
-/// A server with a coordinator and two workers of its own; none where there is no Citus, and then the test is skipped.
+/// A server with a coordinator and two workers of its own; none where there is no Citus, and then the test is
+/// skipped.
 pub async fn start_or_skip() -> Option<(Folder, Server, App)> {
     if !environment::on_citus() {
         environment::skipped("there is no Citus");

@@ -52,7 +52,8 @@ impl Person {
     pub async fn invited(app: &App, tenant_name: &str, invitation: &str) -> Self {
         let (username, password) = (unique("user"), unique("secret "));
         let email = format!("{username}@example.test");
-        let body = json!({"username": username, "email": email, "password": password, "invitation": invitation});
+        let body =
+            json!({"username": username, "email": email, "password": password, "invitation": invitation});
         let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
         Self {
             tenant_id: joined["tenant_id"].as_i64().expect("a tenant's id"),
@@ -66,17 +67,24 @@ impl Person {
 
     /// Founds another tenant under the same name and password.
     pub async fn twin(&self, app: &App, tenant_name: &str) -> Self {
-        let body = json!({"username": self.username, "email": self.email, "password": self.password, "tenant_name": tenant_name});
+        let body = json!({"username": self.username, "email": self.email, "password": self.password,
+            "tenant_name": tenant_name});
         let founded = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
         let number = |name: &str| founded[name].as_i64().expect("a number");
-        Self { tenant_id: number("tenant_id"), user_id: number("user_id"), tenant_name: tenant_name.to_owned(), ..self.clone() }
+        Self {
+            tenant_id: number("tenant_id"),
+            user_id: number("user_id"),
+            tenant_name: tenant_name.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// A script that is logged in.
     pub async fn script(&self, app: &App) -> Script {
         let body = json!({"username": self.username, "password": self.password, "tenant_id": self.tenant_id});
         let call = Call::new("POST", "/api/login").json(&body);
-        let token = app.patiently(call).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
+        let token =
+            app.patiently(call).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
         Script { app: app.clone(), token }
     }
 

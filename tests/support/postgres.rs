@@ -52,7 +52,8 @@ impl Postgres {
         assert!(made.status.success(), "{made:?}");
         let port = free_port();
         let settings = settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]).collect();
-        let mut postgres = Self { url: url_at(port), port, data, settings, leash: None, _directory: directory };
+        let mut postgres =
+            Self { url: url_at(port), port, data, settings, leash: None, _directory: directory };
         postgres.resume();
         postgres
     }

@@ -11,7 +11,8 @@ pub struct Entry {
 }
 
 pub fn all() -> Vec<Entry> {
-    let pages = pages::routes::ROUTES.iter().map(|route| entry(route.method, route.path, route.public, false));
+    let pages =
+        pages::routes::ROUTES.iter().map(|route| entry(route.method, route.path, route.public, false));
     let api = api::routes::ROUTES.iter().map(|route| entry(route.method, route.path, route.public, true));
     let all: Vec<_> = pages.chain(api).collect();
     assert!(all.len() > 20, "the route maps are nearly empty");
@@ -31,7 +32,8 @@ impl Entry {
         self.path.starts_with("/static") || self.path == "/favicon.ico"
     }
 
-    /// The path with this id in the place of its first parameter, and what always makes sense in that of others.
+    /// The path with this id in the place of its first parameter, and what always makes sense in that of
+    /// others.
     pub fn with_id(&self, id: &str) -> String {
         self.path.replace("{id}", id).replace("{user_id}", "everyone")
     }

@@ -85,7 +85,13 @@ impl ServerBuilder {
 
     /// The same with no database named: it brings up its own.
     pub fn bare() -> Self {
-        let builder = Self { settings: BTreeMap::new(), arguments: Vec::new(), directory: None, subcommand: "serve", console: false };
+        let builder = Self {
+            settings: BTreeMap::new(),
+            arguments: Vec::new(),
+            directory: None,
+            subcommand: "serve",
+            console: false,
+        };
         builder
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .set("BIND", ANY_PORT)
@@ -243,7 +249,12 @@ impl ServerBuilder {
     /// Starts another subcommand, such as `migrate`, to be waited for.
     pub fn spawn(&self, subcommand: &str) -> Running {
         let directory = tempfile::tempdir().expect("a temporary folder");
-        let child = self.command(subcommand, directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process");
+        let child = self
+            .command(subcommand, directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a process");
         Running { child, _directory: directory }
     }
 
@@ -313,7 +324,8 @@ impl Running {
         let output = waited.join().expect("a thread").expect("the process' output");
         Refusal {
             code: output.status.code(),
-            output: String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+            output: String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr),
         }
     }
 }

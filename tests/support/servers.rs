@@ -1,5 +1,5 @@
-//! Databases on several servers at once: making one, dropping one so that nothing of it stays behind on any, and saying what the servers
-//! are doing when a test hangs.
+//! Databases on several servers at once: making one, dropping one so that nothing of it stays behind on any,
+//! and saying what the servers are doing when a test hangs.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::environment;
 /// How often a drop is tried; what holds a database up ends within seconds.
 const TRIES: u32 = 100;
 
-/// The shards of a table in a database of a test's own. Citus would make 32, which take a multiple of the time to make and to drop
-/// and show nothing more.
+/// The shards of a table in a database of a test's own. Citus would make 32, which take a multiple of the
+/// time to make and to drop and show nothing more.
 pub const SHARDS: u32 = 8;
 
 /// Creates the database `name` on the server of a superuser's URL.
@@ -20,14 +20,18 @@ pub async fn create_on(server: &str, name: &str) {
     let client = open(server).await.expect("a connection");
     client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
     if environment::on_citus() {
-        client.batch_execute(&format!("ALTER DATABASE {name} SET citus.shard_count = {SHARDS}")).await.expect("few shards");
+        client
+            .batch_execute(&format!("ALTER DATABASE {name} SET citus.shard_count = {SHARDS}"))
+            .await
+            .expect("few shards");
     }
 }
 
 /// Drops the database `name` on the servers of these superuser's URLs, which name another database.
 ///
-/// A commit in two phases that the drop cuts in half would stay prepared on a worker for ever. It would hold up every later
-/// replication slot of that server, also those of other databases, so what is left is rolled back here.
+/// A commit in two phases that the drop cuts in half would stay prepared on a worker for ever. It would hold
+/// up every later replication slot of that server, also those of other databases, so what is left is rolled
+/// back here.
 ///
 /// Fails the test when a server keeps the database.
 pub fn drop_everywhere(servers: Vec<String>, name: String) {
@@ -72,10 +76,15 @@ async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
     for row in inside.query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&name]).await? {
         inside.batch_execute(&format!("ROLLBACK PREPARED '{}'", row.get::<_, &str>(0))).await?;
     }
-    let subscriptions = "SELECT subname::text FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE datname = $1";
+    let subscriptions = "SELECT subname::text FROM pg_subscription s \
+        JOIN pg_database d ON d.oid = s.subdbid WHERE datname = $1";
     for row in inside.query(subscriptions, &[&name]).await? {
         let subscription: &str = row.get(0);
-        for step in ["ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)", "DROP SUBSCRIPTION {}"] {
+        for step in [
+            "ALTER SUBSCRIPTION {} DISABLE",
+            "ALTER SUBSCRIPTION {} SET (slot_name = NONE)",
+            "DROP SUBSCRIPTION {}",
+        ] {
             inside.batch_execute(&step.replace("{}", subscription)).await?;
         }
     }
@@ -100,8 +109,10 @@ pub async fn busy_with(servers: &[String]) -> String {
     for server in servers {
         told += &format!("\n--- {server}\n");
         for question in [
-            "SELECT pid, datname, usename, application_name, state, wait_event, now() - xact_start AS age, backend_xid, backend_xmin,
-                    left(query, 160) AS query FROM pg_stat_activity WHERE xact_start IS NOT NULL OR backend_xid IS NOT NULL",
+            "SELECT pid, datname, usename, application_name, state, wait_event, now() - xact_start AS age,
+                backend_xid, backend_xmin,
+                    left(query, 160) AS query FROM pg_stat_activity WHERE xact_start IS NOT NULL
+                    OR backend_xid IS NOT NULL",
             "SELECT gid, database, prepared FROM pg_prepared_xacts",
             "SELECT slot_name, database, active, active_pid, xmin, catalog_xmin FROM pg_replication_slots",
         ] {

@@ -20,20 +20,29 @@ impl Script {
 
 /// Waits until every message of the tenant is done.
 pub async fn until_delivered(tenant_id: i64) {
-    let waiting = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL AND failed_at IS NULL";
-    eventually("every message is delivered", async || database::number(waiting, &[&tenant_id]).await == 0).await;
+    let waiting =
+        "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL AND failed_at IS NULL";
+    eventually("every message is delivered", async || database::number(waiting, &[&tenant_id]).await == 0)
+        .await;
 }
 
 /// How many have the note in their inbox.
 pub async fn recipients(tenant_id: i64, note: i64) -> i64 {
-    database::number("SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND note_id = $2", &[&tenant_id, &note]).await
+    database::number(
+        "SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND note_id = $2",
+        &[&tenant_id, &note],
+    )
+    .await
 }
 
 /// Puts a note into somebody's inbox without a message, as if it had arrived.
 pub async fn deliver_by_hand(author: &Person, note: i64, recipient: &Person, access: &str) {
     let client = database::admin().await;
-    for (table, columns) in [("shares", "audience, access, shared_by"), ("shared_notes", "recipient_id, access, shared_by")] {
-        let statement = format!("INSERT INTO {table} (tenant_id, note_id, {columns}) VALUES ($1, $2, $3, $4, $5)");
+    for (table, columns) in
+        [("shares", "audience, access, shared_by"), ("shared_notes", "recipient_id, access, shared_by")]
+    {
+        let statement =
+            format!("INSERT INTO {table} (tenant_id, note_id, {columns}) VALUES ($1, $2, $3, $4, $5)");
         client
             .execute(&statement, &[&author.tenant_id, &note, &recipient.user_id, &access, &author.user_id])
             .await

@@ -33,8 +33,8 @@ pub async fn set_role(tenant_id: i64, user_id: i64, role: &str) {
 /// Somebody who is in the organization and never logs in.
 pub async fn silent_member(tenant_id: i64, role: &str) -> i64 {
     let name = super::unique("silent");
-    let statement =
-        "INSERT INTO shared.users (tenant_id, username, username_key, password, role) VALUES ($1, $2, $2, 'none', $3) RETURNING id";
+    let statement = "INSERT INTO shared.users (tenant_id, username, username_key, password, role) \
+        VALUES ($1, $2, $2, 'none', $3) RETURNING id";
     let row = database::admin().await.query_one(statement, &[&tenant_id, &name, &role]).await;
     row.expect("a member").get(0)
 }
@@ -46,7 +46,8 @@ pub async fn role_of(tenant_id: i64, user_id: i64) -> Option<String> {
 }
 
 pub async fn owners_of(tenant_id: i64) -> i64 {
-    let statement = "SELECT count(*) FROM shared.users WHERE tenant_id = $1 AND role = 'owner' AND removed_at IS NULL";
+    let statement =
+        "SELECT count(*) FROM shared.users WHERE tenant_id = $1 AND role = 'owner' AND removed_at IS NULL";
     database::number(statement, &[&tenant_id]).await
 }
 

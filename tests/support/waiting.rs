@@ -13,9 +13,12 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     }
 }
 
-/// What comes of the work, which could also hang for ever: that becomes a failure. It says nothing of how fast it was.
+/// What comes of the work, which could also hang for ever: that becomes a failure. It says nothing of how
+/// fast it was.
 pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else { panic!("not within {PATIENCE:?}: {what}") };
+    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
+        panic!("not within {PATIENCE:?}: {what}")
+    };
     done
 }
 
@@ -24,7 +27,8 @@ pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     found(async || if condition().await { Ok(()) } else { Err(what) }).await;
 }
 
-/// Looks again until there is a result. Until then the error says what is there instead, which the failure names.
+/// Looks again until there is a result. Until then the error says what is there instead, which the failure
+/// names.
 pub async fn found<T, E: std::fmt::Display>(look: impl AsyncFn() -> Result<T, E>) -> T {
     let end = tokio::time::Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(10);

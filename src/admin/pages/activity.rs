@@ -26,7 +26,11 @@ struct Line<'a> {
 /// GET /activity
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let activity = monitor::activity(&console.nodes).await?;
-    Ok(face.show(&activity, |_| ActivityPage { frame, activity: &activity, waits: lines(&activity.waits) })?)
+    Ok(face.show(&activity, |_| ActivityPage {
+        frame,
+        activity: &activity,
+        waits: lines(&activity.waits),
+    })?)
 }
 
 impl View for Activity {

@@ -35,7 +35,8 @@ struct Shown {
     at: DateTime<Utc>,
     #[serde(flatten)]
     application: Application,
-    /// The messages that failed for good, the oldest first; none when they could not be read as the user of DATABASE_URL.
+    /// The messages that failed for good, the oldest first; none when they could not be read as the user of
+    /// DATABASE_URL.
     failed_messages: Option<Vec<FailedMessage>>,
 }
 
@@ -52,9 +53,15 @@ struct FailedMessage {
 
 /// GET /application
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let (application, failed_messages) = join(metrics::look(&console.application, frame.span.length()), failed(&console)).await;
+    let (application, failed_messages) =
+        join(metrics::look(&console.application, frame.span.length()), failed(&console)).await;
     let shown = Shown { at: Utc::now(), application, failed_messages };
-    Ok(face.show(&shown, |sheets| ApplicationPage { frame, shown: &shown, charts: charts(&shown.application), sheets })?)
+    Ok(face.show(&shown, |sheets| ApplicationPage {
+        frame,
+        shown: &shown,
+        charts: charts(&shown.application),
+        sheets,
+    })?)
 }
 
 /// As the user of DATABASE_URL, who may not be allowed to.
@@ -81,7 +88,8 @@ impl ApplicationPage<'_> {
         if requests.requests == 0 {
             return "No requests in this time.".to_owned();
         }
-        let errors = if requests.errors == 0 { "no errors".to_owned() } else { format!("{} errors", requests.errors) };
+        let errors =
+            if requests.errors == 0 { "no errors".to_owned() } else { format!("{} errors", requests.errors) };
         format!(
             "{} requests, half of them within {} ms, 99 of 100 within {} ms, {errors}",
             requests.requests,
@@ -105,19 +113,35 @@ impl ApplicationPage<'_> {
 fn charts(application: &Application) -> Vec<Chart> {
     let series = &application.series;
     let times: Vec<u64> = series.iter().map(|point| point.at).collect();
-    let count = |value: fn(&metrics::Point) -> u64| series.iter().map(|point| Some(value(point) as f64)).collect::<Vec<_>>();
+    let count = |value: fn(&metrics::Point) -> u64| {
+        series.iter().map(|point| Some(value(point) as f64)).collect::<Vec<_>>()
+    };
     vec![
-        Chart::new("Requests per second", &times, &[("all", series.iter().map(|point| Some(point.per_second)).collect())]),
+        Chart::new(
+            "Requests per second",
+            &times,
+            &[("all", series.iter().map(|point| Some(point.per_second)).collect())],
+        ),
         Chart::new(
             "Latency in ms",
             &times,
-            &[("p50", series.iter().map(|point| point.p50).collect()), ("p99", series.iter().map(|point| point.p99).collect())],
+            &[
+                ("p50", series.iter().map(|point| point.p50).collect()),
+                ("p99", series.iter().map(|point| point.p99).collect()),
+            ],
         ),
-        Chart::new("Errors", &times, &[("5xx", count(|point| point.errors)), ("4xx", count(|point| point.client_errors))]),
+        Chart::new(
+            "Errors",
+            &times,
+            &[("5xx", count(|point| point.errors)), ("4xx", count(|point| point.client_errors))],
+        ),
         Chart::new(
             "Waits",
             &times,
-            &[("connections", count(|point| point.pool_waits)), ("passwords", count(|point| point.hashes_waiting))],
+            &[
+                ("connections", count(|point| point.pool_waits)),
+                ("passwords", count(|point| point.hashes_waiting)),
+            ],
         ),
     ]
 }
@@ -125,7 +149,8 @@ fn charts(application: &Application) -> Vec<Chart> {
 impl View for Shown {
     fn sheets(&self) -> Vec<Sheet> {
         let application = &self.application;
-        let mut sheets = vec![by_route(application), pools(application), waits(application), messages(application)];
+        let mut sheets =
+            vec![by_route(application), pools(application), waits(application), messages(application)];
         if let Some(failed) = &self.failed_messages {
             sheets.push(failed_sheet(failed));
         }
@@ -150,10 +175,17 @@ fn figures(requests: &Requests) -> [String; 6] {
 }
 
 fn by_route(application: &Application) -> Sheet {
-    let mut sheet = Sheet::new("Requests by route", &["route", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx"])
-        .or("Nobody asked for anything in this time.");
+    let mut sheet = Sheet::new(
+        "Requests by route",
+        &["route", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx"],
+    )
+    .or("Nobody asked for anything in this time.");
     for line in &application.routes {
-        let name = if line.method == line.route { line.route.to_owned() } else { format!("{} {}", line.method, line.route) };
+        let name = if line.method == line.route {
+            line.route.to_owned()
+        } else {
+            format!("{} {}", line.method, line.route)
+        };
         let row = sheet.row(std::iter::once(name).chain(figures(&line.requests)));
         row.severity = (line.requests.errors > 0).then_some(Severity::Warning);
     }
@@ -184,7 +216,8 @@ fn pools(application: &Application) -> Sheet {
 }
 
 fn waits(application: &Application) -> Sheet {
-    let (routing, passwords, sessions) = (&application.routing, &application.passwords, &application.sessions);
+    let (routing, passwords, sessions) =
+        (&application.routing, &application.passwords, &application.sessions);
     let mut sheet = Sheet::new("Since the start", &["what", "#count"]);
     for (what, count) in [
         ("statements read from the shard itself", routing.shard),
@@ -219,7 +252,10 @@ fn messages(application: &Application) -> Sheet {
         Some(backlog) => {
             sheet.row(["wait".to_owned(), backlog.pending.to_string()]);
             sheet.row(["are with the broker".to_owned(), backlog.published.to_string()]);
-            sheet.row(["the oldest waits since".to_owned(), messages.oldest_seconds.map_or_else(|| "–".to_owned(), seconds)]);
+            sheet.row([
+                "the oldest waits since".to_owned(),
+                messages.oldest_seconds.map_or_else(|| "–".to_owned(), seconds),
+            ]);
             let row = sheet.row(["failed for good".to_owned(), backlog.failed.to_string()]);
             row.severity = (backlog.failed > 0).then_some(Severity::Warning);
         }
@@ -246,7 +282,9 @@ fn failed_sheet(failed: &[FailedMessage]) -> Sheet {
             Cell::from(line.message.as_str()),
             Cell::from(line.route.as_str()),
             Cell::from(line.attempts.to_string()),
-            Cell::from(line.failed_at.map_or_else(String::new, |at| at.format("%-d %b %H:%M:%S").to_string())),
+            Cell::from(
+                line.failed_at.map_or_else(String::new, |at| at.format("%-d %b %H:%M:%S").to_string()),
+            ),
             Cell::code(line.last_error.as_str()),
             Cell::linked(format!("replay {}", line.message), link("replay")),
             Cell::linked(format!("drop {}", line.message), link("dropping")),
@@ -256,7 +294,17 @@ fn failed_sheet(failed: &[FailedMessage]) -> Sheet {
 }
 
 fn over_time(application: &Application) -> Sheet {
-    let heads = ["from, UTC", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx", "#connection waits", "#passwords waiting"];
+    let heads = [
+        "from, UTC",
+        "#requests",
+        "#per second",
+        "#p50 ms",
+        "#p99 ms",
+        "#4xx",
+        "#5xx",
+        "#connection waits",
+        "#passwords waiting",
+    ];
     let mut sheet = Sheet::new("Over time", &heads);
     for point in application.series.iter().rev() {
         sheet.row([
@@ -278,7 +326,8 @@ fn build(application: &Application) -> Sheet {
     let mut sheet = Sheet::new("Build and schema", &["what", "is"]);
     sheet.row(["version", application.build.version]);
     sheet.row(["commit", application.build.commit]);
-    sheet.row(["runs since".to_owned(), application.started_at.format("%-d %b %Y, %H:%M:%S UTC").to_string()]);
+    sheet
+        .row(["runs since".to_owned(), application.started_at.format("%-d %b %Y, %H:%M:%S UTC").to_string()]);
     if let Some(process) = &application.process {
         sheet.row(["memory".to_owned(), bytes(i64::try_from(process.resident_bytes).unwrap_or(i64::MAX))]);
         sheet.row(["processor time".to_owned(), seconds(process.cpu_seconds)]);
@@ -290,7 +339,9 @@ fn build(application: &Application) -> Sheet {
         }
         Some(migrations) => {
             for migration in migrations {
-                let at = migration.applied_at.map_or_else(String::new, |at| at.format("applied %-d %b %Y, %H:%M UTC").to_string());
+                let at = migration
+                    .applied_at
+                    .map_or_else(String::new, |at| at.format("applied %-d %b %Y, %H:%M UTC").to_string());
                 sheet.row([migration.name.clone(), at]);
             }
         }

@@ -55,12 +55,19 @@ impl Ask {
         self.lines = match moves.count() {
             0 => vec!["No shard has to move.".to_owned()],
             count => vec![format!(
-                "{count} moves, {} to copy. A tenant's writes wait for a moment, 0.1 to 1.2 s, when its shard arrives; reads do not.",
+                "{count} moves, {} to copy. A tenant's writes wait for a moment, 0.1 to 1.2 s, when its \
+                 shard arrives; reads do not.",
                 bytes(moves.total())
             )],
         };
         self.lines.extend(moves.remarks.iter().cloned());
-        self.bars = bars(&moves.bytes.iter().map(|(node, before, after)| (node.to_string(), *before, *after)).collect::<Vec<_>>());
+        self.bars = bars(
+            &moves
+                .bytes
+                .iter()
+                .map(|(node, before, after)| (node.to_string(), *before, *after))
+                .collect::<Vec<_>>(),
+        );
         let mut nodes = Sheet::new("Bytes on each node", &["node", "#before", "#after"]);
         for (node, before, after) in &moves.bytes {
             nodes.row([node.to_string(), bytes(*before), bytes(*after)]);
@@ -78,7 +85,8 @@ const BAR: usize = 66;
 
 #[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]
 fn bars(nodes: &[(String, i64, i64)]) -> Vec<Bar> {
-    let most = nodes.iter().map(|(_, before, after)| *before.max(after)).max().unwrap_or_default().max(1) as f64;
+    let most =
+        nodes.iter().map(|(_, before, after)| *before.max(after)).max().unwrap_or_default().max(1) as f64;
     let bar = |count: i64| (count as f64 / most * 780.0, bytes(count));
     let one = |(place, (address, before, after)): (usize, &(String, i64, i64))| Bar {
         address: address.clone(),

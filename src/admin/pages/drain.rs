@@ -19,11 +19,18 @@ async fn worker(console: &Console, group: i32) -> Result<Address, Failure> {
 }
 
 /// GET /nodes/{group}/drain/new
-pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+pub async fn new(
+    console: web::Data<Console>,
+    operator: Operator,
+    frame: Frame,
+    group: web::Path<i32>,
+) -> Result<HttpResponse, Failure> {
     let group = group.into_inner();
     let address = worker(&console, group).await?;
     console.nodes.require_all_alive().await?;
-    let moves = operator.plan(&format!("drain {address}"), async |session| cluster::plan_drain(session, &address).await).await?;
+    let moves = operator
+        .plan(&format!("drain {address}"), async |session| cluster::plan_drain(session, &address).await)
+        .await?;
     let ask = Ask {
         frame,
         title: format!("Empty {address}"),
@@ -37,7 +44,11 @@ pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame, 
 }
 
 /// POST /nodes/{group}/drain
-pub async fn create(console: web::Data<Console>, operator: Operator, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+pub async fn create(
+    console: web::Data<Console>,
+    operator: Operator,
+    group: web::Path<i32>,
+) -> Result<HttpResponse, Failure> {
     let address = worker(&console, group.into_inner()).await?;
     console.nodes.require_all_alive().await?;
     let said = operator
@@ -50,14 +61,21 @@ pub async fn create(console: web::Data<Console>, operator: Operator, group: web:
 }
 
 /// GET /nodes/{group}/drain/undoing/new
-pub async fn undo_new(console: web::Data<Console>, frame: Frame, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+pub async fn undo_new(
+    console: web::Data<Console>,
+    frame: Frame,
+    group: web::Path<i32>,
+) -> Result<HttpResponse, Failure> {
     let group = group.into_inner();
     let address = worker(&console, group).await?;
     let ask = Ask {
         frame,
         title: format!("Let {address} take shards again"),
         lines: vec![
-            format!("Shards may be placed on {address} again. Those that have left it stay away until a rebalance moves some there."),
+            format!(
+                "Shards may be placed on {address} again. Those that have left it stay away until a \
+                 rebalance moves some there."
+            ),
             "A job that runs is stopped first; what it has moved stays.".to_owned(),
         ],
         action: format!("/nodes/{group}/drain/undoing"),
@@ -69,7 +87,11 @@ pub async fn undo_new(console: web::Data<Console>, frame: Frame, group: web::Pat
 }
 
 /// POST /nodes/{group}/drain/undoing
-pub async fn undo_create(console: web::Data<Console>, operator: Operator, group: web::Path<i32>) -> Result<HttpResponse, Failure> {
+pub async fn undo_create(
+    console: web::Data<Console>,
+    operator: Operator,
+    group: web::Path<i32>,
+) -> Result<HttpResponse, Failure> {
     let address = worker(&console, group.into_inner()).await?;
     console.nodes.require_all_alive().await?;
     let said = operator

@@ -21,7 +21,9 @@ pub struct Meant {
 
 impl Meant {
     fn times(&self) -> Result<(i64, i64), Error> {
-        let time = |text: &str| text.parse::<i64>().map_err(|_| Error::BadRequest("A time of the form cannot be read."));
+        let time = |text: &str| {
+            text.parse::<i64>().map_err(|_| Error::BadRequest("A time of the form cannot be read."))
+        };
         Ok((time(&self.began)?, time(&self.statement_began)?))
     }
 }
@@ -29,7 +31,11 @@ impl Meant {
 type Place = web::Path<(i32, i32)>;
 
 /// GET /activity/{group}/{pid}/cancellation/new
-pub async fn cancellation_new(console: web::Data<Console>, frame: Frame, place: Place) -> Result<HttpResponse, Failure> {
+pub async fn cancellation_new(
+    console: web::Data<Console>,
+    frame: Frame,
+    place: Place,
+) -> Result<HttpResponse, Failure> {
     ask(&console, frame, place.into_inner(), Ending::Statement).await
 }
 
@@ -44,7 +50,11 @@ pub async fn cancellation(
 }
 
 /// GET /activity/{group}/{pid}/termination/new
-pub async fn termination_new(console: web::Data<Console>, frame: Frame, place: Place) -> Result<HttpResponse, Failure> {
+pub async fn termination_new(
+    console: web::Data<Console>,
+    frame: Frame,
+    place: Place,
+) -> Result<HttpResponse, Failure> {
     ask(&console, frame, place.into_inner(), Ending::Session).await
 }
 
@@ -58,7 +68,12 @@ pub async fn termination(
     end(&console, &operator, place.into_inner(), &form.0, Ending::Session).await
 }
 
-async fn ask(console: &Console, frame: Frame, (group, pid): (i32, i32), ending: Ending) -> Result<HttpResponse, Failure> {
+async fn ask(
+    console: &Console,
+    frame: Frame,
+    (group, pid): (i32, i32),
+    ending: Ending,
+) -> Result<HttpResponse, Failure> {
     let (node, session) = monitor::running(&console.nodes, group, pid).await?.ok_or(Error::NotFound)?;
     let (title, effect, noun, button) = match ending {
         Ending::Statement => (
@@ -83,9 +98,21 @@ async fn ask(console: &Console, frame: Frame, (group, pid): (i32, i32), ending: 
     if let Some(origin) = session.part_of {
         lines.push(format!("It works for session {origin} of another node, which gets the error."));
     }
-    let hidden = vec![("began", session.began.0.to_string()), ("statement_began", session.began.1.to_string())];
+    let hidden =
+        vec![("began", session.began.0.to_string()), ("statement_began", session.began.1.to_string())];
     let action = format!("/activity/{group}/{pid}/{noun}");
-    Ask { frame, title, lines, action, hidden, button: Some(button), danger: true, back: "/activity", ..Ask::default() }.show()
+    Ask {
+        frame,
+        title,
+        lines,
+        action,
+        hidden,
+        button: Some(button),
+        danger: true,
+        back: "/activity",
+        ..Ask::default()
+    }
+    .show()
 }
 
 async fn end(

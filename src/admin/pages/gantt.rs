@@ -55,8 +55,14 @@ pub(super) fn draw(moves: &JobMoves, now: DateTime<Utc>) -> Gantt {
         shown.truncate(MOST);
         shown.sort_by_key(|task| task.task);
     }
-    let rows: Vec<Row> = shown.iter().enumerate().map(|(place, task)| row(place, task, &scale, until)).collect();
-    Gantt { height: TOP + rows.len() * ROW + 4, ticks: scale.ticks(), hidden: moves.tasks.len() - rows.len(), rows }
+    let rows: Vec<Row> =
+        shown.iter().enumerate().map(|(place, task)| row(place, task, &scale, until)).collect();
+    Gantt {
+        height: TOP + rows.len() * ROW + 4,
+        ticks: scale.ticks(),
+        hidden: moves.tasks.len() - rows.len(),
+        rows,
+    }
 }
 
 fn rank(status: &str) -> u8 {
@@ -79,7 +85,12 @@ fn row(place: usize, task: &Move, scale: &Scale, until: DateTime<Utc>) -> Row {
                 (_, true) => "failed",
                 _ => "done",
             };
-            Bar { x, width: (end - x).max(2.0), kind, copied: if stretch.to.is_none() { share(task) } else { 0.0 } }
+            Bar {
+                x,
+                width: (end - x).max(2.0),
+                kind,
+                copied: if stretch.to.is_none() { share(task) } else { 0.0 },
+            }
         })
         .collect();
     let note = match (bars.is_empty(), task.status.as_str()) {
@@ -88,7 +99,13 @@ fn row(place: usize, task: &Move, scale: &Scale, until: DateTime<Utc>) -> Row {
         (true, status) => status,
         _ => "",
     };
-    Row { y: TOP + place * ROW, label: label(task, until), name: task.what.chars().take(26).collect(), note: note.to_owned(), bars }
+    Row {
+        y: TOP + place * ROW,
+        label: label(task, until),
+        name: task.what.chars().take(26).collect(),
+        note: note.to_owned(),
+        bars,
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]
@@ -97,13 +114,25 @@ fn share(task: &Move) -> f64 {
 }
 
 fn label(task: &Move, until: DateTime<Utc>) -> String {
-    let way = if task.from.is_empty() { String::new() } else { format!(" from {} to {}", task.from, task.to) };
+    let way =
+        if task.from.is_empty() { String::new() } else { format!(" from {} to {}", task.from, task.to) };
     let ran: f64 = task.ran.iter().map(|stretch| span(stretch.from, stretch.to.unwrap_or(until))).sum();
     let ran = if task.ran.is_empty() { String::new() } else { format!(", ran {}", seconds(ran)) };
-    let phase = if task.phase.is_empty() { String::new() } else { format!(", {}", task.phase.to_lowercase()) };
-    let lag = task.lag.filter(|lag| *lag > 0).map_or_else(String::new, |lag| format!(", {} of log behind", bytes(lag)));
-    let retries = if task.retries > 0 { format!(", {} attempts failed", task.retries) } else { String::new() };
-    format!("{}{way}: {}{phase}, {} of {} copied{lag}{ran}{retries}", task.what, task.status, bytes(task.copied), bytes(task.bytes))
+    let phase =
+        if task.phase.is_empty() { String::new() } else { format!(", {}", task.phase.to_lowercase()) };
+    let lag = task
+        .lag
+        .filter(|lag| *lag > 0)
+        .map_or_else(String::new, |lag| format!(", {} of log behind", bytes(lag)));
+    let retries =
+        if task.retries > 0 { format!(", {} attempts failed", task.retries) } else { String::new() };
+    format!(
+        "{}{way}: {}{phase}, {} of {} copied{lag}{ran}{retries}",
+        task.what,
+        task.status,
+        bytes(task.copied),
+        bytes(task.bytes)
+    )
 }
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds in a picture")]
@@ -123,13 +152,19 @@ impl Scale {
 
     /// Four steps at most, of a length that people count in.
     fn ticks(&self) -> Vec<(f64, String)> {
-        let steps = [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 43200.0];
+        let steps = [
+            1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
+            14400.0, 43200.0,
+        ];
         let step = steps.into_iter().find(|step| self.seconds / step <= 5.0).unwrap_or(86_400.0);
         let mut ticks = Vec::new();
         let mut at = 0.0;
         while at <= self.seconds && ticks.len() < 12 {
             let x = LEFT + at / self.seconds * (RIGHT - LEFT);
-            ticks.push((x, if at == 0.0 { self.from.format("%H:%M:%S").to_string() } else { format!("+{}", plain(at)) }));
+            ticks.push((
+                x,
+                if at == 0.0 { self.from.format("%H:%M:%S").to_string() } else { format!("+{}", plain(at)) },
+            ));
             at += step;
         }
         ticks

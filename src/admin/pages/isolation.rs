@@ -1,5 +1,5 @@
-//! A shard for one tenant: its plan with the choice of the node, and its start. Citus splits in a session and not in a job, so
-//! this process holds that session; how it ended is in the list of events.
+//! A shard for one tenant: its plan with the choice of the node, and its start. Citus splits in a session and
+//! not in a job, so this process holds that session; how it ended is in the list of events.
 
 use actix_web::{HttpResponse, rt, web};
 use askama::Template;
@@ -64,10 +64,19 @@ pub async fn new(
     let tenant = tenant.into_inner();
     let wish = choice.wish(tenant)?;
     console.nodes.require_all_alive().await?;
-    let workers = console.nodes.list().await?.nodes.into_iter().filter(|node| node.group != 0 && node.takes_shards);
+    let workers =
+        console.nodes.list().await?.nodes.into_iter().filter(|node| node.group != 0 && node.takes_shards);
     let workers = workers.map(|node| node.address.to_string()).collect();
-    let plan = operator.plan(&command(&wish), async |session| cluster::plan_isolation(session, wish).await).await?;
-    let page = IsolationPage { frame, tenant, workers, alone: choice.is_alone(), to: choice.into_inner().to, lines: plan.describe() };
+    let plan =
+        operator.plan(&command(&wish), async |session| cluster::plan_isolation(session, wish).await).await?;
+    let page = IsolationPage {
+        frame,
+        tenant,
+        workers,
+        alone: choice.is_alone(),
+        to: choice.into_inner().to,
+        lines: plan.describe(),
+    };
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
 }
 
@@ -88,7 +97,10 @@ pub async fn create(
             begin(session, cluster::plan_isolation(session, wish).await?).await
         })
         .await?;
-    Ok(console.done("/jobs", format!("{said} tenant {tenant} gets a shard of its own. The list of events will say how it ended.")))
+    Ok(console.done(
+        "/jobs",
+        format!("{said} tenant {tenant} gets a shard of its own. The list of events will say how it ended."),
+    ))
 }
 
 /// Begins it over a session of its own, as nobody waits for its end.

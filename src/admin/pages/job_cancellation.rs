@@ -23,7 +23,8 @@ pub async fn new(operator: Operator, frame: Frame, id: web::Path<i64>) -> Result
         title: format!("Stop job {id}"),
         lines: vec![
             format!("{}, which is {}.", job.description, job.state),
-            "Moves that are finished stay; the move under way is rolled back. A worker that is being emptied still takes no shards."
+            "Moves that are finished stay; the move under way is rolled back. A worker that is being \
+             emptied still takes no shards."
                 .to_owned(),
         ],
         action: format!("/jobs/{id}/cancellation"),
@@ -36,7 +37,11 @@ pub async fn new(operator: Operator, frame: Frame, id: web::Path<i64>) -> Result
 }
 
 /// POST /jobs/{id}/cancellation
-pub async fn create(console: web::Data<Console>, operator: Operator, id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+pub async fn create(
+    console: web::Data<Console>,
+    operator: Operator,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Failure> {
     let id = id.into_inner();
     let said = operator
         .act(async move |session| {

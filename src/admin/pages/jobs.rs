@@ -37,7 +37,12 @@ pub struct Chosen {
 }
 
 /// GET /jobs
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face, chosen: web::Query<Chosen>) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: Frame,
+    face: Face,
+    chosen: web::Query<Chosen>,
+) -> Result<HttpResponse, Failure> {
     let jobs = monitor::jobs(&console.nodes, &console.seen, chosen.job).await?;
     let gantt = jobs.shown.as_ref().map(|shown| gantt::draw(shown, jobs.at));
     Ok(face.show(&jobs, |sheets| JobsPage { frame, jobs: &jobs, gantt, sheets })?)

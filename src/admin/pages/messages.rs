@@ -1,4 +1,5 @@
-//! What to do about messages that failed for good: have them tried again, or give them up. One by its name, or all of them.
+//! What to do about messages that failed for good: have them tried again, or give them up. One by its name,
+//! or all of them.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -64,29 +65,48 @@ impl Deed {
 
     fn consequence(self) -> &'static str {
         match self {
-            Self::Replay => "Each gets five new attempts, beginning at once. Doing one twice changes nothing.",
-            Self::Drop => "Their rows are deleted and nobody will do what they ask for. The notes themselves stay as they are.",
+            Self::Replay => {
+                "Each gets five new attempts, beginning at once. Doing one twice changes nothing."
+            }
+            Self::Drop => {
+                "Their rows are deleted and nobody will do what they ask for. The notes themselves stay as \
+                 they are."
+            }
         }
     }
 }
 
 /// GET /messages/replay/new
-pub async fn new_replay(console: web::Data<Console>, frame: Frame, chosen: web::Query<Chosen>) -> Result<HttpResponse, Failure> {
+pub async fn new_replay(
+    console: web::Data<Console>,
+    frame: Frame,
+    chosen: web::Query<Chosen>,
+) -> Result<HttpResponse, Failure> {
     ask(&console, frame, Deed::Replay, &chosen.message).await
 }
 
 /// GET /messages/dropping/new
-pub async fn new_dropping(console: web::Data<Console>, frame: Frame, chosen: web::Query<Chosen>) -> Result<HttpResponse, Failure> {
+pub async fn new_dropping(
+    console: web::Data<Console>,
+    frame: Frame,
+    chosen: web::Query<Chosen>,
+) -> Result<HttpResponse, Failure> {
     ask(&console, frame, Deed::Drop, &chosen.message).await
 }
 
 /// POST /messages/replay
-pub async fn create_replay(console: web::Data<Console>, Form(chosen): Form<Chosen>) -> Result<HttpResponse, Failure> {
+pub async fn create_replay(
+    console: web::Data<Console>,
+    Form(chosen): Form<Chosen>,
+) -> Result<HttpResponse, Failure> {
     act(&console, Deed::Replay, &chosen.message).await
 }
 
 /// POST /messages/dropping
-pub async fn create_dropping(console: web::Data<Console>, Form(chosen): Form<Chosen>) -> Result<HttpResponse, Failure> {
+pub async fn create_dropping(
+    console: web::Data<Console>,
+    Form(chosen): Form<Chosen>,
+) -> Result<HttpResponse, Failure> {
     act(&console, Deed::Drop, &chosen.message).await
 }
 
@@ -100,7 +120,9 @@ async fn ask(console: &Console, frame: Frame, deed: Deed, chosen: &str) -> Resul
         Ok(found) => (found, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let line = |Backlog { tenant, message }: Backlog| (format!("{tenant}/{}", message.id), message.route, message.last_error);
+    let line = |Backlog { tenant, message }: Backlog| {
+        (format!("{tenant}/{}", message.id), message.route, message.last_error)
+    };
     let messages = messages.into_iter().map(line).collect();
     // A question has no numbers of its own; it belongs to the page that it came from.
     let frame = Frame { path: "/application".to_owned(), ..frame };

@@ -1,4 +1,5 @@
-//! The numbers for Prometheus: those of this process, and what the console knows of the nodes and the busiest tenants.
+//! The numbers for Prometheus: those of this process, and what the console knows of the nodes and the busiest
+//! tenants.
 
 use actix_web::{HttpResponse, web};
 use futures_util::future::join;
@@ -9,7 +10,8 @@ use crate::monitor::{self, NodeState, Report, Severity};
 
 /// GET /metrics
 pub async fn show(console: web::Data<Console>) -> HttpResponse {
-    let (mut text, report) = join(metrics::scrape(&console.application), monitor::report(&console.nodes)).await;
+    let (mut text, report) =
+        join(metrics::scrape(&console.application), monitor::report(&console.nodes)).await;
     let mut lines = Lines::new(metrics::ADDED_BY_THE_CONSOLE);
     match &report {
         Ok(report) => of_cluster(&mut lines, report),

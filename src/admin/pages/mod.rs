@@ -1,5 +1,5 @@
-//! The pages of the console, a file for each: its struct for askama and its handler. What they show comes from `monitor`, what
-//! they do is done by `cluster`.
+//! The pages of the console, a file for each: its struct for askama and its handler. What they show comes
+//! from `monitor`, what they do is done by `cluster`.
 
 pub mod activity;
 pub mod application;

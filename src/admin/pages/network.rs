@@ -22,7 +22,12 @@ pub struct Wanted {
 }
 
 /// GET /network
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face, wanted: web::Query<Wanted>) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: Frame,
+    face: Face,
+    wanted: web::Query<Wanted>,
+) -> Result<HttpResponse, Failure> {
     let network = monitor::network(&console.nodes, wanted.measure.is_some()).await?;
     Ok(face.show(&network, |_| NetworkPage { frame, network: &network })?)
 }

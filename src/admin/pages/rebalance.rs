@@ -10,7 +10,11 @@ use crate::admin::operator::Operator;
 use crate::cluster::{self, ClusterError, Moves, Session};
 
 /// GET /jobs/rebalance/new
-pub async fn new(console: web::Data<Console>, operator: Operator, frame: Frame) -> Result<HttpResponse, Failure> {
+pub async fn new(
+    console: web::Data<Console>,
+    operator: Operator,
+    frame: Frame,
+) -> Result<HttpResponse, Failure> {
     console.nodes.require_all_alive().await?;
     let moves = operator.plan("rebalance", async |session| cluster::plan_rebalance(session).await).await?;
     let ask = Ask {
@@ -43,5 +47,9 @@ pub(super) async fn start(session: &Session, moves: &Moves) -> Result<String, Cl
     }
     let Some(job) = moves.start(session).await? else { return Ok("No shard had to move.".to_owned()) };
     rt::spawn(cluster::attend(session.config().clone(), job));
-    Ok(format!("Job {job} has started: {} moves, {} to copy.", moves.count(), crate::monitor::bytes(moves.total())))
+    Ok(format!(
+        "Job {job} has started: {} moves, {} to copy.",
+        moves.count(),
+        crate::monitor::bytes(moves.total())
+    ))
 }

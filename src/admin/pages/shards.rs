@@ -63,11 +63,13 @@ impl View for ShardMap {
 
 #[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]
 fn draw(map: &ShardMap) -> Picture<'_> {
-    let widest = map.nodes.iter().map(|node| node.bytes).max().unwrap_or_default().max(map.mean_bytes).max(1) as f64;
+    let widest =
+        map.nodes.iter().map(|node| node.bytes).max().unwrap_or_default().max(map.mean_bytes).max(1) as f64;
     let most_blocks = map.nodes.iter().map(|node| node.shards.len()).max().unwrap_or_default() as f64;
     // Every block has its least width, and what is left is shared by bytes.
     let free = (WIDTH - most_blocks * LEAST).max(0.0);
-    let hottest = map.nodes.iter().flat_map(|node| &node.shards).map(|bundle| bundle.seconds).fold(0.0, f64::max);
+    let hottest =
+        map.nodes.iter().flat_map(|node| &node.shards).map(|bundle| bundle.seconds).fold(0.0, f64::max);
     let mut rows = Vec::new();
     for (place, node) in map.nodes.iter().enumerate() {
         let y = TOP + place as f64 * ROW;
@@ -90,7 +92,8 @@ fn draw(map: &ShardMap) -> Picture<'_> {
         rows.push(PictureRow { y: y + 14.0, bar_y: y + 22.0, label, silent: !node.answered, blocks });
     }
     let mean = (map.mean_bytes > 0).then(|| {
-        let shards = map.nodes.iter().map(|node| node.shards.len()).sum::<usize>() as f64 / map.nodes.len().max(1) as f64;
+        let shards = map.nodes.iter().map(|node| node.shards.len()).sum::<usize>() as f64
+            / map.nodes.len().max(1) as f64;
         (shards * LEAST + map.mean_bytes as f64 / widest * free, format!("mean {}", bytes(map.mean_bytes)))
     });
     Picture {
@@ -112,13 +115,17 @@ fn heat(load: f64, hottest: f64) -> usize {
 fn label(bundle: &ShardBundle, node: &str) -> String {
     let size = bundle.size();
     let tenants = bundle.tenant_names();
-    let tenants = if tenants.is_empty() { "no tenant counted lately".to_owned() } else { format!("tenants {tenants}") };
+    let tenants =
+        if tenants.is_empty() { "no tenant counted lately".to_owned() } else { format!("tenants {tenants}") };
     let load = format!("{:.2} s and {} statements in the last minutes", bundle.seconds, bundle.statements);
-    let costliest = bundle
-        .costly
-        .first()
-        .map_or_else(String::new, |costly| format!("; costliest: {}", costly.text.chars().take(120).collect::<String>()));
-    format!("Shard {} on {node}: {size}; {load}; {tenants}; tables {}{costliest}", bundle.shard, bundle.table_names())
+    let costliest = bundle.costly.first().map_or_else(String::new, |costly| {
+        format!("; costliest: {}", costly.text.chars().take(120).collect::<String>())
+    });
+    format!(
+        "Shard {} on {node}: {size}; {load}; {tenants}; tables {}{costliest}",
+        bundle.shard,
+        bundle.table_names()
+    )
 }
 
 #[cfg(test)]
@@ -127,6 +134,9 @@ mod tests {
 
     #[test]
     fn heat_has_five_steps_and_none_for_idle() {
-        assert_eq!([heat(0.0, 0.0), heat(0.0, 9.0), heat(0.1, 9.0), heat(4.5, 9.0), heat(9.0, 9.0)], [0, 0, 1, 3, 5]);
+        assert_eq!(
+            [heat(0.0, 0.0), heat(0.0, 9.0), heat(0.1, 9.0), heat(4.5, 9.0), heat(9.0, 9.0)],
+            [0, 0, 1, 3, 5]
+        );
     }
 }

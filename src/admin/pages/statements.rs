@@ -31,7 +31,8 @@ pub async fn reset_new(frame: Frame) -> Result<HttpResponse, Failure> {
         frame,
         title: "Count statements anew".to_owned(),
         lines: vec![
-            "What was counted on every node is forgotten, also by others who look at pg_stat_statements. The samples of the last \
+            "What was counted on every node is forgotten, also by others who look at pg_stat_statements. \
+             The samples of the last \
              two weeks stay."
                 .to_owned(),
         ],

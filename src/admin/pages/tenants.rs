@@ -21,14 +21,18 @@ impl TenantsPage<'_> {
     #[allow(clippy::cast_precision_loss, reason = "points of a picture")]
     fn sparkline(&self, day: &[f64]) -> String {
         let most = day.iter().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-        let point = |(place, value): (usize, &f64)| format!("{:.0},{:.1}", place as f64 * 2.0 + 1.0, 19.0 - value / most * 18.0);
+        let point = |(place, value): (usize, &f64)| {
+            format!("{:.0},{:.1}", place as f64 * 2.0 + 1.0, 19.0 - value / most * 18.0)
+        };
         day.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
     }
 }
 
 /// GET /tenants
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let tenants = monitor::tenants(&console.nodes, &console.application.database.loads().recent(), frame.span.length()).await?;
+    let tenants =
+        monitor::tenants(&console.nodes, &console.application.database.loads().recent(), frame.span.length())
+            .await?;
     Ok(face.show(&tenants, |sheets| TenantsPage { frame, tenants: &tenants, sheets })?)
 }
 

@@ -42,7 +42,8 @@ pub async fn home() -> HttpResponse {
 
 /// GET /verdicts
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let (report, unfinished) = join(monitor::report(&console.nodes), metrics::unfinished(&console.application)).await;
+    let (report, unfinished) =
+        join(monitor::report(&console.nodes), metrics::unfinished(&console.application)).await;
     let mut report = report?;
     report.add(of_messages(unfinished.as_ref()));
     report.add(of_key(&console.settings));
@@ -53,9 +54,18 @@ pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Resu
 const LATE: f64 = 60.0;
 
 fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
-    let verdict = |severity, finding, cure: &str| Verdict { subject: "Messages", severity, finding, cure: cure.to_owned() };
+    let verdict = |severity, finding, cure: &str| Verdict {
+        subject: "Messages",
+        severity,
+        finding,
+        cure: cure.to_owned(),
+    };
     let Some(unfinished) = unfinished else {
-        return verdict(Severity::Warning, "the database did not say what waits".to_owned(), "look at the nodes above");
+        return verdict(
+            Severity::Warning,
+            "the database did not say what waits".to_owned(),
+            "look at the nodes above",
+        );
     };
     let (waiting, failed) = (unfinished.pending + unfinished.published, unfinished.failed);
     if failed > 0 {
@@ -69,7 +79,8 @@ fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
         Some(age) => verdict(
             Severity::Warning,
             format!("{waiting} wait, the oldest for {}", seconds(age)),
-            "a worker must run (`pigeonhole check --worker`), and the broker, where there is one; `pigeonhole messages` says more",
+            "a worker must run (`pigeonhole check --worker`), and the broker, where there is one; \
+             `pigeonhole messages` says more",
         ),
         None => verdict(Severity::Fine, format!("{waiting} on their way, none failed"), ""),
     }
@@ -94,10 +105,25 @@ impl View for Report {
     fn sheets(&self) -> Vec<Sheet> {
         let mut verdicts = Sheet::new("Verdicts", &["", "what", "finding", "do"]);
         for verdict in &self.verdicts {
-            let row = verdicts.row([verdict.severity.word(), verdict.subject, verdict.finding.as_str(), verdict.cure.as_str()]);
+            let row = verdicts.row([
+                verdict.severity.word(),
+                verdict.subject,
+                verdict.finding.as_str(),
+                verdict.cure.as_str(),
+            ]);
             row.severity = Some(verdict.severity);
         }
-        let heads = ["node", "#group", "#answers", "#shards", "#bytes", "#disk free", "#connections", "whose", "versions"];
+        let heads = [
+            "node",
+            "#group",
+            "#answers",
+            "#shards",
+            "#bytes",
+            "#disk free",
+            "#connections",
+            "whose",
+            "versions",
+        ];
         let mut nodes = Sheet::new("Nodes", &heads);
         for node in &self.nodes {
             let row = nodes.row(node_cells(node));
@@ -118,7 +144,11 @@ fn node_cells(node: &NodeState) -> Vec<Cell> {
         node.shards.to_string().into(),
         node.bytes.map_or_else(unknown, bytes).into(),
         inside.and_then(|inside| inside.disk).map_or_else(unknown, |(free, _)| bytes(free)).into(),
-        inside.map_or_else(unknown, |inside| format!("{} of {}", inside.connections.open, inside.connections.limit)).into(),
+        inside
+            .map_or_else(unknown, |inside| {
+                format!("{} of {}", inside.connections.open, inside.connections.limit)
+            })
+            .into(),
         inside.map_or_else(unknown, |inside| inside.connections.by_whom()).into(),
         inside.map_or_else(unknown, |inside| format!("{} {}", inside.postgresql, inside.citus)).into(),
     ]

@@ -15,7 +15,11 @@ const QUIET: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// In one line, what stands in the way.
-pub async fn start(coordinator: &Session, moves: &Moves, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
+pub async fn start(
+    coordinator: &Session,
+    moves: &Moves,
+    arguments: &JobArguments,
+) -> anyhow::Result<ExitCode> {
     let lines = describe(moves);
     if arguments.plan {
         lines.iter().for_each(|line| output::line(line));
@@ -51,7 +55,8 @@ fn describe(moves: &Moves) -> Vec<String> {
         }
     }
     for (node, before, after) in &moves.bytes {
-        let change = if before == after { String::new() } else { format!(", then {}", monitor::bytes(*after)) };
+        let change =
+            if before == after { String::new() } else { format!(", then {}", monitor::bytes(*after)) };
         lines.push(format!("{node} holds {}{change}", monitor::bytes(*before)));
     }
     lines.extend(moves.remarks.iter().cloned());
@@ -64,7 +69,8 @@ fn describe(moves: &Moves) -> Vec<String> {
 /// When the coordinator stays silent.
 pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitCode> {
     let mut follower = Follower::new(coordinator, job).await?;
-    let mut screen = Screen { terminal: output::is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
+    let mut screen =
+        Screen { terminal: output::is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
     let mut failures = 0;
     loop {
         match follower.look().await {
@@ -74,19 +80,27 @@ pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitC
                 if progress.over() {
                     follower.wind_up().await?;
                     output::line(&format!("job {job} {}", progress.state));
-                    return Ok(if progress.state == "finished" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+                    return Ok(if progress.state == "finished" {
+                        ExitCode::SUCCESS
+                    } else {
+                        ExitCode::FAILURE
+                    });
                 }
             }
             Err(error) => {
                 failures += 1;
                 screen.tell(&format!("cannot look: {error}; the job goes on when the coordinator is back"));
-                anyhow::ensure!(failures < 120, "the coordinator has not answered for minutes; the job goes on when it is back");
+                anyhow::ensure!(
+                    failures < 120,
+                    "the coordinator has not answered for minutes; the job goes on when it is back"
+                );
             }
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             _ = tokio::signal::ctrl_c() => {
-                output::line(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it again, `pigeonhole cluster stop` ends it"));
+                output::line(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it \
+                    again, `pigeonhole cluster stop` ends it"));
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -106,7 +120,9 @@ impl Screen {
             self.tell(trouble);
         }
         for dead in &progress.dead {
-            self.tell(&format!("STUCK: {dead}; the moves wait for it. Bring it back, or `pigeonhole cluster stop`"));
+            self.tell(&format!(
+                "STUCK: {dead}; the moves wait for it. Bring it back, or `pigeonhole cluster stop`"
+            ));
         }
         if progress.dead.is_empty() {
             self.told.retain(|line| !line.starts_with("STUCK"));
@@ -120,7 +136,10 @@ impl Screen {
             if progress.over() {
                 output::line("");
             }
-        } else if progress.over() || self.at.elapsed() > QUIET || self.last.as_ref().is_none_or(|last| last.moves != progress.moves) {
+        } else if progress.over()
+            || self.at.elapsed() > QUIET
+            || self.last.as_ref().is_none_or(|last| last.moves != progress.moves)
+        {
             output::line(&line);
             self.at = Instant::now();
         }
@@ -155,5 +174,9 @@ fn line(progress: &Progress) -> String {
     };
     let (done, moves) = progress.moves;
     let phases = progress.phases.join("; ");
-    format!("{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}", monitor::bytes(copied), monitor::bytes(all))
+    format!(
+        "{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}",
+        monitor::bytes(copied),
+        monitor::bytes(all)
+    )
 }

@@ -1,4 +1,5 @@
-//! `pigeonhole cluster …`: shows what it will do, asks, does it through `crate::cluster`, and says how it went.
+//! `pigeonhole cluster …`: shows what it will do, asks, does it through `crate::cluster`, and says how it
+//! went.
 
 mod ask;
 mod follow;
@@ -20,7 +21,8 @@ use crate::settings::Settings;
 pub enum Command {
     /// Make a cluster of DATABASE_URL's server and the workers; harmless when it is one already.
     Init(InitArguments),
-    /// Say what is wrong and what to do about it, then nodes, tables, jobs and tenants. Exit code 0 fine, 1 warnings, 2 something is down.
+    /// Say what is wrong and what to do about it, then nodes, tables, jobs and tenants. Exit code 0 fine, 1
+    /// warnings, 2 something is down.
     Status {
         /// For scripts.
         #[arg(long)]
@@ -135,7 +137,10 @@ pub struct IsolateArguments {
 /// # Errors
 /// In one line, what stands in the way.
 pub async fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
-    let config = settings.database.as_ref().context("cluster commands need DATABASE_URL, a superuser's on the coordinator")?;
+    let config = settings
+        .database
+        .as_ref()
+        .context("cluster commands need DATABASE_URL, a superuser's on the coordinator")?;
     match command {
         Command::Status { json } => return report::run(config, settings.node_patience, json).await,
         Command::Init(arguments) => init(settings, config, arguments).await?,
@@ -184,7 +189,8 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
         }
         Command::Rebalance(arguments) => return rebalance(coordinator, &arguments).await,
         Command::Drain { worker, undo: true, job } => {
-            if ask::agreed(&[format!("{worker} takes shards again; a running job is stopped")], &job.consent)? {
+            if ask::agreed(&[format!("{worker} takes shards again; a running job is stopped")], &job.consent)?
+            {
                 cluster::undrain(coordinator, &worker, &output::line).await?;
             }
         }
@@ -202,7 +208,11 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
         Command::BackupPoint { name, .. } => {
             let name = format!("{name}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"));
             let point = cluster::backup_point(coordinator, &name, &output::line).await?;
-            output::line(&format!("restore point {} on every node; distributed commits waited {} ms", point.name, point.held.as_millis()));
+            output::line(&format!(
+                "restore point {} on every node; distributed commits waited {} ms",
+                point.name,
+                point.held.as_millis()
+            ));
             for (node, position) in &point.positions {
                 output::line(&format!("    {node}: {position}"));
             }
@@ -210,7 +220,10 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
         Command::Stop(consent) => match cluster::running(coordinator).await? {
             None => output::line("no job is running"),
             Some(job) => {
-                if ask::agreed(&[format!("stop job {} ({}), which is {}", job.id, job.description, job.state)], &consent)? {
+                if ask::agreed(
+                    &[format!("stop job {} ({}), which is {}", job.id, job.description, job.state)],
+                    &consent,
+                )? {
                     cluster::stop(coordinator, &job, &output::line).await?;
                 }
             }
@@ -232,7 +245,11 @@ async fn rebalance(coordinator: &Session, arguments: &JobArguments) -> anyhow::R
 async fn isolate(coordinator: &Session, arguments: IsolateArguments) -> anyhow::Result<()> {
     if arguments.unpin {
         let removed = cluster::unpin(coordinator, arguments.tenant).await?;
-        output::line(if removed == 0 { "it was not pinned" } else { "unpinned; its shard stays one of its own" });
+        output::line(if removed == 0 {
+            "it was not pinned"
+        } else {
+            "unpinned; its shard stays one of its own"
+        });
         return Ok(());
     }
     let wish = cluster::Wish { tenant: arguments.tenant, to: arguments.to, alone: arguments.alone };

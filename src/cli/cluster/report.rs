@@ -18,8 +18,14 @@ pub async fn run(config: &Config, patience: Duration, json: bool) -> anyhow::Res
         Ok(report) if json => (serde_json::to_string_pretty(&report)?, report.severity),
         Ok(report) => (describe(&report), report.severity),
         Err(error) if json => {
-            let verdict = serde_json::json!({ "severity": "down", "finding": error.to_string(), "cure": "start the coordinator, or correct DATABASE_URL" });
-            (serde_json::to_string_pretty(&serde_json::json!({ "severity": "down", "verdicts": [verdict] }))?, Severity::Down)
+            let verdict = serde_json::json!({ "severity": "down", "finding": error.to_string(),
+                "cure": "start the coordinator, or correct DATABASE_URL" });
+            (
+                serde_json::to_string_pretty(
+                    &serde_json::json!({ "severity": "down", "verdicts": [verdict] }),
+                )?,
+                Severity::Down,
+            )
         }
         Err(error) => (format!("DOWN     {error}"), Severity::Down),
     };
@@ -30,7 +36,10 @@ pub async fn run(config: &Config, patience: Duration, json: bool) -> anyhow::Res
 
 async fn report_of_cluster(config: &Config, patience: Duration) -> anyhow::Result<Report> {
     let report = monitor::report(&Nodes::operated(config, patience)).await?;
-    anyhow::ensure!(report.citus, "this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster");
+    anyhow::ensure!(
+        report.citus,
+        "this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster"
+    );
     Ok(report)
 }
 
@@ -67,30 +76,69 @@ fn describe(report: &Report) -> String {
     });
     section(&mut text, "CONNECTIONS", &["node", "open", "limit", "of"], &connections.collect::<Vec<_>>());
     let tables = report.tables.iter().map(|table| {
-        vec![table.name.clone(), table.kind.clone(), table.column.clone(), table.shards.to_string(), table.colocation.to_string()]
+        vec![
+            table.name.clone(),
+            table.kind.clone(),
+            table.column.clone(),
+            table.shards.to_string(),
+            table.colocation.to_string(),
+        ]
     });
     section(&mut text, "TABLES", &["table", "kind", "by", "shards", "together"], &tables.collect::<Vec<_>>());
     if let Some(job) = &report.job {
-        let started = job.started_at.map_or_else(|| "not yet".to_owned(), |at| at.format("%F %T").to_string());
-        let _ = writeln!(text, "\nJOB {} {}: {} (began {started}; moves: {})", job.id, job.state, job.description, job.moves);
+        let started =
+            job.started_at.map_or_else(|| "not yet".to_owned(), |at| at.format("%F %T").to_string());
+        let _ = writeln!(
+            text,
+            "\nJOB {} {}: {} (began {started}; moves: {})",
+            job.id, job.state, job.description, job.moves
+        );
         for trouble in &job.troubles {
             let _ = writeln!(text, "    {trouble}");
         }
     }
-    let tenants = report
-        .tenants
-        .iter()
-        .map(|tenant| vec![tenant.tenant.clone(), tenant.node.clone(), tenant.statements.to_string(), format!("{:.2}", tenant.seconds)]);
-    section(&mut text, "BUSIEST TENANTS", &["tenant", "node", "statements", "seconds"], &tenants.collect::<Vec<_>>());
+    let tenants = report.tenants.iter().map(|tenant| {
+        vec![
+            tenant.tenant.clone(),
+            tenant.node.clone(),
+            tenant.statements.to_string(),
+            format!("{:.2}", tenant.seconds),
+        ]
+    });
+    section(
+        &mut text,
+        "BUSIEST TENANTS",
+        &["tenant", "node", "statements", "seconds"],
+        &tenants.collect::<Vec<_>>(),
+    );
     let pins = report.pins.iter().map(|pin| {
-        vec![pin.tenant.to_string(), pin.group.to_string(), if pin.alone { "alone".to_owned() } else { "with others".to_owned() }]
+        vec![
+            pin.tenant.to_string(),
+            pin.group.to_string(),
+            if pin.alone { "alone".to_owned() } else { "with others".to_owned() },
+        ]
     });
     section(&mut text, "PINNED TENANTS", &["tenant", "group", ""], &pins.collect::<Vec<_>>());
     let events = report.events.iter().map(|event| {
-        let outcome = if event.message.is_empty() { event.outcome.clone() } else { format!("{}: {}", event.outcome, event.message) };
-        vec![event.at.format("%F %T").to_string(), event.who.clone(), event.command.clone(), event.detail.clone(), outcome]
+        let outcome = if event.message.is_empty() {
+            event.outcome.clone()
+        } else {
+            format!("{}: {}", event.outcome, event.message)
+        };
+        vec![
+            event.at.format("%F %T").to_string(),
+            event.who.clone(),
+            event.command.clone(),
+            event.detail.clone(),
+            outcome,
+        ]
     });
-    section(&mut text, "LAST OPERATIONS", &["at", "who", "what", "on", "outcome"], &events.collect::<Vec<_>>());
+    section(
+        &mut text,
+        "LAST OPERATIONS",
+        &["at", "who", "what", "on", "outcome"],
+        &events.collect::<Vec<_>>(),
+    );
     text.trim_end().to_owned()
 }
 
@@ -109,7 +157,9 @@ fn node_row(node: &NodeState) -> Vec<String> {
         node.shards.to_string(),
         node.bytes.map_or_else(unknown, bytes),
         inside.and_then(|inside| inside.disk).map_or_else(unknown, |(free, _)| bytes(free)),
-        inside.map_or_else(unknown, |inside| format!("{} of {}", inside.connections.open, inside.connections.limit)),
+        inside.map_or_else(unknown, |inside| {
+            format!("{} of {}", inside.connections.open, inside.connections.limit)
+        }),
         inside.map_or_else(unknown, |inside| format!("{}, Citus {}", inside.postgresql, inside.citus)),
     ]
 }

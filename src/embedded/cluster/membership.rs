@@ -1,4 +1,5 @@
-//! Makes one cluster of the nodes, and finds again those whose port has changed. Every step is harmless when it was done.
+//! Makes one cluster of the nodes, and finds again those whose port has changed. Every step is harmless when
+//! it was done.
 
 use std::time::Duration;
 
@@ -20,7 +21,10 @@ pub(super) async fn join(nodes: &[Node], record: &Record) -> Result<(), Embedded
     for node in nodes {
         set_password(node, record).await?;
         let client = node.connect().await?;
-        client.batch_execute("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS citus").await.map_err(joining)?;
+        client
+            .batch_execute("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS citus")
+            .await
+            .map_err(joining)?;
     }
     let coordinator = nodes[0].connect().await?;
     if known_port(&coordinator, 0).await?.is_none() {
@@ -45,12 +49,14 @@ async fn set_password(node: &Node, record: &Record) -> Result<(), EmbeddedError>
     // Hashed here, so that the password itself is in no statement and in no log.
     let verifier = scram_sha_256(record.password.as_bytes());
     let client = node.connect().await?;
-    let statement = format!("SET citus.enable_alter_role_propagation = off; ALTER ROLE {SUPERUSER} PASSWORD '{verifier}'");
+    let statement = format!(
+        "SET citus.enable_alter_role_propagation = off; ALTER ROLE {SUPERUSER} PASSWORD '{verifier}'"
+    );
     client.batch_execute(&statement).await.map_err(joining)
 }
 
-/// Adds a worker or corrects a node's port; says whether it was corrected. The groups are numbered by us: numbers that
-/// Citus gives out can jump, and ids of rows grow with them.
+/// Adds a worker or corrects a node's port; says whether it was corrected. The groups are numbered by us:
+/// numbers that Citus gives out can jump, and ids of rows grow with them.
 async fn place(coordinator: &Client, group: usize, port: u16) -> Result<bool, EmbeddedError> {
     let group = i32::try_from(group).map_err(|error| EmbeddedError::Joining(error.to_string()))?;
     match known_port(coordinator, group).await? {
@@ -62,7 +68,10 @@ async fn place(coordinator: &Client, group: usize, port: u16) -> Result<bool, Em
         }
         None => {
             let values: [&(dyn ToSql + Sync); 3] = [&HOST, &i32::from(port), &group];
-            coordinator.execute("SELECT citus_add_node($1, $2, groupid => $3)", &values).await.map_err(joining)?;
+            coordinator
+                .execute("SELECT citus_add_node($1, $2, groupid => $3)", &values)
+                .await
+                .map_err(joining)?;
             Ok(false)
         }
     }
@@ -88,5 +97,7 @@ async fn known_port(coordinator: &Client, group: i32) -> Result<Option<(i32, u16
 }
 
 fn joining(error: tokio_postgres::Error) -> EmbeddedError {
-    EmbeddedError::Joining(error.as_db_error().map_or_else(|| error.to_string(), |database| database.message().to_owned()))
+    EmbeddedError::Joining(
+        error.as_db_error().map_or_else(|| error.to_string(), |database| database.message().to_owned()),
+    )
 }

@@ -1,6 +1,7 @@
-//! A private Citus cluster on one machine: a coordinator on the data folder itself and workers in folders below it, each
-//! a server as the one alone, with the same promises. The nodes find each other on loopback ports, which every account
-//! of the machine can reach, so a password that only our account can read stands before them.
+//! A private Citus cluster on one machine: a coordinator on the data folder itself and workers in folders
+//! below it, each a server as the one alone, with the same promises. The nodes find each other on loopback
+//! ports, which every account of the machine can reach, so a password that only our account can read stands
+//! before them.
 
 mod membership;
 mod node;
@@ -18,8 +19,8 @@ use super::{DATABASE, EmbeddedOptions, SUPERUSER, leftovers};
 use node::Node;
 use record::Record;
 
-/// A running private cluster. End it with [`EmbeddedCluster::stop`]; when it is dropped instead, the servers are told to
-/// shut down but not waited for.
+/// A running private cluster. End it with [`EmbeddedCluster::stop`]; when it is dropped instead, the servers
+/// are told to shut down but not waited for.
 #[derive(Debug)]
 pub struct EmbeddedCluster {
     /// The coordinator first.
@@ -61,17 +62,28 @@ impl EmbeddedCluster {
         // Kept only now, because a record makes every later start that of a cluster.
         record.keep()?;
         let started = worker_folders.into_iter().enumerate();
-        let started = started.map(|(place, folder)| Node::start(folder, &binaries, account.as_ref(), &record, place + 1));
+        let started = started
+            .map(|(place, folder)| Node::start(folder, &binaries, account.as_ref(), &record, place + 1));
         let nodes = std::iter::once(coordinator).chain(try_join_all(started).await?).collect::<Vec<_>>();
         membership::join(&nodes, &record).await?;
-        log::info!("embedded PostgreSQL {} with Citus: a coordinator and {} workers", binaries.major, nodes.len() - 1);
+        log::info!(
+            "embedded PostgreSQL {} with Citus: a coordinator and {} workers",
+            binaries.major,
+            nodes.len() - 1
+        );
         Ok(Self { nodes, password: record.password })
     }
 
-    /// How to connect to the coordinator: its loopback port, the superuser with the password, the database `pigeonhole`.
+    /// How to connect to the coordinator: its loopback port, the superuser with the password, the database
+    /// `pigeonhole`.
     pub fn config(&self) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
-        config.host(record::HOST).port(self.nodes[0].port()).user(SUPERUSER).password(&self.password).dbname(DATABASE);
+        config
+            .host(record::HOST)
+            .port(self.nodes[0].port())
+            .user(SUPERUSER)
+            .password(&self.password)
+            .dbname(DATABASE);
         config
     }
 

@@ -27,7 +27,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts the node with that number, the coordinator being 0, and returns when it answers and has the database.
+    /// Starts the node with that number, the coordinator being 0, and returns when it answers and has the
+    /// database.
     pub async fn start(
         folder: DataFolder,
         binaries: &Binaries,
@@ -39,7 +40,8 @@ impl Node {
         leftovers::clear(&folder).await?;
         initialization::ensure_initialized(&folder, binaries, account).await?;
         let socket_folder = socket::prepare(&folder, account, port)?;
-        let server = Server::new(&folder, binaries, account.cloned(), socket_folder, profile(port, record, binaries))?;
+        let server =
+            Server::new(&folder, binaries, account.cloned(), socket_folder, profile(port, record, binaries))?;
         let mut postmaster = server.spawn()?;
         readiness::wait_until_ready(&server, &mut postmaster).await?;
         readiness::ensure_database(&server).await?;
@@ -53,7 +55,8 @@ impl Node {
 
     /// A connection to the application's database through the socket.
     pub async fn connect(&self) -> Result<Client, EmbeddedError> {
-        let (client, connection) = self.server.config(DATABASE).connect(NoTls).await.map_err(EmbeddedError::Database)?;
+        let (client, connection) =
+            self.server.config(DATABASE).connect(NoTls).await.map_err(EmbeddedError::Database)?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 log::trace!("a connection to a node ended: {error}");
@@ -84,7 +87,8 @@ fn profile(port: u16, record: &Record, binaries: &Binaries) -> Profile {
         ("max_wal_senders", "24".to_owned()),
         ("max_logical_replication_workers", "16".to_owned()),
         ("citus.local_hostname", HOST.to_owned()),
-        // Whoever took a node's port may accept and say nothing, and Citus' own half a minute holds up all it does then.
+        // Whoever took a node's port may accept and say nothing, and Citus' own half a minute holds up all it
+        // does then.
         ("citus.node_connection_timeout", "3s".to_owned()),
         // The traffic does not leave the machine.
         ("citus.node_conninfo", "sslmode=prefer".to_owned()),

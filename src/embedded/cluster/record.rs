@@ -1,5 +1,5 @@
-//! What a cluster keeps about itself beside its tables, in a folder that only the servers' account enters: the ports, the
-//! password, and the two files by which the servers ask for it and give it.
+//! What a cluster keeps about itself beside its tables, in a folder that only the servers' account enters:
+//! the ports, the password, and the two files by which the servers ask for it and give it.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -46,20 +46,31 @@ impl Record {
         let Some(numbers) = numbers.ok().filter(|numbers| numbers.len() > 1) else {
             return Err(EmbeddedError::Damaged(ports));
         };
-        let password = read_password(&folder)?.ok_or_else(|| EmbeddedError::Damaged(folder.join(PASSWORD)))?;
+        let password =
+            read_password(&folder)?.ok_or_else(|| EmbeddedError::Damaged(folder.join(PASSWORD)))?;
         Ok(Some(Self { folder, account: None, ports: numbers, password }))
     }
 
-    /// Makes the folder and its files for that many nodes. A port that something else has taken since is replaced.
-    pub fn prepare(folder: &DataFolder, account: Option<&Account>, known: Option<Self>, nodes: usize) -> Result<Self, EmbeddedError> {
+    /// Makes the folder and its files for that many nodes. A port that something else has taken since is
+    /// replaced.
+    pub fn prepare(
+        folder: &DataFolder,
+        account: Option<&Account>,
+        known: Option<Self>,
+        nodes: usize,
+    ) -> Result<Self, EmbeddedError> {
         let path = folder.path().join(FOLDER);
         ensure_private_folder(&path, account)?;
         let password = match read_password(&path)? {
             Some(password) => password,
             None => random_password().tried("make a password for", &path)?,
         };
-        let mut record =
-            Self { folder: path, account: account.cloned(), ports: known.map(|known| known.ports).unwrap_or_default(), password };
+        let mut record = Self {
+            folder: path,
+            account: account.cloned(),
+            ports: known.map(|known| known.ports).unwrap_or_default(),
+            password,
+        };
         record.choose_ports(nodes)?;
         record.write(PASSWORD, &record.password)?;
         record.write(HBA, HBA_LINES)?;
@@ -108,7 +119,8 @@ impl Record {
         }
         let aside = self.folder.join(format!("{name}.new"));
         let _ = fs::remove_file(&aside);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).tried("make", &aside)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).tried("make", &aside)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).tried("write", &aside)?;
         if let Some(account) = &self.account {
             account.give(&aside)?;
@@ -117,8 +129,8 @@ impl Record {
     }
 }
 
-/// Below the range that the system takes ports of outgoing connections from: one of those could have the port when a node
-/// is started again.
+/// Below the range that the system takes ports of outgoing connections from: one of those could have the port
+/// when a node is started again.
 fn bind_somewhere() -> io::Result<TcpListener> {
     let mut last = None;
     for _ in 0..100 {

@@ -52,11 +52,17 @@ async fn check_office(admin: &Client, office: &Office, journal: &Journal, report
         notes.entry(row.get(0)).or_default().push(row.get(1));
     }
     let sql = "SELECT note_id, recipient_id FROM shared_notes WHERE tenant_id = $1";
-    let mut shares: BTreeSet<(i64, i64)> =
-        admin.query(sql, &[&office.tenant]).await.expect(sql).iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut shares: BTreeSet<(i64, i64)> = admin
+        .query(sql, &[&office.tenant])
+        .await
+        .expect(sql)
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
     report.shares += shares.len();
     for ids in notes.values() {
-        for (id, reader) in ids.iter().flat_map(|id| office.readers.iter().map(move |reader| (*id, *reader))) {
+        for (id, reader) in ids.iter().flat_map(|id| office.readers.iter().map(move |reader| (*id, *reader)))
+        {
             report.shares_missing += usize::from(!shares.remove(&(id, reader)));
         }
     }

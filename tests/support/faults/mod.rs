@@ -1,5 +1,5 @@
-//! Writers that journal every answer, a nemesis that kills one process after the other with -9, and a checker that compares
-//! the journal with what is in the database afterwards.
+//! Writers that journal every answer, a nemesis that kills one process after the other with -9, and a checker
+//! that compares the journal with what is in the database afterwards.
 
 mod check;
 mod nemesis;
@@ -73,8 +73,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kills: Vec<String> = self.kills.iter().map(|(target, count)| format!("{target} {count}")).collect();
-        writeln!(f, "{}, {:.0} s of writing; killed with -9: {}", self.environment, self.seconds, kills.join(", "))?;
+        let kills: Vec<String> =
+            self.kills.iter().map(|(target, count)| format!("{target} {count}")).collect();
+        writeln!(
+            f,
+            "{}, {:.0} s of writing; killed with -9: {}",
+            self.environment,
+            self.seconds,
+            kills.join(", ")
+        )?;
         let rate = self.acknowledged as f64 / self.seconds.max(0.001);
         for (what, count, must_be_none) in [
             ("notes attempted", self.attempted, false),
@@ -96,7 +103,8 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "{rate:.0} acknowledged notes a second; everything had arrived {:.1} s after the last fault was mended",
+            "{rate:.0} acknowledged notes a second; everything had arrived {:.1} s after the last fault was \
+             mended",
             self.drained_seconds
         )?;
         write!(f, "journal: {}", self.journal)

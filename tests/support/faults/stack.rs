@@ -1,4 +1,5 @@
-//! Everything that is killed: a web server, a worker, a broker and a database, each a process that can be started again.
+//! Everything that is killed: a web server, a worker, a broker and a database, each a process that can be
+//! started again.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,11 @@ impl Stack {
     pub fn start(options: &Options) -> Self {
         let (store, database_url) = if options.citus && environment::on_citus() {
             let folder = Folder::new();
-            let keeper = folder.builder(&["--workers", "2"]).set("WORKER", "off").try_start_beside_others().expect("a cluster");
+            let keeper = folder
+                .builder(&["--workers", "2"])
+                .set("WORKER", "off")
+                .try_start_beside_others()
+                .expect("a cluster");
             let url = folder.url(folder.ports()[0], &folder.kept("password"));
             (Store::Cluster { folder, _keeper: keeper }, url)
         } else {
@@ -47,14 +52,26 @@ impl Stack {
             (Store::Plain(postgres), url)
         };
         let broker = environment::rabbitmq_server().filter(|_| options.broker).map(Broker::start_with);
-        let mut stack = Self { database_url, store, broker, web: None, worker: None, port: free_port(), key: names::secret_key() };
+        let mut stack = Self {
+            database_url,
+            store,
+            broker,
+            web: None,
+            worker: None,
+            port: free_port(),
+            key: names::secret_key(),
+        };
         stack.start_web();
         stack.start_worker();
         stack
     }
 
     pub fn describe(&self) -> String {
-        let store = if matches!(self.store, Store::Plain(_)) { "plain PostgreSQL" } else { "Citus, a coordinator and two workers" };
+        let store = if matches!(self.store, Store::Plain(_)) {
+            "plain PostgreSQL"
+        } else {
+            "Citus, a coordinator and two workers"
+        };
         format!("{store}, {}", if self.broker.is_some() { "RabbitMQ" } else { "no broker" })
     }
 
@@ -114,12 +131,17 @@ impl Stack {
     }
 
     fn builder(&self) -> ServerBuilder {
-        ServerBuilder::bare().set("DATABASE_URL", &self.database_url).set("SECRET_KEY", &self.key).set("RUST_LOG", "warn")
+        ServerBuilder::bare()
+            .set("DATABASE_URL", &self.database_url)
+            .set("SECRET_KEY", &self.key)
+            .set("RUST_LOG", "warn")
     }
 
     fn start_web(&mut self) {
         let (bind, origin) = (format!("127.0.0.1:{}", self.port), format!("http://localhost:{}", self.port));
-        self.web = Some(patiently("web", || self.builder().set("BIND", &bind).set("PUBLIC_ORIGIN", &origin).set("WORKER", "off")));
+        self.web = Some(patiently("web", || {
+            self.builder().set("BIND", &bind).set("PUBLIC_ORIGIN", &origin).set("WORKER", "off")
+        }));
     }
 
     fn start_worker(&mut self) {

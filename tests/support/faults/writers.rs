@@ -55,15 +55,18 @@ pub async fn found(base: &str, database_url: &str, count: usize) -> Vec<Office> 
         for _ in 0..3 {
             let (username, password) = (unique("user"), unique("secret "));
             let body = json!({"username": username, "password": password, "tenant_name": organization});
-            let joined = Call::new("POST", "/api/register").json(&body).send(&http, base).await.expect(201).json();
+            let joined =
+                Call::new("POST", "/api/register").json(&body).send(&http, base).await.expect(201).json();
             tenant = joined["tenant_id"].as_i64().expect("a number");
             people.push((joined["user_id"].as_i64().expect("a number"), username, password));
             let open = "UPDATE shared.tenants SET join_policy = 'open' WHERE id = $1";
             admin.execute(open, &[&tenant]).await.expect("open");
         }
         let (_, username, password) = &people[0];
-        let login = Call::new("POST", "/api/login").json(&json!({"username": username, "password": password}));
-        let token = login.send(&http, base).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
+        let login =
+            Call::new("POST", "/api/login").json(&json!({"username": username, "password": password}));
+        let token =
+            login.send(&http, base).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
         offices.push(Office { tenant, readers: people[1..].iter().map(|person| person.0).collect(), token });
     }
     offices
@@ -71,9 +74,11 @@ pub async fn found(base: &str, database_url: &str, count: usize) -> Vec<Office> 
 
 /// Writes until there are enough notes or the time is over, at a pace that spreads them over the time.
 pub async fn write(base: &str, offices: &[Office], options: &Options) -> Journal {
-    let journal = Journal { file: Mutex::new(NamedTempFile::new().expect("a journal")), entries: Mutex::default() };
+    let journal =
+        Journal { file: Mutex::new(NamedTempFile::new().expect("a journal")), entries: Mutex::default() };
     let acknowledged = AtomicUsize::new(0);
-    let pace = Duration::from_secs_f64(options.seconds as f64 * 0.7 * options.writers as f64 / options.notes as f64);
+    let pace =
+        Duration::from_secs_f64(options.seconds as f64 * 0.7 * options.writers as f64 / options.notes as f64);
     let deadline = Instant::now() + Duration::from_secs(options.seconds);
     let writers = (0..options.writers).map(|number| {
         let (journal, acknowledged, office) = (&journal, &acknowledged, &offices[number % offices.len()]);
@@ -89,7 +94,8 @@ pub async fn write(base: &str, offices: &[Office], options: &Options) -> Journal
                 if known {
                     acknowledged.fetch_add(1, Ordering::Relaxed);
                 }
-                let rest = if known { pace.saturating_sub(began.elapsed()) } else { Duration::from_millis(100) };
+                let rest =
+                    if known { pace.saturating_sub(began.elapsed()) } else { Duration::from_millis(100) };
                 tokio::time::sleep(rest).await;
             }
         }
@@ -101,7 +107,9 @@ pub async fn write(base: &str, offices: &[Office], options: &Options) -> Journal
 /// Whether the note was acknowledged.
 async fn post(http: &Client, base: &str, office: &Office, text: &str) -> bool {
     let body = json!({"content": text, "share_with": office.readers});
-    let call = Call::new("POST", "/api/notes").json(&body).header("authorization", format!("Bearer {}", office.token));
+    let call = Call::new("POST", "/api/notes")
+        .json(&body)
+        .header("authorization", format!("Bearer {}", office.token));
     match call.try_send(http, base).await {
         Ok(answer) if answer.status == 201 => true,
         Ok(answer) if answer.status >= 500 => false,
