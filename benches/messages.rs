@@ -21,7 +21,7 @@ use support::{App, Person, Script, database, environment};
 
 const CLIENTS: usize = 8;
 /// Longer than any of it should take; a hang then becomes a failure.
-const PATIENCE: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How much of it.
 struct Options {
@@ -174,9 +174,9 @@ async fn arrived(admin: &Client, tenant: i64) -> i64 {
 /// Waits until nothing of the tenant is on its way.
 async fn until_done(admin: &Client, tenant: i64) {
     let open = "SELECT EXISTS (SELECT FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL)";
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while admin.query_one(open, &[&tenant]).await.expect("an answer").get(0) {
-        assert!(Instant::now() < end, "not everything was delivered within {PATIENCE:?}");
+        assert!(Instant::now() < end, "not everything was delivered within {TIMEOUT:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

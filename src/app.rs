@@ -12,12 +12,14 @@ use crate::db::Database;
 use crate::messaging::Messenger;
 use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
-use crate::web::{Context, Departure, Site, coding, cookie, edge, face, measure, routes};
+use crate::web::{
+    Context, Departure, Site, coding, cookie, error_response, request_guard, request_metrics, routes,
+};
 use crate::{api, pages};
 
 /// How long requests in flight may take to be answered after a stop was asked for, and then to be sent, in
 /// seconds.
-pub const SHUTDOWN_PATIENCE: u64 = 30;
+pub const SHUTDOWN_TIMEOUT: u64 = 30;
 /// The longest that the head of a request may take to arrive.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 /// The longest that an idle connection is kept.
@@ -78,7 +80,7 @@ pub fn listen(
         tls_only: settings.production(),
         // Whoever watches this process may call it by its address.
         takes_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
-        dress: face::dress,
+        dress: error_response::dress,
     });
     let context = web::Data::new(Context {
         database,
@@ -105,8 +107,8 @@ pub fn listen(
                     .error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()),
             )
             .wrap(cookie::middleware(&context))
-            .wrap(from_fn(edge::pass))
-            .wrap(from_fn(measure::pass))
+            .wrap(from_fn(request_guard::pass))
+            .wrap(from_fn(request_metrics::pass))
             .wrap(Compress::default())
             .wrap(from_fn(coding::pass))
             .configure(|config| routes::register(config, api::routes::ROUTES))
@@ -117,7 +119,7 @@ pub fn listen(
     })
     .client_request_timeout(HEAD_DEADLINE)
     .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(SHUTDOWN_PATIENCE)
+    .shutdown_timeout(SHUTDOWN_TIMEOUT)
     .disable_signals()
     .listen(listener)
     .map_err(|error| ListenError::Other(address, error))?

@@ -27,7 +27,6 @@
 pub mod admin;
 pub mod api;
 pub mod app;
-pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod cluster;
@@ -41,4 +40,5 @@ pub mod pages;
 pub mod seed;
 pub mod settings;
 pub mod store;
+pub mod transfer;
 pub mod web;

@@ -13,7 +13,7 @@ use super::errors;
 use super::routes;
 use crate::app::ListenError;
 use crate::settings::AdminSettings;
-use crate::web::{Error, Site, coding, edge};
+use crate::web::{Error, Site, coding, request_guard};
 
 /// Builds the server. It stops when its handle is told to.
 ///
@@ -43,7 +43,7 @@ pub fn listen(
                     .error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()),
             )
             .wrap(from_fn(access::pass))
-            .wrap(from_fn(edge::pass))
+            .wrap(from_fn(request_guard::pass))
             .wrap(Compress::default())
             .wrap(from_fn(coding::pass))
             .configure(routes::register)

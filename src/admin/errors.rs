@@ -14,7 +14,7 @@ use crate::cluster::ClusterError;
 use crate::db::DbError;
 use crate::web::Error;
 use crate::web::error::{Fault, default_sentence};
-use crate::web::face::Asked;
+use crate::web::error_response::Asked;
 
 #[derive(Template)]
 #[template(path = "admin/error.html")]

@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::auth::{CurrentUser, InvitationToken, Token, user_agent};
 use crate::domain::{Identifier, UserId};
 use crate::store::{Earlier, Newcomer, SessionKind, SignUpError};
-use crate::web::{Context, Error, joining, once};
+use crate::web::{Context, Error, idempotency, joining};
 
 /// The account in the organization that was joined, logged in.
 #[derive(Serialize, ToSchema)]
@@ -42,7 +42,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let invitation = InvitationToken::parse(&token).ok_or(Error::NotFound)?;
     // The same key of another account is another request.
-    let once = once::of_request(&request, &(user.tenant.tenant().number(), user.id.number()))?;
+    let once = idempotency::of_request(&request, &(user.tenant.tenant().number(), user.id.number()))?;
     if user.tenant.tenant() == invitation.tenant() {
         return Err(already_there(&user, &invitation).await?);
     }
@@ -92,7 +92,7 @@ async fn joined_before(
             Some(Earlier::Same { .. }) if tenant.account(candidate.user).await?.is_some() => {
                 return Ok(Some(candidate.user));
             }
-            Some(Earlier::Other) => return Err(once::used_for_another()),
+            Some(Earlier::Other) => return Err(idempotency::used_for_another()),
             _ => {}
         }
     }

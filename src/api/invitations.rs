@@ -10,7 +10,7 @@ use crate::auth::{CurrentUser, InvitationToken};
 use crate::domain::{InvitationId, InvitationTerms, Role};
 use crate::store::{Invited, OpenInvitation};
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json, cookie, once};
+use crate::web::{Context, Error, FieldErrors, Json, cookie, idempotency};
 
 /// What the token of a request that may come twice is sealed for.
 const SEALED_TOKEN: &str = "invitation token";
@@ -78,7 +78,7 @@ pub async fn create(
     body: Json<NewInvitation>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    let once = once::of_request(&request, &body.0)?;
+    let once = idempotency::of_request(&request, &body.0)?;
     let terms = parse(&body.0)?;
     user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
@@ -87,7 +87,7 @@ pub async fn create(
     let (id, expires_at, token) = match user.tenant.invite(user.id, &terms, &token.hash(), kept).await? {
         Invited::Now { id, expires_at } => (id, expires_at, token),
         Invited::Before { id, expires_at, sealed } => (id, expires_at, shown_again(&context, &sealed)?),
-        Invited::OtherRequest => return Err(once::used_for_another()),
+        Invited::OtherRequest => return Err(idempotency::used_for_another()),
     };
     audit::record(
         &request,

@@ -2,6 +2,7 @@
 //! nothing in a browser's cookie jar can act. The shapes are described by `openapi`, from this code.
 
 mod acceptances;
+mod deliveries;
 mod inbox;
 mod invitations;
 mod login;
@@ -13,7 +14,6 @@ mod problem;
 mod registration;
 pub mod routes;
 mod shares;
-mod sharing;
 pub(crate) mod transfer;
 
 pub use openapi::document;

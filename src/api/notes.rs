@@ -8,13 +8,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::deliveries::{self, ShareWith};
 use super::problem::Problem;
-use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{Access, Invalid, NoteContent, NoteId, NoteTitle, Right, SearchWords, Standing};
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
 use crate::web::coding::plain_tag;
-use crate::web::once;
+use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, decode, encode, with_words};
 use crate::web::{Context, Error, FieldErrors, Json, granted};
 
@@ -140,7 +140,7 @@ pub async fn create(
     body: Json<NoteToWrite>,
 ) -> Result<HttpResponse, Error> {
     let Json(body) = body;
-    let once = once::of_request(&request, &body)?;
+    let once = idempotency::of_request(&request, &body)?;
     let tenant = user.tenant.tenant().number();
     if body.tenant_id.is_some_and(|given| given != tenant)
         || body.userid.is_some_and(|given| given != user.id.number())
@@ -150,14 +150,14 @@ pub async fn create(
     let (title, content) = parse(body.title.as_deref(), body.content)?;
     let sharing = match &body.share_with {
         None => None,
-        Some(share_with) => Some(sharing::parse(&user, share_with, body.access.as_deref()).await?),
+        Some(share_with) => Some(deliveries::parse(&user, share_with, body.access.as_deref()).await?),
     };
     let note =
         NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
     let (id, message) = match user.tenant.create_note(user.id, &note).await? {
         Written::Now { note, message } => (note.id, message),
         Written::Before { note, message } => (note, message),
-        Written::OtherRequest => return Err(once::used_for_another()),
+        Written::OtherRequest => return Err(idempotency::used_for_another()),
     };
     let place = format!("/api/notes/{id}");
     let Some(message) = message else {
@@ -166,7 +166,7 @@ pub async fn create(
         return Ok(created(response, id, None));
     };
     context.messenger.wake(&user.tenant);
-    let waited = sharing::wait_as_preferred(&request, &user, message).await;
+    let waited = deliveries::wait_as_preferred(&request, &user, message).await;
     Ok(created(waited.respond(&place, id), id, Some(waited.state)))
 }
 

@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
 use super::{
-    acceptances, inbox, invitations, login, me, members, notes, registration, shares, sharing, transfer,
+    acceptances, deliveries, inbox, invitations, login, me, members, notes, registration, shares, transfer,
 };
 use crate::web::Error;
 
@@ -17,7 +17,7 @@ use crate::web::Error;
     paths(
         registration::create, login::create, login::destroy, me::show, notes::index, notes::create,
         notes::show, notes::update,
-        notes::destroy, shares::index, shares::create, shares::destroy, sharing::deliveries, inbox::index,
+        notes::destroy, shares::index, shares::create, shares::destroy, deliveries::deliveries, inbox::index,
         inbox::read,
         transfer::export, transfer::import, members::index, members::update, members::destroy,
         invitations::index,

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::store::{Earlier, Newcomer, TenantChoice};
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json, once};
+use crate::web::{Context, Error, FieldErrors, Json, idempotency};
 
 /// Who signs up, and where.
 #[derive(Deserialize, ToSchema)]
@@ -64,7 +64,7 @@ pub async fn create(
         return Err(Error::Invalid(errors));
     };
     let password_hash = context.hasher.hash(&password).await?;
-    let once = once::of_request(&request, &body.without_password())?;
+    let once = idempotency::of_request(&request, &body.without_password())?;
     let newcomer = Newcomer { username, email, password_hash, tenant, once };
     let registered = match context.database.sign_up().register(&newcomer).await {
         Ok(registered) => registered,
@@ -112,7 +112,7 @@ async fn registered_before(
         let tenant = context.database.tenant(candidate.tenant);
         match tenant.earlier_request(candidate.user, once).await? {
             Some(Earlier::Same { .. }) => {}
-            Some(Earlier::Other) => return Err(once::used_for_another()),
+            Some(Earlier::Other) => return Err(idempotency::used_for_another()),
             None => continue,
         }
         let account = tenant.account(candidate.user).await?;

@@ -1,7 +1,7 @@
 //! The API map: every call, in one place. What is public is marked; everything else asks for a bearer token.
 
 use super::{
-    acceptances, inbox, invitations, login, me, members, notes, openapi, registration, shares, sharing,
+    acceptances, deliveries, inbox, invitations, login, me, members, notes, openapi, registration, shares,
     transfer,
 };
 use crate::web::Route;
@@ -58,7 +58,7 @@ pub const ROUTES: &[Route] = &[
         method: "GET",
         path: "/api/notes/{id}/deliveries",
         public: false,
-        handler: |route| route.to(sharing::deliveries),
+        handler: |route| route.to(deliveries::deliveries),
     },
     Route { method: "GET", path: "/api/members", public: false, handler: |route| route.to(members::index) },
     Route {

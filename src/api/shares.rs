@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::deliveries::{self, ShareWith};
 use super::problem::Problem;
-use super::sharing::{self, ShareWith};
 use crate::auth::CurrentUser;
 use crate::domain::{Audience, NoteId, Right};
 use crate::store::{Share, Shared};
-use crate::web::{Context, Error, Json, granted, once};
+use crate::web::{Context, Error, Json, granted, idempotency};
 
 /// A share to make. Sharing with the same people again changes what they may do.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -78,15 +78,15 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let Json(body) = body;
-    let once = once::of_request(&request, &body)?;
-    let sharing = sharing::parse(&user, &body.share_with, body.access.as_deref()).await?;
+    let once = idempotency::of_request(&request, &body)?;
+    let sharing = deliveries::parse(&user, &body.share_with, body.access.as_deref()).await?;
     let message = match user.tenant.share_note(user.id, *id, &sharing, once.as_ref()).await? {
         Shared::Message(message) => message,
         Shared::NoSuchNote => return Err(Error::NotFound),
-        Shared::OtherRequest => return Err(once::used_for_another()),
+        Shared::OtherRequest => return Err(idempotency::used_for_another()),
     };
     context.messenger.wake(&user.tenant);
-    let waited = sharing::wait_as_preferred(&request, &user, message).await;
+    let waited = deliveries::wait_as_preferred(&request, &user, message).await;
     let place = format!("/api/notes/{id}/shares");
     Ok(waited.respond(&place, *id).json(ShareCreated { delivery: waited.state.as_str() }))
 }

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::problem::Problem;
-use crate::archive::{self, Exported, ImportError, Report};
 use crate::auth::CurrentUser;
 use crate::domain::Role;
 use crate::store::Scope;
+use crate::transfer::{self, Exported, ImportError, Report};
 use crate::web::audit::{self, Subject};
 use crate::web::{Context, Error, FieldErrors, upload};
 
@@ -74,7 +74,7 @@ pub fn send(
         .insert_header((header::CONTENT_DISPOSITION, name))
         // It is packed already.
         .insert_header(ContentEncoding::Identity)
-        .streaming(archive::export(context.database.clone(), exported)))
+        .streaming(transfer::export(context.database.clone(), exported)))
 }
 
 /// Take in the Markdown files of a ZIP, such as one of ours, as notes of the token's user. What came in
@@ -110,7 +110,7 @@ pub async fn take_in(
     file: std::fs::File,
     context: &Context,
 ) -> Result<Report, Error> {
-    let report = archive::import(&context.database, user.tenant.tenant(), user.id, file).await;
+    let report = transfer::import(&context.database, user.tenant.tenant(), user.id, file).await;
     audit::record(request, "imported notes", &Subject::of(&user.tenant, user.id));
     report.map_err(|error| match error {
         ImportError::NoArchive => {

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::domain::{LoginPassword, NewPassword};
 
 /// The longest that a hash waits for a free core before the asker is told to come back.
-const PATIENCE: Duration = Duration::from_millis(800);
+const TIMEOUT: Duration = Duration::from_millis(800);
 /// What follows the cost in the hash of no password, for users that do not exist: they cost the same time.
 const NO_PASSWORD: &str = "C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
 
@@ -161,7 +161,7 @@ impl Hasher {
             return Ok(permit);
         }
         let _waiting = Waiting::behind_others(&self.queue);
-        tokio::time::timeout(PATIENCE, Arc::clone(&self.cores).acquire_owned())
+        tokio::time::timeout(TIMEOUT, Arc::clone(&self.cores).acquire_owned())
             .await
             .map_err(|_| Busy)?
             .map_err(|_| Busy)

@@ -10,7 +10,7 @@ use super::output;
 use crate::messaging;
 use crate::settings::Settings;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// An idle worker looks for messages every 15 seconds, and gives a database up after 2.5.
 const LONGEST_SILENCE: Duration = Duration::from_secs(45);
 
@@ -42,9 +42,9 @@ fn ask_application(settings: &Settings) -> anyhow::Result<()> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    let mut connection = TcpStream::connect_timeout(&address, PATIENCE)
+    let mut connection = TcpStream::connect_timeout(&address, TIMEOUT)
         .with_context(|| format!("nothing answers at {address}"))?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_read_timeout(Some(TIMEOUT))?;
     write!(connection, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     connection

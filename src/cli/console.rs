@@ -85,7 +85,7 @@ impl Open {
 }
 
 /// How long the console may take, beside the time that it waits for the nodes.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which page to ask for.
 #[derive(clap::Args)]
@@ -122,7 +122,7 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    let patience = PATIENCE + settings.node_patience * 2;
+    let patience = TIMEOUT + settings.node_patience * 2;
     let mut connection = TcpStream::connect_timeout(&address, patience)
         .with_context(|| format!("no console answers at {address}; is `pigeonhole serve` running?"))?;
     connection.set_read_timeout(Some(patience))?;

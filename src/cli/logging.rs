@@ -3,7 +3,7 @@
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::settings::Settings;
-use crate::web::departure::door_is_closed;
+use crate::web::graceful_shutdown::door_is_closed;
 
 /// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of
 /// warnings: other people's notes and secrets among them. No setting makes them talk.

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::{access, output};
+use super::{node_passwords, output};
 use crate::db;
 use crate::settings::Settings;
 
@@ -15,7 +15,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .database
         .as_ref()
         .context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
-    access::grant(settings, config).await?;
+    node_passwords::grant(settings, config).await?;
     let report = db::migrate(config, settings.demo_tenant).await?;
     if report.applied.is_empty() {
         output::line("the schema is up to date");

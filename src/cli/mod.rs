@@ -1,14 +1,14 @@
 //! The command line: one file for each subcommand. Each reads the settings once and hands them on.
 
-mod access;
 mod check;
 mod cluster;
 mod console;
+mod cookie_key;
 mod logging;
 mod messages;
 mod migrate;
+mod node_passwords;
 mod output;
-mod secret;
 mod secrets;
 mod seed;
 mod serve;

@@ -8,7 +8,7 @@ use tokio_postgres::Config;
 
 use super::console::Door;
 use super::stop::StopSignal;
-use super::{output, secret};
+use super::{cookie_key, output};
 use crate::app;
 use crate::cluster;
 use crate::db::{self, Database};
@@ -111,7 +111,7 @@ async fn serve(
     let database = prepared?;
     let key = match &settings.secret_key {
         Some(key) => key.clone(),
-        None => secret::kept_in(&settings.data_dir)?,
+        None => cookie_key::kept_in(&settings.data_dir)?,
     };
     let worker = settings.worker.then(|| Worker::start(&database, settings.broker.as_ref()));
     let messenger = worker.as_ref().map_or_else(|| tell_others(&database), Worker::messenger);
@@ -137,7 +137,7 @@ async fn serve(
         console.close().await;
     }
     routing.inspect(tokio::task::JoinHandle::abort);
-    let all_answered = departing.departure.complete(Duration::from_secs(app::SHUTDOWN_PATIENCE)).await;
+    let all_answered = departing.departure.complete(Duration::from_secs(app::SHUTDOWN_TIMEOUT)).await;
     handle.stop(all_answered).await;
     running.await.context("waiting for the server to stop")??;
     if let Some(worker) = worker {

@@ -3,7 +3,7 @@
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
 use super::events;
-use super::session::Session;
+use super::node_connection::Session;
 
 /// What is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

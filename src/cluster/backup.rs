@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::error::{ClusterError, obstacle};
 use super::node;
-use super::session::Session;
+use super::node_connection::Session;
 use super::{Say, events};
 use crate::db::versions::Citus;
 
 /// Distributed commits wait for no longer than this.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A restore point on every node.
 pub struct BackupPoint {
@@ -65,7 +65,7 @@ async fn make(coordinator: &Session, name: &str, say: Say<'_>) -> Result<BackupP
     // moment.
     let made = hold_and_name(coordinator, &workers, name).await;
     let released = futures_util::future::join_all(
-        workers.iter().map(|worker| worker.run_within(PATIENCE, "letting commits go on", "ROLLBACK")),
+        workers.iter().map(|worker| worker.run_within(TIMEOUT, "letting commits go on", "ROLLBACK")),
     )
     .await;
     let held = started.elapsed();
@@ -86,10 +86,10 @@ async fn hold_and_name(
     let to_hold: &[Session] =
         if citus.is_some_and(Citus::holds_commits_for_restore_points) { &[] } else { workers };
     for worker in to_hold {
-        worker.run_within(PATIENCE, "holding distributed commits", "BEGIN").await?;
+        worker.run_within(TIMEOUT, "holding distributed commits", "BEGIN").await?;
         worker
             .run_within(
-                PATIENCE,
+                TIMEOUT,
                 "holding distributed commits",
                 "LOCK TABLE pg_dist_transaction, pg_dist_partition IN EXCLUSIVE MODE",
             )
@@ -97,7 +97,7 @@ async fn hold_and_name(
     }
     let position: String = coordinator
         .row_within(
-            PATIENCE,
+            TIMEOUT,
             "making the restore point",
             "SELECT citus_create_restore_point($1)::text",
             &[&name],
@@ -107,7 +107,7 @@ async fn hold_and_name(
     let mut positions = vec![(coordinator.name().to_owned(), position)];
     for worker in workers {
         let now: String = worker
-            .row_within(PATIENCE, "reading the log's position", "SELECT pg_current_wal_lsn()::text", &[])
+            .row_within(TIMEOUT, "reading the log's position", "SELECT pg_current_wal_lsn()::text", &[])
             .await?
             .get(0);
         positions.push((worker.name().to_owned(), now));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::error::{ClusterError, despite_others, obstacle};
 use super::node;
-use super::session::Session;
+use super::node_connection::Session;
 use super::{Say, events, jobs, older_names, pins};
 
 /// Copying many rows takes long; a lost server is noticed by keepalives.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// The table that all tenants' tables are placed with.
 const ANCHOR: &str = "shared.users";
 const REFERENCE: &str = "shared.tenants";
@@ -169,7 +169,7 @@ impl Distribution {
     }
 
     async fn move_rows(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
-        let run = async |what: &str, sql: &str| coordinator.run_within(PATIENCE, what, sql).await;
+        let run = async |what: &str, sql: &str| coordinator.run_within(TIMEOUT, what, sql).await;
         run("preparing", "SET LOCAL statement_timeout = 0").await?;
         run("preparing", "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'").await?;
         let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
@@ -221,10 +221,7 @@ impl Distribution {
         for table in &self.tables {
             let sql = format!("SELECT count(*) FROM {}", table.name);
             counts.push(
-                coordinator
-                    .row_within(PATIENCE, &format!("counting {}", table.name), &sql, &[])
-                    .await?
-                    .get(0),
+                coordinator.row_within(TIMEOUT, &format!("counting {}", table.name), &sql, &[]).await?.get(0),
             );
         }
         Ok(counts)
@@ -256,7 +253,7 @@ async fn free(coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
         }
         for (table, bytes) in left {
             let call = format!("SELECT truncate_local_data_after_distributing_table('{table}')");
-            match coordinator.run_within(PATIENCE, &format!("freeing {table}"), &call).await {
+            match coordinator.run_within(TIMEOUT, &format!("freeing {table}"), &call).await {
                 Ok(()) => say(&format!("{table}: freed {} kB on the coordinator", bytes >> 10)),
                 Err(error) => log::debug!("{error}"),
             }

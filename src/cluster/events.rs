@@ -1,7 +1,7 @@
 //! Who did what to the cluster, kept in a table of the coordinator.
 
 use super::error::ClusterError;
-use super::session::Session;
+use super::node_connection::Session;
 
 /// An operation that was begun and written down.
 pub struct Event {

@@ -1,7 +1,7 @@
 //! How many moves run at once. Citus runs one; more are let in for the time of a job and put back afterwards.
 
 use super::error::ClusterError;
-use super::session::Session;
+use super::node_connection::Session;
 
 const RAISED: [(&str, &str); 2] =
     [("citus.max_background_task_executors", "4"), ("citus.max_background_task_executors_per_node", "2")];

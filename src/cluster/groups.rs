@@ -4,7 +4,7 @@
 
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
-use super::session::Session;
+use super::node_connection::Session;
 
 /// The last number whose ids stay below 2^53.
 pub(crate) const LAST: i32 = 31;

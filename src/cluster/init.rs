@@ -8,8 +8,8 @@ use tokio_postgres::Config;
 
 use super::address::Address;
 use super::error::{ClusterError, despite_others, obstacle};
+use super::node_connection::Session;
 use super::preflight::{self, Fitness};
-use super::session::Session;
 use super::{Say, distribute, events, groups, node, older_names, pins, roles};
 use crate::db;
 

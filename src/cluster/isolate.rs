@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, Node};
-use super::session::{self, Session};
+use super::node_connection::{self, Session};
 use super::sizes::{self, Bundles};
-use super::{Say, events, holdups, jobs, pins, preflight};
+use super::{Say, blockers, events, jobs, pins, preflight};
 
 /// A split that has not ended by then hangs: it waits for transactions that do not end.
-const SPLIT_PATIENCE: Duration = Duration::from_secs(3600);
+const SPLIT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How often it is looked whether it waits for a transaction.
 const TICK: Duration = Duration::from_secs(4);
 
@@ -230,7 +230,7 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
     worker.run("preparing", settings).await?;
     let started = Instant::now();
     say(what);
-    let mut work = Box::pin(worker.run_within(SPLIT_PATIENCE, what, call));
+    let mut work = Box::pin(worker.run_within(SPLIT_TIMEOUT, what, call));
     let mut ticks = tokio::time::interval(TICK);
     ticks.tick().await;
     let (mut ticked, mut told) = (0, HashSet::new());
@@ -242,7 +242,7 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
                 return Ok(());
             }
             _ = ticks.tick() => {
-                for holdup in holdups::everywhere(coordinator).await {
+                for holdup in blockers::everywhere(coordinator).await {
                     if told.insert(holdup.name()) {
                         say(&format!("    WAITING: {}. {}", holdup.finding(), holdup.cure()));
                     }
@@ -253,7 +253,7 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
                 }
             }
             _ = tokio::signal::ctrl_c() => {
-                session::cancel(token.clone()).await;
+                node_connection::cancel(token.clone()).await;
                 let _ = work.await;
                 return obstacle(format!("{what} was interrupted and is undone by Citus; run the command \
                     again to go on"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 
 use super::error::{ClusterError, obstacle};
-use super::session::Session;
+use super::node_connection::Session;
 use super::{Say, events, executors, pins};
 
 /// How often a job is looked at that nobody follows.

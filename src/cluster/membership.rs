@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, Node};
+use super::node_connection::Session;
 use super::preflight::{self, Fitness};
-use super::session::Session;
 use super::{Say, events, groups, init, jobs, patroni, pins, roles};
 
 /// A worker that could be added.

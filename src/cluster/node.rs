@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
-use super::session::Session;
+use super::node_connection::Session;
 
 /// How long a node may take to answer while a job is watched, which is asked again soon.
 pub(crate) const NODE_PATIENCE: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! What older guides to Citus ask for by another name than it has, for administrators in psql.
 
 use super::error::ClusterError;
-use super::session::Session;
+use super::node_connection::Session;
 
 /// `SELECT * FROM citus_stat_shards` answers what `citus_shards` does. The function's text is read when it is
 /// called: a view that named citus_shards itself would keep an update of Citus from making that anew.

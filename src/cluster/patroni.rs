@@ -1,7 +1,7 @@
 //! Under Patroni the nodes are Patroni's: it adds them and follows their primaries, and we stand aside.
 
 use super::error::{ClusterError, obstacle};
-use super::session::Session;
+use super::node_connection::Session;
 
 /// Refuses when Patroni runs the coordinator.
 pub(super) async fn stand_aside(coordinator: &Session) -> Result<(), ClusterError> {

@@ -2,7 +2,7 @@
 //! our table, so that plans made by hand respect them too.
 
 use super::error::ClusterError;
-use super::session::Session;
+use super::node_connection::Session;
 
 /// The name of our strategy.
 pub(super) const STRATEGY: &str = "pigeonhole";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::address::Address;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, Node};
-use super::session::Session;
+use super::node_connection::Session;
 use super::sizes::{self, Bundles};
 use super::{Say, events, jobs, pins, preflight};
 

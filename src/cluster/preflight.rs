@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 
 use super::error::{ClusterError, obstacle};
 use super::node;
-use super::session::Session;
+use super::node_connection::Session;
 use crate::db::versions::Citus;
 
 /// The library that must be allowed to decode the log, or splits and isolation fail, where the server asks

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::blockers::{self, Holdup};
 use super::error::ClusterError;
-use super::holdups::{self, Holdup};
 use super::jobs;
 use super::node::{self, NODE_PATIENCE};
-use super::session::Session;
+use super::node_connection::Session;
 use super::sizes::{self, Bundles};
 
 /// How long the coordinator may take to answer, which is asked again soon.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often nodes are asked whether they live.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
 
@@ -87,13 +87,13 @@ impl Follower {
     /// # Errors
     /// When the coordinator does not answer; the job goes on regardless, and the next look may succeed.
     pub async fn look(&mut self) -> Result<Progress, ClusterError> {
-        if self.session.run_within(PATIENCE, "asking", "SELECT 1").await.is_err() {
+        if self.session.run_within(TIMEOUT, "asking", "SELECT 1").await.is_err() {
             self.session = Session::coordinator(self.session.config()).await?;
         }
         let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";
         let state: String =
-            self.session.row_within(PATIENCE, "looking at the job", sql, &[&self.job]).await?.get(0);
-        let rows = self.session.rows_within(PATIENCE, "looking at the moves", TASKS, &[&self.job]).await?;
+            self.session.row_within(TIMEOUT, "looking at the job", sql, &[&self.job]).await?.get(0);
+        let rows = self.session.rows_within(TIMEOUT, "looking at the moves", TASKS, &[&self.job]).await?;
         let phases = if state == "running" { self.phases().await } else { Vec::new() };
         let mut progress = Progress {
             state,
@@ -148,7 +148,7 @@ impl Follower {
         let sql = "SELECT shardid, status, coalesce(target_shard_size, 0), sourcename || ':' || sourceport,
             targetname || ':' || targetport
                    FROM get_rebalance_progress() WHERE progress = 1";
-        let Ok(rows) = self.session.rows_within(PATIENCE, "looking at the progress", sql, &[]).await else {
+        let Ok(rows) = self.session.rows_within(TIMEOUT, "looking at the progress", sql, &[]).await else {
             return Vec::new();
         };
         let mut copied: HashMap<(i32, String), i64> = HashMap::new();
@@ -183,7 +183,7 @@ impl Follower {
             return;
         }
         self.asked = Some(Instant::now());
-        self.holdups = holdups::everywhere(&self.session).await;
+        self.holdups = blockers::everywhere(&self.session).await;
         if let Ok(nodes) = node::list(&self.session).await {
             let asked = nodes.iter().filter(|node| node.group != 0 && involved.contains(&node.id));
             self.dead = node::silent(&self.session, asked, NODE_PATIENCE).await;

@@ -3,7 +3,7 @@
 //! included.
 
 use super::error::{ClusterError, despite_others};
-use super::session::Session;
+use super::node_connection::Session;
 
 const OURS: &str = "
     SELECT r.rolname::text, coalesce(a.rolpassword, ''),

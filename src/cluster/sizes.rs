@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::error::ClusterError;
 use super::node::{self, ALIVE_TIMEOUT, Node};
-use super::session::Session;
+use super::node_connection::Session;
 
 const OWN_SHARDS: &str = "
     SELECT s.shardid, coalesce(pg_total_relation_size(to_regclass(shard_name(s.logicalrelid, s.shardid,

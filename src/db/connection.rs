@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
-use super::tally::{Shared, Waits};
+use super::counters::{Shared, Waits};
 
 /// A pool of connections.
 pub(super) type Pool = managed::Pool<Connections>;

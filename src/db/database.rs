@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio_postgres::Config;
 
-use super::borrow::{CALL_DEADLINE, within};
+use super::checkout::{CALL_DEADLINE, within};
 use super::connection::{Object, Pool};
+use super::counters::{PoolState, Routing, Shared};
 use super::error::DbError;
-use super::guard::{self, UnsafeSchema};
-use super::handle::TenantHandle;
 use super::listen::{self, Heard};
-use super::loads::Loads;
 use super::migrate::{self, AppliedMigration};
 use super::pool::pool;
 use super::roles;
 use super::router::{Router, name_of};
-use super::tally::{PoolState, Routing, Shared};
+use super::schema_check::{self, UnsafeSchema};
+use super::tenant_handle::TenantHandle;
+use super::tenant_load::Loads;
 use crate::domain::TenantId;
 
 const DIRECTORY_POOL_SIZE: usize = 4;
@@ -95,7 +95,7 @@ impl Database {
     /// # Errors
     /// What is wrong with the schema or the role, in one sentence.
     pub async fn refuse_unsafe_schema(&self) -> Result<(), UnsafeSchema> {
-        guard::check(self.router.coordinator()).await
+        schema_check::check(self.router.coordinator()).await
     }
 
     /// Sends each tenant's work to the node that holds its shard, from now on and until the future is

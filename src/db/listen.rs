@@ -13,7 +13,7 @@ use super::roles;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest that opening a connection may take; a frozen server accepts it and says nothing.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a listener hears.
 pub(crate) enum Heard {
@@ -39,7 +39,7 @@ pub(super) async fn for_ever(config: &Config, channel: &'static str, heard: impl
 
 /// One connection, from its beginning to its end; false when it never stood.
 async fn once(config: &Config, channel: &str, heard: &impl Fn(Heard)) -> bool {
-    let Ok(Ok((client, mut connection))) = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await else {
+    let Ok(Ok((client, mut connection))) = tokio::time::timeout(TIMEOUT, config.connect(NoTls)).await else {
         return false;
     };
     let (told, mut hearing) = tokio::sync::mpsc::unbounded_channel();

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Config};
 use super::connect::{ConnectError, connect, reason};
 use super::connection::Object;
 use super::error::DbError;
-use super::others::despite_others;
+use super::role_conflict::despite_others;
 use super::roles;
 use super::versions::MAY_TAKE_ROLE;
 
@@ -18,7 +18,7 @@ mod embedded {
 
 /// Any fixed number: the key of the advisory lock that one migrating process holds.
 const LOCK_KEY: i64 = 0x7069_6765_6f6e;
-const LOCK_PATIENCE: Duration = Duration::from_secs(300);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What a run did.
 #[derive(Debug)]
@@ -193,7 +193,7 @@ pub(super) async fn lock(client: &Client) -> Result<(), MigrateError> {
         if row.get(0) {
             return Ok(());
         }
-        if started.elapsed() > LOCK_PATIENCE {
+        if started.elapsed() > LOCK_TIMEOUT {
             return Err(MigrateError::Locked);
         }
         log::info!("another process is migrating this database; waiting for it");

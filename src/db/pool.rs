@@ -9,8 +9,8 @@ use tokio_postgres::{Config, NoTls};
 
 use super::connect::CONNECT_TIMEOUT;
 use super::connection::{Connections, Pool};
+use super::counters::{Shared, Waits};
 use super::roles;
-use super::tally::{Shared, Waits};
 
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain
 /// PostgreSQL takes it as a setting of nobody's.

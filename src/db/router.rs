@@ -10,14 +10,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
-use super::borrow::within;
+use super::checkout::within;
 use super::connect::at;
 use super::connection::Pool;
-use super::direct::Home;
+use super::counters::{PoolState, Shared};
 use super::error::DbError;
-use super::loads::Loads;
 use super::pool::{app_pool, worker_pool};
-use super::tally::{PoolState, Shared};
+use super::shard_reads::Home;
+use super::tenant_load::Loads;
 use super::topology::{Address, Group, Topology};
 use crate::domain::TenantId;
 

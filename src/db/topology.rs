@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::connection::Object;
-use super::direct::Home;
 use super::error::DbError;
+use super::shard_reads::Home;
 use crate::domain::TenantId;
 
 /// The number of a node's group: it stays when the node's address changes (citus: pg_dist_node.groupid).

@@ -10,7 +10,7 @@ use super::server::{Postmaster, Server};
 use super::{DATABASE, SUPERUSER};
 
 /// Recovery after a crash may take its time.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const ONE_ATTEMPT: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -19,7 +19,7 @@ pub(super) async fn wait_until_ready(
     server: &Server,
     postmaster: &mut Postmaster,
 ) -> Result<(), EmbeddedError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(status) = postmaster.ended() {
             return Err(EmbeddedError::Ended {
@@ -34,7 +34,7 @@ pub(super) async fn wait_until_ready(
             Err(_) => log::trace!("PostgreSQL is not ready yet"),
         }
         if Instant::now() > deadline {
-            return Err(EmbeddedError::Silent { seconds: PATIENCE.as_secs(), log: server.log().to_owned() });
+            return Err(EmbeddedError::Silent { seconds: TIMEOUT.as_secs(), log: server.log().to_owned() });
         }
         sleep(PAUSE).await;
     }

@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
-use super::deliver::ROUTES;
+use super::handlers::ROUTES;
 
 /// Where messages are sent.
 pub(super) const EXCHANGE: &str = "pigeonhole";
@@ -21,7 +21,7 @@ const DEAD_EXCHANGE: &str = "pigeonhole.dead";
 pub(super) const DEAD_QUEUE: &str = "pigeonhole.dead";
 
 /// The longest that a connection may take until it can be used.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Seconds between signs of life; a broker that is silent for longer counts as gone.
 const HEARTBEAT: u16 = 10;
 
@@ -89,7 +89,7 @@ impl BrokerUrl {
             let started = start(&channel).await?;
             Ok((connection, channel, started))
         };
-        tokio::time::timeout(CONNECT_PATIENCE, connecting).await.map_err(|_| BrokerError::Silent)?
+        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| BrokerError::Silent)?
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use super::deliver::{HandlingError, handle};
+use super::handlers::{HandlingError, handle};
 use crate::db::{Database, DbError, TenantHandle};
 use crate::domain::TenantId;
 use crate::store::Message;

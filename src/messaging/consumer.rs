@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
 use super::attempt::{Attempt, attempt};
+use super::counters::Tally;
 use super::envelope::Envelope;
-use super::handled::Tally;
 use super::pulse::Pulse;
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
@@ -28,7 +28,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long the broker may take to be told of a message. The library leaves an acknowledgement unanswered for
 /// ever that meets the end of its connection.
-const TELLING_PATIENCE: Duration = Duration::from_secs(5);
+const TELLING_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a message is tried here while the database is away, before the broker gets it back and another
 /// has its turn.
 const TRIES: u32 = 5;
@@ -126,7 +126,7 @@ async fn settle(database: &Database, tally: &Tally, delivery: Delivery, stopped:
             Verdict::Return => delivery.nack(BasicNackOptions { requeue: true, multiple: false }).await,
         }
     };
-    match tokio::time::timeout(TELLING_PATIENCE, telling).await {
+    match tokio::time::timeout(TELLING_TIMEOUT, telling).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
             log::debug!("the broker was not told of a message, and will give it again: {error}")

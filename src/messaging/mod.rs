@@ -9,22 +9,22 @@
 mod amqp;
 mod attempt;
 mod consumer;
+mod counters;
 mod dead_letters;
-mod deliver;
-mod due;
+mod due_tenants;
 mod envelope;
-mod handled;
-mod messenger;
+mod handlers;
+mod notifier;
 mod publisher;
 mod pulse;
 mod relay;
 mod wait;
 
 pub use amqp::{BrokerError, BrokerUrl};
+pub use counters::Handled;
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
-pub use deliver::handle;
-pub use handled::Handled;
-pub use messenger::Messenger;
+pub use handlers::handle;
+pub use notifier::Messenger;
 pub use pulse::{Beat, Pulse, beats};
 pub use wait::wait_for;
 
@@ -34,8 +34,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::db::Database;
-use due::Due;
-use handled::Tally;
+use counters::Tally;
+use due_tenants::Due;
 
 /// Relay and handlers at work in this process.
 pub struct Worker {
@@ -94,7 +94,7 @@ impl Worker {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(relay::STOP_PATIENCE, ended).await.is_err() {
+        if tokio::time::timeout(relay::STOP_TIMEOUT, ended).await.is_err() {
             log::warn!("messages under way were given up; they are due again by themselves");
         }
     }

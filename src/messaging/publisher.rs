@@ -17,13 +17,13 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::amqp::{BrokerUrl, EXCHANGE, close};
-use super::due::Due;
+use super::due_tenants::Due;
 use super::envelope::Envelope;
 
 /// Messages of one batch at most.
 const BATCH: usize = 256;
 /// The longest that a batch waits for its confirmations.
-const CONFIRM_PATIENCE: Duration = Duration::from_secs(10);
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a first failed connection; it doubles up to the longest.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ pub(super) fn start(
         // drops its sender.
         let patience = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
-            tokio::time::sleep(super::relay::STOP_PATIENCE / 2).await;
+            tokio::time::sleep(super::relay::STOP_TIMEOUT / 2).await;
         };
         tokio::select! {
             () = publishing => {}
@@ -168,7 +168,7 @@ async fn publish_on(
                     return Ended::NoMoreJobs;
                 }
                 let batch = std::mem::take(&mut jobs);
-                let sent = match tokio::time::timeout(CONFIRM_PATIENCE, send(channel, &batch)).await {
+                let sent = match tokio::time::timeout(CONFIRM_TIMEOUT, send(channel, &batch)).await {
                     Ok(sent) => sent,
                     Err(_) => {
                         // What is still confirmed later would be taken for the answer to the next batch.

@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, attempt, fail};
-use super::deliver::ROUTES;
-use super::due::Due;
+use super::counters::Tally;
+use super::due_tenants::Due;
 use super::envelope::Envelope;
-use super::handled::Tally;
+use super::handlers::ROUTES;
 use super::publisher::Publisher;
 use super::pulse::Pulse;
 use crate::db::{Database, DbError, Heard};
@@ -23,7 +23,7 @@ use crate::domain::TenantId;
 use crate::store::{Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
 
 /// How long messages under way may take to end when a stop was asked for.
-pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long a claim holds. A batch takes a second; one that was killed is tried again after this.
 const LEASE: &str = "30 seconds";
 /// Messages of one claim.

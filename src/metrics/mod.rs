@@ -5,20 +5,20 @@
 //! here but in the console.
 
 mod application;
+mod cached;
 mod history;
-mod kept;
 mod latency;
-mod lines;
 mod names;
 mod process;
+mod prometheus_text;
 mod requests;
 mod scrape;
 
 pub use application::{Application, Build, Messages, Requests, RouteLine, Sessions, look, unfinished};
 pub use history::Point;
-pub use lines::Lines;
 pub use names::{ADDED_BY_THE_CONSOLE, Kind, NAMES};
 pub use process::Process;
+pub use prometheus_text::Lines;
 pub use scrape::scrape;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -30,8 +30,8 @@ use chrono::{DateTime, Utc};
 use crate::db::AppliedMigration;
 use crate::store::Unfinished;
 use crate::web::Context;
+use cached::Kept;
 use history::{Gauge, History};
-use kept::Kept;
 
 /// How often what was counted is put in order; the recorder keeps each time of each request until then.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);

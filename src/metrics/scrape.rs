@@ -5,9 +5,9 @@ use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::application::{BUILD, ask_database};
-use super::lines::Lines;
 use super::names::{self, NAMES, REQUESTS};
 use super::process;
+use super::prometheus_text::Lines;
 use crate::db::PoolState;
 use crate::store::Unfinished;
 use crate::web::Context;

@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::nodes::{Missing, Nodes};
 use super::report::Severity;
-use super::sheet::{Cell, Sheet, seconds};
-use super::statement;
+use super::statement_text;
+use super::table::{Cell, Sheet, seconds};
 use crate::cluster::error::ClusterError;
 use crate::cluster::node::Node;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 
 /// Sessions of one node that are shown.
 const MOST: i64 = 200;
@@ -197,9 +197,9 @@ fn one(row: &tokio_postgres::Row, node: &Node, known: &HashSet<i64>) -> Running 
         long_idle: row.get::<_, Option<bool>>(13) == Some(true)
             && since.is_some_and(|since| since > LONG_IDLE),
         began: (row.get(9), row.get(10)),
-        statement: statement::masked(statement::without_tenant(text)),
-        tenant: statement::tenant(text).map(str::to_owned),
-        shards: statement::shards(text),
+        statement: statement_text::masked(statement_text::without_tenant(text)),
+        tenant: statement_text::tenant(text).map(str::to_owned),
+        shards: statement_text::shards(text),
         blockers: row.get(12),
     }
 }

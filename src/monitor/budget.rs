@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::connections::Connections;
 use super::nodes::{Missing, Nodes};
-use super::sheet::Sheet;
+use super::table::Sheet;
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 
 /// The budget of every node.
 #[derive(Serialize)]
@@ -151,7 +151,7 @@ impl Budget {
             let pool = node.shared_pool.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
             sums.row(std::iter::once(node.node.clone()).chain(numbers).chain([pool, own]));
             for group in &node.groups {
-                let [count, oldest] = [group.count.to_string(), super::sheet::seconds(group.oldest)];
+                let [count, oldest] = [group.count.to_string(), super::table::seconds(group.oldest)];
                 let texts =
                     [&node.node, &group.application, &group.user, &group.database, &group.from, &group.state]
                         .map(String::clone);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 
 /// From here on somebody should look.
 const TOO_MANY_PERCENT: i64 = 80;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::nodes::{Missing, Nodes};
 use super::report::Severity;
-use super::sheet::{Cell, Sheet};
+use super::table::{Cell, Sheet};
 use crate::cluster::error::ClusterError;
 use crate::cluster::{EventLine, events as record};
 

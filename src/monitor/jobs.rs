@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::move_history::{Look, Seen, Stretch};
 use super::nodes::{Cluster, Missing, Nodes};
-use super::seen::{Look, Seen, Stretch};
-use super::sheet::{Cell, Sheet, bytes, seconds};
+use super::table::{Cell, Sheet, bytes, seconds};
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 use crate::cluster::sizes::{self, Bundles, Placement};
-use crate::cluster::{EventLine, Holdup, events, holdups};
+use crate::cluster::{EventLine, Holdup, blockers, events};
 
 /// Jobs that are listed.
 const MOST_JOBS: i64 = 12;
@@ -168,7 +168,7 @@ pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Job
         session.run("asking", "SELECT 1").await?;
         // What a move holds locked cannot be measured for a moment, which is no reason to call the node dead.
         let sizes = sizes::of_node(session).await.ok();
-        Ok((sizes, holdups::on(session, &node.address.to_string()).await.unwrap_or_default()))
+        Ok((sizes, blockers::on(session, &node.address.to_string()).await.unwrap_or_default()))
     });
     let central = nodes.coordinator(async |session| central(session, chosen).await);
     let progress =

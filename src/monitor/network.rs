@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::nodes::{Missing, Nodes};
-use super::sheet::Sheet;
+use super::table::Sheet;
 use crate::cluster::error::ClusterError;
 use crate::cluster::node::Node;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 
 /// The grid.
 #[derive(Serialize)]

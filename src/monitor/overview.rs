@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::connections;
+use super::health::{self, Found};
 use super::nodes::{Answer, Cluster, Nodes};
 use super::report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
 use super::tenants;
-use super::verdicts::{self, Found};
 use crate::cluster::error::ClusterError;
 use crate::cluster::node::Node;
-use crate::cluster::session::Session;
-use crate::cluster::{distribute, events, holdups, jobs, preflight, sizes};
+use crate::cluster::node_connection::Session;
+use crate::cluster::{blockers, distribute, events, jobs, preflight, sizes};
 use crate::db::TenantLoad;
 
 /// Tenants that are named.
@@ -57,7 +57,7 @@ fn assemble(
         states.push(NodeState { shards, ..state_of(answer) });
     }
     let verdicts =
-        verdicts::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
+        health::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
     let severity = verdicts.iter().map(|verdict| verdict.severity).max().unwrap_or(Severity::Fine);
     Report {
         at: Utc::now(),
@@ -226,7 +226,7 @@ async fn inside(
         session.row("looking inside", INSIDE, &[]),
         cluster_only,
         connections::look(session),
-        holdups::on(session, address),
+        blockers::on(session, address),
     )?;
     fitness.faults.retain(|fault| citus && !(watched && fault.contains("is not a superuser")));
     let unguarded = row.get::<_, i64>(5) + unguarded_shards;

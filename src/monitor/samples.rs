@@ -9,7 +9,7 @@ use chrono::Timelike;
 use super::nodes::Nodes;
 use super::statements::{self, Statement};
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 use crate::db::{Database, TenantLoad};
 
 const EVERY: Duration = Duration::from_secs(60);

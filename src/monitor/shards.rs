@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::nodes::{Missing, Nodes};
-use super::sheet::{Cell, Sheet, bytes};
+use super::table::{Cell, Sheet, bytes};
 use super::tenants;
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 use crate::cluster::sizes;
 use crate::db::{TenantLoad, hash_of_bigint};
 

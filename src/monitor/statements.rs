@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::nodes::{Missing, Nodes};
-use super::sheet::{Cell, Sheet};
+use super::table::{Cell, Sheet};
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 
 /// Statements that are shown, and that are kept each hour.
 const MOST_SHOWN: usize = 50;

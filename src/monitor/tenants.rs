@@ -10,9 +10,9 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::nodes::{Missing, Nodes};
-use super::sheet::{Cell, Sheet, bytes};
+use super::table::{Cell, Sheet, bytes};
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 use crate::db::{TenantLoad, hash_of_bigint};
 
 /// Tenants that are shown.

@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::format::NoteCard;
 use super::frame::{frame_of, page};
-use super::show::NoteCard;
 use crate::auth::CurrentUser;
 use crate::domain::{NoteId, Right};
 use crate::store::Bin;

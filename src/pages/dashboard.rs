@@ -5,9 +5,9 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use super::inbox::InboxRow;
-use super::show::NoteCard;
 use crate::auth::CurrentUser;
 use crate::store::Bin;
 use crate::web::{Error, FieldErrors, Frame};

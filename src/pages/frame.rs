@@ -5,11 +5,11 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::show::Moment;
+use super::format::Moment;
 use crate::auth::CurrentUser;
 use crate::web::cookie::{self, OtherSession};
 use crate::web::frame::{FrameTenant, FrameUser, UnreadCount};
-use crate::web::once::form_number;
+use crate::web::idempotency::form_number;
 use crate::web::{Error, Frame};
 
 /// The frame of a private page.

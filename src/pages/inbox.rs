@@ -4,9 +4,9 @@ use actix_session::Session;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::format::{Moment, NoteCard};
 use super::frame::{frame_of, page};
 use super::search::SearchForm;
-use super::show::{Moment, NoteCard};
 use crate::auth::CurrentUser;
 use crate::domain::Access;
 use crate::store::{Bin, Found, ReceivedNote};

@@ -7,9 +7,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::browser_sessions;
+use super::format::Moment;
 use super::frame::{frame_of, page};
 use super::invitations::InvitationForm;
-use super::show::Moment;
 use crate::auth::CurrentUser;
 use crate::domain::{Invalid, Role, UserId};
 use crate::store::{Member, OpenInvitation};

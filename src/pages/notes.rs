@@ -6,15 +6,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::draft::{Draft, NoteForm};
+use super::format::{Moment, NoteCard, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use super::markdown::markdown;
 use super::search::SearchForm;
-use super::show::{Moment, NoteCard, delivery_in_words, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
 use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Saved, Written};
 use crate::web::cookie::flash;
-use crate::web::once;
+use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, FieldErrors, Form, Frame, granted, see_other};
 
@@ -144,7 +144,7 @@ async fn add(
             return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, cookie, form.clone(), errors).await;
         }
     };
-    let once = once::of_form(request, &form.once, form);
+    let once = idempotency::of_form(request, &form.once, form);
     let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
     if let Written::OtherRequest = user.tenant.create_note(user.id, &note).await? {
         // Somebody went back to the page, wrote something else and sent it: a note of its own.

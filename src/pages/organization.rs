@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::format::Moment;
 use super::frame::{frame_of, page};
-use super::show::Moment;
 use crate::auth::CurrentUser;
 use crate::domain::{Role, TenantName};
 use crate::store::Renaming;

@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::format::{Moment, heading};
 use super::frame::{frame_of, page};
-use super::show::{Moment, heading};
 use crate::auth::CurrentUser;
 use crate::domain::NoteId;
 use crate::web::{Error, Frame, granted};

@@ -1,8 +1,8 @@
 //! The page map: every page, in one place. What is public is marked; everything else asks for a login.
 
 use super::{
-    account, bin, dashboard, guide, inbox, invitations, joining, login, logout, members, notes, organization,
-    registration, revisions, shares, tenants, transfer, welcome,
+    account, bin, dashboard, guide, inbox, invitation_acceptance, invitations, login, logout, members, notes,
+    organization, registration, revisions, shares, tenants, transfer, welcome,
 };
 use crate::web::{Route, assets, health};
 
@@ -142,19 +142,19 @@ pub const ROUTES: &[Route] = &[
         method: "GET",
         path: "/invitations/{token}",
         public: true,
-        handler: |route| route.to(joining::show),
+        handler: |route| route.to(invitation_acceptance::show),
     },
     Route {
         method: "POST",
         path: "/invitations/{token}/registration",
         public: true,
-        handler: |route| route.to(joining::register),
+        handler: |route| route.to(invitation_acceptance::register),
     },
     Route {
         method: "POST",
         path: "/invitations/{token}/membership",
         public: false,
-        handler: |route| route.to(joining::join),
+        handler: |route| route.to(invitation_acceptance::join),
     },
     Route {
         method: "GET",

@@ -7,8 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::format::{Moment, delivery_in_words, heading};
 use super::frame::{frame_of, page};
-use super::show::{Moment, delivery_in_words, heading};
 use crate::auth::CurrentUser;
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
 use crate::store::{DeliveryState, OFFERED, Recipient, Share, Shared, Sharing};

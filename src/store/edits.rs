@@ -1,7 +1,7 @@
 //! Changes of a note's text, by its author or by somebody with whom it is shared for that. Nobody's text is
 //! overwritten unseen, and every replaced text is kept.
 
-use super::access::{FIND, Grant, RECEIVED, Seen, grant};
+use super::note_access::{FIND, Grant, RECEIVED, Seen, grant};
 use super::notes::Note;
 use super::revisions::{BASE, Revision};
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};

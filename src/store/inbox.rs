@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::access::Received;
+use super::note_access::Received;
 use super::notes::Note;
 use super::page::{Cursor, Page, Placed, Position, Wanted};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};

@@ -3,7 +3,6 @@
 //! row-level security stands behind that and does not replace it. No other folder holds SQL, except `db` for
 //! roles, migrations and the guard.
 
-mod access;
 mod backlog;
 mod edits;
 mod idempotency;
@@ -12,6 +11,7 @@ mod invitations;
 mod logins;
 mod members;
 mod new_notes;
+mod note_access;
 mod notes;
 mod outbox;
 mod page;
@@ -27,7 +27,6 @@ mod tenants;
 mod transfer;
 mod users;
 
-pub use access::{Grant, Received, Seen};
 pub use backlog::{
     Backlog, StateCount, Unfinished, backlog, drop_failed, failed_messages, replay_failed, show_message,
     unfinished_messages,
@@ -39,6 +38,7 @@ pub use invitations::{Invited, Offer, OpenInvitation};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use members::{Decision, Member};
 pub use new_notes::{NewNote, Written};
+pub use note_access::{Grant, Received, Seen};
 pub use notes::{Bin, Note, Overview};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
@@ -67,7 +67,7 @@ pub fn tenant_statements() -> Vec<&'static str> {
         notes::ALL,
         edits::ALL,
         revisions::ALL,
-        access::ALL,
+        note_access::ALL,
         shares::ALL,
         recipients::ALL,
         inbox::ALL,

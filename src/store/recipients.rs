@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::access::{FIND, Grant, RECEIVED, Seen, grant};
+use super::note_access::{FIND, Grant, RECEIVED, Seen, grant};
 use super::outbox::DeliveryState;
 use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};

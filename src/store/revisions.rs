@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::access::{FIND, Grant, RECEIVED, Seen, grant};
+use super::note_access::{FIND, Grant, RECEIVED, Seen, grant};
 use crate::db::{DbError, Row, Statement, Step, TenantHandle};
 use crate::domain::{NoteId, NoteTitle, Right, UserId};
 

@@ -3,7 +3,7 @@
 use actix_web::cookie::Key;
 use actix_web::web::Data;
 
-use super::departure::Departure;
+use super::graceful_shutdown::Departure;
 use super::site::Site;
 use crate::auth::{Hasher, InvitationToken, SessionCache};
 use crate::db::Database;

@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 
-use super::face::Asked;
+use super::error_response::Asked;
 
 /// What the edge has to know.
 pub struct Site {
@@ -67,7 +67,12 @@ mod tests {
 
     fn site(origins: &[&str]) -> Site {
         let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
-        Site { origins, tls_only: false, takes_any_host: |_| false, dress: super::super::face::dress }
+        Site {
+            origins,
+            tls_only: false,
+            takes_any_host: |_| false,
+            dress: super::super::error_response::dress,
+        }
     }
 
     #[test]

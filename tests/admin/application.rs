@@ -1,11 +1,11 @@
 //! The page about the application, and what is done there about messages that failed.
 
-use super::desk::Desk;
+use super::console_server::ConsoleServer;
 use crate::support::{Page, Person, unique};
 
 #[tokio::test]
 async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() {
-    let (desk, _database) = Desk::open().await;
+    let (desk, _database) = ConsoleServer::open().await;
     let script = Person::founder(&desk.app).await.script(&desk.app).await;
     for _ in 0..4 {
         script.get("/api/notes").await.expect(200);
@@ -37,7 +37,7 @@ async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() 
 
 #[tokio::test]
 async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
-    let (desk, database) = Desk::open().await;
+    let (desk, database) = ConsoleServer::open().await;
     let admin = database.client().await;
     let insert = "INSERT INTO outbox (tenant_id, route, user_id, payload, failed_at, attempts, last_error)
                   VALUES (7, $1, 1, '{}', now(), 5, 'on <purpose>') RETURNING id";

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use pigeonhole::metrics::{ADDED_BY_THE_CONSOLE, NAMES};
 
-use super::desk::Desk;
+use super::console_server::ConsoleServer;
 use crate::support::chaos::Door;
 use crate::support::server::ServerBuilder;
 use crate::support::{Person, environment, soon};
@@ -24,7 +24,7 @@ fn silent() -> BTreeSet<&'static str> {
 
 #[tokio::test]
 async fn requests_are_counted_under_their_route_and_every_name_is_given() {
-    let (desk, _database) = Desk::open().await;
+    let (desk, _database) = ConsoleServer::open().await;
     let script = Person::founder(&desk.app).await.script(&desk.app).await;
     let note = script.note("Counted").await;
     script.read(note).await;
@@ -70,7 +70,9 @@ async fn requests_are_counted_under_their_route_and_every_name_is_given() {
 #[tokio::test]
 async fn numbers_are_given_while_the_database_says_nothing() {
     let door = Door::open().await;
-    let desk = Desk::of(ServerBuilder::new().set("DATABASE_URL", &door.url).set("NODE_PATIENCE", "2")).await;
+    let desk =
+        ConsoleServer::of(ServerBuilder::new().set("DATABASE_URL", &door.url).set("NODE_PATIENCE", "2"))
+            .await;
     desk.app.get("/login").await.expect(200);
     assert!(desk.get("/metrics").await.expect(200).text().contains("pigeonhole_node_up{"));
     door.fall_silent();

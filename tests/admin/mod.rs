@@ -2,10 +2,10 @@
 //! scraped.
 
 mod access;
+mod actions;
 mod application;
 mod axe;
-mod desk;
-mod doing;
+mod console_server;
 mod metrics;
 mod moving;
 mod pages;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::postgres::free_port;
-use crate::support::{PATIENCE, environment, eventually};
+use crate::support::{TIMEOUT, environment, eventually};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -112,7 +112,7 @@ impl Chromium {
 
     async fn find(&self, selector: &str) -> String {
         let wanted = json!({"using": "css selector", "value": selector});
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
             if let Ok(found) = self.try_call(Method::POST, "/element", wanted.clone()).await {
                 return found[ELEMENT].as_str().expect("an element").to_owned();
@@ -130,7 +130,7 @@ impl Chromium {
     /// Clicks, once a page that still scrolls has come to rest.
     pub async fn click(&self, selector: &str) {
         let mut refusal = Value::Null;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
             let element = self.find(selector).await;
             match self.try_call(Method::POST, &format!("/element/{element}/click"), json!({})).await {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio_postgres::Client;
 
-use crate::support::{Call, PATIENCE, Person, Script};
+use crate::support::{Call, Person, Script, TIMEOUT};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,7 +75,7 @@ async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, tally:
         while let Some(again) =
             try_once(&format!("load {number}/{count}/{attempt}"), *tenant, script, started, tally).await
         {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > TIMEOUT {
                 tally.lock().expect("the tally").failures.push(again);
                 break;
             }
@@ -107,7 +107,7 @@ async fn try_once(
         }
         Ok(answer) if answer.status == 503 && !answer.header("retry-after").is_empty() => {
             tally.busy += 1;
-            Some(format!("503 for over {PATIENCE:?}"))
+            Some(format!("503 for over {TIMEOUT:?}"))
         }
         Ok(answer) => {
             tally.failures.push(format!("{}: {}", answer.status, answer.text()));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::support::PATIENCE;
+use crate::support::TIMEOUT;
 
 /// What happened.
 #[derive(Default)]
@@ -108,12 +108,12 @@ async fn write(
                 }
                 insert(client.as_ref().expect("a client"), tenant).await
             };
-            let result = tokio::time::timeout(PATIENCE, attempt).await;
+            let result = tokio::time::timeout(TIMEOUT, attempt).await;
             if record(tally, tenant, apart(tenant), started.elapsed(), result) {
                 break;
             }
             client = None;
-            if stop.load(Ordering::Relaxed) || started.elapsed() > PATIENCE {
+            if stop.load(Ordering::Relaxed) || started.elapsed() > TIMEOUT {
                 continue 'notes;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

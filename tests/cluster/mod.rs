@@ -1,15 +1,15 @@
 //! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES
 //! names.
 
+mod distribute;
 mod faults;
 mod growth;
 mod http_load;
 pub mod load;
-mod looking;
 mod moves;
-mod moving_in;
 pub mod nodes;
 mod routed;
+mod status;
 mod waiting;
 
 /// Ends a test that needs Citus where there is none, loudly.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::trouble::{assert_unavailable, on, recovers};
+use super::failures::{assert_unavailable, on, recovers};
 use crate::support::{App, Call, Person, database::OwnDatabase};
 
 #[tokio::test]

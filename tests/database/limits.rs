@@ -1,6 +1,6 @@
 //! The time limits of the server, which end what our own clock has given up.
 
-use super::trouble::on;
+use super::failures::on;
 use crate::support::database::{OwnDatabase, connect};
 use crate::support::environment::on_citus;
 use crate::support::server::ServerBuilder;

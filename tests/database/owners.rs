@@ -1,6 +1,6 @@
 //! A database that belongs to an ordinary user, as hosted ones do.
 
-use super::trouble::{assert_unavailable, recovers};
+use super::failures::{assert_unavailable, recovers};
 use crate::support::{
     App, Call, Person, aside, database::connect, postgres::Postgres, server::ServerBuilder,
 };

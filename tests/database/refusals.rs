@@ -6,7 +6,7 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::json;
 use tokio_postgres::Client;
 
-use super::trouble::{assert_unavailable, recovers};
+use super::failures::{assert_unavailable, recovers};
 use crate::support::database::connect;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Refusal, Server, ServerBuilder};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::trouble::{assert_unavailable, on, start};
+use super::failures::{assert_unavailable, on, start};
 use crate::support::database::{self, OwnDatabase};
 use crate::support::html;
 use crate::support::{Answer, Browser, Page, Person};

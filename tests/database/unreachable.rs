@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::trouble::{assert_no_driver_text, assert_unavailable, recovers};
+use super::failures::{assert_no_driver_text, assert_unavailable, recovers};
 use crate::support::{
     App, Browser, Call, Person, aside,
     chaos::Door,

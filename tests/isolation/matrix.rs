@@ -142,7 +142,7 @@ fn every_route_has_a_row_in_the_matrix() {
     assert_eq!(rows.len(), routes::all().len(), "a row of no route, or one twice");
 }
 
-struct Cast {
+struct Actors {
     app: App,
     database: tokio_postgres::Client,
     people: Vec<Person>,
@@ -150,7 +150,7 @@ struct Cast {
     scripts: Vec<Script>,
 }
 
-impl Cast {
+impl Actors {
     async fn assemble(app: &App) -> Self {
         let owner = Person::founder(app).await;
         let author = owner.colleague(app).await;
@@ -246,7 +246,7 @@ fn body_for(route: &Entry, call: Call) -> Call {
 #[tokio::test]
 async fn every_route_answers_every_role_as_the_matrix_says() {
     let app = spawn_app().await;
-    let cast = Cast::assemble(&app).await;
+    let actors = Actors::assemble(&app).await;
     let all = routes::all();
     let mut wrong = Vec::new();
     for (method, path, expected) in ROWS {
@@ -254,7 +254,7 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
         let route = route.unwrap_or_else(|| panic!("there is no {method} {path}"));
         if !route.is_of_a_note() {
             for (who, code) in expected.iter().enumerate() {
-                let answer = cast.ask(who, route, 1).await;
+                let answer = actors.ask(who, route, 1).await;
                 if answer.status != *code {
                     wrong.push(format!(
                         "{method} {path} of {}: {} and not {code}",
@@ -264,9 +264,10 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
             }
             continue;
         }
-        wrong.extend(ask_about_a_note(&cast, route, *expected, false).await);
+        wrong.extend(ask_about_a_note(&actors, route, *expected, false).await);
         wrong.extend(
-            ask_about_a_note(&cast, route, about_the_bin(method, path, (expected[NOBODY], 404)), true).await,
+            ask_about_a_note(&actors, route, about_the_bin(method, path, (expected[NOBODY], 404)), true)
+                .await,
         );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -274,22 +275,22 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
 
 /// What is not as expected when everybody asks about one note, or about a new one after somebody was let to
 /// change it.
-async fn ask_about_a_note(cast: &Cast, route: &Entry, expected: Codes, binned: bool) -> Vec<String> {
+async fn ask_about_a_note(actors: &Actors, route: &Entry, expected: Codes, binned: bool) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut note = cast.note(binned).await;
-    let mut before = cast.state_of(note).await;
+    let mut note = actors.note(binned).await;
+    let mut before = actors.state_of(note).await;
     for (who, code) in expected.into_iter().enumerate() {
-        let answer = cast.ask(who, route, note).await;
+        let answer = actors.ask(who, route, note).await;
         let place = if binned { ", in the bin" } else { "" };
         let shown = format!("{} {} of {}{place}", route.method, route.path, PEOPLE[who]);
         if answer.status != code {
             wrong.push(format!("{shown}: {} and not {code}", answer.status));
         }
         let may_change = route.is_unsafe() && code < 400 && who != NOBODY && who != REMOVED;
-        let after = cast.state_of(note).await;
+        let after = actors.state_of(note).await;
         if may_change {
-            note = cast.note(binned).await;
-            before = cast.state_of(note).await;
+            note = actors.note(binned).await;
+            before = actors.state_of(note).await;
         } else if after != before {
             wrong.push(format!("{shown}: it changed something"));
             before = after;

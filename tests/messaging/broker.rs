@@ -5,14 +5,14 @@ use lapin::options::{BasicPublishOptions, QueueBindOptions};
 use lapin::types::FieldTable;
 use serde_json::json;
 
-use super::office::Office;
+use super::fixture::MessagingFixture;
 use crate::support::broker::Broker;
 use crate::support::eventually;
 
 #[tokio::test]
 async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_aside() {
     let Some(broker) = Broker::start().await else { return };
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let tenant = people.tenant();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lapin::options::BasicConsumeOptions;
 use lapin::types::FieldTable;
 
-use super::office::{Office, People};
+use super::fixture::{MessagingFixture, People};
 use crate::support::broker::Broker;
 use crate::support::chaos::Door;
 use crate::support::eventually;
@@ -20,7 +20,7 @@ async fn shares_stay_pending(people: &People) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
     let Some(mut broker) = Broker::start().await else { return };
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let tenant = people.tenant();
@@ -46,7 +46,7 @@ async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
     let Some(mut broker) = Broker::start().await else { return };
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let tenant = people.tenant();
@@ -81,7 +81,7 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_whose_connections_break_again_and_again_goes_on_taking_messages() {
     let Some(broker) = Broker::start().await else { return };
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let door = Door::before(&broker.url).await;

@@ -6,27 +6,27 @@ use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
-use super::office::Office;
+use super::fixture::MessagingFixture;
 use crate::support::eventually;
 use crate::support::postgres::free_port;
 use crate::support::server::{Refusal, Server};
 
-async fn check(office: &Office, folder: &Path) -> Refusal {
+async fn check(office: &MessagingFixture, folder: &Path) -> Refusal {
     let builder = office.builder().set("DATA_DIR", folder.display().to_string()).arguments(&["--worker"]);
     aside(move || builder.spawn("check").finish()).await
 }
 
-async fn well(office: &Office, folder: &Path) -> bool {
+async fn well(office: &MessagingFixture, folder: &Path) -> bool {
     check(office, folder).await.code == Some(0)
 }
 
-async fn expect_trouble(office: &Office, folder: &Path, words: &str) {
+async fn expect_trouble(office: &MessagingFixture, folder: &Path, words: &str) {
     let said = check(office, folder).await;
     assert_eq!(said.code, Some(1), "{}", said.output);
     assert!(said.output.contains(words), "no {words:?} in {}", said.output);
 }
 
-async fn worker(office: &Office, folder: &Path, amqp_url: &str) -> Server {
+async fn worker(office: &MessagingFixture, folder: &Path, amqp_url: &str) -> Server {
     let builder =
         office.builder().set("DATA_DIR", folder.display().to_string()).set("AMQP_URL", amqp_url).worker();
     builder.start_aside().await
@@ -34,7 +34,7 @@ async fn worker(office: &Office, folder: &Path, amqp_url: &str) -> Server {
 
 #[tokio::test]
 async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_well() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (web, _) = office.web().await;
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

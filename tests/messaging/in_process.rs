@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::office::Office;
+use super::fixture::MessagingFixture;
 use crate::support::eventually;
 
 #[tokio::test]
 async fn a_server_killed_between_the_answer_and_the_delivery_loses_nothing() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (web, app) = office.web().await;
     let people = office.people(&app).await;
     for _ in 0..5 {
@@ -27,7 +27,7 @@ async fn a_server_killed_between_the_answer_and_the_delivery_loses_nothing() {
 
 #[tokio::test]
 async fn a_worker_is_notified_of_what_another_process_wrote() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let worker = office.worker("").await;
@@ -43,7 +43,7 @@ async fn a_worker_is_notified_of_what_another_process_wrote() {
 
 #[tokio::test]
 async fn two_workers_deliver_each_message_once_and_one_that_is_killed_leaves_none_behind() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     for _ in 0..150 {
@@ -59,7 +59,7 @@ async fn two_workers_deliver_each_message_once_and_one_that_is_killed_leaves_non
 
 #[tokio::test]
 async fn what_is_taken_back_before_it_is_delivered_does_not_arrive() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let note = people.share().await.expect(201).json()["note_id"].as_i64().expect("a number");
@@ -77,7 +77,7 @@ async fn what_is_taken_back_before_it_is_delivered_does_not_arrive() {
 
 #[tokio::test]
 async fn a_message_that_always_fails_is_given_up_after_five_attempts_listed_replayed_and_dropped() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (_web, app) = office.web().await;
     let people = office.people(&app).await;
     let tenant = people.tenant();

@@ -1,13 +1,13 @@
 //! An audience for which the usual time of a statement is too short.
 
-use super::office::Office;
+use super::fixture::MessagingFixture;
 use crate::support::environment::on_citus;
 
 /// Has each arrival take longer than half of what a statement may take.
 const SLOW: &str = "CREATE FUNCTION slow_arrival() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END $$";
 
-async fn slow_down(office: &Office) {
+async fn slow_down(office: &MessagingFixture) {
     office.admin.batch_execute(SLOW).await.expect("a function");
     let trigger =
         "CREATE TRIGGER slow_arrival BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION slow_arrival()";
@@ -22,7 +22,7 @@ async fn slow_down(office: &Office) {
 
 #[tokio::test]
 async fn what_takes_longer_than_a_statement_may_arrives_all_the_same() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (web, app) = office.web().await;
     let people = office.people(&app).await;
     let tenant = people.tenant();

@@ -4,9 +4,9 @@
 mod broker;
 mod broker_faults;
 mod faults;
+mod fixture;
 mod health;
 mod in_process;
 mod large;
-mod office;
 mod sharing;
 mod states;

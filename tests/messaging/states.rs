@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::office::Office;
+use super::fixture::MessagingFixture;
 
 #[tokio::test]
 async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
-    let office = Office::open().await;
+    let office = MessagingFixture::open().await;
     let (web, app) = office.web().await;
     let people = office.people(&app).await;
     let (tenant, script) = (people.tenant(), &people.script);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    App, PATIENCE, aside,
+    App, TIMEOUT, aside,
     database::OwnDatabase,
     eventually, names,
     own_cluster::Folder,
@@ -22,7 +22,7 @@ fn at_free_port(builder: ServerBuilder) -> ServerBuilder {
 async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
     aside(move || {
         let mut server = builder.spawn_unread(command, streams);
-        let code = server.wait(PATIENCE + Duration::from_secs(30));
+        let code = server.wait(TIMEOUT + Duration::from_secs(30));
         (code, server.log())
     })
     .await

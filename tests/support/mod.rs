@@ -29,4 +29,4 @@ pub use html::Page;
 pub use names::unique;
 pub use people::{Browser, Person, Script};
 pub use team::Team;
-pub use waiting::{PATIENCE, aside, eventually, found, soon};
+pub use waiting::{TIMEOUT, aside, eventually, found, soon};

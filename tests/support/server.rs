@@ -40,7 +40,7 @@ exec "$@" >&2
 
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Longer than any start should take; a hang then becomes a failure.
-const START_DEADLINE: Duration = super::PATIENCE;
+const START_DEADLINE: Duration = super::TIMEOUT;
 
 /// How a server is started: only what is set here is in its environment.
 pub struct ServerBuilder {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// After this time a test takes what it waits for to hang. It says nothing of how fast the machine should be.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Does work that blocks its thread, such as starting a server, beside the test's own runtime.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -16,8 +16,8 @@ pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 /// What comes of the work, which could also hang for ever: that becomes a failure. It says nothing of how
 /// fast it was.
 pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
-        panic!("not within {PATIENCE:?}: {what}")
+    let Ok(done) = tokio::time::timeout(TIMEOUT, work).await else {
+        panic!("not within {TIMEOUT:?}: {what}")
     };
     done
 }
@@ -30,12 +30,12 @@ pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
 /// Looks again until there is a result. Until then the error says what is there instead, which the failure
 /// names.
 pub async fn found<T, E: std::fmt::Display>(look: impl AsyncFn() -> Result<T, E>) -> T {
-    let end = tokio::time::Instant::now() + PATIENCE;
+    let end = tokio::time::Instant::now() + TIMEOUT;
     let mut pause = Duration::from_millis(10);
     loop {
         match look().await {
             Ok(result) => return result,
-            Err(instead) => assert!(tokio::time::Instant::now() < end, "not within {PATIENCE:?}: {instead}"),
+            Err(instead) => assert!(tokio::time::Instant::now() < end, "not within {TIMEOUT:?}: {instead}"),
         }
         tokio::time::sleep(pause).await;
         // Looking costs the machine something too.

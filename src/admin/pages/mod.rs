@@ -3,10 +3,9 @@
 
 pub mod activity;
 pub mod application;
-mod ask;
+mod confirmation;
 pub mod connections;
 pub mod drain;
-pub mod ending;
 pub mod events;
 mod gantt;
 pub mod isolation;
@@ -19,4 +18,5 @@ pub mod rebalance;
 pub mod shards;
 pub mod statements;
 pub mod tenants;
+pub mod termination;
 pub mod verdicts;

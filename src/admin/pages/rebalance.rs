@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, rt, web};
 
-use super::ask::Ask;
+use super::confirmation::Ask;
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::ask::Ask;
+use super::confirmation::Ask;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::operator::Operator;

@@ -162,7 +162,7 @@ async fn init(settings: &Settings, config: &Config, arguments: InitArguments) ->
         dry_run: arguments.check,
     };
     if !init.dry_run {
-        super::access::grant(settings, config).await?;
+        super::node_passwords::grant(settings, config).await?;
     }
     cluster::init(config, &init, &output::line).await?;
     output::line(if init.dry_run { "fit; nothing was changed" } else { "the cluster is ready" });

@@ -14,7 +14,7 @@ use crate::support::postgres::{Postgres, free_port};
 use crate::support::server::{Server, ServerBuilder};
 
 /// Until when something that was killed has to be back.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 enum Store {
     Plain(Postgres),
@@ -152,7 +152,7 @@ impl Stack {
 
 /// A database that is coming back refuses a start, as it should.
 fn patiently(what: &str, builder: impl Fn() -> ServerBuilder) -> Server {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match builder().try_start_beside_others() {
             Ok(server) => return server,

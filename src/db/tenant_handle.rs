@@ -9,13 +9,13 @@ use std::time::Duration;
 use futures_util::future::{join_all, join3, try_join_all};
 use tokio::time::Instant;
 
-use super::borrow::{CALL_DEADLINE, within};
+use super::checkout::{CALL_DEADLINE, within};
 use super::connection::{Object, Pool};
-use super::direct::{self, Home};
+use super::counters::Way;
 use super::error::DbError;
 use super::router::Router;
 use super::row::Row;
-use super::tally::Way;
+use super::shard_reads::{self, Home};
 use super::value::Value;
 use crate::domain::TenantId;
 
@@ -183,9 +183,9 @@ impl TenantHandle {
         limits: Limits,
         steps: &[Step<'_>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
-        if let Some(values) = direct::written(steps) {
+        if let Some(values) = shard_reads::written(steps) {
             match within(limits.deadline, pool, async |client| {
-                direct::read(client, home, self.tenant, steps, &values).await
+                shard_reads::read(client, home, self.tenant, steps, &values).await
             })
             .await
             {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::error::ClusterError;
 use super::node::{self, NODE_PATIENCE};
-use super::session::Session;
+use super::node_connection::Session;
 
 /// A transaction for which a move waits, or would.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

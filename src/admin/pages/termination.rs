@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::ask::Ask;
+use super::confirmation::Ask;
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;

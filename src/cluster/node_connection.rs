@@ -13,7 +13,7 @@ use super::error::{ClusterError, obstacle};
 use crate::db;
 
 /// How long a statement may take that only looks or changes little.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Locks are waited for shortly, so that an operator's statement never stands at the head of the
 /// application's queue.
@@ -25,7 +25,7 @@ const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_tr
 const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_only=on -c lock_timeout=500 \
     -c citus.max_cached_conns_per_worker=0 -c client_min_messages=error";
 /// How long a statement goes on of which nobody waits for the answer any more.
-const AFTER_PATIENCE: Duration = Duration::from_millis(500);
+const AFTER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A connection to a node.
 pub struct Session {
@@ -63,7 +63,7 @@ impl Session {
         let options = format!(
             "{WATCHING} -c citus.node_connection_timeout={} -c statement_timeout={}",
             patience.as_millis(),
-            (patience + AFTER_PATIENCE).as_millis()
+            (patience + AFTER_TIMEOUT).as_millis()
         );
         let session = Self::open_with(&there, name, &options, "pigeonhole console").await?;
         Ok(Self { prepared: Some(Mutex::default()), ..session })
@@ -134,7 +134,7 @@ impl Session {
 
     /// Runs statements whose rows nobody needs.
     pub(crate) async fn run(&self, what: &str, sql: &str) -> Result<(), ClusterError> {
-        self.run_within(PATIENCE, what, sql).await
+        self.run_within(TIMEOUT, what, sql).await
     }
 
     pub(crate) async fn run_within(
@@ -153,7 +153,7 @@ impl Session {
         sql: &str,
         values: Values<'_>,
     ) -> Result<Vec<Row>, ClusterError> {
-        self.rows_within(PATIENCE, what, sql, values).await
+        self.rows_within(TIMEOUT, what, sql, values).await
     }
 
     pub(crate) async fn rows_within(
@@ -168,7 +168,7 @@ impl Session {
 
     /// Runs one statement that gives exactly one row.
     pub(crate) async fn row(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
-        self.row_within(PATIENCE, what, sql, values).await
+        self.row_within(TIMEOUT, what, sql, values).await
     }
 
     pub(crate) async fn row_within(

@@ -5,8 +5,8 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
+use super::highlight::Marked;
 use super::markdown::OPTIONS;
-use super::marked::Marked;
 use crate::store::{Bin, DeliveryState, Found, Note};
 
 const TITLE_CHARACTERS: usize = 80;

@@ -4,13 +4,13 @@ use crate::support::database::OwnDatabase;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{Answer, App};
 
-pub struct Desk {
+pub struct ConsoleServer {
     pub app: App,
     console: App,
     _server: Server,
 }
 
-impl Desk {
+impl ConsoleServer {
     /// With a database of its own.
     pub async fn open() -> (Self, OwnDatabase) {
         let database = OwnDatabase::create().await;

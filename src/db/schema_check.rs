@@ -2,7 +2,7 @@
 //! application's role. A policy that was dropped, widened or never written stops the start, instead of
 //! leaking later.
 
-use super::borrow::{CALL_DEADLINE, within};
+use super::checkout::{CALL_DEADLINE, within};
 use super::connection::Pool;
 use super::error::DbError;
 

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::due::Due;
-use super::handled::{Handled, Tally};
+use super::counters::{Handled, Tally};
+use super::due_tenants::Due;
 use crate::db::{Database, TenantHandle};
 use crate::store::notify_relays;
 

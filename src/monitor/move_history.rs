@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::nodes::Nodes;
 use crate::cluster::error::ClusterError;
-use crate::cluster::session::Session;
+use crate::cluster::node_connection::Session;
 
 const WHILE_RUNNING: Duration = Duration::from_secs(2);
 const OTHERWISE: Duration = Duration::from_secs(5);

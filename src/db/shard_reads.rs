@@ -13,8 +13,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::connection::Object;
 use super::error::DbError;
-use super::handle::Step;
 use super::row::Row;
+use super::tenant_handle::Step;
 use super::topology::{Group, Shards};
 use crate::domain::TenantId;
 

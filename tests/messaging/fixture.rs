@@ -7,13 +7,13 @@ use tokio_postgres::Client;
 
 use crate::support::database::OwnDatabase;
 use crate::support::server::{Refusal, Server, ServerBuilder};
-use crate::support::{Answer, App, Call, PATIENCE, Person, Script, aside, eventually, unique};
+use crate::support::{Answer, App, Call, Person, Script, TIMEOUT, aside, eventually, unique};
 
 /// When a message that the broker confirmed has not arrived for so long, it is published again, which is
 /// harmless.
 const MAY_BE_LOST_AFTER: Duration = Duration::from_secs(20);
 
-pub struct Office {
+pub struct MessagingFixture {
     pub database: OwnDatabase,
     pub admin: Client,
 }
@@ -25,7 +25,7 @@ pub struct People {
     pub script: Script,
 }
 
-impl Office {
+impl MessagingFixture {
     pub async fn open() -> Self {
         let database = OwnDatabase::create().await;
         let admin = database.client().await;
@@ -101,14 +101,14 @@ impl Office {
 
     /// Waits until so many messages of the tenant are in that state.
     pub async fn until(&self, tenant: i64, state: &str, count: i64) {
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         while self.messages(tenant, state).await != count {
             if tokio::time::Instant::now() > end {
                 let mut found = Vec::new();
                 for state in ["pending", "published", "acknowledged", "failed"] {
                     found.push((state, self.messages(tenant, state).await));
                 }
-                panic!("not within {PATIENCE:?}: {count} messages that are {state}, but {found:?}");
+                panic!("not within {TIMEOUT:?}: {count} messages that are {state}, but {found:?}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -1,4 +1,4 @@
-//! `bin/bench --alike`: whether the time of an answer tells what its words hide, and what bodies cost in
+//! `bin/bench --timing`: whether response times reveal what the response hides, and what bodies cost in
 //! memory.
 
 #[allow(

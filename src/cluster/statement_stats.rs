@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::error::{ClusterError, obstacle};
-use super::session::Session;
+use super::node_connection::Session;
 use super::{events, node};
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Forgets what pg_stat_statements has counted on every node, and gives the nodes on which it did.
 ///
@@ -27,7 +27,7 @@ async fn reset_everywhere(coordinator: &Session) -> Result<Vec<String>, ClusterE
     }
     let asked = workers.iter().filter(|node| node.group != 0).map(|node| async {
         let there = async { reset(&Session::node(coordinator.config(), &node.address).await?).await };
-        (node.address.to_string(), tokio::time::timeout(PATIENCE, there).await)
+        (node.address.to_string(), tokio::time::timeout(TIMEOUT, there).await)
     });
     let mut silent = Vec::new();
     for (address, answer) in futures_util::future::join_all(asked).await {
@@ -56,7 +56,7 @@ async fn reset(session: &Session) -> Result<bool, ClusterError> {
         return Ok(false);
     }
     session
-        .rows_within(PATIENCE, "counting anew", "SELECT pg_stat_statements_reset()::text", &[])
+        .rows_within(TIMEOUT, "counting anew", "SELECT pg_stat_statements_reset()::text", &[])
         .await
         .map(|_| true)
 }

@@ -15,7 +15,7 @@ use super::audit::RequestId;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
-use super::face::Asked;
+use super::error_response::Asked;
 use super::site::Site;
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src \
@@ -212,7 +212,7 @@ mod tests {
             origins: ["http://localhost:5000".to_owned()].into(),
             tls_only: true,
             takes_any_host: |_| false,
-            dress: crate::web::face::dress,
+            dress: crate::web::error_response::dress,
         });
         let context = Context {
             database,
