@@ -33,6 +33,7 @@ pub mod cluster;
 pub mod db;
 pub mod domain;
 pub mod embedded;
+pub mod log_context;
 pub mod messaging;
 pub mod metrics;
 pub mod monitor;
