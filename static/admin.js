@@ -20,9 +20,9 @@ const swap = (part, fresh) => {
   keepOpen(part, fresh);
   if (part.innerHTML === fresh.innerHTML) return;
   const place = focusedIn(part);
-  const scrolled = [...part.querySelectorAll(".sheet-scroll, .picture-scroll")].map((box) => box.scrollLeft);
+  const scrolled = [...part.querySelectorAll(".table-scroll, .picture-scroll")].map((box) => box.scrollLeft);
   part.replaceChildren(...fresh.childNodes);
-  part.querySelectorAll(".sheet-scroll, .picture-scroll").forEach((box, index) => { box.scrollLeft = scrolled[index] ?? 0; });
+  part.querySelectorAll(".table-scroll, .picture-scroll").forEach((box, index) => { box.scrollLeft = scrolled[index] ?? 0; });
   if (place !== null && place >= 0) part.querySelectorAll("a, summary, [tabindex]")[place]?.focus({ preventScroll: true });
 };
 

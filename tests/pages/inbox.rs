@@ -27,12 +27,12 @@ async fn the_frame_and_the_dashboard_count_what_is_unread_and_are_right_at_once(
     assert!(dashboard.has(&format!("a[href='/notes/{}']", notes[0])));
     assert!(dashboard.text().contains("third text") && dashboard.text().contains(&author.username));
     assert_eq!(in_the_frame(&browser, "/notes").await, "Inbox (3 unread notes)");
-    assert_eq!(browser.page("/inbox").await.all(".seal").len(), 3);
+    assert_eq!(browser.page("/inbox").await.all(".unread-label").len(), 3);
 
     assert_eq!(in_the_frame(&browser, &format!("/notes/{}", notes[0])).await, "Inbox (2 unread notes)");
     assert_eq!(in_the_frame(&browser, "/bin").await, "Inbox (2 unread notes)");
     let inbox = browser.page("/inbox").await;
-    let words: Vec<String> = inbox.all(".seal").iter().map(|seal| seal.text().collect()).collect();
+    let words: Vec<String> = inbox.all(".unread-label").iter().map(|seal| seal.text().collect()).collect();
     assert_eq!(words, ["Unread", "Unread"]);
 
     mine.delete(&format!("/api/notes/{}", notes[1])).await.expect(204);

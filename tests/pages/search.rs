@@ -3,7 +3,7 @@
 use crate::support::{Page, Person, sharing::deliver_by_hand, spawn_app};
 
 fn marked(page: &Page) -> Vec<String> {
-    page.all(".sheet mark").iter().map(|mark| mark.text().collect()).collect()
+    page.all(".note-card mark").iter().map(|mark| mark.text().collect()).collect()
 }
 
 fn encoded(path: &str, words: &str) -> String {
@@ -30,7 +30,7 @@ async fn what_is_found_is_marked_and_everything_else_is_left_out() {
             && found.has("a[href='/notes']")
             && !found.has("form[action='/notes'][method='post']")
     );
-    assert!(found.one(".sheet").text().collect::<String>().contains("Shopping"), "the heading stays");
+    assert!(found.one(".note-card").text().collect::<String>().contains("Shopping"), "the heading stays");
 
     let nothing = browser.page("/notes?q=butter+cheese").await;
     assert!(nothing.note_ids().is_empty() && nothing.text().contains("No note has these words"));
@@ -97,7 +97,7 @@ async fn the_inbox_is_searched_apart_from_ones_own_notes() {
     let notes = browser.page(&elsewhere).await;
     assert_eq!(notes.note_ids(), [own]);
     assert!(notes.has("a[href='/inbox?q=harv']"));
-    assert_eq!(browser.page("/inbox").await.all(".seal").len(), 1, "finding a note does not open it");
+    assert_eq!(browser.page("/inbox").await.all(".unread-label").len(), 1, "finding a note does not open it");
     assert!(browser.page("/inbox?q=secret").await.note_ids().is_empty());
 }
 
