@@ -1,5 +1,5 @@
-// Swaps the parts of a page that changed, so that nothing flickers, nothing scrolls and nothing that is being read is lost.
-const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, button");
+// Replaces only the parts of a page that changed: no flicker, and scroll positions, focus and open details are kept.
+const isBeingUsed = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, button");
 
 const keepOpen = (part, fresh) => {
   for (const details of part.querySelectorAll("[id] > details[open], details[id][open]")) {
@@ -19,17 +19,17 @@ const focusedIn = (part) => {
 const swap = (part, fresh) => {
   keepOpen(part, fresh);
   if (part.innerHTML === fresh.innerHTML) return;
-  const place = focusedIn(part);
+  const focusedIndex = focusedIn(part);
   const scrolled = [...part.querySelectorAll(".table-scroll, .picture-scroll")].map((box) => box.scrollLeft);
   part.replaceChildren(...fresh.childNodes);
   part.querySelectorAll(".table-scroll, .picture-scroll").forEach((box, index) => { box.scrollLeft = scrolled[index] ?? 0; });
-  if (place !== null && place >= 0) part.querySelectorAll("a, summary, [tabindex]")[place]?.focus({ preventScroll: true });
+  if (focusedIndex !== null && focusedIndex >= 0) part.querySelectorAll("a, summary, [tabindex]")[focusedIndex]?.focus({ preventScroll: true });
 };
 
 const refresh = async () => {
   if (document.hidden) return;
   const parts = [...document.querySelectorAll("[data-part]")];
-  if (parts.length === 0 || parts.some(busy)) return;
+  if (parts.length === 0 || parts.some(isBeingUsed)) return;
   const address = new URL(location.href);
   address.searchParams.delete("done");
   const answer = await fetch(address, { headers: { accept: "text/html" } });
@@ -65,19 +65,19 @@ if (tools && every && document.querySelector("[data-part]")) {
   }, 500);
 }
 
-// What a block of the map holds is read beside it and not only in a tooltip.
+// Shows a block's description beside the map, as a tooltip cannot be reached with a keyboard.
 const detail = () => document.querySelector("[data-map-detail]");
-const tell = (event) => {
+const showDetail = (event) => {
   const block = event.target.closest?.(".shard-map a");
-  const place = detail();
-  if (!block || !place) return;
-  place.hidden = false;
-  place.textContent = block.getAttribute("aria-label");
+  const target = detail();
+  if (!block || !target) return;
+  target.hidden = false;
+  target.textContent = block.getAttribute("aria-label");
 };
-document.addEventListener("pointerover", tell);
-document.addEventListener("focusin", tell);
+document.addEventListener("pointerover", showDetail);
+document.addEventListener("focusin", showDetail);
 
-// Following a block opens its row.
+// A link from a block of the map opens the row that it leads to.
 const openTarget = () => {
   const target = location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null;
   const details = target?.querySelector("details");

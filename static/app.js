@@ -2,8 +2,8 @@ const kibibyte = 1024;
 const shareOfLimitWorthShowing = 0.9;
 const encoder = new TextEncoder();
 
-// A sending that was stopped or never arrived must not lock its form for good.
-const patience = 10_000;
+// A request that was stopped or never arrived must not lock its form for ever.
+const sendingTimeout = 10_000;
 
 const sendOnce = (form) => {
   form.addEventListener("submit", (event) => {
@@ -12,11 +12,11 @@ const sendOnce = (form) => {
       return;
     }
     form.classList.add("is-sending");
-    setTimeout(() => form.classList.remove("is-sending"), patience);
+    setTimeout(() => form.classList.remove("is-sending"), sendingTimeout);
   });
 };
 
-// A page that comes back from the browser's cache would otherwise refuse to send again.
+// A page that is restored from the back-forward cache would otherwise refuse to send its form again.
 const allowSendingAgain = () => {
   for (const form of document.querySelectorAll(".is-sending")) form.classList.remove("is-sending");
 };
@@ -68,7 +68,7 @@ const holdsUnsavedText = (form) => {
 
 const warnBeforeLeaving = (forms) => {
   window.addEventListener("beforeunload", (event) => {
-    // Browsers complain on the console when a page that nobody touched asks.
+    // Browsers log an error when a page asks before the user has interacted with it.
     if (navigator.userActivation?.hasBeenActive === false) return;
     if (forms.some(holdsUnsavedText)) event.preventDefault();
   });

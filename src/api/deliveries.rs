@@ -92,7 +92,7 @@ async fn audience(user: &CurrentUser, wanted: &ShareWith) -> Result<Audience, Er
     let members: Option<Vec<_>> =
         user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
     members.map_or_else(
-        || refuse("Each of these has to be somebody else in this organization."),
+        || refuse("Each of these has to be another person in this organization."),
         |members| Ok(Audience::Members(members)),
     )
 }

@@ -135,7 +135,7 @@ fn choose_tenant(body: &RegistrationBody, errors: &mut FieldErrors) -> Option<Te
         }
         (None, None, Some(invitation)) => {
             let token = InvitationToken::parse(invitation)
-                .ok_or(Invalid("This invitation does not count, or no longer."));
+                .ok_or(Invalid("This invitation is not valid, or no longer valid."));
             let token = errors.keep("invitation", token)?;
             Some(TenantChoice::Invited { tenant: token.tenant(), token_hash: token.hash() })
         }

@@ -162,8 +162,8 @@ pub async fn join(
             Ok(invited.welcome(&cookie))
         }
         Err(Error::Conflict(_)) => {
-            let sentence = "Somebody there has your name or e-mail. If that is you, log in there; else sign \
-                up with another name.";
+            let sentence = "An account there already has your user name or e-mail. If it is yours, log in \
+                there; otherwise sign up with another name.";
             let errors = FieldErrors::one("", sentence);
             invited
                 .page(StatusCode::CONFLICT, Some(&user), (&context, &cookie), JoiningForm::default(), errors)

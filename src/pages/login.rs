@@ -19,7 +19,7 @@ use crate::web::cookie::flash;
 use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
 
 /// A login that is refused because the program or the database has too much to do.
-const BUSY: &str = "Nobody can be logged in right now; try again in a moment.";
+const BUSY: &str = "Logging in is not possible right now; try again in a moment.";
 
 /// What is typed, and what travels along.
 #[derive(Clone, Default, Deserialize)]

@@ -17,8 +17,8 @@ use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
 
 /// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody
 /// heard.
-pub const BUSY: &str = "Nobody can sign up right now. Try again in a moment; if the name is taken then, it \
-    was done after all: log in.";
+pub const BUSY: &str = "Signing up is not possible right now. Try again in a moment. If the name is taken \
+    then, your account was made after all: log in.";
 
 /// What is typed.
 #[derive(Clone, Default, Deserialize)]

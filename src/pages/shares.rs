@@ -147,7 +147,7 @@ async fn chosen(user: &CurrentUser, form: &ShareForm) -> Result<Result<Audience,
     let mut members = Vec::new();
     for found in user.tenant.colleagues_among(user.id, &form.members).await? {
         let Some(member) = found else {
-            return refuse("members", "Somebody of these is not in this organization any more.".to_owned());
+            return refuse("members", "One of these people is no longer in this organization.".to_owned());
         };
         members.push(member);
     }
@@ -162,7 +162,7 @@ async fn chosen(user: &CurrentUser, form: &ShareForm) -> Result<Result<Audience,
     members.sort_unstable();
     members.dedup();
     if members.is_empty() {
-        return refuse("members", "Choose somebody first, or everyone.".to_owned());
+        return refuse("members", "Choose people first, or everyone.".to_owned());
     }
     Ok(Ok(Audience::Members(members)))
 }
@@ -178,7 +178,7 @@ async fn shares_page(
     let sharing = granted(user.tenant.sharing(user.id, id).await?)?;
     let people = sharing.colleagues;
     let waiting = match sharing.delivery {
-        Some(DeliveryState::Acknowledged) => "arrived at nobody yet",
+        Some(DeliveryState::Acknowledged) => "not delivered to anybody yet",
         Some(state) => delivery_in_words(state),
         None => "",
     };

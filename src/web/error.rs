@@ -78,10 +78,11 @@ impl From<SignUpError> for Error {
             SignUpError::NotOpen(field) => {
                 conflict(field, "This organization exists and takes new people by invitation only.")
             }
-            SignUpError::NoInvitation => {
-                Self::Invalid(FieldErrors::one("invitation", "This invitation does not count, or no longer."))
-            }
-            SignUpError::TenantTaken => conflict("tenant_name", "Somebody just took this name."),
+            SignUpError::NoInvitation => Self::Invalid(FieldErrors::one(
+                "invitation",
+                "This invitation is not valid, or no longer valid.",
+            )),
+            SignUpError::TenantTaken => conflict("tenant_name", "This name was just taken."),
             // One answer for both, so that nobody learns whose e-mail is here.
             SignUpError::UserTaken => {
                 conflict("username", "This user name or e-mail is taken in this organization.")
@@ -103,7 +104,7 @@ impl From<Decision> for Result<(), Error> {
                 "Only owners decide about owners, and only owners and admins about others.",
             )),
             Decision::LastOwner => {
-                Err(Error::Prevented("An organization needs an owner: make somebody else an owner first."))
+                Err(Error::Prevented("An organization needs an owner: make another member an owner first."))
             }
         }
     }
@@ -128,7 +129,7 @@ impl From<getrandom::Error> for Error {
 pub fn granted<T>(grant: Grant<T>) -> Result<T, Error> {
     match grant {
         Grant::Given(value) => Ok(value),
-        Grant::Refused => Err(Error::Forbidden("This note was shared with you, but not for this.")),
+        Grant::Refused => Err(Error::Forbidden("You can see this note, but you may not do this with it.")),
         Grant::Gone => Err(Error::NotFound),
     }
 }
@@ -149,9 +150,9 @@ impl Error {
         match self {
             Self::BadRequest(sentence) | Self::Forbidden(sentence) | Self::Prevented(sentence) => sentence,
             Self::WrongLogin => "The name or the password is wrong.",
-            Self::Conflict(_) => "Somebody was faster: this is taken or was changed meanwhile.",
+            Self::Conflict(_) => "This was taken or changed in the meantime.",
             Self::PreconditionFailed { .. } => {
-                "The note was changed meanwhile; read it again and repeat your change."
+                "The note was changed in the meantime; read it again and repeat your change."
             }
             other => default_sentence(other.status_code()),
         }
@@ -204,16 +205,18 @@ pub fn default_sentence(status: StatusCode) -> &'static str {
         400 => "This request could not be read.",
         401 => "Log in first.",
         403 => "You may not do this.",
-        404 => "There is nothing here.",
-        405 => "This address does not take such a request.",
-        408 => "Your request did not arrive in time.",
-        409 => "Somebody was faster: this is taken or was changed meanwhile.",
-        413 => "This is more than can be taken at once.",
+        404 => "This does not exist, or you have no access to it.",
+        405 => "This address does not support this kind of request.",
+        408 => "Your request took too long to arrive.",
+        409 => "This was taken or changed in the meantime.",
+        413 => "This is larger than the largest size that is accepted.",
         415 => "This type of content is not accepted here.",
         421 => "This server does not answer for that address.",
         422 => "Some of this cannot be accepted.",
-        429 => "That was too often; wait a moment and try again.",
-        503 => "This cannot be done right now; look whether it was done, and try again in a moment.",
+        429 => "There were too many attempts; wait a moment and try again.",
+        503 => {
+            "This could not be finished right now. See whether it was done; if not, try again in a moment."
+        }
         _ => "Something went wrong on our side.",
     }
 }

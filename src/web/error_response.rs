@@ -108,19 +108,19 @@ fn page(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
 
 fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        400 => "Not understood",
+        400 => "Request not understood",
         403 => "Not allowed",
-        404 => "Nothing here",
-        405 => "Not this way",
-        408 => "Too slow",
-        409 => "Taken meanwhile",
-        413 => "Too much at once",
+        404 => "Not found",
+        405 => "Not supported",
+        408 => "Request timed out",
+        409 => "Already taken or changed",
+        413 => "Too large",
         415 => "Wrong kind of content",
         421 => "Wrong address",
-        422 => "Not accepted",
-        429 => "Too often",
-        503 => "Back in a moment",
-        _ => "Our fault",
+        422 => "Please check what you entered",
+        429 => "Too many attempts",
+        503 => "Temporarily unavailable",
+        _ => "Something went wrong",
     }
 }
 

@@ -129,7 +129,7 @@ async fn the_last_owner_stays_an_owner_until_there_is_another() {
     script.delete(&path).await.expect_problem(409);
     browser.post(&format!("/members/{owner}/removal"), &[]).await.expect(409);
     let page = browser.post("/membership/removal", &[]).await.expect(409).text();
-    assert!(page.contains("make somebody else an owner first"), "{page}");
+    assert!(page.contains("make another member an owner first"), "{page}");
     assert_eq!(role_of(tenant, owner).await.as_deref(), Some("owner"));
     script.patch(&path, &json!({"role": "owner"})).await.expect(200);
     script
