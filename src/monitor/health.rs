@@ -2,15 +2,14 @@
 //! about it.
 
 use super::nodes::Cluster;
-use super::overview::Central;
-use super::report::{Inside, JobState, NodeState, Severity, Verdict};
+use super::report::{CoordinatorState, Inside, JobState, NodeState, Severity, Verdict};
 use crate::cluster::groups;
 
 /// Everything that a judgement is made of.
 pub(super) struct Found<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) states: &'a [NodeState],
-    pub(super) central: &'a Central,
+    pub(super) central: &'a CoordinatorState,
     /// Why the coordinator did not say what only it knows.
     pub(super) silence: Option<&'a str>,
 }

@@ -9,7 +9,7 @@ use chrono::Utc;
 use super::connections;
 use super::health::{self, Found};
 use super::nodes::{Answer, Cluster, Nodes};
-use super::report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
+use super::report::{CoordinatorState, Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
 use super::tenants;
 use crate::cluster::error::ClusterError;
 use crate::cluster::node::Node;
@@ -43,7 +43,7 @@ pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
 fn assemble(
     cluster: &Cluster,
     answers: Vec<Answer<Asked>>,
-    central: Result<Central, ClusterError>,
+    central: Result<CoordinatorState, ClusterError>,
 ) -> Report {
     let silence = central.as_ref().err().map(ToString::to_string);
     let central = central.unwrap_or_default();
@@ -73,29 +73,12 @@ fn assemble(
     }
 }
 
-/// What only the coordinator knows.
-#[derive(Default)]
-pub(super) struct Central {
-    pub(super) tables: Vec<Table>,
-    shards: Vec<(i32, i64)>,
-    pub(super) job: Option<JobState>,
-    pub(super) pins: Vec<Pin>,
-    /// Tables that are on the coordinator alone.
-    pub(super) local: Vec<String>,
-    /// What moves left behind on groups that no longer exist.
-    pub(super) orphans: Vec<String>,
-    events: Vec<crate::cluster::EventLine>,
-    tenants: Vec<Tenant>,
-    /// Group numbers that were ever given out.
-    pub(super) groups: i64,
-}
-
-async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterError> {
+async fn central(coordinator: &Session, citus: bool) -> Result<CoordinatorState, ClusterError> {
     if !citus {
-        return Ok(Central {
+        return Ok(CoordinatorState {
             tables: plain_tables(coordinator).await?,
             events: events::latest(coordinator, 5).await?,
-            ..Central::default()
+            ..CoordinatorState::default()
         });
     }
     // Sent together, so that a busy server is waited for once and not eight times.
@@ -111,7 +94,7 @@ async fn central(coordinator: &Session, citus: bool) -> Result<Central, ClusterE
         busy_tenants(coordinator, citus),
     )?;
     let local = local.into_iter().map(|table| table.name).collect();
-    Ok(Central { tables, shards, job, pins, local, orphans, events, tenants, groups: groups.get(0) })
+    Ok(CoordinatorState { tables, shards, job, pins, local, orphans, events, tenants, groups: groups.get(0) })
 }
 
 const GROUPS: &str = "

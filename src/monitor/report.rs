@@ -95,6 +95,24 @@ pub struct Inside {
     pub(super) must_change: bool,
 }
 
+/// The part of a report that only the coordinator can give.
+#[derive(Default)]
+pub(super) struct CoordinatorState {
+    pub tables: Vec<Table>,
+    /// Shards of distributed tables by node group.
+    pub shards: Vec<(i32, i64)>,
+    pub job: Option<JobState>,
+    pub pins: Vec<Pin>,
+    /// Tables that should be distributed and are on the coordinator alone.
+    pub local: Vec<String>,
+    /// Leftovers of moves on node groups that no longer exist.
+    pub orphans: Vec<String>,
+    pub events: Vec<EventLine>,
+    pub tenants: Vec<Tenant>,
+    /// How many group numbers were ever given out.
+    pub groups: i64,
+}
+
 /// One table.
 #[derive(Serialize)]
 pub struct Table {
