@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use tokio_postgres::Config;
 
 use super::access::Access;
-use crate::monitor::{Nodes, Seen};
+use crate::monitor::{MoveHistory, Nodes};
 use crate::settings::{AdminSettings, Settings};
 use crate::web::{self, see_other};
 
@@ -20,7 +20,7 @@ pub struct Console {
     /// The way to the nodes, to look.
     pub nodes: Arc<Nodes>,
     /// When moves ran, as far as this process saw it.
-    pub seen: Arc<Seen>,
+    pub seen: Arc<MoveHistory>,
     /// How to connect for an action, as the user of DATABASE_URL.
     pub config: Config,
     /// What the application beside it shares with its own handlers.
@@ -42,7 +42,7 @@ impl Console {
         application: Data<web::Context>,
     ) -> Self {
         Self {
-            nodes: Arc::new(Nodes::watched(config, settings.node_patience)),
+            nodes: Arc::new(Nodes::for_console(config, settings.node_patience)),
             seen: Arc::default(),
             config: config.clone(),
             application,

@@ -12,7 +12,7 @@ use tokio_postgres::Config;
 
 use super::console::Console;
 use super::errors::Failure;
-use crate::cluster::{ClusterError, Session};
+use crate::cluster::{ClusterError, NodeConnection};
 use crate::web::Error;
 
 /// How long a page waits for a plan.
@@ -31,8 +31,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    async fn session(&self) -> Result<Session, ClusterError> {
-        match timeout(self.patience, Session::coordinator(&self.config)).await {
+    async fn session(&self) -> Result<NodeConnection, ClusterError> {
+        match timeout(self.patience, NodeConnection::coordinator(&self.config)).await {
             Ok(session) => Ok(session?.on_behalf_of(&self.who)),
             Err(_) => Err(ClusterError::Silent {
                 what: "connecting to the coordinator".to_owned(),
@@ -48,7 +48,7 @@ impl Operator {
     pub async fn plan<T>(
         &self,
         command: &str,
-        work: impl AsyncFnOnce(&Session) -> Result<T, ClusterError>,
+        work: impl AsyncFnOnce(&NodeConnection) -> Result<T, ClusterError>,
     ) -> Result<T, Failure> {
         let planning = async {
             let session = self.session().await?;
@@ -72,7 +72,7 @@ impl Operator {
     /// What stood in the way.
     pub async fn act(
         &self,
-        work: impl AsyncFnOnce(&Session) -> Result<String, ClusterError> + 'static,
+        work: impl AsyncFnOnce(&NodeConnection) -> Result<String, ClusterError> + 'static,
     ) -> Result<String, Failure> {
         let operator = self.clone();
         let task = rt::spawn(async move { work(&operator.session().await?).await });

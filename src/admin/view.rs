@@ -9,13 +9,13 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Serialize;
 
-use crate::monitor::Sheet;
+use crate::monitor::Table;
 use crate::web::Error;
 
 /// The numbers of a page.
 pub trait View: Serialize {
     /// The same numbers as tables.
-    fn sheets(&self) -> Vec<Sheet>;
+    fn tables(&self) -> Vec<Table>;
 }
 
 /// What was asked for.
@@ -46,18 +46,18 @@ impl Face {
     pub fn show<V: View, T: Template>(
         self,
         view: &V,
-        page: impl FnOnce(Vec<Sheet>) -> T,
+        page: impl FnOnce(Vec<Table>) -> T,
     ) -> Result<HttpResponse, Error> {
         let (kind, body) = match self {
-            Self::Page => ("text/html; charset=utf-8", page(view.sheets()).render()?),
+            Self::Page => ("text/html; charset=utf-8", page(view.tables()).render()?),
             Self::Json => {
                 let body = serde_json::to_string_pretty(view)
                     .map_err(|error| Error::Internal("writing JSON", error.into()))?;
                 ("application/json", body)
             }
             Self::Text => {
-                let sheets: Vec<String> = view.sheets().iter().map(Sheet::text).collect();
-                ("text/plain; charset=utf-8", sheets.join("\n"))
+                let tables: Vec<String> = view.tables().iter().map(Table::text).collect();
+                ("text/plain; charset=utf-8", tables.join("\n"))
             }
         };
         Ok(HttpResponse::Ok().insert_header((header::CONTENT_TYPE, kind)).body(body))

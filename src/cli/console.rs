@@ -60,11 +60,11 @@ impl Door {
         let address = admin.origins.first().cloned().unwrap_or_else(|| format!("http://localhost:{port}"));
         let console =
             actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
-        let sampling = actix_web::rt::spawn(crate::monitor::sample_for_ever(
+        let sampling = actix_web::rt::spawn(crate::monitor::sample_forever(
             console.nodes.clone(),
             application.context.database.clone(),
         ));
-        let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_for_ever(
+        let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_forever(
             console.nodes.clone(),
             console.seen.clone(),
         ));

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::output;
 use crate::db;
-use crate::seed::{self, Wanted};
+use crate::seed::{self, SeedOptions};
 use crate::settings::Settings;
 
 /// How much to invent.
@@ -46,14 +46,14 @@ pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(async {
         let missing = db::pending(config).await?;
         anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
-        let wanted = Wanted {
+        let options = SeedOptions {
             tenants: seed.tenants,
             users: seed.users,
             notes: seed.notes,
             connections: seed.connections.into(),
             bcrypt_cost: settings.bcrypt_cost,
         };
-        let seeded = seed::fill(config, wanted).await?;
+        let seeded = seed::fill(config, options).await?;
         let per_second = seed.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
         output::line(&format!(
             "added {} tenants, {} users and {} notes in {:.1} s ({per_second:.0} notes/s)",

@@ -91,7 +91,7 @@ enum Spread {
 
 /// Spreads the tables of a server that was alone over the workers, at each start until it is done.
 async fn distribute_plain_tables(coordinator: &Config) -> anyhow::Result<()> {
-    let coordinator = cluster::Session::coordinator(coordinator).await?;
+    let coordinator = cluster::NodeConnection::coordinator(coordinator).await?;
     let plan = cluster::plan_distribution(&coordinator).await?;
     if !plan.is_empty() {
         plan.run(&coordinator, &|line: &str| log::info!("{line}")).await?;

@@ -10,12 +10,12 @@ use tokio_postgres::config::Host;
 
 /// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
+pub struct NodeAddress {
     host: String,
     port: u16,
 }
 
-impl Address {
+impl NodeAddress {
     /// The address of this host and port.
     pub(crate) fn new(host: &str, port: u16) -> Self {
         Self { host: host.to_owned(), port }
@@ -52,7 +52,7 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for NodeAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -62,7 +62,7 @@ impl fmt::Display for Address {
     }
 }
 
-impl FromStr for Address {
+impl FromStr for NodeAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -87,16 +87,19 @@ impl FromStr for Address {
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::NodeAddress;
 
     #[test]
     fn an_address_is_read_and_written_the_same() {
         for text in ["worker-1:5433", "127.0.0.1:6000", "[::1]:5432"] {
-            assert_eq!(text.parse::<Address>().expect(text).to_string(), text);
+            assert_eq!(text.parse::<NodeAddress>().expect(text).to_string(), text);
         }
-        assert_eq!("worker-1".parse::<Address>().expect("a port by default").to_string(), "worker-1:5432");
+        assert_eq!(
+            "worker-1".parse::<NodeAddress>().expect("a port by default").to_string(),
+            "worker-1:5432"
+        );
         for text in ["", ":5432", "a:b", "a:0", "a b:1", "a:70000", "[::1:5432", "x'y:1"] {
-            assert!(text.parse::<Address>().is_err(), "{text:?}");
+            assert!(text.parse::<NodeAddress>().is_err(), "{text:?}");
         }
     }
 }

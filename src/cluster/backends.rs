@@ -1,32 +1,32 @@
 //! One server process of a node: ending its statement or its session.
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use super::events;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// What is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum BackendAction {
     /// Its statement is cancelled; the session goes on.
-    Statement,
+    Cancel,
     /// Its session is closed.
-    Session,
+    Terminate,
 }
 
-impl Ending {
+impl BackendAction {
     /// PostgreSQL's function.
     pub fn function(self) -> &'static str {
         match self {
-            Self::Statement => "pg_cancel_backend",
-            Self::Session => "pg_terminate_backend",
+            Self::Cancel => "pg_cancel_backend",
+            Self::Terminate => "pg_terminate_backend",
         }
     }
 
     fn command(self) -> &'static str {
         match self {
-            Self::Statement => "cancel",
-            Self::Session => "terminate",
+            Self::Cancel => "cancel",
+            Self::Terminate => "terminate",
         }
     }
 }
@@ -35,7 +35,7 @@ impl Ending {
 /// not the one that was meant; times in microseconds since 1970.
 pub struct Backend {
     /// The node; none for the server that DATABASE_URL names.
-    pub address: Option<Address>,
+    pub address: Option<NodeAddress>,
     /// The process.
     pub pid: i32,
     /// When its session began.
@@ -54,11 +54,15 @@ const FIND: &str = "
 ///
 /// # Errors
 /// When it is over already, when this user may not, or when a node does not answer.
-pub async fn end(coordinator: &Session, backend: &Backend, ending: Ending) -> Result<String, ClusterError> {
+pub async fn end(
+    coordinator: &NodeConnection,
+    backend: &Backend,
+    ending: BackendAction,
+) -> Result<String, ClusterError> {
     let own;
     let session = match &backend.address {
         Some(address) => {
-            own = Session::node(coordinator.config(), address).await?;
+            own = NodeConnection::node(coordinator.config(), address).await?;
             &own
         }
         None => coordinator,
@@ -71,7 +75,7 @@ pub async fn end(coordinator: &Session, backend: &Backend, ending: Ending) -> Re
     let Some(row) = rows.first().filter(|row| row.get::<_, bool>(0)) else {
         return obstacle(format!("process {pid} on {place} has ended meanwhile; nothing was done"));
     };
-    if ending == Ending::Statement && !row.get::<_, bool>(1) {
+    if ending == BackendAction::Cancel && !row.get::<_, bool>(1) {
         return obstacle(format!(
             "the statement of process {pid} on {place} has ended meanwhile; nothing was done"
         ));
@@ -87,7 +91,7 @@ pub async fn end(coordinator: &Session, backend: &Backend, ending: Ending) -> Re
     Ok(whose)
 }
 
-async fn signal(session: &Session, pid: i32, ending: Ending) -> Result<(), ClusterError> {
+async fn signal(session: &NodeConnection, pid: i32, ending: BackendAction) -> Result<(), ClusterError> {
     let call = format!("SELECT {}($1::integer)", ending.function());
     let place = session.name();
     match session.rows("ending it", &call, &[&pid]).await {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{ClusterError, obstacle};
 use super::node;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 use super::{Say, events};
 use crate::db::versions::Citus;
 
@@ -28,7 +28,7 @@ pub struct BackupPoint {
 /// # Errors
 /// What stood in the way; a point that exists on some nodes only is not reported and does no harm.
 pub async fn backup_point(
-    coordinator: &Session,
+    coordinator: &NodeConnection,
     name: &str,
     say: Say<'_>,
 ) -> Result<BackupPoint, ClusterError> {
@@ -43,10 +43,10 @@ pub async fn backup_point(
     event.end(coordinator, made).await
 }
 
-async fn make(coordinator: &Session, name: &str, say: Say<'_>) -> Result<BackupPoint, ClusterError> {
+async fn make(coordinator: &NodeConnection, name: &str, say: Say<'_>) -> Result<BackupPoint, ClusterError> {
     let mut workers = Vec::new();
     for node in node::list(coordinator).await?.iter().filter(|node| node.group != 0) {
-        workers.push(Session::node(coordinator.config(), &node.address).await?);
+        workers.push(NodeConnection::node(coordinator.config(), &node.address).await?);
     }
     for session in workers.iter().chain(std::iter::once(coordinator)) {
         let sql = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() \
@@ -74,8 +74,8 @@ async fn make(coordinator: &Session, name: &str, say: Say<'_>) -> Result<BackupP
 }
 
 async fn hold_and_name(
-    coordinator: &Session,
-    workers: &[Session],
+    coordinator: &NodeConnection,
+    workers: &[NodeConnection],
     name: &str,
 ) -> Result<Vec<(String, String)>, ClusterError> {
     // What counts is the library that the server has loaded, which during an upgrade is newer than the
@@ -83,7 +83,7 @@ async fn hold_and_name(
     let version: String =
         coordinator.row("looking at the version", "SELECT citus_version()", &[]).await?.get(0);
     let citus = version.strip_prefix("Citus ").and_then(Citus::parse);
-    let to_hold: &[Session] =
+    let to_hold: &[NodeConnection] =
         if citus.is_some_and(Citus::holds_commits_for_restore_points) { &[] } else { workers };
     for worker in to_hold {
         worker.run_within(TIMEOUT, "holding distributed commits", "BEGIN").await?;

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use super::error::ClusterError;
 use super::node::{self, NODE_PATIENCE};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// A transaction for which a move waits, or would.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Holdup {
+pub struct Blocker {
     /// The node on which it is open.
     pub node: String,
     /// Its database, which may be another than ours.
@@ -41,7 +41,7 @@ pub struct Holdup {
     pub ours: bool,
 }
 
-impl Holdup {
+impl Blocker {
     /// What it is called, the same at every look.
     pub fn name(&self) -> String {
         let which = match (&self.gid, self.pid) {
@@ -71,7 +71,7 @@ impl Holdup {
     }
 
     /// What to do about it.
-    pub fn cure(&self) -> String {
+    pub fn remedy(&self) -> String {
         let Some(gid) = &self.gid else {
             return format!(
                 "let it end, or on {}: SELECT pg_terminate_backend({});",
@@ -139,11 +139,11 @@ const LOOK: &str = "
     WHERE w.seconds IS NOT NULL OR p.prepared < now() - interval '1 minute'";
 
 /// Those of one node: what something of ours waits for, and what has been open so long that moves would.
-pub(crate) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, ClusterError> {
+pub(crate) async fn on(session: &NodeConnection, node: &str) -> Result<Vec<Blocker>, ClusterError> {
     let rows = session.rows("looking at open transactions", LOOK, &[]).await?;
     Ok(rows
         .iter()
-        .map(|row| Holdup {
+        .map(|row| Blocker {
             node: node.to_owned(),
             database: row.get(0),
             pid: row.get(1),
@@ -162,27 +162,27 @@ pub(crate) async fn on(session: &Session, node: &str) -> Result<Vec<Holdup>, Clu
 }
 
 /// What something of ours waits for, on any node that answers soon.
-pub(crate) async fn everywhere(coordinator: &Session) -> Vec<Holdup> {
+pub(crate) async fn everywhere(coordinator: &NodeConnection) -> Vec<Blocker> {
     let Ok(Ok(nodes)) = tokio::time::timeout(NODE_PATIENCE, node::list(coordinator)).await else {
         return Vec::new();
     };
     let asked = nodes.iter().map(|node| async {
         let look = async {
-            let session = Session::node(coordinator.config(), &node.address).await?;
+            let session = NodeConnection::node(coordinator.config(), &node.address).await?;
             on(&session, &node.address.to_string()).await
         };
         tokio::time::timeout(NODE_PATIENCE, look).await.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default()
     });
     let found = futures_util::future::join_all(asked).await;
-    found.into_iter().flatten().filter(|holdup| holdup.kept_waiting.is_some()).collect()
+    found.into_iter().flatten().filter(|blocker| blocker.kept_waiting.is_some()).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Holdup;
+    use super::Blocker;
 
-    fn holdup(pid: Option<i32>, gid: Option<&str>, ours: bool) -> Holdup {
-        Holdup {
+    fn blocker(pid: Option<i32>, gid: Option<&str>, ours: bool) -> Blocker {
+        Blocker {
             node: "w1:5432".to_owned(),
             database: "other".to_owned(),
             pid,
@@ -201,20 +201,20 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_named_with_its_cure() {
-        let session = holdup(Some(17), None, false);
+        let session = blocker(Some(17), None, false);
         let finding = "a replication slot in the making has waited 7 s for pid 17 in database other on \
             w1:5432: idle in transaction, \
                        user ann, application psql";
         assert_eq!(session.finding(), finding);
         assert!(
-            session.cure().contains("on w1:5432: SELECT pg_terminate_backend(17);"),
+            session.remedy().contains("on w1:5432: SELECT pg_terminate_backend(17);"),
             "{}",
-            session.cure()
+            session.remedy()
         );
-        let foreign = holdup(None, Some("it's"), false).cure();
+        let foreign = blocker(None, Some("it's"), false).remedy();
         assert!(foreign.contains("in database other: ROLLBACK PREPARED 'it''s';"), "{foreign}");
         // Only Citus knows whether its other halves were committed.
-        let own = holdup(None, Some("citus_0_1_2_3"), true).cure();
+        let own = blocker(None, Some("citus_0_1_2_3"), true).remedy();
         assert!(own.contains("recover_prepared_transactions") && !own.contains("ROLLBACK"), "{own}");
     }
 }

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::{ClusterError, despite_others, obstacle};
+use super::error::{ClusterError, obstacle, retry_on_role_conflict};
 use super::node;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 use super::{Say, events, jobs, older_names, pins};
 
 /// Copying many rows takes long; a lost server is noticed by keepalives.
@@ -47,7 +47,7 @@ const LOCAL_TABLES: &str = "
     = 'tenant_id' DESC, 1";
 
 /// Our tables that should be distributed and are not.
-pub(crate) async fn undistributed(coordinator: &Session) -> Result<Vec<LocalTable>, ClusterError> {
+pub(crate) async fn undistributed(coordinator: &NodeConnection) -> Result<Vec<LocalTable>, ClusterError> {
     let exists = "SELECT to_regclass('shared.tenants') IS NOT NULL";
     if !coordinator.row("looking for our tables", exists, &[]).await?.get::<_, bool>(0) {
         return Ok(Vec::new());
@@ -75,7 +75,7 @@ pub struct Distribution {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn plan_distribution(coordinator: &Session) -> Result<Distribution, ClusterError> {
+pub async fn plan_distribution(coordinator: &NodeConnection) -> Result<Distribution, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
@@ -96,7 +96,7 @@ pub async fn plan_distribution(coordinator: &Session) -> Result<Distribution, Cl
 }
 
 /// Rows that were copied to the shards stay in the coordinator's own table until it is emptied.
-async fn leftovers(coordinator: &Session) -> Result<Vec<(String, i64)>, ClusterError> {
+async fn leftovers(coordinator: &NodeConnection) -> Result<Vec<(String, i64)>, ClusterError> {
     let sql = "SELECT logicalrelid::text, pg_relation_size(logicalrelid) FROM pg_dist_partition d
                WHERE (partmethod = 'h' OR (partmethod = 'n' AND repmodel = 't'))
                AND pg_relation_size(logicalrelid) > 0 ORDER BY 1";
@@ -142,17 +142,17 @@ impl Distribution {
     ///
     /// # Errors
     /// What stood in the way; nothing has changed then, apart from space that was freed.
-    pub async fn run(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    pub async fn run(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
         let event = events::begin(coordinator, "distribute", &names.join(", ")).await?;
         let done = self.distribute(coordinator, say).await;
         event.end(coordinator, done).await
     }
 
-    async fn distribute(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    async fn distribute(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         if !self.tables.is_empty() {
             let started = Instant::now();
-            despite_others(async || {
+            retry_on_role_conflict(async || {
                 coordinator.run("beginning", "BEGIN").await?;
                 let moved = self.move_rows(coordinator, say).await;
                 if moved.is_err() {
@@ -168,7 +168,7 @@ impl Distribution {
         free(coordinator, say).await
     }
 
-    async fn move_rows(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    async fn move_rows(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let run = async |what: &str, sql: &str| coordinator.run_within(TIMEOUT, what, sql).await;
         run("preparing", "SET LOCAL statement_timeout = 0").await?;
         run("preparing", "SET LOCAL citus.multi_shard_modify_mode TO 'sequential'").await?;
@@ -216,7 +216,7 @@ impl Distribution {
         run("committing", "COMMIT").await
     }
 
-    async fn count(&self, coordinator: &Session) -> Result<Vec<i64>, ClusterError> {
+    async fn count(&self, coordinator: &NodeConnection) -> Result<Vec<i64>, ClusterError> {
         let mut counts = Vec::new();
         for table in &self.tables {
             let sql = format!("SELECT count(*) FROM {}", table.name);
@@ -230,7 +230,7 @@ impl Distribution {
     /// Table, name and definition of each foreign key from or to a table that will be distributed.
     async fn foreign_keys(
         &self,
-        coordinator: &Session,
+        coordinator: &NodeConnection,
     ) -> Result<Vec<(String, String, String)>, ClusterError> {
         let sql = "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
             FROM pg_constraint
@@ -244,7 +244,7 @@ impl Distribution {
 }
 
 /// Frees what the coordinator's own tables still hold. A later run does what this one did not.
-async fn free(coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+async fn free(coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
     // Tables that others point to come last.
     for _ in 0..3 {
         let left = leftovers(coordinator).await?;

@@ -61,7 +61,7 @@ impl ClusterError {
 }
 
 /// [`db::despite_others`] for the work of this folder.
-pub(crate) async fn despite_others<T>(
+pub(crate) async fn retry_on_role_conflict<T>(
     work: impl AsyncFn() -> Result<T, ClusterError>,
 ) -> Result<T, ClusterError> {
     db::despite_others(work, ClusterError::reason).await

@@ -1,7 +1,7 @@
 //! Who did what to the cluster, kept in a table of the coordinator.
 
 use super::error::ClusterError;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// An operation that was begun and written down.
 pub struct Event {
@@ -30,7 +30,11 @@ pub struct EventLine {
 }
 
 /// Writes down that `command` begins.
-pub(crate) async fn begin(coordinator: &Session, command: &str, detail: &str) -> Result<Event, ClusterError> {
+pub(crate) async fn begin(
+    coordinator: &NodeConnection,
+    command: &str,
+    detail: &str,
+) -> Result<Event, ClusterError> {
     let (who, here) = match coordinator.actor() {
         Some(actor) => (actor.to_owned(), false),
         None => (account(), true),
@@ -53,7 +57,7 @@ fn account() -> String {
 
 impl Event {
     /// Notes which background job does the work.
-    pub(crate) async fn job(&self, coordinator: &Session, job: i64) -> Result<(), ClusterError> {
+    pub(crate) async fn job(&self, coordinator: &NodeConnection, job: i64) -> Result<(), ClusterError> {
         let sql = "UPDATE operator.events SET job = $2 WHERE id = $1";
         coordinator.rows("writing down the event", sql, &[&self.id, &job]).await.map(|_| ())
     }
@@ -61,7 +65,7 @@ impl Event {
     /// Writes down how it ended, and hands the result on.
     pub(crate) async fn end<T>(
         self,
-        coordinator: &Session,
+        coordinator: &NodeConnection,
         result: Result<T, ClusterError>,
     ) -> Result<T, ClusterError> {
         let (outcome, message) = match &result {
@@ -77,7 +81,7 @@ impl Event {
 }
 
 /// Closes the events of jobs that have ended since, also where the command that began them is gone.
-pub(crate) async fn settle_jobs(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn settle_jobs(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.events e
                SET finished_at = coalesce(j.finished_at, now()),
                    outcome = CASE j.state::text WHEN 'finished' THEN 'done' WHEN 'cancelled' THEN 'stopped'
@@ -92,7 +96,7 @@ const LINES: &str =
     "SELECT started_at, finished_at, who, command, detail, job, outcome, message FROM operator.events";
 
 /// The latest lines, newest first.
-pub(crate) async fn latest(coordinator: &Session, count: i64) -> Result<Vec<EventLine>, ClusterError> {
+pub(crate) async fn latest(coordinator: &NodeConnection, count: i64) -> Result<Vec<EventLine>, ClusterError> {
     let rows =
         coordinator.rows("reading events", &format!("{LINES} ORDER BY id DESC LIMIT $1"), &[&count]).await?;
     Ok(rows.iter().map(line).collect())
@@ -100,7 +104,7 @@ pub(crate) async fn latest(coordinator: &Session, count: i64) -> Result<Vec<Even
 
 /// The lines of the last `seconds`, newest first, and the latest `before` of the time before them.
 pub(crate) async fn within(
-    coordinator: &Session,
+    coordinator: &NodeConnection,
     seconds: f64,
     most: i64,
     before: i64,
@@ -114,7 +118,7 @@ pub(crate) async fn within(
 }
 
 /// What was begun, has not ended and is no background job: splits and what else takes its time in a session.
-pub(crate) async fn under_way(coordinator: &Session) -> Result<Vec<EventLine>, ClusterError> {
+pub(crate) async fn under_way(coordinator: &NodeConnection) -> Result<Vec<EventLine>, ClusterError> {
     let sql = format!("{LINES} WHERE outcome = 'started' AND job IS NULL ORDER BY id DESC LIMIT 20");
     Ok(coordinator.rows("reading events", &sql, &[]).await?.iter().map(line).collect())
 }

@@ -1,13 +1,13 @@
 //! How many moves run at once. Citus runs one; more are let in for the time of a job and put back afterwards.
 
 use super::error::ClusterError;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 const RAISED: [(&str, &str); 2] =
     [("citus.max_background_task_executors", "4"), ("citus.max_background_task_executors_per_node", "2")];
 
 /// Lets more moves run at once, where the operator has not set a number.
-pub(super) async fn raise(coordinator: &Session) -> Result<(), ClusterError> {
+pub(super) async fn raise(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for (setting, value) in RAISED {
         let sql = "SELECT source = 'default' FROM pg_settings WHERE name = $1";
         if coordinator.row("looking at the executors", sql, &[&setting]).await?.get(0) {
@@ -20,7 +20,7 @@ pub(super) async fn raise(coordinator: &Session) -> Result<(), ClusterError> {
 }
 
 /// Takes back what `raise` did.
-pub(super) async fn lower(coordinator: &Session) -> Result<(), ClusterError> {
+pub(super) async fn lower(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for (setting, value) in RAISED {
         let sql = "SELECT EXISTS (SELECT FROM pg_file_settings WHERE name = $1 AND setting = $2 \
             AND sourcefile LIKE '%postgresql.auto.conf')";

@@ -2,15 +2,15 @@
 //! that JavaScript cannot hold, and a number given to a second server would give ids out twice. Citus' own
 //! sequence jumps after a crash; therefore each number is chosen here, the lowest that was never given out.
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// The last number whose ids stay below 2^53.
 pub(crate) const LAST: i32 = 31;
 
 /// Takes the groups that Citus knows into our record, where it exists.
-pub(crate) async fn remember_known(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn remember_known(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "INSERT INTO operator.node_groups (groupid, address)
                SELECT groupid, min(nodename || ':' || nodeport) FROM pg_dist_node
                WHERE noderole = 'primary' GROUP BY groupid
@@ -20,13 +20,13 @@ pub(crate) async fn remember_known(coordinator: &Session) -> Result<(), ClusterE
     if recorded(coordinator).await? { coordinator.run("recording group numbers", sql).await } else { Ok(()) }
 }
 
-async fn recorded(coordinator: &Session) -> Result<bool, ClusterError> {
+async fn recorded(coordinator: &NodeConnection) -> Result<bool, ClusterError> {
     let sql = "SELECT to_regclass('operator.node_groups') IS NOT NULL";
     Ok(coordinator.row("looking for the record of group numbers", sql, &[]).await?.get(0))
 }
 
 /// The lowest number that no server ever had.
-pub(crate) async fn next(coordinator: &Session) -> Result<i32, ClusterError> {
+pub(crate) async fn next(coordinator: &NodeConnection) -> Result<i32, ClusterError> {
     let ours =
         if recorded(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
     let sql = format!(
@@ -45,7 +45,11 @@ pub(crate) async fn next(coordinator: &Session) -> Result<i32, ClusterError> {
 }
 
 /// The statement that records a number, to run in the transaction that adds the node.
-pub(crate) async fn take(coordinator: &Session, group: i32, address: &Address) -> Result<(), ClusterError> {
+pub(crate) async fn take(
+    coordinator: &NodeConnection,
+    group: i32,
+    address: &NodeAddress,
+) -> Result<(), ClusterError> {
     if !recorded(coordinator).await? {
         return Ok(());
     }
@@ -54,7 +58,7 @@ pub(crate) async fn take(coordinator: &Session, group: i32, address: &Address) -
 }
 
 /// Notes that the server with this number is gone; the number stays taken.
-pub(crate) async fn release(coordinator: &Session, group: i32) -> Result<(), ClusterError> {
+pub(crate) async fn release(coordinator: &NodeConnection, group: i32) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.node_groups SET removed_at = now() WHERE groupid = $1";
     coordinator.rows("recording the removal", sql, &[&group]).await.map(|_| ())
 }

@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
-use super::address::Address;
-use super::error::{ClusterError, despite_others, obstacle};
-use super::node_connection::Session;
-use super::preflight::{self, Fitness};
+use super::address::NodeAddress;
+use super::error::{ClusterError, obstacle, retry_on_role_conflict};
+use super::node_connection::NodeConnection;
+use super::preflight::{self, PreflightReport};
 use super::{Say, distribute, events, groups, node, older_names, pins, roles};
 use crate::db;
 
 /// What `init` is asked for.
 pub struct Init {
     /// The workers, as the other nodes know them.
-    pub workers: Vec<Address>,
+    pub workers: Vec<NodeAddress>,
     /// The coordinator, as the workers know it; else the address in DATABASE_URL.
-    pub coordinator: Option<Address>,
+    pub coordinator: Option<NodeAddress>,
     /// How long to wait for servers that are still starting.
     pub wait: Duration,
     /// How many shards new tables get.
@@ -51,7 +51,7 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
         fitness.compare(&head);
         bodies.push(fitness);
     }
-    for line in std::iter::once(&head).chain(&bodies).flat_map(Fitness::lines) {
+    for line in std::iter::once(&head).chain(&bodies).flat_map(PreflightReport::lines) {
         say(&line);
     }
     preflight::require_fit(std::iter::once(&head).chain(&bodies))?;
@@ -94,8 +94,8 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
     event.end(&coordinator, Ok(())).await
 }
 
-fn own_address(config: &Config, init: &Init) -> Result<Address, ClusterError> {
-    let own = match init.coordinator.clone().or_else(|| Address::of(config)) {
+fn own_address(config: &Config, init: &Init) -> Result<NodeAddress, ClusterError> {
+    let own = match init.coordinator.clone().or_else(|| NodeAddress::of(config)) {
         Some(own) => own,
         None => {
             return obstacle(
@@ -120,14 +120,14 @@ async fn wait_or_make(
     name: &str,
     deadline: Instant,
     say: Say<'_>,
-) -> Result<Session, ClusterError> {
+) -> Result<NodeConnection, ClusterError> {
     wait_for(config, name, deadline, say, true).await
 }
 
 /// Workers that joined later are not named here, and may still be starting as well.
 async fn wait_for_others(
     config: &Config,
-    coordinator: &Session,
+    coordinator: &NodeConnection,
     init: &Init,
     deadline: Instant,
     say: Say<'_>,
@@ -148,10 +148,10 @@ async fn wait_for(
     deadline: Instant,
     say: Say<'_>,
     make: bool,
-) -> Result<Session, ClusterError> {
+) -> Result<NodeConnection, ClusterError> {
     let mut last = String::new();
     loop {
-        let error = match Session::named(config, name).await {
+        let error = match NodeConnection::named(config, name).await {
             Ok(session) => match session.run("asking", "SELECT 1").await {
                 Ok(()) => return Ok(session),
                 Err(error) => error,
@@ -175,17 +175,21 @@ async fn wait_for(
 
 /// A worker's server may be new and lack the database. Whether this worked is seen at the next attempt.
 async fn make_database(config: &Config, say: Say<'_>) {
-    let (Some(name), Some(address)) = (config.get_dbname(), Address::of(config)) else { return };
+    let (Some(name), Some(address)) = (config.get_dbname(), NodeAddress::of(config)) else { return };
     let mut beside = address.on(config);
     beside.dbname("postgres");
-    let Ok(session) = Session::coordinator(&beside).await else { return };
+    let Ok(session) = NodeConnection::coordinator(&beside).await else { return };
     let quoted = name.replace('"', "\"\"");
     if session.run("making the database", &format!("CREATE DATABASE \"{quoted}\"")).await.is_ok() {
         say(&format!("{address}: made the database {name}"));
     }
 }
 
-async fn name_coordinator(coordinator: &Session, own: &Address, say: Say<'_>) -> Result<(), ClusterError> {
+async fn name_coordinator(
+    coordinator: &NodeConnection,
+    own: &NodeAddress,
+    say: Say<'_>,
+) -> Result<(), ClusterError> {
     let nodes = node::list(coordinator).await?;
     if nodes.iter().any(|node| node.group == 0 && node.address == *own) {
         return Ok(());
@@ -198,16 +202,16 @@ async fn name_coordinator(coordinator: &Session, own: &Address, say: Say<'_>) ->
 
 /// Adds a worker under a group number of our choice, unless it is there; true when it was not.
 pub(super) async fn register(
-    coordinator: &Session,
-    address: &Address,
-    node: &Session,
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
+    node: &NodeConnection,
     say: Say<'_>,
 ) -> Result<bool, ClusterError> {
     let nodes = node::list(coordinator).await?;
     if let Some(known) = nodes.iter().find(|node| node.address == *address) {
         if !known.active || !known.synced {
             let call = "SELECT citus_activate_node($1, $2)";
-            despite_others(async || {
+            retry_on_role_conflict(async || {
                 coordinator.rows("activating the node", call, &[&address.host(), &address.port()]).await
             })
             .await?;
@@ -216,12 +220,12 @@ pub(super) async fn register(
         return Ok(false);
     }
     require_fresh(node, address).await?;
-    let group = despite_others(async || add(coordinator, address).await).await?;
+    let group = retry_on_role_conflict(async || add(coordinator, address).await).await?;
     say(&format!("{address}: added as worker, group {group}"));
     Ok(true)
 }
 
-async fn add(coordinator: &Session, address: &Address) -> Result<i32, ClusterError> {
+async fn add(coordinator: &NodeConnection, address: &NodeAddress) -> Result<i32, ClusterError> {
     groups::remember_known(coordinator).await?;
     let group = groups::next(coordinator).await?;
     coordinator.run("beginning", "BEGIN").await?;
@@ -239,7 +243,7 @@ async fn add(coordinator: &Session, address: &Address) -> Result<i32, ClusterErr
 }
 
 /// A server that was in a cluster before still believes it is, and would mix its old tables with ours.
-async fn require_fresh(node: &Session, address: &Address) -> Result<(), ClusterError> {
+async fn require_fresh(node: &NodeConnection, address: &NodeAddress) -> Result<(), ClusterError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_dist_node), to_regclass('shared.tenants') IS NOT NULL";
     let row = node.row("looking for an older cluster", sql, &[]).await?;
     if row.get(0) {
@@ -256,7 +260,7 @@ async fn require_fresh(node: &Session, address: &Address) -> Result<(), ClusterE
     Ok(())
 }
 
-async fn check_connections(coordinator: &Session) -> Result<(), ClusterError> {
+async fn check_connections(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "SELECT from_nodename || ':' || from_nodeport, to_nodename || ':' || to_nodeport
                FROM citus_check_cluster_node_health() WHERE result IS DISTINCT FROM true";
     let rows = coordinator.rows("checking the nodes' connections to each other", sql, &[]).await?;
@@ -274,8 +278,8 @@ async fn check_connections(coordinator: &Session) -> Result<(), ClusterError> {
 }
 
 async fn copy_roles(
-    coordinator: &Session,
-    workers: &[(&Address, Session)],
+    coordinator: &NodeConnection,
+    workers: &[(&NodeAddress, NodeConnection)],
     say: Say<'_>,
 ) -> Result<(), ClusterError> {
     for (address, session) in workers {

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
-use super::node::{self, Node};
-use super::node_connection::{self, Session};
+use super::node::{self, ClusterNode};
+use super::node_connection::{self, NodeConnection};
 use super::sizes::{self, Bundles};
 use super::{Say, blockers, events, jobs, pins, preflight};
 
@@ -16,17 +16,17 @@ const SPLIT_TIMEOUT: Duration = Duration::from_secs(3600);
 const TICK: Duration = Duration::from_secs(4);
 
 /// What is asked for.
-pub struct Wish {
+pub struct IsolationRequest {
     /// The tenant.
     pub tenant: i64,
     /// The node to use; else the one with the fewest bytes.
-    pub to: Option<Address>,
+    pub to: Option<NodeAddress>,
     /// Whether other shards are to leave that node at the next rebalance.
     pub alone: bool,
 }
 
 /// Where a tenant's shard is.
-struct Place {
+struct TenantShard {
     shard: i64,
     colocation: i32,
     low: i32,
@@ -36,10 +36,10 @@ struct Place {
 
 /// An isolation that could be done.
 pub struct Isolation {
-    wish: Wish,
-    place: Place,
-    from: Node,
-    to: Node,
+    wish: IsolationRequest,
+    place: TenantShard,
+    from: ClusterNode,
+    to: ClusterNode,
     bytes: i64,
 }
 
@@ -49,9 +49,9 @@ const WHERE: &str = "
     USING (shardid)
     WHERE s.shardid = get_shard_id_for_distribution_column('shared.users', $1::bigint)";
 
-async fn place(coordinator: &Session, tenant: i64) -> Result<Place, ClusterError> {
+async fn place(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard, ClusterError> {
     let row = coordinator.row("finding the tenant's shard", WHERE, &[&tenant]).await?;
-    Ok(Place {
+    Ok(TenantShard {
         shard: row.get(0),
         colocation: row.get(1),
         low: row.get(2),
@@ -64,7 +64,10 @@ async fn place(coordinator: &Session, tenant: i64) -> Result<Place, ClusterError
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolation, ClusterError> {
+pub async fn plan_isolation(
+    coordinator: &NodeConnection,
+    wish: IsolationRequest,
+) -> Result<Isolation, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
@@ -100,9 +103,9 @@ pub async fn plan_isolation(coordinator: &Session, wish: Wish) -> Result<Isolati
 }
 
 /// Newer PostgreSQL lets only listed libraries decode the log, and a split then fails after it has begun.
-async fn require_decoding(coordinator: &Session) -> Result<(), ClusterError> {
+async fn require_decoding(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
-        let session = Session::node(coordinator.config(), &node.address).await?;
+        let session = NodeConnection::node(coordinator.config(), &node.address).await?;
         let sql = "SELECT coalesce(current_setting('output_plugin_libraries', true), 'citus') !~ \
             '\\mcitus\\M', current_setting('wal_level')";
         let row = session.row("looking at the settings", sql, &[]).await?;
@@ -125,7 +128,7 @@ async fn require_decoding(coordinator: &Session) -> Result<(), ClusterError> {
 }
 
 /// The node with the fewest bytes; the present one when no other has clearly fewer.
-fn roomiest(nodes: &[Node], bundles: &Bundles, from: &Node) -> Node {
+fn roomiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> ClusterNode {
     let best = nodes
         .iter()
         .filter(|node| node.takes_shards && node.active && node.group != 0)
@@ -178,7 +181,7 @@ impl Isolation {
     ///
     /// # Errors
     /// What stood in the way; a repeated run goes on where this one ended.
-    pub async fn run(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    pub async fn run(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(
             coordinator,
             "isolate-tenant",
@@ -189,7 +192,7 @@ impl Isolation {
         event.end(coordinator, done).await
     }
 
-    async fn isolate(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    async fn isolate(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let tenant = self.wish.tenant;
         if !self.is_split() {
             // The argument is of any type, so it cannot be a parameter.
@@ -221,8 +224,13 @@ impl Isolation {
 
 /// Runs a long statement in a session of its own, telling the time and what it waits for, and cancels it at
 /// Ctrl-C or when it hangs.
-async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> Result<(), ClusterError> {
-    let worker = Session::coordinator(coordinator.config()).await?;
+async fn online(
+    coordinator: &NodeConnection,
+    what: &str,
+    call: &str,
+    say: Say<'_>,
+) -> Result<(), ClusterError> {
+    let worker = NodeConnection::coordinator(coordinator.config()).await?;
     let token = worker.cancel_token();
     let sql = format!("SET statement_timeout = 0; SET lock_timeout = '30s'; {call}");
     // Citus refuses its transfer functions beside other statements.
@@ -242,9 +250,9 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
                 return Ok(());
             }
             _ = ticks.tick() => {
-                for holdup in blockers::everywhere(coordinator).await {
-                    if told.insert(holdup.name()) {
-                        say(&format!("    WAITING: {}. {}", holdup.finding(), holdup.cure()));
+                for blocker in blockers::everywhere(coordinator).await {
+                    if told.insert(blocker.name()) {
+                        say(&format!("    WAITING: {}. {}", blocker.finding(), blocker.remedy()));
                     }
                 }
                 ticked += 1;
@@ -266,7 +274,7 @@ async fn online(coordinator: &Session, what: &str, call: &str, say: Say<'_>) -> 
 ///
 /// # Errors
 /// What stood in the way.
-pub async fn unpin(coordinator: &Session, tenant: i64) -> Result<usize, ClusterError> {
+pub async fn unpin(coordinator: &NodeConnection, tenant: i64) -> Result<usize, ClusterError> {
     coordinator.require_cluster().await?;
     let event = events::begin(coordinator, "isolate-tenant --unpin", &format!("tenant {tenant}")).await?;
     let removed = pins::remove(coordinator, tenant).await;

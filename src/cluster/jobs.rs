@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 
 use super::error::{ClusterError, obstacle};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 use super::{Say, events, executors, pins};
 
 /// How often a job is looked at that nobody follows.
@@ -14,7 +14,7 @@ const ATTENDING: Duration = Duration::from_secs(3);
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct BackgroundJob {
     /// Its number.
     pub id: i64,
     /// scheduled, running, cancelling or failing.
@@ -27,16 +27,16 @@ pub struct Job {
 ///
 /// # Errors
 /// When the coordinator does not answer.
-pub async fn running(coordinator: &Session) -> Result<Option<Job>, ClusterError> {
+pub async fn running(coordinator: &NodeConnection) -> Result<Option<BackgroundJob>, ClusterError> {
     let sql = "SELECT job_id, state::text, description FROM pg_dist_background_job
                WHERE state::text IN ('scheduled', 'running', 'cancelling', 'failing')
                ORDER BY job_id DESC LIMIT 1";
     let rows = coordinator.rows("looking for jobs", sql, &[]).await?;
-    Ok(rows.first().map(|row| Job { id: row.get(0), state: row.get(1), description: row.get(2) }))
+    Ok(rows.first().map(|row| BackgroundJob { id: row.get(0), state: row.get(1), description: row.get(2) }))
 }
 
 /// Refuses while a job runs.
-pub(crate) async fn require_none(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn require_none(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     match running(coordinator).await? {
         Some(job) => obstacle(format!(
             "job {} ({}) is {}; `pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it",
@@ -47,7 +47,10 @@ pub(crate) async fn require_none(coordinator: &Session) -> Result<(), ClusterErr
 }
 
 /// Starts the moves that `drain_only` and our strategy ask for. None when there is nothing to move.
-pub(crate) async fn start(coordinator: &Session, drain_only: bool) -> Result<Option<i64>, ClusterError> {
+pub(crate) async fn start(
+    coordinator: &NodeConnection,
+    drain_only: bool,
+) -> Result<Option<i64>, ClusterError> {
     executors::raise(coordinator).await?;
     // Tables that move together are copied together, where this version can.
     let sql = "SELECT 'parallel_transfer_colocated_shards' = ANY (proargnames) FROM pg_proc
@@ -70,7 +73,7 @@ pub(crate) async fn start(coordinator: &Session, drain_only: bool) -> Result<Opt
 pub async fn attend(config: Config, job: i64) {
     loop {
         tokio::time::sleep(ATTENDING).await;
-        let Ok(coordinator) = Session::coordinator(&config).await else { continue };
+        let Ok(coordinator) = NodeConnection::coordinator(&config).await else { continue };
         match running(&coordinator).await {
             Ok(Some(running)) if running.id == job => {}
             // Another job has begun since, whose end does the same.
@@ -87,7 +90,7 @@ pub async fn attend(config: Config, job: i64) {
 }
 
 /// What is left to do once a job has ended.
-pub(crate) async fn wind_up(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn wind_up(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     executors::lower(coordinator).await?;
     pins::heal(coordinator).await?;
     events::settle_jobs(coordinator).await
@@ -97,13 +100,17 @@ pub(crate) async fn wind_up(coordinator: &Session) -> Result<(), ClusterError> {
 ///
 /// # Errors
 /// When it does not end within 30 seconds, which a dead node can cause.
-pub async fn stop(coordinator: &Session, job: &Job, say: Say<'_>) -> Result<(), ClusterError> {
+pub async fn stop(
+    coordinator: &NodeConnection,
+    job: &BackgroundJob,
+    say: Say<'_>,
+) -> Result<(), ClusterError> {
     let event = events::begin(coordinator, "stop", &format!("job {}", job.id)).await?;
     let stopped = cancel(coordinator, job, say).await;
     event.end(coordinator, stopped).await
 }
 
-async fn cancel(coordinator: &Session, job: &Job, say: Say<'_>) -> Result<(), ClusterError> {
+async fn cancel(coordinator: &NodeConnection, job: &BackgroundJob, say: Say<'_>) -> Result<(), ClusterError> {
     coordinator.rows("stopping the job", "SELECT citus_job_cancel($1)", &[&job.id]).await?;
     for _ in 0..60 {
         let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";

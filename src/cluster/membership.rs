@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
-use super::node::{self, Node};
-use super::node_connection::Session;
-use super::preflight::{self, Fitness};
+use super::node::{self, ClusterNode};
+use super::node_connection::NodeConnection;
+use super::preflight::{self, PreflightReport};
 use super::{Say, events, groups, init, jobs, patroni, pins, roles};
 
 /// A worker that could be added.
-pub struct Joining {
-    address: Address,
-    session: Session,
-    fitness: Fitness,
+pub struct WorkerAddition {
+    address: NodeAddress,
+    session: NodeConnection,
+    fitness: PreflightReport,
     group: Option<i32>,
 }
 
@@ -22,15 +22,15 @@ pub struct Joining {
 /// # Errors
 /// What stands in the way.
 pub async fn plan_add(
-    coordinator: &Session,
-    address: &Address,
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
     say: Say<'_>,
-) -> Result<Joining, ClusterError> {
+) -> Result<WorkerAddition, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     patroni::stand_aside(coordinator).await?;
     let own = preflight::look(coordinator).await?;
-    let session = Session::node(coordinator.config(), address).await?;
+    let session = NodeConnection::node(coordinator.config(), address).await?;
     let mut fitness = preflight::look(&session).await?;
     fitness.compare(&own);
     fitness.lines().iter().for_each(|line| say(line));
@@ -38,10 +38,10 @@ pub async fn plan_add(
     let known = node::list(coordinator).await?.into_iter().find(|node| node.address == *address);
     node::require_all_alive(coordinator, None).await?;
     let group = if known.is_some() { None } else { Some(groups::next(coordinator).await?) };
-    Ok(Joining { address: address.clone(), session, fitness, group })
+    Ok(WorkerAddition { address: address.clone(), session, fitness, group })
 }
 
-impl Joining {
+impl WorkerAddition {
     /// What will be done.
     pub fn describe(&self) -> String {
         match self.group {
@@ -57,7 +57,7 @@ impl Joining {
     ///
     /// # Errors
     /// What stood in the way; the node is then not added, or added and completed by the next run.
-    pub async fn run(self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    pub async fn run(self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(coordinator, "add-worker", &self.address.to_string()).await?;
         let added = async {
             preflight::prepare(&self.session, &self.fitness).await?;
@@ -78,15 +78,18 @@ impl Joining {
 }
 
 /// A worker that could be removed.
-pub struct Leaving {
-    node: Node,
+pub struct WorkerRemoval {
+    node: ClusterNode,
 }
 
 /// Looks whether a worker may go.
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn plan_remove(coordinator: &Session, address: &Address) -> Result<Leaving, ClusterError> {
+pub async fn plan_remove(
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
+) -> Result<WorkerRemoval, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     patroni::stand_aside(coordinator).await?;
@@ -101,10 +104,10 @@ pub async fn plan_remove(coordinator: &Session, address: &Address) -> Result<Lea
         ));
     }
     node::require_all_alive(coordinator, Some(address)).await?;
-    Ok(Leaving { node })
+    Ok(WorkerRemoval { node })
 }
 
-impl Leaving {
+impl WorkerRemoval {
     /// What will be done.
     pub fn describe(&self) -> String {
         format!(
@@ -117,13 +120,13 @@ impl Leaving {
     ///
     /// # Errors
     /// What stood in the way; the node is then still a member.
-    pub async fn run(self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    pub async fn run(self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(coordinator, "remove-worker", &self.node.address.to_string()).await?;
         let removed = self.remove(coordinator, say).await;
         event.end(coordinator, removed).await
     }
 
-    async fn remove(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    async fn remove(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         self.clean_up(coordinator, say).await?;
         pins::heal(coordinator).await?;
         let address = &self.node.address;
@@ -153,7 +156,7 @@ impl Leaving {
 
     /// What a move left behind on the node would block every later move of the same shard once the node is
     /// unknown.
-    async fn clean_up(&self, coordinator: &Session, say: Say<'_>) -> Result<(), ClusterError> {
+    async fn clean_up(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         for attempt in 0..60 {
             coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await?;
             coordinator.rows("ending transactions", "SELECT recover_prepared_transactions()", &[]).await?;

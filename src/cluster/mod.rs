@@ -31,19 +31,19 @@ mod roles;
 pub(crate) mod sizes;
 mod statement_stats;
 
-pub use address::Address;
-pub use backends::{Backend, Ending, end as end_backend};
+pub use address::NodeAddress;
+pub use backends::{Backend, BackendAction, end as end_backend};
 pub use backup::{BackupPoint, backup_point};
-pub use blockers::Holdup;
+pub use blockers::Blocker;
 pub use distribute::{Distribution, plan_distribution};
 pub use error::ClusterError;
 pub use events::EventLine;
 pub use init::{Init, init};
-pub use isolate::{Isolation, Wish, plan_isolation, unpin};
-pub use jobs::{Job, attend, running, stop};
-pub use membership::{Joining, Leaving, plan_add, plan_remove};
-pub use node_connection::Session;
-pub use plan::{Moves, plan_drain, plan_rebalance, undrain};
+pub use isolate::{Isolation, IsolationRequest, plan_isolation, unpin};
+pub use jobs::{BackgroundJob, attend, running, stop};
+pub use membership::{WorkerAddition, WorkerRemoval, plan_add, plan_remove};
+pub use node_connection::NodeConnection;
+pub use plan::{MovePlan, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
 pub use statement_stats::reset_statements;
 

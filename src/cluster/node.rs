@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// How long a node may take to answer while a job is watched, which is asked again soon.
 pub(crate) const NODE_PATIENCE: Duration = Duration::from_secs(5);
@@ -15,13 +15,13 @@ pub(crate) const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A primary of the cluster; group 0 is the coordinator.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct ClusterNode {
     /// Citus' number of this node.
     pub id: i32,
     /// The number of its group, which decides the ids that it gives out.
     pub group: i32,
     /// Where it listens.
-    pub address: Address,
+    pub address: NodeAddress,
     /// Whether Citus sends it work.
     pub active: bool,
     /// Whether it knows where the shards are.
@@ -31,16 +31,16 @@ pub struct Node {
 }
 
 /// All primaries, the coordinator first.
-pub(crate) async fn list(coordinator: &Session) -> Result<Vec<Node>, ClusterError> {
+pub(crate) async fn list(coordinator: &NodeConnection) -> Result<Vec<ClusterNode>, ClusterError> {
     let sql = "SELECT nodeid, groupid, nodename, nodeport, isactive, metadatasynced, shouldhaveshards
                FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid";
     let rows = coordinator.rows("listing the nodes", sql, &[]).await?;
     Ok(rows
         .iter()
-        .map(|row| Node {
+        .map(|row| ClusterNode {
             id: row.get(0),
             group: row.get(1),
-            address: Address::new(row.get(2), u16::try_from(row.get::<_, i32>(3)).unwrap_or_default()),
+            address: NodeAddress::new(row.get(2), u16::try_from(row.get::<_, i32>(3)).unwrap_or_default()),
             active: row.get(4),
             synced: row.get(5),
             takes_shards: row.get(6),
@@ -49,7 +49,10 @@ pub(crate) async fn list(coordinator: &Session) -> Result<Vec<Node>, ClusterErro
 }
 
 /// The worker at this address.
-pub(crate) async fn worker(coordinator: &Session, address: &Address) -> Result<Node, ClusterError> {
+pub(crate) async fn worker(
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
+) -> Result<ClusterNode, ClusterError> {
     let nodes = list(coordinator).await?;
     match nodes.iter().find(|node| node.address == *address) {
         Some(node) if node.group == 0 => obstacle(format!("{address} is the coordinator")),
@@ -67,8 +70,8 @@ pub(crate) async fn worker(coordinator: &Session, address: &Address) -> Result<N
 
 /// Asks all nodes but those excepted for a sign of life, at the same time, and refuses when one gives none.
 pub(crate) async fn require_all_alive(
-    coordinator: &Session,
-    except: Option<&Address>,
+    coordinator: &NodeConnection,
+    except: Option<&NodeAddress>,
 ) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
     let asked = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
@@ -88,13 +91,13 @@ pub(crate) fn refuse_without(silent: &[String]) -> Result<(), ClusterError> {
 
 /// Those that do not answer within this time, with the reason.
 pub(crate) async fn silent(
-    coordinator: &Session,
-    nodes: impl Iterator<Item = &Node>,
+    coordinator: &NodeConnection,
+    nodes: impl Iterator<Item = &ClusterNode>,
     timeout: Duration,
 ) -> Vec<String> {
     let asked = nodes.map(|node| async {
         let alive = async {
-            Session::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await
+            NodeConnection::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await
         };
         match tokio::time::timeout(timeout, alive).await {
             Ok(Ok(())) => None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CancelToken, Client, Config, NoTls, Row, Statement};
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use crate::db;
 
@@ -28,7 +28,7 @@ const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_o
 const AFTER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A connection to a node.
-pub struct Session {
+pub struct NodeConnection {
     /// Of a session that asks the same again and again, what is prepared.
     prepared: Option<Mutex<HashMap<String, Statement>>>,
     client: Client,
@@ -40,7 +40,7 @@ pub struct Session {
 /// The values of a statement.
 pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-impl Session {
+impl NodeConnection {
     /// Connects to the database that `config` names, which should be the coordinator's.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Session {
     /// that takes much longer than `patience`.
     pub(crate) async fn watching(
         config: &Config,
-        address: Option<&Address>,
+        address: Option<&NodeAddress>,
         patience: Duration,
     ) -> Result<Self, ClusterError> {
         let (there, name) = match address {
@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// Connects to another node as the same user.
-    pub(crate) async fn node(config: &Config, address: &Address) -> Result<Self, ClusterError> {
+    pub(crate) async fn node(config: &Config, address: &NodeAddress) -> Result<Self, ClusterError> {
         Self::open(&address.on(config), address.to_string()).await
     }
 

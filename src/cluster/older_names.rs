@@ -1,7 +1,7 @@
 //! What older guides to Citus ask for by another name than it has, for administrators in psql.
 
 use super::error::ClusterError;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// `SELECT * FROM citus_stat_shards` answers what `citus_shards` does. The function's text is read when it is
 /// called: a view that named citus_shards itself would keep an update of Citus from making that anew.
@@ -23,6 +23,6 @@ const STAT_SHARDS: &str = "DO $do$ BEGIN
 END $do$";
 
 /// Makes them, unless they are there.
-pub(super) async fn install(coordinator: &Session) -> Result<(), ClusterError> {
+pub(super) async fn install(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     coordinator.run("making the views that older guides name", STAT_SHARDS).await
 }

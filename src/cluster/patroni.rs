@@ -1,10 +1,10 @@
 //! Under Patroni the nodes are Patroni's: it adds them and follows their primaries, and we stand aside.
 
 use super::error::{ClusterError, obstacle};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// Refuses when Patroni runs the coordinator.
-pub(super) async fn stand_aside(coordinator: &Session) -> Result<(), ClusterError> {
+pub(super) async fn stand_aside(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'Patroni%')";
     if coordinator.row("looking for Patroni", sql, &[]).await?.get(0) {
         return obstacle(

@@ -2,13 +2,13 @@
 //! our table, so that plans made by hand respect them too.
 
 use super::error::ClusterError;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 
 /// The name of our strategy.
 pub(super) const STRATEGY: &str = "pigeonhole";
 
 /// By disk size, as Citus' own default, with our pins.
-pub(super) async fn install_strategy(coordinator: &Session) -> Result<(), ClusterError> {
+pub(super) async fn install_strategy(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "DO $$ BEGIN
         IF NOT EXISTS (SELECT FROM pg_dist_rebalance_strategy WHERE name = 'pigeonhole') THEN
             PERFORM citus_add_rebalance_strategy('pigeonhole', 'citus_shard_cost_by_disk_size',
@@ -33,7 +33,7 @@ const PLACES: &str = "
     JOIN pg_dist_placement p ON p.shardid = s.shardid";
 
 /// Pins to nodes that are gone or drained follow their shards to where these went.
-pub(super) async fn heal(coordinator: &Session) -> Result<(), ClusterError> {
+pub(super) async fn heal(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = format!(
         "UPDATE operator.pins pin SET groupid = place.groupid
          FROM (SELECT DISTINCT ON (1, 2) * FROM ({PLACES}) places ORDER BY 1, 2) place
@@ -47,7 +47,7 @@ pub(super) async fn heal(coordinator: &Session) -> Result<(), ClusterError> {
 
 /// Pins the shard of this hash value to a group.
 pub(super) async fn pin(
-    coordinator: &Session,
+    coordinator: &NodeConnection,
     colocation: i32,
     hash: i32,
     tenant: i64,
@@ -66,7 +66,7 @@ pub(super) async fn pin(
 }
 
 /// Takes a tenant's pins away and gives their number.
-pub(super) async fn remove(coordinator: &Session, tenant: i64) -> Result<usize, ClusterError> {
+pub(super) async fn remove(coordinator: &NodeConnection, tenant: i64) -> Result<usize, ClusterError> {
     let sql = "DELETE FROM operator.pins WHERE tenant = $1 RETURNING 1";
     Ok(coordinator.rows("unpinning the tenant", sql, &[&tenant]).await?.len())
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::address::Address;
+use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
-use super::node::{self, Node};
-use super::node_connection::Session;
+use super::node::{self, ClusterNode};
+use super::node_connection::NodeConnection;
 use super::sizes::{self, Bundles};
 use super::{Say, events, jobs, pins, preflight};
 
@@ -13,18 +13,18 @@ use super::{Say, events, jobs, pins, preflight};
 const KEPT_FREE: f64 = 0.1;
 
 /// Moves that could be started.
-pub struct Moves {
+pub struct MovePlan {
     /// The node that is emptied; none for a rebalance.
-    draining: Option<Address>,
+    draining: Option<NodeAddress>,
     /// Bytes and number of moves for each pair of nodes.
-    pub between: BTreeMap<(Address, Address), (usize, i64)>,
+    pub between: BTreeMap<(NodeAddress, NodeAddress), (usize, i64)>,
     /// The bytes of distributed tables on each worker, before and after.
-    pub bytes: Vec<(Address, i64, i64)>,
+    pub bytes: Vec<(NodeAddress, i64, i64)>,
     /// What the reader should know.
     pub remarks: Vec<String>,
 }
 
-impl Moves {
+impl MovePlan {
     /// How many moves there are.
     pub fn count(&self) -> usize {
         self.between.values().map(|(count, _)| count).sum()
@@ -36,7 +36,7 @@ impl Moves {
     }
 
     /// The node that is emptied, where one is.
-    pub fn draining(&self) -> Option<&Address> {
+    pub fn draining(&self) -> Option<&NodeAddress> {
         self.draining.as_ref()
     }
 
@@ -49,7 +49,7 @@ impl Moves {
     ///
     /// # Errors
     /// What stood in the way.
-    pub async fn start(&self, coordinator: &Session) -> Result<Option<i64>, ClusterError> {
+    pub async fn start(&self, coordinator: &NodeConnection) -> Result<Option<i64>, ClusterError> {
         let (command, detail) = match &self.draining {
             Some(address) => ("drain", address.to_string()),
             None => ("rebalance", format!("{} moves", self.count())),
@@ -70,7 +70,7 @@ impl Moves {
     }
 }
 
-async fn require_movable(coordinator: &Session) -> Result<(), ClusterError> {
+async fn require_movable(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
@@ -87,7 +87,7 @@ async fn require_movable(coordinator: &Session) -> Result<(), ClusterError> {
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn plan_rebalance(coordinator: &Session) -> Result<Moves, ClusterError> {
+pub async fn plan_rebalance(coordinator: &NodeConnection) -> Result<MovePlan, ClusterError> {
     require_movable(coordinator).await?;
     let nodes = node::list(coordinator).await?;
     let bundles = sizes::bundles(coordinator).await?;
@@ -102,7 +102,10 @@ pub async fn plan_rebalance(coordinator: &Session) -> Result<Moves, ClusterError
 ///
 /// # Errors
 /// What stands in the way: no other worker, or none with room.
-pub async fn plan_drain(coordinator: &Session, address: &Address) -> Result<Moves, ClusterError> {
+pub async fn plan_drain(
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
+) -> Result<MovePlan, ClusterError> {
     require_movable(coordinator).await?;
     let node = node::worker(coordinator, address).await?;
     let nodes = node::list(coordinator).await?;
@@ -131,7 +134,11 @@ pub async fn plan_drain(coordinator: &Session, address: &Address) -> Result<Move
 ///
 /// # Errors
 /// What stood in the way.
-pub async fn undrain(coordinator: &Session, address: &Address, say: Say<'_>) -> Result<(), ClusterError> {
+pub async fn undrain(
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
+    say: Say<'_>,
+) -> Result<(), ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     let node = node::worker(coordinator, address).await?;
@@ -143,7 +150,11 @@ pub async fn undrain(coordinator: &Session, address: &Address, say: Say<'_>) -> 
     event.end(coordinator, done).await
 }
 
-async fn set_takes_shards(coordinator: &Session, address: &Address, takes: bool) -> Result<(), ClusterError> {
+async fn set_takes_shards(
+    coordinator: &NodeConnection,
+    address: &NodeAddress,
+    takes: bool,
+) -> Result<(), ClusterError> {
     let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', $3)";
     coordinator
         .rows("letting shards be placed or not", call, &[&address.host(), &address.port(), &takes])
@@ -152,19 +163,19 @@ async fn set_takes_shards(coordinator: &Session, address: &Address, takes: bool)
 }
 
 async fn ask(
-    coordinator: &Session,
-    nodes: &[Node],
+    coordinator: &NodeConnection,
+    nodes: &[ClusterNode],
     bundles: &Bundles,
     drain_only: bool,
-) -> Result<Moves, ClusterError> {
+) -> Result<MovePlan, ClusterError> {
     let sql = format!(
         "SELECT shardid, sourcename, sourceport, targetname, targetport
          FROM get_rebalance_table_shards_plan(drain_only := {drain_only}, rebalance_strategy := '{}')",
         pins::STRATEGY
     );
-    let mut between: BTreeMap<(Address, Address), (usize, i64)> = BTreeMap::new();
+    let mut between: BTreeMap<(NodeAddress, NodeAddress), (usize, i64)> = BTreeMap::new();
     let mut seen = HashSet::new();
-    let place = |name: &str, port: i32| Address::new(name, u16::try_from(port).unwrap_or_default());
+    let place = |name: &str, port: i32| NodeAddress::new(name, u16::try_from(port).unwrap_or_default());
     for row in coordinator.rows("planning the moves", &sql, &[]).await? {
         let shard: i64 = row.get(0);
         let Some(bundle) = bundles.bundle(shard) else { continue };
@@ -189,12 +200,12 @@ async fn ask(
             (node.address.clone(), now, now + change)
         })
         .collect();
-    Ok(Moves { draining: None, between, bytes, remarks: Vec::new() })
+    Ok(MovePlan { draining: None, between, bytes, remarks: Vec::new() })
 }
 
 /// No moves beside a great difference means that one shard is the difference, and only its tenants can be
 /// moved apart.
-fn lopsided(nodes: &[Node], bundles: &Bundles) -> Option<String> {
+fn lopsided(nodes: &[ClusterNode], bundles: &Bundles) -> Option<String> {
     let takers = || nodes.iter().filter(|node| node.takes_shards && node.group != 0);
     let fullest = takers().max_by_key(|node| bundles.bytes_on(node.group))?;
     let emptiest = takers().min_by_key(|node| bundles.bytes_on(node.group))?;
@@ -210,13 +221,13 @@ fn lopsided(nodes: &[Node], bundles: &Bundles) -> Option<String> {
     })
 }
 
-async fn require_room(coordinator: &Session, moves: &Moves) -> Result<(), ClusterError> {
+async fn require_room(coordinator: &NodeConnection, moves: &MovePlan) -> Result<(), ClusterError> {
     for (address, now, after) in &moves.bytes {
         let more = after - now;
         if more <= 0 {
             continue;
         }
-        let session = Session::node(coordinator.config(), address).await?;
+        let session = NodeConnection::node(coordinator.config(), address).await?;
         let sql = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
         let row = session.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
         let Some(row) = row.first() else { continue };

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 
 use super::error::{ClusterError, obstacle};
 use super::node;
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 use crate::db::versions::Citus;
 
 /// The library that must be allowed to decode the log, or splits and isolation fail, where the server asks
@@ -14,7 +14,7 @@ const MAX_CLOCK_SKEW_SECONDS: f64 = 2.0;
 
 /// A server's versions and settings.
 #[derive(Clone, Debug)]
-pub struct Fitness {
+pub struct PreflightReport {
     /// What to call the server.
     pub name: String,
     /// PostgreSQL's version as it calls itself.
@@ -53,14 +53,14 @@ const LOOK: &str = "
            current_setting('synchronous_commit')";
 
 /// Looks at one server.
-pub(crate) async fn look(session: &Session) -> Result<Fitness, ClusterError> {
+pub(crate) async fn look(session: &NodeConnection) -> Result<PreflightReport, ClusterError> {
     let started = std::time::Instant::now();
     let row = session.row("looking at the settings", LOOK, &[]).await?;
     let half_way = started.elapsed().as_secs_f64() / 2.0;
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let (faults, advice) = judge(&row);
-    Ok(Fitness {
+    Ok(PreflightReport {
         name: session.name().to_owned(),
         postgresql: row.get::<_, &str>(0).split_whitespace().next().unwrap_or_default().to_owned(),
         citus: row.get::<_, Option<String>>(12).or(row.get(11)),
@@ -156,7 +156,7 @@ fn widened(now: &str) -> Option<String> {
     })
 }
 
-impl Fitness {
+impl PreflightReport {
     /// What differs from the coordinator and must not.
     pub(crate) fn compare(&mut self, coordinator: &Self) {
         if self.server_version / 10000 != coordinator.server_version / 10000 {
@@ -200,7 +200,7 @@ impl Fitness {
 
 /// Changes what needs no restart: the extension, the libraries that may decode the log, and the statistics
 /// that `status` shows.
-pub(crate) async fn prepare(session: &Session, fitness: &Fitness) -> Result<(), ClusterError> {
+pub(crate) async fn prepare(session: &NodeConnection, fitness: &PreflightReport) -> Result<(), ClusterError> {
     if !fitness.has_extension {
         session.run("creating the extension", "CREATE EXTENSION IF NOT EXISTS citus").await?;
     }
@@ -244,9 +244,9 @@ pub(crate) async fn prepare(session: &Session, fitness: &Fitness) -> Result<(), 
 /// Refuses moves while a node answers commits before they are in its log: the end of a move waits for what is
 /// in the log, so a commit answered in that moment would stay behind on the old node. Measured: 2 of 300,000
 /// writes lost in 24 moves.
-pub(crate) async fn require_safe_commits(coordinator: &Session) -> Result<(), ClusterError> {
+pub(crate) async fn require_safe_commits(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
-        let session = Session::node(coordinator.config(), &node.address).await?;
+        let session = NodeConnection::node(coordinator.config(), &node.address).await?;
         let fitness = look(&session).await?;
         if fitness.careless || fitness.faults.iter().any(|fault| fault.starts_with("synchronous_commit")) {
             return obstacle(format!(
@@ -261,7 +261,9 @@ pub(crate) async fn require_safe_commits(coordinator: &Session) -> Result<(), Cl
 }
 
 /// Refuses when a server is not fit, with every line to change.
-pub(crate) fn require_fit<'a>(servers: impl Iterator<Item = &'a Fitness>) -> Result<(), ClusterError> {
+pub(crate) fn require_fit<'a>(
+    servers: impl Iterator<Item = &'a PreflightReport>,
+) -> Result<(), ClusterError> {
     let unfit: Vec<&str> =
         servers.filter(|fitness| !fitness.faults.is_empty()).map(|fitness| fitness.name.as_str()).collect();
     if unfit.is_empty() {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::blockers::{self, Holdup};
+use super::blockers::{self, Blocker};
 use super::error::ClusterError;
 use super::jobs;
 use super::node::{self, NODE_PATIENCE};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 use super::sizes::{self, Bundles};
 
 /// How long the coordinator may take to answer, which is asked again soon.
@@ -31,7 +31,7 @@ pub struct Progress {
     /// Nodes of unfinished moves that do not answer.
     pub dead: Vec<String>,
     /// Transactions for which moves wait.
-    pub holdups: Vec<Holdup>,
+    pub blockers: Vec<Blocker>,
 }
 
 impl Progress {
@@ -49,12 +49,12 @@ impl Progress {
 /// Watches one job over sessions of its own.
 pub struct Follower {
     job: i64,
-    session: Session,
+    session: NodeConnection,
     bundles: Bundles,
     copied: HashMap<i64, i64>,
     asked: Option<Instant>,
     dead: Vec<String>,
-    holdups: Vec<Holdup>,
+    blockers: Vec<Blocker>,
 }
 
 const TASKS: &str = "
@@ -68,8 +68,8 @@ impl Follower {
     ///
     /// # Errors
     /// When the coordinator does not answer.
-    pub async fn new(coordinator: &Session, job: i64) -> Result<Self, ClusterError> {
-        let session = Session::coordinator(coordinator.config()).await?;
+    pub async fn new(coordinator: &NodeConnection, job: i64) -> Result<Self, ClusterError> {
+        let session = NodeConnection::coordinator(coordinator.config()).await?;
         let bundles = sizes::bundles(&session).await?;
         Ok(Self {
             job,
@@ -78,7 +78,7 @@ impl Follower {
             copied: HashMap::new(),
             asked: None,
             dead: Vec::new(),
-            holdups: Vec::new(),
+            blockers: Vec::new(),
         })
     }
 
@@ -88,7 +88,7 @@ impl Follower {
     /// When the coordinator does not answer; the job goes on regardless, and the next look may succeed.
     pub async fn look(&mut self) -> Result<Progress, ClusterError> {
         if self.session.run_within(TIMEOUT, "asking", "SELECT 1").await.is_err() {
-            self.session = Session::coordinator(self.session.config()).await?;
+            self.session = NodeConnection::coordinator(self.session.config()).await?;
         }
         let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";
         let state: String =
@@ -102,7 +102,7 @@ impl Follower {
             phases,
             troubles: Vec::new(),
             dead: Vec::new(),
-            holdups: Vec::new(),
+            blockers: Vec::new(),
         };
         let mut involved: Vec<i32> = Vec::new();
         for row in &rows {
@@ -138,7 +138,7 @@ impl Follower {
         if !progress.over() {
             self.ask_nodes(&involved).await;
             progress.dead.clone_from(&self.dead);
-            progress.holdups.clone_from(&self.holdups);
+            progress.blockers.clone_from(&self.blockers);
         }
         Ok(progress)
     }
@@ -183,7 +183,7 @@ impl Follower {
             return;
         }
         self.asked = Some(Instant::now());
-        self.holdups = blockers::everywhere(&self.session).await;
+        self.blockers = blockers::everywhere(&self.session).await;
         if let Ok(nodes) = node::list(&self.session).await {
             let asked = nodes.iter().filter(|node| node.group != 0 && involved.contains(&node.id));
             self.dead = node::silent(&self.session, asked, NODE_PATIENCE).await;

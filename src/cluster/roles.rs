@@ -2,8 +2,8 @@
 //! its own, which those made before the extension are not; so what is missing is made here, time limits
 //! included.
 
-use super::error::{ClusterError, despite_others};
-use super::node_connection::Session;
+use super::error::{ClusterError, retry_on_role_conflict};
+use super::node_connection::NodeConnection;
 
 const OURS: &str = "
     SELECT r.rolname::text, coalesce(a.rolpassword, ''),
@@ -14,19 +14,22 @@ const OURS: &str = "
     WHERE r.rolname LIKE 'pigeonhole\\_%' AND NOT r.rolsuper ORDER BY 1";
 
 /// A role with its hashed password and its settings.
-type Role = (String, String, Vec<String>);
+type RoleDefinition = (String, String, Vec<String>);
 
-async fn ours(session: &Session) -> Result<Vec<Role>, ClusterError> {
+async fn ours(session: &NodeConnection) -> Result<Vec<RoleDefinition>, ClusterError> {
     let rows = session.rows("listing the roles", OURS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
 /// Makes the node's roles what the coordinator's are, and says which were not.
-pub(super) async fn copy(coordinator: &Session, node: &Session) -> Result<Vec<String>, ClusterError> {
-    despite_others(async || repair(coordinator, node).await).await
+pub(super) async fn copy(
+    coordinator: &NodeConnection,
+    node: &NodeConnection,
+) -> Result<Vec<String>, ClusterError> {
+    retry_on_role_conflict(async || repair(coordinator, node).await).await
 }
 
-async fn repair(coordinator: &Session, node: &Session) -> Result<Vec<String>, ClusterError> {
+async fn repair(coordinator: &NodeConnection, node: &NodeConnection) -> Result<Vec<String>, ClusterError> {
     let (wanted, there) = (ours(coordinator).await?, ours(node).await?);
     let mut repaired = Vec::new();
     for (name, password, settings) in wanted {

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use super::error::ClusterError;
-use super::node::{self, ALIVE_TIMEOUT, Node};
-use super::node_connection::Session;
+use super::node::{self, ALIVE_TIMEOUT, ClusterNode};
+use super::node_connection::NodeConnection;
 
 const OWN_SHARDS: &str = "
     SELECT s.shardid, coalesce(pg_total_relation_size(to_regclass(shard_name(s.logicalrelid, s.shardid,
@@ -15,7 +15,7 @@ const OWN_SHARDS: &str = "
     WHERE p.groupid = (SELECT groupid FROM pg_dist_local_group)";
 
 /// The bytes of the shards on this node.
-pub(crate) async fn of_node(session: &Session) -> Result<Vec<(i64, i64)>, ClusterError> {
+pub(crate) async fn of_node(session: &NodeConnection) -> Result<Vec<(i64, i64)>, ClusterError> {
     let rows = session.rows("measuring shards", OWN_SHARDS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
@@ -58,7 +58,7 @@ impl Bundles {
 }
 
 /// Measures all distributed shards.
-pub(crate) async fn bundles(coordinator: &Session) -> Result<Bundles, ClusterError> {
+pub(crate) async fn bundles(coordinator: &NodeConnection) -> Result<Bundles, ClusterError> {
     let nodes = node::list(coordinator).await?;
     let measured = futures_util::future::join_all(nodes.iter().map(|node| measure(coordinator, node))).await;
     let bytes = nodes
@@ -73,7 +73,7 @@ pub(crate) async fn bundles(coordinator: &Session) -> Result<Bundles, ClusterErr
 pub(crate) type Placement = (i64, (i32, String), i32);
 
 /// Where the shards of all distributed tables are.
-pub(crate) async fn placements(coordinator: &Session) -> Result<Vec<Placement>, ClusterError> {
+pub(crate) async fn placements(coordinator: &NodeConnection) -> Result<Vec<Placement>, ClusterError> {
     let sql = "SELECT s.shardid, t.colocationid, coalesce(s.shardminvalue, ''), p.groupid
                FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid)
                JOIN pg_dist_placement p USING (shardid)
@@ -82,8 +82,8 @@ pub(crate) async fn placements(coordinator: &Session) -> Result<Vec<Placement>, 
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)), row.get(3))).collect())
 }
 
-async fn measure(coordinator: &Session, node: &Node) -> Vec<(i64, i64)> {
-    let asked = async { of_node(&Session::node(coordinator.config(), &node.address).await?).await };
+async fn measure(coordinator: &NodeConnection, node: &ClusterNode) -> Vec<(i64, i64)> {
+    let asked = async { of_node(&NodeConnection::node(coordinator.config(), &node.address).await?).await };
     match tokio::time::timeout(ALIVE_TIMEOUT, asked).await {
         Ok(Ok(sizes)) => sizes,
         _ => Vec::new(),

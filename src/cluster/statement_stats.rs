@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::{ClusterError, obstacle};
-use super::node_connection::Session;
+use super::node_connection::NodeConnection;
 use super::{events, node};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -13,20 +13,20 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// # Errors
 /// When no node counts statements, or the coordinator does not answer. A node that does not is left out and
 /// named in the event.
-pub async fn reset_statements(coordinator: &Session) -> Result<Vec<String>, ClusterError> {
+pub async fn reset_statements(coordinator: &NodeConnection) -> Result<Vec<String>, ClusterError> {
     let event = events::begin(coordinator, "reset statements", "all nodes").await?;
     let done = reset_everywhere(coordinator).await;
     event.end(coordinator, done).await
 }
 
-async fn reset_everywhere(coordinator: &Session) -> Result<Vec<String>, ClusterError> {
+async fn reset_everywhere(coordinator: &NodeConnection) -> Result<Vec<String>, ClusterError> {
     let workers = if coordinator.has_citus().await? { node::list(coordinator).await? } else { Vec::new() };
     let mut done = Vec::new();
     if reset(coordinator).await? {
         done.push(coordinator.name().to_owned());
     }
     let asked = workers.iter().filter(|node| node.group != 0).map(|node| async {
-        let there = async { reset(&Session::node(coordinator.config(), &node.address).await?).await };
+        let there = async { reset(&NodeConnection::node(coordinator.config(), &node.address).await?).await };
         (node.address.to_string(), tokio::time::timeout(TIMEOUT, there).await)
     });
     let mut silent = Vec::new();
@@ -50,7 +50,7 @@ async fn reset_everywhere(coordinator: &Session) -> Result<Vec<String>, ClusterE
     Ok(done)
 }
 
-async fn reset(session: &Session) -> Result<bool, ClusterError> {
+async fn reset(session: &NodeConnection) -> Result<bool, ClusterError> {
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
     if !session.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
         return Ok(false);

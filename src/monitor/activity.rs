@@ -8,13 +8,13 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::nodes::{Missing, Nodes};
+use super::nodes::{MissingNode, Nodes};
 use super::report::Severity;
 use super::statement_text;
-use super::table::{Cell, Sheet, seconds};
+use super::table::{Cell, Table, seconds};
 use crate::cluster::error::ClusterError;
-use crate::cluster::node::Node;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node::ClusterNode;
+use crate::cluster::node_connection::NodeConnection;
 
 /// Sessions of one node that are shown.
 const MOST: i64 = 200;
@@ -31,16 +31,16 @@ pub struct Activity {
     /// Whether it is a cluster.
     pub citus: bool,
     /// The oldest transactions first.
-    pub sessions: Vec<Running>,
+    pub sessions: Vec<RunningSession>,
     /// Who waits for whom, as a tree from the top: those that wait for nobody come first, at depth 0.
-    pub waits: Vec<Wait>,
+    pub waits: Vec<LockWait>,
     /// The nodes that did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// A session that does something or has a transaction open.
 #[derive(Clone, Debug, Serialize)]
-pub struct Running {
+pub struct RunningSession {
     /// host:port.
     pub node: String,
     /// The number of its group.
@@ -84,7 +84,7 @@ pub struct Running {
 
 /// A session in the tree of those that wait.
 #[derive(Clone, Debug, Serialize)]
-pub struct Wait {
+pub struct LockWait {
     /// How many it waits behind.
     pub depth: usize,
     /// Its number over all nodes.
@@ -136,7 +136,7 @@ pub async fn activity(nodes: &Nodes) -> Result<Activity, ClusterError> {
     let answers =
         nodes.everywhere(&cluster.nodes, async |session, node| look(session, node, &known).await).await;
     let missing = answers.iter().filter_map(super::Answer::missing).collect();
-    let mut sessions: Vec<Running> =
+    let mut sessions: Vec<RunningSession> =
         answers.into_iter().filter_map(|answer| answer.result.ok()).flatten().collect();
     let tenants: HashMap<i64, String> =
         sessions.iter().filter_map(|session| Some((session.part_of?, session.tenant.clone()?))).collect();
@@ -152,7 +152,11 @@ pub async fn activity(nodes: &Nodes) -> Result<Activity, ClusterError> {
 ///
 /// # Errors
 /// When there is no such group or its node does not answer.
-pub async fn running(nodes: &Nodes, group: i32, pid: i32) -> Result<Option<(Node, Running)>, ClusterError> {
+pub async fn running_session(
+    nodes: &Nodes,
+    group: i32,
+    pid: i32,
+) -> Result<Option<(ClusterNode, RunningSession)>, ClusterError> {
     let cluster = nodes.list().await?;
     let Some(node) = cluster.nodes.iter().find(|node| node.group == group).cloned() else { return Ok(None) };
     let known = cluster.nodes.iter().map(|node| i64::from(node.id)).collect();
@@ -170,17 +174,21 @@ pub async fn running(nodes: &Nodes, group: i32, pid: i32) -> Result<Option<(Node
     }
 }
 
-async fn look(session: &Session, node: &Node, known: &HashSet<i64>) -> Result<Vec<Running>, ClusterError> {
+async fn look(
+    session: &NodeConnection,
+    node: &ClusterNode,
+    known: &HashSet<i64>,
+) -> Result<Vec<RunningSession>, ClusterError> {
     let rows = session.rows("looking at sessions", LOOK, &[&MOST]).await?;
     Ok(rows.iter().map(|row| one(row, node, known)).collect())
 }
 
-fn one(row: &tokio_postgres::Row, node: &Node, known: &HashSet<i64>) -> Running {
+fn one(row: &tokio_postgres::Row, node: &ClusterNode, known: &HashSet<i64>) -> RunningSession {
     let (pid, application, text): (i32, String, &str) = (row.get(0), row.get(3), row.get(11));
     let since: Option<f64> = row.get(8);
     let gpid = i64::from(node.id) * NODE_STEP + i64::from(pid);
     let origin = application.strip_prefix("citus_internal gpid=").and_then(|gpid| gpid.parse::<i64>().ok());
-    Running {
+    RunningSession {
         node: node.address.to_string(),
         group: node.group,
         pid,
@@ -205,8 +213,8 @@ fn one(row: &tokio_postgres::Row, node: &Node, known: &HashSet<i64>) -> Running 
 }
 
 /// The tree of those that wait.
-fn tree(sessions: &[Running], nodes: &[Node]) -> Vec<Wait> {
-    let owner = |session: &Running| session.part_of.unwrap_or(session.gpid);
+fn tree(sessions: &[RunningSession], nodes: &[ClusterNode]) -> Vec<LockWait> {
+    let owner = |session: &RunningSession| session.part_of.unwrap_or(session.gpid);
     // Who waits for whom, by the number over all nodes; a blocker of process 0 is a prepared transaction of
     // that node.
     let mut behind: Vec<(i64, i64)> = Vec::new();
@@ -226,7 +234,7 @@ fn tree(sessions: &[Running], nodes: &[Node]) -> Vec<Wait> {
     let all: Vec<i64> = behind.iter().map(|(holder, _)| *holder).collect();
     let mut lines = Vec::new();
     for top in all.iter().filter(|gpid| !waits(**gpid)).chain(&all) {
-        if !tops.contains(top) && !lines.iter().any(|line: &Wait| line.gpid == *top) {
+        if !tops.contains(top) && !lines.iter().any(|line: &LockWait| line.gpid == *top) {
             tops.push(*top);
             descend(*top, &mut Vec::new(), &behind, &mut lines, &|gpid, depth, again| {
                 line(gpid, depth, again, sessions, nodes)
@@ -240,8 +248,8 @@ fn descend(
     gpid: i64,
     above: &mut Vec<i64>,
     behind: &[(i64, i64)],
-    lines: &mut Vec<Wait>,
-    line: &impl Fn(i64, usize, bool) -> Wait,
+    lines: &mut Vec<LockWait>,
+    line: &impl Fn(i64, usize, bool) -> LockWait,
 ) {
     let again = above.contains(&gpid);
     lines.push(line(gpid, above.len(), again));
@@ -255,7 +263,13 @@ fn descend(
     above.pop();
 }
 
-fn line(gpid: i64, depth: usize, again: bool, sessions: &[Running], nodes: &[Node]) -> Wait {
+fn line(
+    gpid: i64,
+    depth: usize,
+    again: bool,
+    sessions: &[RunningSession],
+    nodes: &[ClusterNode],
+) -> LockWait {
     let node = nodes.iter().find(|node| i64::from(node.id) == gpid / NODE_STEP);
     let place = node.map_or_else(|| "?".to_owned(), |node| node.address.to_string());
     let Some(session) = sessions.iter().find(|session| session.gpid == gpid) else {
@@ -266,7 +280,7 @@ fn line(gpid: i64, depth: usize, again: bool, sessions: &[Running], nodes: &[Nod
             format!("process {pid} on {place}")
         };
         let state = if pid == 0 { "prepared; the verdicts name it" } else { "not seen" };
-        return Wait {
+        return LockWait {
             depth,
             gpid,
             who,
@@ -276,7 +290,7 @@ fn line(gpid: i64, depth: usize, again: bool, sessions: &[Running], nodes: &[Nod
             again,
         };
     };
-    Wait {
+    LockWait {
         depth,
         gpid,
         who: format!("process {} on {}, {} {}", session.pid, session.node, session.user, session.application),
@@ -287,7 +301,7 @@ fn line(gpid: i64, depth: usize, again: bool, sessions: &[Running], nodes: &[Nod
     }
 }
 
-impl Running {
+impl RunningSession {
     /// What it does and for how long.
     pub fn in_words(&self) -> String {
         let since = self.since.map_or_else(String::new, |since| format!(" for {}", seconds(since)));
@@ -320,7 +334,7 @@ impl Running {
 
 impl Activity {
     /// The same as tables: sessions, and who waits for whom.
-    pub fn sheets(&self) -> Vec<Sheet> {
+    pub fn tables(&self) -> Vec<Table> {
         let heads = [
             "#transaction",
             "node",
@@ -334,7 +348,7 @@ impl Activity {
             "whose",
             "statement",
         ];
-        let mut sessions = Sheet::new("Sessions that do something", &heads).or("Nothing runs.");
+        let mut sessions = Table::new("Sessions that do something", &heads).or("Nothing runs.");
         for session in &self.sessions {
             let row = sessions.row([
                 Cell::from(session.age()),
@@ -351,7 +365,7 @@ impl Activity {
             ]);
             row.severity = session.long_idle.then_some(Severity::Warning);
         }
-        let mut waits = Sheet::new("Who waits for whom", &["session", "state", "statement"])
+        let mut waits = Table::new("Who waits for whom", &["session", "state", "statement"])
             .or("Nobody waits for a lock.");
         for wait in &self.waits {
             let arrow = if wait.depth > 0 {
@@ -373,21 +387,21 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Address;
+    use crate::cluster::NodeAddress;
 
-    fn node(id: i32) -> Node {
-        Node {
+    fn node(id: i32) -> ClusterNode {
+        ClusterNode {
             id,
             group: id - 1,
-            address: Address::new(&format!("n{id}"), 5432),
+            address: NodeAddress::new(&format!("n{id}"), 5432),
             active: true,
             synced: true,
             takes_shards: true,
         }
     }
 
-    fn session(node: i64, pid: i32, part_of: Option<i64>, blockers: &[i32]) -> Running {
-        Running {
+    fn session(node: i64, pid: i32, part_of: Option<i64>, blockers: &[i32]) -> RunningSession {
+        RunningSession {
             node: format!("n{node}:5432"),
             group: i32::try_from(node).expect("small") - 1,
             pid,
@@ -410,7 +424,7 @@ mod tests {
         }
     }
 
-    fn shape(waits: &[Wait]) -> Vec<(usize, i64, bool)> {
+    fn shape(waits: &[LockWait]) -> Vec<(usize, i64, bool)> {
         waits.iter().map(|wait| (wait.depth, wait.gpid, wait.again)).collect()
     }
 

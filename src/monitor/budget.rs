@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::connections::Connections;
-use super::nodes::{Missing, Nodes};
-use super::table::Sheet;
+use super::connections::ConnectionCounts;
+use super::nodes::{MissingNode, Nodes};
+use super::table::Table;
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 
 /// The budget of every node.
 #[derive(Serialize)]
@@ -17,7 +17,7 @@ pub struct Budget {
     /// The nodes that answered.
     pub nodes: Vec<NodeBudget>,
     /// The nodes that did not.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// A node's.
@@ -26,16 +26,16 @@ pub struct NodeBudget {
     /// host:port.
     pub node: String,
     /// By whose they are.
-    pub connections: Connections,
+    pub connections: ConnectionCounts,
     /// The most that Citus opens to this node from another, where it says so.
     pub shared_pool: Option<i64>,
     /// In detail: who, from where, in which state, how many, and for how many seconds the oldest has been so.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ConnectionGroup>,
 }
 
 /// Connections that are alike.
 #[derive(Serialize)]
-pub struct Group {
+pub struct ConnectionGroup {
     /// What they call themselves.
     pub application: String,
     /// The database.
@@ -79,7 +79,7 @@ pub async fn budget(nodes: &Nodes) -> Result<Budget, ClusterError> {
     Ok(found)
 }
 
-async fn of_node(session: &Session) -> Result<NodeBudget, ClusterError> {
+async fn of_node(session: &NodeConnection) -> Result<NodeBudget, ClusterError> {
     let connections = super::connections::look(session).await?;
     let row = session.row("looking at limits", SHARED_POOL, &[]).await?;
     // Citus takes 0 for as many as there are and -1 for no limit.
@@ -91,7 +91,7 @@ async fn of_node(session: &Session) -> Result<NodeBudget, ClusterError> {
     let rows = session.rows("looking at connections", GROUPS, &[]).await?;
     let groups = rows
         .iter()
-        .map(|row| Group {
+        .map(|row| ConnectionGroup {
             application: row.get(0),
             database: row.get(1),
             user: row.get(2),
@@ -120,7 +120,7 @@ impl NodeBudget {
 
 impl Budget {
     /// The same as tables.
-    pub fn sheets(&self) -> Vec<Sheet> {
+    pub fn tables(&self) -> Vec<Table> {
         let heads = [
             "node",
             "#open",
@@ -132,8 +132,8 @@ impl Budget {
             "#Citus may open",
             "of Pigeonhole",
         ];
-        let mut sums = Sheet::new("Connections against limits", &heads);
-        let mut details = Sheet::new(
+        let mut sums = Table::new("Connections against limits", &heads);
+        let mut details = Table::new(
             "Whose they are",
             &["node", "application", "role", "database", "from", "state", "#count", "#oldest"],
         );

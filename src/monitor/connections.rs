@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 
 /// From here on somebody should look.
 const TOO_MANY_PERCENT: i64 = 80;
 
 /// The connections of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Connections {
+pub struct ConnectionCounts {
     /// All that are open, of every database.
     pub open: i64,
     /// How many there may be, without those that are kept for superusers.
@@ -35,8 +35,8 @@ const LOOK: &str = "
     FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1";
 
 /// Counts them. Our own is there, so there is a row.
-pub(super) async fn look(session: &Session) -> Result<Connections, ClusterError> {
-    let mut found = Connections::default();
+pub(super) async fn look(session: &NodeConnection) -> Result<ConnectionCounts, ClusterError> {
+    let mut found = ConnectionCounts::default();
     for row in session.rows("counting connections", LOOK, &[]).await? {
         let (who, count): (String, i64) = (row.get(0), row.get(1));
         found.open += count;
@@ -50,7 +50,7 @@ pub(super) async fn look(session: &Session) -> Result<Connections, ClusterError>
     Ok(found)
 }
 
-impl Connections {
+impl ConnectionCounts {
     /// Whether it is time to do something.
     pub(super) fn are_too_many(&self) -> bool {
         self.open * 100 > self.limit * TOO_MANY_PERCENT
@@ -67,12 +67,12 @@ impl Connections {
 
 #[cfg(test)]
 mod tests {
-    use super::Connections;
+    use super::ConnectionCounts;
 
     #[test]
     fn over_eighty_percent_are_too_many_and_are_named() {
         let mut connections =
-            Connections { open: 80, limit: 100, citus: 20, others: 1, ..Connections::default() };
+            ConnectionCounts { open: 80, limit: 100, citus: 20, others: 1, ..ConnectionCounts::default() };
         assert!(!connections.are_too_many());
         connections.open = 81;
         connections.ours.insert("pigeonhole_app".to_owned(), 60);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::nodes::{Missing, Nodes};
+use super::nodes::{MissingNode, Nodes};
 use super::report::Severity;
-use super::table::{Cell, Sheet};
+use super::table::{Cell, Table};
 use crate::cluster::error::ClusterError;
 use crate::cluster::{EventLine, events as record};
 
@@ -30,7 +30,7 @@ pub struct Events {
     /// The latest of the time before.
     pub before: Vec<EventLine>,
     /// The coordinator, which keeps them, when it did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// Reads them.
@@ -65,7 +65,7 @@ pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterErro
                 .nodes
                 .first()
                 .map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
-            found.missing.push(Missing { node, reason: error.to_string() });
+            found.missing.push(MissingNode { node, reason: error.to_string() });
         }
     }
     Ok(found)
@@ -73,18 +73,18 @@ pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterErro
 
 impl Events {
     /// The same as tables: of the stretch, and before it.
-    pub fn sheets(&self) -> Vec<Sheet> {
-        let earlier = sheet("The latest before that", &self.before);
-        vec![sheet("Events", &self.events).or("Nothing was done in this time."), earlier]
+    pub fn tables(&self) -> Vec<Table> {
+        let earlier = table("The latest before that", &self.before);
+        vec![table("Events", &self.events).or("Nothing was done in this time."), earlier]
     }
 }
 
-fn sheet(title: &str, events: &[EventLine]) -> Sheet {
-    let mut sheet =
-        Sheet::new(title, &["when (UTC)", "who", "what", "on what", "outcome", "ended", "message"]);
+fn table(title: &str, events: &[EventLine]) -> Table {
+    let mut table =
+        Table::new(title, &["when (UTC)", "who", "what", "on what", "outcome", "ended", "message"]);
     for event in events {
         let job = |id: i64| Cell::linked(format!("{} (job {id})", event.detail), format!("/jobs?job={id}"));
-        let row = sheet.row([
+        let row = table.row([
             Cell::from(event.at.format("%F %T").to_string()),
             event.who.clone().into(),
             event.command.clone().into(),
@@ -95,5 +95,5 @@ fn sheet(title: &str, events: &[EventLine]) -> Sheet {
         ]);
         row.severity = (event.outcome == "failed").then_some(Severity::Warning);
     }
-    sheet
+    table
 }

@@ -1,21 +1,21 @@
 //! What is right and what is wrong, a line for everything that was looked at; what is wrong with what to do
 //! about it.
 
-use super::nodes::Cluster;
-use super::report::{CoordinatorState, Inside, JobState, NodeState, Severity, Verdict};
+use super::nodes::NodeList;
+use super::report::{CoordinatorState, JobState, NodeDetails, NodeState, Severity, Verdict};
 use crate::cluster::groups;
 
 /// Everything that a judgement is made of.
-pub(super) struct Found<'a> {
-    pub(super) cluster: &'a Cluster,
+pub(super) struct HealthInput<'a> {
+    pub(super) cluster: &'a NodeList,
     pub(super) states: &'a [NodeState],
     pub(super) central: &'a CoordinatorState,
     /// Why the coordinator did not say what only it knows.
-    pub(super) silence: Option<&'a str>,
+    pub(super) unreachable_reason: Option<&'a str>,
 }
 
 /// Judges all of it, the worst first; every subject has a line.
-pub(super) fn judge(found: &Found<'_>) -> Vec<Verdict> {
+pub(super) fn check(found: &HealthInput<'_>) -> Vec<Verdict> {
     let mut findings = Findings(Vec::new());
     for state in found.states {
         judge_node(&mut findings, state);
@@ -27,7 +27,7 @@ pub(super) fn judge(found: &Found<'_>) -> Vec<Verdict> {
     if found.cluster.citus {
         judge_cluster(&mut findings, found);
     }
-    findings.praise(found);
+    findings.add_healthy(found);
     findings.sorted()
 }
 
@@ -39,22 +39,22 @@ impl Findings {
         severity: Severity,
         subject: &'static str,
         finding: impl Into<String>,
-        cure: impl Into<String>,
+        remedy: impl Into<String>,
     ) {
-        self.0.push(Verdict { subject, severity, finding: finding.into(), cure: cure.into() });
+        self.0.push(Verdict { subject, severity, finding: finding.into(), remedy: remedy.into() });
     }
 
-    fn warn(&mut self, subject: &'static str, finding: impl Into<String>, cure: impl Into<String>) {
-        self.add(Severity::Warning, subject, finding, cure);
+    fn warn(&mut self, subject: &'static str, finding: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Warning, subject, finding, remedy);
     }
 
-    fn down(&mut self, subject: &'static str, finding: impl Into<String>, cure: impl Into<String>) {
-        self.add(Severity::Down, subject, finding, cure);
+    fn down(&mut self, subject: &'static str, finding: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Down, subject, finding, remedy);
     }
 
     /// A line for each subject of which nothing bad is known, and none for what nobody could see.
-    fn praise(&mut self, found: &Found<'_>) {
-        for (subject, text) in praises(found) {
+    fn add_healthy(&mut self, found: &HealthInput<'_>) {
+        for (subject, text) in healthy(found) {
             if !self.0.iter().any(|verdict| verdict.subject == subject) {
                 self.add(Severity::Fine, subject, text, "");
             }
@@ -88,8 +88,8 @@ const PINS: &str = "Pinned tenants";
 const JOBS: &str = "Jobs";
 
 /// What is said of each subject when nothing is wrong with it.
-fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
-    let insides: Vec<&Inside> = found.states.iter().filter_map(|state| state.inside.as_ref()).collect();
+fn healthy(found: &HealthInput<'_>) -> Vec<(&'static str, String)> {
+    let insides: Vec<&NodeDetails> = found.states.iter().filter_map(|state| state.inside.as_ref()).collect();
     let slowest = found.states.iter().filter_map(|state| state.answered_ms).max().unwrap_or_default();
     let mut lines = vec![(
         NODES,
@@ -132,7 +132,7 @@ fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
     {
         lines.push((DISK, format!("{} % free on the fullest", free * 100 / total.max(1))));
     }
-    if found.silence.is_none() {
+    if found.unreachable_reason.is_none() {
         let left = i64::from(groups::LAST) - found.central.groups;
         lines.push((GROUPS, format!("{left} of {} are left for new nodes", groups::LAST)));
         lines.push((LEFTOVERS, "none of nodes that are gone".to_owned()));
@@ -149,7 +149,7 @@ fn praises(found: &Found<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// What to do about a node that refuses questions.
-fn cure_of(error: &str) -> &'static str {
+fn remedy_for(error: &str) -> &'static str {
     if error.contains("ALTER EXTENSION citus UPDATE") {
         "Citus was upgraded on that server and not yet in this database: ALTER EXTENSION citus UPDATE, \
          workers first"
@@ -162,7 +162,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
     let address = &state.address;
     if state.answered_ms.is_none() {
         let reason = state.error.as_deref().unwrap_or("no answer");
-        let cure = match (state.group, state.shards) {
+        let remedy = match (state.group, state.shards) {
             (0, 0) => "start or thaw that server; until then nobody can sign up or log in, and who is \
                 logged in goes on"
                 .to_owned(),
@@ -174,7 +174,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
                 and nobody can sign up"
             ),
         };
-        found.down(NODES, format!("{address} does not answer: {reason}"), cure);
+        found.down(NODES, format!("{address} does not answer: {reason}"), remedy);
         return;
     }
     // Sizes that did not come in time are shown as unknown, and are no reason to wake anybody.
@@ -182,7 +182,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
         found.warn(
             NODES,
             format!("{address} is slow or refuses part of the questions: {error}"),
-            cure_of(error),
+            remedy_for(error),
         );
     }
     if !state.active {
@@ -218,7 +218,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
     }
 }
 
-fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
+fn judge_inside(found: &mut Findings, address: &str, inside: &NodeDetails) {
     judge_settings(found, address, inside);
     let connections = &inside.connections;
     if connections.are_too_many() {
@@ -237,25 +237,25 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
     }
     if let Some((free, total)) = inside.disk.filter(|(free, total)| free * 10 < *total) {
         let text = format!("{address} has {} GB of {} GB disk free", free >> 30, total >> 30);
-        let cure = "enlarge the disk, or add a worker and rebalance; below 10 % Citus refuses moves to it";
-        if free * 33 < total { found.down(DISK, text, cure) } else { found.warn(DISK, text, cure) }
+        let remedy = "enlarge the disk, or add a worker and rebalance; below 10 % Citus refuses moves to it";
+        if free * 33 < total { found.down(DISK, text, remedy) } else { found.warn(DISK, text, remedy) }
     }
-    for holdup in &inside.holdups {
+    for blocker in &inside.blockers {
         found.warn(
-            if holdup.gid.is_some() { PREPARED } else { TRANSACTIONS },
-            holdup.finding(),
-            holdup.cure(),
+            if blocker.gid.is_some() { PREPARED } else { TRANSACTIONS },
+            blocker.finding(),
+            blocker.remedy(),
         );
     }
     // One that has changed something is named above, with its cure.
-    if inside.long > 0 && !inside.holdups.iter().any(|holdup| holdup.gid.is_none()) {
+    if inside.long > 0 && !inside.blockers.iter().any(|blocker| blocker.gid.is_none()) {
         found.warn(
             TRANSACTIONS,
             format!("{address}: {} transactions have been open for over 5 minutes", inside.long),
             "see Activity for whose they are; rows that are deleted meanwhile cannot be cleaned up",
         );
     }
-    if inside.undecided > 0 && !inside.holdups.iter().any(|holdup| holdup.gid.is_some()) {
+    if inside.undecided > 0 && !inside.blockers.iter().any(|blocker| blocker.gid.is_some()) {
         found.warn(
             PREPARED,
             format!(
@@ -300,7 +300,7 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &Inside) {
 }
 
 /// Settings that make moves fail or lose writes, each under the subject that it belongs to.
-fn judge_settings(found: &mut Findings, address: &str, inside: &Inside) {
+fn judge_settings(found: &mut Findings, address: &str, inside: &NodeDetails) {
     if !inside.must_change {
         return;
     }
@@ -324,7 +324,7 @@ fn judge_settings(found: &mut Findings, address: &str, inside: &Inside) {
 }
 
 fn judge_versions(found: &mut Findings, states: &[NodeState]) {
-    let versions = |pick: fn(&Inside) -> &str| {
+    let versions = |pick: fn(&NodeDetails) -> &str| {
         let mut all: Vec<&str> = states.iter().filter_map(|state| state.inside.as_ref()).map(pick).collect();
         all.sort_unstable();
         all.dedup();
@@ -343,11 +343,15 @@ fn judge_versions(found: &mut Findings, states: &[NodeState]) {
     }
 }
 
-fn judge_cluster(found: &mut Findings, all: &Found<'_>) {
+fn judge_cluster(found: &mut Findings, all: &HealthInput<'_>) {
     let (nodes, central) = (&all.cluster.nodes, all.central);
-    if let Some(reason) = all.silence {
+    if let Some(reason) = all.unreachable_reason {
         if all.states.iter().all(|state| state.group != 0 || state.answered_ms.is_some()) {
-            found.warn(NODES, format!("the coordinator did not say everything: {reason}"), cure_of(reason));
+            found.warn(
+                NODES,
+                format!("the coordinator did not say everything: {reason}"),
+                remedy_for(reason),
+            );
         }
         return;
     }
@@ -405,7 +409,7 @@ fn judge_cluster(found: &mut Findings, all: &Found<'_>) {
     }
 }
 
-fn judge_job(found: &mut Findings, job: &JobState, all: &Found<'_>) {
+fn judge_job(found: &mut Findings, job: &JobState, all: &HealthInput<'_>) {
     if job.state == "failed" {
         found.warn(
             JOBS,

@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::move_history::{Look, Seen, Stretch};
-use super::nodes::{Cluster, Missing, Nodes};
-use super::table::{Cell, Sheet, bytes, seconds};
+use super::move_history::{Interval, MoveHistory, TaskObservation};
+use super::nodes::{MissingNode, NodeList, Nodes};
+use super::table::{Cell, Table, bytes, seconds};
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 use crate::cluster::sizes::{self, Bundles, Placement};
-use crate::cluster::{EventLine, Holdup, blockers, events};
+use crate::cluster::{Blocker, EventLine, blockers, events};
 
 /// Jobs that are listed.
 const MOST_JOBS: i64 = 12;
@@ -35,11 +35,12 @@ pub struct Jobs {
     /// Operations that take their time and are no jobs, as splits.
     pub under_way: Vec<EventLine>,
     /// Transactions for which moves wait, or would.
-    pub holdups: Vec<HoldupLine>,
+    #[serde(rename = "holdups")]
+    pub blockers: Vec<BlockerLine>,
     /// The workers, which can be emptied.
-    pub workers: Vec<Worker>,
+    pub workers: Vec<WorkerLine>,
     /// The nodes that did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// A job.
@@ -65,7 +66,7 @@ pub struct JobMoves {
     /// The job.
     pub job: JobLine,
     /// Its tasks in their order.
-    pub tasks: Vec<Move>,
+    pub tasks: Vec<ShardMove>,
     /// Bytes that are copied, and all of them, as far as shards could be measured.
     pub bytes: (i64, i64),
     /// Nodes of unfinished moves that do not answer; while there are any, it is stuck, whatever Citus calls
@@ -78,7 +79,7 @@ pub struct JobMoves {
 
 /// A task of a job: nearly always a move of a shard and its companions.
 #[derive(Serialize)]
-pub struct Move {
+pub struct ShardMove {
     /// Its number.
     pub task: i64,
     /// The shard; none when it is something else.
@@ -106,23 +107,24 @@ pub struct Move {
     /// What Citus said.
     pub message: String,
     /// When it ran, as this process saw it.
-    pub ran: Vec<Stretch>,
+    pub ran: Vec<Interval>,
 }
 
 /// What keeps moves waiting.
 #[derive(Serialize)]
-pub struct HoldupLine {
+pub struct BlockerLine {
     /// What is found.
     pub finding: String,
     /// What to do.
-    pub cure: String,
+    #[serde(rename = "cure")]
+    pub remedy: String,
     /// Whether something waits for it now.
     pub waiting: bool,
 }
 
 /// A worker.
 #[derive(Serialize)]
-pub struct Worker {
+pub struct WorkerLine {
     /// The number of its group.
     pub group: i32,
     /// host:port.
@@ -159,7 +161,7 @@ const PROGRESS: &str = "
 ///
 /// # Errors
 /// When the nodes were never listed.
-pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Jobs, ClusterError> {
+pub async fn jobs(nodes: &Nodes, seen: &MoveHistory, chosen: Option<i64>) -> Result<Jobs, ClusterError> {
     let cluster = nodes.list().await?;
     if !cluster.citus {
         return Ok(Jobs::none(seen));
@@ -176,29 +178,29 @@ pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Job
     let (answers, (central, progress)) =
         futures_util::future::join(asked, futures_util::future::join(central, progress)).await;
 
-    let mut missing: Vec<Missing> = answers.iter().filter_map(super::Answer::missing).collect();
+    let mut missing: Vec<MissingNode> = answers.iter().filter_map(super::Answer::missing).collect();
     let central = central.unwrap_or_else(|error| {
         let node = cluster
             .nodes
             .first()
             .map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
         if missing.iter().all(|missing| missing.node != node) {
-            missing.push(Missing { node, reason: error.to_string() });
+            missing.push(MissingNode { node, reason: error.to_string() });
         }
-        Central::default()
+        JobCatalog::default()
     });
     let (mut measured, mut found) = (HashMap::new(), Vec::new());
     let mut known_groups = Vec::new();
     for answer in answers {
-        let Ok((sizes, holdups)) = answer.result else { continue };
-        found.extend(holdups);
+        let Ok((sizes, blockers)) = answer.result else { continue };
+        found.extend(blockers);
         if let Some(sizes) = sizes {
             known_groups.push(answer.node.group);
             measured.extend(sizes.into_iter().map(|(shard, bytes)| ((answer.node.group, shard), bytes)));
         }
     }
     let bundles = Bundles::of(&central.placements, &measured);
-    let workers = cluster.nodes.iter().filter(|node| node.group != 0).map(|node| Worker {
+    let workers = cluster.nodes.iter().filter(|node| node.group != 0).map(|node| WorkerLine {
         group: node.group,
         address: node.address.to_string(),
         bytes: known_groups.contains(&node.group).then(|| bundles.bytes_on(node.group)),
@@ -216,7 +218,7 @@ pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Job
         jobs: central.jobs,
         shown,
         under_way: central.under_way,
-        holdups: found.iter().map(HoldupLine::of).collect(),
+        blockers: found.iter().map(BlockerLine::of).collect(),
         workers,
         missing,
     })
@@ -224,14 +226,14 @@ pub async fn jobs(nodes: &Nodes, seen: &Seen, chosen: Option<i64>) -> Result<Job
 
 /// What only the coordinator knows.
 #[derive(Default)]
-struct Central {
+struct JobCatalog {
     jobs: Vec<JobLine>,
     shown: Option<(JobLine, Vec<tokio_postgres::Row>)>,
     under_way: Vec<EventLine>,
     placements: Vec<Placement>,
 }
 
-async fn central(session: &Session, chosen: Option<i64>) -> Result<Central, ClusterError> {
+async fn central(session: &NodeConnection, chosen: Option<i64>) -> Result<JobCatalog, ClusterError> {
     let rows = session.rows("listing jobs", JOBS, &[&MOST_JOBS]).await?;
     let jobs: Vec<JobLine> = rows
         .iter()
@@ -252,7 +254,7 @@ async fn central(session: &Session, chosen: Option<i64>) -> Result<Central, Clus
         }
         None => None,
     };
-    Ok(Central {
+    Ok(JobCatalog {
         jobs,
         shown,
         under_way: events::under_way(session).await?,
@@ -290,17 +292,17 @@ impl Phases {
 }
 
 struct Around<'a> {
-    cluster: &'a Cluster,
+    cluster: &'a NodeList,
     bundles: Bundles,
     phases: Phases,
-    seen: &'a Seen,
+    seen: &'a MoveHistory,
 }
 
 fn assemble(
     job: JobLine,
     rows: Vec<tokio_postgres::Row>,
     around: &Around<'_>,
-    missing: &[Missing],
+    missing: &[MissingNode],
 ) -> JobMoves {
     let mut moves = JobMoves {
         job,
@@ -311,7 +313,12 @@ fn assemble(
     };
     for row in rows {
         let status: &str = row.get(1);
-        around.seen.learn(&Look { task: row.get(0), status, running_since: row.get(10), now: row.get(11) });
+        around.seen.observe(&TaskObservation {
+            task: row.get(0),
+            status,
+            running_since: row.get(10),
+            now: row.get(11),
+        });
         let task = one(&row, around);
         moves.bytes.0 += task.copied;
         moves.bytes.1 += task.bytes;
@@ -328,7 +335,7 @@ fn assemble(
     moves
 }
 
-fn one(row: &tokio_postgres::Row, around: &Around<'_>) -> Move {
+fn one(row: &tokio_postgres::Row, around: &Around<'_>) -> ShardMove {
     let (task, status, shard): (i64, String, Option<i64>) = (row.get(0), row.get(1), row.get(2));
     let node =
         |index| row.get::<_, Option<i32>>(index).map_or_else(String::new, |id| name(around.cluster, id));
@@ -341,7 +348,7 @@ fn one(row: &tokio_postgres::Row, around: &Around<'_>) -> Move {
         (_, Some(phase)) => phase.copied.min(all),
         _ => 0,
     };
-    Move {
+    ShardMove {
         what: what(shard, row.get(5)),
         from: node(3),
         to: node(4),
@@ -367,7 +374,7 @@ fn what(shard: Option<i64>, command: &str) -> String {
     }
 }
 
-fn name(cluster: &Cluster, id: i32) -> String {
+fn name(cluster: &NodeList, id: i32) -> String {
     cluster
         .nodes
         .iter()
@@ -375,9 +382,9 @@ fn name(cluster: &Cluster, id: i32) -> String {
         .map_or_else(|| format!("node {id}"), |node| node.address.to_string())
 }
 
-impl HoldupLine {
-    fn of(holdup: &Holdup) -> Self {
-        Self { finding: holdup.finding(), cure: holdup.cure(), waiting: holdup.kept_waiting.is_some() }
+impl BlockerLine {
+    fn of(blocker: &Blocker) -> Self {
+        Self { finding: blocker.finding(), remedy: blocker.remedy(), waiting: blocker.kept_waiting.is_some() }
     }
 }
 
@@ -411,7 +418,7 @@ impl JobMoves {
         !self.job.over() && !self.stuck.is_empty()
     }
 
-    fn sheet(&self, now: DateTime<Utc>) -> Sheet {
+    fn table(&self, now: DateTime<Utc>) -> Table {
         let heads = [
             "task",
             "what",
@@ -427,20 +434,21 @@ impl JobMoves {
             "#took",
             "message",
         ];
-        let mut sheet =
-            Sheet::new(format!("Moves of job {}, a shard of each table at a time", self.job.id), &heads);
+        let mut table =
+            Table::new(format!("Moves of job {}, a shard of each table at a time", self.job.id), &heads);
         for task in &self.tasks {
-            sheet.row(task.cells(now));
+            table.row(task.cells(now));
         }
-        sheet
+        table
     }
 }
 
-impl Move {
+impl ShardMove {
     fn cells(&self, now: DateTime<Utc>) -> Vec<Cell> {
         let began =
             self.ran.first().map_or_else(String::new, |first| first.from.format("%H:%M:%S").to_string());
-        let took = self.ran.iter().map(|stretch| span(stretch.from, stretch.to.unwrap_or(now))).sum::<f64>();
+        let took =
+            self.ran.iter().map(|interval| span(interval.from, interval.to.unwrap_or(now))).sum::<f64>();
         let message = match self.again_at {
             Some(at) => format!("again at {}: {}", at.format("%H:%M:%S"), self.message),
             None => self.message.clone(),
@@ -464,7 +472,7 @@ impl Move {
 }
 
 impl Jobs {
-    fn none(seen: &Seen) -> Self {
+    fn none(seen: &MoveHistory) -> Self {
         Self {
             at: Utc::now(),
             citus: false,
@@ -472,15 +480,15 @@ impl Jobs {
             jobs: Vec::new(),
             shown: None,
             under_way: Vec::new(),
-            holdups: Vec::new(),
+            blockers: Vec::new(),
             workers: Vec::new(),
             missing: Vec::new(),
         }
     }
 
     /// The same as tables: jobs, moves of one, what keeps them, workers.
-    pub fn sheets(&self) -> Vec<Sheet> {
-        let mut jobs = Sheet::new("Jobs", &["job", "state", "what", "began", "#took", "#moves done"])
+    pub fn tables(&self) -> Vec<Table> {
+        let mut jobs = Table::new("Jobs", &["job", "state", "what", "began", "#took", "#moves done"])
             .or("No job is known.");
         for job in &self.jobs {
             jobs.row([
@@ -494,11 +502,11 @@ impl Jobs {
                 format!("{} of {}", job.tasks.0, job.tasks.1).into(),
             ]);
         }
-        let mut holdups = Sheet::new("Transactions that hold moves up", &["finding", "do"]);
-        for holdup in &self.holdups {
-            holdups.row([Cell::from(holdup.finding.clone()), holdup.cure.clone().into()]);
+        let mut blockers = Table::new("Transactions that hold moves up", &["finding", "do"]);
+        for blocker in &self.blockers {
+            blockers.row([Cell::from(blocker.finding.clone()), blocker.remedy.clone().into()]);
         }
-        let mut workers = Sheet::new("Workers", &["worker", "#group", "#bytes", "takes shards"]);
+        let mut workers = Table::new("Workers", &["worker", "#group", "#bytes", "takes shards"]);
         for worker in &self.workers {
             workers.row([
                 Cell::from(worker.address.clone()),
@@ -508,7 +516,7 @@ impl Jobs {
             ]);
         }
         let moves =
-            self.shown.as_ref().map_or_else(|| Sheet::new("Moves", &["task"]), |shown| shown.sheet(self.at));
-        vec![jobs, moves, holdups, workers]
+            self.shown.as_ref().map_or_else(|| Table::new("Moves", &["task"]), |shown| shown.table(self.at));
+        vec![jobs, moves, blockers, workers]
     }
 }

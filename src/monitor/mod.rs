@@ -21,18 +21,20 @@ mod statements;
 mod table;
 mod tenants;
 
-pub use activity::{Activity, Running, Wait, activity, running};
-pub use budget::{Budget, Group, NodeBudget, budget};
-pub use connections::Connections;
+pub use activity::{Activity, LockWait, RunningSession, activity, running_session};
+pub use budget::{Budget, ConnectionGroup, NodeBudget, budget};
+pub use connections::ConnectionCounts;
 pub use events::{Events, events};
-pub use jobs::{HoldupLine, JobLine, JobMoves, Jobs, Move, Worker, jobs};
-pub use move_history::{Seen, Stretch, watch_jobs_for_ever};
+pub use jobs::{BlockerLine, JobLine, JobMoves, Jobs, ShardMove, WorkerLine, jobs};
+pub use move_history::{Interval, MoveHistory, watch_jobs_forever};
 pub use network::{Link, Network, network};
-pub use nodes::{Answer, Cluster, Missing, Nodes};
+pub use nodes::{Answer, MissingNode, NodeList, Nodes};
 pub use overview::report;
-pub use report::{Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant, Verdict};
-pub use samples::sample_for_ever;
-pub use shards::{Costly, ShardBundle, ShardMap, ShardNode, ShardTenant, shards};
-pub use statements::{Counters, Statement, Statements, Way, statements};
-pub use table::{Cell, Head, Row, Sheet, bytes, seconds};
+pub use report::{
+    BusyTenant, JobState, NodeDetails, NodeState, Pin, Severity, StatusReport, TableInfo, Verdict,
+};
+pub use samples::sample_forever;
+pub use shards::{CostlyStatement, ShardBundle, ShardMap, ShardNode, ShardTenant, shards};
+pub use statements::{CitusCounters, StatementScope, StatementStats, Statements, statements};
+pub use table::{Cell, Table, TableColumn, TableRow, bytes, seconds};
 pub use tenants::{BigTenant, TenantRow, Tenants, tenants};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::nodes::Nodes;
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 
 const WHILE_RUNNING: Duration = Duration::from_secs(2);
 const OTHERWISE: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ const OTHERWISE: Duration = Duration::from_secs(5);
 const MOST: usize = 5000;
 
 /// What was seen of tasks.
-pub struct Seen {
+pub struct MoveHistory {
     since: DateTime<Utc>,
     tasks: Mutex<BTreeMap<i64, Task>>,
 }
@@ -27,12 +27,12 @@ pub struct Seen {
 struct Task {
     status: String,
     looked: DateTime<Utc>,
-    stretches: Vec<Stretch>,
+    intervals: Vec<Interval>,
 }
 
 /// From when to when a task ran; open while it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Stretch {
+pub struct Interval {
     /// When it began.
     pub from: DateTime<Utc>,
     /// When it ended, or was found to have.
@@ -42,7 +42,7 @@ pub struct Stretch {
 }
 
 /// A task at one look.
-pub(super) struct Look<'a> {
+pub(super) struct TaskObservation<'a> {
     pub task: i64,
     pub status: &'a str,
     /// When the process began that runs it.
@@ -50,40 +50,40 @@ pub(super) struct Look<'a> {
     pub now: DateTime<Utc>,
 }
 
-impl Default for Seen {
+impl Default for MoveHistory {
     fn default() -> Self {
         Self { since: Utc::now(), tasks: Mutex::default() }
     }
 }
 
-impl Seen {
+impl MoveHistory {
     /// Since when there are times.
     pub fn since(&self) -> DateTime<Utc> {
         self.since
     }
 
     /// Takes a look into account.
-    pub(super) fn learn(&self, look: &Look<'_>) {
+    pub(super) fn observe(&self, look: &TaskObservation<'_>) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         let known = tasks.contains_key(&look.task);
         let task = tasks.entry(look.task).or_default();
-        let untimed = task.stretches.is_empty();
-        let open = task.stretches.last_mut().filter(|stretch| stretch.to.is_none());
+        let untimed = task.intervals.is_empty();
+        let open = task.intervals.last_mut().filter(|interval| interval.to.is_none());
         match (look.running_since, open) {
-            (Some(from), Some(stretch)) if stretch.from != from => {
-                *stretch = Stretch { to: Some(from.max(stretch.from)), failed: true, ..stretch.clone() };
-                task.stretches.push(Stretch { from, to: None, failed: false });
+            (Some(from), Some(interval)) if interval.from != from => {
+                *interval = Interval { to: Some(from.max(interval.from)), failed: true, ..interval.clone() };
+                task.intervals.push(Interval { from, to: None, failed: false });
             }
             (Some(from), None) if !over(look.status) => {
-                task.stretches.push(Stretch { from, to: None, failed: false })
+                task.intervals.push(Interval { from, to: None, failed: false })
             }
-            (None, Some(stretch)) => {
-                stretch.to = Some(look.now);
-                stretch.failed = look.status != "done";
+            (None, Some(interval)) => {
+                interval.to = Some(look.now);
+                interval.failed = look.status != "done";
             }
             // It began and ended between two looks.
             (None, None) if known && untimed && look.status == "done" && !over(&task.status) => {
-                task.stretches.push(Stretch { from: task.looked, to: Some(look.now), failed: false });
+                task.intervals.push(Interval { from: task.looked, to: Some(look.now), failed: false });
             }
             _ => {}
         }
@@ -95,9 +95,9 @@ impl Seen {
     }
 
     /// When a task ran.
-    pub(super) fn of(&self, task: i64) -> Vec<Stretch> {
+    pub(super) fn of(&self, task: i64) -> Vec<Interval> {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.get(&task).map(|task| task.stretches.clone()).unwrap_or_default()
+        tasks.get(&task).map(|task| task.intervals.clone()).unwrap_or_default()
     }
 }
 
@@ -113,7 +113,7 @@ const LOOK: &str = "
     WHERE j.finished_at IS NULL OR j.finished_at > now() - interval '20 seconds'";
 
 /// Looks until it is aborted.
-pub async fn watch_jobs_for_ever(nodes: Arc<Nodes>, seen: Arc<Seen>) {
+pub async fn watch_jobs_forever(nodes: Arc<Nodes>, seen: Arc<MoveHistory>) {
     let mut running = false;
     loop {
         tokio::time::sleep(if running { WHILE_RUNNING } else { OTHERWISE }).await;
@@ -127,13 +127,13 @@ pub async fn watch_jobs_for_ever(nodes: Arc<Nodes>, seen: Arc<Seen>) {
     }
 }
 
-async fn look(session: &Session, seen: &Seen) -> Result<bool, ClusterError> {
+async fn look(session: &NodeConnection, seen: &MoveHistory) -> Result<bool, ClusterError> {
     if !session.has_citus().await? {
         return Ok(false);
     }
     let mut running = false;
     for row in session.rows("looking at jobs", LOOK, &[]).await? {
-        seen.learn(&Look {
+        seen.observe(&TaskObservation {
             task: row.get(0),
             status: row.get(1),
             running_since: row.get(2),
@@ -152,19 +152,19 @@ mod tests {
         DateTime::from_timestamp(1_000_000 + second, 0).expect("a time")
     }
 
-    fn stretch(from: i64, to: Option<i64>, failed: bool) -> Stretch {
-        Stretch { from: at(from), to: to.map(at), failed }
+    fn interval(from: i64, to: Option<i64>, failed: bool) -> Interval {
+        Interval { from: at(from), to: to.map(at), failed }
     }
 
     #[test]
     fn attempts_are_told_apart_and_what_was_never_seen_has_no_times() {
-        let seen = Seen::default();
+        let seen = MoveHistory::default();
         let look = |task, status, since: Option<i64>, now| {
-            seen.learn(&Look { task, status, running_since: since.map(at), now: at(now) })
+            seen.observe(&TaskObservation { task, status, running_since: since.map(at), now: at(now) })
         };
         look(1, "runnable", None, 0);
         look(1, "running", Some(1), 2);
-        assert_eq!(seen.of(1), [stretch(1, None, false)]);
+        assert_eq!(seen.of(1), [interval(1, None, false)]);
         look(1, "runnable", None, 4);
         look(1, "running", Some(7), 8);
         look(1, "running", Some(9), 10);
@@ -172,12 +172,12 @@ mod tests {
         look(1, "done", None, 14);
         assert_eq!(
             seen.of(1),
-            [stretch(1, Some(4), true), stretch(7, Some(9), true), stretch(9, Some(12), false)]
+            [interval(1, Some(4), true), interval(7, Some(9), true), interval(9, Some(12), false)]
         );
 
         look(2, "runnable", None, 0);
         look(2, "done", None, 2);
-        assert_eq!(seen.of(2), [stretch(0, Some(2), false)]);
+        assert_eq!(seen.of(2), [interval(0, Some(2), false)]);
 
         look(3, "done", None, 5);
         look(3, "done", None, 7);

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::nodes::{Missing, Nodes};
-use super::table::Sheet;
+use super::nodes::{MissingNode, Nodes};
+use super::table::Table;
 use crate::cluster::error::ClusterError;
-use crate::cluster::node::Node;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node::ClusterNode;
+use crate::cluster::node_connection::NodeConnection;
 
 /// The grid.
 #[derive(Serialize)]
@@ -24,7 +24,7 @@ pub struct Network {
     /// From the node of a row to the node of a column.
     pub grid: Vec<Vec<Link>>,
     /// The nodes that did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// One way.
@@ -84,8 +84,8 @@ pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterErr
 }
 
 async fn row(
-    session: &Session,
-    targets: &[Node],
+    session: &NodeConnection,
+    targets: &[ClusterNode],
     citus: bool,
     patience: Duration,
 ) -> Result<Vec<Link>, ClusterError> {
@@ -118,14 +118,14 @@ async fn row(
 
 impl Network {
     /// The same as a table.
-    pub fn sheets(&self) -> Vec<Sheet> {
-        let mut sheet = Sheet::new("From each node to each other", &["from", "to", "#reached in"])
+    pub fn tables(&self) -> Vec<Table> {
+        let mut table = Table::new("From each node to each other", &["from", "to", "#reached in"])
             .or("Not measured: ask with ?measure=1.");
         for (from, row) in self.nodes.iter().zip(&self.grid) {
             for (to, link) in self.nodes.iter().zip(row) {
-                sheet.row([from.clone(), to.clone(), link.words()]);
+                table.row([from.clone(), to.clone(), link.words()]);
             }
         }
-        vec![sheet]
+        vec![table]
     }
 }

@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio_postgres::Config;
 
 use crate::cluster::error::ClusterError;
-use crate::cluster::node::{self, ALIVE_TIMEOUT, Node};
-use crate::cluster::{Address, Session};
+use crate::cluster::node::{self, ALIVE_TIMEOUT, ClusterNode};
+use crate::cluster::{NodeAddress, NodeConnection};
 
 /// The most connections to each node.
 const MOST_CONNECTIONS: usize = 2;
@@ -23,7 +23,7 @@ pub struct Nodes {
     watching: bool,
     patience: Duration,
     seats: Mutex<HashMap<String, Arc<Seat>>>,
-    known: Mutex<Option<Cluster>>,
+    known: Mutex<Option<NodeList>>,
     /// Whether the coordinator did not list the nodes when it was last asked to.
     silent: AtomicBool,
 }
@@ -31,14 +31,14 @@ pub struct Nodes {
 /// The connections to one node.
 struct Seat {
     permits: Semaphore,
-    idle: Mutex<Vec<Session>>,
+    idle: Mutex<Vec<NodeConnection>>,
 }
 
 /// The nodes at one moment.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct NodeList {
     /// The coordinator first; on plain PostgreSQL its only server.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<ClusterNode>,
     /// Whether Citus is there.
     pub citus: bool,
     /// Why the list may be an old one.
@@ -48,7 +48,7 @@ pub struct Cluster {
 /// What a node said, or why it did not.
 pub struct Answer<T> {
     /// The node.
-    pub node: Node,
+    pub node: ClusterNode,
     /// After how long.
     pub after: Duration,
     /// What it said.
@@ -57,7 +57,7 @@ pub struct Answer<T> {
 
 /// A node that did not answer, as every page names it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Missing {
+pub struct MissingNode {
     /// host:port.
     pub node: String,
     /// Why.
@@ -66,21 +66,21 @@ pub struct Missing {
 
 impl<T> Answer<T> {
     /// The node and why it said nothing; none when it did.
-    pub fn missing(&self) -> Option<Missing> {
+    pub fn missing(&self) -> Option<MissingNode> {
         let reason = self.result.as_ref().err()?.clone();
-        Some(Missing { node: self.node.address.to_string(), reason })
+        Some(MissingNode { node: self.node.address.to_string(), reason })
     }
 }
 
 impl Nodes {
     /// For the console: with its own role, and reading only. A node may take `patience` for all that it is
     /// asked for one page.
-    pub fn watched(config: &Config, patience: Duration) -> Self {
+    pub fn for_console(config: &Config, patience: Duration) -> Self {
         Self::new(config, true, patience)
     }
 
     /// For an operator's command: as the user of `config`.
-    pub fn operated(config: &Config, patience: Duration) -> Self {
+    pub fn for_operator(config: &Config, patience: Duration) -> Self {
         Self::new(config, false, patience)
     }
 
@@ -109,7 +109,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When it has never listed any.
-    pub async fn list(&self) -> Result<Cluster, ClusterError> {
+    pub async fn list(&self) -> Result<NodeList, ClusterError> {
         let home = self.home();
         match self
             .ask(&home, self.patience / 2, async |session, _| list(session, home.clone()).await)
@@ -125,7 +125,7 @@ impl Nodes {
                 self.silent.store(true, Ordering::Relaxed);
                 let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let stale = Some(reason.clone());
-                known.map(|known| Cluster { stale, ..known }).ok_or(ClusterError::Obstacle(reason))
+                known.map(|known| NodeList { stale, ..known }).ok_or(ClusterError::Obstacle(reason))
             }
         }
     }
@@ -136,7 +136,7 @@ impl Nodes {
     /// When it does not answer in time.
     pub async fn coordinator<T>(
         &self,
-        work: impl AsyncFn(&Session) -> Result<T, ClusterError>,
+        work: impl AsyncFn(&NodeConnection) -> Result<T, ClusterError>,
     ) -> Result<T, ClusterError> {
         // Who has just kept a page waiting does not do so twice.
         if self.silent.load(Ordering::Relaxed) {
@@ -152,8 +152,8 @@ impl Nodes {
     /// Asks all of these at the same time; each has an answer, in the same order.
     pub async fn everywhere<T>(
         &self,
-        nodes: &[Node],
-        work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
+        nodes: &[ClusterNode],
+        work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Vec<Answer<T>> {
         self.everywhere_within(self.patience, nodes, work).await
     }
@@ -161,8 +161,8 @@ impl Nodes {
     async fn everywhere_within<T>(
         &self,
         patience: Duration,
-        nodes: &[Node],
-        work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
+        nodes: &[ClusterNode],
+        work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Vec<Answer<T>> {
         let work = &work;
         let asked = nodes
@@ -178,7 +178,7 @@ impl Nodes {
     pub async fn require_all_alive(&self) -> Result<(), ClusterError> {
         let cluster = self.list().await?;
         let patience = self.patience.max(ALIVE_TIMEOUT);
-        let ask = async |session: &Session, _: &Node| session.run("asking", "SELECT 1").await;
+        let ask = async |session: &NodeConnection, _: &ClusterNode| session.run("asking", "SELECT 1").await;
         let answers = self.everywhere_within(patience, &cluster.nodes, ask).await;
         let silent = answers
             .iter()
@@ -188,16 +188,16 @@ impl Nodes {
     }
 
     /// The server that `DATABASE_URL` names.
-    fn home(&self) -> Node {
-        let address = Address::of(&self.config).unwrap_or_else(|| Address::new("localhost", 5432));
-        Node { id: 0, group: 0, address, active: true, synced: true, takes_shards: true }
+    fn home(&self) -> ClusterNode {
+        let address = NodeAddress::of(&self.config).unwrap_or_else(|| NodeAddress::new("localhost", 5432));
+        ClusterNode { id: 0, group: 0, address, active: true, synced: true, takes_shards: true }
     }
 
     async fn ask<T>(
         &self,
-        node: &Node,
+        node: &ClusterNode,
         patience: Duration,
-        work: impl AsyncFn(&Session, &Node) -> Result<T, ClusterError>,
+        work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Answer<T> {
         let started = Instant::now();
         let seat = self.seat(node);
@@ -226,16 +226,16 @@ impl Nodes {
         Answer { node: node.clone(), after: started.elapsed(), result }
     }
 
-    async fn connect(&self, node: &Node) -> Result<Session, ClusterError> {
+    async fn connect(&self, node: &ClusterNode) -> Result<NodeConnection, ClusterError> {
         match (self.watching, node.group) {
-            (true, 0) => Session::watching(&self.config, None, self.patience).await,
-            (true, _) => Session::watching(&self.config, Some(&node.address), self.patience).await,
-            (false, 0) => Session::coordinator(&self.config).await,
-            (false, _) => Session::node(&self.config, &node.address).await,
+            (true, 0) => NodeConnection::watching(&self.config, None, self.patience).await,
+            (true, _) => NodeConnection::watching(&self.config, Some(&node.address), self.patience).await,
+            (false, 0) => NodeConnection::coordinator(&self.config).await,
+            (false, _) => NodeConnection::node(&self.config, &node.address).await,
         }
     }
 
-    fn seat(&self, node: &Node) -> Arc<Seat> {
+    fn seat(&self, node: &ClusterNode) -> Arc<Seat> {
         let name = if node.group == 0 { String::new() } else { node.address.to_string() };
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || Arc::new(Seat { permits: Semaphore::new(MOST_CONNECTIONS), idle: Mutex::default() });
@@ -243,12 +243,12 @@ impl Nodes {
     }
 }
 
-async fn list(session: &Session, home: Node) -> Result<Cluster, ClusterError> {
+async fn list(session: &NodeConnection, home: ClusterNode) -> Result<NodeList, ClusterError> {
     let citus = session.has_citus().await?;
     let nodes = if citus { node::list(session).await? } else { Vec::new() };
     // A server with the extension and no nodes is alone.
     if nodes.is_empty() {
-        return Ok(Cluster { nodes: vec![home], citus: false, stale: None });
+        return Ok(NodeList { nodes: vec![home], citus: false, stale: None });
     }
-    Ok(Cluster { nodes, citus, stale: None })
+    Ok(NodeList { nodes, citus, stale: None })
 }

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::connections;
-use super::health::{self, Found};
-use super::nodes::{Answer, Cluster, Nodes};
-use super::report::{CoordinatorState, Inside, JobState, NodeState, Pin, Report, Severity, Table, Tenant};
+use super::health::{self, HealthInput};
+use super::nodes::{Answer, NodeList, Nodes};
+use super::report::{
+    BusyTenant, CoordinatorState, JobState, NodeDetails, NodeState, Pin, Severity, StatusReport, TableInfo,
+};
 use super::tenants;
 use crate::cluster::error::ClusterError;
-use crate::cluster::node::Node;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node::ClusterNode;
+use crate::cluster::node_connection::NodeConnection;
 use crate::cluster::{blockers, distribute, events, jobs, preflight, sizes};
 use crate::db::TenantLoad;
 
@@ -24,7 +26,7 @@ const MOST_TENANTS: usize = 10;
 ///
 /// # Errors
 /// When the coordinator does not answer and never did.
-pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
+pub async fn report(nodes: &Nodes) -> Result<StatusReport, ClusterError> {
     let cluster = nodes.list().await?;
     let citus = cluster.citus;
     let asked =
@@ -41,11 +43,11 @@ pub async fn report(nodes: &Nodes) -> Result<Report, ClusterError> {
 }
 
 fn assemble(
-    cluster: &Cluster,
-    answers: Vec<Answer<Asked>>,
+    cluster: &NodeList,
+    answers: Vec<Answer<NodeAnswer>>,
     central: Result<CoordinatorState, ClusterError>,
-) -> Report {
-    let silence = central.as_ref().err().map(ToString::to_string);
+) -> StatusReport {
+    let unreachable_reason = central.as_ref().err().map(ToString::to_string);
     let central = central.unwrap_or_default();
     let mut states = Vec::new();
     for answer in answers {
@@ -56,10 +58,14 @@ fn assemble(
             .map_or(0, |(_, count)| *count);
         states.push(NodeState { shards, ..state_of(answer) });
     }
-    let verdicts =
-        health::judge(&Found { cluster, states: &states, central: &central, silence: silence.as_deref() });
+    let verdicts = health::check(&HealthInput {
+        cluster,
+        states: &states,
+        central: &central,
+        unreachable_reason: unreachable_reason.as_deref(),
+    });
     let severity = verdicts.iter().map(|verdict| verdict.severity).max().unwrap_or(Severity::Fine);
-    Report {
+    StatusReport {
         at: Utc::now(),
         severity,
         citus: cluster.citus,
@@ -73,7 +79,7 @@ fn assemble(
     }
 }
 
-async fn central(coordinator: &Session, citus: bool) -> Result<CoordinatorState, ClusterError> {
+async fn central(coordinator: &NodeConnection, citus: bool) -> Result<CoordinatorState, ClusterError> {
     if !citus {
         return Ok(CoordinatorState {
             tables: plain_tables(coordinator).await?,
@@ -102,16 +108,16 @@ const GROUPS: &str = "
     FROM pg_dist_node) known WHERE groupid > 0";
 
 /// What a node says, part by part, as far as it came.
-struct Asked {
+struct NodeAnswer {
     after: Duration,
     error: Option<String>,
-    inside: Option<Inside>,
+    inside: Option<NodeDetails>,
     bytes: Option<i64>,
 }
 
-fn state_of(answer: Answer<Asked>) -> NodeState {
+fn state_of(answer: Answer<NodeAnswer>) -> NodeState {
     let node = answer.node;
-    let (asked, silence) = match answer.result {
+    let (asked, unreachable_reason) = match answer.result {
         Ok(asked) => (Some(asked), None),
         Err(reason) => (None, Some(reason)),
     };
@@ -120,7 +126,7 @@ fn state_of(answer: Answer<Asked>) -> NodeState {
         address: node.address.to_string(),
         group: node.group,
         answered_ms: asked.as_ref().map(|asked| millis(asked.after)),
-        error: silence.or_else(|| asked.as_ref().and_then(|asked| asked.error.clone())),
+        error: unreachable_reason.or_else(|| asked.as_ref().and_then(|asked| asked.error.clone())),
         active: node.active,
         synced: node.synced,
         takes_shards: node.takes_shards,
@@ -131,10 +137,15 @@ fn state_of(answer: Answer<Asked>) -> NodeState {
     NodeState { inside: asked.and_then(|asked| asked.inside), ..state }
 }
 
-async fn ask(session: &Session, node: &Node, citus: bool, nodes: &Nodes) -> Result<Asked, ClusterError> {
+async fn ask(
+    session: &NodeConnection,
+    node: &ClusterNode,
+    citus: bool,
+    nodes: &Nodes,
+) -> Result<NodeAnswer, ClusterError> {
     let started = Instant::now();
     session.run("asking", "SELECT 1").await?;
-    let mut asked = Asked { after: started.elapsed(), error: None, inside: None, bytes: None };
+    let mut asked = NodeAnswer { after: started.elapsed(), error: None, inside: None, bytes: None };
     let name = node.address.to_string();
     let more = async {
         if citus {
@@ -189,11 +200,11 @@ const UNGUARDED_SHARDS: &str = "
 const DISK: &str = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
 
 async fn inside(
-    session: &Session,
+    session: &NodeConnection,
     address: &str,
     citus: bool,
     watched: bool,
-) -> Result<Inside, ClusterError> {
+) -> Result<NodeDetails, ClusterError> {
     let cluster_only = async {
         if !citus {
             return Ok((0, None));
@@ -204,7 +215,7 @@ async fn inside(
         )?;
         Ok::<(i64, _), ClusterError>((unguarded.get(0), Some((disk.get(0), disk.get(1)))))
     };
-    let (mut fitness, row, (unguarded_shards, disk), connections, holdups) = tokio::try_join!(
+    let (mut fitness, row, (unguarded_shards, disk), connections, blockers) = tokio::try_join!(
         preflight::look(session),
         session.row("looking inside", INSIDE, &[]),
         cluster_only,
@@ -229,12 +240,12 @@ async fn inside(
     if citus {
         settings.extend(fitness.advice);
     }
-    Ok(Inside {
+    Ok(NodeDetails {
         postgresql: fitness.postgresql,
         citus: if citus { fitness.citus.unwrap_or_default() } else { String::new() },
         connections,
         disk,
-        holdups,
+        blockers,
         idle_slots: (row.get(0), row.get(1)),
         waiting: row.get(2),
         long: row.get(3),
@@ -246,13 +257,13 @@ async fn inside(
 }
 
 /// The busiest of the last minute or two, as the web processes wrote them down.
-async fn busy_tenants(coordinator: &Session, citus: bool) -> Result<Vec<Tenant>, ClusterError> {
+async fn busy_tenants(coordinator: &NodeConnection, citus: bool) -> Result<Vec<BusyTenant>, ClusterError> {
     let (loads, homes) =
         tokio::try_join!(tenants::lately(coordinator, &[]), tenants::homes(coordinator, citus))?;
     let home = |tenant: i64| {
         homes.iter().find(|home| home.holds(tenant)).map_or_else(String::new, |home| home.node.clone())
     };
-    let tenant = |load: &TenantLoad| Tenant {
+    let tenant = |load: &TenantLoad| BusyTenant {
         tenant: load.tenant.to_string(),
         node: home(load.tenant),
         statements: load.statements,
@@ -261,11 +272,11 @@ async fn busy_tenants(coordinator: &Session, citus: bool) -> Result<Vec<Tenant>,
     Ok(loads.iter().take(MOST_TENANTS).map(tenant).collect())
 }
 
-async fn plain_tables(server: &Session) -> Result<Vec<Table>, ClusterError> {
+async fn plain_tables(server: &NodeConnection) -> Result<Vec<TableInfo>, ClusterError> {
     let sql = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') ORDER BY 1";
     let rows = server.rows("listing the tables", sql, &[]).await?;
-    let table = |name: String| Table {
+    let table = |name: String| TableInfo {
         name,
         kind: "plain".to_owned(),
         column: String::new(),
@@ -275,7 +286,7 @@ async fn plain_tables(server: &Session) -> Result<Vec<Table>, ClusterError> {
     Ok(rows.iter().map(|row| table(row.get(0))).collect())
 }
 
-async fn tables(coordinator: &Session) -> Result<Vec<Table>, ClusterError> {
+async fn tables(coordinator: &NodeConnection) -> Result<Vec<TableInfo>, ClusterError> {
     let sql = "SELECT logicalrelid::text,
                       CASE WHEN partmethod = 'h' THEN 'distributed' WHEN repmodel = 't' THEN 'reference'
                       ELSE 'local' END,
@@ -286,7 +297,7 @@ async fn tables(coordinator: &Session) -> Result<Vec<Table>, ClusterError> {
     let rows = coordinator.rows("listing the tables", sql, &[]).await?;
     Ok(rows
         .iter()
-        .map(|row| Table {
+        .map(|row| TableInfo {
             name: row.get(0),
             kind: row.get(1),
             column: row.get(2),
@@ -296,14 +307,14 @@ async fn tables(coordinator: &Session) -> Result<Vec<Table>, ClusterError> {
         .collect())
 }
 
-async fn shard_counts(coordinator: &Session) -> Result<Vec<(i32, i64)>, ClusterError> {
+async fn shard_counts(coordinator: &NodeConnection) -> Result<Vec<(i32, i64)>, ClusterError> {
     let sql = "SELECT p.groupid, count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
                JOIN pg_dist_partition t USING (logicalrelid) WHERE t.partmethod = 'h' GROUP BY 1";
     let rows = coordinator.rows("counting shards", sql, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-async fn job(coordinator: &Session) -> Result<Option<JobState>, ClusterError> {
+async fn job(coordinator: &NodeConnection) -> Result<Option<JobState>, ClusterError> {
     let id = match jobs::running(coordinator).await? {
         Some(job) => Some(job.id),
         None => coordinator
@@ -337,14 +348,14 @@ async fn job(coordinator: &Session) -> Result<Option<JobState>, ClusterError> {
     }))
 }
 
-async fn pins(coordinator: &Session) -> Result<Vec<Pin>, ClusterError> {
+async fn pins(coordinator: &NodeConnection) -> Result<Vec<Pin>, ClusterError> {
     let sql = "SELECT tenant, groupid, alone FROM operator.pins ORDER BY tenant";
     let rows = coordinator.rows("listing pins", sql, &[]).await?;
     Ok(rows.iter().map(|row| Pin { tenant: row.get(0), group: row.get(1), alone: row.get(2) }).collect())
 }
 
 /// What moves left behind on groups that no longer exist.
-async fn orphans(coordinator: &Session) -> Result<Vec<String>, ClusterError> {
+async fn orphans(coordinator: &NodeConnection) -> Result<Vec<String>, ClusterError> {
     let sql = "SELECT object_name FROM pg_dist_cleanup WHERE node_group_id NOT IN (SELECT groupid \
         FROM pg_dist_node) ORDER BY 1 LIMIT 20";
     let rows = coordinator.rows("looking for leftovers", sql, &[]).await?;

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::connections::Connections;
-use crate::cluster::{EventLine, Holdup};
+use super::connections::ConnectionCounts;
+use crate::cluster::{Blocker, EventLine};
 
 /// All of it at one moment.
 #[derive(Serialize)]
-pub struct Report {
+pub struct StatusReport {
     /// When.
     pub at: DateTime<Utc>,
     /// The worst of the verdicts.
@@ -20,18 +20,18 @@ pub struct Report {
     /// The coordinator and the workers.
     pub nodes: Vec<NodeState>,
     /// The tables of the cluster.
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableInfo>,
     /// The job that has not ended, or the last one.
     pub job: Option<JobState>,
     /// The busiest tenants of the last minute or two.
-    pub tenants: Vec<Tenant>,
+    pub tenants: Vec<BusyTenant>,
     /// Tenants with a shard of their own.
     pub pins: Vec<Pin>,
     /// What operators did last.
     pub events: Vec<EventLine>,
 }
 
-impl Report {
+impl StatusReport {
     /// Takes a verdict in that is not the database's own.
     pub fn add(&mut self, verdict: Verdict) {
         self.severity = self.severity.max(verdict.severity);
@@ -62,23 +62,24 @@ pub struct NodeState {
     /// Their bytes; none while it does not answer.
     pub bytes: Option<i64>,
     /// What it said about itself.
-    pub inside: Option<Inside>,
+    pub inside: Option<NodeDetails>,
 }
 
 /// What only the node itself knows.
 #[derive(Serialize)]
-pub struct Inside {
+pub struct NodeDetails {
     /// PostgreSQL's version.
     pub postgresql: String,
     /// The extension's version.
     pub citus: String,
     /// Connections that are open, whose they are, and the most there can be.
-    pub connections: Connections,
+    pub connections: ConnectionCounts,
     /// Free and total bytes of its disk; none on plain PostgreSQL, which does not say.
     pub disk: Option<(i64, i64)>,
     /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of
     /// them.
-    pub holdups: Vec<Holdup>,
+    #[serde(rename = "holdups")]
+    pub blockers: Vec<Blocker>,
     /// Replication slots that nobody reads, and the bytes of log that they keep.
     pub idle_slots: (i64, i64),
     /// Sessions that have waited for a lock for over ten seconds.
@@ -98,7 +99,7 @@ pub struct Inside {
 /// The part of a report that only the coordinator can give.
 #[derive(Default)]
 pub(super) struct CoordinatorState {
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableInfo>,
     /// Shards of distributed tables by node group.
     pub shards: Vec<(i32, i64)>,
     pub job: Option<JobState>,
@@ -108,14 +109,14 @@ pub(super) struct CoordinatorState {
     /// Leftovers of moves on node groups that no longer exist.
     pub orphans: Vec<String>,
     pub events: Vec<EventLine>,
-    pub tenants: Vec<Tenant>,
+    pub tenants: Vec<BusyTenant>,
     /// How many group numbers were ever given out.
     pub groups: i64,
 }
 
 /// One table.
 #[derive(Serialize)]
-pub struct Table {
+pub struct TableInfo {
     /// Its name.
     pub name: String,
     /// distributed, reference or local.
@@ -149,7 +150,7 @@ pub struct JobState {
 
 /// A tenant's work.
 #[derive(Serialize)]
-pub struct Tenant {
+pub struct BusyTenant {
     /// Its number.
     pub tenant: String,
     /// Where it is.
@@ -204,5 +205,6 @@ pub struct Verdict {
     /// What was found.
     pub finding: String,
     /// What to do.
-    pub cure: String,
+    #[serde(rename = "cure")]
+    pub remedy: String,
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::Timelike;
 
 use super::nodes::Nodes;
-use super::statements::{self, Statement};
+use super::statements::{self, StatementStats};
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 use crate::db::{Database, TenantLoad};
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const FORGET_STATEMENTS: &str =
 const FORGET: &str = "DELETE FROM operator.tenant_samples WHERE at < now() - interval '14 days'";
 
 /// Samples until it is aborted.
-pub async fn sample_for_ever(nodes: Arc<Nodes>, database: Database) {
+pub async fn sample_forever(nodes: Arc<Nodes>, database: Database) {
     database.loads().begin();
     loop {
         // At the end of a minute, so that processes that sample together name the same one.
@@ -54,7 +54,10 @@ async fn sample_statements(nodes: &Nodes) -> Result<(), ClusterError> {
     nodes.coordinator(async |session| keep_statements(session, &counted).await).await
 }
 
-async fn keep_statements(coordinator: &Session, counted: &[Statement]) -> Result<(), ClusterError> {
+async fn keep_statements(
+    coordinator: &NodeConnection,
+    counted: &[StatementStats],
+) -> Result<(), ClusterError> {
     let names: Vec<i64> = counted.iter().map(|statement| statements::name_of(&statement.text)).collect();
     let calls: Vec<i64> = counted.iter().map(|statement| statement.calls).collect();
     let total_ms: Vec<f64> = counted.iter().map(|statement| statement.total_ms).collect();
@@ -68,7 +71,7 @@ async fn keep_statements(coordinator: &Session, counted: &[Statement]) -> Result
 
 /// Runs `work` in a transaction that may write.
 async fn writing(
-    coordinator: &Session,
+    coordinator: &NodeConnection,
     work: impl Future<Output = Result<(), ClusterError>>,
 ) -> Result<(), ClusterError> {
     coordinator.run("beginning", "BEGIN READ WRITE").await?;
@@ -77,7 +80,7 @@ async fn writing(
     done
 }
 
-async fn keep(coordinator: &Session, loads: &[TenantLoad]) -> Result<(), ClusterError> {
+async fn keep(coordinator: &NodeConnection, loads: &[TenantLoad]) -> Result<(), ClusterError> {
     let tenants: Vec<i64> = loads.iter().map(|load| load.tenant).collect();
     let statements: Vec<i64> =
         loads.iter().map(|load| i64::try_from(load.statements).unwrap_or(i64::MAX)).collect();

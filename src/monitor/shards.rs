@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::nodes::{Missing, Nodes};
-use super::table::{Cell, Sheet, bytes};
+use super::nodes::{MissingNode, Nodes};
+use super::table::{Cell, Table, bytes};
 use super::tenants;
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 use crate::cluster::sizes;
 use crate::db::{TenantLoad, hash_of_bigint};
 
@@ -32,7 +32,7 @@ pub struct ShardMap {
     /// Bytes for each node that takes shards, were they spread evenly.
     pub mean_bytes: i64,
     /// The nodes that did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// A node and what is on it.
@@ -74,7 +74,7 @@ pub struct ShardBundle {
     /// The tenant that has it for itself.
     pub pinned: Option<i64>,
     /// The statements that took most time on it, where pg_stat_statements is there.
-    pub costly: Vec<Costly>,
+    pub costly: Vec<CostlyStatement>,
 }
 
 /// A tenant on a shard.
@@ -90,7 +90,7 @@ pub struct ShardTenant {
 
 /// A statement and what it cost.
 #[derive(Clone, Debug, Serialize)]
-pub struct Costly {
+pub struct CostlyStatement {
     /// The statement.
     pub text: String,
     /// How often it ran.
@@ -113,9 +113,9 @@ const STATEMENTS: &str = "
 
 /// What a node alone knows.
 #[derive(Default)]
-struct OfNode {
+struct NodeMeasurements {
     sizes: HashMap<i64, i64>,
-    costly: Vec<(i64, Costly)>,
+    costly: Vec<(i64, CostlyStatement)>,
 }
 
 /// Draws it; `recent` is what this process has counted of its tenants lately.
@@ -148,7 +148,7 @@ pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, Cl
     };
     let (answers, loads) = futures_util::future::join(asked, lately).await;
     let tenants_colocation = answers.iter().find_map(|answer| Some(answer.result.as_ref().ok()?.0.2));
-    let missing: Vec<Missing> = answers.iter().filter_map(super::Answer::missing).collect();
+    let missing: Vec<MissingNode> = answers.iter().filter_map(super::Answer::missing).collect();
     let Some((catalog, pins, _)) =
         answers.iter().find_map(|answer| answer.result.as_ref().ok().map(|(catalog, _)| catalog.clone()))
     else {
@@ -195,7 +195,7 @@ pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, Cl
 /// tenant.
 type Catalog = (Vec<(i32, ShardBundle)>, HashMap<(i32, i32), i64>, i32);
 
-async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
+async fn bundles(session: &NodeConnection) -> Result<Catalog, ClusterError> {
     let mut found: BTreeMap<(i32, i32), (i32, ShardBundle)> = BTreeMap::new();
     for row in session.rows("listing the shards", PLACEMENTS, &[]).await? {
         let (colocation, first, last, shard): (i32, i32, i32, i64) =
@@ -229,21 +229,24 @@ async fn bundles(session: &Session) -> Result<Catalog, ClusterError> {
     ))
 }
 
-async fn of_node(session: &Session) -> Result<OfNode, ClusterError> {
+async fn of_node(session: &NodeConnection) -> Result<NodeMeasurements, ClusterError> {
     let sizes = sizes::of_node(session).await?.into_iter().collect();
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
     let mut costly = Vec::new();
     if session.row("looking for statistics", there, &[]).await?.get(0) {
         // Its file can be damaged by a crash, and the map is worth having without.
         for row in session.rows("reading statements", STATEMENTS, &[]).await.unwrap_or_default() {
-            costly.push((row.get(0), Costly { text: row.get(1), calls: row.get(2), total_ms: row.get(3) }));
+            costly.push((
+                row.get(0),
+                CostlyStatement { text: row.get(1), calls: row.get(2), total_ms: row.get(3) },
+            ));
         }
     }
-    Ok(OfNode { sizes, costly })
+    Ok(NodeMeasurements { sizes, costly })
 }
 
 impl ShardBundle {
-    fn fill(&mut self, known: &OfNode) {
+    fn fill(&mut self, known: &NodeMeasurements) {
         for (_, shard, bytes) in &mut self.tables {
             *bytes = known.sizes.get(shard).copied();
         }
@@ -304,8 +307,8 @@ impl ShardBundle {
 
 impl ShardMap {
     /// The same as a table.
-    pub fn sheets(&self) -> Vec<Sheet> {
-        let mut nodes = Sheet::new("Bytes on each node", &["node", "#shards", "#bytes", "#of the mean"]);
+    pub fn tables(&self) -> Vec<Table> {
+        let mut nodes = Table::new("Bytes on each node", &["node", "#shards", "#bytes", "#of the mean"]);
         for node in &self.nodes {
             let share = if self.mean_bytes == 0 {
                 "-".to_owned()
@@ -325,7 +328,7 @@ impl ShardMap {
             "tables",
             "costliest statement",
         ];
-        let mut shards = Sheet::new("Shards", &heads);
+        let mut shards = Table::new("Shards", &heads);
         for (node, bundle) in
             self.nodes.iter().flat_map(|node| node.shards.iter().map(move |bundle| (node, bundle)))
         {

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::nodes::{Missing, Nodes};
-use super::table::{Cell, Sheet};
+use super::nodes::{MissingNode, Nodes};
+use super::table::{Cell, Table};
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 
 /// Statements that are shown, and that are kept each hour.
 const MOST_SHOWN: usize = 50;
@@ -24,24 +24,24 @@ pub struct Statements {
     /// The nodes that count statements; the others lack the extension pg_stat_statements.
     pub counting: Vec<String>,
     /// The nodes that cannot say, with the reason: after a crash the file can be damaged until it is reset.
-    pub unreadable: Vec<Missing>,
+    pub unreadable: Vec<MissingNode>,
     /// The costliest first.
-    pub statements: Vec<Statement>,
+    pub statements: Vec<StatementStats>,
     /// What Citus counts on each node since its start.
-    pub counters: Vec<Counters>,
+    pub counters: Vec<CitusCounters>,
     /// When the earlier state is from with which it is compared, where there is one.
     pub compared_with: Option<DateTime<Utc>>,
     /// The nodes that did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// A statement over all nodes and shards.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Statement {
+pub struct StatementStats {
     /// The statement without the numbers of shards.
     pub text: String,
     /// Where it ran.
-    pub way: Way,
+    pub way: StatementScope,
     /// How often.
     pub calls: i64,
     /// Milliseconds in all.
@@ -57,7 +57,7 @@ pub struct Statement {
 /// Where a statement ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Way {
+pub enum StatementScope {
     /// On the shard's own table.
     OnTheShard,
     /// Through Citus, or on plain PostgreSQL, for one tenant.
@@ -67,7 +67,7 @@ pub enum Way {
     Other,
 }
 
-impl Way {
+impl StatementScope {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Way {
 
 /// What Citus counts on a node.
 #[derive(Clone, Debug, Serialize)]
-pub struct Counters {
+pub struct CitusCounters {
     /// host:port.
     pub node: String,
     /// Statements that went to one shard.
@@ -109,10 +109,10 @@ const BEFORE: &str = "
     WHERE at = (SELECT min(at) FROM operator.statement_samples WHERE at > now() - interval '25 hours')";
 
 /// What one node says of itself.
-enum Said {
+enum NodeStatements {
     NotCounting,
     Unreadable(String),
-    Counted(Vec<Statement>),
+    Counted(Vec<StatementStats>),
 }
 
 /// Looks at all of them.
@@ -140,11 +140,11 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
         found.missing.extend(answer.missing());
         let node = answer.node.address.to_string();
         let Ok((said, counters)) = answer.result else { continue };
-        found.counters.extend(counters.map(|counters| Counters { node: node.clone(), ..counters }));
+        found.counters.extend(counters.map(|counters| CitusCounters { node: node.clone(), ..counters }));
         match said {
-            Said::NotCounting => {}
-            Said::Unreadable(reason) => found.unreadable.push(Missing { node, reason }),
-            Said::Counted(statements) => {
+            NodeStatements::NotCounting => {}
+            NodeStatements::Unreadable(reason) => found.unreadable.push(MissingNode { node, reason }),
+            NodeStatements::Counted(statements) => {
                 all.push(statements);
                 found.counting.push(node);
             }
@@ -166,11 +166,11 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
 }
 
 /// All statements of all nodes that answer, for the samples.
-pub(super) async fn counted(nodes: &Nodes) -> Result<Vec<Statement>, ClusterError> {
+pub(super) async fn counted(nodes: &Nodes) -> Result<Vec<StatementStats>, ClusterError> {
     let cluster = nodes.list().await?;
     let answers = nodes.everywhere(&cluster.nodes, async |session, _| said(session).await).await;
     let all = answers.into_iter().filter_map(|answer| match answer.result {
-        Ok(Said::Counted(statements)) => Some(statements),
+        Ok(NodeStatements::Counted(statements)) => Some(statements),
         _ => None,
     });
     let mut counted = added_up(all.collect());
@@ -178,19 +178,19 @@ pub(super) async fn counted(nodes: &Nodes) -> Result<Vec<Statement>, ClusterErro
     Ok(counted)
 }
 
-async fn said(session: &Session) -> Result<Said, ClusterError> {
+async fn said(session: &NodeConnection) -> Result<NodeStatements, ClusterError> {
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
     if !session.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
-        return Ok(Said::NotCounting);
+        return Ok(NodeStatements::NotCounting);
     }
     // Where it is created and not loaded, and where its file was damaged by a crash, it is an error of its
     // own.
     match session.rows("reading statements", ALL, &[]).await {
-        Ok(rows) => Ok(Said::Counted(
+        Ok(rows) => Ok(NodeStatements::Counted(
             rows.iter()
                 .map(|row| {
                     let (text, way) = normal(row.get(0));
-                    Statement {
+                    StatementStats {
                         text,
                         way,
                         calls: row.get(1),
@@ -202,17 +202,17 @@ async fn said(session: &Session) -> Result<Said, ClusterError> {
                 })
                 .collect(),
         )),
-        Err(error @ ClusterError::Refused { .. }) => Ok(Said::Unreadable(error.to_string())),
+        Err(error @ ClusterError::Refused { .. }) => Ok(NodeStatements::Unreadable(error.to_string())),
         Err(error) => Err(error),
     }
 }
 
-async fn counters(session: &Session, citus: bool) -> Result<Option<Counters>, ClusterError> {
+async fn counters(session: &NodeConnection, citus: bool) -> Result<Option<CitusCounters>, ClusterError> {
     if !citus {
         return Ok(None);
     }
     let rows = session.rows("reading counters", COUNTERS, &[]).await?;
-    Ok(rows.first().map(|row| Counters {
+    Ok(rows.first().map(|row| CitusCounters {
         node: String::new(),
         single_shard: row.get(0),
         multi_shard: row.get(1),
@@ -224,13 +224,13 @@ async fn counters(session: &Session, citus: bool) -> Result<Option<Counters>, Cl
 
 type Before = HashMap<i64, (i64, f64, DateTime<Utc>)>;
 
-async fn before(coordinator: &Session) -> Result<Before, ClusterError> {
+async fn before(coordinator: &NodeConnection) -> Result<Before, ClusterError> {
     let rows = coordinator.rows("reading samples", BEFORE, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect())
 }
 
 /// The statement without the numbers of shards, in one line, and where it ran.
-fn normal(query: &str) -> (String, Way) {
+fn normal(query: &str) -> (String, StatementScope) {
     let mut text = String::with_capacity(query.len());
     let mut on_shard = false;
     let mut rest = query;
@@ -254,11 +254,11 @@ fn normal(query: &str) -> (String, Way) {
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(2000).collect();
     let one = text.contains("tenant_id = $") || text.contains("identifier_hash = $");
     let way = if on_shard {
-        Way::OnTheShard
+        StatementScope::OnTheShard
     } else if one {
-        Way::OneTenant
+        StatementScope::OneTenant
     } else {
-        Way::Other
+        StatementScope::Other
     };
     (text, way)
 }
@@ -281,12 +281,12 @@ pub(super) fn name_of(text: &str) -> i64 {
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 
-fn added_up(nodes: Vec<Vec<Statement>>) -> Vec<Statement> {
-    let mut sums: HashMap<String, Statement> = HashMap::new();
+fn added_up(nodes: Vec<Vec<StatementStats>>) -> Vec<StatementStats> {
+    let mut sums: HashMap<String, StatementStats> = HashMap::new();
     for statements in nodes {
-        let mut here: HashMap<String, Statement> = HashMap::new();
+        let mut here: HashMap<String, StatementStats> = HashMap::new();
         for statement in statements {
-            let sum = here.entry(statement.text.clone()).or_insert_with(|| Statement {
+            let sum = here.entry(statement.text.clone()).or_insert_with(|| StatementStats {
                 calls: 0,
                 total_ms: 0.0,
                 rows: 0,
@@ -297,7 +297,7 @@ fn added_up(nodes: Vec<Vec<Statement>>) -> Vec<Statement> {
             sum.rows += statement.rows;
         }
         for (text, statement) in here {
-            let sum = sums.entry(text).or_insert_with(|| Statement {
+            let sum = sums.entry(text).or_insert_with(|| StatementStats {
                 calls: 0,
                 total_ms: 0.0,
                 rows: 0,
@@ -310,12 +310,12 @@ fn added_up(nodes: Vec<Vec<Statement>>) -> Vec<Statement> {
             sum.nodes += 1;
         }
     }
-    let mut all: Vec<Statement> = sums.into_values().collect();
+    let mut all: Vec<StatementStats> = sums.into_values().collect();
     all.sort_by(|a, b| b.total_ms.total_cmp(&a.total_ms));
     all
 }
 
-impl Statement {
+impl StatementStats {
     /// Milliseconds of one call.
     #[allow(clippy::cast_precision_loss, reason = "a mean")]
     pub fn mean_ms(&self) -> f64 {
@@ -325,7 +325,7 @@ impl Statement {
 
 impl Statements {
     /// The same as tables.
-    pub fn sheets(&self) -> Vec<Sheet> {
+    pub fn tables(&self) -> Vec<Table> {
         let heads = [
             "#total ms",
             "#calls",
@@ -337,7 +337,7 @@ impl Statements {
             "#more calls",
             "statement",
         ];
-        let mut sheet = Sheet::new("Statements", &heads).or("No node counts statements.");
+        let mut table = Table::new("Statements", &heads).or("No node counts statements.");
         for statement in &self.statements {
             let more = statement.since.map_or_else(
                 || ("new".to_owned(), String::new()),
@@ -345,7 +345,7 @@ impl Statements {
             );
             let (more_ms, more_calls) =
                 if self.compared_with.is_some() { more } else { (String::new(), String::new()) };
-            sheet.row([
+            table.row([
                 Cell::from(format!("{:.0}", statement.total_ms)),
                 statement.calls.to_string().into(),
                 format!("{:.2}", statement.mean_ms()).into(),
@@ -359,14 +359,14 @@ impl Statements {
         }
         let heads =
             ["node", "#to one shard", "#to several shards", "#connections made", "#failed", "#used again"];
-        let mut counters = Sheet::new("What Citus counts since each node's start", &heads)
+        let mut counters = Table::new("What Citus counts since each node's start", &heads)
             .or("Nothing: this is not Citus, or citus.enable_stat_counters is off.");
         for row in &self.counters {
             let numbers = [row.single_shard, row.multi_shard, row.made, row.failed, row.reused]
                 .map(|number| number.to_string());
             counters.row(std::iter::once(row.node.clone()).chain(numbers));
         }
-        vec![sheet, counters]
+        vec![table, counters]
     }
 }
 
@@ -384,22 +384,22 @@ mod tests {
             (text.as_str(), way),
             (
                 "SELECT n.id FROM notes n JOIN shared.users u USING (tenant_id) WHERE n.tenant_id = $1",
-                Way::OnTheShard
+                StatementScope::OnTheShard
             )
         );
         assert_eq!(normal("SELECT a_12, b_1234567x, $1 FROM t_1").0, "SELECT a_12, b_1234567x, $1 FROM t_1");
-        assert_eq!(normal("UPDATE notes SET x = $2 WHERE tenant_id = $1").1, Way::OneTenant);
+        assert_eq!(normal("UPDATE notes SET x = $2 WHERE tenant_id = $1").1, StatementScope::OneTenant);
         assert_eq!(normal("PREPARE read2 AS SELECT 1").0, "SELECT 1");
         assert_eq!(normal("SELECT é_ FROM _").0, "SELECT é_ FROM _");
     }
 
     #[test]
     fn the_same_statement_of_shards_and_nodes_is_one() {
-        let of = |text: &str, calls| Statement {
+        let of = |text: &str, calls| StatementStats {
             text: text.to_owned(),
             calls,
             total_ms: 1.0,
-            ..Statement::default()
+            ..StatementStats::default()
         };
         let sums = added_up(vec![vec![of("a", 1), of("a", 2), of("b", 1)], vec![of("a", 4)]]);
         assert_eq!((sums[0].text.as_str(), sums[0].calls, sums[0].nodes), ("a", 7, 2));

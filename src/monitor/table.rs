@@ -7,20 +7,20 @@ use super::report::Severity;
 
 /// A table with a title.
 #[derive(Clone, Debug, Default)]
-pub struct Sheet {
+pub struct Table {
     /// What it tells.
     pub title: String,
     /// What each column holds.
-    pub heads: Vec<Head>,
+    pub heads: Vec<TableColumn>,
     /// The rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TableRow>,
     /// What is said when there is no row.
     pub empty: &'static str,
 }
 
 /// A column.
 #[derive(Clone, Debug)]
-pub struct Head {
+pub struct TableColumn {
     /// Its name, with the unit where there is one.
     pub text: &'static str,
     /// Whether it holds numbers, which are compared by their last digit.
@@ -29,7 +29,7 @@ pub struct Head {
 
 /// A row.
 #[derive(Clone, Debug, Default)]
-pub struct Row {
+pub struct TableRow {
     /// One for each column.
     pub cells: Vec<Cell>,
     /// How bad what it tells is, where it is a judgement.
@@ -65,12 +65,12 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-impl Sheet {
+impl Table {
     /// A table with these columns; a `#` before a name makes it one of numbers.
     pub fn new(title: impl Into<String>, heads: &[&'static str]) -> Self {
         let head = |text: &'static str| match text.strip_prefix('#') {
-            Some(text) => Head { text, number: true },
-            None => Head { text, number: false },
+            Some(text) => TableColumn { text, number: true },
+            None => TableColumn { text, number: false },
         };
         Self {
             title: title.into(),
@@ -87,8 +87,8 @@ impl Sheet {
     }
 
     /// Adds a row.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> &mut Row {
-        self.rows.push(Row { cells: cells.into_iter().map(Into::into).collect(), severity: None });
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> &mut TableRow {
+        self.rows.push(TableRow { cells: cells.into_iter().map(Into::into).collect(), severity: None });
         let last = self.rows.len() - 1;
         &mut self.rows[last]
     }
@@ -176,9 +176,9 @@ mod tests {
 
     #[test]
     fn a_table_lines_up_in_a_terminal() {
-        let mut sheet = Sheet::new("Nodes", &["node", "#bytes"]);
-        sheet.row(["a:1", "7"]);
-        sheet.row(["longer:1", "1234567"]);
-        assert_eq!(sheet.text(), "NODES\n  node        bytes\n  a:1             7\n  longer:1  1234567\n");
+        let mut table = Table::new("Nodes", &["node", "#bytes"]);
+        table.row(["a:1", "7"]);
+        table.row(["longer:1", "1234567"]);
+        assert_eq!(table.text(), "NODES\n  node        bytes\n  a:1             7\n  longer:1  1234567\n");
     }
 }

@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use super::nodes::{Missing, Nodes};
-use super::table::{Cell, Sheet, bytes};
+use super::nodes::{MissingNode, Nodes};
+use super::table::{Cell, Table, bytes};
 use crate::cluster::error::ClusterError;
-use crate::cluster::node_connection::Session;
+use crate::cluster::node_connection::NodeConnection;
 use crate::db::{TenantLoad, hash_of_bigint};
 
 /// Tenants that are shown.
@@ -32,7 +32,7 @@ pub struct Tenants {
     /// The biggest first, as PostgreSQL's statistics have them.
     pub biggest: Vec<BigTenant>,
     /// The nodes that did not answer.
-    pub missing: Vec<Missing>,
+    pub missing: Vec<MissingNode>,
 }
 
 /// A tenant.
@@ -87,7 +87,7 @@ const LATELY: Duration = Duration::from_secs(120);
 
 /// What the coordinator keeps.
 #[derive(Clone, Default)]
-struct Kept {
+struct TenantHistory {
     sums: Vec<TenantLoad>,
     days: HashMap<i64, Vec<f64>>,
     names: HashMap<i64, String>,
@@ -97,7 +97,7 @@ struct Kept {
 /// What tenants' work came to in the last minute or two: what all processes wrote down, and of tenants that
 /// are not there what this process has counted since.
 pub(super) async fn lately(
-    coordinator: &Session,
+    coordinator: &NodeConnection,
     recent: &[TenantLoad],
 ) -> Result<Vec<TenantLoad>, ClusterError> {
     let mut loads = sums(coordinator, LATELY, 500).await?;
@@ -107,7 +107,11 @@ pub(super) async fn lately(
     Ok(loads)
 }
 
-async fn sums(coordinator: &Session, span: Duration, most: i64) -> Result<Vec<TenantLoad>, ClusterError> {
+async fn sums(
+    coordinator: &NodeConnection,
+    span: Duration,
+    most: i64,
+) -> Result<Vec<TenantLoad>, ClusterError> {
     let rows = coordinator.rows("reading samples", SUMS, &[&span.as_secs_f64(), &most]).await?;
     let load = |tenant, statements: i64, seconds| TenantLoad {
         tenant,
@@ -153,9 +157,9 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     let home = cluster.nodes.first().map_or_else(String::new, |node| node.address.to_string());
     let (now, kept, homes) = told.unwrap_or_else(|error| {
         if found.missing.iter().all(|missing| missing.node != home) {
-            found.missing.push(Missing { node: home.clone(), reason: error.to_string() });
+            found.missing.push(MissingNode { node: home.clone(), reason: error.to_string() });
         }
-        (recent.to_vec(), Kept::default(), Vec::new())
+        (recent.to_vec(), TenantHistory::default(), Vec::new())
     });
     let now: HashMap<i64, TenantLoad> = now.into_iter().map(|load| (load.tenant, load)).collect();
     let sums: HashMap<i64, TenantLoad> = kept.sums.iter().map(|load| (load.tenant, *load)).collect();
@@ -191,11 +195,11 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
 }
 
 async fn told(
-    session: &Session,
+    session: &NodeConnection,
     recent: &[TenantLoad],
     span: Duration,
     citus: bool,
-) -> Result<(Vec<TenantLoad>, Kept, Vec<Home>), ClusterError> {
+) -> Result<(Vec<TenantLoad>, TenantHistory, Vec<ShardRange>), ClusterError> {
     let mut now = lately(session, recent).await?;
     now.truncate(MOST_SHOWN);
     let kept = kept(session, span, &now).await?;
@@ -205,14 +209,14 @@ async fn told(
 
 /// A range of tenants' hashes and where it is.
 #[derive(Clone)]
-pub(super) struct Home {
+pub(super) struct ShardRange {
     range: (i32, i32),
     shard: i64,
     /// host:port.
     pub(super) node: String,
 }
 
-impl Home {
+impl ShardRange {
     /// Whether this tenant's rows are there.
     pub(super) fn holds(&self, tenant: i64) -> bool {
         (self.range.0..=self.range.1).contains(&hash_of_bigint(tenant))
@@ -230,20 +234,24 @@ const HOMES: &str = "
       AND t.partmethod = 'h' GROUP BY 1, 2";
 
 /// Where tenants are; nothing on plain PostgreSQL.
-pub(super) async fn homes(session: &Session, citus: bool) -> Result<Vec<Home>, ClusterError> {
+pub(super) async fn homes(session: &NodeConnection, citus: bool) -> Result<Vec<ShardRange>, ClusterError> {
     if !citus {
         return Ok(Vec::new());
     }
     let rows = session.rows("listing the shards", HOMES, &[]).await?;
     Ok(rows
         .iter()
-        .map(|row| Home { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) })
+        .map(|row| ShardRange { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) })
         .collect())
 }
 
-async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad]) -> Result<Kept, ClusterError> {
+async fn kept(
+    coordinator: &NodeConnection,
+    span: Duration,
+    now: &[TenantLoad],
+) -> Result<TenantHistory, ClusterError> {
     let most = i64::try_from(MOST_SHOWN).unwrap_or(i64::MAX);
-    let mut kept = Kept { sums: sums(coordinator, span, most).await?, ..Kept::default() };
+    let mut kept = TenantHistory { sums: sums(coordinator, span, most).await?, ..TenantHistory::default() };
     let shown: Vec<i64> = kept.sums.iter().chain(now).map(|load| load.tenant).collect();
     for row in coordinator.rows("reading samples", DAY, &[&shown]).await? {
         let ago = usize::try_from(row.get::<_, i32>(1)).unwrap_or_default().min(POINTS - 1);
@@ -257,14 +265,14 @@ async fn kept(coordinator: &Session, span: Duration, now: &[TenantLoad]) -> Resu
     Ok(kept)
 }
 
-async fn names(coordinator: &Session, tenants: &[i64]) -> Result<HashMap<i64, String>, ClusterError> {
+async fn names(coordinator: &NodeConnection, tenants: &[i64]) -> Result<HashMap<i64, String>, ClusterError> {
     let rows = coordinator.rows("reading names", NAMES, &[&tenants]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 impl Tenants {
     /// The same as a table.
-    pub fn sheets(&self) -> Vec<Sheet> {
+    pub fn tables(&self) -> Vec<Table> {
         let heads = [
             "tenant",
             "name",
@@ -277,9 +285,9 @@ impl Tenants {
             "shard",
             "kept on group",
         ];
-        let mut sheet = Sheet::new("Busiest tenants", &heads).or("No tenant was counted in this time.");
+        let mut table = Table::new("Busiest tenants", &heads).or("No tenant was counted in this time.");
         for row in &self.tenants {
-            sheet.row([
+            table.row([
                 Cell::from(row.tenant.to_string()),
                 row.name.clone().into(),
                 format!("{:.2}", row.seconds.0).into(),
@@ -293,7 +301,7 @@ impl Tenants {
             ]);
         }
         let mut biggest =
-            Sheet::new("Biggest tenants", &["tenant", "name", "#notes, about", "#bytes, about", "node"])
+            Table::new("Biggest tenants", &["tenant", "name", "#notes, about", "#bytes, about", "node"])
                 .or("PostgreSQL has no statistics yet; it makes them as rows are written.");
         for row in &self.biggest {
             biggest.row([
@@ -304,6 +312,6 @@ impl Tenants {
                 row.node.clone(),
             ]);
         }
-        vec![sheet, biggest]
+        vec![table, biggest]
     }
 }

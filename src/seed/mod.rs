@@ -2,7 +2,7 @@
 //! in life: a few tenants hold most. Rows are made here and travel by COPY over several connections at once;
 //! the statements are in `store`. Only `cli` calls this.
 
-mod maker;
+mod generator;
 mod plan;
 mod rows;
 
@@ -21,13 +21,13 @@ use crate::auth::Hasher;
 use crate::db;
 use crate::domain::NewPassword;
 use crate::store::{self, SeedTable};
-use maker::Maker;
+use generator::RowGenerator;
 use plan::{Chunk, Plan};
 use rows::Rows;
 
 /// What to invent.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct SeedOptions {
     /// Tenants, one or more.
     pub tenants: u32,
     /// Users of all tenants together, at least one for each tenant.
@@ -65,36 +65,36 @@ const PACKET: usize = 256 * 1024;
 ///
 /// # Errors
 /// What stands in the way.
-pub async fn fill(config: &Config, wanted: Wanted) -> anyhow::Result<Seeded> {
-    anyhow::ensure!(wanted.tenants > 0, "there must be one tenant at least");
+pub async fn fill(config: &Config, options: SeedOptions) -> anyhow::Result<Seeded> {
+    anyhow::ensure!(options.tenants > 0, "there must be one tenant at least");
     anyhow::ensure!(
-        wanted.users >= wanted.tenants,
+        options.users >= options.tenants,
         "each tenant needs a user, so there must be as many users as tenants at least"
     );
     let started = Instant::now();
     let client = db::connect_as_owner(config).await?;
-    let tenants = store::next_ids(&client, SeedTable::Tenants, wanted.tenants.into())
+    let tenants = store::next_ids(&client, SeedTable::Tenants, options.tenants.into())
         .await
         .context("taking numbers for tenants")?;
-    let users = store::next_ids(&client, SeedTable::Users, wanted.users.into())
+    let users = store::next_ids(&client, SeedTable::Users, options.users.into())
         .await
         .context("taking numbers for users")?;
-    let (password, hash) = password_for_all(wanted.bcrypt_cost).await?;
-    let maker = Arc::new(Maker::new(Plan::new(tenants, users, wanted.notes), hash));
-    let copying = Copying { config, connections: wanted.connections.max(1), maker: &maker };
+    let (password, hash) = password_for_all(options.bcrypt_cost).await?;
+    let generator = Arc::new(RowGenerator::new(Plan::new(tenants, users, options.notes), hash));
+    let copying = Copying { config, connections: options.connections.max(1), generator: &generator };
 
-    copying.run("tenants", &[SeedTable::Tenants], maker.plan().tenant_chunks()).await?;
-    copying.run("users", &[SeedTable::Users, SeedTable::Logins], maker.plan().user_chunks()).await?;
+    copying.run("tenants", &[SeedTable::Tenants], generator.plan().tenant_chunks()).await?;
+    copying.run("users", &[SeedTable::Users, SeedTable::Logins], generator.plan().user_chunks()).await?;
     let notes_started = Instant::now();
-    copying.run("notes", &[SeedTable::Notes], maker.plan().note_chunks()).await?;
+    copying.run("notes", &[SeedTable::Notes], generator.plan().note_chunks()).await?;
     let notes_elapsed = notes_started.elapsed();
     store::analyze(&client).await.context("gathering statistics for the planner")?;
     Ok(Seeded {
         elapsed: started.elapsed(),
         notes_elapsed,
-        largest_tenant: maker.plan().tenant(0),
-        largest_notes: maker.plan().notes(0),
-        email: maker.founder(0),
+        largest_tenant: generator.plan().tenant(0),
+        largest_notes: generator.plan().notes(0),
+        email: generator.founder(0),
         password,
     })
 }
@@ -114,7 +114,7 @@ async fn password_for_all(bcrypt_cost: u32) -> anyhow::Result<(String, String)> 
 struct Copying<'a> {
     config: &'a Config,
     connections: usize,
-    maker: &'a Arc<Maker>,
+    generator: &'a Arc<RowGenerator>,
 }
 
 impl Copying<'_> {
@@ -131,11 +131,11 @@ impl Copying<'_> {
         let mut running = JoinSet::new();
         for _ in 0..connections {
             let client = db::connect_as_owner(self.config).await?;
-            let (queue, maker, bar) = (Arc::clone(&queue), Arc::clone(self.maker), bar.clone());
+            let (queue, generator, bar) = (Arc::clone(&queue), Arc::clone(self.generator), bar.clone());
             running.spawn(async move {
                 while let Some(chunk) = next(&queue) {
                     for table in tables {
-                        copy(&client, *table, &chunk, &maker).await?;
+                        copy(&client, *table, &chunk, &generator).await?;
                     }
                     bar.inc(chunk.length());
                 }
@@ -156,11 +156,16 @@ fn next(queue: &Mutex<VecDeque<Chunk>>) -> Option<Chunk> {
     queue.lock().expect("nobody panics with the lock in hand").pop_front()
 }
 
-async fn copy(client: &Client, table: SeedTable, chunk: &Chunk, maker: &Maker) -> anyhow::Result<()> {
+async fn copy(
+    client: &Client,
+    table: SeedTable,
+    chunk: &Chunk,
+    generator: &RowGenerator,
+) -> anyhow::Result<()> {
     let mut sink = pin!(store::copy_in(client, table).await?);
     let mut rows = Rows::header();
     for (place, number) in chunk.rows() {
-        maker.write(table, place, number, &mut rows);
+        generator.write(table, place, number, &mut rows);
         if rows.len() > PACKET {
             sink.send(rows.take()).await?;
         }

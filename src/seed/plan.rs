@@ -8,7 +8,7 @@ use std::ops::Range;
 const NOTES_IN_A_CHUNK: u64 = 40_000;
 const USERS_IN_A_CHUNK: u64 = 10_000;
 
-struct Tenant {
+struct PlannedTenant {
     id: i64,
     /// Where its users are in the list of all.
     users: Range<usize>,
@@ -18,7 +18,7 @@ struct Tenant {
 /// All sizes and ids.
 pub(super) struct Plan {
     /// The largest first.
-    tenants: Vec<Tenant>,
+    tenants: Vec<PlannedTenant>,
     users: Vec<i64>,
 }
 
@@ -50,7 +50,7 @@ impl Plan {
             .map(|(id, (more, notes))| {
                 let first = next;
                 next += 1 + more as usize;
-                Tenant { id, users: first..next, notes }
+                PlannedTenant { id, users: first..next, notes }
             })
             .collect();
         Self { tenants, users }

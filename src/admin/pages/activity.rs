@@ -6,7 +6,7 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Activity, Sheet, Wait};
+use crate::monitor::{self, Activity, LockWait, Table};
 
 #[derive(Template)]
 #[template(path = "admin/activity.html")]
@@ -18,7 +18,7 @@ struct ActivityPage<'a> {
 
 /// A line of the tree as a list in a list: whether those behind it follow, and how many lists end after it.
 struct Line<'a> {
-    wait: &'a Wait,
+    wait: &'a LockWait,
     opens: bool,
     closes: usize,
 }
@@ -34,12 +34,12 @@ pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Resu
 }
 
 impl View for Activity {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }
 
-fn lines(waits: &[Wait]) -> Vec<Line<'_>> {
+fn lines(waits: &[LockWait]) -> Vec<Line<'_>> {
     let depth_after = |place: usize| waits.get(place + 1).map_or(0, |next| next.depth);
     let mut lines = Vec::new();
     for (place, wait) in waits.iter().enumerate() {

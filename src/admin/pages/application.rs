@@ -14,7 +14,7 @@ use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
 use crate::db::connect_as_owner;
 use crate::metrics::{self, Application, Requests};
-use crate::monitor::{Cell, Severity, Sheet, bytes, seconds};
+use crate::monitor::{Cell, Severity, Table, bytes, seconds};
 use crate::store::{self, Backlog};
 
 /// Failed messages that are listed.
@@ -26,7 +26,7 @@ struct ApplicationPage<'a> {
     frame: Frame,
     shown: &'a Shown,
     charts: Vec<Chart>,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 /// The numbers of the page.
@@ -56,11 +56,11 @@ pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Resu
     let (application, failed_messages) =
         join(metrics::look(&console.application, frame.span.length()), failed(&console)).await;
     let shown = Shown { at: Utc::now(), application, failed_messages };
-    Ok(face.show(&shown, |sheets| ApplicationPage {
+    Ok(face.show(&shown, |tables| ApplicationPage {
         frame,
         shown: &shown,
         charts: charts(&shown.application),
-        sheets,
+        tables,
     })?)
 }
 
@@ -147,15 +147,15 @@ fn charts(application: &Application) -> Vec<Chart> {
 }
 
 impl View for Shown {
-    fn sheets(&self) -> Vec<Sheet> {
+    fn tables(&self) -> Vec<Table> {
         let application = &self.application;
-        let mut sheets =
+        let mut tables =
             vec![by_route(application), pools(application), waits(application), messages(application)];
         if let Some(failed) = &self.failed_messages {
-            sheets.push(failed_sheet(failed));
+            tables.push(failed_sheet(failed));
         }
-        sheets.extend([over_time(application), build(application)]);
-        sheets
+        tables.extend([over_time(application), build(application)]);
+        tables
     }
 }
 
@@ -174,8 +174,8 @@ fn figures(requests: &Requests) -> [String; 6] {
     ]
 }
 
-fn by_route(application: &Application) -> Sheet {
-    let mut sheet = Sheet::new(
+fn by_route(application: &Application) -> Table {
+    let mut table = Table::new(
         "Requests by route",
         &["route", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx"],
     )
@@ -186,20 +186,20 @@ fn by_route(application: &Application) -> Sheet {
         } else {
             format!("{} {}", line.method, line.route)
         };
-        let row = sheet.row(std::iter::once(name).chain(figures(&line.requests)));
+        let row = table.row(std::iter::once(name).chain(figures(&line.requests)));
         row.severity = (line.requests.errors > 0).then_some(Severity::Warning);
     }
     if !application.routes.is_empty() {
-        sheet.row(std::iter::once("all".to_owned()).chain(figures(&application.requests)));
+        table.row(std::iter::once("all".to_owned()).chain(figures(&application.requests)));
     }
-    sheet
+    table
 }
 
-fn pools(application: &Application) -> Sheet {
+fn pools(application: &Application) -> Table {
     let heads = ["node", "pool", "#in use", "#open", "#limit", "#waiting", "#waits", "#waited", "#in vain"];
-    let mut sheet = Sheet::new("Connections to the database", &heads);
+    let mut table = Table::new("Connections to the database", &heads);
     for pool in &application.pools {
-        let row = sheet.row([
+        let row = table.row([
             pool.node.clone(),
             pool.pool.to_owned(),
             pool.in_use.to_string(),
@@ -212,13 +212,13 @@ fn pools(application: &Application) -> Sheet {
         ]);
         row.severity = (pool.waiting > 0).then_some(Severity::Warning);
     }
-    sheet
+    table
 }
 
-fn waits(application: &Application) -> Sheet {
+fn waits(application: &Application) -> Table {
     let (routing, passwords, sessions) =
         (&application.routing, &application.passwords, &application.sessions);
-    let mut sheet = Sheet::new("Since the start", &["what", "#count"]);
+    let mut table = Table::new("Since the start", &["what", "#count"]);
     for (what, count) in [
         ("statements read from the shard itself", routing.shard),
         ("statements sent to the shard's node", routing.node),
@@ -231,54 +231,54 @@ fn waits(application: &Application) -> Sheet {
         ("sessions found in memory", sessions.cache_hits),
         ("sessions looked up", sessions.cache_misses),
     ] {
-        sheet.row([what.to_owned(), count.to_string()]);
+        table.row([what.to_owned(), count.to_string()]);
     }
     if let Some(alive) = sessions.alive {
-        sheet.row(["sessions that have not expired, of all tenants".to_owned(), alive.to_string()]);
+        table.row(["sessions that have not expired, of all tenants".to_owned(), alive.to_string()]);
     }
     for (class, count) in application.database_errors.iter().filter(|(_, count)| *count > 0) {
-        sheet.row([format!("failed calls of the database, {class}"), count.to_string()]);
+        table.row([format!("failed calls of the database, {class}"), count.to_string()]);
     }
-    sheet
+    table
 }
 
-fn messages(application: &Application) -> Sheet {
+fn messages(application: &Application) -> Table {
     let messages = &application.messages;
-    let mut sheet = Sheet::new("Messages", &["what", "#count"]);
+    let mut table = Table::new("Messages", &["what", "#count"]);
     match &messages.backlog {
         None => {
-            sheet.row(["the outbox did not answer", ""]).severity = Some(Severity::Warning);
+            table.row(["the outbox did not answer", ""]).severity = Some(Severity::Warning);
         }
         Some(backlog) => {
-            sheet.row(["wait".to_owned(), backlog.pending.to_string()]);
-            sheet.row(["are with the broker".to_owned(), backlog.published.to_string()]);
-            sheet.row([
+            table.row(["wait".to_owned(), backlog.pending.to_string()]);
+            table.row(["are with the broker".to_owned(), backlog.published.to_string()]);
+            table.row([
                 "the oldest waits since".to_owned(),
                 messages.oldest_seconds.map_or_else(|| "–".to_owned(), seconds),
             ]);
-            let row = sheet.row(["failed for good".to_owned(), backlog.failed.to_string()]);
+            let row = table.row(["failed for good".to_owned(), backlog.failed.to_string()]);
             row.severity = (backlog.failed > 0).then_some(Severity::Warning);
         }
     }
     let handled = &messages.handled;
-    sheet.row(["done here per minute, of the last five".to_owned(), number(messages.per_minute)]);
+    table.row(["done here per minute, of the last five".to_owned(), number(messages.per_minute)]);
     for (what, count) in [
         ("done here since the start", handled.acknowledged),
         ("given to the broker since the start", handled.relayed),
         ("failures here since the start, tried again", handled.retried),
         ("given up here since the start", handled.dead),
     ] {
-        sheet.row([what.to_owned(), count.to_string()]);
+        table.row([what.to_owned(), count.to_string()]);
     }
-    sheet
+    table
 }
 
-fn failed_sheet(failed: &[FailedMessage]) -> Sheet {
+fn failed_sheet(failed: &[FailedMessage]) -> Table {
     let heads = ["message", "route", "#attempts", "since", "why", "try again", "give up"];
-    let mut sheet = Sheet::new("Messages that failed for good", &heads);
+    let mut table = Table::new("Messages that failed for good", &heads);
     for line in failed {
         let link = |action: &str| format!("/messages/{action}/new?message={}", line.message);
-        sheet.row([
+        table.row([
             Cell::from(line.message.as_str()),
             Cell::from(line.route.as_str()),
             Cell::from(line.attempts.to_string()),
@@ -290,10 +290,10 @@ fn failed_sheet(failed: &[FailedMessage]) -> Sheet {
             Cell::linked(format!("drop {}", line.message), link("dropping")),
         ]);
     }
-    sheet
+    table
 }
 
-fn over_time(application: &Application) -> Sheet {
+fn over_time(application: &Application) -> Table {
     let heads = [
         "from, UTC",
         "#requests",
@@ -305,9 +305,9 @@ fn over_time(application: &Application) -> Sheet {
         "#connection waits",
         "#passwords waiting",
     ];
-    let mut sheet = Sheet::new("Over time", &heads);
+    let mut table = Table::new("Over time", &heads);
     for point in application.series.iter().rev() {
-        sheet.row([
+        table.row([
             clock(point.at),
             point.requests.to_string(),
             number(point.per_second),
@@ -319,32 +319,32 @@ fn over_time(application: &Application) -> Sheet {
             point.hashes_waiting.to_string(),
         ]);
     }
-    sheet
+    table
 }
 
-fn build(application: &Application) -> Sheet {
-    let mut sheet = Sheet::new("Build and schema", &["what", "is"]);
-    sheet.row(["version", application.build.version]);
-    sheet.row(["commit", application.build.commit]);
-    sheet
+fn build(application: &Application) -> Table {
+    let mut table = Table::new("Build and schema", &["what", "is"]);
+    table.row(["version", application.build.version]);
+    table.row(["commit", application.build.commit]);
+    table
         .row(["runs since".to_owned(), application.started_at.format("%-d %b %Y, %H:%M:%S UTC").to_string()]);
     if let Some(process) = &application.process {
-        sheet.row(["memory".to_owned(), bytes(i64::try_from(process.resident_bytes).unwrap_or(i64::MAX))]);
-        sheet.row(["processor time".to_owned(), seconds(process.cpu_seconds)]);
-        sheet.row(["open files".to_owned(), process.open_files.to_string()]);
+        table.row(["memory".to_owned(), bytes(i64::try_from(process.resident_bytes).unwrap_or(i64::MAX))]);
+        table.row(["processor time".to_owned(), seconds(process.cpu_seconds)]);
+        table.row(["open files".to_owned(), process.open_files.to_string()]);
     }
     match &application.migrations {
         None => {
-            sheet.row(["migrations", "the database did not answer"]);
+            table.row(["migrations", "the database did not answer"]);
         }
         Some(migrations) => {
             for migration in migrations {
                 let at = migration
                     .applied_at
                     .map_or_else(String::new, |at| at.format("applied %-d %b %Y, %H:%M UTC").to_string());
-                sheet.row([migration.name.clone(), at]);
+                table.row([migration.name.clone(), at]);
             }
         }
     }
-    sheet
+    table
 }

@@ -5,8 +5,8 @@ use askama::Template;
 
 use crate::admin::Failure;
 use crate::admin::frame::Frame;
-use crate::cluster::Moves;
-use crate::monitor::{Sheet, bytes};
+use crate::cluster::MovePlan;
+use crate::monitor::{Table, bytes};
 
 /// What would be done, and the button that does it.
 #[derive(Template, Default)]
@@ -29,7 +29,7 @@ pub(super) struct Ask {
     /// The nodes before and after.
     pub bars: Vec<Bar>,
     /// The same as a table, and others.
-    pub sheets: Vec<Sheet>,
+    pub tables: Vec<Table>,
 }
 
 /// A node's bytes before and after, in a picture that is 1000 wide.
@@ -51,7 +51,7 @@ impl Ask {
     }
 
     /// Shows what would move.
-    pub(super) fn with_moves(mut self, moves: &Moves) -> Self {
+    pub(super) fn with_moves(mut self, moves: &MovePlan) -> Self {
         self.lines = match moves.count() {
             0 => vec!["No shard has to move.".to_owned()],
             count => vec![format!(
@@ -68,15 +68,15 @@ impl Ask {
                 .map(|(node, before, after)| (node.to_string(), *before, *after))
                 .collect::<Vec<_>>(),
         );
-        let mut nodes = Sheet::new("Bytes on each node", &["node", "#before", "#after"]);
+        let mut nodes = Table::new("Bytes on each node", &["node", "#before", "#after"]);
         for (node, before, after) in &moves.bytes {
             nodes.row([node.to_string(), bytes(*before), bytes(*after)]);
         }
-        let mut between = Sheet::new("Moves", &["from", "to", "#moves", "#bytes"]);
+        let mut between = Table::new("Moves", &["from", "to", "#moves", "#bytes"]);
         for ((from, to), (count, size)) in &moves.between {
             between.row([from.to_string(), to.to_string(), count.to_string(), bytes(*size)]);
         }
-        self.sheets = vec![nodes, between];
+        self.tables = vec![nodes, between];
         self
     }
 }

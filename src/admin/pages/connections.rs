@@ -6,14 +6,14 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Budget, NodeBudget, Sheet};
+use crate::monitor::{self, Budget, NodeBudget, Table};
 
 #[derive(Template)]
 #[template(path = "admin/connections.html")]
 struct ConnectionsPage<'a> {
     frame: Frame,
     budget: &'a Budget,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 /// A piece of a bar, in hundredths of its length.
@@ -43,11 +43,11 @@ impl ConnectionsPage<'_> {
 /// GET /connections
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let budget = monitor::budget(&console.nodes).await?;
-    Ok(face.show(&budget, |sheets| ConnectionsPage { frame, budget: &budget, sheets })?)
+    Ok(face.show(&budget, |tables| ConnectionsPage { frame, budget: &budget, tables })?)
 }
 
 impl View for Budget {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }

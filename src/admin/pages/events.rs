@@ -6,24 +6,24 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Events, Sheet};
+use crate::monitor::{self, Events, Table};
 
 #[derive(Template)]
 #[template(path = "admin/events.html")]
 struct EventsPage<'a> {
     frame: Frame,
     events: &'a Events,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 /// GET /events
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let events = monitor::events(&console.nodes, frame.span.length()).await?;
-    Ok(face.show(&events, |sheets| EventsPage { frame, events: &events, sheets })?)
+    Ok(face.show(&events, |tables| EventsPage { frame, events: &events, tables })?)
 }
 
 impl View for Events {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }

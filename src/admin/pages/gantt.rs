@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::monitor::{JobMoves, Move, bytes, seconds};
+use crate::monitor::{JobMoves, ShardMove, bytes, seconds};
 
 /// Where the bars begin and end in a picture that is 1000 wide.
 const LEFT: f64 = 190.0;
@@ -45,10 +45,10 @@ pub(super) struct Bar {
 /// Draws it, as it is `now`.
 pub(super) fn draw(moves: &JobMoves, now: DateTime<Utc>) -> Gantt {
     let until = moves.job.finished_at.unwrap_or(now);
-    let begins = moves.tasks.iter().flat_map(|task| task.ran.first()).map(|stretch| stretch.from);
+    let begins = moves.tasks.iter().flat_map(|task| task.ran.first()).map(|interval| interval.from);
     let from = begins.chain(moves.job.started_at).min().unwrap_or(until);
     let scale = Scale { from, seconds: span(from, until).max(1.0) };
-    let mut shown: Vec<&Move> = moves.tasks.iter().collect();
+    let mut shown: Vec<&ShardMove> = moves.tasks.iter().collect();
     // Of a long job, what is still of interest.
     if shown.len() > MOST {
         shown.sort_by_key(|task| (rank(&task.status), task.task));
@@ -74,13 +74,13 @@ fn rank(status: &str) -> u8 {
     }
 }
 
-fn row(place: usize, task: &Move, scale: &Scale, until: DateTime<Utc>) -> Row {
+fn row(place: usize, task: &ShardMove, scale: &Scale, until: DateTime<Utc>) -> Row {
     let bars: Vec<Bar> = task
         .ran
         .iter()
-        .map(|stretch| {
-            let (x, end) = (scale.x(stretch.from), scale.x(stretch.to.unwrap_or(until)));
-            let kind = match (stretch.to, stretch.failed) {
+        .map(|interval| {
+            let (x, end) = (scale.x(interval.from), scale.x(interval.to.unwrap_or(until)));
+            let kind = match (interval.to, interval.failed) {
                 (None, _) => "running",
                 (_, true) => "failed",
                 _ => "done",
@@ -89,7 +89,7 @@ fn row(place: usize, task: &Move, scale: &Scale, until: DateTime<Utc>) -> Row {
                 x,
                 width: (end - x).max(2.0),
                 kind,
-                copied: if stretch.to.is_none() { share(task) } else { 0.0 },
+                copied: if interval.to.is_none() { share(task) } else { 0.0 },
             }
         })
         .collect();
@@ -109,14 +109,14 @@ fn row(place: usize, task: &Move, scale: &Scale, until: DateTime<Utc>) -> Row {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]
-fn share(task: &Move) -> f64 {
+fn share(task: &ShardMove) -> f64 {
     if task.bytes > 0 { (task.copied as f64 / task.bytes as f64).clamp(0.0, 1.0) } else { 0.0 }
 }
 
-fn label(task: &Move, until: DateTime<Utc>) -> String {
+fn label(task: &ShardMove, until: DateTime<Utc>) -> String {
     let way =
         if task.from.is_empty() { String::new() } else { format!(" from {} to {}", task.from, task.to) };
-    let ran: f64 = task.ran.iter().map(|stretch| span(stretch.from, stretch.to.unwrap_or(until))).sum();
+    let ran: f64 = task.ran.iter().map(|interval| span(interval.from, interval.to.unwrap_or(until))).sum();
     let ran = if task.ran.is_empty() { String::new() } else { format!(", ran {}", seconds(ran)) };
     let phase =
         if task.phase.is_empty() { String::new() } else { format!(", {}", task.phase.to_lowercase()) };

@@ -9,7 +9,7 @@ use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::operator::Operator;
-use crate::cluster::{self, Address, ClusterError, Isolation, Session, Wish};
+use crate::cluster::{self, ClusterError, Isolation, IsolationRequest, NodeAddress, NodeConnection};
 use crate::web::{Error, Form};
 
 /// What was chosen.
@@ -35,12 +35,14 @@ struct IsolationPage {
 }
 
 impl Choice {
-    fn wish(&self, tenant: i64) -> Result<Wish, Error> {
+    fn wish(&self, tenant: i64) -> Result<IsolationRequest, Error> {
         let to = match self.to.as_str() {
             "" => None,
-            to => Some(to.parse::<Address>().map_err(|_| Error::BadRequest("The worker is not host:port."))?),
+            to => Some(
+                to.parse::<NodeAddress>().map_err(|_| Error::BadRequest("The worker is not host:port."))?,
+            ),
         };
-        Ok(Wish { tenant, to, alone: self.is_alone() })
+        Ok(IsolationRequest { tenant, to, alone: self.is_alone() })
     }
 
     fn is_alone(&self) -> bool {
@@ -48,7 +50,7 @@ impl Choice {
     }
 }
 
-fn command(wish: &Wish) -> String {
+fn command(wish: &IsolationRequest) -> String {
     let to = wish.to.as_ref().map_or_else(String::new, |to| format!(" --to {to}"));
     format!("isolate-tenant {}{to}{}", wish.tenant, if wish.alone { " --alone" } else { "" })
 }
@@ -104,7 +106,7 @@ pub async fn create(
 }
 
 /// Begins it over a session of its own, as nobody waits for its end.
-async fn begin(session: &Session, plan: Isolation) -> Result<String, ClusterError> {
+async fn begin(session: &NodeConnection, plan: Isolation) -> Result<String, ClusterError> {
     let own = session.another().await?;
     rt::spawn(async move {
         if let Err(error) = plan.run(&own, &|line| log::info!("{line}")).await {

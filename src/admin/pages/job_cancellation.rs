@@ -7,9 +7,9 @@ use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::operator::Operator;
-use crate::cluster::{self, ClusterError, Job, Session};
+use crate::cluster::{self, BackgroundJob, ClusterError, NodeConnection};
 
-async fn running(session: &Session, id: i64) -> Result<Job, ClusterError> {
+async fn running(session: &NodeConnection, id: i64) -> Result<BackgroundJob, ClusterError> {
     let job = cluster::running(session).await?.filter(|job| job.id == id);
     job.ok_or_else(|| ClusterError::Obstacle(format!("Job {id} does not run any more; nothing was done.")))
 }

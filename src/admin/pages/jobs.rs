@@ -8,7 +8,7 @@ use super::gantt::{self, Gantt};
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, JobLine, Jobs, Sheet, bytes, seconds};
+use crate::monitor::{self, JobLine, Jobs, Table, bytes, seconds};
 
 #[derive(Template)]
 #[template(path = "admin/jobs.html")]
@@ -16,7 +16,7 @@ struct JobsPage<'a> {
     frame: Frame,
     jobs: &'a Jobs,
     gantt: Option<Gantt>,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "templates lend what they have")]
@@ -45,11 +45,11 @@ pub async fn show(
 ) -> Result<HttpResponse, Failure> {
     let jobs = monitor::jobs(&console.nodes, &console.seen, chosen.job).await?;
     let gantt = jobs.shown.as_ref().map(|shown| gantt::draw(shown, jobs.at));
-    Ok(face.show(&jobs, |sheets| JobsPage { frame, jobs: &jobs, gantt, sheets })?)
+    Ok(face.show(&jobs, |tables| JobsPage { frame, jobs: &jobs, gantt, tables })?)
 }
 
 impl View for Jobs {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }

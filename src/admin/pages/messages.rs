@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
-use crate::cluster::{ClusterError, Session, events};
+use crate::cluster::{ClusterError, NodeConnection, events};
 use crate::db::connect_as_owner;
 use crate::store::{self, Backlog};
 use crate::web::{Error, Form};
@@ -132,7 +132,7 @@ async fn ask(console: &Console, frame: Frame, deed: Deed, chosen: &str) -> Resul
 
 async fn act(console: &Console, deed: Deed, chosen: &str) -> Result<HttpResponse, Failure> {
     let name = parse(chosen)?;
-    let coordinator = Session::coordinator(&console.config).await?;
+    let coordinator = NodeConnection::coordinator(&console.config).await?;
     let client = connect_as_owner(&console.config).await.map_err(ClusterError::from)?;
     let detail = if chosen.is_empty() { "all that failed" } else { chosen };
     let event = events::begin(&coordinator, &format!("messages {}", deed.verb()), detail).await?;

@@ -6,7 +6,7 @@ use futures_util::future::join;
 
 use crate::admin::console::Console;
 use crate::metrics::{self, Lines};
-use crate::monitor::{self, NodeState, Report, Severity};
+use crate::monitor::{self, NodeState, Severity, StatusReport};
 
 /// GET /metrics
 pub async fn show(console: web::Data<Console>) -> HttpResponse {
@@ -27,7 +27,7 @@ pub async fn show(console: web::Data<Console>) -> HttpResponse {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "numbers of this format are floating")]
-fn of_cluster(lines: &mut Lines, report: &Report) {
+fn of_cluster(lines: &mut Lines, report: &StatusReport) {
     for node in &report.nodes {
         of_node(lines, node);
     }

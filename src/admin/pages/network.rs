@@ -6,7 +6,7 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Network, Sheet};
+use crate::monitor::{self, Network, Table};
 
 #[derive(Template)]
 #[template(path = "admin/network.html")]
@@ -33,7 +33,7 @@ pub async fn show(
 }
 
 impl View for Network {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }

@@ -7,7 +7,7 @@ use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::operator::Operator;
-use crate::cluster::{self, ClusterError, Moves, Session};
+use crate::cluster::{self, ClusterError, MovePlan, NodeConnection};
 
 /// GET /jobs/rebalance/new
 pub async fn new(
@@ -41,7 +41,7 @@ pub async fn create(console: web::Data<Console>, operator: Operator) -> Result<H
 }
 
 /// Starts what was planned, and does what is left to do at its end.
-pub(super) async fn start(session: &Session, moves: &Moves) -> Result<String, ClusterError> {
+pub(super) async fn start(session: &NodeConnection, moves: &MovePlan) -> Result<String, ClusterError> {
     if moves.count() == 0 && !moves.drains() {
         return Ok("No shard has to move, so nothing was started.".to_owned());
     }

@@ -6,7 +6,7 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, ShardBundle, ShardMap, Sheet, bytes};
+use crate::monitor::{self, ShardBundle, ShardMap, Table, bytes};
 
 /// The picture in its own units, which the browser stretches to the page.
 const WIDTH: f64 = 1000.0;
@@ -21,7 +21,7 @@ struct ShardsPage<'a> {
     frame: Frame,
     map: &'a ShardMap,
     picture: Picture<'a>,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 /// The map as it is drawn.
@@ -52,12 +52,12 @@ struct Block<'a> {
 /// GET /shards
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let map = monitor::shards(&console.nodes, &console.application.database.loads().recent()).await?;
-    Ok(face.show(&map, |sheets| ShardsPage { frame, map: &map, picture: draw(&map), sheets })?)
+    Ok(face.show(&map, |tables| ShardsPage { frame, map: &map, picture: draw(&map), tables })?)
 }
 
 impl View for ShardMap {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }
 

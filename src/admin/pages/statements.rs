@@ -9,20 +9,20 @@ use crate::admin::frame::Frame;
 use crate::admin::operator::Operator;
 use crate::admin::{Face, Failure, View};
 use crate::cluster;
-use crate::monitor::{self, Sheet, Statements};
+use crate::monitor::{self, Statements, Table};
 
 #[derive(Template)]
 #[template(path = "admin/statements.html")]
 struct StatementsPage<'a> {
     frame: Frame,
     found: &'a Statements,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 /// GET /statements
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let found = monitor::statements(&console.nodes).await?;
-    Ok(face.show(&found, |sheets| StatementsPage { frame, found: &found, sheets })?)
+    Ok(face.show(&found, |tables| StatementsPage { frame, found: &found, tables })?)
 }
 
 /// GET /statements/resetting/new
@@ -57,7 +57,7 @@ pub async fn reset(console: web::Data<Console>, operator: Operator) -> Result<Ht
 }
 
 impl View for Statements {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }

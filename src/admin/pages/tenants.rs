@@ -6,14 +6,14 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Sheet, Tenants};
+use crate::monitor::{self, Table, Tenants};
 
 #[derive(Template)]
 #[template(path = "admin/tenants.html")]
 struct TenantsPage<'a> {
     frame: Frame,
     tenants: &'a Tenants,
-    sheets: Vec<Sheet>,
+    tables: Vec<Table>,
 }
 
 impl TenantsPage<'_> {
@@ -33,11 +33,11 @@ pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Resu
     let tenants =
         monitor::tenants(&console.nodes, &console.application.database.loads().recent(), frame.span.length())
             .await?;
-    Ok(face.show(&tenants, |sheets| TenantsPage { frame, tenants: &tenants, sheets })?)
+    Ok(face.show(&tenants, |tables| TenantsPage { frame, tenants: &tenants, tables })?)
 }
 
 impl View for Tenants {
-    fn sheets(&self) -> Vec<Sheet> {
-        Self::sheets(self)
+    fn tables(&self) -> Vec<Table> {
+        Self::tables(self)
     }
 }

@@ -8,7 +8,7 @@ use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::operator::Operator;
-use crate::cluster::{self, Backend, Ending};
+use crate::cluster::{self, Backend, BackendAction};
 use crate::monitor;
 use crate::web::{Error, Form};
 
@@ -36,7 +36,7 @@ pub async fn cancellation_new(
     frame: Frame,
     place: Place,
 ) -> Result<HttpResponse, Failure> {
-    ask(&console, frame, place.into_inner(), Ending::Statement).await
+    ask(&console, frame, place.into_inner(), BackendAction::Cancel).await
 }
 
 /// POST /activity/{group}/{pid}/cancellation
@@ -46,7 +46,7 @@ pub async fn cancellation(
     place: Place,
     form: Form<Meant>,
 ) -> Result<HttpResponse, Failure> {
-    end(&console, &operator, place.into_inner(), &form.0, Ending::Statement).await
+    end(&console, &operator, place.into_inner(), &form.0, BackendAction::Cancel).await
 }
 
 /// GET /activity/{group}/{pid}/termination/new
@@ -55,7 +55,7 @@ pub async fn termination_new(
     frame: Frame,
     place: Place,
 ) -> Result<HttpResponse, Failure> {
-    ask(&console, frame, place.into_inner(), Ending::Session).await
+    ask(&console, frame, place.into_inner(), BackendAction::Terminate).await
 }
 
 /// POST /activity/{group}/{pid}/termination
@@ -65,24 +65,25 @@ pub async fn termination(
     place: Place,
     form: Form<Meant>,
 ) -> Result<HttpResponse, Failure> {
-    end(&console, &operator, place.into_inner(), &form.0, Ending::Session).await
+    end(&console, &operator, place.into_inner(), &form.0, BackendAction::Terminate).await
 }
 
 async fn ask(
     console: &Console,
     frame: Frame,
     (group, pid): (i32, i32),
-    ending: Ending,
+    ending: BackendAction,
 ) -> Result<HttpResponse, Failure> {
-    let (node, session) = monitor::running(&console.nodes, group, pid).await?.ok_or(Error::NotFound)?;
+    let (node, session) =
+        monitor::running_session(&console.nodes, group, pid).await?.ok_or(Error::NotFound)?;
     let (title, effect, noun, button) = match ending {
-        Ending::Statement => (
+        BackendAction::Cancel => (
             format!("Cancel the statement of process {pid}"),
             "Its statement ends with an error, and its transaction with it; the session goes on.",
             "cancellation",
             "Cancel the statement",
         ),
-        Ending::Session => (
+        BackendAction::Terminate => (
             format!("Close the session of process {pid}"),
             "Its connection is closed, and its transaction rolled back.",
             "termination",
@@ -120,7 +121,7 @@ async fn end(
     operator: &Operator,
     (group, pid): (i32, i32),
     meant: &Meant,
-    ending: Ending,
+    ending: BackendAction,
 ) -> Result<HttpResponse, Failure> {
     let nodes = console.nodes.list().await?.nodes;
     let node = nodes.into_iter().find(|node| node.group == group).ok_or(Error::NotFound)?;
@@ -131,8 +132,8 @@ async fn end(
         .act(async move |session| {
             let whose = cluster::end_backend(session, &backend, ending).await?;
             Ok(match ending {
-                Ending::Statement => format!("The statement was told to end: {whose}."),
-                Ending::Session => format!("The session was told to end: {whose}."),
+                BackendAction::Cancel => format!("The statement was told to end: {whose}."),
+                BackendAction::Terminate => format!("The session was told to end: {whose}."),
             })
         })
         .await?;

@@ -8,7 +8,7 @@ use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
 use crate::metrics;
-use crate::monitor::{self, Cell, NodeState, Report, Severity, Sheet, Verdict, bytes, seconds};
+use crate::monitor::{self, Cell, NodeState, Severity, StatusReport, Table, Verdict, bytes, seconds};
 use crate::settings::Settings;
 use crate::store::Unfinished;
 use crate::web::see_other;
@@ -17,8 +17,8 @@ use crate::web::see_other;
 #[template(path = "admin/verdicts.html")]
 struct VerdictsPage<'a> {
     frame: Frame,
-    report: &'a Report,
-    sheets: Vec<Sheet>,
+    report: &'a StatusReport,
+    tables: Vec<Table>,
 }
 
 impl VerdictsPage<'_> {
@@ -47,18 +47,18 @@ pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Resu
     let mut report = report?;
     report.add(of_messages(unfinished.as_ref()));
     report.add(of_key(&console.settings));
-    Ok(face.show(&report, |sheets| VerdictsPage { frame, report: &report, sheets })?)
+    Ok(face.show(&report, |tables| VerdictsPage { frame, report: &report, tables })?)
 }
 
 /// A message that waits for longer is on nobody's way.
 const LATE: f64 = 60.0;
 
 fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
-    let verdict = |severity, finding, cure: &str| Verdict {
+    let verdict = |severity, finding, remedy: &str| Verdict {
         subject: "Messages",
         severity,
         finding,
-        cure: cure.to_owned(),
+        remedy: remedy.to_owned(),
     };
     let Some(unfinished) = unfinished else {
         return verdict(
@@ -98,18 +98,18 @@ fn of_key(settings: &Settings) -> Verdict {
             |age| format!("made {} ago and kept in DATA_DIR", seconds(age.as_secs_f64())),
         )
     };
-    Verdict { subject: "Key of the cookies", severity: Severity::Fine, finding, cure: String::new() }
+    Verdict { subject: "Key of the cookies", severity: Severity::Fine, finding, remedy: String::new() }
 }
 
-impl View for Report {
-    fn sheets(&self) -> Vec<Sheet> {
-        let mut verdicts = Sheet::new("Verdicts", &["", "what", "finding", "do"]);
+impl View for StatusReport {
+    fn tables(&self) -> Vec<Table> {
+        let mut verdicts = Table::new("Verdicts", &["", "what", "finding", "do"]);
         for verdict in &self.verdicts {
             let row = verdicts.row([
                 verdict.severity.word(),
                 verdict.subject,
                 verdict.finding.as_str(),
-                verdict.cure.as_str(),
+                verdict.remedy.as_str(),
             ]);
             row.severity = Some(verdict.severity);
         }
@@ -124,7 +124,7 @@ impl View for Report {
             "whose",
             "versions",
         ];
-        let mut nodes = Sheet::new("Nodes", &heads);
+        let mut nodes = Table::new("Nodes", &heads);
         for node in &self.nodes {
             let row = nodes.row(node_cells(node));
             row.severity = node.answered_ms.is_none().then_some(Severity::Down);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::{JobArguments, ask, output};
-use crate::cluster::{Follower, Moves, Progress, Session};
+use crate::cluster::{Follower, MovePlan, NodeConnection, Progress};
 use crate::monitor;
 
 const WIDTH: usize = 30;
@@ -16,8 +16,8 @@ const QUIET: Duration = Duration::from_secs(10);
 /// # Errors
 /// In one line, what stands in the way.
 pub async fn start(
-    coordinator: &Session,
-    moves: &Moves,
+    coordinator: &NodeConnection,
+    moves: &MovePlan,
     arguments: &JobArguments,
 ) -> anyhow::Result<ExitCode> {
     let lines = describe(moves);
@@ -44,7 +44,7 @@ pub async fn start(
     until_over(coordinator, job).await
 }
 
-fn describe(moves: &Moves) -> Vec<String> {
+fn describe(moves: &MovePlan) -> Vec<String> {
     let mut lines = Vec::new();
     if moves.count() == 0 {
         lines.push("no shard has to move".to_owned());
@@ -67,7 +67,7 @@ fn describe(moves: &Moves) -> Vec<String> {
 ///
 /// # Errors
 /// When the coordinator stays silent.
-pub async fn until_over(coordinator: &Session, job: i64) -> anyhow::Result<ExitCode> {
+pub async fn until_over(coordinator: &NodeConnection, job: i64) -> anyhow::Result<ExitCode> {
     let mut follower = Follower::new(coordinator, job).await?;
     let mut screen =
         Screen { terminal: output::is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
@@ -127,8 +127,8 @@ impl Screen {
         if progress.dead.is_empty() {
             self.told.retain(|line| !line.starts_with("STUCK"));
         }
-        for holdup in &progress.holdups {
-            self.tell_once(&holdup.name(), &format!("WAITING: {}. {}", holdup.finding(), holdup.cure()));
+        for blocker in &progress.blockers {
+            self.tell_once(&blocker.name(), &format!("WAITING: {}. {}", blocker.finding(), blocker.remedy()));
         }
         let line = line(progress);
         if self.terminal {
@@ -167,7 +167,7 @@ fn line(progress: &Progress) -> String {
     let bar = format!("[{}{}]", "#".repeat(full), "-".repeat(WIDTH - full));
     let state = if progress.stuck() {
         "STUCK"
-    } else if progress.holdups.is_empty() {
+    } else if progress.blockers.is_empty() {
         progress.state.as_str()
     } else {
         "WAITING"

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use tokio_postgres::Config;
 
 use super::output;
-use crate::cluster::{self, Address, Session};
+use crate::cluster::{self, NodeAddress, NodeConnection};
 use crate::settings::Settings;
 
 /// What can be done to a cluster.
@@ -33,7 +33,7 @@ pub enum Command {
     /// Add a worker. Shards move there at the next rebalance.
     AddWorker {
         /// The new worker, as the other nodes reach it.
-        worker: Address,
+        worker: NodeAddress,
         #[command(flatten)]
         consent: Consent,
     },
@@ -42,7 +42,7 @@ pub enum Command {
     /// Move all shards away from a worker, in the background.
     Drain {
         /// The worker.
-        worker: Address,
+        worker: NodeAddress,
         /// Stop draining, and let shards be placed there again.
         #[arg(long)]
         undo: bool,
@@ -52,7 +52,7 @@ pub enum Command {
     /// Remove a worker that was drained.
     RemoveWorker {
         /// The worker.
-        worker: Address,
+        worker: NodeAddress,
         #[command(flatten)]
         consent: Consent,
     },
@@ -96,10 +96,10 @@ pub struct JobArguments {
 pub struct InitArguments {
     /// The workers as host:port,…, as the other nodes reach them.
     #[arg(long, value_delimiter = ',', required = true)]
-    workers: Vec<Address>,
+    workers: Vec<NodeAddress>,
     /// The coordinator as the workers reach it; else the address in DATABASE_URL.
     #[arg(long)]
-    coordinator: Option<Address>,
+    coordinator: Option<NodeAddress>,
     /// Seconds to wait for servers that are starting.
     #[arg(long, default_value_t = 60)]
     wait: u64,
@@ -121,7 +121,7 @@ pub struct IsolateArguments {
     tenant: i64,
     /// The worker to use.
     #[arg(long)]
-    to: Option<Address>,
+    to: Option<NodeAddress>,
     /// Let other shards leave that worker at the next rebalance.
     #[arg(long)]
     alone: bool,
@@ -145,7 +145,7 @@ pub async fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCo
         Command::Status { json } => return report::run(config, settings.node_patience, json).await,
         Command::Init(arguments) => init(settings, config, arguments).await?,
         other => {
-            let coordinator = Session::coordinator(config).await?;
+            let coordinator = NodeConnection::coordinator(config).await?;
             return change(&coordinator, other).await;
         }
     }
@@ -169,7 +169,7 @@ async fn init(settings: &Settings, config: &Config, arguments: InitArguments) ->
     Ok(())
 }
 
-async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitCode> {
+async fn change(coordinator: &NodeConnection, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(_) | Command::Status { .. } => {}
         Command::Distribute(consent) => {
@@ -232,7 +232,7 @@ async fn change(coordinator: &Session, command: Command) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-async fn rebalance(coordinator: &Session, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
+async fn rebalance(coordinator: &NodeConnection, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
     coordinator.require_cluster().await?;
     if let Some(job) = cluster::running(coordinator).await? {
         output::line(&format!("job {} ({}) is {}", job.id, job.description, job.state));
@@ -242,7 +242,7 @@ async fn rebalance(coordinator: &Session, arguments: &JobArguments) -> anyhow::R
     follow::start(coordinator, &moves, arguments).await
 }
 
-async fn isolate(coordinator: &Session, arguments: IsolateArguments) -> anyhow::Result<()> {
+async fn isolate(coordinator: &NodeConnection, arguments: IsolateArguments) -> anyhow::Result<()> {
     if arguments.unpin {
         let removed = cluster::unpin(coordinator, arguments.tenant).await?;
         output::line(if removed == 0 {
@@ -252,7 +252,8 @@ async fn isolate(coordinator: &Session, arguments: IsolateArguments) -> anyhow::
         });
         return Ok(());
     }
-    let wish = cluster::Wish { tenant: arguments.tenant, to: arguments.to, alone: arguments.alone };
+    let wish =
+        cluster::IsolationRequest { tenant: arguments.tenant, to: arguments.to, alone: arguments.alone };
     let plan = cluster::plan_isolation(coordinator, wish).await?;
     if ask::agreed(&plan.describe(), &arguments.consent)? {
         plan.run(coordinator, &output::line).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 
 use super::output;
-use crate::monitor::{self, NodeState, Nodes, Report, Severity, Sheet, Verdict, bytes};
+use crate::monitor::{self, NodeState, Nodes, Severity, StatusReport, Table, Verdict, bytes};
 
 /// Prints the state of the cluster, waiting `patience` for each node; the exit code is the worst verdict.
 ///
@@ -34,8 +34,8 @@ pub async fn run(config: &Config, patience: Duration, json: bool) -> anyhow::Res
     std::process::exit(severity as i32)
 }
 
-async fn report_of_cluster(config: &Config, patience: Duration) -> anyhow::Result<Report> {
-    let report = monitor::report(&Nodes::operated(config, patience)).await?;
+async fn report_of_cluster(config: &Config, patience: Duration) -> anyhow::Result<StatusReport> {
+    let report = monitor::report(&Nodes::for_operator(config, patience)).await?;
     anyhow::ensure!(
         report.citus,
         "this is a plain PostgreSQL database; `pigeonhole cluster init` makes it a cluster"
@@ -43,13 +43,13 @@ async fn report_of_cluster(config: &Config, patience: Duration) -> anyhow::Resul
     Ok(report)
 }
 
-fn describe(report: &Report) -> String {
+fn describe(report: &StatusReport) -> String {
     let mut text = String::new();
     let fine = Verdict {
         subject: "Everything",
         severity: Severity::Fine,
         finding: "every node answers, and nothing waits for an operator".to_owned(),
-        cure: String::new(),
+        remedy: String::new(),
     };
     let wrong = report.verdicts.iter().filter(|verdict| verdict.severity > Severity::Fine);
     let nothing = (report.severity == Severity::Fine).then_some(&fine);
@@ -60,8 +60,8 @@ fn describe(report: &Report) -> String {
             Severity::Down => "DOWN",
         };
         let _ = writeln!(text, "{word:<8} {}", verdict.finding);
-        if !verdict.cure.is_empty() {
-            let _ = writeln!(text, "         do: {}", verdict.cure);
+        if !verdict.remedy.is_empty() {
+            let _ = writeln!(text, "         do: {}", verdict.remedy);
         }
     }
     section(
@@ -142,7 +142,7 @@ fn describe(report: &Report) -> String {
     text.trim_end().to_owned()
 }
 
-fn node_rows(report: &Report) -> Vec<Vec<String>> {
+fn node_rows(report: &StatusReport) -> Vec<Vec<String>> {
     report.nodes.iter().map(node_row).collect()
 }
 
@@ -168,9 +168,9 @@ fn section(text: &mut String, title: &str, heads: &[&'static str], rows: &[Vec<S
     if rows.is_empty() {
         return;
     }
-    let mut sheet = Sheet::new(title, heads);
+    let mut table = Table::new(title, heads);
     for row in rows {
-        sheet.row(row.iter().map(String::as_str));
+        table.row(row.iter().map(String::as_str));
     }
-    let _ = write!(text, "\n{}", sheet.text());
+    let _ = write!(text, "\n{}", table.text());
 }

@@ -30,7 +30,7 @@ const YEAR: i64 = 365 * 24 * 3600 * 1_000_000;
 const PROSE: usize = 256 * 1024;
 
 /// Makes the rows of a plan.
-pub(super) struct Maker {
+pub(super) struct RowGenerator {
     plan: Plan,
     password_hash: String,
     /// Notes are cut from this: making each word anew would take longer than the database.
@@ -40,7 +40,7 @@ pub(super) struct Maker {
     now: i64,
 }
 
-impl Maker {
+impl RowGenerator {
     pub fn new(plan: Plan, password_hash: String) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
         let words: Vec<&str> = WORDS.split_whitespace().collect();
@@ -154,29 +154,31 @@ mod tests {
 
     #[test]
     fn every_row_can_be_made_and_names_differ() {
-        let maker =
-            Maker::new(Plan::new(vec![3, 900_719_925_474_099], (1..=2000).collect(), 10), "hash".to_owned());
+        let generator = RowGenerator::new(
+            Plan::new(vec![3, 900_719_925_474_099], (1..=2000).collect(), 10),
+            "hash".to_owned(),
+        );
         let mut names = std::collections::HashSet::new();
         for place in 0..2 {
             let mut rows = Rows::default();
-            maker.write(SeedTable::Tenants, place, 0, &mut rows);
-            for number in 0..maker.plan().users(place).len() as u64 {
-                maker.write(SeedTable::Users, place, number, &mut rows);
-                maker.write(SeedTable::Logins, place, number, &mut rows);
-                maker.write(SeedTable::Notes, place, number, &mut rows);
-                let (username, _) =
-                    maker.names(maker.plan().tenant(place), maker.plan().users(place)[number as usize]);
+            generator.write(SeedTable::Tenants, place, 0, &mut rows);
+            for number in 0..generator.plan().users(place).len() as u64 {
+                generator.write(SeedTable::Users, place, number, &mut rows);
+                generator.write(SeedTable::Logins, place, number, &mut rows);
+                generator.write(SeedTable::Notes, place, number, &mut rows);
+                let (username, _) = generator
+                    .names(generator.plan().tenant(place), generator.plan().users(place)[number as usize]);
                 assert!(names.insert(username.key().to_owned()));
             }
         }
-        assert!(maker.founder(0).ends_with(".example"));
+        assert!(generator.founder(0).ends_with(".example"));
     }
 
     #[test]
     fn prose_is_never_empty_and_as_long_as_asked() {
-        let maker = Maker::new(Plan::new(vec![1], vec![1], 0), String::new());
+        let generator = RowGenerator::new(Plan::new(vec![1], vec![1], 0), String::new());
         for _ in 0..10_000 {
-            let text = maker.some_prose(12..48);
+            let text = generator.some_prose(12..48);
             assert!(!text.is_empty() && text.len() < 48);
         }
     }
