@@ -34,9 +34,9 @@ impl Operator {
     async fn session(&self) -> Result<NodeConnection, ClusterError> {
         match timeout(self.patience, NodeConnection::coordinator(&self.config)).await {
             Ok(session) => Ok(session?.on_behalf_of(&self.who)),
-            Err(_) => Err(ClusterError::Silent {
+            Err(_) => Err(ClusterError::Timeout {
                 what: "connecting to the coordinator".to_owned(),
-                patience: self.patience,
+                timeout: self.patience,
             }),
         }
     }

@@ -60,18 +60,18 @@ pub async fn end(
     ending: BackendAction,
 ) -> Result<String, ClusterError> {
     let own;
-    let session = match &backend.address {
+    let connection = match &backend.address {
         Some(address) => {
             own = NodeConnection::node(coordinator.config(), address).await?;
             &own
         }
         None => coordinator,
     };
-    let place = session.name().to_owned();
+    let place = connection.name().to_owned();
     let pid = backend.pid;
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
         [&pid, &backend.began, &backend.statement_began];
-    let rows = session.rows("looking for the process", FIND, &values).await?;
+    let rows = connection.rows("looking for the process", FIND, &values).await?;
     let Some(row) = rows.first().filter(|row| row.get::<_, bool>(0)) else {
         return obstacle(format!("process {pid} on {place} has ended meanwhile; nothing was done"));
     };
@@ -86,15 +86,15 @@ pub async fn end(
         row.get::<_, &str>(3)
     );
     let event = events::begin(coordinator, ending.command(), &whose).await?;
-    let done = signal(session, pid, ending).await;
+    let done = signal(connection, pid, ending).await;
     event.end(coordinator, done).await?;
     Ok(whose)
 }
 
-async fn signal(session: &NodeConnection, pid: i32, ending: BackendAction) -> Result<(), ClusterError> {
+async fn signal(connection: &NodeConnection, pid: i32, ending: BackendAction) -> Result<(), ClusterError> {
     let call = format!("SELECT {}($1::integer)", ending.function());
-    let place = session.name();
-    match session.rows("ending it", &call, &[&pid]).await {
+    let place = connection.name();
+    match connection.rows("ending it", &call, &[&pid]).await {
         Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => Ok(()),
         Ok(_) => obstacle(format!("process {pid} on {place} has ended meanwhile")),
         Err(error) => obstacle(format!(

@@ -48,15 +48,15 @@ async fn make(coordinator: &NodeConnection, name: &str, say: Say<'_>) -> Result<
     for node in node::list(coordinator).await?.iter().filter(|node| node.group != 0) {
         workers.push(NodeConnection::node(coordinator.config(), &node.address).await?);
     }
-    for session in workers.iter().chain(std::iter::once(coordinator)) {
+    for connection in workers.iter().chain(std::iter::once(coordinator)) {
         let sql = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() \
             AND prepared < now() - interval '1 minute'";
-        let stuck: i64 = session.row("looking for prepared transactions", sql, &[]).await?.get(0);
+        let stuck: i64 = connection.row("looking for prepared transactions", sql, &[]).await?.get(0);
         if stuck > 0 {
             say(&format!(
                 "{}: {stuck} prepared transactions are older than a minute and will be open in the restored \
                  cluster",
-                session.name()
+                connection.name()
             ));
         }
     }

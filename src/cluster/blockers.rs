@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::error::ClusterError;
-use super::node::{self, NODE_PATIENCE};
+use super::node::{self, NODE_TIMEOUT};
 use super::node_connection::NodeConnection;
 
 /// A transaction for which a move waits, or would.
@@ -139,8 +139,8 @@ const LOOK: &str = "
     WHERE w.seconds IS NOT NULL OR p.prepared < now() - interval '1 minute'";
 
 /// Those of one node: what something of ours waits for, and what has been open so long that moves would.
-pub(crate) async fn on(session: &NodeConnection, node: &str) -> Result<Vec<Blocker>, ClusterError> {
-    let rows = session.rows("looking at open transactions", LOOK, &[]).await?;
+pub(crate) async fn on(connection: &NodeConnection, node: &str) -> Result<Vec<Blocker>, ClusterError> {
+    let rows = connection.rows("looking at open transactions", LOOK, &[]).await?;
     Ok(rows
         .iter()
         .map(|row| Blocker {
@@ -163,15 +163,15 @@ pub(crate) async fn on(session: &NodeConnection, node: &str) -> Result<Vec<Block
 
 /// What something of ours waits for, on any node that answers soon.
 pub(crate) async fn everywhere(coordinator: &NodeConnection) -> Vec<Blocker> {
-    let Ok(Ok(nodes)) = tokio::time::timeout(NODE_PATIENCE, node::list(coordinator)).await else {
+    let Ok(Ok(nodes)) = tokio::time::timeout(NODE_TIMEOUT, node::list(coordinator)).await else {
         return Vec::new();
     };
     let asked = nodes.iter().map(|node| async {
         let look = async {
-            let session = NodeConnection::node(coordinator.config(), &node.address).await?;
-            on(&session, &node.address.to_string()).await
+            let connection = NodeConnection::node(coordinator.config(), &node.address).await?;
+            on(&connection, &node.address.to_string()).await
         };
-        tokio::time::timeout(NODE_PATIENCE, look).await.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default()
+        tokio::time::timeout(NODE_TIMEOUT, look).await.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_default()
     });
     let found = futures_util::future::join_all(asked).await;
     found.into_iter().flatten().filter(|blocker| blocker.kept_waiting.is_some()).collect()
@@ -201,15 +201,15 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_named_with_its_cure() {
-        let session = blocker(Some(17), None, false);
+        let connection = blocker(Some(17), None, false);
         let finding = "a replication slot in the making has waited 7 s for pid 17 in database other on \
             w1:5432: idle in transaction, \
                        user ann, application psql";
-        assert_eq!(session.finding(), finding);
+        assert_eq!(connection.finding(), finding);
         assert!(
-            session.remedy().contains("on w1:5432: SELECT pg_terminate_backend(17);"),
+            connection.remedy().contains("on w1:5432: SELECT pg_terminate_backend(17);"),
             "{}",
-            session.remedy()
+            connection.remedy()
         );
         let foreign = blocker(None, Some("it's"), false).remedy();
         assert!(foreign.contains("in database other: ROLLBACK PREPARED 'it''s';"), "{foreign}");

@@ -22,12 +22,12 @@ pub enum ClusterError {
         reason: String,
     },
     /// A node did not answer within our own clock.
-    #[error("{what}: no answer within {} seconds", .patience.as_secs_f32())]
-    Silent {
+    #[error("{what}: no answer within {} seconds", .timeout.as_secs_f32())]
+    Timeout {
         /// What was tried.
         what: String,
         /// How long we waited.
-        patience: Duration,
+        timeout: Duration,
     },
     /// The schema could not be brought up to date.
     #[error(transparent)]

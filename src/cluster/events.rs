@@ -81,7 +81,7 @@ impl Event {
 }
 
 /// Closes the events of jobs that have ended since, also where the command that began them is gone.
-pub(crate) async fn settle_jobs(coordinator: &NodeConnection) -> Result<(), ClusterError> {
+pub(crate) async fn close_job_events(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.events e
                SET finished_at = coalesce(j.finished_at, now()),
                    outcome = CASE j.state::text WHEN 'finished' THEN 'done' WHEN 'cancelled' THEN 'stopped'
@@ -118,7 +118,7 @@ pub(crate) async fn within(
 }
 
 /// What was begun, has not ended and is no background job: splits and what else takes its time in a session.
-pub(crate) async fn under_way(coordinator: &NodeConnection) -> Result<Vec<EventLine>, ClusterError> {
+pub(crate) async fn unfinished(coordinator: &NodeConnection) -> Result<Vec<EventLine>, ClusterError> {
     let sql = format!("{LINES} WHERE outcome = 'started' AND job IS NULL ORDER BY id DESC LIMIT 20");
     Ok(coordinator.rows("reading events", &sql, &[]).await?.iter().map(line).collect())
 }

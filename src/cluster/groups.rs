@@ -10,7 +10,7 @@ use super::node_connection::NodeConnection;
 pub(crate) const LAST: i32 = 31;
 
 /// Takes the groups that Citus knows into our record, where it exists.
-pub(crate) async fn remember_known(coordinator: &NodeConnection) -> Result<(), ClusterError> {
+pub(crate) async fn record_known(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "INSERT INTO operator.node_groups (groupid, address)
                SELECT groupid, min(nodename || ':' || nodeport) FROM pg_dist_node
                WHERE noderole = 'primary' GROUP BY groupid
@@ -26,7 +26,7 @@ async fn recorded(coordinator: &NodeConnection) -> Result<bool, ClusterError> {
 }
 
 /// The lowest number that no server ever had.
-pub(crate) async fn next(coordinator: &NodeConnection) -> Result<i32, ClusterError> {
+pub(crate) async fn next_free(coordinator: &NodeConnection) -> Result<i32, ClusterError> {
     let ours =
         if recorded(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
     let sql = format!(
@@ -45,7 +45,7 @@ pub(crate) async fn next(coordinator: &NodeConnection) -> Result<i32, ClusterErr
 }
 
 /// The statement that records a number, to run in the transaction that adds the node.
-pub(crate) async fn take(
+pub(crate) async fn record(
     coordinator: &NodeConnection,
     group: i32,
     address: &NodeAddress,
@@ -58,7 +58,7 @@ pub(crate) async fn take(
 }
 
 /// Notes that the server with this number is gone; the number stays taken.
-pub(crate) async fn release(coordinator: &NodeConnection, group: i32) -> Result<(), ClusterError> {
+pub(crate) async fn mark_removed(coordinator: &NodeConnection, group: i32) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.node_groups SET removed_at = now() WHERE groupid = $1";
     coordinator.rows("recording the removal", sql, &[&group]).await.map(|_| ())
 }

@@ -36,44 +36,46 @@ pub struct Init {
 pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), ClusterError> {
     let own = own_address(config, init)?;
     let deadline = Instant::now() + init.wait;
-    let coordinator = wait_or_make(config, "the coordinator", deadline, say).await?;
+    let coordinator = connect_or_create(config, "the coordinator", deadline, say).await?;
     coordinator.require_superuser().await?;
     let mut workers = Vec::new();
     for address in &init.workers {
-        workers
-            .push((address, wait_or_make(&address.on(config), &address.to_string(), deadline, say).await?));
+        workers.push((
+            address,
+            connect_or_create(&address.on(config), &address.to_string(), deadline, say).await?,
+        ));
     }
 
-    let head = preflight::look(&coordinator).await?;
-    let mut bodies = Vec::new();
-    for (_, session) in &workers {
-        let mut fitness = preflight::look(session).await?;
-        fitness.compare(&head);
-        bodies.push(fitness);
+    let coordinator_report = preflight::look(&coordinator).await?;
+    let mut worker_reports = Vec::new();
+    for (_, connection) in &workers {
+        let mut fitness = preflight::look(connection).await?;
+        fitness.compare(&coordinator_report);
+        worker_reports.push(fitness);
     }
-    for line in std::iter::once(&head).chain(&bodies).flat_map(PreflightReport::lines) {
+    for line in std::iter::once(&coordinator_report).chain(&worker_reports).flat_map(PreflightReport::lines) {
         say(&line);
     }
-    preflight::require_fit(std::iter::once(&head).chain(&bodies))?;
+    preflight::require_fit(std::iter::once(&coordinator_report).chain(&worker_reports))?;
     if init.dry_run {
         return Ok(());
     }
 
-    preflight::prepare(&coordinator, &head).await?;
-    for ((_, session), fitness) in workers.iter().zip(&bodies) {
-        preflight::prepare(session, fitness).await?;
+    preflight::prepare(&coordinator, &coordinator_report).await?;
+    for ((_, connection), fitness) in workers.iter().zip(&worker_reports) {
+        preflight::prepare(connection, fitness).await?;
     }
     name_coordinator(&coordinator, &own, say).await?;
     let mut changed = false;
-    for (address, session) in &workers {
-        changed |= register(&coordinator, address, session, say).await?;
+    for (address, connection) in &workers {
+        changed |= register(&coordinator, address, connection, say).await?;
     }
     wait_for_others(config, &coordinator, init, deadline, say).await?;
     check_connections(&coordinator).await?;
     // Those that the coordinator has already are not made by the migrations, which need them on each node.
     copy_roles(&coordinator, &workers, say).await?;
     changed |= migrate(config, init, say).await?;
-    groups::remember_known(&coordinator).await?;
+    groups::record_known(&coordinator).await?;
     copy_roles(&coordinator, &workers, say).await?;
     pins::install_strategy(&coordinator).await?;
     older_names::install(&coordinator).await?;
@@ -115,7 +117,7 @@ fn own_address(config: &Config, init: &Init) -> Result<NodeAddress, ClusterError
 }
 
 /// Connects, again and again until the deadline. The database of a new server is made.
-async fn wait_or_make(
+async fn connect_or_create(
     config: &Config,
     name: &str,
     deadline: Instant,
@@ -147,13 +149,13 @@ async fn wait_for(
     name: &str,
     deadline: Instant,
     say: Say<'_>,
-    make: bool,
+    create: bool,
 ) -> Result<NodeConnection, ClusterError> {
     let mut last = String::new();
     loop {
         let error = match NodeConnection::named(config, name).await {
-            Ok(session) => match session.run("asking", "SELECT 1").await {
-                Ok(()) => return Ok(session),
+            Ok(connection) => match connection.run("asking", "SELECT 1").await {
+                Ok(()) => return Ok(connection),
                 Err(error) => error,
             },
             Err(error) => error,
@@ -166,21 +168,21 @@ async fn wait_for(
             say(&format!("waiting for {name}: {text}"));
             last = text;
         }
-        if make && last.contains("does not exist") {
-            make_database(config, say).await;
+        if create && last.contains("does not exist") {
+            create_database(config, say).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
 /// A worker's server may be new and lack the database. Whether this worked is seen at the next attempt.
-async fn make_database(config: &Config, say: Say<'_>) {
+async fn create_database(config: &Config, say: Say<'_>) {
     let (Some(name), Some(address)) = (config.get_dbname(), NodeAddress::of(config)) else { return };
     let mut beside = address.on(config);
     beside.dbname("postgres");
-    let Ok(session) = NodeConnection::coordinator(&beside).await else { return };
+    let Ok(connection) = NodeConnection::coordinator(&beside).await else { return };
     let quoted = name.replace('"', "\"\"");
-    if session.run("making the database", &format!("CREATE DATABASE \"{quoted}\"")).await.is_ok() {
+    if connection.run("making the database", &format!("CREATE DATABASE \"{quoted}\"")).await.is_ok() {
         say(&format!("{address}: made the database {name}"));
     }
 }
@@ -226,11 +228,11 @@ pub(super) async fn register(
 }
 
 async fn add(coordinator: &NodeConnection, address: &NodeAddress) -> Result<i32, ClusterError> {
-    groups::remember_known(coordinator).await?;
-    let group = groups::next(coordinator).await?;
+    groups::record_known(coordinator).await?;
+    let group = groups::next_free(coordinator).await?;
     coordinator.run("beginning", "BEGIN").await?;
     let added = async {
-        groups::take(coordinator, group, address).await?;
+        groups::record(coordinator, group, address).await?;
         let call = "SELECT citus_add_node($1, $2, groupid => $3)";
         coordinator.rows("adding the node", call, &[&address.host(), &address.port(), &group]).await?;
         coordinator.run("committing", "COMMIT").await
@@ -282,8 +284,8 @@ async fn copy_roles(
     workers: &[(&NodeAddress, NodeConnection)],
     say: Say<'_>,
 ) -> Result<(), ClusterError> {
-    for (address, session) in workers {
-        for done in roles::copy(coordinator, session).await? {
+    for (address, connection) in workers {
+        for done in roles::copy(coordinator, connection).await? {
             say(&format!("{address}: {done}, as on the coordinator"));
         }
     }

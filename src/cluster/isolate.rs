@@ -36,8 +36,8 @@ struct TenantShard {
 
 /// An isolation that could be done.
 pub struct Isolation {
-    wish: IsolationRequest,
-    place: TenantShard,
+    request: IsolationRequest,
+    shard: TenantShard,
     from: ClusterNode,
     to: ClusterNode,
     bytes: i64,
@@ -49,7 +49,7 @@ const WHERE: &str = "
     USING (shardid)
     WHERE s.shardid = get_shard_id_for_distribution_column('shared.users', $1::bigint)";
 
-async fn place(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard, ClusterError> {
+async fn shard(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard, ClusterError> {
     let row = coordinator.row("finding the tenant's shard", WHERE, &[&tenant]).await?;
     Ok(TenantShard {
         shard: row.get(0),
@@ -66,14 +66,14 @@ async fn place(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard,
 /// What stands in the way.
 pub async fn plan_isolation(
     coordinator: &NodeConnection,
-    wish: IsolationRequest,
+    request: IsolationRequest,
 ) -> Result<Isolation, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
     let exists = "SELECT EXISTS (SELECT FROM shared.tenants WHERE id = $1)";
-    if !coordinator.row("looking for the tenant", exists, &[&wish.tenant]).await?.get::<_, bool>(0) {
-        return obstacle(format!("there is no tenant {}", wish.tenant));
+    if !coordinator.row("looking for the tenant", exists, &[&request.tenant]).await?.get::<_, bool>(0) {
+        return obstacle(format!("there is no tenant {}", request.tenant));
     }
     let distributed = "SELECT EXISTS (SELECT FROM pg_dist_partition \
         WHERE logicalrelid = 'shared.users'::regclass AND partmethod = 'h')";
@@ -83,32 +83,32 @@ pub async fn plan_isolation(
     node::require_all_alive(coordinator, None).await?;
     require_decoding(coordinator).await?;
     preflight::require_safe_commits(coordinator).await?;
-    let place = place(coordinator, wish.tenant).await?;
+    let shard = shard(coordinator, request.tenant).await?;
     let nodes = node::list(coordinator).await?;
     let bundles = sizes::bundles(coordinator).await?;
-    let Some(from) = nodes.iter().find(|node| node.group == place.group).cloned() else {
+    let Some(from) = nodes.iter().find(|node| node.group == shard.group).cloned() else {
         return obstacle(
             "the tenant's shard is on a node that is not listed; see `pigeonhole cluster status`",
         );
     };
-    let to = match &wish.to {
+    let to = match &request.to {
         Some(address) => node::worker(coordinator, address).await?,
-        None => roomiest(&nodes, &bundles, &from),
+        None => emptiest(&nodes, &bundles, &from),
     };
     if !to.takes_shards {
         return obstacle(format!("{} takes no shards (drained); choose another node", to.address));
     }
-    let bytes = bundles.bytes_with(place.shard);
-    Ok(Isolation { wish, place, from, to, bytes })
+    let bytes = bundles.bytes_with(shard.shard);
+    Ok(Isolation { request, shard, from, to, bytes })
 }
 
 /// Newer PostgreSQL lets only listed libraries decode the log, and a split then fails after it has begun.
 async fn require_decoding(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
-        let session = NodeConnection::node(coordinator.config(), &node.address).await?;
+        let connection = NodeConnection::node(coordinator.config(), &node.address).await?;
         let sql = "SELECT coalesce(current_setting('output_plugin_libraries', true), 'citus') !~ \
             '\\mcitus\\M', current_setting('wal_level')";
-        let row = session.row("looking at the settings", sql, &[]).await?;
+        let row = connection.row("looking at the settings", sql, &[]).await?;
         if row.get(0) {
             return obstacle(format!(
                 "{} does not let Citus decode its log; there: ALTER SYSTEM \
@@ -128,7 +128,7 @@ async fn require_decoding(coordinator: &NodeConnection) -> Result<(), ClusterErr
 }
 
 /// The node with the fewest bytes; the present one when no other has clearly fewer.
-fn roomiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> ClusterNode {
+fn emptiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> ClusterNode {
     let best = nodes
         .iter()
         .filter(|node| node.takes_shards && node.active && node.group != 0)
@@ -146,15 +146,15 @@ fn roomiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> Clu
 impl Isolation {
     /// What will be done, a line for each step.
     pub fn describe(&self) -> Vec<String> {
-        let tenant = self.wish.tenant;
+        let tenant = self.request.tenant;
         let mut lines = Vec::new();
         if self.is_split() {
             lines.push(format!(
                 "tenant {tenant} has shard {} for itself already, on {}",
-                self.place.shard, self.from.address
+                self.shard.shard, self.from.address
             ));
         } else {
-            let (shard, node) = (self.place.shard, &self.from.address);
+            let (shard, node) = (self.shard.shard, &self.from.address);
             lines.push(format!(
                 "split shard {shard} ({} MB with its companions) on {node}, so that tenant {tenant} has one \
                  for itself",
@@ -164,7 +164,7 @@ impl Isolation {
         if self.from.group != self.to.group {
             lines.push(format!("move that shard to {}, which has more room", self.to.address));
         }
-        let alone = if self.wish.alone {
+        let alone = if self.request.alone {
             ", and keep other shards off that node from the next rebalance on"
         } else {
             ""
@@ -174,7 +174,7 @@ impl Isolation {
     }
 
     fn is_split(&self) -> bool {
-        self.place.low == self.place.high
+        self.shard.low == self.shard.high
     }
 
     /// Does it. Writes of the tenants in the shard wait for a moment at the end of the split and of the move.
@@ -185,7 +185,7 @@ impl Isolation {
         let event = events::begin(
             coordinator,
             "isolate-tenant",
-            &format!("tenant {} to {}", self.wish.tenant, self.to.address),
+            &format!("tenant {} to {}", self.request.tenant, self.to.address),
         )
         .await?;
         let done = self.isolate(coordinator, say).await;
@@ -193,38 +193,49 @@ impl Isolation {
     }
 
     async fn isolate(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
-        let tenant = self.wish.tenant;
+        let tenant = self.request.tenant;
         if !self.is_split() {
             // The argument is of any type, so it cannot be a parameter.
             let call = format!(
                 "SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', 'auto')"
             );
-            let what = format!("splitting shard {}", self.place.shard);
-            online(coordinator, &what, &call, say).await?;
+            let what = format!("splitting shard {}", self.shard.shard);
+            run_online(coordinator, &what, &call, say).await?;
         }
-        let place = place(coordinator, tenant).await?;
+        let shard = shard(coordinator, tenant).await?;
         // Until the move has happened too, so that no plan takes it elsewhere in between.
         pins::install_strategy(coordinator).await?;
-        if place.group != self.to.group {
+        if shard.group != self.to.group {
             // A node that joined lately has the reference tables only after its first rebalance.
-            online(coordinator, "copying reference tables", "SELECT replicate_reference_tables('auto')", say)
-                .await?;
+            run_online(
+                coordinator,
+                "copying reference tables",
+                "SELECT replicate_reference_tables('auto')",
+                say,
+            )
+            .await?;
             let call = format!(
                 "SELECT citus_move_shard_placement({}, {}, {}, 'auto')",
-                place.shard, self.from.id, self.to.id
+                shard.shard, self.from.id, self.to.id
             );
-            online(coordinator, &format!("moving shard {} to {}", place.shard, self.to.address), &call, say)
-                .await?;
+            run_online(
+                coordinator,
+                &format!("moving shard {} to {}", shard.shard, self.to.address),
+                &call,
+                say,
+            )
+            .await?;
         }
-        pins::pin(coordinator, place.colocation, place.low, tenant, self.to.group, self.wish.alone).await?;
-        say(&format!("tenant {tenant} has shard {} for itself, pinned to {}", place.shard, self.to.address));
+        pins::pin(coordinator, shard.colocation, shard.low, tenant, self.to.group, self.request.alone)
+            .await?;
+        say(&format!("tenant {tenant} has shard {} for itself, pinned to {}", shard.shard, self.to.address));
         Ok(())
     }
 }
 
 /// Runs a long statement in a session of its own, telling the time and what it waits for, and cancels it at
 /// Ctrl-C or when it hangs.
-async fn online(
+async fn run_online(
     coordinator: &NodeConnection,
     what: &str,
     call: &str,
@@ -241,7 +252,7 @@ async fn online(
     let mut work = Box::pin(worker.run_within(SPLIT_TIMEOUT, what, call));
     let mut ticks = tokio::time::interval(TICK);
     ticks.tick().await;
-    let (mut ticked, mut told) = (0, HashSet::new());
+    let (mut ticks_seen, mut reported) = (0, HashSet::new());
     loop {
         tokio::select! {
             result = &mut work => {
@@ -251,12 +262,12 @@ async fn online(
             }
             _ = ticks.tick() => {
                 for blocker in blockers::everywhere(coordinator).await {
-                    if told.insert(blocker.name()) {
+                    if reported.insert(blocker.name()) {
                         say(&format!("    WAITING: {}. {}", blocker.finding(), blocker.remedy()));
                     }
                 }
-                ticked += 1;
-                if ticked % 3 == 0 {
+                ticks_seen += 1;
+                if ticks_seen % 3 == 0 {
                     say(&format!("    {} s so far", started.elapsed().as_secs()));
                 }
             }

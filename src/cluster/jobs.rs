@@ -10,7 +10,7 @@ use super::node_connection::NodeConnection;
 use super::{Say, events, executors, pins};
 
 /// How often a job is looked at that nobody follows.
-const ATTENDING: Duration = Duration::from_secs(3);
+const POLL_INTERVAL: Duration = Duration::from_secs(3);
 
 /// A job that has not ended.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct BackgroundJob {
 ///
 /// # Errors
 /// When the coordinator does not answer.
-pub async fn running(coordinator: &NodeConnection) -> Result<Option<BackgroundJob>, ClusterError> {
+pub async fn running_job(coordinator: &NodeConnection) -> Result<Option<BackgroundJob>, ClusterError> {
     let sql = "SELECT job_id, state::text, description FROM pg_dist_background_job
                WHERE state::text IN ('scheduled', 'running', 'cancelling', 'failing')
                ORDER BY job_id DESC LIMIT 1";
@@ -37,7 +37,7 @@ pub async fn running(coordinator: &NodeConnection) -> Result<Option<BackgroundJo
 
 /// Refuses while a job runs.
 pub(crate) async fn require_none(coordinator: &NodeConnection) -> Result<(), ClusterError> {
-    match running(coordinator).await? {
+    match running_job(coordinator).await? {
         Some(job) => obstacle(format!(
             "job {} ({}) is {}; `pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it",
             job.id, job.description, job.state
@@ -70,15 +70,15 @@ pub(crate) async fn start(
 
 /// Waits until a job has ended and does what is left to do then, for those who start one and do not follow
 /// it. A coordinator that is away is asked again.
-pub async fn attend(config: Config, job: i64) {
+pub async fn finish_when_done(config: Config, job: i64) {
     loop {
-        tokio::time::sleep(ATTENDING).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         let Ok(coordinator) = NodeConnection::coordinator(&config).await else { continue };
-        match running(&coordinator).await {
-            Ok(Some(running)) if running.id == job => {}
+        match running_job(&coordinator).await {
+            Ok(Some(running_job)) if running_job.id == job => {}
             // Another job has begun since, whose end does the same.
             Ok(Some(_)) => return,
-            Ok(None) => match wind_up(&coordinator).await {
+            Ok(None) => match after_job(&coordinator).await {
                 Ok(()) => return,
                 Err(error) => {
                     log::warn!("job {job} has ended, and its settings could not be put back yet: {error}")
@@ -90,17 +90,17 @@ pub async fn attend(config: Config, job: i64) {
 }
 
 /// What is left to do once a job has ended.
-pub(crate) async fn wind_up(coordinator: &NodeConnection) -> Result<(), ClusterError> {
+pub(crate) async fn after_job(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     executors::lower(coordinator).await?;
-    pins::heal(coordinator).await?;
-    events::settle_jobs(coordinator).await
+    pins::follow_moved_shards(coordinator).await?;
+    events::close_job_events(coordinator).await
 }
 
 /// Ends a job: moves that are finished stay, those under way are rolled back.
 ///
 /// # Errors
 /// When it does not end within 30 seconds, which a dead node can cause.
-pub async fn stop(
+pub async fn stop_job(
     coordinator: &NodeConnection,
     job: &BackgroundJob,
     say: Say<'_>,
@@ -125,7 +125,7 @@ async fn cancel(coordinator: &NodeConnection, job: &BackgroundJob, say: Say<'_>)
                 say("what the stopped move left behind is cleaned up within a minute, or when its node is \
                      back");
             }
-            return wind_up(coordinator).await;
+            return after_job(coordinator).await;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

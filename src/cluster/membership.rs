@@ -12,7 +12,7 @@ use super::{Say, events, groups, init, jobs, patroni, pins, roles};
 /// A worker that could be added.
 pub struct WorkerAddition {
     address: NodeAddress,
-    session: NodeConnection,
+    connection: NodeConnection,
     fitness: PreflightReport,
     group: Option<i32>,
 }
@@ -28,17 +28,17 @@ pub async fn plan_add(
 ) -> Result<WorkerAddition, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
-    patroni::stand_aside(coordinator).await?;
+    patroni::require_unmanaged(coordinator).await?;
     let own = preflight::look(coordinator).await?;
-    let session = NodeConnection::node(coordinator.config(), address).await?;
-    let mut fitness = preflight::look(&session).await?;
+    let connection = NodeConnection::node(coordinator.config(), address).await?;
+    let mut fitness = preflight::look(&connection).await?;
     fitness.compare(&own);
     fitness.lines().iter().for_each(|line| say(line));
     preflight::require_fit(std::iter::once(&fitness))?;
     let known = node::list(coordinator).await?.into_iter().find(|node| node.address == *address);
     node::require_all_alive(coordinator, None).await?;
-    let group = if known.is_some() { None } else { Some(groups::next(coordinator).await?) };
-    Ok(WorkerAddition { address: address.clone(), session, fitness, group })
+    let group = if known.is_some() { None } else { Some(groups::next_free(coordinator).await?) };
+    Ok(WorkerAddition { address: address.clone(), connection, fitness, group })
 }
 
 impl WorkerAddition {
@@ -60,9 +60,9 @@ impl WorkerAddition {
     pub async fn run(self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(coordinator, "add-worker", &self.address.to_string()).await?;
         let added = async {
-            preflight::prepare(&self.session, &self.fitness).await?;
-            init::register(coordinator, &self.address, &self.session, say).await?;
-            for done in roles::copy(coordinator, &self.session).await? {
+            preflight::prepare(&self.connection, &self.fitness).await?;
+            init::register(coordinator, &self.address, &self.connection, say).await?;
+            for done in roles::copy(coordinator, &self.connection).await? {
                 say(&format!("{}: {done}, as on the coordinator", self.address));
             }
             // Draining and then keeping a worker is undone by adding it again.
@@ -92,7 +92,7 @@ pub async fn plan_remove(
 ) -> Result<WorkerRemoval, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
-    patroni::stand_aside(coordinator).await?;
+    patroni::require_unmanaged(coordinator).await?;
     let node = node::worker(coordinator, address).await?;
     jobs::require_none(coordinator).await?;
     let sql = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard s USING (shardid)
@@ -128,11 +128,11 @@ impl WorkerRemoval {
 
     async fn remove(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         self.clean_up(coordinator, say).await?;
-        pins::heal(coordinator).await?;
+        pins::follow_moved_shards(coordinator).await?;
         let address = &self.node.address;
         coordinator.run("beginning", "BEGIN").await?;
         let removed = async {
-            groups::release(coordinator, self.node.group).await?;
+            groups::mark_removed(coordinator, self.node.group).await?;
             coordinator
                 .rows(
                     "removing the node",

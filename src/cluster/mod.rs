@@ -40,7 +40,7 @@ pub use error::ClusterError;
 pub use events::EventLine;
 pub use init::{Init, init};
 pub use isolate::{Isolation, IsolationRequest, plan_isolation, unpin};
-pub use jobs::{BackgroundJob, attend, running, stop};
+pub use jobs::{BackgroundJob, finish_when_done, running_job, stop_job};
 pub use membership::{WorkerAddition, WorkerRemoval, plan_add, plan_remove};
 pub use node_connection::NodeConnection;
 pub use plan::{MovePlan, plan_drain, plan_rebalance, undrain};

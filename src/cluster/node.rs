@@ -7,7 +7,7 @@ use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
 /// How long a node may take to answer while a job is watched, which is asked again soon.
-pub(crate) const NODE_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a node may take to answer before an operation that needs it is refused; of that, a new connection
 /// may take 5 seconds. A node that is busy, for which an operator adds another, takes seconds; one that is
 /// down refuses at once.
@@ -75,22 +75,22 @@ pub(crate) async fn require_all_alive(
 ) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
     let asked = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
-    refuse_without(&silent(coordinator, asked, ALIVE_TIMEOUT).await)
+    require_none_unreachable(&unreachable(coordinator, asked, ALIVE_TIMEOUT).await)
 }
 
 /// Refuses an operation that needs every node, unless this list of those that do not answer is empty.
-pub(crate) fn refuse_without(silent: &[String]) -> Result<(), ClusterError> {
-    if silent.is_empty() {
+pub(crate) fn require_none_unreachable(unreachable: &[String]) -> Result<(), ClusterError> {
+    if unreachable.is_empty() {
         return Ok(());
     }
     obstacle(format!(
         "every node must answer for this, and these do not: {}; bring them back first",
-        silent.join(", ")
+        unreachable.join(", ")
     ))
 }
 
 /// Those that do not answer within this time, with the reason.
-pub(crate) async fn silent(
+pub(crate) async fn unreachable(
     coordinator: &NodeConnection,
     nodes: impl Iterator<Item = &ClusterNode>,
     timeout: Duration,

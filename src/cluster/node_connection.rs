@@ -51,10 +51,10 @@ impl NodeConnection {
 
     /// Connects to a node, or where none is named to the coordinator, with the console's role, to ask nothing
     /// that takes much longer than `patience`.
-    pub(crate) async fn watching(
+    pub(crate) async fn read_only(
         config: &Config,
         address: Option<&NodeAddress>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self, ClusterError> {
         let (there, name) = match address {
             Some(address) => (address.on(config), address.to_string()),
@@ -62,11 +62,11 @@ impl NodeConnection {
         };
         let options = format!(
             "{WATCHING} -c citus.node_connection_timeout={} -c statement_timeout={}",
-            patience.as_millis(),
-            (patience + AFTER_TIMEOUT).as_millis()
+            timeout.as_millis(),
+            (timeout + AFTER_TIMEOUT).as_millis()
         );
-        let session = Self::open_with(&there, name, &options, "pigeonhole console").await?;
-        Ok(Self { prepared: Some(Mutex::default()), ..session })
+        let connection = Self::open_with(&there, name, &options, "pigeonhole console").await?;
+        Ok(Self { prepared: Some(Mutex::default()), ..connection })
     }
 
     /// Connects to another node as the same user.
@@ -107,7 +107,7 @@ impl NodeConnection {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn another(&self) -> Result<Self, ClusterError> {
+    pub async fn open_another(&self) -> Result<Self, ClusterError> {
         let other = Self::open(&self.config, self.name.clone()).await?;
         Ok(Self { actor: self.actor.clone(), ..other })
     }
@@ -139,11 +139,11 @@ impl NodeConnection {
 
     pub(crate) async fn run_within(
         &self,
-        patience: Duration,
+        timeout: Duration,
         what: &str,
         sql: &str,
     ) -> Result<(), ClusterError> {
-        self.bounded(patience, what, self.client.batch_execute(sql)).await
+        self.with_timeout(timeout, what, self.client.batch_execute(sql)).await
     }
 
     /// Runs one statement and gives its rows.
@@ -158,12 +158,12 @@ impl NodeConnection {
 
     pub(crate) async fn rows_within(
         &self,
-        patience: Duration,
+        timeout: Duration,
         what: &str,
         sql: &str,
         values: Values<'_>,
     ) -> Result<Vec<Row>, ClusterError> {
-        self.bounded(patience, what, self.query(sql, values)).await
+        self.with_timeout(timeout, what, self.query(sql, values)).await
     }
 
     /// Runs one statement that gives exactly one row.
@@ -173,12 +173,12 @@ impl NodeConnection {
 
     pub(crate) async fn row_within(
         &self,
-        patience: Duration,
+        timeout: Duration,
         what: &str,
         sql: &str,
         values: Values<'_>,
     ) -> Result<Row, ClusterError> {
-        let rows = self.rows_within(patience, what, sql, values).await?;
+        let rows = self.rows_within(timeout, what, sql, values).await?;
         let what = || format!("{what} at {}", self.name);
         rows.into_iter()
             .next()
@@ -202,19 +202,19 @@ impl NodeConnection {
         self.client.query(&statement, values).await
     }
 
-    async fn bounded<T>(
+    async fn with_timeout<T>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         what: &str,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, ClusterError> {
         let what = || format!("{what} at {}", self.name);
-        match tokio::time::timeout(patience, work).await {
+        match tokio::time::timeout(timeout, work).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(ClusterError::refused(&what(), &error)),
             Err(_) => {
                 self.cancel_soon();
-                Err(ClusterError::Silent { what: what(), patience })
+                Err(ClusterError::Timeout { what: what(), timeout })
             }
         }
     }

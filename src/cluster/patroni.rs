@@ -4,7 +4,7 @@ use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
 /// Refuses when Patroni runs the coordinator.
-pub(super) async fn stand_aside(coordinator: &NodeConnection) -> Result<(), ClusterError> {
+pub(super) async fn require_unmanaged(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'Patroni%')";
     if coordinator.row("looking for Patroni", sql, &[]).await?.get(0) {
         return obstacle(

@@ -33,7 +33,7 @@ const PLACES: &str = "
     JOIN pg_dist_placement p ON p.shardid = s.shardid";
 
 /// Pins to nodes that are gone or drained follow their shards to where these went.
-pub(super) async fn heal(coordinator: &NodeConnection) -> Result<(), ClusterError> {
+pub(super) async fn follow_moved_shards(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = format!(
         "UPDATE operator.pins pin SET groupid = place.groupid
          FROM (SELECT DISTINCT ON (1, 2) * FROM ({PLACES}) places ORDER BY 1, 2) place

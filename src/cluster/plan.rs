@@ -10,7 +10,7 @@ use super::sizes::{self, Bundles};
 use super::{Say, events, jobs, pins, preflight};
 
 /// Citus leaves this share of a disk free, and refuses moves that would not.
-const KEPT_FREE: f64 = 0.1;
+const MIN_FREE_SHARE: f64 = 0.1;
 
 /// Moves that could be started.
 pub struct MovePlan {
@@ -77,7 +77,7 @@ async fn require_movable(coordinator: &NodeConnection) -> Result<(), ClusterErro
     node::require_all_alive(coordinator, None).await?;
     preflight::require_safe_commits(coordinator).await?;
     pins::install_strategy(coordinator).await?;
-    pins::heal(coordinator).await?;
+    pins::follow_moved_shards(coordinator).await?;
     // Leftovers of earlier moves would stop moves of the same shards.
     let _ = coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await;
     Ok(())
@@ -91,9 +91,9 @@ pub async fn plan_rebalance(coordinator: &NodeConnection) -> Result<MovePlan, Cl
     require_movable(coordinator).await?;
     let nodes = node::list(coordinator).await?;
     let bundles = sizes::bundles(coordinator).await?;
-    let mut moves = ask(coordinator, &nodes, &bundles, false).await?;
+    let mut moves = plan_moves(coordinator, &nodes, &bundles, false).await?;
     if moves.count() == 0 {
-        moves.remarks.extend(lopsided(&nodes, &bundles));
+        moves.remarks.extend(imbalance(&nodes, &bundles));
     }
     Ok(moves)
 }
@@ -117,7 +117,7 @@ pub async fn plan_drain(
     coordinator.run("beginning", "BEGIN").await?;
     let planned = async {
         set_takes_shards(coordinator, address, false).await?;
-        ask(coordinator, &nodes, &bundles, true).await
+        plan_moves(coordinator, &nodes, &bundles, true).await
     }
     .await;
     coordinator.run("rolling back", "ROLLBACK").await?;
@@ -142,8 +142,8 @@ pub async fn undrain(
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     let node = node::worker(coordinator, address).await?;
-    if let Some(job) = jobs::running(coordinator).await? {
-        jobs::stop(coordinator, &job, say).await?;
+    if let Some(job) = jobs::running_job(coordinator).await? {
+        jobs::stop_job(coordinator, &job, say).await?;
     }
     let event = events::begin(coordinator, "drain --undo", &node.address.to_string()).await?;
     let done = set_takes_shards(coordinator, address, true).await;
@@ -162,7 +162,7 @@ async fn set_takes_shards(
         .map(|_| ())
 }
 
-async fn ask(
+async fn plan_moves(
     coordinator: &NodeConnection,
     nodes: &[ClusterNode],
     bundles: &Bundles,
@@ -205,7 +205,7 @@ async fn ask(
 
 /// No moves beside a great difference means that one shard is the difference, and only its tenants can be
 /// moved apart.
-fn lopsided(nodes: &[ClusterNode], bundles: &Bundles) -> Option<String> {
+fn imbalance(nodes: &[ClusterNode], bundles: &Bundles) -> Option<String> {
     let takers = || nodes.iter().filter(|node| node.takes_shards && node.group != 0);
     let fullest = takers().max_by_key(|node| bundles.bytes_on(node.group))?;
     let emptiest = takers().min_by_key(|node| bundles.bytes_on(node.group))?;
@@ -227,9 +227,9 @@ async fn require_room(coordinator: &NodeConnection, moves: &MovePlan) -> Result<
         if more <= 0 {
             continue;
         }
-        let session = NodeConnection::node(coordinator.config(), address).await?;
+        let connection = NodeConnection::node(coordinator.config(), address).await?;
         let sql = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
-        let row = session.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
+        let row = connection.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
         let Some(row) = row.first() else { continue };
         let (free, total): (i64, i64) = (row.get(0), row.get(1));
         #[allow(
@@ -237,7 +237,7 @@ async fn require_room(coordinator: &NodeConnection, moves: &MovePlan) -> Result<
             clippy::cast_precision_loss,
             reason = "bytes of a disk, roughly"
         )]
-        let kept = (total as f64 * KEPT_FREE) as i64;
+        let kept = (total as f64 * MIN_FREE_SHARE) as i64;
         if free - more < kept {
             return obstacle(format!(
                 "{address} would get {} MB and has {} MB free, of which {} MB stay free; add a worker or \

@@ -28,7 +28,7 @@ pub struct PreflightReport {
     /// What should be changed.
     pub advice: Vec<String>,
     /// Whether commits are answered before they are in the log, which the end of a move does not wait for.
-    pub careless: bool,
+    pub commits_unsafely: bool,
     /// The list of libraries that may decode the log, where it has to be widened.
     pub plugins: Option<String>,
     server_version: i32,
@@ -53,19 +53,19 @@ const LOOK: &str = "
            current_setting('synchronous_commit')";
 
 /// Looks at one server.
-pub(crate) async fn look(session: &NodeConnection) -> Result<PreflightReport, ClusterError> {
+pub(crate) async fn look(connection: &NodeConnection) -> Result<PreflightReport, ClusterError> {
     let started = std::time::Instant::now();
-    let row = session.row("looking at the settings", LOOK, &[]).await?;
+    let row = connection.row("looking at the settings", LOOK, &[]).await?;
     let half_way = started.elapsed().as_secs_f64() / 2.0;
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let (faults, advice) = judge(&row);
+    let (faults, advice) = check_settings(&row);
     Ok(PreflightReport {
-        name: session.name().to_owned(),
+        name: connection.name().to_owned(),
         postgresql: row.get::<_, &str>(0).split_whitespace().next().unwrap_or_default().to_owned(),
         citus: row.get::<_, Option<String>>(12).or(row.get(11)),
         has_extension: row.get::<_, Option<String>>(12).is_some(),
-        careless: row.get::<_, &str>(17) == "off",
+        commits_unsafely: row.get::<_, &str>(17) == "off",
         plugins: row.get::<_, Option<&str>>(10).and_then(widened),
         faults,
         advice,
@@ -74,7 +74,7 @@ pub(crate) async fn look(session: &NodeConnection) -> Result<PreflightReport, Cl
     })
 }
 
-fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
+fn check_settings(row: &Row) -> (Vec<String>, Vec<String>) {
     let (mut faults, mut advice) = (Vec::new(), Vec::new());
     let restart = "in postgresql.conf, then restart the server";
     let preloaded: &str = row.get(2);
@@ -116,9 +116,9 @@ fn judge(row: &Row) -> (Vec<String>, Vec<String>) {
         let line = format!("max_prepared_transactions = {}    {restart}; it is {prepared}", connections * 2);
         if prepared == 0 { faults.push(line) } else { advice.push(line) }
     }
-    if let Some(careless) = row.get::<_, Option<&str>>(16) {
+    if let Some(commits_unsafely) = row.get::<_, Option<&str>>(16) {
         faults.push(format!(
-            "synchronous_commit = off is set for {careless}; ALTER … RESET synchronous_commit: moves lose \
+            "synchronous_commit = off is set for {commits_unsafely}; ALTER … RESET synchronous_commit: moves lose \
              acknowledged writes"
         ));
     }
@@ -200,24 +200,27 @@ impl PreflightReport {
 
 /// Changes what needs no restart: the extension, the libraries that may decode the log, and the statistics
 /// that `status` shows.
-pub(crate) async fn prepare(session: &NodeConnection, fitness: &PreflightReport) -> Result<(), ClusterError> {
+pub(crate) async fn prepare(
+    connection: &NodeConnection,
+    fitness: &PreflightReport,
+) -> Result<(), ClusterError> {
     if !fitness.has_extension {
-        session.run("creating the extension", "CREATE EXTENSION IF NOT EXISTS citus").await?;
+        connection.run("creating the extension", "CREATE EXTENSION IF NOT EXISTS citus").await?;
     }
     if let Some(plugins) = &fitness.plugins {
-        session
+        connection
             .run(
                 "allowing Citus to decode the log",
                 &format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}"),
             )
             .await?;
     }
-    if fitness.careless {
+    if fitness.commits_unsafely {
         // Until every session is new, moves could still lose writes; so this is done before anything can
         // move.
         let sql = "SELECT format('ALTER DATABASE %I SET synchronous_commit = on', current_database())";
-        let statement: String = session.row("looking at the database", sql, &[]).await?.get(0);
-        session
+        let statement: String = connection.row("looking at the database", sql, &[]).await?.get(0);
+        connection
             .run(
                 "making commits safe",
                 &format!(
@@ -227,7 +230,7 @@ pub(crate) async fn prepare(session: &NodeConnection, fitness: &PreflightReport)
             .await?;
     }
     for (setting, value) in [("citus.stat_tenants_track", "all"), ("citus.enable_stat_counters", "on")] {
-        let now = session
+        let now = connection
             .row(
                 "looking at statistics",
                 "SELECT current_setting($1, true) IS DISTINCT FROM $2",
@@ -235,10 +238,12 @@ pub(crate) async fn prepare(session: &NodeConnection, fitness: &PreflightReport)
             )
             .await?;
         if now.get(0) {
-            session.run("turning statistics on", &format!("ALTER SYSTEM SET {setting} = '{value}'")).await?;
+            connection
+                .run("turning statistics on", &format!("ALTER SYSTEM SET {setting} = '{value}'"))
+                .await?;
         }
     }
-    session.run("reloading the settings", "SELECT pg_reload_conf()").await
+    connection.run("reloading the settings", "SELECT pg_reload_conf()").await
 }
 
 /// Refuses moves while a node answers commits before they are in its log: the end of a move waits for what is
@@ -246,9 +251,11 @@ pub(crate) async fn prepare(session: &NodeConnection, fitness: &PreflightReport)
 /// writes lost in 24 moves.
 pub(crate) async fn require_safe_commits(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
-        let session = NodeConnection::node(coordinator.config(), &node.address).await?;
-        let fitness = look(&session).await?;
-        if fitness.careless || fitness.faults.iter().any(|fault| fault.starts_with("synchronous_commit")) {
+        let connection = NodeConnection::node(coordinator.config(), &node.address).await?;
+        let fitness = look(&connection).await?;
+        if fitness.commits_unsafely
+            || fitness.faults.iter().any(|fault| fault.starts_with("synchronous_commit"))
+        {
             return obstacle(format!(
                 "{} has synchronous_commit = off, with which moves lose acknowledged writes; there: {}",
                 node.address,

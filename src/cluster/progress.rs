@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use super::blockers::{self, Blocker};
 use super::error::ClusterError;
 use super::jobs;
-use super::node::{self, NODE_PATIENCE};
+use super::node::{self, NODE_TIMEOUT};
 use super::node_connection::NodeConnection;
 use super::sizes::{self, Bundles};
 
 /// How long the coordinator may take to answer, which is asked again soon.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often nodes are asked whether they live.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(4);
+const LIVENESS_INTERVAL: Duration = Duration::from_secs(4);
 
 /// A job at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,33 +27,33 @@ pub struct Progress {
     /// What the moves under way are doing.
     pub phases: Vec<String>,
     /// Moves that failed and are or were tried again, with what Citus said.
-    pub troubles: Vec<String>,
+    pub failed_attempts: Vec<String>,
     /// Nodes of unfinished moves that do not answer.
-    pub dead: Vec<String>,
+    pub unreachable: Vec<String>,
     /// Transactions for which moves wait.
     pub blockers: Vec<Blocker>,
 }
 
 impl Progress {
     /// Whether nothing more will happen.
-    pub fn over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         ["finished", "cancelled", "failed"].contains(&self.state.as_str())
     }
 
     /// Whether it is stuck, whatever Citus calls it.
-    pub fn stuck(&self) -> bool {
-        !self.over() && !self.dead.is_empty()
+    pub fn is_stuck(&self) -> bool {
+        !self.is_over() && !self.unreachable.is_empty()
     }
 }
 
 /// Watches one job over sessions of its own.
 pub struct Follower {
     job: i64,
-    session: NodeConnection,
+    connection: NodeConnection,
     bundles: Bundles,
     copied: HashMap<i64, i64>,
     asked: Option<Instant>,
-    dead: Vec<String>,
+    unreachable: Vec<String>,
     blockers: Vec<Blocker>,
 }
 
@@ -69,15 +69,15 @@ impl Follower {
     /// # Errors
     /// When the coordinator does not answer.
     pub async fn new(coordinator: &NodeConnection, job: i64) -> Result<Self, ClusterError> {
-        let session = NodeConnection::coordinator(coordinator.config()).await?;
-        let bundles = sizes::bundles(&session).await?;
+        let connection = NodeConnection::coordinator(coordinator.config()).await?;
+        let bundles = sizes::bundles(&connection).await?;
         Ok(Self {
             job,
-            session,
+            connection,
             bundles,
             copied: HashMap::new(),
             asked: None,
-            dead: Vec::new(),
+            unreachable: Vec::new(),
             blockers: Vec::new(),
         })
     }
@@ -86,22 +86,22 @@ impl Follower {
     ///
     /// # Errors
     /// When the coordinator does not answer; the job goes on regardless, and the next look may succeed.
-    pub async fn look(&mut self) -> Result<Progress, ClusterError> {
-        if self.session.run_within(TIMEOUT, "asking", "SELECT 1").await.is_err() {
-            self.session = NodeConnection::coordinator(self.session.config()).await?;
+    pub async fn poll(&mut self) -> Result<Progress, ClusterError> {
+        if self.connection.run_within(TIMEOUT, "asking", "SELECT 1").await.is_err() {
+            self.connection = NodeConnection::coordinator(self.connection.config()).await?;
         }
         let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";
         let state: String =
-            self.session.row_within(TIMEOUT, "looking at the job", sql, &[&self.job]).await?.get(0);
-        let rows = self.session.rows_within(TIMEOUT, "looking at the moves", TASKS, &[&self.job]).await?;
+            self.connection.row_within(TIMEOUT, "looking at the job", sql, &[&self.job]).await?.get(0);
+        let rows = self.connection.rows_within(TIMEOUT, "looking at the moves", TASKS, &[&self.job]).await?;
         let phases = if state == "running" { self.phases().await } else { Vec::new() };
         let mut progress = Progress {
             state,
             moves: (0, 0),
             bytes: (0, 0),
             phases,
-            troubles: Vec::new(),
-            dead: Vec::new(),
+            failed_attempts: Vec::new(),
+            unreachable: Vec::new(),
             blockers: Vec::new(),
         };
         let mut involved: Vec<i32> = Vec::new();
@@ -128,16 +128,16 @@ impl Follower {
                     format!("again at {}", row.get::<_, &str>(3))
                 };
                 let message: &str = row.get(4);
-                progress.troubles.push(format!(
+                progress.failed_attempts.push(format!(
                     "shard {shard}: attempt {} failed, {again}: {}",
                     retries.max(1),
                     one_line(message)
                 ));
             }
         }
-        if !progress.over() {
+        if !progress.is_over() {
             self.ask_nodes(&involved).await;
-            progress.dead.clone_from(&self.dead);
+            progress.unreachable.clone_from(&self.unreachable);
             progress.blockers.clone_from(&self.blockers);
         }
         Ok(progress)
@@ -148,7 +148,7 @@ impl Follower {
         let sql = "SELECT shardid, status, coalesce(target_shard_size, 0), sourcename || ':' || sourceport,
             targetname || ':' || targetport
                    FROM get_rebalance_progress() WHERE progress = 1";
-        let Ok(rows) = self.session.rows_within(TIMEOUT, "looking at the progress", sql, &[]).await else {
+        let Ok(rows) = self.connection.rows_within(TIMEOUT, "looking at the progress", sql, &[]).await else {
             return Vec::new();
         };
         let mut copied: HashMap<(i32, String), i64> = HashMap::new();
@@ -179,14 +179,14 @@ impl Follower {
     /// Citus calls a job running for half an hour while its node is dead, and says nothing of transactions
     /// that its moves wait for; so the nodes are asked here.
     async fn ask_nodes(&mut self, involved: &[i32]) {
-        if self.asked.is_some_and(|asked| asked.elapsed() < SIGN_OF_LIFE) {
+        if self.asked.is_some_and(|asked| asked.elapsed() < LIVENESS_INTERVAL) {
             return;
         }
         self.asked = Some(Instant::now());
-        self.blockers = blockers::everywhere(&self.session).await;
-        if let Ok(nodes) = node::list(&self.session).await {
+        self.blockers = blockers::everywhere(&self.connection).await;
+        if let Ok(nodes) = node::list(&self.connection).await {
             let asked = nodes.iter().filter(|node| node.group != 0 && involved.contains(&node.id));
-            self.dead = node::silent(&self.session, asked, NODE_PATIENCE).await;
+            self.unreachable = node::unreachable(&self.connection, asked, NODE_TIMEOUT).await;
         }
     }
 
@@ -194,8 +194,8 @@ impl Follower {
     ///
     /// # Errors
     /// When the coordinator does not answer; `stop` and the next rebalance do the same.
-    pub async fn wind_up(self) -> Result<(), ClusterError> {
-        jobs::wind_up(&self.session).await
+    pub async fn after_job(self) -> Result<(), ClusterError> {
+        jobs::after_job(&self.connection).await
     }
 }
 

@@ -16,8 +16,8 @@ const OURS: &str = "
 /// A role with its hashed password and its settings.
 type RoleDefinition = (String, String, Vec<String>);
 
-async fn ours(session: &NodeConnection) -> Result<Vec<RoleDefinition>, ClusterError> {
-    let rows = session.rows("listing the roles", OURS, &[]).await?;
+async fn ours(connection: &NodeConnection) -> Result<Vec<RoleDefinition>, ClusterError> {
+    let rows = connection.rows("listing the roles", OURS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 

@@ -15,8 +15,8 @@ const OWN_SHARDS: &str = "
     WHERE p.groupid = (SELECT groupid FROM pg_dist_local_group)";
 
 /// The bytes of the shards on this node.
-pub(crate) async fn of_node(session: &NodeConnection) -> Result<Vec<(i64, i64)>, ClusterError> {
-    let rows = session.rows("measuring shards", OWN_SHARDS, &[]).await?;
+pub(crate) async fn of_node(connection: &NodeConnection) -> Result<Vec<(i64, i64)>, ClusterError> {
+    let rows = connection.rows("measuring shards", OWN_SHARDS, &[]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 

@@ -50,12 +50,12 @@ async fn reset_everywhere(coordinator: &NodeConnection) -> Result<Vec<String>, C
     Ok(done)
 }
 
-async fn reset(session: &NodeConnection) -> Result<bool, ClusterError> {
+async fn reset(connection: &NodeConnection) -> Result<bool, ClusterError> {
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
-    if !session.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
+    if !connection.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
         return Ok(false);
     }
-    session
+    connection
         .rows_within(TIMEOUT, "counting anew", "SELECT pg_stat_statements_reset()::text", &[])
         .await
         .map(|_| true)

@@ -134,7 +134,7 @@ pub async fn activity(nodes: &Nodes) -> Result<Activity, ClusterError> {
     let cluster = nodes.list().await?;
     let known: HashSet<i64> = cluster.nodes.iter().map(|node| i64::from(node.id)).collect();
     let answers =
-        nodes.everywhere(&cluster.nodes, async |session, node| look(session, node, &known).await).await;
+        nodes.ask_all(&cluster.nodes, async |session, node| look(session, node, &known).await).await;
     let missing = answers.iter().filter_map(super::Answer::missing).collect();
     let mut sessions: Vec<RunningSession> =
         answers.into_iter().filter_map(|answer| answer.result.ok()).flatten().collect();
@@ -161,7 +161,7 @@ pub async fn running_session(
     let Some(node) = cluster.nodes.iter().find(|node| node.group == group).cloned() else { return Ok(None) };
     let known = cluster.nodes.iter().map(|node| i64::from(node.id)).collect();
     let answers = nodes
-        .everywhere(std::slice::from_ref(&node), async |session, node| look(session, node, &known).await)
+        .ask_all(std::slice::from_ref(&node), async |session, node| look(session, node, &known).await)
         .await;
     match answers.into_iter().next().map(|answer| answer.result) {
         Some(Ok(sessions)) => {
@@ -294,7 +294,7 @@ fn line(
         depth,
         gpid,
         who: format!("process {} on {}, {} {}", session.pid, session.node, session.user, session.application),
-        state: session.in_words(),
+        state: session.state_line(),
         statement: session.statement.clone(),
         place: Some((session.group, session.pid)),
         again,
@@ -303,7 +303,7 @@ fn line(
 
 impl RunningSession {
     /// What it does and for how long.
-    pub fn in_words(&self) -> String {
+    pub fn state_line(&self) -> String {
         let since = self.since.map_or_else(String::new, |since| format!(" for {}", seconds(since)));
         let wait = if self.wait.is_empty() { String::new() } else { format!(", waits: {}", self.wait) };
         format!("{}{since}{wait}", if self.state.is_empty() { "busy" } else { &self.state })
@@ -322,7 +322,7 @@ impl RunningSession {
     }
 
     /// Whose it is.
-    pub fn whose(&self) -> String {
+    pub fn origin(&self) -> String {
         let database =
             if self.database.is_empty() { String::new() } else { format!(", database {}", self.database) };
         match self.part_of {
@@ -348,7 +348,7 @@ impl Activity {
             "whose",
             "statement",
         ];
-        let mut sessions = Table::new("Sessions that do something", &heads).or("Nothing runs.");
+        let mut sessions = Table::new("Sessions that do something", &heads).when_empty("Nothing runs.");
         for session in &self.sessions {
             let row = sessions.row([
                 Cell::from(session.age()),
@@ -360,13 +360,13 @@ impl Activity {
                 session.since.map_or_else(String::new, seconds).into(),
                 session.wait.clone().into(),
                 session.subject().into(),
-                session.whose().into(),
+                session.origin().into(),
                 Cell::code(session.statement.clone()),
             ]);
             row.severity = session.long_idle.then_some(Severity::Warning);
         }
         let mut waits = Table::new("Who waits for whom", &["session", "state", "statement"])
-            .or("Nobody waits for a lock.");
+            .when_empty("Nobody waits for a lock.");
         for wait in &self.waits {
             let arrow = if wait.depth > 0 {
                 format!("{}waits: ", "    ".repeat(wait.depth - 1))

@@ -70,7 +70,7 @@ const SHARED_POOL: &str = "SELECT nullif(current_setting('citus.max_shared_pool_
 pub async fn budget(nodes: &Nodes) -> Result<Budget, ClusterError> {
     let cluster = nodes.list().await?;
     let mut found = Budget { at: Utc::now(), nodes: Vec::new(), missing: Vec::new() };
-    for answer in nodes.everywhere(&cluster.nodes, async |session, _| of_node(session).await).await {
+    for answer in nodes.ask_all(&cluster.nodes, async |connection, _| of_node(connection).await).await {
         found.missing.extend(answer.missing());
         if let Ok(budget) = answer.result {
             found.nodes.push(NodeBudget { node: answer.node.address.to_string(), ..budget });
@@ -79,16 +79,16 @@ pub async fn budget(nodes: &Nodes) -> Result<Budget, ClusterError> {
     Ok(found)
 }
 
-async fn of_node(session: &NodeConnection) -> Result<NodeBudget, ClusterError> {
-    let connections = super::connections::look(session).await?;
-    let row = session.row("looking at limits", SHARED_POOL, &[]).await?;
+async fn of_node(connection: &NodeConnection) -> Result<NodeBudget, ClusterError> {
+    let connections = super::connections::look(connection).await?;
+    let row = connection.row("looking at limits", SHARED_POOL, &[]).await?;
     // Citus takes 0 for as many as there are and -1 for no limit.
     let shared_pool = match row.get::<_, Option<i64>>(0) {
         Some(0) => Some(row.get(1)),
         Some(limit) if limit > 0 => Some(limit),
         _ => None,
     };
-    let rows = session.rows("looking at connections", GROUPS, &[]).await?;
+    let rows = connection.rows("looking at connections", GROUPS, &[]).await?;
     let groups = rows
         .iter()
         .map(|row| ConnectionGroup {

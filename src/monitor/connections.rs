@@ -35,9 +35,9 @@ const LOOK: &str = "
     FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1";
 
 /// Counts them. Our own is there, so there is a row.
-pub(super) async fn look(session: &NodeConnection) -> Result<ConnectionCounts, ClusterError> {
+pub(super) async fn look(connection: &NodeConnection) -> Result<ConnectionCounts, ClusterError> {
     let mut found = ConnectionCounts::default();
-    for row in session.rows("counting connections", LOOK, &[]).await? {
+    for row in connection.rows("counting connections", LOOK, &[]).await? {
         let (who, count): (String, i64) = (row.get(0), row.get(1));
         found.open += count;
         found.limit = row.get(2);
@@ -52,12 +52,12 @@ pub(super) async fn look(session: &NodeConnection) -> Result<ConnectionCounts, C
 
 impl ConnectionCounts {
     /// Whether it is time to do something.
-    pub(super) fn are_too_many(&self) -> bool {
+    pub(super) fn near_limit(&self) -> bool {
         self.open * 100 > self.limit * TOO_MANY_PERCENT
     }
 
     /// Whose they are, in words.
-    pub fn by_whom(&self) -> String {
+    pub fn by_owner(&self) -> String {
         let ours = self.ours.iter().map(|(who, count)| format!("{count} {who}"));
         ours.chain([format!("{} Citus", self.citus), format!("{} others", self.others)])
             .collect::<Vec<_>>()
@@ -73,10 +73,10 @@ mod tests {
     fn over_eighty_percent_are_too_many_and_are_named() {
         let mut connections =
             ConnectionCounts { open: 80, limit: 100, citus: 20, others: 1, ..ConnectionCounts::default() };
-        assert!(!connections.are_too_many());
+        assert!(!connections.near_limit());
         connections.open = 81;
         connections.ours.insert("pigeonhole_app".to_owned(), 60);
-        assert!(connections.are_too_many());
-        assert_eq!(connections.by_whom(), "60 pigeonhole_app, 20 Citus, 1 others");
+        assert!(connections.near_limit());
+        assert_eq!(connections.by_owner(), "60 pigeonhole_app, 20 Citus, 1 others");
     }
 }

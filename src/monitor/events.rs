@@ -51,7 +51,9 @@ pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterErro
         Some(reason) => Err(ClusterError::Obstacle(reason.clone())),
         None => {
             nodes
-                .coordinator(async |session| record::within(session, span.as_secs_f64(), MOST, BEFORE).await)
+                .ask_coordinator(async |connection| {
+                    record::within(connection, span.as_secs_f64(), MOST, BEFORE).await
+                })
                 .await
         }
     };
@@ -75,7 +77,7 @@ impl Events {
     /// The same as tables: of the stretch, and before it.
     pub fn tables(&self) -> Vec<Table> {
         let earlier = table("The latest before that", &self.before);
-        vec![table("Events", &self.events).or("Nothing was done in this time."), earlier]
+        vec![table("Events", &self.events).when_empty("Nothing was done in this time."), earlier]
     }
 }
 

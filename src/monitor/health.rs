@@ -221,7 +221,7 @@ fn judge_node(found: &mut Findings, state: &NodeState) {
 fn judge_inside(found: &mut Findings, address: &str, inside: &NodeDetails) {
     judge_settings(found, address, inside);
     let connections = &inside.connections;
-    if connections.are_too_many() {
+    if connections.near_limit() {
         found.warn(
             CONNECTIONS,
             format!(
@@ -229,7 +229,7 @@ fn judge_inside(found: &mut Findings, address: &str, inside: &NodeDetails) {
                 {}",
                 connections.open,
                 connections.limit,
-                connections.by_whom()
+                connections.by_owner()
             ),
             "lower POOL_SIZE (each web process may open as many to every worker) or the number of \
              processes, or raise max_connections",

@@ -166,15 +166,15 @@ pub async fn jobs(nodes: &Nodes, seen: &MoveHistory, chosen: Option<i64>) -> Res
     if !cluster.citus {
         return Ok(Jobs::none(seen));
     }
-    let asked = nodes.everywhere(&cluster.nodes, async |session, node| {
-        session.run("asking", "SELECT 1").await?;
+    let asked = nodes.ask_all(&cluster.nodes, async |connection, node| {
+        connection.run("asking", "SELECT 1").await?;
         // What a move holds locked cannot be measured for a moment, which is no reason to call the node dead.
-        let sizes = sizes::of_node(session).await.ok();
-        Ok((sizes, blockers::on(session, &node.address.to_string()).await.unwrap_or_default()))
+        let sizes = sizes::of_node(connection).await.ok();
+        Ok((sizes, blockers::on(connection, &node.address.to_string()).await.unwrap_or_default()))
     });
-    let central = nodes.coordinator(async |session| central(session, chosen).await);
-    let progress =
-        nodes.coordinator(async |session| session.rows("looking at the progress", PROGRESS, &[]).await);
+    let central = nodes.ask_coordinator(async |connection| central(connection, chosen).await);
+    let progress = nodes
+        .ask_coordinator(async |connection| connection.rows("looking at the progress", PROGRESS, &[]).await);
     let (answers, (central, progress)) =
         futures_util::future::join(asked, futures_util::future::join(central, progress)).await;
 
@@ -233,8 +233,8 @@ struct JobCatalog {
     placements: Vec<Placement>,
 }
 
-async fn central(session: &NodeConnection, chosen: Option<i64>) -> Result<JobCatalog, ClusterError> {
-    let rows = session.rows("listing jobs", JOBS, &[&MOST_JOBS]).await?;
+async fn central(connection: &NodeConnection, chosen: Option<i64>) -> Result<JobCatalog, ClusterError> {
+    let rows = connection.rows("listing jobs", JOBS, &[&MOST_JOBS]).await?;
     let jobs: Vec<JobLine> = rows
         .iter()
         .map(|row| JobLine {
@@ -246,10 +246,10 @@ async fn central(session: &NodeConnection, chosen: Option<i64>) -> Result<JobCat
             tasks: (row.get(5), row.get(6)),
         })
         .collect();
-    let wanted = |job: &&JobLine| chosen.map_or_else(|| !job.over(), |id| job.id == id);
+    let wanted = |job: &&JobLine| chosen.map_or_else(|| !job.is_over(), |id| job.id == id);
     let shown = match jobs.iter().find(wanted).or(jobs.first()).cloned() {
         Some(job) => {
-            let tasks = session.rows("looking at the moves", TASKS, &[&job.id, &MOST_TASKS]).await?;
+            let tasks = connection.rows("looking at the moves", TASKS, &[&job.id, &MOST_TASKS]).await?;
             Some((job, tasks))
         }
         None => None,
@@ -257,8 +257,8 @@ async fn central(session: &NodeConnection, chosen: Option<i64>) -> Result<JobCat
     Ok(JobCatalog {
         jobs,
         shown,
-        under_way: events::under_way(session).await?,
-        placements: sizes::placements(session).await?,
+        under_way: events::unfinished(connection).await?,
+        placements: sizes::placements(connection).await?,
     })
 }
 
@@ -390,12 +390,12 @@ impl BlockerLine {
 
 impl JobLine {
     /// Whether nothing more will happen.
-    pub fn over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         ["finished", "cancelled", "failed"].contains(&self.state.as_str())
     }
 
     /// For how long it has run, or did.
-    pub fn took(&self, now: DateTime<Utc>) -> Option<f64> {
+    pub fn duration(&self, now: DateTime<Utc>) -> Option<f64> {
         let from = self.started_at?;
         Some(span(from, self.finished_at.unwrap_or(now)))
     }
@@ -408,14 +408,14 @@ fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
 
 impl JobMoves {
     /// How much of it is done, in hundredths: by bytes where there are any, else by moves.
-    pub fn share(&self) -> i64 {
+    pub fn percent_done(&self) -> i64 {
         let (done, all) = if self.bytes.1 > 0 { self.bytes } else { self.job.tasks };
         if all > 0 { (done * 100 / all).clamp(0, 100) } else { 0 }
     }
 
     /// Whether it waits for a node that is dead.
     pub fn is_stuck(&self) -> bool {
-        !self.job.over() && !self.stuck.is_empty()
+        !self.job.is_over() && !self.stuck.is_empty()
     }
 
     fn table(&self, now: DateTime<Utc>) -> Table {
@@ -447,7 +447,7 @@ impl ShardMove {
     fn cells(&self, now: DateTime<Utc>) -> Vec<Cell> {
         let began =
             self.ran.first().map_or_else(String::new, |first| first.from.format("%H:%M:%S").to_string());
-        let took =
+        let duration =
             self.ran.iter().map(|interval| span(interval.from, interval.to.unwrap_or(now))).sum::<f64>();
         let message = match self.again_at {
             Some(at) => format!("again at {}: {}", at.format("%H:%M:%S"), self.message),
@@ -465,7 +465,7 @@ impl ShardMove {
             self.lag.map_or_else(String::new, bytes).into(),
             self.retries.to_string().into(),
             began.into(),
-            if self.ran.is_empty() { String::new() } else { seconds(took) }.into(),
+            if self.ran.is_empty() { String::new() } else { seconds(duration) }.into(),
             message.into(),
         ]
     }
@@ -489,7 +489,7 @@ impl Jobs {
     /// The same as tables: jobs, moves of one, what keeps them, workers.
     pub fn tables(&self) -> Vec<Table> {
         let mut jobs = Table::new("Jobs", &["job", "state", "what", "began", "#took", "#moves done"])
-            .or("No job is known.");
+            .when_empty("No job is known.");
         for job in &self.jobs {
             jobs.row([
                 Cell::linked(job.id.to_string(), format!("/jobs?job={}", job.id)),
@@ -498,7 +498,7 @@ impl Jobs {
                 job.started_at
                     .map_or_else(String::new, |at| at.format("%-d %b, %H:%M:%S").to_string())
                     .into(),
-                job.took(self.at).map_or_else(String::new, seconds).into(),
+                job.duration(self.at).map_or_else(String::new, seconds).into(),
                 format!("{} of {}", job.tasks.0, job.tasks.1).into(),
             ]);
         }

@@ -117,7 +117,7 @@ pub async fn watch_jobs_forever(nodes: Arc<Nodes>, seen: Arc<MoveHistory>) {
     let mut running = false;
     loop {
         tokio::time::sleep(if running { WHILE_RUNNING } else { OTHERWISE }).await;
-        running = match nodes.coordinator(async |session| look(session, &seen).await).await {
+        running = match nodes.ask_coordinator(async |connection| look(connection, &seen).await).await {
             Ok(running) => running,
             Err(error) => {
                 log::debug!("jobs were not looked at: {error}");
@@ -127,12 +127,12 @@ pub async fn watch_jobs_forever(nodes: Arc<Nodes>, seen: Arc<MoveHistory>) {
     }
 }
 
-async fn look(session: &NodeConnection, seen: &MoveHistory) -> Result<bool, ClusterError> {
-    if !session.has_citus().await? {
+async fn look(connection: &NodeConnection, seen: &MoveHistory) -> Result<bool, ClusterError> {
+    if !connection.has_citus().await? {
         return Ok(false);
     }
     let mut running = false;
-    for row in session.rows("looking at jobs", LOOK, &[]).await? {
+    for row in connection.rows("looking at jobs", LOOK, &[]).await? {
         seen.observe(&TaskObservation {
             task: row.get(0),
             status: row.get(1),

@@ -74,7 +74,7 @@ pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterErr
     let targets = &cluster.nodes;
     let citus = cluster.citus;
     for answer in nodes
-        .everywhere(targets, async |session, _| row(session, targets, citus, nodes.patience()).await)
+        .ask_all(targets, async |connection, _| row(connection, targets, citus, nodes.timeout()).await)
         .await
     {
         network.missing.extend(answer.missing());
@@ -84,27 +84,27 @@ pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterErr
 }
 
 async fn row(
-    session: &NodeConnection,
+    connection: &NodeConnection,
     targets: &[ClusterNode],
     citus: bool,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Vec<Link>, ClusterError> {
     // On plain PostgreSQL there is one way only, ours.
     if !citus {
         let started = Instant::now();
-        session.run("asking", "SELECT 1").await?;
+        connection.run("asking", "SELECT 1").await?;
         return Ok(vec![Link::Reached(started.elapsed().as_secs_f64() * 1000.0)]);
     }
     // All at once over one connection, so each waits for those before it; a node that is dead must not hide
     // the others, so the time of each is its own and what is not known at the end is unknown.
     let mut links = vec![Link::Unknown; targets.len()];
-    let limit = Instant::now() + patience * 4 / 5;
+    let limit = Instant::now() + timeout * 4 / 5;
     for (place, target) in targets.iter().enumerate() {
         let left = limit.saturating_duration_since(Instant::now());
         let started = Instant::now();
         let sql = "SELECT citus_check_connection_to_node($1, $2)";
         let (host, port) = (target.address.host(), target.address.port());
-        let reached = tokio::time::timeout(left, session.rows("asking", sql, &[&host, &port])).await;
+        let reached = tokio::time::timeout(left, connection.rows("asking", sql, &[&host, &port])).await;
         links[place] = match reached {
             Ok(Ok(rows)) if rows.first().is_some_and(|row| row.get(0)) => {
                 Link::Reached(started.elapsed().as_secs_f64() * 1000.0)
@@ -120,7 +120,7 @@ impl Network {
     /// The same as a table.
     pub fn tables(&self) -> Vec<Table> {
         let mut table = Table::new("From each node to each other", &["from", "to", "#reached in"])
-            .or("Not measured: ask with ?measure=1.");
+            .when_empty("Not measured: ask with ?measure=1.");
         for (from, row) in self.nodes.iter().zip(&self.grid) {
             for (to, link) in self.nodes.iter().zip(row) {
                 table.row([from.clone(), to.clone(), link.words()]);

@@ -20,8 +20,8 @@ const MOST_CONNECTIONS: usize = 2;
 /// All nodes, and how to ask them.
 pub struct Nodes {
     config: Config,
-    watching: bool,
-    patience: Duration,
+    read_only: bool,
+    timeout: Duration,
     seats: Mutex<HashMap<String, Arc<Seat>>>,
     known: Mutex<Option<NodeList>>,
     /// Whether the coordinator did not list the nodes when it was last asked to.
@@ -75,20 +75,20 @@ impl<T> Answer<T> {
 impl Nodes {
     /// For the console: with its own role, and reading only. A node may take `patience` for all that it is
     /// asked for one page.
-    pub fn for_console(config: &Config, patience: Duration) -> Self {
-        Self::new(config, true, patience)
+    pub fn for_console(config: &Config, timeout: Duration) -> Self {
+        Self::new(config, true, timeout)
     }
 
     /// For an operator's command: as the user of `config`.
-    pub fn for_operator(config: &Config, patience: Duration) -> Self {
-        Self::new(config, false, patience)
+    pub fn for_operator(config: &Config, timeout: Duration) -> Self {
+        Self::new(config, false, timeout)
     }
 
-    fn new(config: &Config, watching: bool, patience: Duration) -> Self {
+    fn new(config: &Config, read_only: bool, timeout: Duration) -> Self {
         Self {
             config: config.clone(),
-            watching,
-            patience,
+            read_only,
+            timeout,
             seats: Mutex::default(),
             known: Mutex::default(),
             silent: AtomicBool::new(false),
@@ -96,13 +96,13 @@ impl Nodes {
     }
 
     /// Whether it looks as the console's role, which is no superuser and need not be one.
-    pub(super) fn are_watched(&self) -> bool {
-        self.watching
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     /// How long a node may take for all that it is asked for one page.
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The nodes that the coordinator lists. When it does not answer soon, those that it listed last.
@@ -112,7 +112,7 @@ impl Nodes {
     pub async fn list(&self) -> Result<NodeList, ClusterError> {
         let home = self.home();
         match self
-            .ask(&home, self.patience / 2, async |session, _| list(session, home.clone()).await)
+            .ask(&home, self.timeout / 2, async |connection, _| list(connection, home.clone()).await)
             .await
             .result
         {
@@ -134,7 +134,7 @@ impl Nodes {
     ///
     /// # Errors
     /// When it does not answer in time.
-    pub async fn coordinator<T>(
+    pub async fn ask_coordinator<T>(
         &self,
         work: impl AsyncFn(&NodeConnection) -> Result<T, ClusterError>,
     ) -> Result<T, ClusterError> {
@@ -143,31 +143,31 @@ impl Nodes {
             return Err(ClusterError::Obstacle("the coordinator does not answer".to_owned()));
         }
         let home = self.home();
-        self.ask(&home, self.patience, async |session, _| work(session).await)
+        self.ask(&home, self.timeout, async |connection, _| work(connection).await)
             .await
             .result
             .map_err(ClusterError::Obstacle)
     }
 
     /// Asks all of these at the same time; each has an answer, in the same order.
-    pub async fn everywhere<T>(
+    pub async fn ask_all<T>(
         &self,
         nodes: &[ClusterNode],
         work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Vec<Answer<T>> {
-        self.everywhere_within(self.patience, nodes, work).await
+        self.ask_all_within(self.timeout, nodes, work).await
     }
 
-    async fn everywhere_within<T>(
+    async fn ask_all_within<T>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         nodes: &[ClusterNode],
         work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Vec<Answer<T>> {
         let work = &work;
         let asked = nodes
             .iter()
-            .map(|node| self.ask(node, patience, async |session, node| work(session, node).await));
+            .map(|node| self.ask(node, timeout, async |connection, node| work(connection, node).await));
         futures_util::future::join_all(asked).await
     }
 
@@ -177,14 +177,15 @@ impl Nodes {
     /// With the names of those that do not.
     pub async fn require_all_alive(&self) -> Result<(), ClusterError> {
         let cluster = self.list().await?;
-        let patience = self.patience.max(ALIVE_TIMEOUT);
-        let ask = async |session: &NodeConnection, _: &ClusterNode| session.run("asking", "SELECT 1").await;
-        let answers = self.everywhere_within(patience, &cluster.nodes, ask).await;
+        let timeout = self.timeout.max(ALIVE_TIMEOUT);
+        let ask =
+            async |connection: &NodeConnection, _: &ClusterNode| connection.run("asking", "SELECT 1").await;
+        let answers = self.ask_all_within(timeout, &cluster.nodes, ask).await;
         let silent = answers
             .iter()
             .filter_map(Answer::missing)
             .map(|missing| format!("{} ({})", missing.node, missing.reason));
-        node::refuse_without(&silent.collect::<Vec<_>>())
+        node::require_none_unreachable(&silent.collect::<Vec<_>>())
     }
 
     /// The server that `DATABASE_URL` names.
@@ -196,7 +197,7 @@ impl Nodes {
     async fn ask<T>(
         &self,
         node: &ClusterNode,
-        patience: Duration,
+        timeout: Duration,
         work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Answer<T> {
         let started = Instant::now();
@@ -208,28 +209,28 @@ impl Nodes {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop()
-                .filter(|session| !session.is_closed());
-            let session = match kept {
-                Some(session) => session,
+                .filter(|connection| !connection.is_closed());
+            let connection = match kept {
+                Some(connection) => connection,
                 None => self.connect(node).await.map_err(|error| error.to_string())?,
             };
-            let result = work(&session, node).await;
-            if !session.is_closed() && !matches!(result, Err(ClusterError::Silent { .. })) {
-                seat.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+            let result = work(&connection, node).await;
+            if !connection.is_closed() && !matches!(result, Err(ClusterError::Timeout { .. })) {
+                seat.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             }
             result.map_err(|error| error.to_string())
         };
-        let result = match tokio::time::timeout(patience, asking).await {
+        let result = match tokio::time::timeout(timeout, asking).await {
             Ok(result) => result,
-            Err(_) => Err(format!("no answer within {} s", patience.as_secs_f32())),
+            Err(_) => Err(format!("no answer within {} s", timeout.as_secs_f32())),
         };
         Answer { node: node.clone(), after: started.elapsed(), result }
     }
 
     async fn connect(&self, node: &ClusterNode) -> Result<NodeConnection, ClusterError> {
-        match (self.watching, node.group) {
-            (true, 0) => NodeConnection::watching(&self.config, None, self.patience).await,
-            (true, _) => NodeConnection::watching(&self.config, Some(&node.address), self.patience).await,
+        match (self.read_only, node.group) {
+            (true, 0) => NodeConnection::read_only(&self.config, None, self.timeout).await,
+            (true, _) => NodeConnection::read_only(&self.config, Some(&node.address), self.timeout).await,
             (false, 0) => NodeConnection::coordinator(&self.config).await,
             (false, _) => NodeConnection::node(&self.config, &node.address).await,
         }
@@ -243,9 +244,9 @@ impl Nodes {
     }
 }
 
-async fn list(session: &NodeConnection, home: ClusterNode) -> Result<NodeList, ClusterError> {
-    let citus = session.has_citus().await?;
-    let nodes = if citus { node::list(session).await? } else { Vec::new() };
+async fn list(connection: &NodeConnection, home: ClusterNode) -> Result<NodeList, ClusterError> {
+    let citus = connection.has_citus().await?;
+    let nodes = if citus { node::list(connection).await? } else { Vec::new() };
     // A server with the extension and no nodes is alone.
     if nodes.is_empty() {
         return Ok(NodeList { nodes: vec![home], citus: false, stale: None });

@@ -30,12 +30,12 @@ pub async fn report(nodes: &Nodes) -> Result<StatusReport, ClusterError> {
     let cluster = nodes.list().await?;
     let citus = cluster.citus;
     let asked =
-        nodes.everywhere(&cluster.nodes, async |session, node| ask(session, node, citus, nodes).await);
+        nodes.ask_all(&cluster.nodes, async |connection, node| ask(connection, node, citus, nodes).await);
     let central = async {
         // A coordinator that did not list its nodes is not asked for more.
         match &cluster.stale {
             Some(reason) => Err(ClusterError::Obstacle(reason.clone())),
-            None => nodes.coordinator(async |session| central(session, citus).await).await,
+            None => nodes.ask_coordinator(async |connection| central(connection, citus).await).await,
         }
     };
     let (answers, central) = futures_util::future::join(asked, central).await;
@@ -138,33 +138,33 @@ fn state_of(answer: Answer<NodeAnswer>) -> NodeState {
 }
 
 async fn ask(
-    session: &NodeConnection,
+    connection: &NodeConnection,
     node: &ClusterNode,
     citus: bool,
     nodes: &Nodes,
 ) -> Result<NodeAnswer, ClusterError> {
     let started = Instant::now();
-    session.run("asking", "SELECT 1").await?;
+    connection.run("asking", "SELECT 1").await?;
     let mut asked = NodeAnswer { after: started.elapsed(), error: None, inside: None, bytes: None };
     let name = node.address.to_string();
     let more = async {
         if citus {
             let (inside, sizes) = tokio::try_join!(
-                inside(session, &name, citus, nodes.are_watched()),
-                sizes::of_node(session)
+                inside(connection, &name, citus, nodes.is_read_only()),
+                sizes::of_node(connection)
             )?;
             asked.inside = Some(inside);
             asked.bytes = Some(sizes.iter().map(|(_, bytes)| bytes).sum());
         } else {
-            asked.inside = Some(inside(session, &name, citus, nodes.are_watched()).await?);
+            asked.inside = Some(inside(connection, &name, citus, nodes.is_read_only()).await?);
             asked.bytes = Some(
-                session.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0),
+                connection.row("measuring", "SELECT pg_database_size(current_database())", &[]).await?.get(0),
             );
         }
         Ok::<_, ClusterError>(())
     };
     // Who has given a sign of life and then takes long is slow, and not dead.
-    asked.error = match tokio::time::timeout(nodes.patience() * 3 / 4, more).await {
+    asked.error = match tokio::time::timeout(nodes.timeout() * 3 / 4, more).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("part of the answers did not come in time".to_owned()),
@@ -200,7 +200,7 @@ const UNGUARDED_SHARDS: &str = "
 const DISK: &str = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
 
 async fn inside(
-    session: &NodeConnection,
+    connection: &NodeConnection,
     address: &str,
     citus: bool,
     watched: bool,
@@ -210,24 +210,24 @@ async fn inside(
             return Ok((0, None));
         }
         let (unguarded, disk) = tokio::try_join!(
-            session.row("looking at policies", UNGUARDED_SHARDS, &[]),
-            session.row("looking at the disk", DISK, &[])
+            connection.row("looking at policies", UNGUARDED_SHARDS, &[]),
+            connection.row("looking at the disk", DISK, &[])
         )?;
         Ok::<(i64, _), ClusterError>((unguarded.get(0), Some((disk.get(0), disk.get(1)))))
     };
     let (mut fitness, row, (unguarded_shards, disk), connections, blockers) = tokio::try_join!(
-        preflight::look(session),
-        session.row("looking inside", INSIDE, &[]),
+        preflight::look(connection),
+        connection.row("looking inside", INSIDE, &[]),
         cluster_only,
-        connections::look(session),
-        blockers::on(session, address),
+        connections::look(connection),
+        blockers::on(connection, address),
     )?;
     fitness.faults.retain(|fault| citus && !(watched && fault.contains("is not a superuser")));
     let unguarded = row.get::<_, i64>(5) + unguarded_shards;
     let must_change =
-        !fitness.faults.is_empty() || (citus && (fitness.plugins.is_some() || fitness.careless));
+        !fitness.faults.is_empty() || (citus && (fitness.plugins.is_some() || fitness.commits_unsafely));
     let mut settings = fitness.faults;
-    if fitness.careless && citus {
+    if fitness.commits_unsafely && citus {
         settings.push(
             "ALTER DATABASE … SET synchronous_commit = on, as moves lose acknowledged writes without it"
                 .to_owned(),
@@ -315,7 +315,7 @@ async fn shard_counts(coordinator: &NodeConnection) -> Result<Vec<(i32, i64)>, C
 }
 
 async fn job(coordinator: &NodeConnection) -> Result<Option<JobState>, ClusterError> {
-    let id = match jobs::running(coordinator).await? {
+    let id = match jobs::running_job(coordinator).await? {
         Some(job) => Some(job.id),
         None => coordinator
             .row("looking at jobs", "SELECT max(job_id) FROM pg_dist_background_job", &[])

@@ -38,7 +38,7 @@ pub async fn sample_forever(nodes: Arc<Nodes>, database: Database) {
         tokio::time::sleep(EVERY - Duration::from_millis(u64::try_from(past).unwrap_or_default())).await;
         let mut loads = database.loads().take();
         loads.truncate(MOST_TENANTS);
-        if let Err(error) = nodes.coordinator(async |session| keep(session, &loads).await).await {
+        if let Err(error) = nodes.ask_coordinator(async |connection| keep(connection, &loads).await).await {
             log::debug!("no sample was kept: {error}");
         }
         if chrono::Utc::now().minute() == 0
@@ -51,7 +51,7 @@ pub async fn sample_forever(nodes: Arc<Nodes>, database: Database) {
 
 async fn sample_statements(nodes: &Nodes) -> Result<(), ClusterError> {
     let counted = statements::counted(nodes).await?;
-    nodes.coordinator(async |session| keep_statements(session, &counted).await).await
+    nodes.ask_coordinator(async |connection| keep_statements(connection, &counted).await).await
 }
 
 async fn keep_statements(
@@ -90,7 +90,7 @@ async fn keep(coordinator: &NodeConnection, loads: &[TenantLoad]) -> Result<(), 
         coordinator.run("forgetting samples", FORGET).await?;
         // What jobs have done since is written into the list of events, also where the command that began
         // them is gone.
-        crate::cluster::events::settle_jobs(coordinator).await
+        crate::cluster::events::close_job_events(coordinator).await
     })
     .await
 }

@@ -133,8 +133,8 @@ pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, Cl
             missing: Vec::new(),
         });
     }
-    let asked = nodes.everywhere(&cluster.nodes, async |session, _| {
-        Ok((bundles(session).await?, of_node(session).await?))
+    let asked = nodes.ask_all(&cluster.nodes, async |connection, _| {
+        Ok((bundles(connection).await?, of_node(connection).await?))
     });
     let lately = async {
         // A coordinator that did not list its nodes would only hold this up.
@@ -142,7 +142,7 @@ pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, Cl
             return recent.to_vec();
         }
         nodes
-            .coordinator(async |session| tenants::lately(session, recent).await)
+            .ask_coordinator(async |connection| tenants::lately(connection, recent).await)
             .await
             .unwrap_or_else(|_| recent.to_vec())
     };
@@ -195,9 +195,9 @@ pub async fn shards(nodes: &Nodes, recent: &[TenantLoad]) -> Result<ShardMap, Cl
 /// tenant.
 type Catalog = (Vec<(i32, ShardBundle)>, HashMap<(i32, i32), i64>, i32);
 
-async fn bundles(session: &NodeConnection) -> Result<Catalog, ClusterError> {
+async fn bundles(connection: &NodeConnection) -> Result<Catalog, ClusterError> {
     let mut found: BTreeMap<(i32, i32), (i32, ShardBundle)> = BTreeMap::new();
-    for row in session.rows("listing the shards", PLACEMENTS, &[]).await? {
+    for row in connection.rows("listing the shards", PLACEMENTS, &[]).await? {
         let (colocation, first, last, shard): (i32, i32, i32, i64) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
         let fresh = || ShardBundle {
@@ -218,7 +218,7 @@ async fn bundles(session: &NodeConnection) -> Result<Catalog, ClusterError> {
     }
     // Only the coordinator has them, and a map without is still a map.
     let sql = "SELECT colocation, hash_value, tenant FROM operator.pins";
-    let pins = session.rows("listing pins", sql, &[]).await.unwrap_or_default();
+    let pins = connection.rows("listing pins", sql, &[]).await.unwrap_or_default();
     let tenants =
         found.values().find(|(_, bundle)| bundle.tables.iter().any(|(name, ..)| name == "shared.users"));
     let tenants = tenants.map_or(0, |(_, bundle)| bundle.colocation);
@@ -229,13 +229,13 @@ async fn bundles(session: &NodeConnection) -> Result<Catalog, ClusterError> {
     ))
 }
 
-async fn of_node(session: &NodeConnection) -> Result<NodeMeasurements, ClusterError> {
-    let sizes = sizes::of_node(session).await?.into_iter().collect();
+async fn of_node(connection: &NodeConnection) -> Result<NodeMeasurements, ClusterError> {
+    let sizes = sizes::of_node(connection).await?.into_iter().collect();
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
     let mut costly = Vec::new();
-    if session.row("looking for statistics", there, &[]).await?.get(0) {
+    if connection.row("looking for statistics", there, &[]).await?.get(0) {
         // Its file can be damaged by a crash, and the map is worth having without.
-        for row in session.rows("reading statements", STATEMENTS, &[]).await.unwrap_or_default() {
+        for row in connection.rows("reading statements", STATEMENTS, &[]).await.unwrap_or_default() {
             costly.push((
                 row.get(0),
                 CostlyStatement { text: row.get(1), calls: row.get(2), total_ms: row.get(3) },

@@ -132,10 +132,10 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
         missing: Vec::new(),
     };
     let mut all = Vec::new();
-    let asked = nodes.everywhere(&cluster.nodes, async |session, _| {
-        Ok((said(session).await?, counters(session, citus).await?))
+    let asked = nodes.ask_all(&cluster.nodes, async |connection, _| {
+        Ok((said(connection).await?, counters(connection, citus).await?))
     });
-    let (answers, before) = futures_util::future::join(asked, nodes.coordinator(before)).await;
+    let (answers, before) = futures_util::future::join(asked, nodes.ask_coordinator(before)).await;
     for answer in answers {
         found.missing.extend(answer.missing());
         let node = answer.node.address.to_string();
@@ -168,7 +168,7 @@ pub async fn statements(nodes: &Nodes) -> Result<Statements, ClusterError> {
 /// All statements of all nodes that answer, for the samples.
 pub(super) async fn counted(nodes: &Nodes) -> Result<Vec<StatementStats>, ClusterError> {
     let cluster = nodes.list().await?;
-    let answers = nodes.everywhere(&cluster.nodes, async |session, _| said(session).await).await;
+    let answers = nodes.ask_all(&cluster.nodes, async |connection, _| said(connection).await).await;
     let all = answers.into_iter().filter_map(|answer| match answer.result {
         Ok(NodeStatements::Counted(statements)) => Some(statements),
         _ => None,
@@ -178,14 +178,14 @@ pub(super) async fn counted(nodes: &Nodes) -> Result<Vec<StatementStats>, Cluste
     Ok(counted)
 }
 
-async fn said(session: &NodeConnection) -> Result<NodeStatements, ClusterError> {
+async fn said(connection: &NodeConnection) -> Result<NodeStatements, ClusterError> {
     let there = "SELECT to_regclass('pg_stat_statements') IS NOT NULL";
-    if !session.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
+    if !connection.row("looking for statistics", there, &[]).await?.get::<_, bool>(0) {
         return Ok(NodeStatements::NotCounting);
     }
     // Where it is created and not loaded, and where its file was damaged by a crash, it is an error of its
     // own.
-    match session.rows("reading statements", ALL, &[]).await {
+    match connection.rows("reading statements", ALL, &[]).await {
         Ok(rows) => Ok(NodeStatements::Counted(
             rows.iter()
                 .map(|row| {
@@ -207,11 +207,11 @@ async fn said(session: &NodeConnection) -> Result<NodeStatements, ClusterError> 
     }
 }
 
-async fn counters(session: &NodeConnection, citus: bool) -> Result<Option<CitusCounters>, ClusterError> {
+async fn counters(connection: &NodeConnection, citus: bool) -> Result<Option<CitusCounters>, ClusterError> {
     if !citus {
         return Ok(None);
     }
-    let rows = session.rows("reading counters", COUNTERS, &[]).await?;
+    let rows = connection.rows("reading counters", COUNTERS, &[]).await?;
     Ok(rows.first().map(|row| CitusCounters {
         node: String::new(),
         single_shard: row.get(0),
@@ -337,7 +337,7 @@ impl Statements {
             "#more calls",
             "statement",
         ];
-        let mut table = Table::new("Statements", &heads).or("No node counts statements.");
+        let mut table = Table::new("Statements", &heads).when_empty("No node counts statements.");
         for statement in &self.statements {
             let more = statement.since.map_or_else(
                 || ("new".to_owned(), String::new()),
@@ -360,7 +360,7 @@ impl Statements {
         let heads =
             ["node", "#to one shard", "#to several shards", "#connections made", "#failed", "#used again"];
         let mut counters = Table::new("What Citus counts since each node's start", &heads)
-            .or("Nothing: this is not Citus, or citus.enable_stat_counters is off.");
+            .when_empty("Nothing: this is not Citus, or citus.enable_stat_counters is off.");
         for row in &self.counters {
             let numbers = [row.single_shard, row.multi_shard, row.made, row.failed, row.reused]
                 .map(|number| number.to_string());

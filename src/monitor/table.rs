@@ -11,7 +11,7 @@ pub struct Table {
     /// What it tells.
     pub title: String,
     /// What each column holds.
-    pub heads: Vec<TableColumn>,
+    pub columns: Vec<TableColumn>,
     /// The rows.
     pub rows: Vec<TableRow>,
     /// What is said when there is no row.
@@ -67,21 +67,21 @@ impl<T: Into<String>> From<T> for Cell {
 
 impl Table {
     /// A table with these columns; a `#` before a name makes it one of numbers.
-    pub fn new(title: impl Into<String>, heads: &[&'static str]) -> Self {
+    pub fn new(title: impl Into<String>, columns: &[&'static str]) -> Self {
         let head = |text: &'static str| match text.strip_prefix('#') {
             Some(text) => TableColumn { text, number: true },
             None => TableColumn { text, number: false },
         };
         Self {
             title: title.into(),
-            heads: heads.iter().map(|text| head(text)).collect(),
+            columns: columns.iter().map(|text| head(text)).collect(),
             rows: Vec::new(),
             empty: "None.",
         }
     }
 
     /// What to say when there is no row.
-    pub fn or(mut self, empty: &'static str) -> Self {
+    pub fn when_empty(mut self, empty: &'static str) -> Self {
         self.empty = empty;
         self
     }
@@ -107,14 +107,14 @@ impl Table {
             rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = self
-            .heads
+            .columns
             .iter()
             .enumerate()
             .map(|(column, head)| widest(column).max(head.text.chars().count()))
             .collect();
-        let heads: Vec<String> = self.heads.iter().map(|head| head.text.to_owned()).collect();
-        for row in std::iter::once(&heads).chain(&rows) {
-            let cells = row.iter().zip(&widths).zip(&self.heads).map(|((cell, width), head)| {
+        let columns: Vec<String> = self.columns.iter().map(|head| head.text.to_owned()).collect();
+        for row in std::iter::once(&columns).chain(&rows) {
+            let cells = row.iter().zip(&widths).zip(&self.columns).map(|((cell, width), head)| {
                 if head.number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
             });
             let _ = writeln!(text, "  {}", cells.collect::<Vec<_>>().join("  ").trim_end());

@@ -136,8 +136,8 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     };
     let citus = cluster.citus;
     let sizes = nodes
-        .everywhere(&cluster.nodes, async |session, _| session.rows("reading sizes", BIGGEST, &[]).await);
-    let told = nodes.coordinator(async |session| told(session, recent, span, citus).await);
+        .ask_all(&cluster.nodes, async |connection, _| connection.rows("reading sizes", BIGGEST, &[]).await);
+    let told = nodes.ask_coordinator(async |connection| told(connection, recent, span, citus).await);
     let (sizes, told) = futures_util::future::join(sizes, told).await;
     for answer in sizes {
         found.missing.extend(answer.missing());
@@ -184,7 +184,8 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
         });
     }
     if !big.is_empty() && found.missing.iter().all(|missing| missing.node != home) {
-        let names = nodes.coordinator(async |session| names(session, &big).await).await.unwrap_or_default();
+        let names =
+            nodes.ask_coordinator(async |connection| names(connection, &big).await).await.unwrap_or_default();
         for tenant in &mut found.biggest {
             tenant.name = names.get(&tenant.tenant).cloned().unwrap_or_default();
         }
@@ -195,15 +196,15 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
 }
 
 async fn told(
-    session: &NodeConnection,
+    connection: &NodeConnection,
     recent: &[TenantLoad],
     span: Duration,
     citus: bool,
 ) -> Result<(Vec<TenantLoad>, TenantHistory, Vec<ShardRange>), ClusterError> {
-    let mut now = lately(session, recent).await?;
+    let mut now = lately(connection, recent).await?;
     now.truncate(MOST_SHOWN);
-    let kept = kept(session, span, &now).await?;
-    let homes = homes(session, citus).await?;
+    let kept = kept(connection, span, &now).await?;
+    let homes = homes(connection, citus).await?;
     Ok((now, kept, homes))
 }
 
@@ -234,11 +235,11 @@ const HOMES: &str = "
       AND t.partmethod = 'h' GROUP BY 1, 2";
 
 /// Where tenants are; nothing on plain PostgreSQL.
-pub(super) async fn homes(session: &NodeConnection, citus: bool) -> Result<Vec<ShardRange>, ClusterError> {
+pub(super) async fn homes(connection: &NodeConnection, citus: bool) -> Result<Vec<ShardRange>, ClusterError> {
     if !citus {
         return Ok(Vec::new());
     }
-    let rows = session.rows("listing the shards", HOMES, &[]).await?;
+    let rows = connection.rows("listing the shards", HOMES, &[]).await?;
     Ok(rows
         .iter()
         .map(|row| ShardRange { range: (row.get(0), row.get(1)), shard: row.get(2), node: row.get(3) })
@@ -285,7 +286,8 @@ impl Tenants {
             "shard",
             "kept on group",
         ];
-        let mut table = Table::new("Busiest tenants", &heads).or("No tenant was counted in this time.");
+        let mut table =
+            Table::new("Busiest tenants", &heads).when_empty("No tenant was counted in this time.");
         for row in &self.tenants {
             table.row([
                 Cell::from(row.tenant.to_string()),
@@ -302,7 +304,7 @@ impl Tenants {
         }
         let mut biggest =
             Table::new("Biggest tenants", &["tenant", "name", "#notes, about", "#bytes, about", "node"])
-                .or("PostgreSQL has no statistics yet; it makes them as rows are written.");
+                .when_empty("PostgreSQL has no statistics yet; it makes them as rows are written.");
         for row in &self.biggest {
             biggest.row([
                 row.tenant.to_string(),

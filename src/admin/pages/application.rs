@@ -179,7 +179,7 @@ fn by_route(application: &Application) -> Table {
         "Requests by route",
         &["route", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx"],
     )
-    .or("Nobody asked for anything in this time.");
+    .when_empty("Nobody asked for anything in this time.");
     for line in &application.routes {
         let name = if line.method == line.route {
             line.route.to_owned()

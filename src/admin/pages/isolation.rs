@@ -107,7 +107,7 @@ pub async fn create(
 
 /// Begins it over a session of its own, as nobody waits for its end.
 async fn begin(session: &NodeConnection, plan: Isolation) -> Result<String, ClusterError> {
-    let own = session.another().await?;
+    let own = session.open_another().await?;
     rt::spawn(async move {
         if let Err(error) = plan.run(&own, &|line| log::info!("{line}")).await {
             log::warn!("a tenant was not isolated: {error}");

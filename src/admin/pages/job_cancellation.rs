@@ -10,7 +10,7 @@ use crate::admin::operator::Operator;
 use crate::cluster::{self, BackgroundJob, ClusterError, NodeConnection};
 
 async fn running(session: &NodeConnection, id: i64) -> Result<BackgroundJob, ClusterError> {
-    let job = cluster::running(session).await?.filter(|job| job.id == id);
+    let job = cluster::running_job(session).await?.filter(|job| job.id == id);
     job.ok_or_else(|| ClusterError::Obstacle(format!("Job {id} does not run any more; nothing was done.")))
 }
 
@@ -47,7 +47,7 @@ pub async fn create(
         .act(async move |session| {
             session.require_operator("stop").await?;
             let job = running(session, id).await?;
-            cluster::stop(session, &job, &|line| log::info!("{line}")).await?;
+            cluster::stop_job(session, &job, &|line| log::info!("{line}")).await?;
             Ok(format!("Job {id} was stopped; shards that had arrived stay where they are."))
         })
         .await?;

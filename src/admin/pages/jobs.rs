@@ -26,7 +26,7 @@ impl JobsPage<'_> {
     }
 
     fn took(&self, job: &JobLine) -> Option<String> {
-        job.took(self.jobs.at).map(seconds)
+        job.duration(self.jobs.at).map(seconds)
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn start(session: &NodeConnection, moves: &MovePlan) -> Result<
         return Ok("No shard has to move, so nothing was started.".to_owned());
     }
     let Some(job) = moves.start(session).await? else { return Ok("No shard had to move.".to_owned()) };
-    rt::spawn(cluster::attend(session.config().clone(), job));
+    rt::spawn(cluster::finish_when_done(session.config().clone(), job));
     Ok(format!(
         "Job {job} has started: {} moves, {} to copy.",
         moves.count(),

@@ -91,8 +91,8 @@ async fn ask(
         ),
     };
     let mut lines = vec![
-        format!("On {}: {}.", node.address, session.whose()),
-        format!("It is {}.", session.in_words()),
+        format!("On {}: {}.", node.address, session.origin()),
+        format!("It is {}.", session.state_line()),
         session.statement.clone(),
         effect.to_owned(),
     ];

@@ -149,7 +149,7 @@ fn node_cells(node: &NodeState) -> Vec<Cell> {
                 format!("{} of {}", inside.connections.open, inside.connections.limit)
             })
             .into(),
-        inside.map_or_else(unknown, |inside| inside.connections.by_whom()).into(),
+        inside.map_or_else(unknown, |inside| inside.connections.by_owner()).into(),
         inside.map_or_else(unknown, |inside| format!("{} {}", inside.postgresql, inside.citus)).into(),
     ]
 }

@@ -73,12 +73,12 @@ pub async fn until_over(coordinator: &NodeConnection, job: i64) -> anyhow::Resul
         Screen { terminal: output::is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
     let mut failures = 0;
     loop {
-        match follower.look().await {
+        match follower.poll().await {
             Ok(progress) => {
                 failures = 0;
                 screen.show(&progress);
-                if progress.over() {
-                    follower.wind_up().await?;
+                if progress.is_over() {
+                    follower.after_job().await?;
                     output::line(&format!("job {job} {}", progress.state));
                     return Ok(if progress.state == "finished" {
                         ExitCode::SUCCESS
@@ -116,15 +116,15 @@ struct Screen {
 
 impl Screen {
     fn show(&mut self, progress: &Progress) {
-        for trouble in &progress.troubles {
+        for trouble in &progress.failed_attempts {
             self.tell(trouble);
         }
-        for dead in &progress.dead {
+        for dead in &progress.unreachable {
             self.tell(&format!(
                 "STUCK: {dead}; the moves wait for it. Bring it back, or `pigeonhole cluster stop`"
             ));
         }
-        if progress.dead.is_empty() {
+        if progress.unreachable.is_empty() {
             self.told.retain(|line| !line.starts_with("STUCK"));
         }
         for blocker in &progress.blockers {
@@ -133,10 +133,10 @@ impl Screen {
         let line = line(progress);
         if self.terminal {
             output::part(&format!("\r\x1b[K{line}"));
-            if progress.over() {
+            if progress.is_over() {
                 output::line("");
             }
-        } else if progress.over()
+        } else if progress.is_over()
             || self.at.elapsed() > QUIET
             || self.last.as_ref().is_none_or(|last| last.moves != progress.moves)
         {
@@ -165,7 +165,7 @@ fn line(progress: &Progress) -> String {
     let share = if all > 0 { usize::try_from(copied * 100 / all).unwrap_or(0).min(100) } else { 0 };
     let full = share * WIDTH / 100;
     let bar = format!("[{}{}]", "#".repeat(full), "-".repeat(WIDTH - full));
-    let state = if progress.stuck() {
+    let state = if progress.is_stuck() {
         "STUCK"
     } else if progress.blockers.is_empty() {
         progress.state.as_str()

@@ -217,14 +217,14 @@ async fn change(coordinator: &NodeConnection, command: Command) -> anyhow::Resul
                 output::line(&format!("    {node}: {position}"));
             }
         }
-        Command::Stop(consent) => match cluster::running(coordinator).await? {
+        Command::Stop(consent) => match cluster::running_job(coordinator).await? {
             None => output::line("no job is running"),
             Some(job) => {
                 if ask::agreed(
                     &[format!("stop job {} ({}), which is {}", job.id, job.description, job.state)],
                     &consent,
                 )? {
-                    cluster::stop(coordinator, &job, &output::line).await?;
+                    cluster::stop_job(coordinator, &job, &output::line).await?;
                 }
             }
         },
@@ -234,7 +234,7 @@ async fn change(coordinator: &NodeConnection, command: Command) -> anyhow::Resul
 
 async fn rebalance(coordinator: &NodeConnection, arguments: &JobArguments) -> anyhow::Result<ExitCode> {
     coordinator.require_cluster().await?;
-    if let Some(job) = cluster::running(coordinator).await? {
+    if let Some(job) = cluster::running_job(coordinator).await? {
         output::line(&format!("job {} ({}) is {}", job.id, job.description, job.state));
         return follow::until_over(coordinator, job.id).await;
     }

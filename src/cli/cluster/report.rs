@@ -72,7 +72,7 @@ fn describe(report: &StatusReport) -> String {
     );
     let connections = report.nodes.iter().filter_map(|node| {
         let found = &node.inside.as_ref()?.connections;
-        Some(vec![node.address.clone(), found.open.to_string(), found.limit.to_string(), found.by_whom()])
+        Some(vec![node.address.clone(), found.open.to_string(), found.limit.to_string(), found.by_owner()])
     });
     section(&mut text, "CONNECTIONS", &["node", "open", "limit", "of"], &connections.collect::<Vec<_>>());
     let tables = report.tables.iter().map(|table| {
