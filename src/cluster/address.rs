@@ -1,14 +1,14 @@
-//! Where a node listens, as the other nodes know it.
+//! The host and port of a node, as the other nodes know it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use tokio_postgres::Config;
-
-use crate::db;
 use tokio_postgres::config::Host;
 
-/// A host and a port.
+use crate::db;
+
+/// The host and port of a node. Reads `worker-1:5432`, `[::1]:5432` and a host without a port (5432).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeAddress {
     host: String,
@@ -16,7 +16,7 @@ pub struct NodeAddress {
 }
 
 impl NodeAddress {
-    /// The address of this host and port.
+    /// The address as given, without a check.
     pub(crate) fn new(host: &str, port: u16) -> Self {
         Self { host: host.to_owned(), port }
     }
@@ -30,23 +30,23 @@ impl NodeAddress {
         })
     }
 
-    /// The name or number of the host.
+    /// The host name or IP address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, in the type in which Citus takes it.
+    /// The port as Citus' functions take it.
     pub(crate) fn port(&self) -> i32 {
         i32::from(self.port)
     }
 
-    /// Whether only this machine itself can use it.
+    /// Whether only processes on the same machine can connect to the address.
     pub(crate) fn is_local(&self) -> bool {
         self.host == "localhost"
             || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// The settings of `config`, for this node.
+    /// A copy of `config` that connects to this node.
     pub(crate) fn on(&self, config: &Config) -> Config {
         db::at(config, &self.host, self.port)
     }
@@ -67,18 +67,18 @@ impl FromStr for NodeAddress {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let wrong = || format!("{text:?} is not HOST:PORT such as worker-1:5432 or [::1]:5432");
+        let invalid = || format!("{text:?} is not HOST:PORT such as worker-1:5432 or [::1]:5432");
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(wrong)?) })
+                let (host, port) = rest.split_once(']').ok_or_else(invalid)?;
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(invalid)?) })
             }
             None => text.rsplit_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
         };
-        let port = port.map_or(Ok(5432), str::parse).map_err(|_| wrong())?;
-        let odd = |c: char| c.is_whitespace() || c.is_control() || "/'\"\\,@".contains(c);
-        if host.is_empty() || host.contains(odd) || port == 0 {
-            Err(wrong())
+        let port = port.map_or(Ok(5432), str::parse).map_err(|_| invalid())?;
+        let forbidden = |c: char| c.is_whitespace() || c.is_control() || "/'\"\\,@".contains(c);
+        if host.is_empty() || host.contains(forbidden) || port == 0 {
+            Err(invalid())
         } else {
             Ok(Self::new(host, port))
         }
@@ -90,7 +90,7 @@ mod tests {
     use super::NodeAddress;
 
     #[test]
-    fn an_address_is_read_and_written_the_same() {
+    fn a_parsed_address_prints_as_it_was_written() {
         for text in ["worker-1:5433", "127.0.0.1:6000", "[::1]:5432"] {
             assert_eq!(text.parse::<NodeAddress>().expect(text).to_string(), text);
         }

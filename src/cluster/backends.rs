@@ -1,21 +1,21 @@
-//! One server process of a node: ending its statement or its session.
+//! Ending one PostgreSQL backend: cancel its statement or terminate its session.
 
 use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use super::events;
-use super::node_connection::NodeConnection;
+use super::node_connection::{NodeConnection, Values};
 
-/// What is done to it.
+/// What to do to a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendAction {
-    /// Its statement is cancelled; the session goes on.
+    /// Cancel its statement; the session continues.
     Cancel,
-    /// Its session is closed.
+    /// Close its session, which rolls its transaction back.
     Terminate,
 }
 
 impl BackendAction {
-    /// PostgreSQL's function.
+    /// The PostgreSQL function that does it.
     pub fn function(self) -> &'static str {
         match self {
             Self::Cancel => "pg_cancel_backend",
@@ -31,16 +31,14 @@ impl BackendAction {
     }
 }
 
-/// A server process as somebody saw it. Process numbers are given out again, and a statement that ended was
-/// not the one that was meant; times in microseconds since 1970.
+/// A backend as the operator saw it. Process numbers are reused, and the statement that the operator saw may
+/// have ended: the start times, in microseconds since 1970, tell.
 pub struct Backend {
-    /// The node; none for the server that DATABASE_URL names.
+    /// None for the server that DATABASE_URL names.
     pub address: Option<NodeAddress>,
-    /// The process.
     pub pid: i32,
     /// When its session began.
     pub began: i64,
-    /// When its statement began.
     pub statement_began: i64,
 }
 
@@ -50,57 +48,54 @@ const FIND: &str = "
            coalesce(usename::text, '?'), application_name
     FROM pg_stat_activity WHERE pid = $1";
 
-/// Ends it, and writes down who did.
+/// Ends the backend's statement or session and records the event. Returns a description of the backend.
 ///
 /// # Errors
-/// When it is over already, when this user may not, or when a node does not answer.
+/// When the statement or session has ended already, when the user lacks the privilege, or when the node does
+/// not answer.
 pub async fn end(
     coordinator: &NodeConnection,
     backend: &Backend,
-    ending: BackendAction,
+    action: BackendAction,
 ) -> Result<String, ClusterError> {
-    let own;
+    let opened;
     let connection = match &backend.address {
         Some(address) => {
-            own = NodeConnection::node(coordinator.config(), address).await?;
-            &own
+            opened = NodeConnection::node(coordinator.config(), address).await?;
+            &opened
         }
         None => coordinator,
     };
-    let place = connection.name().to_owned();
+    let node = connection.name().to_owned();
     let pid = backend.pid;
-    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
-        [&pid, &backend.began, &backend.statement_began];
-    let rows = connection.rows("looking for the process", FIND, &values).await?;
+    let values: Values = &[&pid, &backend.began, &backend.statement_began];
+    let rows = connection.rows("looking for the process", FIND, values).await?;
     let Some(row) = rows.first().filter(|row| row.get::<_, bool>(0)) else {
-        return obstacle(format!("process {pid} on {place} has ended meanwhile; nothing was done"));
+        return obstacle(format!("process {pid} on {node} has ended meanwhile; nothing was done"));
     };
-    if ending == BackendAction::Cancel && !row.get::<_, bool>(1) {
+    if action == BackendAction::Cancel && !row.get::<_, bool>(1) {
         return obstacle(format!(
-            "the statement of process {pid} on {place} has ended meanwhile; nothing was done"
+            "the statement of process {pid} on {node} has ended meanwhile; nothing was done"
         ));
     }
-    let whose = format!(
-        "pid {pid} on {place}, user {}, application {}",
-        row.get::<_, &str>(2),
-        row.get::<_, &str>(3)
-    );
-    let event = events::begin(coordinator, ending.command(), &whose).await?;
-    let done = signal(connection, pid, ending).await;
-    event.end(coordinator, done).await?;
-    Ok(whose)
+    let description =
+        format!("pid {pid} on {node}, user {}, application {}", row.get::<_, &str>(2), row.get::<_, &str>(3));
+    let event = events::begin(coordinator, action.command(), &description).await?;
+    let result = signal(connection, pid, action).await;
+    event.end(coordinator, result).await?;
+    Ok(description)
 }
 
-async fn signal(connection: &NodeConnection, pid: i32, ending: BackendAction) -> Result<(), ClusterError> {
-    let call = format!("SELECT {}($1::integer)", ending.function());
-    let place = connection.name();
+async fn signal(connection: &NodeConnection, pid: i32, action: BackendAction) -> Result<(), ClusterError> {
+    let call = format!("SELECT {}($1::integer)", action.function());
+    let node = connection.name();
     match connection.rows("ending it", &call, &[&pid]).await {
         Ok(rows) if rows.first().is_some_and(|row| row.get(0)) => Ok(()),
-        Ok(_) => obstacle(format!("process {pid} on {place} has ended meanwhile")),
+        Ok(_) => obstacle(format!("process {pid} on {node} has ended meanwhile")),
         Err(error) => obstacle(format!(
-            "{}. As a superuser on {place}: SELECT {}({pid});",
+            "{}. As a superuser on {node}: SELECT {}({pid});",
             error.to_string().trim_end_matches('.'),
-            ending.function()
+            action.function()
         )),
     }
 }

@@ -1,32 +1,34 @@
-//! A point in time to which all nodes can be restored together. Citus 13 names one on every node, but lets a
-//! worker commit a distributed transaction of its own in between; so each worker's commits are held here for
-//! that moment. Citus 14 holds them itself, and would wait for us.
+//! A restore point: a point in time to which all nodes can be restored together. Citus 13 creates it on every
+//! node, but a worker may commit a distributed transaction of its own in between. Therefore this program
+//! blocks the workers' distributed commits for that moment. Citus 14 blocks them itself, and our locks would
+//! make it wait for us.
 
 use std::time::{Duration, Instant};
 
 use super::error::{ClusterError, obstacle};
+use super::events;
 use super::node;
 use super::node_connection::NodeConnection;
-use super::{Say, events};
+use super::say::Say;
 use crate::db::versions::Citus;
 
-/// Distributed commits wait for no longer than this.
+/// The longest time for which distributed commits are blocked.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A restore point on every node.
 pub struct BackupPoint {
-    /// Its name, for recovery_target_name.
+    /// For recovery_target_name.
     pub name: String,
-    /// Each node with its log position, which recovery must reach.
+    /// Each node with the WAL position (LSN) that recovery must reach.
     pub positions: Vec<(String, String)>,
-    /// How long distributed commits waited.
+    /// How long distributed commits were blocked.
     pub held: Duration,
 }
 
-/// Makes the restore point `name` on all nodes.
+/// Creates the restore point `name` (1 to 63 bytes) on all nodes.
 ///
 /// # Errors
-/// What stood in the way; a point that exists on some nodes only is not reported and does no harm.
+/// When a node does not answer or refuses. Some nodes may then have the restore point, which does no harm.
 pub async fn backup_point(
     coordinator: &NodeConnection,
     name: &str,
@@ -39,53 +41,57 @@ pub async fn backup_point(
     }
     node::require_all_alive(coordinator, None).await?;
     let event = events::begin(coordinator, "backup-point", name).await?;
-    let made = make(coordinator, name, say).await;
-    event.end(coordinator, made).await
+    let created = create(coordinator, name, say).await;
+    event.end(coordinator, created).await
 }
 
-async fn make(coordinator: &NodeConnection, name: &str, say: Say<'_>) -> Result<BackupPoint, ClusterError> {
+async fn create(coordinator: &NodeConnection, name: &str, say: Say<'_>) -> Result<BackupPoint, ClusterError> {
     let mut workers = Vec::new();
     for node in node::list(coordinator).await?.iter().filter(|node| node.group != 0) {
         workers.push(NodeConnection::node(coordinator.config(), &node.address).await?);
     }
     for connection in workers.iter().chain(std::iter::once(coordinator)) {
-        let sql = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() \
-            AND prepared < now() - interval '1 minute'";
-        let stuck: i64 = connection.row("looking for prepared transactions", sql, &[]).await?.get(0);
-        if stuck > 0 {
-            say(&format!(
-                "{}: {stuck} prepared transactions are older than a minute and will be open in the restored \
-                 cluster",
-                connection.name()
-            ));
-        }
+        warn_of_prepared(connection, say).await?;
     }
     let started = Instant::now();
-    // Ending the sessions lets go of the locks, however this function ends; a dropped session may take a
-    // moment.
-    let made = hold_and_name(coordinator, &workers, name).await;
+    let positions = block_and_create(coordinator, &workers, name).await;
+    // Closing the connections would release the locks too, but a server may notice that only later.
     let released = futures_util::future::join_all(
         workers.iter().map(|worker| worker.run_within(TIMEOUT, "letting commits go on", "ROLLBACK")),
     )
     .await;
     let held = started.elapsed();
     released.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(BackupPoint { name: name.to_owned(), positions: made?, held })
+    Ok(BackupPoint { name: name.to_owned(), positions: positions?, held })
 }
 
-async fn hold_and_name(
+async fn warn_of_prepared(connection: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
+    let sql = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() \
+        AND prepared < now() - interval '1 minute'";
+    let stuck: i64 = connection.row("looking for prepared transactions", sql, &[]).await?.get(0);
+    if stuck > 0 {
+        say(&format!(
+            "{}: {stuck} prepared transactions are older than a minute and will be open in the restored \
+             cluster",
+            connection.name()
+        ));
+    }
+    Ok(())
+}
+
+/// Returns each node's WAL position. The caller releases the locks with ROLLBACK.
+async fn block_and_create(
     coordinator: &NodeConnection,
     workers: &[NodeConnection],
     name: &str,
 ) -> Result<Vec<(String, String)>, ClusterError> {
-    // What counts is the library that the server has loaded, which during an upgrade is newer than the
-    // extension.
+    // The loaded library decides, and during an upgrade it is newer than the extension in the database.
     let version: String =
         coordinator.row("looking at the version", "SELECT citus_version()", &[]).await?.get(0);
     let citus = version.strip_prefix("Citus ").and_then(Citus::parse);
-    let to_hold: &[NodeConnection] =
+    let to_block: &[NodeConnection] =
         if citus.is_some_and(Citus::holds_commits_for_restore_points) { &[] } else { workers };
-    for worker in to_hold {
+    for worker in to_block {
         worker.run_within(TIMEOUT, "holding distributed commits", "BEGIN").await?;
         worker
             .run_within(

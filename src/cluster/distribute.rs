@@ -1,34 +1,47 @@
-//! A database that grew on plain PostgreSQL becomes a distributed one, in one transaction: either every table
-//! is spread over the workers with every row, or nothing has changed. Writes wait for as long as it takes,
-//! and so do reads of tables with foreign keys.
+//! Distributes the tables of a database that grew on plain PostgreSQL, in one transaction: either all tables
+//! are on the workers with every row, or nothing has changed. Meanwhile writes wait, and reads of tables with
+//! foreign keys too.
 
 use std::time::{Duration, Instant};
 
 use super::error::{ClusterError, obstacle, retry_on_role_conflict};
 use super::node;
 use super::node_connection::NodeConnection;
-use super::{Say, events, jobs, older_names, pins};
+use super::say::Say;
+use super::{events, jobs, older_names, pins};
 
-/// Copying many rows takes long; a lost server is noticed by keepalives.
+/// Copying many rows takes long. TCP keepalives detect a lost server much earlier.
 const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
-/// The table that all tenants' tables are placed with.
+/// All tenants' tables are colocated with this one.
 const ANCHOR: &str = "shared.users";
+/// The one table of which every node gets a copy.
 const REFERENCE: &str = "shared.tenants";
 
-/// A table that is on the coordinator alone.
+/// A table that should be distributed and is on the coordinator alone.
 #[derive(Clone, Debug)]
 pub struct LocalTable {
-    /// Its name with its schema, as SQL writes it.
+    /// With the schema, quoted for SQL.
     pub name: String,
-    /// The column that decides the shard; none for the table that every node has.
+    /// The distribution column; none for the reference table.
     pub column: Option<String>,
-    /// Its bytes.
     pub bytes: i64,
 }
 
-/// Our tables with a tenant or with a key of their own that belong on the workers. The first column of the
-/// primary key decides: the tenant's number for tenants' tables, and what the row is looked up by for
-/// directories.
+impl LocalTable {
+    fn distribute_call(&self) -> String {
+        let name = &self.name;
+        match self.column.as_deref() {
+            None => format!("SELECT create_reference_table('{name}')"),
+            Some(column) => {
+                let beside = if column == "tenant_id" && name != ANCHOR { ANCHOR } else { "none" };
+                format!("SELECT create_distributed_table('{name}', '{column}', colocate_with => '{beside}')")
+            }
+        }
+    }
+}
+
+/// Our tables that belong on the workers. The distribution column is the first column of the primary key: the
+/// tenant's id for tenants' tables, and the lookup key for directories of all tenants.
 const LOCAL_TABLES: &str = "
     SELECT c.oid::regclass::text, a.attname::text, pg_total_relation_size(c.oid)
     FROM pg_class c
@@ -37,16 +50,16 @@ const LOCAL_TABLES: &str = "
     JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
     WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') AND r.rolname = 'pigeonhole_owner'
-      AND (c.oid = 'shared.tenants'::regclass OR EXISTS (
-           SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.attname = 'tenant_id'
-           AND NOT t.attisdropped))
-      AND NOT EXISTS (SELECT FROM pg_dist_partition d WHERE d.logicalrelid = c.oid
-      AND d.partmethod IN ('h', 'n')
-                      AND NOT (d.partmethod = 'n' AND d.repmodel = 's'))
-    ORDER BY (c.oid = 'shared.tenants'::regclass) DESC, (c.oid = 'shared.users'::regclass) DESC, a.attname
-    = 'tenant_id' DESC, 1";
+      AND (c.oid = 'shared.tenants'::regclass
+           OR EXISTS (SELECT FROM pg_attribute t
+                      WHERE t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped))
+      AND NOT EXISTS (SELECT FROM pg_dist_partition d
+                      WHERE d.logicalrelid = c.oid AND d.partmethod IN ('h', 'n')
+                        AND NOT (d.partmethod = 'n' AND d.repmodel = 's'))
+    ORDER BY (c.oid = 'shared.tenants'::regclass) DESC, (c.oid = 'shared.users'::regclass) DESC,
+             a.attname = 'tenant_id' DESC, 1";
 
-/// Our tables that should be distributed and are not.
+/// Our tables that should be distributed and are not; the reference table first.
 pub(crate) async fn undistributed(coordinator: &NodeConnection) -> Result<Vec<LocalTable>, ClusterError> {
     let exists = "SELECT to_regclass('shared.tenants') IS NOT NULL";
     if !coordinator.row("looking for our tables", exists, &[]).await?.get::<_, bool>(0) {
@@ -63,18 +76,18 @@ pub(crate) async fn undistributed(coordinator: &NodeConnection) -> Result<Vec<Lo
         .collect())
 }
 
-/// A distribution that could be done.
+/// The plan of distributing tables.
 pub struct Distribution {
     tables: Vec<LocalTable>,
-    /// Tables that are distributed and whose old rows still fill the coordinator's disk.
+    /// Distributed tables whose old rows still use disk space on the coordinator, with the bytes.
     leftovers: Vec<(String, i64)>,
     workers: usize,
 }
 
-/// Looks what there is to distribute.
+/// Plans the distribution of all tables that are on the coordinator alone.
 ///
 /// # Errors
-/// What stands in the way.
+/// When the cluster has no worker that takes shards, when a job runs, or when a node does not answer.
 pub async fn plan_distribution(coordinator: &NodeConnection) -> Result<Distribution, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
@@ -95,7 +108,7 @@ pub async fn plan_distribution(coordinator: &NodeConnection) -> Result<Distribut
     })
 }
 
-/// Rows that were copied to the shards stay in the coordinator's own table until it is emptied.
+/// After a table is distributed, the coordinator keeps its old rows until its local table is truncated.
 async fn leftovers(coordinator: &NodeConnection) -> Result<Vec<(String, i64)>, ClusterError> {
     let sql = "SELECT logicalrelid::text, pg_relation_size(logicalrelid) FROM pg_dist_partition d
                WHERE (partmethod = 'h' OR (partmethod = 'n' AND repmodel = 't'))
@@ -110,7 +123,7 @@ impl Distribution {
         self.tables.is_empty() && self.leftovers.is_empty()
     }
 
-    /// What will be done, a line for each table.
+    /// For the operator, a line for each table.
     pub fn describe(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for table in &self.tables {
@@ -138,15 +151,16 @@ impl Distribution {
         lines
     }
 
-    /// Does it.
+    /// Distributes the tables, then frees the coordinator's old copies.
     ///
     /// # Errors
-    /// What stood in the way; nothing has changed then, apart from space that was freed.
+    /// When distributing fails: then nothing has changed. When freeing fails: then all tables are
+    /// distributed.
     pub async fn run(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
         let event = events::begin(coordinator, "distribute", &names.join(", ")).await?;
-        let done = self.distribute(coordinator, say).await;
-        event.end(coordinator, done).await
+        let result = self.distribute(coordinator, say).await;
+        event.end(coordinator, result).await
     }
 
     async fn distribute(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
@@ -176,25 +190,14 @@ impl Distribution {
         run("locking the tables", &format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", names.join(", ")))
             .await?;
         let before = self.count(coordinator).await?;
-        // A table that points to a reference table, or that another points to, cannot be distributed by
-        // itself.
+        // Citus distributes a table with a foreign key only if the other table is distributed already.
         let keys = self.foreign_keys(coordinator).await?;
         for (table, key, _) in &keys {
             run(&format!("setting {key} aside"), &format!("ALTER TABLE {table} DROP CONSTRAINT {key}"))
                 .await?;
         }
         for table in &self.tables {
-            let call = match &table.column {
-                None => format!("SELECT create_reference_table('{}')", table.name),
-                Some(column) => {
-                    let beside = if column == "tenant_id" && table.name != ANCHOR { ANCHOR } else { "none" };
-                    format!(
-                        "SELECT create_distributed_table('{}', '{column}', colocate_with => '{beside}')",
-                        table.name
-                    )
-                }
-            };
-            run(&format!("distributing {}", table.name), &call).await?;
+            run(&format!("distributing {}", table.name), &table.distribute_call()).await?;
         }
         for (table, key, definition) in &keys {
             run(
@@ -203,8 +206,18 @@ impl Distribution {
             )
             .await?;
         }
+        self.require_same_counts(coordinator, &before, say).await?;
+        run("committing", "COMMIT").await
+    }
+
+    async fn require_same_counts(
+        &self,
+        coordinator: &NodeConnection,
+        before: &[i64],
+        say: Say<'_>,
+    ) -> Result<(), ClusterError> {
         let after = self.count(coordinator).await?;
-        for ((table, before), after) in self.tables.iter().zip(&before).zip(&after) {
+        for ((table, before), after) in self.tables.iter().zip(before).zip(&after) {
             if before != after {
                 return obstacle(format!(
                     "{} had {before} rows and its shards have {after}; nothing was changed",
@@ -213,7 +226,7 @@ impl Distribution {
             }
             say(&format!("{}: {after} rows", table.name));
         }
-        run("committing", "COMMIT").await
+        Ok(())
     }
 
     async fn count(&self, coordinator: &NodeConnection) -> Result<Vec<i64>, ClusterError> {
@@ -227,25 +240,26 @@ impl Distribution {
         Ok(counts)
     }
 
-    /// Table, name and definition of each foreign key from or to a table that will be distributed.
+    /// Table, name and definition of each foreign key from or to a table of the plan.
     async fn foreign_keys(
         &self,
         coordinator: &NodeConnection,
     ) -> Result<Vec<(String, String, String)>, ClusterError> {
         let sql = "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
-            FROM pg_constraint
+                   FROM pg_constraint
                    WHERE contype = 'f' AND conparentid = 0
                      AND (conrelid::regclass::text = ANY ($1) OR confrelid::regclass::text = ANY ($1))
-                     ORDER BY 1, 2";
+                   ORDER BY 1, 2";
         let names: Vec<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
         let rows = coordinator.rows("listing foreign keys", sql, &[&names]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
 }
 
-/// Frees what the coordinator's own tables still hold. A later run does what this one did not.
+/// Truncates the coordinator's local tables. A later run can free the tables that are in use now.
 async fn free(coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
-    // Tables that others point to come last.
+    // Citus refuses to truncate a table while a table that references it has local rows: a later round
+    // succeeds.
     for _ in 0..3 {
         let left = leftovers(coordinator).await?;
         if left.is_empty() {

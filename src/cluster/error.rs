@@ -1,41 +1,40 @@
-//! What keeps an operation on the cluster from being done, said to the operator in one line.
+//! Why an operation on the cluster failed. Every error prints as one line for the operator.
 
 use std::time::Duration;
 
 use crate::db::{self, ConnectError, MigrateError};
 
-/// Why an operation did not happen, or not wholly.
+/// An operation was refused or failed, possibly after part of its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// No connection to a node.
+    /// Connecting to a node failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Something stands in the way; the text names it and what to do about it.
+    /// A precondition does not hold. The text names it and what the operator can do about it.
     #[error("{0}")]
     Obstacle(String),
-    /// A node refused a statement.
+    /// A node refused a statement, for example for its syntax, a lock timeout or a missing privilege.
     #[error("{what}: {reason}")]
     Refused {
-        /// What was tried.
+        /// The step that failed, and the node.
         what: String,
-        /// What the node said.
+        /// PostgreSQL's message, detail and hint.
         reason: String,
     },
-    /// A node did not answer within our own clock.
+    /// A node did not answer within this program's own timeout.
     #[error("{what}: no answer within {} seconds", .timeout.as_secs_f32())]
     Timeout {
-        /// What was tried.
+        /// The step that timed out, and the node.
         what: String,
-        /// How long we waited.
         timeout: Duration,
     },
-    /// The schema could not be brought up to date.
+    /// Migrating the schema failed.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
 }
 
 impl ClusterError {
-    /// The statement named by `what` was refused with `error`.
+    /// The error of a statement that the node refused; `what` names the step.
     pub(crate) fn refused(what: &str, error: &tokio_postgres::Error) -> Self {
         let reason = match error.as_db_error() {
             Some(database) => [Some(database.message()), database.detail(), database.hint()]
@@ -54,20 +53,20 @@ impl ClusterError {
         Self::Refused { what: what.to_owned(), reason }
     }
 
-    /// What a node said, where one refused something.
+    /// PostgreSQL's message, where a node refused a statement.
     fn reason(&self) -> Option<&str> {
         if let Self::Refused { reason, .. } = self { Some(reason) } else { None }
     }
 }
 
-/// [`db::despite_others`] for the work of this folder.
+/// [`db::despite_others`] for errors of this folder.
 pub(crate) async fn retry_on_role_conflict<T>(
     work: impl AsyncFn() -> Result<T, ClusterError>,
 ) -> Result<T, ClusterError> {
     db::despite_others(work, ClusterError::reason).await
 }
 
-/// An obstacle in these words.
+/// Fails with [`ClusterError::Obstacle`].
 pub(crate) fn obstacle<T>(text: impl Into<String>) -> Result<T, ClusterError> {
     Err(ClusterError::Obstacle(text.into()))
 }

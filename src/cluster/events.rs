@@ -1,27 +1,26 @@
-//! Who did what to the cluster, kept in a table of the coordinator.
+//! The record of operations on the cluster, in the coordinator's table operator.events.
 
 use super::error::ClusterError;
 use super::node_connection::NodeConnection;
 
-/// An operation that was begun and written down.
+/// The record of an operation that has begun.
 pub struct Event {
     id: i64,
 }
 
-/// A line of the record.
+/// A row of operator.events.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct EventLine {
-    /// When it began, UTC.
+    /// When it began.
     pub at: chrono::DateTime<chrono::Utc>,
-    /// When it ended.
     pub ended_at: Option<chrono::DateTime<chrono::Utc>>,
-    /// The account or the console and from where, and the database user.
+    /// The account or the console with its client address, and the database user.
     pub who: String,
-    /// The subcommand.
+    /// The subcommand of `pigeonhole cluster`.
     pub command: String,
-    /// On what.
+    /// What it is applied to, for example a tenant or a node.
     pub detail: String,
-    /// The background job that does the work.
+    /// The Citus background job that does the work.
     pub job: Option<i64>,
     /// started, done, failed or stopped.
     pub outcome: String,
@@ -29,25 +28,44 @@ pub struct EventLine {
     pub message: String,
 }
 
-/// Writes down that `command` begins.
+const LINES: &str =
+    "SELECT started_at, finished_at, who, command, detail, job, outcome, message FROM operator.events";
+
+impl EventLine {
+    /// Reads a row of [`LINES`].
+    fn from_row(row: &tokio_postgres::Row) -> Self {
+        Self {
+            at: row.get(0),
+            ended_at: row.get(1),
+            who: row.get(2),
+            command: row.get(3),
+            detail: row.get(4),
+            job: row.get(5),
+            outcome: row.get(6),
+            message: row.get(7),
+        }
+    }
+}
+
+/// Records that `command` begins. The actor is the connection's, or the account that runs this program.
 pub(crate) async fn begin(
     coordinator: &NodeConnection,
     command: &str,
     detail: &str,
 ) -> Result<Event, ClusterError> {
-    let (who, here) = match coordinator.actor() {
+    let (who, local) = match coordinator.actor() {
         Some(actor) => (actor.to_owned(), false),
         None => (account(), true),
     };
     let sql = "INSERT INTO operator.events (who, command, detail)
-               VALUES ($1 || ' as ' || session_user ||
-               CASE WHEN $4 THEN coalesce(' from ' || host(inet_client_addr()), '')
-               ELSE '' END, $2, $3) RETURNING id";
-    let row = coordinator.row("writing down the event", sql, &[&who, &command, &detail, &here]).await?;
+               VALUES ($1 || ' as ' || session_user
+                       || CASE WHEN $4 THEN coalesce(' from ' || host(inet_client_addr()), '') ELSE '' END,
+                       $2, $3) RETURNING id";
+    let row = coordinator.row("writing down the event", sql, &[&who, &command, &detail, &local]).await?;
     Ok(Event { id: row.get(0) })
 }
 
-/// The account that runs this program.
+/// The account that runs this program, as name@host.
 fn account() -> String {
     let name = uzers::get_current_username()
         .map_or_else(|| "?".to_owned(), |name| name.to_string_lossy().into_owned());
@@ -56,13 +74,13 @@ fn account() -> String {
 }
 
 impl Event {
-    /// Notes which background job does the work.
+    /// Records which background job does the work.
     pub(crate) async fn job(&self, coordinator: &NodeConnection, job: i64) -> Result<(), ClusterError> {
         let sql = "UPDATE operator.events SET job = $2 WHERE id = $1";
         coordinator.rows("writing down the event", sql, &[&self.id, &job]).await.map(|_| ())
     }
 
-    /// Writes down how it ended, and hands the result on.
+    /// Records the outcome, and returns `result`.
     pub(crate) async fn end<T>(
         self,
         coordinator: &NodeConnection,
@@ -80,29 +98,27 @@ impl Event {
     }
 }
 
-/// Closes the events of jobs that have ended since, also where the command that began them is gone.
+/// Records the outcome of jobs that have ended. The program that started a job may have ended before it.
 pub(crate) async fn close_job_events(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.events e
                SET finished_at = coalesce(j.finished_at, now()),
-                   outcome = CASE j.state::text WHEN 'finished' THEN 'done' WHEN 'cancelled' THEN 'stopped'
-                   ELSE 'failed' END
+                   outcome = CASE j.state::text WHEN 'finished' THEN 'done'
+                                                WHEN 'cancelled' THEN 'stopped' ELSE 'failed' END
                FROM pg_dist_background_job j
                WHERE j.job_id = e.job AND e.outcome = 'started'
-               AND j.state::text IN ('finished', 'cancelled', 'failed')";
+                 AND j.state::text IN ('finished', 'cancelled', 'failed')";
     coordinator.run("closing events", sql).await
 }
 
-const LINES: &str =
-    "SELECT started_at, finished_at, who, command, detail, job, outcome, message FROM operator.events";
-
-/// The latest lines, newest first.
+/// The latest `count` events, newest first.
 pub(crate) async fn latest(coordinator: &NodeConnection, count: i64) -> Result<Vec<EventLine>, ClusterError> {
     let rows =
         coordinator.rows("reading events", &format!("{LINES} ORDER BY id DESC LIMIT $1"), &[&count]).await?;
-    Ok(rows.iter().map(line).collect())
+    Ok(rows.iter().map(EventLine::from_row).collect())
 }
 
-/// The lines of the last `seconds`, newest first, and the latest `before` of the time before them.
+/// At most `most` events of the last `seconds`, and the latest `before` events from before that time. Both
+/// newest first.
 pub(crate) async fn within(
     coordinator: &NodeConnection,
     seconds: f64,
@@ -114,24 +130,11 @@ pub(crate) async fn within(
     };
     let inside = coordinator.rows("reading events", &part(">="), &[&seconds, &most]).await?;
     let earlier = coordinator.rows("reading events", &part("<"), &[&seconds, &before]).await?;
-    Ok((inside.iter().map(line).collect(), earlier.iter().map(line).collect()))
+    Ok((inside.iter().map(EventLine::from_row).collect(), earlier.iter().map(EventLine::from_row).collect()))
 }
 
-/// What was begun, has not ended and is no background job: splits and what else takes its time in a session.
+/// Operations without a background job whose end is not recorded: splits and other long statements.
 pub(crate) async fn unfinished(coordinator: &NodeConnection) -> Result<Vec<EventLine>, ClusterError> {
     let sql = format!("{LINES} WHERE outcome = 'started' AND job IS NULL ORDER BY id DESC LIMIT 20");
-    Ok(coordinator.rows("reading events", &sql, &[]).await?.iter().map(line).collect())
-}
-
-fn line(row: &tokio_postgres::Row) -> EventLine {
-    EventLine {
-        at: row.get(0),
-        ended_at: row.get(1),
-        who: row.get(2),
-        command: row.get(3),
-        detail: row.get(4),
-        job: row.get(5),
-        outcome: row.get(6),
-        message: row.get(7),
-    }
+    Ok(coordinator.rows("reading events", &sql, &[]).await?.iter().map(EventLine::from_row).collect())
 }

@@ -1,4 +1,4 @@
-//! How many moves run at once. Citus runs one; more are let in for the time of a job and put back afterwards.
+//! How many shard moves run at once: Citus' default is one. The limit is raised while a job runs.
 
 use super::error::ClusterError;
 use super::node_connection::NodeConnection;
@@ -6,7 +6,7 @@ use super::node_connection::NodeConnection;
 const RAISED: [(&str, &str); 2] =
     [("citus.max_background_task_executors", "4"), ("citus.max_background_task_executors_per_node", "2")];
 
-/// Lets more moves run at once, where the operator has not set a number.
+/// Raises the limits, unless the operator has set them.
 pub(super) async fn raise(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for (setting, value) in RAISED {
         let sql = "SELECT source = 'default' FROM pg_settings WHERE name = $1";
@@ -19,7 +19,7 @@ pub(super) async fn raise(coordinator: &NodeConnection) -> Result<(), ClusterErr
     coordinator.run("reloading the settings", "SELECT pg_reload_conf()").await
 }
 
-/// Takes back what `raise` did.
+/// Resets the limits that [`raise`] set, and no others: it compares their values.
 pub(super) async fn lower(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for (setting, value) in RAISED {
         let sql = "SELECT EXISTS (SELECT FROM pg_file_settings WHERE name = $1 AND setting = $2 \

@@ -1,38 +1,43 @@
-//! Group numbers. A worker's ids start at its group's number times 2^48, so a number above 31 would give ids
-//! that JavaScript cannot hold, and a number given to a second server would give ids out twice. Citus' own
-//! sequence jumps after a crash; therefore each number is chosen here, the lowest that was never given out.
+//! Group numbers of nodes. Ids generated on a worker start at its group number times 2^48. A group above 31
+//! would generate ids above 2^53, which JavaScript cannot represent, and a group that is used for a second
+//! server would generate ids again that exist. Citus' own sequence of group numbers jumps after a crash, so
+//! this program chooses the number: the lowest that was never used.
 
 use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
-/// The last number whose ids stay below 2^53.
+/// The highest group number whose ids stay below 2^53.
 pub(crate) const LAST: i32 = 31;
 
-/// Takes the groups that Citus knows into our record, where it exists.
+/// Copies the groups of pg_dist_node into operator.node_groups, if the schema has that table already.
 pub(crate) async fn record_known(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "INSERT INTO operator.node_groups (groupid, address)
                SELECT groupid, min(nodename || ':' || nodeport) FROM pg_dist_node
                WHERE noderole = 'primary' GROUP BY groupid
                ON CONFLICT (groupid) DO UPDATE SET address = excluded.address, removed_at = NULL
-               WHERE (operator.node_groups.address, operator.node_groups.removed_at IS NULL) IS DISTINCT
-               FROM (excluded.address, true)";
-    if recorded(coordinator).await? { coordinator.run("recording group numbers", sql).await } else { Ok(()) }
+               WHERE (operator.node_groups.address, operator.node_groups.removed_at IS NULL)
+                     IS DISTINCT FROM (excluded.address, true)";
+    if table_exists(coordinator).await? {
+        coordinator.run("recording group numbers", sql).await
+    } else {
+        Ok(())
+    }
 }
 
-async fn recorded(coordinator: &NodeConnection) -> Result<bool, ClusterError> {
+async fn table_exists(coordinator: &NodeConnection) -> Result<bool, ClusterError> {
     let sql = "SELECT to_regclass('operator.node_groups') IS NOT NULL";
     Ok(coordinator.row("looking for the record of group numbers", sql, &[]).await?.get(0))
 }
 
-/// The lowest number that no server ever had.
+/// The lowest group number that no server ever had. Refuses when all numbers up to [`LAST`] are used.
 pub(crate) async fn next_free(coordinator: &NodeConnection) -> Result<i32, ClusterError> {
-    let ours =
-        if recorded(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
+    let recorded =
+        if table_exists(coordinator).await? { "UNION SELECT groupid FROM operator.node_groups" } else { "" };
     let sql = format!(
         "SELECT number FROM generate_series(1, {LAST}) number
-         WHERE number NOT IN (SELECT groupid FROM pg_dist_node UNION SELECT node_group_id
-         FROM pg_dist_cleanup {ours})
+         WHERE number NOT IN (SELECT groupid FROM pg_dist_node
+                              UNION SELECT node_group_id FROM pg_dist_cleanup {recorded})
          ORDER BY number LIMIT 1"
     );
     match coordinator.rows("choosing a group number", &sql, &[]).await?.first() {
@@ -44,20 +49,20 @@ pub(crate) async fn next_free(coordinator: &NodeConnection) -> Result<i32, Clust
     }
 }
 
-/// The statement that records a number, to run in the transaction that adds the node.
+/// Records a group number as used. Call it in the transaction that adds the node.
 pub(crate) async fn record(
     coordinator: &NodeConnection,
     group: i32,
     address: &NodeAddress,
 ) -> Result<(), ClusterError> {
-    if !recorded(coordinator).await? {
+    if !table_exists(coordinator).await? {
         return Ok(());
     }
     let sql = "INSERT INTO operator.node_groups (groupid, address) VALUES ($1, $2)";
     coordinator.rows("recording the group number", sql, &[&group, &address.to_string()]).await.map(|_| ())
 }
 
-/// Notes that the server with this number is gone; the number stays taken.
+/// Records that the node of this group was removed. The group number stays used.
 pub(crate) async fn mark_removed(coordinator: &NodeConnection, group: i32) -> Result<(), ClusterError> {
     let sql = "UPDATE operator.node_groups SET removed_at = now() WHERE groupid = $1";
     coordinator.rows("recording the removal", sql, &[&group]).await.map(|_| ())

@@ -1,5 +1,5 @@
-//! From servers to a cluster: wait for them, look at each, register them, bring the schema. Every step is
-//! harmless when it was done before, so that a job may run this at each start.
+//! Makes a cluster of separate servers: waits for the servers, checks each, registers the nodes and migrates
+//! the schema. Every step may be repeated, so that a deployment can run `init` at each start.
 
 use std::time::Duration;
 
@@ -7,79 +7,125 @@ use tokio::time::Instant;
 use tokio_postgres::Config;
 
 use super::address::NodeAddress;
-use super::error::{ClusterError, obstacle, retry_on_role_conflict};
+use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 use super::preflight::{self, PreflightReport};
-use super::{Say, distribute, events, groups, node, older_names, pins, roles};
+use super::registration::register;
+use super::say::Say;
+use super::{distribute, events, groups, node, older_names, pins, roles};
 use crate::db;
 
-/// What `init` is asked for.
+/// The arguments of [`init`].
 pub struct Init {
-    /// The workers, as the other nodes know them.
+    /// The workers' addresses, as the other nodes reach them.
     pub workers: Vec<NodeAddress>,
-    /// The coordinator, as the workers know it; else the address in DATABASE_URL.
+    /// The coordinator's address, as the workers reach it. By default the address in DATABASE_URL.
     pub coordinator: Option<NodeAddress>,
-    /// How long to wait for servers that are still starting.
+    /// How long to retry connecting to servers that are still starting.
     pub wait: Duration,
-    /// How many shards new tables get.
+    /// The shard count of new tables; by default Citus'.
     pub shards: Option<u16>,
-    /// Whether tenant 1, open to all, exists.
+    /// Whether the migrations create tenant 1, which everybody may join.
     pub demo_tenant: bool,
-    /// Whether nothing is changed.
+    /// Check the servers and change nothing.
     pub dry_run: bool,
 }
 
-/// Makes a cluster of the coordinator that `config` names and the workers.
+/// Makes a cluster of the server that `config` names, as the coordinator, and the workers.
 ///
 /// # Errors
-/// What stands in the way; what was done until then stays and is not done again.
+/// When a server does not answer, is not fit, or refuses a step. The steps done before stay done; a second
+/// run skips them.
 pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), ClusterError> {
     let own = own_address(config, init)?;
     let deadline = Instant::now() + init.wait;
-    let coordinator = connect_or_create(config, "the coordinator", deadline, say).await?;
-    coordinator.require_superuser().await?;
-    let mut workers = Vec::new();
-    for address in &init.workers {
-        workers.push((
-            address,
-            connect_or_create(&address.on(config), &address.to_string(), deadline, say).await?,
-        ));
-    }
-
-    let coordinator_report = preflight::look(&coordinator).await?;
-    let mut worker_reports = Vec::new();
-    for (_, connection) in &workers {
-        let mut fitness = preflight::look(connection).await?;
-        fitness.compare(&coordinator_report);
-        worker_reports.push(fitness);
-    }
-    for line in std::iter::once(&coordinator_report).chain(&worker_reports).flat_map(PreflightReport::lines) {
-        say(&line);
-    }
-    preflight::require_fit(std::iter::once(&coordinator_report).chain(&worker_reports))?;
+    let servers = Servers::connect(config, init, deadline, say).await?;
+    let reports = servers.check(say).await?;
     if init.dry_run {
         return Ok(());
     }
 
-    preflight::prepare(&coordinator, &coordinator_report).await?;
-    for ((_, connection), fitness) in workers.iter().zip(&worker_reports) {
-        preflight::prepare(connection, fitness).await?;
-    }
-    name_coordinator(&coordinator, &own, say).await?;
-    let mut changed = false;
-    for (address, connection) in &workers {
-        changed |= register(&coordinator, address, connection, say).await?;
-    }
-    wait_for_others(config, &coordinator, init, deadline, say).await?;
-    check_connections(&coordinator).await?;
-    // Those that the coordinator has already are not made by the migrations, which need them on each node.
-    copy_roles(&coordinator, &workers, say).await?;
+    servers.prepare(&reports).await?;
+    let mut changed = servers.register(&own, say).await?;
+    let Servers { coordinator, workers } = &servers;
+    wait_for_unnamed_workers(config, coordinator, init, deadline, say).await?;
+    check_connections(coordinator).await?;
+    // The migrations need every role on each node, but create only those that the coordinator lacks.
+    copy_roles(coordinator, workers, say).await?;
     changed |= migrate(config, init, say).await?;
-    groups::record_known(&coordinator).await?;
-    copy_roles(&coordinator, &workers, say).await?;
-    pins::install_strategy(&coordinator).await?;
-    older_names::install(&coordinator).await?;
-    let local = distribute::undistributed(&coordinator).await?;
+    groups::record_known(coordinator).await?;
+    copy_roles(coordinator, workers, say).await?;
+    pins::install_strategy(coordinator).await?;
+    older_names::install(coordinator).await?;
+    report_undistributed(coordinator, say).await?;
+    if !changed {
+        return Ok(());
+    }
+    let list: Vec<String> = init.workers.iter().map(ToString::to_string).collect();
+    let event = events::begin(coordinator, "init", &list.join(", ")).await?;
+    event.end(coordinator, Ok(())).await
+}
+
+/// A connection to each server.
+struct Servers<'a> {
+    coordinator: NodeConnection,
+    workers: Vec<(&'a NodeAddress, NodeConnection)>,
+}
+
+impl<'a> Servers<'a> {
+    async fn connect(
+        config: &Config,
+        init: &'a Init,
+        deadline: Instant,
+        say: Say<'_>,
+    ) -> Result<Self, ClusterError> {
+        let coordinator = connect_or_create(config, "the coordinator", deadline, say).await?;
+        coordinator.require_superuser().await?;
+        let mut workers = Vec::new();
+        for address in &init.workers {
+            let config = address.on(config);
+            let worker = connect_or_create(&config, &address.to_string(), deadline, say).await?;
+            workers.push((address, worker));
+        }
+        Ok(Self { coordinator, workers })
+    }
+
+    /// Reports on each server, the coordinator first, and refuses when one is not fit.
+    async fn check(&self, say: Say<'_>) -> Result<Vec<PreflightReport>, ClusterError> {
+        let mut reports = vec![preflight::check(&self.coordinator).await?];
+        for (_, worker) in &self.workers {
+            let mut report = preflight::check(worker).await?;
+            report.compare(&reports[0]);
+            reports.push(report);
+        }
+        for line in reports.iter().flat_map(PreflightReport::lines) {
+            say(&line);
+        }
+        preflight::require_fit(reports.iter())?;
+        Ok(reports)
+    }
+
+    async fn prepare(&self, reports: &[PreflightReport]) -> Result<(), ClusterError> {
+        let workers = self.workers.iter().map(|(_, worker)| worker);
+        for (connection, report) in std::iter::once(&self.coordinator).chain(workers).zip(reports) {
+            preflight::prepare(connection, report).await?;
+        }
+        Ok(())
+    }
+
+    /// True when a worker was added.
+    async fn register(&self, own: &NodeAddress, say: Say<'_>) -> Result<bool, ClusterError> {
+        name_coordinator(&self.coordinator, own, say).await?;
+        let mut changed = false;
+        for (address, worker) in &self.workers {
+            changed |= register(&self.coordinator, address, worker, say).await?;
+        }
+        Ok(changed)
+    }
+}
+
+async fn report_undistributed(coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
+    let local = distribute::undistributed(coordinator).await?;
     if !local.is_empty() {
         let names: Vec<&str> = local.iter().map(|table| table.name.as_str()).collect();
         say(&format!(
@@ -88,14 +134,10 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
         ));
         say("    run `pigeonhole cluster distribute` to spread them over the workers");
     }
-    if !changed {
-        return Ok(());
-    }
-    let list: Vec<String> = init.workers.iter().map(ToString::to_string).collect();
-    let event = events::begin(&coordinator, "init", &list.join(", ")).await?;
-    event.end(&coordinator, Ok(())).await
+    Ok(())
 }
 
+/// The coordinator's address for the workers.
 fn own_address(config: &Config, init: &Init) -> Result<NodeAddress, ClusterError> {
     let own = match init.coordinator.clone().or_else(|| NodeAddress::of(config)) {
         Some(own) => own,
@@ -116,7 +158,7 @@ fn own_address(config: &Config, init: &Init) -> Result<NodeAddress, ClusterError
     Ok(own)
 }
 
-/// Connects, again and again until the deadline. The database of a new server is made.
+/// Connects as [`wait_for`] does. Creates the database if the server does not have it.
 async fn connect_or_create(
     config: &Config,
     name: &str,
@@ -126,8 +168,9 @@ async fn connect_or_create(
     wait_for(config, name, deadline, say, true).await
 }
 
-/// Workers that joined later are not named here, and may still be starting as well.
-async fn wait_for_others(
+/// Waits for workers of the cluster that the arguments do not name: they were added later and may still be
+/// starting.
+async fn wait_for_unnamed_workers(
     config: &Config,
     coordinator: &NodeConnection,
     init: &Init,
@@ -136,14 +179,14 @@ async fn wait_for_others(
 ) -> Result<(), ClusterError> {
     for other in node::list(coordinator).await? {
         if other.group != 0 && other.active && !init.workers.contains(&other.address) {
-            // An empty database in the place of one with shards would hide that those are lost.
+            // Never create the database of these: an empty one would hide that its shards are lost.
             wait_for(&other.address.on(config), &other.address.to_string(), deadline, say, false).await?;
         }
     }
     Ok(())
 }
 
-/// Connects, again and again until the deadline, and says so each time the reason changes.
+/// Retries every 500 ms until the deadline, and reports an error when it differs from the last one.
 async fn wait_for(
     config: &Config,
     name: &str,
@@ -175,12 +218,12 @@ async fn wait_for(
     }
 }
 
-/// A worker's server may be new and lack the database. Whether this worked is seen at the next attempt.
+/// Ignores errors: the next attempt to connect shows whether the database exists.
 async fn create_database(config: &Config, say: Say<'_>) {
     let (Some(name), Some(address)) = (config.get_dbname(), NodeAddress::of(config)) else { return };
-    let mut beside = address.on(config);
-    beside.dbname("postgres");
-    let Ok(connection) = NodeConnection::coordinator(&beside).await else { return };
+    let mut maintenance = address.on(config);
+    maintenance.dbname("postgres");
+    let Ok(connection) = NodeConnection::coordinator(&maintenance).await else { return };
     let quoted = name.replace('"', "\"\"");
     if connection.run("making the database", &format!("CREATE DATABASE \"{quoted}\"")).await.is_ok() {
         say(&format!("{address}: made the database {name}"));
@@ -199,66 +242,6 @@ async fn name_coordinator(
     let call = "SELECT citus_set_coordinator_host($1, $2)";
     coordinator.rows("naming the coordinator", call, &[&own.host(), &own.port()]).await?;
     say(&format!("{own}: registered as the coordinator"));
-    Ok(())
-}
-
-/// Adds a worker under a group number of our choice, unless it is there; true when it was not.
-pub(super) async fn register(
-    coordinator: &NodeConnection,
-    address: &NodeAddress,
-    node: &NodeConnection,
-    say: Say<'_>,
-) -> Result<bool, ClusterError> {
-    let nodes = node::list(coordinator).await?;
-    if let Some(known) = nodes.iter().find(|node| node.address == *address) {
-        if !known.active || !known.synced {
-            let call = "SELECT citus_activate_node($1, $2)";
-            retry_on_role_conflict(async || {
-                coordinator.rows("activating the node", call, &[&address.host(), &address.port()]).await
-            })
-            .await?;
-        }
-        say(&format!("{address}: already a worker, group {}", known.group));
-        return Ok(false);
-    }
-    require_fresh(node, address).await?;
-    let group = retry_on_role_conflict(async || add(coordinator, address).await).await?;
-    say(&format!("{address}: added as worker, group {group}"));
-    Ok(true)
-}
-
-async fn add(coordinator: &NodeConnection, address: &NodeAddress) -> Result<i32, ClusterError> {
-    groups::record_known(coordinator).await?;
-    let group = groups::next_free(coordinator).await?;
-    coordinator.run("beginning", "BEGIN").await?;
-    let added = async {
-        groups::record(coordinator, group, address).await?;
-        let call = "SELECT citus_add_node($1, $2, groupid => $3)";
-        coordinator.rows("adding the node", call, &[&address.host(), &address.port(), &group]).await?;
-        coordinator.run("committing", "COMMIT").await
-    }
-    .await;
-    if added.is_err() {
-        let _ = coordinator.run("rolling back", "ROLLBACK").await;
-    }
-    added.map(|()| group)
-}
-
-/// A server that was in a cluster before still believes it is, and would mix its old tables with ours.
-async fn require_fresh(node: &NodeConnection, address: &NodeAddress) -> Result<(), ClusterError> {
-    let sql = "SELECT EXISTS (SELECT FROM pg_dist_node), to_regclass('shared.tenants') IS NOT NULL";
-    let row = node.row("looking for an older cluster", sql, &[]).await?;
-    if row.get(0) {
-        return obstacle(format!(
-            "{address} still belongs to a cluster, or believes so; on that server: DROP EXTENSION citus \
-             CASCADE, or drop and make its database anew"
-        ));
-    }
-    if row.get(1) {
-        return obstacle(format!(
-            "the database on {address} already has our tables; drop it there and make it anew, empty"
-        ));
-    }
     Ok(())
 }
 

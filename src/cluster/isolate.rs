@@ -1,4 +1,4 @@
-//! One tenant gets a shard of its own, on the node with the most room, and stays there.
+//! Gives a tenant a shard of its own, on the node with the fewest bytes, and pins it there.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -7,34 +7,36 @@ use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, ClusterNode};
 use super::node_connection::{self, NodeConnection};
+use super::say::Say;
 use super::sizes::{self, Bundles};
-use super::{Say, blockers, events, jobs, pins, preflight};
+use super::{blockers, events, jobs, pins, preflight};
 
-/// A split that has not ended by then hangs: it waits for transactions that do not end.
+/// A split or move that takes longer hangs, because it waits for transactions that do not end.
 const SPLIT_TIMEOUT: Duration = Duration::from_secs(3600);
-/// How often it is looked whether it waits for a transaction.
-const TICK: Duration = Duration::from_secs(4);
+/// How often to check whether a transaction blocks the split or move.
+const CHECK_INTERVAL: Duration = Duration::from_secs(4);
 
-/// What is asked for.
+/// The arguments of [`plan_isolation`].
 pub struct IsolationRequest {
-    /// The tenant.
     pub tenant: i64,
-    /// The node to use; else the one with the fewest bytes.
+    /// The target worker; by default the one with the fewest bytes.
     pub to: Option<NodeAddress>,
-    /// Whether other shards are to leave that node at the next rebalance.
+    /// Whether the next rebalance moves all other shards away from that worker.
     pub alone: bool,
 }
 
-/// Where a tenant's shard is.
+/// The shard of shared.users that holds a tenant.
 struct TenantShard {
-    shard: i64,
+    id: i64,
     colocation: i32,
+    /// The range of hash values; equal when the tenant has the shard for itself.
     low: i32,
     high: i32,
+    /// The node group that holds it.
     group: i32,
 }
 
-/// An isolation that could be done.
+/// The plan of isolating a tenant.
 pub struct Isolation {
     request: IsolationRequest,
     shard: TenantShard,
@@ -43,16 +45,16 @@ pub struct Isolation {
     bytes: i64,
 }
 
-const WHERE: &str = "
+const TENANT_SHARD: &str = "
     SELECT s.shardid, t.colocationid, s.shardminvalue::int, s.shardmaxvalue::int, p.groupid
-    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid) JOIN pg_dist_placement p
-    USING (shardid)
+    FROM pg_dist_shard s JOIN pg_dist_partition t USING (logicalrelid)
+    JOIN pg_dist_placement p USING (shardid)
     WHERE s.shardid = get_shard_id_for_distribution_column('shared.users', $1::bigint)";
 
-async fn shard(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard, ClusterError> {
-    let row = coordinator.row("finding the tenant's shard", WHERE, &[&tenant]).await?;
+async fn tenant_shard(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard, ClusterError> {
+    let row = coordinator.row("finding the tenant's shard", TENANT_SHARD, &[&tenant]).await?;
     Ok(TenantShard {
-        shard: row.get(0),
+        id: row.get(0),
         colocation: row.get(1),
         low: row.get(2),
         high: row.get(3),
@@ -60,10 +62,11 @@ async fn shard(coordinator: &NodeConnection, tenant: i64) -> Result<TenantShard,
     })
 }
 
-/// Looks what isolating a tenant takes.
+/// Plans the isolation of a tenant.
 ///
 /// # Errors
-/// What stands in the way.
+/// When the tenant does not exist, when a job runs, when a node does not answer or has unfit settings, or
+/// when the target takes no shards.
 pub async fn plan_isolation(
     coordinator: &NodeConnection,
     request: IsolationRequest,
@@ -83,7 +86,7 @@ pub async fn plan_isolation(
     node::require_all_alive(coordinator, None).await?;
     require_decoding(coordinator).await?;
     preflight::require_safe_commits(coordinator).await?;
-    let shard = shard(coordinator, request.tenant).await?;
+    let shard = tenant_shard(coordinator, request.tenant).await?;
     let nodes = node::list(coordinator).await?;
     let bundles = sizes::bundles(coordinator).await?;
     let Some(from) = nodes.iter().find(|node| node.group == shard.group).cloned() else {
@@ -98,11 +101,11 @@ pub async fn plan_isolation(
     if !to.takes_shards {
         return obstacle(format!("{} takes no shards (drained); choose another node", to.address));
     }
-    let bytes = bundles.bytes_with(shard.shard);
+    let bytes = bundles.bytes_with(shard.id);
     Ok(Isolation { request, shard, from, to, bytes })
 }
 
-/// Newer PostgreSQL lets only listed libraries decode the log, and a split then fails after it has begun.
+/// Newer PostgreSQL allows only listed plugins to decode the WAL. Without Citus' a split fails half-way.
 async fn require_decoding(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
         let connection = NodeConnection::node(coordinator.config(), &node.address).await?;
@@ -127,7 +130,7 @@ async fn require_decoding(coordinator: &NodeConnection) -> Result<(), ClusterErr
     Ok(())
 }
 
-/// The node with the fewest bytes; the present one when no other has clearly fewer.
+/// The worker with the fewest bytes, or the present one if that has at most 10 % more.
 fn emptiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> ClusterNode {
     let best = nodes
         .iter()
@@ -144,17 +147,17 @@ fn emptiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> Clu
 }
 
 impl Isolation {
-    /// What will be done, a line for each step.
+    /// For the operator, a line for each step.
     pub fn describe(&self) -> Vec<String> {
         let tenant = self.request.tenant;
         let mut lines = Vec::new();
         if self.is_split() {
             lines.push(format!(
                 "tenant {tenant} has shard {} for itself already, on {}",
-                self.shard.shard, self.from.address
+                self.shard.id, self.from.address
             ));
         } else {
-            let (shard, node) = (self.shard.shard, &self.from.address);
+            let (shard, node) = (self.shard.id, &self.from.address);
             lines.push(format!(
                 "split shard {shard} ({} MB with its companions) on {node}, so that tenant {tenant} has one \
                  for itself",
@@ -177,10 +180,11 @@ impl Isolation {
         self.shard.low == self.shard.high
     }
 
-    /// Does it. Writes of the tenants in the shard wait for a moment at the end of the split and of the move.
+    /// Splits, moves and pins the shard. Writes of the shard's tenants wait for a moment at the end of the
+    /// split and of the move.
     ///
     /// # Errors
-    /// What stood in the way; a repeated run goes on where this one ended.
+    /// When a step fails. A second run continues after the last step that succeeded.
     pub async fn run(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(
             coordinator,
@@ -188,25 +192,24 @@ impl Isolation {
             &format!("tenant {} to {}", self.request.tenant, self.to.address),
         )
         .await?;
-        let done = self.isolate(coordinator, say).await;
-        event.end(coordinator, done).await
+        let result = self.isolate(coordinator, say).await;
+        event.end(coordinator, result).await
     }
 
     async fn isolate(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let tenant = self.request.tenant;
         if !self.is_split() {
-            // The argument is of any type, so it cannot be a parameter.
+            // The function takes "any", whose type a bind parameter does not have.
             let call = format!(
                 "SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', 'auto')"
             );
-            let what = format!("splitting shard {}", self.shard.shard);
+            let what = format!("splitting shard {}", self.shard.id);
             run_online(coordinator, &what, &call, say).await?;
         }
-        let shard = shard(coordinator, tenant).await?;
-        // Until the move has happened too, so that no plan takes it elsewhere in between.
+        let shard = tenant_shard(coordinator, tenant).await?;
         pins::install_strategy(coordinator).await?;
         if shard.group != self.to.group {
-            // A node that joined lately has the reference tables only after its first rebalance.
+            // A new worker has the reference tables only after its first rebalance.
             run_online(
                 coordinator,
                 "copying reference tables",
@@ -216,43 +219,36 @@ impl Isolation {
             .await?;
             let call = format!(
                 "SELECT citus_move_shard_placement({}, {}, {}, 'auto')",
-                shard.shard, self.from.id, self.to.id
+                shard.id, self.from.id, self.to.id
             );
-            run_online(
-                coordinator,
-                &format!("moving shard {} to {}", shard.shard, self.to.address),
-                &call,
-                say,
-            )
-            .await?;
+            run_online(coordinator, &format!("moving shard {} to {}", shard.id, self.to.address), &call, say)
+                .await?;
         }
         pins::pin(coordinator, shard.colocation, shard.low, tenant, self.to.group, self.request.alone)
             .await?;
-        say(&format!("tenant {tenant} has shard {} for itself, pinned to {}", shard.shard, self.to.address));
+        say(&format!("tenant {tenant} has shard {} for itself, pinned to {}", shard.id, self.to.address));
         Ok(())
     }
 }
 
-/// Runs a long statement in a session of its own, telling the time and what it waits for, and cancels it at
-/// Ctrl-C or when it hangs.
+/// Runs a long statement over its own connection. Reports the elapsed time and the transactions that block
+/// it. Cancels the statement at Ctrl-C and after [`SPLIT_TIMEOUT`].
 async fn run_online(
     coordinator: &NodeConnection,
     what: &str,
     call: &str,
     say: Say<'_>,
 ) -> Result<(), ClusterError> {
-    let worker = NodeConnection::coordinator(coordinator.config()).await?;
-    let token = worker.cancel_token();
-    let sql = format!("SET statement_timeout = 0; SET lock_timeout = '30s'; {call}");
-    // Citus refuses its transfer functions beside other statements.
-    let (settings, call) = sql.rsplit_once("; ").unwrap_or(("", call));
-    worker.run("preparing", settings).await?;
+    let connection = NodeConnection::coordinator(coordinator.config()).await?;
+    let token = connection.cancel_token();
+    // Sent by itself, because Citus refuses its transfer functions beside other statements.
+    connection.run("preparing", "SET statement_timeout = 0; SET lock_timeout = '30s'").await?;
     let started = Instant::now();
     say(what);
-    let mut work = Box::pin(worker.run_within(SPLIT_TIMEOUT, what, call));
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.tick().await;
-    let (mut ticks_seen, mut reported) = (0, HashSet::new());
+    let mut work = Box::pin(connection.run_within(SPLIT_TIMEOUT, what, call));
+    let mut checks = tokio::time::interval(CHECK_INTERVAL);
+    checks.tick().await;
+    let (mut count, mut reported) = (0, HashSet::new());
     loop {
         tokio::select! {
             result = &mut work => {
@@ -260,14 +256,14 @@ async fn run_online(
                 say(&format!("    done in {:.1} s", started.elapsed().as_secs_f32()));
                 return Ok(());
             }
-            _ = ticks.tick() => {
-                for blocker in blockers::everywhere(coordinator).await {
+            _ = checks.tick() => {
+                for blocker in blockers::on_all_nodes(coordinator).await {
                     if reported.insert(blocker.name()) {
                         say(&format!("    WAITING: {}. {}", blocker.finding(), blocker.remedy()));
                     }
                 }
-                ticks_seen += 1;
-                if ticks_seen % 3 == 0 {
+                count += 1;
+                if count % 3 == 0 {
                     say(&format!("    {} s so far", started.elapsed().as_secs()));
                 }
             }
@@ -281,10 +277,11 @@ async fn run_online(
     }
 }
 
-/// Takes a tenant's pin away; its shard stays one of its own, and plans may move it again.
+/// Deletes a tenant's pins. The tenant keeps its own shard, which rebalances may move again. Returns the
+/// number of pins.
 ///
 /// # Errors
-/// What stood in the way.
+/// When the coordinator does not answer or is not a cluster's.
 pub async fn unpin(coordinator: &NodeConnection, tenant: i64) -> Result<usize, ClusterError> {
     coordinator.require_cluster().await?;
     let event = events::begin(coordinator, "isolate-tenant --unpin", &format!("tenant {tenant}")).await?;

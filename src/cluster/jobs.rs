@@ -1,5 +1,5 @@
-//! Background jobs: Citus moves shards in background workers of the coordinator, which go on when the session
-//! that asked for it ends and when the coordinator restarts. So nothing here waits inside a session.
+//! Citus background jobs. Background workers of the coordinator move the shards. They continue after the
+//! session that started the job ends, and after the coordinator restarts.
 
 use std::time::Duration;
 
@@ -7,23 +7,27 @@ use tokio_postgres::Config;
 
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
-use super::{Say, events, executors, pins};
+use super::say::Say;
+use super::{events, executors, pins};
 
-/// How often a job is looked at that nobody follows.
+/// How often [`finish_when_done`] checks its job.
 const POLL_INTERVAL: Duration = Duration::from_secs(3);
 
-/// A job that has not ended.
+/// Together 30 seconds.
+const CANCEL_CHECKS: u32 = 60;
+const CANCEL_PAUSE: Duration = Duration::from_millis(500);
+
+/// A background job that has not ended.
 #[derive(Clone, Debug)]
 pub struct BackgroundJob {
-    /// Its number.
     pub id: i64,
     /// scheduled, running, cancelling or failing.
     pub state: String,
-    /// What it does, in Citus' words.
+    /// Citus' description of it.
     pub description: String,
 }
 
-/// The job that has not ended, if there is one; Citus runs one at a time.
+/// The job that has not ended, if any: Citus runs one at a time.
 ///
 /// # Errors
 /// When the coordinator does not answer.
@@ -35,7 +39,7 @@ pub async fn running_job(coordinator: &NodeConnection) -> Result<Option<Backgrou
     Ok(rows.first().map(|row| BackgroundJob { id: row.get(0), state: row.get(1), description: row.get(2) }))
 }
 
-/// Refuses while a job runs.
+/// Refuses while a job has not ended.
 pub(crate) async fn require_none(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     match running_job(coordinator).await? {
         Some(job) => obstacle(format!(
@@ -46,13 +50,14 @@ pub(crate) async fn require_none(coordinator: &NodeConnection) -> Result<(), Clu
     }
 }
 
-/// Starts the moves that `drain_only` and our strategy ask for. None when there is nothing to move.
+/// Starts the moves that our rebalance strategy plans, or with `drain_only` only those away from drained
+/// nodes. Returns the job's number; none when no shard has to move.
 pub(crate) async fn start(
     coordinator: &NodeConnection,
     drain_only: bool,
 ) -> Result<Option<i64>, ClusterError> {
     executors::raise(coordinator).await?;
-    // Tables that move together are copied together, where this version can.
+    // Citus copies the shards of a bundle in parallel, if its version can.
     let sql = "SELECT 'parallel_transfer_colocated_shards' = ANY (proargnames) FROM pg_proc
                WHERE proname = 'citus_rebalance_start' AND pronamespace = 'pg_catalog'::regnamespace";
     let parallel =
@@ -68,15 +73,15 @@ pub(crate) async fn start(
     job
 }
 
-/// Waits until a job has ended and does what is left to do then, for those who start one and do not follow
-/// it. A coordinator that is away is asked again.
+/// Waits until a job has ended and then calls [`after_job`], for a caller that does not watch the job itself.
+/// Retries while the coordinator does not answer.
 pub async fn finish_when_done(config: Config, job: i64) {
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
         let Ok(coordinator) = NodeConnection::coordinator(&config).await else { continue };
         match running_job(&coordinator).await {
             Ok(Some(running_job)) if running_job.id == job => {}
-            // Another job has begun since, whose end does the same.
+            // A later job runs. The caller that started it runs after_job at its end.
             Ok(Some(_)) => return,
             Ok(None) => match after_job(&coordinator).await {
                 Ok(()) => return,
@@ -89,14 +94,14 @@ pub async fn finish_when_done(config: Config, job: i64) {
     }
 }
 
-/// What is left to do once a job has ended.
+/// After a job has ended: restores the executors' limits, updates the pins and records the outcome.
 pub(crate) async fn after_job(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     executors::lower(coordinator).await?;
     pins::follow_moved_shards(coordinator).await?;
     events::close_job_events(coordinator).await
 }
 
-/// Ends a job: moves that are finished stay, those under way are rolled back.
+/// Cancels a job. Finished moves stay; Citus rolls the running ones back.
 ///
 /// # Errors
 /// When it does not end within 30 seconds, which a dead node can cause.
@@ -112,7 +117,7 @@ pub async fn stop_job(
 
 async fn cancel(coordinator: &NodeConnection, job: &BackgroundJob, say: Say<'_>) -> Result<(), ClusterError> {
     coordinator.rows("stopping the job", "SELECT citus_job_cancel($1)", &[&job.id]).await?;
-    for _ in 0..60 {
+    for _ in 0..CANCEL_CHECKS {
         let sql = "SELECT state::text FROM pg_dist_background_job WHERE job_id = $1";
         let state: String = coordinator.row("looking at the job", sql, &[&job.id]).await?.get(0);
         if ["cancelled", "finished", "failed"].contains(&state.as_str()) {
@@ -127,7 +132,7 @@ async fn cancel(coordinator: &NodeConnection, job: &BackgroundJob, say: Say<'_>)
             }
             return after_job(coordinator).await;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(CANCEL_PAUSE).await;
     }
     obstacle(format!(
         "job {} was told to stop and has not within 30 seconds; is a node of its moves down?",

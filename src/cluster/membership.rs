@@ -1,4 +1,4 @@
-//! A worker joins, and a worker leaves.
+//! Adding a worker to the cluster, and removing one.
 
 use std::time::Duration;
 
@@ -7,20 +7,23 @@ use super::error::{ClusterError, obstacle};
 use super::node::{self, ClusterNode};
 use super::node_connection::NodeConnection;
 use super::preflight::{self, PreflightReport};
-use super::{Say, events, groups, init, jobs, patroni, pins, roles};
+use super::registration::register;
+use super::say::Say;
+use super::{events, groups, jobs, patroni, pins, roles};
 
-/// A worker that could be added.
+/// The plan of adding a worker.
 pub struct WorkerAddition {
     address: NodeAddress,
     connection: NodeConnection,
-    fitness: PreflightReport,
+    report: PreflightReport,
+    /// The group number it will get; none when it is a worker already.
     group: Option<i32>,
 }
 
-/// Looks at a server that should become a worker.
+/// Checks a server that should become a worker.
 ///
 /// # Errors
-/// What stands in the way.
+/// When the server is not fit, when a node does not answer, or when Patroni manages the nodes.
 pub async fn plan_add(
     coordinator: &NodeConnection,
     address: &NodeAddress,
@@ -29,20 +32,20 @@ pub async fn plan_add(
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     patroni::require_unmanaged(coordinator).await?;
-    let own = preflight::look(coordinator).await?;
+    let coordinator_report = preflight::check(coordinator).await?;
     let connection = NodeConnection::node(coordinator.config(), address).await?;
-    let mut fitness = preflight::look(&connection).await?;
-    fitness.compare(&own);
-    fitness.lines().iter().for_each(|line| say(line));
-    preflight::require_fit(std::iter::once(&fitness))?;
+    let mut report = preflight::check(&connection).await?;
+    report.compare(&coordinator_report);
+    report.lines().iter().for_each(|line| say(line));
+    preflight::require_fit(std::iter::once(&report))?;
     let known = node::list(coordinator).await?.into_iter().find(|node| node.address == *address);
     node::require_all_alive(coordinator, None).await?;
     let group = if known.is_some() { None } else { Some(groups::next_free(coordinator).await?) };
-    Ok(WorkerAddition { address: address.clone(), connection, fitness, group })
+    Ok(WorkerAddition { address: address.clone(), connection, report, group })
 }
 
 impl WorkerAddition {
-    /// What will be done.
+    /// One sentence for the operator.
     pub fn describe(&self) -> String {
         match self.group {
             Some(group) => format!(
@@ -53,19 +56,19 @@ impl WorkerAddition {
         }
     }
 
-    /// Adds the worker, or completes one that was added.
+    /// Adds the worker, or completes one that was added before.
     ///
     /// # Errors
-    /// What stood in the way; the node is then not added, or added and completed by the next run.
+    /// When a step fails. The worker is then not added, or a second run completes it.
     pub async fn run(self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(coordinator, "add-worker", &self.address.to_string()).await?;
         let added = async {
-            preflight::prepare(&self.connection, &self.fitness).await?;
-            init::register(coordinator, &self.address, &self.connection, say).await?;
+            preflight::prepare(&self.connection, &self.report).await?;
+            register(coordinator, &self.address, &self.connection, say).await?;
             for done in roles::copy(coordinator, &self.connection).await? {
                 say(&format!("{}: {done}, as on the coordinator", self.address));
             }
-            // Draining and then keeping a worker is undone by adding it again.
+            // Adding a drained worker again undoes the draining.
             let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', true)";
             coordinator
                 .rows("letting shards be placed", call, &[&self.address.host(), &self.address.port()])
@@ -77,15 +80,20 @@ impl WorkerAddition {
     }
 }
 
-/// A worker that could be removed.
+/// Together a minute, in which Citus' maintenance daemon cleans up by itself too.
+const CLEAN_UP_ATTEMPTS: u32 = 60;
+const CLEAN_UP_PAUSE: Duration = Duration::from_secs(1);
+
+/// The plan of removing a worker.
 pub struct WorkerRemoval {
     node: ClusterNode,
 }
 
-/// Looks whether a worker may go.
+/// Checks that a worker can be removed.
 ///
 /// # Errors
-/// What stands in the way.
+/// When it holds shards, when a job runs, when another node does not answer, or when Patroni manages the
+/// nodes.
 pub async fn plan_remove(
     coordinator: &NodeConnection,
     address: &NodeAddress,
@@ -108,7 +116,7 @@ pub async fn plan_remove(
 }
 
 impl WorkerRemoval {
-    /// What will be done.
+    /// One sentence for the operator.
     pub fn describe(&self) -> String {
         format!(
             "{} holds no shards and leaves the cluster; its group number {} is not given out again",
@@ -116,10 +124,10 @@ impl WorkerRemoval {
         )
     }
 
-    /// Cleans up after moves, removes the node, and waits for nothing else.
+    /// Cleans up what moves left on the node, and removes it.
     ///
     /// # Errors
-    /// What stood in the way; the node is then still a member.
+    /// When a step fails. The node is then still a member.
     pub async fn run(self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let event = events::begin(coordinator, "remove-worker", &self.node.address.to_string()).await?;
         let removed = self.remove(coordinator, say).await;
@@ -148,16 +156,15 @@ impl WorkerRemoval {
         }
         removed?;
         say(&format!(
-            "{address}: removed. That server still believes it is a member: on it, DROP EXTENSION citus \
+            "{address}: removed. That server keeps its old metadata: on it, DROP EXTENSION citus \
              CASCADE or drop the database"
         ));
         Ok(())
     }
 
-    /// What a move left behind on the node would block every later move of the same shard once the node is
-    /// unknown.
+    /// Once the node is removed, leftovers of a move on it would block every later move of the same shard.
     async fn clean_up(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
-        for attempt in 0..60 {
+        for attempt in 0..CLEAN_UP_ATTEMPTS {
             coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await?;
             coordinator.rows("ending transactions", "SELECT recover_prepared_transactions()", &[]).await?;
             let sql = "SELECT (SELECT count(*) FROM pg_dist_cleanup WHERE node_group_id = $1),
@@ -173,7 +180,7 @@ impl WorkerRemoval {
                      cleaned up"
                 ));
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(CLEAN_UP_PAUSE).await;
         }
         obstacle(
             "leftovers of moves on this node could not be cleaned up within a minute; is it running? It \

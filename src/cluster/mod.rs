@@ -1,10 +1,11 @@
-//! The cluster as its operator sees it: nodes, shards, moves, tenants with a node of their own. All SQL that
-//! speaks to Citus about itself lives here; rows of tenants are never read, apart from counting them. Callers
-//! are the command line and the operator console; each operation is planned first, shown, and then run, and
-//! is safe to repeat or to interrupt.
+//! Operations on the Citus cluster: nodes, shards, moves, and tenants with a shard of their own. The command
+//! line and the operator console call them. An operation makes a plan, the caller shows the plan, and then
+//! runs it. Every operation is safe to repeat and to interrupt.
 //!
-//! citus_promote_clone_and_rebalance is not used and must not be: it loses acknowledged writes that reached a
-//! worker without passing through the coordinator, as ours do.
+//! The SQL here administers Citus. It counts tenants' rows and never reads them.
+//!
+//! Do not use citus_promote_clone_and_rebalance: it loses acknowledged writes that reached a worker without
+//! passing through the coordinator, as ours do.
 
 pub(crate) mod address;
 mod backends;
@@ -27,7 +28,9 @@ mod pins;
 mod plan;
 pub(crate) mod preflight;
 mod progress;
+mod registration;
 mod roles;
+mod say;
 pub(crate) mod sizes;
 mod statement_stats;
 
@@ -45,7 +48,5 @@ pub use membership::{WorkerAddition, WorkerRemoval, plan_add, plan_remove};
 pub use node_connection::NodeConnection;
 pub use plan::{MovePlan, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
+pub use say::Say;
 pub use statement_stats::reset_statements;
-
-/// Where operations tell what they are doing, a line at a time.
-pub type Say<'a> = &'a (dyn Fn(&str) + Sync);

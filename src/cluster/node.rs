@@ -1,54 +1,61 @@
-//! The nodes, as the coordinator lists them.
+//! The nodes of the cluster, as the coordinator lists them in pg_dist_node.
 
 use std::time::Duration;
+
+use tokio_postgres::Row;
 
 use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
-/// How long a node may take to answer while a job is watched, which is asked again soon.
+/// How long a node may take to answer one poll of a running job. The next poll follows within seconds.
 pub(crate) const NODE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a node may take to answer before an operation that needs it is refused; of that, a new connection
-/// may take 5 seconds. A node that is busy, for which an operator adds another, takes seconds; one that is
-/// down refuses at once.
+/// How long a node may take to answer before an operation that needs it is refused. Connecting may take 5 of
+/// these seconds. An overloaded node, for which the operator adds a worker, takes seconds; a node that is
+/// down refuses the connection at once.
 pub(crate) const ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A primary of the cluster; group 0 is the coordinator.
+/// A primary node of the cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterNode {
-    /// Citus' number of this node.
+    /// pg_dist_node.nodeid.
     pub id: i32,
-    /// The number of its group, which decides the ids that it gives out.
+    /// pg_dist_node.groupid: 0 is the coordinator. Ids generated on a worker start at its group times 2^48.
     pub group: i32,
-    /// Where it listens.
     pub address: NodeAddress,
-    /// Whether Citus sends it work.
+    /// Whether Citus sends queries to it.
     pub active: bool,
-    /// Whether it knows where the shards are.
+    /// Whether its copy of the metadata is up to date, so that it knows where all shards are.
     pub synced: bool,
-    /// Whether shards may be placed on it.
+    /// pg_dist_node.shouldhaveshards; false while it is drained.
     pub takes_shards: bool,
 }
 
-/// All primaries, the coordinator first.
-pub(crate) async fn list(coordinator: &NodeConnection) -> Result<Vec<ClusterNode>, ClusterError> {
-    let sql = "SELECT nodeid, groupid, nodename, nodeport, isactive, metadatasynced, shouldhaveshards
-               FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid";
-    let rows = coordinator.rows("listing the nodes", sql, &[]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| ClusterNode {
+const COLUMNS: &str = "nodeid, groupid, nodename, nodeport, isactive, metadatasynced, shouldhaveshards";
+
+impl ClusterNode {
+    /// Reads a row of [`COLUMNS`].
+    fn from_row(row: &Row) -> Self {
+        let port = u16::try_from(row.get::<_, i32>(3)).unwrap_or_default();
+        Self {
             id: row.get(0),
             group: row.get(1),
-            address: NodeAddress::new(row.get(2), u16::try_from(row.get::<_, i32>(3)).unwrap_or_default()),
+            address: NodeAddress::new(row.get(2), port),
             active: row.get(4),
             synced: row.get(5),
             takes_shards: row.get(6),
-        })
-        .collect())
+        }
+    }
 }
 
-/// The worker at this address.
+/// All primary nodes, the coordinator first.
+pub(crate) async fn list(coordinator: &NodeConnection) -> Result<Vec<ClusterNode>, ClusterError> {
+    let sql = format!("SELECT {COLUMNS} FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid");
+    let rows = coordinator.rows("listing the nodes", &sql, &[]).await?;
+    Ok(rows.iter().map(ClusterNode::from_row).collect())
+}
+
+/// The worker at this address. Refuses the coordinator's address, and names the workers when none has it.
 pub(crate) async fn worker(
     coordinator: &NodeConnection,
     address: &NodeAddress,
@@ -68,17 +75,17 @@ pub(crate) async fn worker(
     }
 }
 
-/// Asks all nodes but those excepted for a sign of life, at the same time, and refuses when one gives none.
+/// Refuses unless all workers, except the one at `except`, answer within [`ALIVE_TIMEOUT`].
 pub(crate) async fn require_all_alive(
     coordinator: &NodeConnection,
     except: Option<&NodeAddress>,
 ) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
-    let asked = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
-    require_none_unreachable(&unreachable(coordinator, asked, ALIVE_TIMEOUT).await)
+    let workers = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);
+    require_none_unreachable(&unreachable(coordinator, workers, ALIVE_TIMEOUT).await)
 }
 
-/// Refuses an operation that needs every node, unless this list of those that do not answer is empty.
+/// Refuses an operation that needs every node when the list of unreachable nodes is not empty.
 pub(crate) fn require_none_unreachable(unreachable: &[String]) -> Result<(), ClusterError> {
     if unreachable.is_empty() {
         return Ok(());
@@ -89,13 +96,13 @@ pub(crate) fn require_none_unreachable(unreachable: &[String]) -> Result<(), Clu
     ))
 }
 
-/// Those that do not answer within this time, with the reason.
+/// Asks the nodes at the same time. Gives each one that does not answer within `timeout`, with the reason.
 pub(crate) async fn unreachable(
     coordinator: &NodeConnection,
     nodes: impl Iterator<Item = &ClusterNode>,
     timeout: Duration,
 ) -> Vec<String> {
-    let asked = nodes.map(|node| async {
+    let answers = nodes.map(|node| async {
         let alive = async {
             NodeConnection::node(coordinator.config(), &node.address).await?.run("asking", "SELECT 1").await
         };
@@ -105,5 +112,5 @@ pub(crate) async fn unreachable(
             Err(_) => Some(format!("{} (no answer within {} s)", node.address, timeout.as_secs_f32())),
         }
     });
-    futures_util::future::join_all(asked).await.into_iter().flatten().collect()
+    futures_util::future::join_all(answers).await.into_iter().flatten().collect()
 }

@@ -1,5 +1,6 @@
-//! One connection to one node, with a clock of our own on every statement: no server's timeout covers a
-//! server that is frozen. Every statement of this folder goes through here.
+//! One connection to one node. Every statement has a timeout in this program, because statement_timeout does
+//! not end a statement on a server that is frozen. All statements of this folder and of `monitor` go through
+//! here.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,24 +13,24 @@ use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use crate::db;
 
-/// How long a statement may take that only looks or changes little.
+/// For statements that only read or change little.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Locks are waited for shortly, so that an operator's statement never stands at the head of the
-/// application's queue.
+/// The short lock_timeout keeps an operator's statement from blocking the application: while it waits for a
+/// lock, later lock requests queue behind it.
 const OPTIONS: &str = "-c lock_timeout=5s -c statement_timeout=55s -c idle_in_transaction_session_timeout=0 \
     -c citus.node_connection_timeout=3000 -c citus.max_cached_conns_per_worker=0 \
     -c citus.override_table_visibility=off -c client_min_messages=error";
 
-/// Who only looks has a role that can read no note, and changes nothing unless a transaction says so.
-const WATCHING: &str = "-c role=pigeonhole_console -c default_transaction_read_only=on -c lock_timeout=500 \
+/// For reading: the role can read no note, and only an explicit READ WRITE transaction may change anything.
+const READ_ONLY: &str = "-c role=pigeonhole_console -c default_transaction_read_only=on -c lock_timeout=500 \
     -c citus.max_cached_conns_per_worker=0 -c client_min_messages=error";
-/// How long a statement goes on of which nobody waits for the answer any more.
-const AFTER_TIMEOUT: Duration = Duration::from_millis(500);
+/// How much longer than this program the server waits before it ends a statement of a read-only connection.
+const SERVER_GRACE: Duration = Duration::from_millis(500);
 
-/// A connection to a node.
+/// A connection to a node. Errors name the node as `name` does.
 pub struct NodeConnection {
-    /// Of a session that asks the same again and again, what is prepared.
+    /// Prepared statements by their SQL, on read-only connections, which repeat the same statements.
     prepared: Option<Mutex<HashMap<String, Statement>>>,
     client: Client,
     name: String,
@@ -37,44 +38,44 @@ pub struct NodeConnection {
     actor: Option<String>,
 }
 
-/// The values of a statement.
+/// The parameters of a statement.
 pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl NodeConnection {
-    /// Connects to the database that `config` names, which should be the coordinator's.
+    /// Connects to the server that `config` names, which should be the coordinator.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the connection fails.
     pub async fn coordinator(config: &Config) -> Result<Self, ClusterError> {
         Self::open(config, "the coordinator".to_owned()).await
     }
 
-    /// Connects to a node, or where none is named to the coordinator, with the console's role, to ask nothing
-    /// that takes much longer than `patience`.
+    /// Connects with the role pigeonhole_console, to the coordinator if `address` is none. The server ends
+    /// statements shortly after `timeout`.
     pub(crate) async fn read_only(
         config: &Config,
         address: Option<&NodeAddress>,
         timeout: Duration,
     ) -> Result<Self, ClusterError> {
-        let (there, name) = match address {
+        let (config, name) = match address {
             Some(address) => (address.on(config), address.to_string()),
             None => (config.clone(), "the coordinator".to_owned()),
         };
         let options = format!(
-            "{WATCHING} -c citus.node_connection_timeout={} -c statement_timeout={}",
+            "{READ_ONLY} -c citus.node_connection_timeout={} -c statement_timeout={}",
             timeout.as_millis(),
-            (timeout + AFTER_TIMEOUT).as_millis()
+            (timeout + SERVER_GRACE).as_millis()
         );
-        let connection = Self::open_with(&there, name, &options, "pigeonhole console").await?;
+        let connection = Self::open_with(&config, name, &options, "pigeonhole console").await?;
         Ok(Self { prepared: Some(Mutex::default()), ..connection })
     }
 
-    /// Connects to another node as the same user.
+    /// Connects to another node with the user and the password of `config`.
     pub(crate) async fn node(config: &Config, address: &NodeAddress) -> Result<Self, ClusterError> {
         Self::open(&address.on(config), address.to_string()).await
     }
 
-    /// Connects as `config` says, to a node that is called `name`.
+    /// Connects to the server that `config` names; messages call it `name`.
     pub(crate) async fn named(config: &Config, name: &str) -> Result<Self, ClusterError> {
         Self::open(config, name.to_owned()).await
     }
@@ -89,54 +90,56 @@ impl NodeConnection {
         options: &str,
         application: &str,
     ) -> Result<Self, ClusterError> {
-        let mut own = config.clone();
+        let mut extended = config.clone();
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
-        own.options(format!("{given}{options}")).application_name(application);
-        let client = db::connect(&own).await?;
+        extended.options(format!("{given}{options}")).application_name(application);
+        let client = db::connect(&extended).await?;
         Ok(Self { prepared: None, client, name, config: config.clone(), actor: None })
     }
 
-    /// Whose operations these are, where it is somebody else than the account that runs this program.
+    /// Records operations under `actor`, for example an operator at the console, and not under the account
+    /// that runs this program.
     #[must_use]
     pub fn on_behalf_of(mut self, actor: impl Into<String>) -> Self {
         self.actor = Some(actor.into());
         self
     }
 
-    /// Another connection for the same operations.
+    /// Opens a second connection to the same server, for the same actor.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// When the connection fails.
     pub async fn open_another(&self) -> Result<Self, ClusterError> {
         let other = Self::open(&self.config, self.name.clone()).await?;
         Ok(Self { actor: self.actor.clone(), ..other })
     }
 
-    /// Whose operations these are, where it was said.
+    /// The actor set by [`Self::on_behalf_of`].
     pub(crate) fn actor(&self) -> Option<&str> {
         self.actor.as_deref()
     }
 
-    /// Whether the connection is known to be gone.
+    /// Whether the client has noticed that the connection is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
-    /// The settings that this session was opened with, to open others.
+    /// The configuration that this connection was opened with, to open others.
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What to call the node in a sentence.
+    /// The node in messages to the operator: host:port, or `the coordinator`.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs statements whose rows nobody needs.
+    /// Runs one or more statements and ignores their rows. `what` names the step in errors.
     pub(crate) async fn run(&self, what: &str, sql: &str) -> Result<(), ClusterError> {
         self.run_within(TIMEOUT, what, sql).await
     }
 
+    /// [`Self::run`] with another timeout.
     pub(crate) async fn run_within(
         &self,
         timeout: Duration,
@@ -146,7 +149,7 @@ impl NodeConnection {
         self.with_timeout(timeout, what, self.client.batch_execute(sql)).await
     }
 
-    /// Runs one statement and gives its rows.
+    /// Runs one statement and returns its rows. `what` names the step in errors.
     pub(crate) async fn rows(
         &self,
         what: &str,
@@ -156,6 +159,7 @@ impl NodeConnection {
         self.rows_within(TIMEOUT, what, sql, values).await
     }
 
+    /// [`Self::rows`] with another timeout.
     pub(crate) async fn rows_within(
         &self,
         timeout: Duration,
@@ -166,11 +170,12 @@ impl NodeConnection {
         self.with_timeout(timeout, what, self.query(sql, values)).await
     }
 
-    /// Runs one statement that gives exactly one row.
+    /// Runs one statement and returns its first row; no row is an error.
     pub(crate) async fn row(&self, what: &str, sql: &str, values: Values<'_>) -> Result<Row, ClusterError> {
         self.row_within(TIMEOUT, what, sql, values).await
     }
 
+    /// [`Self::row`] with another timeout.
     pub(crate) async fn row_within(
         &self,
         timeout: Duration,
@@ -219,17 +224,17 @@ impl NodeConnection {
         }
     }
 
-    /// Asks the server to drop what this session runs, without waiting for it.
+    /// Sends a cancel request for the running statement, in the background.
     fn cancel_soon(&self) {
         tokio::spawn(cancel(self.client.cancel_token()));
     }
 
-    /// What stops a long statement of this session from elsewhere.
+    /// The token with which another task can [`cancel`] a statement of this connection.
     pub(crate) fn cancel_token(&self) -> CancelToken {
         self.client.cancel_token()
     }
 
-    /// Refuses a database without Citus, a node that is not the coordinator, and a schema without our tables.
+    /// Refuses a server without Citus, a worker, and a schema without the table operator.pins.
     pub(crate) async fn require_cluster(&self) -> Result<(), ClusterError> {
         if !self.has_citus().await? {
             return obstacle(
@@ -252,12 +257,13 @@ impl NodeConnection {
         Ok(())
     }
 
+    /// Whether the Citus extension is created in this database.
     pub(crate) async fn has_citus(&self) -> Result<bool, ClusterError> {
         let sql = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
         Ok(self.row("looking for Citus", sql, &[]).await?.get(0))
     }
 
-    /// Refuses a user that Citus' node functions would refuse.
+    /// Refuses a user that is not a superuser: Citus' node functions need one.
     pub(crate) async fn require_superuser(&self) -> Result<(), ClusterError> {
         match self.ordinary_user().await? {
             None => Ok(()),
@@ -269,17 +275,18 @@ impl NodeConnection {
         }
     }
 
-    /// The user's name where it is no superuser.
+    /// The user's name, if it is not a superuser.
     async fn ordinary_user(&self) -> Result<Option<String>, ClusterError> {
         let sql = "SELECT rolsuper, current_user::text FROM pg_roles WHERE rolname = current_user";
         let row = self.row("looking at the user", sql, &[]).await?;
         Ok((!row.get::<_, bool>(0)).then(|| row.get(1)))
     }
 
-    /// Refuses what this session cannot do for somebody at the console, and says what to type instead.
+    /// Refuses an action of the console that this connection's user may not do, and names the command line
+    /// (`pigeonhole cluster` with `command`) that does the same.
     ///
     /// # Errors
-    /// On plain PostgreSQL, on a worker, and as a user who is no superuser.
+    /// On plain PostgreSQL, on a worker, and when the user is not a superuser.
     pub async fn require_operator(&self, command: &str) -> Result<(), ClusterError> {
         self.require_cluster().await?;
         match self.ordinary_user().await? {
@@ -293,7 +300,7 @@ impl NodeConnection {
     }
 }
 
-/// Asks a server to cancel, and waits two seconds at most for the request to be sent.
+/// Sends a cancel request. Gives up after two seconds, since the server may be frozen.
 pub(crate) async fn cancel(token: CancelToken) {
     let _ = tokio::time::timeout(Duration::from_secs(2), token.cancel_query(NoTls)).await;
 }

@@ -1,9 +1,9 @@
-//! Under Patroni the nodes are Patroni's: it adds them and follows their primaries, and we stand aside.
+//! Patroni adds the nodes of its clusters and follows their primaries, so this program must not.
 
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
-/// Refuses when Patroni runs the coordinator.
+/// Refuses when Patroni manages the coordinator.
 pub(super) async fn require_unmanaged(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'Patroni%')";
     if coordinator.row("looking for Patroni", sql, &[]).await?.get(0) {

@@ -1,4 +1,4 @@
-//! Which shards would move where, with their bytes, before anything moves.
+//! The plan of a rebalance or a drain: which shards move to which node, with their bytes.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,49 +6,50 @@ use super::address::NodeAddress;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, ClusterNode};
 use super::node_connection::NodeConnection;
+use super::say::Say;
 use super::sizes::{self, Bundles};
-use super::{Say, events, jobs, pins, preflight};
+use super::{events, jobs, pins, preflight};
 
-/// Citus leaves this share of a disk free, and refuses moves that would not.
+/// Citus refuses moves that would leave less than this share of the target's disk free.
 const MIN_FREE_SHARE: f64 = 0.1;
 
-/// Moves that could be started.
+/// The plan of a rebalance or a drain.
 pub struct MovePlan {
-    /// The node that is emptied; none for a rebalance.
+    /// The worker to drain; none for a rebalance.
     draining: Option<NodeAddress>,
-    /// Bytes and number of moves for each pair of nodes.
-    pub between: BTreeMap<(NodeAddress, NodeAddress), (usize, i64)>,
-    /// The bytes of distributed tables on each worker, before and after.
+    /// For each source and target the number of moves and their bytes.
+    pub between: Between,
+    /// For each node the bytes of distributed tables before and after.
     pub bytes: Vec<(NodeAddress, i64, i64)>,
-    /// What the reader should know.
+    /// Sentences for the operator.
     pub remarks: Vec<String>,
 }
 
 impl MovePlan {
-    /// How many moves there are.
+    /// The number of moves.
     pub fn count(&self) -> usize {
         self.between.values().map(|(count, _)| count).sum()
     }
 
-    /// How many bytes they copy.
+    /// The bytes of all moves.
     pub fn total(&self) -> i64 {
         self.between.values().map(|(_, bytes)| bytes).sum()
     }
 
-    /// The node that is emptied, where one is.
+    /// The worker to drain, if the plan is a drain.
     pub fn draining(&self) -> Option<&NodeAddress> {
         self.draining.as_ref()
     }
 
-    /// Whether a node is to be emptied, which changes something even when nothing has to move.
+    /// Whether the plan is a drain, which marks the worker even when no shard has to move.
     pub fn drains(&self) -> bool {
         self.draining.is_some()
     }
 
-    /// Starts them in the background and gives the number of the job; none when there was nothing to do.
+    /// Starts a background job and returns its number; none when no shard had to move.
     ///
     /// # Errors
-    /// What stood in the way.
+    /// When the coordinator does not answer or refuses.
     pub async fn start(&self, coordinator: &NodeConnection) -> Result<Option<i64>, ClusterError> {
         let (command, detail) = match &self.draining {
             Some(address) => ("drain", address.to_string()),
@@ -78,15 +79,15 @@ async fn require_movable(coordinator: &NodeConnection) -> Result<(), ClusterErro
     preflight::require_safe_commits(coordinator).await?;
     pins::install_strategy(coordinator).await?;
     pins::follow_moved_shards(coordinator).await?;
-    // Leftovers of earlier moves would stop moves of the same shards.
+    // Leftovers of earlier moves block moves of the same shards.
     let _ = coordinator.run("cleaning up after moves", "CALL citus_cleanup_orphaned_resources()").await;
     Ok(())
 }
 
-/// What a rebalance would move.
+/// Plans a rebalance.
 ///
 /// # Errors
-/// What stands in the way.
+/// When a job runs, when a node does not answer, or when a node's commits are unsafe.
 pub async fn plan_rebalance(coordinator: &NodeConnection) -> Result<MovePlan, ClusterError> {
     require_movable(coordinator).await?;
     let nodes = node::list(coordinator).await?;
@@ -98,10 +99,10 @@ pub async fn plan_rebalance(coordinator: &NodeConnection) -> Result<MovePlan, Cl
     Ok(moves)
 }
 
-/// What emptying a worker would move.
+/// Plans moving all shards away from a worker.
 ///
 /// # Errors
-/// What stands in the way: no other worker, or none with room.
+/// As [`plan_rebalance`], and when no other worker takes shards or has enough free disk space.
 pub async fn plan_drain(
     coordinator: &NodeConnection,
     address: &NodeAddress,
@@ -113,7 +114,7 @@ pub async fn plan_drain(
         return obstacle(format!("no other node takes shards; add a worker before {address} is drained"));
     }
     let bundles = sizes::bundles(coordinator).await?;
-    // The plan needs the property, and nothing is to be changed yet.
+    // Citus plans a drain only while the node is marked. The rollback removes the mark: this only plans.
     coordinator.run("beginning", "BEGIN").await?;
     let planned = async {
         set_takes_shards(coordinator, address, false).await?;
@@ -122,7 +123,7 @@ pub async fn plan_drain(
     .await;
     coordinator.run("rolling back", "ROLLBACK").await?;
     let mut moves = planned?;
-    require_room(coordinator, &moves).await?;
+    require_disk_space(coordinator, &moves).await?;
     moves.draining = Some(address.clone());
     moves.remarks.push(format!(
         "{address} takes no shards from now on; `pigeonhole cluster drain --undo {address}` takes that back"
@@ -130,10 +131,10 @@ pub async fn plan_drain(
     Ok(moves)
 }
 
-/// Lets shards be placed on a worker again that was being drained.
+/// Allows shards on a drained worker again. Stops the running job first.
 ///
 /// # Errors
-/// What stood in the way.
+/// When the job does not stop, or when the coordinator does not answer or refuses.
 pub async fn undrain(
     coordinator: &NodeConnection,
     address: &NodeAddress,
@@ -146,8 +147,8 @@ pub async fn undrain(
         jobs::stop_job(coordinator, &job, say).await?;
     }
     let event = events::begin(coordinator, "drain --undo", &node.address.to_string()).await?;
-    let done = set_takes_shards(coordinator, address, true).await;
-    event.end(coordinator, done).await
+    let result = set_takes_shards(coordinator, address, true).await;
+    event.end(coordinator, result).await
 }
 
 async fn set_takes_shards(
@@ -173,20 +174,29 @@ async fn plan_moves(
          FROM get_rebalance_table_shards_plan(drain_only := {drain_only}, rebalance_strategy := '{}')",
         pins::STRATEGY
     );
-    let mut between: BTreeMap<(NodeAddress, NodeAddress), (usize, i64)> = BTreeMap::new();
-    let mut seen = HashSet::new();
-    let place = |name: &str, port: i32| NodeAddress::new(name, u16::try_from(port).unwrap_or_default());
+    let mut between = Between::new();
+    let mut counted = HashSet::new();
+    let address = |name: &str, port: i32| NodeAddress::new(name, u16::try_from(port).unwrap_or_default());
     for row in coordinator.rows("planning the moves", &sql, &[]).await? {
         let shard: i64 = row.get(0);
         let Some(bundle) = bundles.bundle(shard) else { continue };
-        let pair = (place(row.get(1), row.get(2)), place(row.get(3), row.get(4)));
-        if seen.insert((bundle.clone(), pair.clone())) {
+        let pair = (address(row.get(1), row.get(2)), address(row.get(3), row.get(4)));
+        // The plan has a row for each shard of a bundle.
+        if counted.insert((bundle.clone(), pair.clone())) {
             let entry = between.entry(pair).or_default();
             entry.0 += 1;
             entry.1 += bundles.bytes_with(shard);
         }
     }
-    let bytes = nodes
+    let bytes = bytes_after(nodes, bundles, &between);
+    Ok(MovePlan { draining: None, between, bytes, remarks: Vec::new() })
+}
+
+type Between = BTreeMap<(NodeAddress, NodeAddress), (usize, i64)>;
+
+/// Each node with its bytes now and after the moves.
+fn bytes_after(nodes: &[ClusterNode], bundles: &Bundles, between: &Between) -> Vec<(NodeAddress, i64, i64)> {
+    nodes
         .iter()
         .filter(|node| node.group != 0 || bundles.bytes_on(0) > 0)
         .map(|node| {
@@ -199,12 +209,11 @@ async fn plan_moves(
                 .sum();
             (node.address.clone(), now, now + change)
         })
-        .collect();
-    Ok(MovePlan { draining: None, between, bytes, remarks: Vec::new() })
+        .collect()
 }
 
-/// No moves beside a great difference means that one shard is the difference, and only its tenants can be
-/// moved apart.
+/// A remark when no move helps although one worker holds much more than another. Then a single bundle is that
+/// large, and only isolating its tenants can split it.
 fn imbalance(nodes: &[ClusterNode], bundles: &Bundles) -> Option<String> {
     let takers = || nodes.iter().filter(|node| node.takes_shards && node.group != 0);
     let fullest = takers().max_by_key(|node| bundles.bytes_on(node.group))?;
@@ -221,7 +230,8 @@ fn imbalance(nodes: &[ClusterNode], bundles: &Bundles) -> Option<String> {
     })
 }
 
-async fn require_room(coordinator: &NodeConnection, moves: &MovePlan) -> Result<(), ClusterError> {
+/// Refuses when a target's disk is too small for the plan.
+async fn require_disk_space(coordinator: &NodeConnection, moves: &MovePlan) -> Result<(), ClusterError> {
     for (address, now, after) in &moves.bytes {
         let more = after - now;
         if more <= 0 {
@@ -229,8 +239,8 @@ async fn require_room(coordinator: &NodeConnection, moves: &MovePlan) -> Result<
         }
         let connection = NodeConnection::node(coordinator.config(), address).await?;
         let sql = "SELECT available_disk_size, total_disk_size FROM citus_local_disk_space_stats()";
-        let row = connection.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
-        let Some(row) = row.first() else { continue };
+        let rows = connection.rows_within(node::ALIVE_TIMEOUT, "looking at the disk", sql, &[]).await?;
+        let Some(row) = rows.first() else { continue };
         let (free, total): (i64, i64) = (row.get(0), row.get(1));
         #[allow(
             clippy::cast_possible_truncation,

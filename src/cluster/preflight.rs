@@ -1,4 +1,4 @@
-//! Whether a server is fit to be a node: each thing that is not, with the exact line to change.
+//! Checks whether a server is fit to be a node, and names each setting that must change with its exact line.
 
 use tokio_postgres::Row;
 
@@ -7,128 +7,105 @@ use super::node;
 use super::node_connection::NodeConnection;
 use crate::db::versions::Citus;
 
-/// The library that must be allowed to decode the log, or splits and isolation fail, where the server asks
-/// for it.
+/// The output plugins that decode the WAL in moves and splits. Newer PostgreSQL allows only listed ones.
 const PLUGINS: [&str; 3] = ["pgoutput", "test_decoding", "citus"];
+/// Between a worker and the coordinator.
 const MAX_CLOCK_SKEW_SECONDS: f64 = 2.0;
 
-/// A server's versions and settings.
+/// The result of [`check`] for one server.
 #[derive(Clone, Debug)]
 pub struct PreflightReport {
-    /// What to call the server.
+    /// The server in messages to the operator.
     pub name: String,
-    /// PostgreSQL's version as it calls itself.
+    /// For example 17.2.
     pub postgresql: String,
-    /// The version of Citus in this database, or else the one that could be created.
+    /// The version of the extension in this database, or the version that could be created.
     pub citus: Option<String>,
-    /// Whether the extension is created in this database.
+    /// Whether the Citus extension is created in this database.
     pub has_extension: bool,
-    /// What must be changed before the server can be a node.
+    /// Settings that must change before the server can be a node.
     pub faults: Vec<String>,
-    /// What should be changed.
+    /// Settings that should change.
     pub advice: Vec<String>,
-    /// Whether commits are answered before they are in the log, which the end of a move does not wait for.
+    /// Whether synchronous_commit is off: a move would lose commits that are not in the WAL yet.
     pub commits_unsafely: bool,
-    /// The list of libraries that may decode the log, where it has to be widened.
+    /// The new value of output_plugin_libraries, if it lacks one of [`PLUGINS`].
     pub plugins: Option<String>,
     server_version: i32,
-    clock: f64,
+    /// Seconds by which the server's clock is ahead of this machine's.
+    clock_offset: f64,
 }
 
-const LOOK: &str = "
-    SELECT current_setting('server_version'), current_setting('server_version_num')::int,
-           current_setting('shared_preload_libraries'), current_setting('wal_level'),
-           current_setting('max_worker_processes')::int, current_setting('max_replication_slots')::int,
-           current_setting('max_wal_senders')::int, current_setting('max_logical_replication_workers')::int,
-           current_setting('max_prepared_transactions')::int, current_setting('max_connections')::int,
-           current_setting('output_plugin_libraries', true),
-           (SELECT default_version FROM pg_available_extensions WHERE name = 'citus'),
-           (SELECT extversion FROM pg_extension WHERE extname = 'citus'),
-           (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery(),
-           extract(epoch FROM clock_timestamp())::float8,
-           (SELECT string_agg(coalesce((SELECT 'role ' || rolname FROM pg_roles r
-           WHERE r.oid = s.setrole), 'the database'), ', ')
+const SETTINGS: &str = "
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+           current_setting('shared_preload_libraries') AS preloaded, current_setting('wal_level') AS wal_level,
+           current_setting('max_worker_processes')::int AS max_worker_processes,
+           current_setting('max_replication_slots')::int AS max_replication_slots,
+           current_setting('max_wal_senders')::int AS max_wal_senders,
+           current_setting('max_logical_replication_workers')::int AS max_logical_replication_workers,
+           current_setting('max_prepared_transactions')::int AS max_prepared_transactions,
+           current_setting('max_connections')::int AS max_connections,
+           current_setting('output_plugin_libraries', true) AS plugins,
+           (SELECT default_version FROM pg_available_extensions WHERE name = 'citus') AS citus_available,
+           (SELECT extversion FROM pg_extension WHERE extname = 'citus') AS citus_created,
+           (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
+           pg_is_in_recovery() AS standby, extract(epoch FROM clock_timestamp())::float8 AS clock,
+           (SELECT string_agg(coalesce((SELECT 'role ' || rolname FROM pg_roles r WHERE r.oid = s.setrole),
+                                       'the database'), ', ')
             FROM pg_db_role_setting s WHERE s.setconfig && ARRAY['synchronous_commit=off']
-              AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
-           current_setting('synchronous_commit')";
+              AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
+           AS commits_unsafely,
+           current_setting('synchronous_commit') AS synchronous_commit";
 
-/// Looks at one server.
-pub(crate) async fn look(connection: &NodeConnection) -> Result<PreflightReport, ClusterError> {
+/// Checks one server.
+pub(crate) async fn check(connection: &NodeConnection) -> Result<PreflightReport, ClusterError> {
     let started = std::time::Instant::now();
-    let row = connection.row("looking at the settings", LOOK, &[]).await?;
-    let half_way = started.elapsed().as_secs_f64() / 2.0;
+    let row = connection.row("looking at the settings", SETTINGS, &[]).await?;
+    let half_round_trip = started.elapsed().as_secs_f64() / 2.0;
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let (faults, advice) = check_settings(&row);
     Ok(PreflightReport {
         name: connection.name().to_owned(),
-        postgresql: row.get::<_, &str>(0).split_whitespace().next().unwrap_or_default().to_owned(),
-        citus: row.get::<_, Option<String>>(12).or(row.get(11)),
-        has_extension: row.get::<_, Option<String>>(12).is_some(),
-        commits_unsafely: row.get::<_, &str>(17) == "off",
-        plugins: row.get::<_, Option<&str>>(10).and_then(widened),
+        postgresql: row.get::<_, &str>("version").split_whitespace().next().unwrap_or_default().to_owned(),
+        citus: citus_version(&row).map(str::to_owned),
+        has_extension: row.get::<_, Option<&str>>("citus_created").is_some(),
+        commits_unsafely: row.get::<_, &str>("synchronous_commit") == "off",
+        plugins: row.get::<_, Option<&str>>("plugins").and_then(widened),
         faults,
         advice,
-        server_version: row.get(1),
-        clock: row.get::<_, f64>(15) - (now - half_way),
+        server_version: row.get("number"),
+        clock_offset: row.get::<_, f64>("clock") - (now - half_round_trip),
     })
 }
 
+fn citus_version(row: &Row) -> Option<&str> {
+    row.get::<_, Option<&str>>("citus_created").or_else(|| row.get("citus_available"))
+}
+
+/// The faults and the advice about one server.
 fn check_settings(row: &Row) -> (Vec<String>, Vec<String>) {
     let (mut faults, mut advice) = (Vec::new(), Vec::new());
-    let restart = "in postgresql.conf, then restart the server";
-    let preloaded: &str = row.get(2);
-    if !preloaded.split(',').any(|library| library.trim().trim_matches('"') == "citus") {
-        if row.get::<_, Option<&str>>(11).is_none() {
-            faults.push(
-                "the Citus extension is not installed on this server; install its package first".to_owned(),
-            );
-        }
-        let rest = if preloaded.trim().is_empty() { String::new() } else { format!(",{preloaded}") };
-        faults.push(format!("shared_preload_libraries = 'citus{rest}'    {restart}; citus must come first"));
-    }
-    if row.get::<_, &str>(3) != "logical" {
+    check_preloaded(row, &mut faults);
+    let wal_level: &str = row.get("wal_level");
+    if wal_level != "logical" {
         faults.push(format!(
-            "wal_level = logical    {restart}; it is {}, and shards cannot move online",
-            row.get::<_, &str>(3)
+            "wal_level = logical    {RESTART}; it is {wal_level}, and shards cannot move online"
         ));
     }
-    for (column, setting, least, wanted) in [
-        (4, "max_worker_processes", 16, 24),
-        (5, "max_replication_slots", 10, 20),
-        (6, "max_wal_senders", 10, 20),
-        (7, "max_logical_replication_workers", 4, 8),
-    ] {
-        let is: i32 = row.get(column);
-        if is < least {
-            faults.push(format!(
-                "{setting} = {wanted}    {restart}; it is {is}, and moves of shards would never start"
-            ));
-        } else if is < wanted {
-            advice.push(format!(
-                "{setting} = {wanted}    {restart}; it is {is}, which is little when \
-                several shards move at once"
-            ));
-        }
-    }
-    let (prepared, connections): (i32, i32) = (row.get(8), row.get(9));
-    if prepared < connections {
-        let line = format!("max_prepared_transactions = {}    {restart}; it is {prepared}", connections * 2);
-        if prepared == 0 { faults.push(line) } else { advice.push(line) }
-    }
-    if let Some(commits_unsafely) = row.get::<_, Option<&str>>(16) {
+    check_limits(row, &mut faults, &mut advice);
+    if let Some(setters) = row.get::<_, Option<&str>>("commits_unsafely") {
         faults.push(format!(
-            "synchronous_commit = off is set for {commits_unsafely}; ALTER … RESET synchronous_commit: moves lose \
+            "synchronous_commit = off is set for {setters}; ALTER … RESET synchronous_commit: moves lose \
              acknowledged writes"
         ));
     }
-    let citus = row.get::<_, Option<&str>>(12).or(row.get(11)).and_then(Citus::parse);
-    let major = row.get::<_, i32>(1).unsigned_abs() / 10_000;
-    advice.extend(citus.and_then(|citus| citus.advice(major)));
-    if row.get::<_, bool>(14) {
+    let major = row.get::<_, i32>("number").unsigned_abs() / 10_000;
+    advice.extend(citus_version(row).and_then(Citus::parse).and_then(|citus| citus.advice(major)));
+    if row.get::<_, bool>("standby") {
         faults.push("this server is a standby; name its primary".to_owned());
     }
-    if row.get::<_, Option<bool>>(13) != Some(true) {
+    if row.get::<_, Option<bool>>("superuser") != Some(true) {
         faults.push(
             "the user of DATABASE_URL is not a superuser here; ALTER ROLE … SUPERUSER on this server"
                 .to_owned(),
@@ -137,27 +114,73 @@ fn check_settings(row: &Row) -> (Vec<String>, Vec<String>) {
     (faults, advice)
 }
 
-/// The list with what is missing added, or none when nothing is.
-fn widened(now: &str) -> Option<String> {
-    let mut listed: Vec<&str> =
-        now.split(',').map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty()).collect();
+const RESTART: &str = "in postgresql.conf, then restart the server";
+
+fn check_preloaded(row: &Row, faults: &mut Vec<String>) {
+    let preloaded: &str = row.get("preloaded");
+    if preloaded.split(',').any(|library| library.trim().trim_matches('"') == "citus") {
+        return;
+    }
+    if row.get::<_, Option<&str>>("citus_available").is_none() {
+        faults.push(
+            "the Citus extension is not installed on this server; install its package first".to_owned(),
+        );
+    }
+    let rest = if preloaded.trim().is_empty() { String::new() } else { format!(",{preloaded}") };
+    faults.push(format!("shared_preload_libraries = 'citus{rest}'    {RESTART}; citus must come first"));
+}
+
+fn check_limits(row: &Row, faults: &mut Vec<String>, advice: &mut Vec<String>) {
+    for (setting, least, recommended) in [
+        ("max_worker_processes", 16, 24),
+        ("max_replication_slots", 10, 20),
+        ("max_wal_senders", 10, 20),
+        ("max_logical_replication_workers", 4, 8),
+    ] {
+        let is: i32 = row.get(setting);
+        if is < least {
+            faults.push(format!(
+                "{setting} = {recommended}    {RESTART}; it is {is}, and moves of shards would never start"
+            ));
+        } else if is < recommended {
+            advice.push(format!(
+                "{setting} = {recommended}    {RESTART}; it is {is}, which is little when \
+                several shards move at once"
+            ));
+        }
+    }
+    let (prepared, connections): (i32, i32) =
+        (row.get("max_prepared_transactions"), row.get("max_connections"));
+    if prepared < connections {
+        let line = format!("max_prepared_transactions = {}    {RESTART}; it is {prepared}", connections * 2);
+        if prepared == 0 { faults.push(line) } else { advice.push(line) }
+    }
+}
+
+/// The list with the missing plugins added; none when none is missing, or when a name cannot be quoted.
+fn widened(current: &str) -> Option<String> {
+    let mut listed: Vec<&str> = current
+        .split(',')
+        .map(|name| name.trim().trim_matches('"'))
+        .filter(|name| !name.is_empty())
+        .collect();
     let before = listed.len();
     for plugin in PLUGINS {
         if !listed.contains(&plugin) {
             listed.push(plugin);
         }
     }
-    let sound = |name: &&str| {
+    let quotable = |name: &&str| {
         name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'/' || b == b'$')
     };
-    (listed.len() > before && listed.iter().all(sound)).then(|| {
-        // Each name is quoted by itself: one quoted string would be one name.
+    (listed.len() > before && listed.iter().all(quotable)).then(|| {
+        // Each name is quoted by itself, as PostgreSQL reads one quoted string as one name.
         listed.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     })
 }
 
 impl PreflightReport {
-    /// What differs from the coordinator and must not.
+    /// Adds faults and advice about differences from the coordinator.
     pub(crate) fn compare(&mut self, coordinator: &Self) {
         if self.server_version / 10000 != coordinator.server_version / 10000 {
             let (here, there) = (&self.postgresql, &coordinator.postgresql);
@@ -178,7 +201,7 @@ impl PreflightReport {
                  EXTENSION citus UPDATE"
             ));
         }
-        let skew = self.clock - coordinator.clock;
+        let skew = self.clock_offset - coordinator.clock_offset;
         if skew.abs() > MAX_CLOCK_SKEW_SECONDS {
             self.advice.push(format!(
                 "the clock differs from the coordinator's by {skew:.1} s; run chrony or another NTP client"
@@ -186,7 +209,7 @@ impl PreflightReport {
         }
     }
 
-    /// One line on the server, and one for each thing to change.
+    /// For the operator: one line about the server, and one for each setting to change.
     pub fn lines(&self) -> Vec<String> {
         let citus =
             self.citus.as_deref().map_or_else(|| "no Citus".to_owned(), |version| format!("Citus {version}"));
@@ -198,63 +221,51 @@ impl PreflightReport {
     }
 }
 
-/// Changes what needs no restart: the extension, the libraries that may decode the log, and the statistics
-/// that `status` shows.
+/// Changes the settings that need no restart: creates the extension, allows Citus to decode the WAL, makes
+/// commits synchronous, and turns on the statistics that `status` shows.
 pub(crate) async fn prepare(
     connection: &NodeConnection,
-    fitness: &PreflightReport,
+    report: &PreflightReport,
 ) -> Result<(), ClusterError> {
-    if !fitness.has_extension {
+    if !report.has_extension {
         connection.run("creating the extension", "CREATE EXTENSION IF NOT EXISTS citus").await?;
     }
-    if let Some(plugins) = &fitness.plugins {
-        connection
-            .run(
-                "allowing Citus to decode the log",
-                &format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}"),
-            )
-            .await?;
+    if let Some(plugins) = &report.plugins {
+        let sql = format!("ALTER SYSTEM SET output_plugin_libraries = {plugins}");
+        connection.run("allowing Citus to decode the log", &sql).await?;
     }
-    if fitness.commits_unsafely {
-        // Until every session is new, moves could still lose writes; so this is done before anything can
-        // move.
-        let sql = "SELECT format('ALTER DATABASE %I SET synchronous_commit = on', current_database())";
-        let statement: String = connection.row("looking at the database", sql, &[]).await?.get(0);
-        connection
-            .run(
-                "making commits safe",
-                &format!(
-                    "SET citus.enable_ddl_propagation = off; {statement}; RESET citus.enable_ddl_propagation"
-                ),
-            )
-            .await?;
+    if report.commits_unsafely {
+        make_commits_safe(connection).await?;
     }
     for (setting, value) in [("citus.stat_tenants_track", "all"), ("citus.enable_stat_counters", "on")] {
-        let now = connection
-            .row(
-                "looking at statistics",
-                "SELECT current_setting($1, true) IS DISTINCT FROM $2",
-                &[&setting, &value],
-            )
-            .await?;
-        if now.get(0) {
-            connection
-                .run("turning statistics on", &format!("ALTER SYSTEM SET {setting} = '{value}'"))
-                .await?;
+        let differs = "SELECT current_setting($1, true) IS DISTINCT FROM $2";
+        if connection.row("looking at statistics", differs, &[&setting, &value]).await?.get(0) {
+            let sql = format!("ALTER SYSTEM SET {setting} = '{value}'");
+            connection.run("turning statistics on", &sql).await?;
         }
     }
     connection.run("reloading the settings", "SELECT pg_reload_conf()").await
 }
 
-/// Refuses moves while a node answers commits before they are in its log: the end of a move waits for what is
-/// in the log, so a commit answered in that moment would stay behind on the old node. Measured: 2 of 300,000
-/// writes lost in 24 moves.
+/// Applies to new sessions only. `init` calls it before anything can move, since a session with the old
+/// setting could lose writes in a move.
+async fn make_commits_safe(connection: &NodeConnection) -> Result<(), ClusterError> {
+    let sql = "SELECT format('ALTER DATABASE %I SET synchronous_commit = on', current_database())";
+    let statement: String = connection.row("looking at the database", sql, &[]).await?.get(0);
+    let sql =
+        format!("SET citus.enable_ddl_propagation = off; {statement}; RESET citus.enable_ddl_propagation");
+    connection.run("making commits safe", &sql).await
+}
+
+/// Refuses moves while a node has synchronous_commit = off. Such a node acknowledges a commit before it is in
+/// the WAL. A move ends when the target has replayed the WAL, so that commit would stay behind on the source
+/// node. Measured: 2 of 300,000 writes lost in 24 moves.
 pub(crate) async fn require_safe_commits(coordinator: &NodeConnection) -> Result<(), ClusterError> {
     for node in node::list(coordinator).await? {
         let connection = NodeConnection::node(coordinator.config(), &node.address).await?;
-        let fitness = look(&connection).await?;
-        if fitness.commits_unsafely
-            || fitness.faults.iter().any(|fault| fault.starts_with("synchronous_commit"))
+        let report = check(&connection).await?;
+        if report.commits_unsafely
+            || report.faults.iter().any(|fault| fault.starts_with("synchronous_commit"))
         {
             return obstacle(format!(
                 "{} has synchronous_commit = off, with which moves lose acknowledged writes; there: {}",
@@ -267,12 +278,12 @@ pub(crate) async fn require_safe_commits(coordinator: &NodeConnection) -> Result
     Ok(())
 }
 
-/// Refuses when a server is not fit, with every line to change.
+/// Refuses when a server has faults, and names these servers.
 pub(crate) fn require_fit<'a>(
-    servers: impl Iterator<Item = &'a PreflightReport>,
+    reports: impl Iterator<Item = &'a PreflightReport>,
 ) -> Result<(), ClusterError> {
     let unfit: Vec<&str> =
-        servers.filter(|fitness| !fitness.faults.is_empty()).map(|fitness| fitness.name.as_str()).collect();
+        reports.filter(|report| !report.faults.is_empty()).map(|report| report.name.as_str()).collect();
     if unfit.is_empty() {
         return Ok(());
     }
@@ -287,7 +298,7 @@ mod tests {
     use super::widened;
 
     #[test]
-    fn the_list_of_libraries_is_widened_name_by_name() {
+    fn missing_plugins_are_added_and_each_is_quoted() {
         assert_eq!(
             widened("pgoutput, test_decoding").as_deref(),
             Some("\"pgoutput\", \"test_decoding\", \"citus\"")

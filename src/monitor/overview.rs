@@ -216,7 +216,7 @@ async fn inside(
         Ok::<(i64, _), ClusterError>((unguarded.get(0), Some((disk.get(0), disk.get(1)))))
     };
     let (mut fitness, row, (unguarded_shards, disk), connections, blockers) = tokio::try_join!(
-        preflight::look(connection),
+        preflight::check(connection),
         connection.row("looking inside", INSIDE, &[]),
         cluster_only,
         connections::look(connection),
