@@ -87,7 +87,7 @@ pub fn listen(
         sessions: SessionCache::default(),
         messenger,
         hasher: Hasher::with_cost(settings.bcrypt_cost),
-        metrics: Metrics::new(all_routes().map(|route| (route.method, route.path)), settings.node_patience),
+        metrics: Metrics::new(all_routes().map(|route| (route.method, route.path))),
         departure: Departure::by(door),
         site: site.clone(),
         key,
@@ -96,7 +96,9 @@ pub fn listen(
     let shared = context.clone();
     let counted = context.clone();
     // For as long as the program runs.
-    actix_web::rt::spawn(async move { metrics::keep_up(&counted).await });
+    actix_web::rt::spawn(async move {
+        metrics::keep_up(&counted.metrics, &counted.database, &counted.messenger, &counted.hasher).await;
+    });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())

@@ -8,6 +8,7 @@ use actix_web::web::Data;
 use tokio_postgres::Config;
 
 use super::access::Access;
+use super::application::DatabaseFigures;
 use crate::monitor::{MoveHistory, Nodes};
 use crate::settings::{AdminSettings, Settings};
 use crate::web::{self, see_other};
@@ -25,6 +26,8 @@ pub struct Console {
     pub config: Config,
     /// What the application beside it shares with its own handlers.
     pub application: Data<web::Context>,
+    /// What only the database knows of the application.
+    pub figures: DatabaseFigures,
     /// Who may open it.
     pub access: Access,
     /// The settings of this process.
@@ -46,6 +49,7 @@ impl Console {
             seen: Arc::default(),
             config: config.clone(),
             application,
+            figures: DatabaseFigures::new(settings.node_patience),
             access: Access::new(admin.token.clone()),
             settings: settings.clone(),
             said: Mutex::default(),

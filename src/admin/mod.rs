@@ -5,6 +5,7 @@
 
 mod access;
 mod app;
+mod application;
 mod chart;
 mod console;
 mod errors;
@@ -12,6 +13,7 @@ mod frame;
 mod operator;
 pub mod pages;
 pub mod routes;
+mod scrape;
 mod view;
 
 pub use app::listen;

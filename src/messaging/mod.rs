@@ -29,6 +29,7 @@ pub use pulse::{Beat, Pulse, beats};
 pub use wait::wait_for;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -36,6 +37,9 @@ use tokio::task::JoinSet;
 use crate::db::Database;
 use counters::Tally;
 use due_tenants::Due;
+
+/// How long messages in progress may take to end after a stop was requested.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Relay and handlers at work in this process.
 pub struct Worker {
@@ -94,7 +98,7 @@ impl Worker {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(relay::STOP_TIMEOUT, ended).await.is_err() {
+        if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
             log::warn!("messages under way were given up; they are due again by themselves");
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn start(
         // drops its sender.
         let patience = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
-            tokio::time::sleep(super::relay::STOP_TIMEOUT / 2).await;
+            tokio::time::sleep(super::STOP_TIMEOUT / 2).await;
         };
         tokio::select! {
             () = publishing => {}

@@ -22,8 +22,6 @@ use crate::db::{Database, DbError, Heard};
 use crate::domain::TenantId;
 use crate::store::{Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
 
-/// How long messages under way may take to end when a stop was asked for.
-pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// For how long a claim holds. A batch takes a second; one that was killed is tried again after this.
 const LEASE: &str = "30 seconds";
 /// Messages of one claim.

@@ -1,6 +1,6 @@
-//! An answer of the database that is good for a while. Whoever looks while it is being asked waits for the
-//! same answer; nobody waits longer than it has patience, and a database that does not answer is not asked
-//! again at once.
+//! A value of the database that is read again only when it is too old. Callers that arrive during a read wait
+//! for its result, none of them longer than the timeout. A read that failed is not repeated before its time
+//! either.
 
 use std::time::Duration;
 
@@ -9,35 +9,35 @@ use tokio::time::{Instant, timeout};
 
 use crate::db::DbError;
 
-/// The last answer; inside, nothing when there was none in time.
-pub(super) struct Kept<T> {
-    life: Duration,
-    patience: Duration,
+/// The last result of a read; `None` inside when the read failed or timed out.
+pub struct Cached<T> {
+    lifetime: Duration,
+    timeout: Duration,
     last: Mutex<Option<(Instant, Option<T>)>>,
 }
 
-impl<T: Clone> Kept<T> {
-    /// Answers that are good for `life` and waited for as long as `patience`.
-    pub(super) fn for_a(life: Duration, patience: Duration) -> Self {
-        Self { life, patience, last: Mutex::new(None) }
+impl<T: Clone> Cached<T> {
+    /// Values are good for `lifetime`; a caller waits for a read as long as `timeout`.
+    pub fn new(lifetime: Duration, timeout: Duration) -> Self {
+        Self { lifetime, timeout, last: Mutex::new(None) }
     }
 
-    /// The last answer, or a new one when that is too old.
-    pub(super) async fn get(&self, ask: impl Future<Output = Result<T, DbError>>) -> Option<T> {
-        let looking = async {
+    /// The last value, or the result of `read` when that is too old.
+    pub async fn get(&self, read: impl Future<Output = Result<T, DbError>>) -> Option<T> {
+        let reading = async {
             let mut last = self.last.lock().await;
-            if let Some((at, answer)) = last.as_ref()
-                && at.elapsed() < self.life
+            if let Some((at, value)) = last.as_ref()
+                && at.elapsed() < self.lifetime
             {
-                return answer.clone();
+                return value.clone();
             }
-            // Noted first: who is cut off in the middle has had no answer.
+            // Set first, so that a read that the timeout cuts off counts as failed.
             *last = Some((Instant::now(), None));
-            let answer = ask.await.inspect_err(|error| log::debug!("nothing to show: {error}")).ok();
-            *last = Some((Instant::now(), answer.clone()));
-            answer
+            let value = read.await.inspect_err(|error| log::debug!("a metric was not read: {error}")).ok();
+            *last = Some((Instant::now(), value.clone()));
+            value
         };
-        timeout(self.patience, looking).await.ok().flatten()
+        timeout(self.timeout, reading).await.ok().flatten()
     }
 }
 
@@ -51,25 +51,25 @@ mod tests {
     const SHORT: Duration = Duration::from_secs(1);
 
     #[tokio::test]
-    async fn within_its_life_an_answer_is_asked_for_once_also_when_there_was_none() {
-        let asked = Cell::new(0);
-        let answer = async || {
-            asked.set(asked.get() + 1);
-            Ok(asked.get())
+    async fn a_result_is_read_once_in_its_lifetime_also_when_the_read_failed() {
+        let reads = Cell::new(0);
+        let read = async || {
+            reads.set(reads.get() + 1);
+            Ok(reads.get())
         };
-        let kept = Kept::for_a(LONG, SHORT);
-        assert_eq!((kept.get(answer()).await, kept.get(answer()).await), (Some(1), Some(1)));
-        let failed = Kept::for_a(LONG, SHORT);
+        let cached = Cached::new(LONG, SHORT);
+        assert_eq!((cached.get(read()).await, cached.get(read()).await), (Some(1), Some(1)));
+        let failed = Cached::new(LONG, SHORT);
         assert_eq!(failed.get(async { Err(DbError::Taken(String::new())) }).await, None);
-        assert_eq!((failed.get(answer()).await, asked.get()), (None, 1));
-        let old = Kept::for_a(Duration::ZERO, SHORT);
-        assert_eq!((old.get(answer()).await, old.get(answer()).await), (Some(2), Some(3)));
+        assert_eq!((failed.get(read()).await, reads.get()), (None, 1));
+        let old = Cached::new(Duration::ZERO, SHORT);
+        assert_eq!((old.get(read()).await, old.get(read()).await), (Some(2), Some(3)));
     }
 
     #[tokio::test]
-    async fn a_database_that_says_nothing_is_given_up() {
-        let kept = Kept::for_a(LONG, SHORT);
-        assert_eq!(kept.get(std::future::pending::<Result<u8, _>>()).await, None);
-        assert_eq!(kept.get(async { Ok(1) }).await, None);
+    async fn a_database_that_does_not_answer_is_not_waited_for() {
+        let cached = Cached::new(LONG, SHORT);
+        assert_eq!(cached.get(std::future::pending::<Result<u8, _>>()).await, None);
+        assert_eq!(cached.get(async { Ok(1) }).await, None);
     }
 }

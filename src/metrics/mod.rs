@@ -1,10 +1,10 @@
-//! The process' own numbers: requests as the edge sees them, pools, routing, passwords, sessions, messages.
-//! The parts of the program count for themselves, in plain atomic numbers; here they are put together, as
-//! text for Prometheus ([`scrape`]), as what the console shows ([`look`]), and as the history of a day.
-//! Nothing here is a global: one [`Metrics`] is part of the shared state. What is about other nodes is not
-//! here but in the console.
+//! The process's own numbers: HTTP requests by route, latencies, and a history of one day by minute. Other
+//! parts of the program (pools, routing, password hashes, messages) count for themselves in plain atomic
+//! numbers; the console reads them for its page and for Prometheus.
+//!
+//! Nothing here is a global: one [`Metrics`] is part of the application's shared state. Numbers of database
+//! nodes belong to the console.
 
-mod application;
 mod cached;
 mod history;
 mod latency;
@@ -12,14 +12,13 @@ mod names;
 mod process;
 mod prometheus_text;
 mod requests;
-mod scrape;
 
-pub use application::{Application, Build, Messages, Requests, RouteLine, Sessions, look, unfinished};
-pub use history::Point;
-pub use names::{ADDED_BY_THE_CONSOLE, Kind, NAMES};
+pub use cached::Cached;
+pub use history::{Point, Window};
+pub use latency::LatencyHistogram;
+pub use names::{ADDED_BY_THE_CONSOLE, MetricKind, NAMES};
 pub use process::Process;
-pub use prometheus_text::Lines;
-pub use scrape::scrape;
+pub use prometheus_text::PrometheusText;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -27,82 +26,105 @@ use std::time::{Duration, Instant};
 use actix_web::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
 
-use crate::db::AppliedMigration;
-use crate::store::Unfinished;
-use crate::web::Context;
-use cached::Kept;
-use history::{Gauge, History};
+use crate::auth::Hasher;
+use crate::db::Database;
+use crate::messaging::Messenger;
+use history::{Counter, History};
+use requests::RequestHistograms;
 
-/// How often what was counted is put in order; the recorder keeps each time of each request until then.
+/// The recorder keeps every single latency until this upkeep puts it into a bucket.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// How old the numbers grow that come from the database.
-const OUTBOX_LIFE: Duration = Duration::from_secs(15);
-const SESSIONS_LIFE: Duration = Duration::from_secs(60);
 
-/// The numbers of this process that no other part keeps.
-pub struct Metrics {
-    requests: requests::Requests,
-    history: History,
+/// When the process started, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Uptime {
     started: Instant,
-    started_at: DateTime<Utc>,
-    outbox: Kept<Unfinished>,
-    sessions: Kept<i64>,
-    migrations: Kept<Vec<AppliedMigration>>,
+    pub started_at: DateTime<Utc>,
+}
+
+impl Uptime {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { started: Instant::now(), started_at: Utc::now() }
+    }
+
+    /// The time since the start by the monotonic clock.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// What this process counted of its requests.
+pub struct Metrics {
+    pub uptime: Uptime,
+    requests: RequestHistograms,
+    history: History,
     pool_waits: AtomicU64,
     messages_done: AtomicU64,
 }
 
 impl Metrics {
-    /// Nothing counted yet, for the routes given as method and path. The database is waited for as long as
-    /// `patience`.
-    pub fn new(routes: impl IntoIterator<Item = (&'static str, &'static str)>, patience: Duration) -> Self {
-        let (started, started_at) = (Instant::now(), Utc::now());
-        let seconds = u64::try_from(started_at.timestamp()).unwrap_or_default();
-        let requests = requests::Requests::new(routes);
-        // From the start on by the clock that nobody sets.
-        let history =
-            History::new(requests.rows().len(), Box::new(move || seconds + started.elapsed().as_secs()));
+    /// Counts requests under the given routes, each a method and a path pattern.
+    pub fn new(routes: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
+        let uptime = Uptime::start();
+        let start_seconds = u64::try_from(uptime.started_at.timestamp()).unwrap_or_default();
+        let requests = RequestHistograms::new(routes);
+        // The monotonic clock, so that a corrected system clock does not move minutes.
+        let clock = Box::new(move || start_seconds + uptime.elapsed().as_secs());
+        let history = History::new(requests.routes().len(), clock);
         Self {
+            uptime,
             requests,
             history,
-            started,
-            started_at,
-            outbox: Kept::for_a(OUTBOX_LIFE, patience),
-            sessions: Kept::for_a(SESSIONS_LIFE, patience),
-            migrations: Kept::for_a(OUTBOX_LIFE, patience),
             pool_waits: AtomicU64::default(),
             messages_done: AtomicU64::default(),
         }
     }
 
-    /// Counts a request that was answered. `route` is the pattern under which its path was found.
+    /// Counts an answered request. `route` is the path pattern of its route.
     pub fn answered(&self, route: Option<&'static str>, method: &Method, status: StatusCode, took: Duration) {
         let row = self.requests.record(route, method, status, took);
         self.history.record(row, status.as_u16(), took);
     }
 
-    /// Counts a request of which only the path is left: a handler panicked, or who asked went away.
+    /// Counts a request of which only the path is known: its handler panicked, or the client disconnected.
     pub fn lost(&self, path: &str, method: &Method, status: StatusCode, took: Duration) {
         self.answered(self.requests.pattern_of(path), method, status, took);
     }
-}
 
-/// Puts in order what was counted, until the future is dropped.
-pub async fn keep_up(context: &Context) {
-    loop {
-        tokio::time::sleep(UPKEEP_INTERVAL).await;
-        context.metrics.requests.handle().run_upkeep();
-        note_minute(context);
+    /// The last `minutes`, the current one included. A day at most is kept.
+    pub fn window(&self, minutes: u64) -> Window {
+        self.history.window(minutes)
+    }
+
+    /// Method and path pattern of each route, in the order of [`Window::routes`]; the last is "other".
+    pub fn routes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.requests.routes().iter().map(|route| (route.method, route.path))
+    }
+
+    /// The request histograms in Prometheus' text format.
+    pub fn request_histograms(&self) -> String {
+        self.requests.handle().render()
+    }
+
+    /// Adds to the current minute what other parts of the program counted since the last call.
+    pub fn update_minute(&self, database: &Database, messenger: &Messenger, hasher: &Hasher) {
+        let waits = database.pools().iter().map(|pool| pool.waits).sum::<u64>();
+        // The sum falls when the pool of a removed node goes.
+        let new_waits = waits.saturating_sub(self.pool_waits.swap(waits, Relaxed));
+        self.history.add(Counter::PoolWaits, new_waits);
+        let done = messenger.handled().acknowledged;
+        let newly_done = done.saturating_sub(self.messages_done.swap(done, Relaxed));
+        self.history.add(Counter::MessagesDone, newly_done);
+        self.history.add(Counter::HashesWaiting, hasher.take_most_waiting());
     }
 }
 
-/// Notes in the running minute what other parts have counted since the last time.
-fn note_minute(context: &Context) {
-    let metrics = &context.metrics;
-    let waits = context.database.pools().iter().map(|pool| pool.waits).sum::<u64>();
-    // The pool of a node that was removed takes its number with it.
-    metrics.history.note(Gauge::PoolWaits, waits.saturating_sub(metrics.pool_waits.swap(waits, Relaxed)));
-    let done = context.messenger.handled().acknowledged;
-    metrics.history.note(Gauge::MessagesDone, done.saturating_sub(metrics.messages_done.swap(done, Relaxed)));
-    metrics.history.note(Gauge::HashesWaiting, context.hasher.take_most_waiting());
+/// Keeps histograms and history up to date until the future is dropped.
+pub async fn keep_up(metrics: &Metrics, database: &Database, messenger: &Messenger, hasher: &Hasher) {
+    loop {
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
+        metrics.requests.handle().run_upkeep();
+        metrics.update_minute(database, messenger, hasher);
+    }
 }

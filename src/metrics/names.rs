@@ -1,24 +1,21 @@
-//! Every number that `/metrics` gives, with what it says. docs/monitoring stands on these names, and a test
-//! holds it to them.
+//! The name, kind and description of every metric of `/metrics`. A test compares the alert rules and the
+//! dashboard in docs/monitoring with these names.
 
 use metrics::{KeyName, Recorder, SharedString};
 
-/// Requests by route, method and status: a histogram of seconds.
+/// The histogram of requests by route, method and status.
 pub(super) const REQUESTS: &str = "pigeonhole_http_request_duration_seconds";
 
-/// What kind of number it is.
+/// The type of a metric, as Prometheus defines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only rises.
+pub enum MetricKind {
     Counter,
-    /// Rises and falls.
     Gauge,
-    /// Counts by size.
     Histogram,
 }
 
-impl Kind {
-    /// The word of the format.
+impl MetricKind {
+    /// The word in a TYPE line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -28,10 +25,10 @@ impl Kind {
     }
 }
 
-use Kind::{Counter, Gauge, Histogram};
+use MetricKind::{Counter, Gauge, Histogram};
 
-/// All names that this process gives by itself.
-pub const NAMES: &[(&str, Kind, &str)] = &[
+/// Metrics of a process by itself, of `serve` or `worker`.
+pub const NAMES: &[(&str, MetricKind, &str)] = &[
     (
         REQUESTS,
         Histogram,
@@ -89,8 +86,8 @@ pub const NAMES: &[(&str, Kind, &str)] = &[
     ("process_start_time_seconds", Gauge, "When the process started, in seconds since 1970."),
 ];
 
-/// All names that the console adds about the cluster, which docs/monitoring uses too.
-pub const ADDED_BY_THE_CONSOLE: &[(&str, Kind, &str)] = &[
+/// Metrics that the console adds about the cluster.
+pub const ADDED_BY_THE_CONSOLE: &[(&str, MetricKind, &str)] = &[
     ("pigeonhole_node_up", Gauge, "1 when the node answered, else 0."),
     ("pigeonhole_node_connections", Gauge, "Connections to the node."),
     (
@@ -119,15 +116,10 @@ pub const ADDED_BY_THE_CONSOLE: &[(&str, Kind, &str)] = &[
     ("pigeonhole_tenant_seconds", Gauge, "How long the database worked for the same."),
 ];
 
-/// Tells a recorder what some names say.
-pub(super) fn describe(recorder: &impl Recorder, wanted: &[&str]) {
-    for (name, kind, text) in NAMES.iter().filter(|(name, ..)| wanted.contains(name)) {
-        let (name, text) = (KeyName::from_const_str(name), SharedString::const_str(text));
-        match kind {
-            Counter => recorder.describe_counter(name, None, text),
-            Gauge => recorder.describe_gauge(name, None, text),
-            Histogram => recorder.describe_histogram(name, None, text),
-        }
+/// Gives a recorder the description of the histogram, which it writes into the HELP line.
+pub(super) fn describe_requests(recorder: &impl Recorder) {
+    if let Some((name, _, text)) = NAMES.iter().find(|(name, ..)| *name == REQUESTS) {
+        recorder.describe_histogram(KeyName::from_const_str(name), None, SharedString::const_str(text));
     }
 }
 
@@ -138,8 +130,8 @@ mod tests {
     const ALERTS: &str = include_str!("../../docs/monitoring/alerts.yml");
     const DASHBOARD: &str = include_str!("../../docs/monitoring/grafana-dashboard.json");
 
-    /// Every name in a text that looks like one of ours, without what a histogram puts behind it.
-    fn named(text: &str) -> Vec<&str> {
+    /// Every metric name in a text, without the endings that a histogram adds.
+    fn names_in(text: &str) -> Vec<&str> {
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         let ours =
             words.filter(|word| ["pigeonhole_", "process_"].iter().any(|start| word.starts_with(start)));
@@ -150,23 +142,23 @@ mod tests {
     }
 
     #[test]
-    fn dashboard_and_alerts_name_only_what_is_given() {
+    fn dashboard_and_alerts_use_only_known_metrics() {
         let known: Vec<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
         for (file, text, least) in [("alerts.yml", ALERTS, 10), ("grafana-dashboard.json", DASHBOARD, 30)] {
-            let named = named(text);
+            let named = names_in(text);
             assert!(named.len() > least, "{file} names {named:?}");
             for name in named {
-                assert!(known.contains(&name), "{file} names {name}, which nothing gives");
+                assert!(known.contains(&name), "{file} names {name}, which is no metric");
             }
         }
         serde_json::from_str::<serde_json::Value>(DASHBOARD).expect("JSON");
     }
 
     #[test]
-    fn names_are_distinct_and_counters_end_as_such() {
+    fn names_are_distinct_and_counters_end_in_total() {
         let all: Vec<_> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).collect();
-        for (place, (name, kind, _)) in all.iter().enumerate() {
-            assert!(!all[..place].iter().any(|(other, ..)| other == name), "{name} is there twice");
+        for (index, (name, kind, _)) in all.iter().enumerate() {
+            assert!(!all[..index].iter().any(|(other, ..)| other == name), "{name} is defined twice");
             assert_eq!(name.ends_with("_total"), *kind == Counter, "{name}");
         }
     }

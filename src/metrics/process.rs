@@ -1,32 +1,33 @@
-//! What the kernel says of this process (proc(5)). Without /proc there is nothing to say.
+//! What the kernel counts of this process (proc(5)). Without /proc there are no numbers.
 
 use std::fs;
 
 use serde::Serialize;
 
-/// The process as it is now.
+/// The process now.
 #[derive(Clone, Debug, Serialize)]
 pub struct Process {
-    /// Processor time in seconds.
     pub cpu_seconds: f64,
-    /// Memory that is in RAM, in bytes.
+    /// Memory in RAM.
     pub resident_bytes: u64,
-    /// Threads.
     pub threads: u64,
-    /// Files and sockets that are open.
+    /// Files and sockets.
     pub open_files: u64,
-    /// The most that may be.
+    /// The soft limit of open files; `None` for no limit.
     pub most_files: Option<u64>,
 }
 
-/// Looks.
-pub(super) fn look() -> Option<Process> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let mut process =
-        parse(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)?;
-    process.open_files = fs::read_dir("/proc/self/fd").map(|files| files.count() as u64).unwrap_or_default();
-    process.most_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    Some(process)
+impl Process {
+    /// This process; `None` without /proc.
+    pub fn read() -> Option<Self> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let mut process =
+            parse(&stat, rustix::param::clock_ticks_per_second(), rustix::param::page_size() as u64)?;
+        process.open_files =
+            fs::read_dir("/proc/self/fd").map(|files| files.count() as u64).unwrap_or_default();
+        process.most_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        Some(process)
+    }
 }
 
 fn parse(stat: &str, ticks: u64, page: u64) -> Option<Process> {
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_the_kernel_is_read_whatever_the_program_is_called() {
+    fn a_stat_line_is_parsed_whatever_the_program_is_called() {
         let line = "42 (a) b (c) S 1 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 7 0 1000 1000000 256 \
             18446744073709551615 1 1";
         let process = parse(line, 100, 4096).expect("a process");
@@ -57,7 +58,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory_and_has_files_open() {
-        let process = look().expect("Linux");
+        let process = Process::read().expect("Linux");
         assert!(
             process.resident_bytes > 1 << 20 && process.open_files > 2 && process.threads > 0,
             "{process:?}"

@@ -1,39 +1,39 @@
-//! Lines of Prometheus' text format for numbers that no recorder keeps: counters that are no whole numbers,
-//! and what others add. All values of a name stand together behind its head, as the format wants it.
+//! Prometheus' text format (exposition format 0.0.4). The format wants all values of a name together behind
+//! the name's HELP and TYPE lines, so values are collected by name and written in the order of the names.
 
 use std::fmt::Write;
 
-use super::names::Kind;
+use super::names::MetricKind;
 
 /// Values under known names.
-pub struct Lines {
-    names: &'static [(&'static str, Kind, &'static str)],
+pub struct PrometheusText {
+    names: &'static [(&'static str, MetricKind, &'static str)],
     values: Vec<String>,
 }
 
-impl Lines {
-    /// None yet.
-    pub fn new(names: &'static [(&'static str, Kind, &'static str)]) -> Self {
+impl PrometheusText {
+    /// No values yet. `names` are name, kind and description of each metric.
+    pub fn new(names: &'static [(&'static str, MetricKind, &'static str)]) -> Self {
         Self { names, values: vec![String::new(); names.len()] }
     }
 
-    /// Adds a value. A name that is not known is left out, and a test would see it.
+    /// Adds a value. An unknown name is left out; a test compares the names.
     pub fn add(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let Some(place) = self.names.iter().position(|(known, ..)| *known == name) else { return };
+        let Some(index) = self.names.iter().position(|(known, ..)| *known == name) else { return };
         let labels: Vec<String> =
             labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let value = if value.is_infinite() { "+Inf".to_owned() } else { value.to_string() };
-        let _ = writeln!(self.values[place], "{name}{labels} {value}");
+        let _ = writeln!(self.values[index], "{name}{labels} {value}");
     }
 
-    /// All of them.
+    /// The whole text. Names without a value are left out.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for ((name, kind, meaning), values) in
+        for ((name, kind, description), values) in
             self.names.iter().zip(&self.values).filter(|(_, values)| !values.is_empty())
         {
-            let _ = write!(text, "# HELP {name} {meaning}\n# TYPE {name} {}\n{values}\n", kind.as_str());
+            let _ = write!(text, "# HELP {name} {description}\n# TYPE {name} {}\n{values}\n", kind.as_str());
         }
         text
     }
@@ -48,18 +48,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_a_name_stand_together_and_labels_are_escaped() {
-        let mut lines = Lines::new(&[
-            ("a_seconds_total", Kind::Counter, "A."),
-            ("b", Kind::Gauge, "B."),
-            ("c", Kind::Gauge, "C."),
+    fn values_of_a_name_are_together_and_labels_are_escaped() {
+        let mut text = PrometheusText::new(&[
+            ("a_seconds_total", MetricKind::Counter, "A."),
+            ("b", MetricKind::Gauge, "B."),
+            ("c", MetricKind::Gauge, "C."),
         ]);
-        lines.add("b", &[], 1.0);
-        lines.add("a_seconds_total", &[("node", "x\"\\\n")], 0.5);
-        lines.add("b", &[], f64::INFINITY);
-        lines.add("unknown", &[], 1.0);
+        text.add("b", &[], 1.0);
+        text.add("a_seconds_total", &[("node", "x\"\\\n")], 0.5);
+        text.add("b", &[], f64::INFINITY);
+        text.add("unknown", &[], 1.0);
         assert_eq!(
-            lines.text(),
+            text.text(),
             "# HELP a_seconds_total A.\n# TYPE a_seconds_total \
              counter\na_seconds_total{node=\"x\\\"\\\\\\n\"} 0.5\n\n\
              # HELP b B.\n# TYPE b gauge\nb 1\nb +Inf\n\n"

@@ -1,5 +1,5 @@
-//! Requests as the edge sees them: which route, which status, how long. A route is a row of the route maps,
-//! so that labels are few whatever people ask for; everything else is one row, "other".
+//! A latency histogram for each route, method and status. The labels are path patterns of the route maps, so
+//! their number is bounded whatever paths clients request; every unknown path is counted as "other".
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -11,11 +11,11 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use super::names::REQUESTS;
 
-/// Upper bounds in seconds: reads take one or two milliseconds, a password a quarter of a second, and after
-/// five nobody waits.
+/// Upper bounds in seconds. Reads take one or two milliseconds and a password hash a quarter of a second;
+/// people do not wait for longer than five seconds.
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.5, 5.0];
-/// What is counted by name; of others only the class is.
+/// Statuses with a label of their own; the others are counted by class.
 const STATUSES: [(u16, &str); 30] = [
     (200, "200"),
     (201, "201"),
@@ -51,55 +51,55 @@ const STATUSES: [(u16, &str); 30] = [
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const OTHER: &str = "other";
 
-/// A row of a route map.
-pub(super) struct Row {
+/// The histograms of one route.
+pub(super) struct RouteHistograms {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
-    /// By status, made when it is seen for the first time: so that a request looks nothing up in the
-    /// recorder.
+    /// By status. Made at the first request, so that later requests need no lookup in the recorder.
     histograms: [OnceLock<Histogram>; STATUSES.len()],
 }
 
-impl Row {
+impl RouteHistograms {
     fn new(method: &'static str, path: &'static str) -> Self {
         Self { method, path, histograms: [const { OnceLock::new() }; STATUSES.len()] }
     }
 }
 
-/// All rows and the recorder of their histograms.
-pub(super) struct Requests {
+/// The histograms of all routes and their recorder.
+pub(super) struct RequestHistograms {
     recorder: PrometheusRecorder,
-    rows: Vec<Row>,
+    routes: Vec<RouteHistograms>,
     by_path: HashMap<&'static str, Vec<usize>>,
 }
 
-impl Requests {
-    /// For the routes given as method and path.
+impl RequestHistograms {
+    /// For routes that are given as method and path pattern.
     pub(super) fn new(routes: impl IntoIterator<Item = (&'static str, &'static str)>) -> Self {
-        let mut rows: Vec<Row> = routes.into_iter().map(|(method, path)| Row::new(method, path)).collect();
+        let mut routes: Vec<RouteHistograms> =
+            routes.into_iter().map(|(method, path)| RouteHistograms::new(method, path)).collect();
         let mut by_path: HashMap<&'static str, Vec<usize>> = HashMap::new();
-        for (index, row) in rows.iter().enumerate() {
-            by_path.entry(row.path).or_default().push(index);
+        for (index, route) in routes.iter().enumerate() {
+            by_path.entry(route.path).or_default().push(index);
         }
-        rows.push(Row::new(OTHER, OTHER));
+        routes.push(RouteHistograms::new(OTHER, OTHER));
         let builder =
             PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &BUCKETS);
         let recorder = builder.expect("there are buckets").build_recorder();
-        super::names::describe(&recorder, &[REQUESTS]);
-        Self { recorder, rows, by_path }
+        super::names::describe_requests(&recorder);
+        Self { recorder, routes, by_path }
     }
 
-    /// The rows; the last is "other".
-    pub(super) fn rows(&self) -> &[Row] {
-        &self.rows
+    /// All routes; the last is "other".
+    pub(super) fn routes(&self) -> &[RouteHistograms] {
+        &self.routes
     }
 
-    /// What renders the histograms.
+    /// Renders the histograms as text and runs their upkeep.
     pub(super) fn handle(&self) -> PrometheusHandle {
         self.recorder.handle()
     }
 
-    /// Counts a request and gives the number of its row.
+    /// Counts a request and gives the index of its route.
     pub(super) fn record(
         &self,
         path: Option<&'static str>,
@@ -107,29 +107,32 @@ impl Requests {
         status: StatusCode,
         took: Duration,
     ) -> usize {
-        let index = self.row_of(path, method);
-        let row = &self.rows[index];
+        let index = self.route_of(path, method);
+        let route = &self.routes[index];
         let status = index_of(status);
-        if row.method == method.as_str() {
-            row.histograms[status].get_or_init(|| self.histogram(row.path, row.method, status)).record(took);
+        if route.method == method.as_str() {
+            route.histograms[status]
+                .get_or_init(|| self.histogram(route.path, route.method, status))
+                .record(took);
         } else {
-            // HEAD, a method that the path does not take, or a path that nobody knows.
+            // HEAD, a method that the path does not take, or an unknown path.
             let method = METHODS.iter().find(|known| **known == method.as_str()).copied().unwrap_or(OTHER);
             self.histogram(path.unwrap_or(OTHER), method, status).record(took);
         }
         index
     }
 
-    /// The pattern of a path, for a request of which nothing else is left.
+    /// The pattern that a path matches, the one with the fewest parameters.
     pub(super) fn pattern_of(&self, path: &str) -> Option<&'static str> {
-        let fitting = self.by_path.keys().copied().filter(|pattern| fits(pattern, path));
-        fitting.min_by_key(|pattern| pattern.matches('{').count())
+        let matching = self.by_path.keys().copied().filter(|pattern| matches(pattern, path));
+        matching.min_by_key(|pattern| pattern.matches('{').count())
     }
 
-    fn row_of(&self, path: Option<&'static str>, method: &Method) -> usize {
+    fn route_of(&self, path: Option<&'static str>, method: &Method) -> usize {
         let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
-        let rows = path.and_then(|path| self.by_path.get(path)).map(Vec::as_slice).unwrap_or_default();
-        rows.iter().copied().find(|row| self.rows[*row].method == method).unwrap_or(self.rows.len() - 1)
+        let of_path = path.and_then(|path| self.by_path.get(path)).map(Vec::as_slice).unwrap_or_default();
+        let found = of_path.iter().copied().find(|index| self.routes[*index].method == method);
+        found.unwrap_or(self.routes.len() - 1)
     }
 
     fn histogram(&self, path: &'static str, method: &'static str, status: usize) -> Histogram {
@@ -153,13 +156,12 @@ fn index_of(status: StatusCode) -> usize {
     position(status).or_else(|| position(class)).unwrap_or_default()
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
-    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
     loop {
-        match (wanted.next(), given.next()) {
+        match (pattern.next(), path.next()) {
             (None, None) => return true,
-            (Some(wanted), Some(given))
-                if wanted == given || wanted.starts_with('{') && !given.is_empty() => {}
+            (Some(part), Some(given)) if part == given || part.starts_with('{') && !given.is_empty() => {}
             _ => return false,
         }
     }
@@ -169,12 +171,17 @@ fn fits(pattern: &str, path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn requests() -> Requests {
-        Requests::new([("GET", "/notes"), ("POST", "/notes"), ("GET", "/notes/{id}"), ("GET", "/notes/new")])
+    fn requests() -> RequestHistograms {
+        RequestHistograms::new([
+            ("GET", "/notes"),
+            ("POST", "/notes"),
+            ("GET", "/notes/{id}"),
+            ("GET", "/notes/new"),
+        ])
     }
 
     #[test]
-    fn a_request_is_shown_under_its_pattern_and_never_under_its_path() {
+    fn a_request_is_counted_under_its_pattern_and_never_under_its_path() {
         let requests = requests();
         let record = |path, method: Method, status: u16, millis| {
             let status = StatusCode::from_u16(status).expect("a status");
@@ -203,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_request_is_found_by_its_path() {
+    fn the_pattern_of_a_lost_request_is_found_by_its_path() {
         let requests = requests();
         for (path, pattern) in [
             ("/notes", Some("/notes")),
@@ -218,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_rise() {
+    fn buckets_ascend() {
         assert!(BUCKETS.is_sorted_by(|one, next| one < next));
     }
 }

@@ -219,7 +219,7 @@ mod tests {
             sessions: SessionCache::default(),
             messenger: Messenger::default(),
             hasher: Hasher::with_cost(10),
-            metrics: Metrics::new([], std::time::Duration::from_secs(1)),
+            metrics: Metrics::new([]),
             departure: crate::web::Departure::by(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
             site: site.clone(),
             key: actix_web::cookie::Key::generate(),

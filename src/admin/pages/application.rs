@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join;
 use serde::Serialize;
 
+use crate::admin::application::{Application, RequestSummary};
 use crate::admin::chart::{Chart, clock, number};
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
 use crate::db::connect_as_owner;
-use crate::metrics::{self, Application, Requests};
+use crate::metrics::Point;
 use crate::monitor::{Cell, Severity, Table, bytes, seconds};
 use crate::store::{self, Backlog};
 
@@ -53,8 +54,8 @@ struct FailedMessage {
 
 /// GET /application
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let (application, failed_messages) =
-        join(metrics::look(&console.application, frame.span.length()), failed(&console)).await;
+    let application = Application::read(&console.application, &console.figures, frame.span.length());
+    let (application, failed_messages) = join(application, failed(&console)).await;
     let shown = Shown { at: Utc::now(), application, failed_messages };
     Ok(face.show(&shown, |tables| ApplicationPage {
         frame,
@@ -113,9 +114,8 @@ impl ApplicationPage<'_> {
 fn charts(application: &Application) -> Vec<Chart> {
     let series = &application.series;
     let times: Vec<u64> = series.iter().map(|point| point.at).collect();
-    let count = |value: fn(&metrics::Point) -> u64| {
-        series.iter().map(|point| Some(value(point) as f64)).collect::<Vec<_>>()
-    };
+    let count =
+        |value: fn(&Point) -> u64| series.iter().map(|point| Some(value(point) as f64)).collect::<Vec<_>>();
     vec![
         Chart::new(
             "Requests per second",
@@ -163,7 +163,7 @@ fn ms(time: Option<f64>) -> String {
     time.map_or_else(|| "–".to_owned(), number)
 }
 
-fn figures(requests: &Requests) -> [String; 6] {
+fn figures(requests: &RequestSummary) -> [String; 6] {
     [
         requests.requests.to_string(),
         number(requests.per_second),

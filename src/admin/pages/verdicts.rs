@@ -7,8 +7,7 @@ use futures_util::future::join;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::metrics;
-use crate::monitor::{self, Cell, NodeState, Severity, StatusReport, Table, Verdict, bytes, seconds};
+use crate::monitor::{self, Cell, NodeState, StatusReport, Severity, Table, Verdict, bytes, seconds};
 use crate::settings::Settings;
 use crate::store::Unfinished;
 use crate::web::see_other;
@@ -42,8 +41,8 @@ pub async fn home() -> HttpResponse {
 
 /// GET /verdicts
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let (report, unfinished) =
-        join(monitor::report(&console.nodes), metrics::unfinished(&console.application)).await;
+    let outbox = console.figures.outbox(&console.application.database);
+    let (report, unfinished) = join(monitor::report(&console.nodes), outbox).await;
     let mut report = report?;
     report.add(of_messages(unfinished.as_ref()));
     report.add(of_key(&console.settings));
