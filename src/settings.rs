@@ -58,9 +58,9 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "ADMIN_BIND",
-        default: "127.0.0.1:5001",
-        help: "address and port of the operator's console and /metrics, or off; other addresses than \
-            loopback need ADMIN_TOKEN",
+        default: "127.0.0.1:5001 (worker: 127.0.0.1:5002)",
+        help: "address and port of the operator's console and /metrics, or off; of /readyz and /metrics for \
+            worker; other addresses than loopback need ADMIN_TOKEN",
     },
     Variable {
         name: "ADMIN_TOKEN",

@@ -82,6 +82,31 @@ impl Access {
         own >= MOST_FAILURES.0 || failures.values().map(|(_, count)| *count).sum::<u32>() >= MOST_FAILURES.1
     }
 
+    /// Whether a request carries the token itself.
+    pub(super) fn is_opened_by(&self, request: &HttpRequest) -> bool {
+        bearer(request).is_some_and(|token| !self.is_tired_of(peer(request)) && self.knows(token))
+    }
+
+    /// The answer to a program that does not send the right token, where one is set.
+    pub(super) fn refusal_for_program(&self, request: &HttpRequest) -> Option<HttpResponse> {
+        if !self.asks() {
+            return None;
+        }
+        let address = peer(request);
+        if self.is_tired_of(address) {
+            return Some(too_often());
+        }
+        let given = bearer(request);
+        if given.is_some_and(|token| self.knows(token)) {
+            return None;
+        }
+        if given.is_some() {
+            self.count_failure(address);
+            log::warn!(target: "security", "wrong token for the console from {address}");
+        }
+        Some(unauthorized())
+    }
+
     fn count_failure(&self, address: IpAddr) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.entry(address).or_insert_with(|| (Instant::now(), 0)).1 += 1;

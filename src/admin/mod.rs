@@ -15,8 +15,10 @@ pub mod pages;
 pub mod routes;
 mod scrape;
 mod view;
+mod worker_server;
 
 pub use app::listen;
 pub use console::Console;
 pub use errors::Failure;
 pub use view::{Face, View};
+pub use worker_server::{WorkerState, listen_worker};

@@ -6,13 +6,16 @@ use futures_util::future::join;
 use super::application::{BUILD, DatabaseFigures};
 use crate::auth::Hasher;
 use crate::db::Database;
-use crate::messaging::Handled;
+use crate::messaging::{Handled, Messenger};
 use crate::metrics::{NAMES, Process, PrometheusText, Uptime};
 use crate::store::Unfinished;
 use crate::web::Context;
 
+/// The format's media type.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// The text of `serve`. It takes as long as the timeout of the figures at most.
-pub async fn scrape(context: &Context, figures: &DatabaseFigures) -> String {
+pub async fn of_application(context: &Context, figures: &DatabaseFigures) -> String {
     let database = &context.database;
     let (outbox, sessions) = join(figures.outbox(database), figures.sessions(database)).await;
     let mut text = PrometheusText::new(NAMES);
@@ -27,6 +30,21 @@ pub async fn scrape(context: &Context, figures: &DatabaseFigures) -> String {
     add_messages(&mut text, outbox.as_ref(), &context.messenger.handled());
     add_process(&mut text, &context.metrics.uptime);
     context.metrics.request_histograms() + &text.text()
+}
+
+/// The text of `worker`. It takes as long as the timeout of the figures at most.
+pub async fn of_worker(
+    database: &Database,
+    messenger: &Messenger,
+    figures: &DatabaseFigures,
+    uptime: &Uptime,
+) -> String {
+    let outbox = figures.outbox(database).await;
+    let mut text = PrometheusText::new(NAMES);
+    add_database(&mut text, database);
+    add_messages(&mut text, outbox.as_ref(), &messenger.handled());
+    add_process(&mut text, uptime);
+    text.text()
 }
 
 fn add_database(text: &mut PrometheusText, database: &Database) {

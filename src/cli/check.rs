@@ -1,40 +1,52 @@
 //! `pigeonhole check`: the health check, without curl.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::Context;
 
-use super::output;
-use crate::messaging;
+use super::{admin_address, output};
 use crate::settings::Settings;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// An idle worker looks for messages every 15 seconds, and gives a database up after 2.5.
-const LONGEST_SILENCE: Duration = Duration::from_secs(45);
 
 /// What to ask.
 #[derive(clap::Args)]
 pub struct Check {
-    /// Ask, in place of the application, whether the workers with this DATA_DIR are at work and reach the
+    /// Ask, in place of the application, whether the worker at ADMIN_BIND looks for messages and reaches the
     /// database and the broker.
     #[arg(long)]
     worker: bool,
 }
 
-/// Says that all is well.
+/// Says that the process is ready.
 ///
 /// # Errors
-/// What is not.
+/// Why it is not, or that nothing answered within 3 seconds.
 pub fn run(settings: &Settings, arguments: &Check) -> anyhow::Result<()> {
-    if arguments.worker { ask_workers(settings) } else { ask_application(settings) }
+    if arguments.worker { check_worker(settings) } else { check_application(settings) }
 }
 
-/// Asks /readyz at the address that `serve` would listen on; there must be an answer within 3 seconds, and it
-/// must be 200.
-fn ask_application(settings: &Settings) -> anyhow::Result<()> {
-    let mut address = settings.bind;
+fn check_application(settings: &Settings) -> anyhow::Result<()> {
+    let (status, _) = ask_ready(settings.bind)?;
+    anyhow::ensure!(status == "200", "{} answered {status}: not ready", settings.bind);
+    output::answer("ready\n")
+}
+
+fn check_worker(settings: &Settings) -> anyhow::Result<()> {
+    let admin = settings.admin.as_ref().context("ADMIN_BIND is off, so a worker cannot be asked")?;
+    let address = admin_address::of_worker(admin);
+    let (status, reason) = ask_ready(address).context("no worker is ready")?;
+    match status.as_str() {
+        "200" => output::answer("ready\n"),
+        "503" => anyhow::bail!("the worker at {address} is not ready: {reason}"),
+        _ => anyhow::bail!("{address} answered {status}, so it is no worker"),
+    }
+}
+
+/// The status and the body of /readyz at an address that a program of this machine listens on.
+fn ask_ready(mut address: SocketAddr) -> anyhow::Result<(String, String)> {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() {
             std::net::Ipv4Addr::LOCALHOST.into()
@@ -51,26 +63,7 @@ fn ask_application(settings: &Settings) -> anyhow::Result<()> {
         .take(4096)
         .read_to_string(&mut answer)
         .with_context(|| format!("{address} does not answer"))?;
-    let status = answer.split_whitespace().nth(1).unwrap_or("nothing");
-    anyhow::ensure!(status == "200", "{address} answered {status}: not ready");
-    output::answer("ready\n")
-}
-
-/// Looks at their signs of life; every worker that lives must be well.
-fn ask_workers(settings: &Settings) -> anyhow::Result<()> {
-    let folder = settings.data_dir.display();
-    let workers = messaging::beats(&settings.data_dir)
-        .with_context(|| format!("no worker has left a sign of life in {folder}"))?;
-    anyhow::ensure!(!workers.is_empty(), "no worker with the data folder {folder} is running");
-    for worker in &workers {
-        let (process, seconds) = (&worker.process, worker.age.as_secs());
-        anyhow::ensure!(
-            worker.age < LONGEST_SILENCE,
-            "worker {process} has not looked for messages for {seconds} s: it is frozen or stuck"
-        );
-        if let Some(trouble) = worker.trouble() {
-            anyhow::bail!("worker {process}: {trouble}");
-        }
-    }
-    output::answer(&format!("{} at work\n", workers.len()))
+    let status = answer.split_whitespace().nth(1).unwrap_or("nothing").to_owned();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim()).to_owned();
+    Ok((status, body))
 }

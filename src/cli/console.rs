@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_postgres::Config;
 
-use super::output;
+use super::{admin_address, output};
 use crate::admin::routes::PAGES;
 use crate::admin::{self, Console};
-use crate::app::{self, ListenError, Listening};
+use crate::app::Listening;
 use crate::settings::{AdminSettings, Settings};
 
 /// The console's address, taken before anything is started.
@@ -30,22 +30,8 @@ impl Door {
     /// program on the same machine from serving.
     pub(super) fn take(settings: &Settings) -> anyhow::Result<Self> {
         let Some(admin) = settings.admin.clone() else { return Ok(Self(None)) };
-        match app::take_address(admin.bind) {
-            Ok(listener) => Ok(Self(Some((listener, admin)))),
-            Err(ListenError::InUse(address)) if !admin.chosen => {
-                log::warn!(
-                    "{address} is in use, so there is no operator's console; set ADMIN_BIND to another \
-                     address"
-                );
-                Ok(Self(None))
-            }
-            Err(ListenError::InUse(address)) => {
-                anyhow::bail!(
-                    "{address} is in use by another program; stop that one or set ADMIN_BIND to another port"
-                )
-            }
-            Err(error) => Err(error.into()),
-        }
+        let listener = admin_address::take(admin.bind, admin.chosen, "operator's console")?;
+        Ok(Self(listener.map(|listener| (listener, admin))))
     }
 
     /// Opens the console of the application that listens.

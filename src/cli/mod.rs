@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand. Each reads the settings once and hands them on.
 
+mod admin_address;
 mod check;
 mod cluster;
 mod console;
@@ -49,8 +50,8 @@ enum Command {
     Seed(seed::Seed),
     /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
     Secrets(secrets::Secrets),
-    /// Ask the application at BIND, or the workers here, whether all is well; exit code 0 means yes. For
-    /// health checks.
+    /// Ask the application at BIND, or the worker at ADMIN_BIND, whether it is ready; exit code 0 means yes.
+    /// For health checks.
     #[command(after_help = settings_help())]
     Check(check::Check),
     /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.

@@ -1,18 +1,20 @@
-//! `pigeonhole worker`: the relay of the outbox and what handles its messages, without a web server.
+//! `pigeonhole worker`: the relay of the outbox and the handlers of its messages, without the application. On
+//! ADMIN_BIND it answers whether it works and gives its metrics.
 
 use anyhow::Context;
 
-use super::output;
 use super::serve::purge_for_ever;
 use super::stop::StopSignal;
+use super::{admin_address, output};
+use crate::admin::{WorkerState, listen_worker};
 use crate::db::{self, Database};
-use crate::messaging;
+use crate::messaging::Worker;
 use crate::settings::Settings;
 
 /// Works until SIGTERM or Ctrl-C.
 ///
 /// # Errors
-/// In one line, what stands in the way.
+/// One line that says what prevents the start.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
     let config = settings
@@ -27,27 +29,49 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     );
     let database = Database::new(config, settings.pool_size);
     database.refuse_unsafe_schema().await?;
+    let listener = match &settings.admin {
+        Some(admin) => {
+            admin_address::take(admin_address::of_worker(admin), admin.chosen, "address of its own")?
+        }
+        None => None,
+    };
     let routed = database.clone();
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
-    let worker = messaging::Worker::start_with(&database, settings.broker.as_ref(), pulse(settings));
+    let worker = Worker::start(&database, settings.broker.as_ref());
+    let server = listener.map(|listener| listen(settings, listener, &database, &worker)).transpose()?;
     output::line("working");
     log::info!("working");
     stop.received().await;
-    log::info!("stopping: messages under way are finished first");
+    log::info!("stopping: messages in progress are finished first");
     worker.stop().await;
+    if let Some(server) = server {
+        server.stop(true).await;
+    }
     purge.abort();
     routing.inspect(tokio::task::JoinHandle::abort);
     Ok(())
 }
 
-/// Without one everything is delivered as well, and only `check --worker` finds nobody.
-fn pulse(settings: &Settings) -> messaging::Pulse {
-    messaging::Pulse::in_folder(&settings.data_dir).unwrap_or_else(|error| {
-        log::warn!(
-            "no sign of life for `pigeonhole check --worker` in {}: {error}",
-            settings.data_dir.display()
-        );
-        messaging::Pulse::default()
-    })
+fn listen(
+    settings: &Settings,
+    listener: std::net::TcpListener,
+    database: &Database,
+    worker: &Worker,
+) -> anyhow::Result<actix_web::dev::ServerHandle> {
+    let address = listener.local_addr()?;
+    let admin = settings.admin.as_ref();
+    let state = WorkerState::new(
+        database.clone(),
+        worker.messenger(),
+        worker.readiness(),
+        admin.and_then(|admin| admin.token.clone()),
+        settings.node_patience,
+    );
+    let origins = admin.map(|admin| admin.origins(address.port())).unwrap_or_default();
+    let server = listen_worker(listener, origins, state)?;
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    log::info!("health and metrics: http://{address}");
+    Ok(handle)
 }

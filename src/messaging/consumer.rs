@@ -17,7 +17,7 @@ use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
 use super::attempt::{Attempt, attempt};
 use super::counters::Tally;
 use super::envelope::Envelope;
-use super::pulse::Pulse;
+use super::readiness::Readiness;
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
 
@@ -38,12 +38,12 @@ pub(super) async fn run(
     url: BrokerUrl,
     database: Database,
     tally: Arc<Tally>,
-    pulse: Arc<Pulse>,
+    readiness: Arc<Readiness>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match consume(&url, &database, &tally, &pulse, stopped.clone()).await {
+        match consume(&url, &database, &tally, &readiness, stopped.clone()).await {
             Ok(()) => pause = SHORTEST_PAUSE,
             Err(error) => log::debug!("no messages are taken from the broker: {error}"),
         }
@@ -60,7 +60,7 @@ async fn consume(
     url: &BrokerUrl,
     database: &Database,
     tally: &Arc<Tally>,
-    pulse: &Pulse,
+    readiness: &Readiness,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), BrokerError> {
     let start = async |channel: &lapin::Channel| {
@@ -71,7 +71,7 @@ async fn consume(
     };
     // The channel lives as long as its deliveries are settled.
     let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
-    let _taking = pulse.consuming();
+    let _consuming = readiness.consuming();
     let mut working = JoinSet::new();
     let seen = stopped.clone();
     loop {

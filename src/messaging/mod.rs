@@ -16,7 +16,7 @@ mod envelope;
 mod handlers;
 mod notifier;
 mod publisher;
-mod pulse;
+mod readiness;
 mod relay;
 mod wait;
 
@@ -25,7 +25,7 @@ pub use counters::Handled;
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
 pub use handlers::handle;
 pub use notifier::Messenger;
-pub use pulse::{Beat, Pulse, beats};
+pub use readiness::{NotReady, Readiness};
 pub use wait::wait_for;
 
 use std::sync::Arc;
@@ -45,6 +45,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Worker {
     due: Arc<Due>,
     tally: Arc<Tally>,
+    readiness: Arc<Readiness>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -53,12 +54,7 @@ impl Worker {
     /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are
     /// handled here.
     pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
-        Self::start_with(database, broker, Pulse::default())
-    }
-
-    /// The same, with a sign of life.
-    pub fn start_with(database: &Database, broker: Option<&BrokerUrl>, pulse: Pulse) -> Self {
-        let pulse = Arc::new(pulse);
+        let readiness = Arc::new(Readiness::new(broker.is_some()));
         let due = Arc::new(Due::default());
         let tally = Arc::new(Tally::default());
         let (stop, stopped) = watch::channel(false);
@@ -66,13 +62,14 @@ impl Worker {
         let transport = match broker {
             None => relay::Transport::InProcess,
             Some(url) => {
-                let (publisher, running) = publisher::start(url.clone(), Arc::clone(&due), stopped.clone());
+                let (publisher, running) =
+                    publisher::start(url.clone(), Arc::clone(&due), Arc::clone(&readiness), stopped.clone());
                 tasks.spawn(running);
                 tasks.spawn(consumer::run(
                     url.clone(),
                     database.clone(),
                     Arc::clone(&tally),
-                    Arc::clone(&pulse),
+                    Arc::clone(&readiness),
                     stopped.clone(),
                 ));
                 relay::Transport::Broker(publisher)
@@ -83,15 +80,20 @@ impl Worker {
             Arc::clone(&due),
             Arc::clone(&tally),
             transport,
-            pulse,
+            Arc::clone(&readiness),
             stopped,
         ));
-        Self { due, tally, stop, tasks }
+        Self { due, tally, readiness, stop, tasks }
     }
 
     /// What tells this worker of new messages without a detour.
     pub fn messenger(&self) -> Messenger {
         Messenger::beside(Arc::clone(&self.due), Arc::clone(&self.tally))
+    }
+
+    /// Says at any time whether this worker does its work.
+    pub fn readiness(&self) -> Arc<Readiness> {
+        Arc::clone(&self.readiness)
     }
 
     /// Lets what is being done end, a few seconds at most, and then stops.

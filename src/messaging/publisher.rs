@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -19,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::amqp::{BrokerUrl, EXCHANGE, close};
 use super::due_tenants::Due;
 use super::envelope::Envelope;
+use super::readiness::Readiness;
 
 /// Messages of one batch at most.
 const BATCH: usize = 256;
@@ -41,20 +41,20 @@ struct Job {
 #[derive(Clone)]
 pub(super) struct Publisher {
     jobs: mpsc::Sender<Job>,
-    ready: Arc<AtomicBool>,
+    readiness: Arc<Readiness>,
 }
 
 /// Makes a publisher and the task behind it, which ends when it is told to stop.
 pub(super) fn start(
     url: BrokerUrl,
     due: Arc<Due>,
+    readiness: Arc<Readiness>,
     mut stopped: watch::Receiver<bool>,
 ) -> (Publisher, impl Future<Output = ()> + Send + 'static) {
     let (jobs, mut queue) = mpsc::channel(BATCH * 2);
-    let ready = Arc::new(AtomicBool::new(false));
-    let publisher = Publisher { jobs, ready: Arc::clone(&ready) };
+    let publisher = Publisher { jobs, readiness: Arc::clone(&readiness) };
     let running = async move {
-        let publishing = publish_for_ever(&url, &due, &ready, &mut queue);
+        let publishing = publish_for_ever(&url, &due, &readiness, &mut queue);
         // Batches under way are still confirmed after a stop: the relay ends when it has its answers, and
         // drops its sender.
         let patience = async {
@@ -72,7 +72,7 @@ pub(super) fn start(
 impl Publisher {
     /// Whether the broker takes messages now.
     pub(super) fn ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+        self.readiness.publishing()
     }
 
     /// Sends messages and gives, for each, whether the broker keeps it, or why it does not.
@@ -92,7 +92,12 @@ impl Publisher {
     }
 }
 
-async fn publish_for_ever(url: &BrokerUrl, due: &Due, ready: &AtomicBool, queue: &mut mpsc::Receiver<Job>) {
+async fn publish_for_ever(
+    url: &BrokerUrl,
+    due: &Due,
+    readiness: &Readiness,
+    queue: &mut mpsc::Receiver<Job>,
+) {
     let mut pause = SHORTEST_PAUSE;
     loop {
         match url
@@ -102,10 +107,10 @@ async fn publish_for_ever(url: &BrokerUrl, due: &Due, ready: &AtomicBool, queue:
             Ok((connection, channel, ())) => {
                 log::info!("messages go through the broker {url:?}");
                 pause = SHORTEST_PAUSE;
-                ready.store(true, Ordering::Relaxed);
+                readiness.set_publishing(true);
                 due.look_everywhere();
-                let ended = publish_on(&connection, &channel, ready, due, queue).await;
-                ready.store(false, Ordering::Relaxed);
+                let ended = publish_on(&connection, &channel, readiness, due, queue).await;
+                readiness.set_publishing(false);
                 close(connection).await;
                 match ended {
                     Ended::NoMoreJobs => return,
@@ -140,7 +145,7 @@ enum Ended {
 async fn publish_on(
     connection: &Connection,
     channel: &Channel,
-    ready: &AtomicBool,
+    readiness: &Readiness,
     due: &Due,
     queue: &mut mpsc::Receiver<Job>,
 ) -> Ended {
@@ -152,11 +157,11 @@ async fn publish_on(
                 // It refuses new messages because it is out of memory or of disk.
                 Some(Event::ConnectionBlocked(reason)) => {
                     log::warn!("messages wait, as the broker takes none: {reason}");
-                    ready.store(false, Ordering::Relaxed);
+                    readiness.set_publishing(false);
                 }
                 Some(Event::ConnectionUnblocked) => {
                     log::info!("the broker takes messages again");
-                    ready.store(true, Ordering::Relaxed);
+                    readiness.set_publishing(true);
                     due.look_everywhere();
                 }
                 Some(Event::Error(error)) => return Ended::Lost(error.to_string()),

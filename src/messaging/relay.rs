@@ -17,7 +17,7 @@ use super::due_tenants::Due;
 use super::envelope::Envelope;
 use super::handlers::ROUTES;
 use super::publisher::Publisher;
-use super::pulse::Pulse;
+use super::readiness::Readiness;
 use crate::db::{Database, DbError, Heard};
 use crate::domain::TenantId;
 use crate::store::{Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
@@ -45,21 +45,11 @@ pub(super) enum Transport {
     Broker(Publisher),
 }
 
-impl Transport {
-    /// Where there is a broker, whether it takes messages.
-    fn ready(&self) -> Option<bool> {
-        match self {
-            Self::InProcess => None,
-            Self::Broker(publisher) => Some(publisher.ready()),
-        }
-    }
-}
-
 struct Relay {
     database: Database,
     tally: Arc<Tally>,
     transport: Transport,
-    pulse: Arc<Pulse>,
+    readiness: Arc<Readiness>,
     handlers: Semaphore,
 }
 
@@ -69,14 +59,14 @@ pub(super) async fn run(
     due: Arc<Due>,
     tally: Arc<Tally>,
     transport: Transport,
-    pulse: Arc<Pulse>,
+    readiness: Arc<Readiness>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let relay = Arc::new(Relay {
         database: database.clone(),
         tally,
         transport,
-        pulse,
+        readiness,
         handlers: Semaphore::new(HANDLED_AT_ONCE),
     });
     let listening = database.listen(OUTBOX_CHANNEL, |heard| match heard {
@@ -102,7 +92,7 @@ async fn sweep(relay: &Relay, due: &Due) {
     let mut pause = SWEEP_PAUSE;
     loop {
         let found = tenants_with_due_messages(&relay.database).await;
-        relay.pulse.beat(found.is_ok(), relay.transport.ready());
+        relay.readiness.swept(found.is_ok());
         match found {
             Ok(tenants) if tenants.is_empty() => pause = IDLE_SWEEP_PAUSE.min(pause * 2),
             Ok(tenants) => {

@@ -1,72 +1,137 @@
-//! What `check --worker` says of workers that are well, frozen, cut off or gone.
-
-use crate::support::aside;
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+//! What a worker answers at its address, and what `check --worker` says of one that is ready, frozen, cut off
+//! or gone.
 
 use rustix::process::Signal;
 
 use super::fixture::MessagingFixture;
-use crate::support::eventually;
 use crate::support::postgres::free_port;
-use crate::support::server::{Refusal, Server};
+use crate::support::server::{Refusal, Server, ServerBuilder};
+use crate::support::{App, Call, aside, eventually};
 
-async fn check(office: &MessagingFixture, folder: &Path) -> Refusal {
-    let builder = office.builder().set("DATA_DIR", folder.display().to_string()).arguments(&["--worker"]);
+const TOKEN: &str = "a token of more than thirty-two characters";
+
+/// A worker that listens, without a broker when `amqp_url` is empty.
+struct Listening {
+    builder: ServerBuilder,
+    port: u16,
+    server: Server,
+}
+
+impl Listening {
+    async fn start(builder: ServerBuilder, amqp_url: &str) -> Self {
+        let port = free_port();
+        let builder = builder.set("ADMIN_BIND", format!("127.0.0.1:{port}")).set("AMQP_URL", amqp_url);
+        let server = builder.clone().worker().start_aside().await;
+        Self { builder, port, server }
+    }
+
+    fn app(&self) -> App {
+        App {
+            base: format!("http://127.0.0.1:{}", self.port),
+            address: ([127, 0, 0, 1], self.port).into(),
+            http: reqwest::Client::new(),
+            log: self.server.log_path().to_owned(),
+        }
+    }
+
+    async fn check(&self) -> Refusal {
+        check(&self.builder).await
+    }
+
+    async fn until_ready(&self) {
+        eventually("ready", async || self.check().await.code == Some(0)).await;
+    }
+}
+
+async fn check(builder: &ServerBuilder) -> Refusal {
+    let builder = builder.clone().arguments(&["--worker"]);
     aside(move || builder.spawn("check").finish()).await
 }
 
-async fn well(office: &MessagingFixture, folder: &Path) -> bool {
-    check(office, folder).await.code == Some(0)
-}
-
-async fn expect_trouble(office: &MessagingFixture, folder: &Path, words: &str) {
-    let said = check(office, folder).await;
+fn expect_trouble(said: &Refusal, words: &str) {
     assert_eq!(said.code, Some(1), "{}", said.output);
     assert!(said.output.contains(words), "no {words:?} in {}", said.output);
 }
 
-async fn worker(office: &MessagingFixture, folder: &Path, amqp_url: &str) -> Server {
-    let builder =
-        office.builder().set("DATA_DIR", folder.display().to_string()).set("AMQP_URL", amqp_url).worker();
-    builder.start_aside().await
+#[tokio::test]
+async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_ready() {
+    let office = MessagingFixture::open().await;
+    let (web, _) = office.web().await;
+    let worker = Listening::start(office.builder(), "").await;
+    worker.until_ready().await;
+    assert!(worker.check().await.output.contains("ready"));
+
+    worker.server.signal(Signal::STOP);
+    expect_trouble(&worker.check().await, "does not answer");
+    worker.server.signal(Signal::CONT);
+    worker.until_ready().await;
+
+    let builder = worker.builder.clone();
+    worker.server.kill_aside().await;
+    expect_trouble(&check(&builder).await, "nothing answers");
+    expect_trouble(&check(&office.builder()).await, "ADMIN_BIND is off");
+    let serve = office.builder().set("WORKER", "off").with_console().start_aside().await;
+    let console = serve.console.rsplit(':').next().expect("a port");
+    let asked = check(&office.builder().set("ADMIN_BIND", format!("127.0.0.1:{console}"))).await;
+    expect_trouble(&asked, "it is no worker");
+
+    let nowhere = format!("amqp://pigeonhole:secret@127.0.0.1:{}/", free_port());
+    let cut_off = Listening::start(office.builder(), &nowhere).await;
+    eventually("no broker", async || cut_off.check().await.output.contains("the broker cannot be reached"))
+        .await;
+    cut_off.app().get("/livez").await.expect(200);
+    assert_eq!(cut_off.server.stop_aside().await, 0);
+    web.stop_aside().await;
 }
 
 #[tokio::test]
-async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_well() {
+async fn a_worker_gives_its_metrics_to_programs_that_know_the_token() {
+    let office = MessagingFixture::open().await;
+    let (_web, app) = office.web().await;
+    let people = office.people(&app).await;
+    let worker = Listening::start(office.builder().set("ADMIN_TOKEN", TOKEN), "").await;
+    people.share().await.expect(201);
+    office.until(people.tenant(), "acknowledged", 1).await;
+    worker.until_ready().await;
+
+    let own = worker.app();
+    let foreign = |path| Call::new("GET", path).header("host", "10.1.2.3:5002");
+    for open in ["/livez", "/readyz"] {
+        own.answer(foreign(open)).await.expect(200);
+    }
+    own.get("/metrics").await.expect(401);
+    own.answer(foreign("/metrics")).await.expect(421);
+    own.get("/verdicts").await.expect(404);
+    own.answer(Call::new("POST", "/metrics").form(&[])).await.expect(405);
+    let bearer = format!("Bearer {TOKEN}");
+    let text = own.answer(foreign("/metrics").header("authorization", &bearer)).await.expect(200).text();
+    for name in [
+        "pigeonhole_messages_total{result=\"acknowledged\"} ",
+        "pigeonhole_outbox_messages{state=\"pending\"} 0\n",
+        "pigeonhole_pool_connections_limit{",
+        "pigeonhole_database_errors_total{class=\"timeout\"} 0\n",
+        "pigeonhole_uptime_seconds ",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(name), "no {name} in\n{text}");
+    }
+    assert!(!text.contains("pigeonhole_messages_total{result=\"acknowledged\"} 0\n"), "{text}");
+    assert!(!text.contains("pigeonhole_http_request"), "{text}");
+    assert_eq!(worker.server.stop_aside().await, 0);
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_skipped_unless_the_operator_chose_it() {
     let office = MessagingFixture::open().await;
     let (web, _) = office.web().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let folder = folder.path();
-    expect_trouble(&office, folder, "no worker").await;
+    let default = || office.builder().without("ADMIN_BIND").worker();
+    let (first, second) = (default().start_aside().await, default().start_aside().await);
+    assert!(second.log().contains("127.0.0.1:5002 is in use"), "{}", second.log());
+    assert_eq!((first.stop_aside().await, second.stop_aside().await), (0, 0));
 
-    let first = worker(&office, folder, "").await;
-    eventually("well", async || well(&office, folder).await).await;
-    let second = worker(&office, folder, "").await;
-    eventually("two", async || check(&office, folder).await.output.contains("2 at work")).await;
-
-    // What a minute of silence looks like.
-    second.signal(Signal::STOP);
-    let pulse = std::fs::File::options()
-        .write(true)
-        .open(folder.join("pulse").join(second.pid.to_string()))
-        .expect("a sign of life");
-    pulse.set_modified(SystemTime::now() - Duration::from_secs(60)).expect("an old sign");
-    expect_trouble(&office, folder, &format!("worker {} has not looked for messages", second.pid)).await;
-    second.signal(Signal::CONT);
-    eventually("well again", async || well(&office, folder).await).await;
-
-    second.kill_aside().await;
-    eventually("one", async || check(&office, folder).await.output.contains("1 at work")).await;
-    assert_eq!(first.stop_aside().await, 0);
-    expect_trouble(&office, folder, "is running").await;
-
-    let nowhere = format!("amqp://pigeonhole:secret@127.0.0.1:{}/", free_port());
-    let cut_off = worker(&office, folder, &nowhere).await;
-    eventually("no broker", async || {
-        check(&office, folder).await.output.contains("the broker cannot be reached")
-    })
-    .await;
-    cut_off.stop_aside().await;
+    let worker = Listening::start(office.builder(), "").await;
+    let refused = worker.builder.clone().worker().refusal_aside().await;
+    assert!(refused.output.contains("set ADMIN_BIND to another port"), "{}", refused.output);
+    assert_eq!(worker.server.stop_aside().await, 0);
     web.stop_aside().await;
 }

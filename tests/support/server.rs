@@ -43,6 +43,7 @@ const ANY_PORT: &str = "127.0.0.1:0";
 const START_DEADLINE: Duration = super::TIMEOUT;
 
 /// How a server is started: only what is set here is in its environment.
+#[derive(Clone)]
 pub struct ServerBuilder {
     settings: BTreeMap<String, String>,
     arguments: Vec<String>,
@@ -126,7 +127,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts `pigeonhole worker` in place of `serve`; it has no address.
+    /// Starts `pigeonhole worker` in place of `serve`; it has no address but ADMIN_BIND.
     pub fn worker(mut self) -> Self {
         self.subcommand = "worker";
         self

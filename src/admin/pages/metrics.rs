@@ -4,13 +4,13 @@ use actix_web::{HttpResponse, web};
 use futures_util::future::join;
 
 use crate::admin::console::Console;
-use crate::admin::scrape::scrape;
+use crate::admin::scrape;
 use crate::metrics::{ADDED_BY_THE_CONSOLE, PrometheusText};
 use crate::monitor::{self, NodeState, StatusReport, Severity};
 
 /// GET /metrics
 pub async fn show(console: web::Data<Console>) -> HttpResponse {
-    let own = scrape(&console.application, &console.figures);
+    let own = scrape::of_application(&console.application, &console.figures);
     let (own, report) = join(own, monitor::report(&console.nodes)).await;
     let mut text = PrometheusText::new(ADDED_BY_THE_CONSOLE);
     match &report {
@@ -22,7 +22,7 @@ pub async fn show(console: web::Data<Console>) -> HttpResponse {
             }
         }
     }
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(own + &text.text())
+    HttpResponse::Ok().content_type(scrape::CONTENT_TYPE).body(own + &text.text())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "numbers of this format are floating")]

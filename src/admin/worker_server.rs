@@ -1,0 +1,119 @@
+//! The address of `pigeonhole worker`: `/livez`, `/readyz` and `/metrics`. The first two are open, so that a
+//! supervisor can call them by address; `/metrics` needs the token where one is set.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, guard, web};
+
+use super::access::Access;
+use super::application::DatabaseFigures;
+use super::scrape;
+use crate::app::ListenError;
+use crate::db::Database;
+use crate::messaging::{Messenger, Readiness};
+use crate::metrics::Uptime;
+use crate::web::{Error, Site, health, request_guard};
+
+/// What a worker's handlers share.
+pub struct WorkerState {
+    database: Database,
+    messenger: Messenger,
+    readiness: Arc<Readiness>,
+    figures: DatabaseFigures,
+    uptime: Uptime,
+    access: Access,
+}
+
+impl WorkerState {
+    /// `token` is ADMIN_TOKEN; a request waits for the database as long as `timeout`.
+    pub fn new(
+        database: Database,
+        messenger: Messenger,
+        readiness: Arc<Readiness>,
+        token: Option<String>,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            database,
+            messenger,
+            readiness,
+            figures: DatabaseFigures::new(timeout),
+            uptime: Uptime::start(),
+            access: Access::new(token),
+        }
+    }
+}
+
+/// Builds the server, with one thread. `origins` are those of ADMIN_ORIGIN. It stops when its handle is
+/// stopped.
+///
+/// # Errors
+/// [`ListenError`].
+pub fn listen_worker(
+    listener: TcpListener,
+    origins: BTreeSet<String>,
+    state: WorkerState,
+) -> Result<actix_web::dev::Server, ListenError> {
+    let address =
+        listener.local_addr().map_err(|error| ListenError::Other(([0, 0, 0, 0], 0).into(), error))?;
+    let site =
+        web::Data::new(Site { tls_only: false, origins, takes_any_host, dress: |response, _| response });
+    let state = web::Data::new(state);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(site.clone())
+            .wrap(from_fn(request_guard::pass))
+            .wrap(Compress::default())
+            .service(web::resource("/livez").route(get_or_head().to(health::live)))
+            .service(web::resource("/readyz").route(get_or_head().to(ready)))
+            .service(web::resource("/metrics").route(get_or_head().to(metrics)))
+            .default_service(web::route().to(async || Err::<HttpResponse, _>(Error::NotFound)))
+    })
+    .workers(1)
+    .client_request_timeout(Duration::from_secs(5))
+    .shutdown_timeout(2)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| ListenError::Other(address, error))?
+    .run();
+    Ok(server)
+}
+
+fn get_or_head() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// Supervisors and a Prometheus with the token call the worker by address. Other requests must name this
+/// machine or an origin of ours, so that a page of another site cannot read the numbers by DNS rebinding.
+fn takes_any_host(request: &ServiceRequest) -> bool {
+    let state = request.app_data::<web::Data<WorkerState>>();
+    matches!(request.path(), "/livez" | "/readyz")
+        || state.is_some_and(|state| state.access.is_opened_by(request.request()))
+}
+
+/// GET /readyz
+async fn ready(state: web::Data<WorkerState>) -> HttpResponse {
+    match state.readiness.check() {
+        Ok(()) => plain(HttpResponse::Ok(), "ok"),
+        Err(reason) => plain(HttpResponse::ServiceUnavailable(), &reason.to_string()),
+    }
+}
+
+fn plain(mut response: HttpResponseBuilder, line: &str) -> HttpResponse {
+    response.content_type("text/plain; charset=utf-8").body(format!("{line}\n"))
+}
+
+/// GET /metrics
+async fn metrics(request: HttpRequest, state: web::Data<WorkerState>) -> HttpResponse {
+    if let Some(refusal) = state.access.refusal_for_program(&request) {
+        return refusal;
+    }
+    let text = scrape::of_worker(&state.database, &state.messenger, &state.figures, &state.uptime).await;
+    HttpResponse::Ok().content_type(scrape::CONTENT_TYPE).body(text)
+}
