@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
-use crate::messaging::Messenger;
+use crate::messaging::Notifier;
 use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
 use crate::web::{
@@ -71,7 +71,7 @@ pub fn listen(
     settings: &Settings,
     key: actix_web::cookie::Key,
     database: Database,
-    messenger: Messenger,
+    messenger: Notifier,
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
     let door = listener.try_clone().map_err(|error| ListenError::Other(address, error))?;

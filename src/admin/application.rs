@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::auth::HashQueue;
 use crate::db::{AppliedMigration, Database, PoolState, Routing};
-use crate::messaging::Handled;
+use crate::messaging::MessageCounts;
 use crate::metrics::{Cached, LatencyHistogram, Metrics, Point, Process, Window};
 use crate::store::{self, Unfinished};
 use crate::web::Context;
@@ -110,7 +110,7 @@ pub struct MessageSummary {
     /// The age of the oldest message that waits.
     pub oldest_seconds: Option<f64>,
     /// What this process did since its start.
-    pub handled: Handled,
+    pub handled: MessageCounts,
     /// Messages that this process finished each minute, over the last five.
     pub per_minute: f64,
 }
@@ -142,7 +142,7 @@ impl Application {
             messages: MessageSummary {
                 oldest_seconds: outbox.as_ref().and_then(Unfinished::age_seconds),
                 backlog: outbox,
-                handled: context.messenger.handled(),
+                handled: context.messenger.counts(),
                 per_minute: messages_per_minute(metrics),
             },
             migrations,

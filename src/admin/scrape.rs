@@ -6,7 +6,7 @@ use futures_util::future::join;
 use super::application::{BUILD, DatabaseFigures};
 use crate::auth::Hasher;
 use crate::db::Database;
-use crate::messaging::{Handled, Messenger};
+use crate::messaging::{MessageCounts, Notifier};
 use crate::metrics::{NAMES, Process, PrometheusText, Uptime};
 use crate::store::Unfinished;
 use crate::web::Context;
@@ -27,7 +27,7 @@ pub async fn of_application(context: &Context, figures: &DatabaseFigures) -> Str
     if let Some(sessions) = sessions {
         text.add("pigeonhole_sessions", &[], sessions as f64);
     }
-    add_messages(&mut text, outbox.as_ref(), &context.messenger.handled());
+    add_messages(&mut text, outbox.as_ref(), &context.messenger.counts());
     add_process(&mut text, &context.metrics.uptime);
     context.metrics.request_histograms() + &text.text()
 }
@@ -35,14 +35,14 @@ pub async fn of_application(context: &Context, figures: &DatabaseFigures) -> Str
 /// The text of `worker`. It takes as long as the timeout of the figures at most.
 pub async fn of_worker(
     database: &Database,
-    messenger: &Messenger,
+    notifier: &Notifier,
     figures: &DatabaseFigures,
     uptime: &Uptime,
 ) -> String {
     let outbox = figures.outbox(database).await;
     let mut text = PrometheusText::new(NAMES);
     add_database(&mut text, database);
-    add_messages(&mut text, outbox.as_ref(), &messenger.handled());
+    add_messages(&mut text, outbox.as_ref(), &notifier.counts());
     add_process(&mut text, uptime);
     text.text()
 }
@@ -81,7 +81,7 @@ fn add_passwords(text: &mut PrometheusText, hasher: &Hasher) {
     text.add("pigeonhole_password_hashes_refused_total", &[], queue.refused as f64);
 }
 
-fn add_messages(text: &mut PrometheusText, outbox: Option<&Unfinished>, handled: &Handled) {
+fn add_messages(text: &mut PrometheusText, outbox: Option<&Unfinished>, handled: &MessageCounts) {
     text.add("pigeonhole_outbox_readable", &[], f64::from(u8::from(outbox.is_some())));
     if let Some(outbox) = outbox {
         for (state, count) in

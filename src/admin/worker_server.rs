@@ -15,14 +15,14 @@ use super::application::DatabaseFigures;
 use super::scrape;
 use crate::app::ListenError;
 use crate::db::Database;
-use crate::messaging::{Messenger, Readiness};
+use crate::messaging::{Notifier, Readiness};
 use crate::metrics::Uptime;
 use crate::web::{Error, Site, health, request_guard};
 
 /// What a worker's handlers share.
 pub struct WorkerState {
     database: Database,
-    messenger: Messenger,
+    notifier: Notifier,
     readiness: Arc<Readiness>,
     figures: DatabaseFigures,
     uptime: Uptime,
@@ -33,14 +33,14 @@ impl WorkerState {
     /// `token` is ADMIN_TOKEN; a request waits for the database as long as `timeout`.
     pub fn new(
         database: Database,
-        messenger: Messenger,
+        notifier: Notifier,
         readiness: Arc<Readiness>,
         token: Option<String>,
         timeout: Duration,
     ) -> Self {
         Self {
             database,
-            messenger,
+            notifier,
             readiness,
             figures: DatabaseFigures::new(timeout),
             uptime: Uptime::start(),
@@ -114,6 +114,6 @@ async fn metrics(request: HttpRequest, state: web::Data<WorkerState>) -> HttpRes
     if let Some(refusal) = state.access.refusal_for_program(&request) {
         return refusal;
     }
-    let text = scrape::of_worker(&state.database, &state.messenger, &state.figures, &state.uptime).await;
+    let text = scrape::of_worker(&state.database, &state.notifier, &state.figures, &state.uptime).await;
     HttpResponse::Ok().content_type(scrape::CONTENT_TYPE).body(text)
 }

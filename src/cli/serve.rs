@@ -13,7 +13,7 @@ use crate::app;
 use crate::cluster;
 use crate::db::{self, Database};
 use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
-use crate::messaging::{Messenger, Worker};
+use crate::messaging::{MessageWorker, Notifier};
 use crate::settings::Settings;
 use crate::store;
 
@@ -113,8 +113,8 @@ async fn serve(
         Some(key) => key.clone(),
         None => cookie_key::kept_in(&settings.data_dir)?,
     };
-    let worker = settings.worker.then(|| Worker::start(&database, settings.broker.as_ref()));
-    let messenger = worker.as_ref().map_or_else(|| tell_others(&database), Worker::messenger);
+    let worker = settings.worker.then(|| MessageWorker::start(&database, settings.broker.as_ref()));
+    let messenger = worker.as_ref().map_or_else(|| tell_others(&database), MessageWorker::notifier);
     let listening = app::listen(listener, settings, key, database.clone(), messenger)?;
     let console = door.open(settings, config, &listening)?;
     let handle = listening.server.handle();
@@ -172,8 +172,8 @@ async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) ->
 }
 
 /// For as long as the program runs.
-fn tell_others(database: &Database) -> Messenger {
-    let (messenger, telling) = Messenger::to_others(database.clone());
+fn tell_others(database: &Database) -> Notifier {
+    let (messenger, telling) = Notifier::of_other_processes(database.clone());
     actix_web::rt::spawn(telling);
     messenger
 }

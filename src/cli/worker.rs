@@ -8,7 +8,7 @@ use super::stop::StopSignal;
 use super::{admin_address, output};
 use crate::admin::{WorkerState, listen_worker};
 use crate::db::{self, Database};
-use crate::messaging::Worker;
+use crate::messaging::MessageWorker;
 use crate::settings::Settings;
 
 /// Works until SIGTERM or Ctrl-C.
@@ -38,7 +38,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let routed = database.clone();
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
-    let worker = Worker::start(&database, settings.broker.as_ref());
+    let worker = MessageWorker::start(&database, settings.broker.as_ref());
     let server = listener.map(|listener| listen(settings, listener, &database, &worker)).transpose()?;
     output::line("working");
     log::info!("working");
@@ -57,13 +57,13 @@ fn listen(
     settings: &Settings,
     listener: std::net::TcpListener,
     database: &Database,
-    worker: &Worker,
+    worker: &MessageWorker,
 ) -> anyhow::Result<actix_web::dev::ServerHandle> {
     let address = listener.local_addr()?;
     let admin = settings.admin.as_ref();
     let state = WorkerState::new(
         database.clone(),
-        worker.messenger(),
+        worker.notifier(),
         worker.readiness(),
         admin.and_then(|admin| admin.token.clone()),
         settings.node_patience,

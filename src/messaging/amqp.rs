@@ -1,5 +1,5 @@
-//! The broker: where it is, and what must be there. Exchanges, queues and bindings are declared at each
-//! connection, so an empty broker will do.
+//! Connections to the broker (RabbitMQ, AMQP 0-9-1). Exchanges, queues and bindings are declared at each
+//! connection, so a new broker needs no preparation.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,34 +9,34 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
-use super::handlers::ROUTES;
+use super::kinds;
 
-/// Where messages are sent.
+/// The relay publishes to it.
 pub(super) const EXCHANGE: &str = "pigeonhole";
-/// Where they wait for a consumer.
+/// Consumers take from it.
 pub(super) const QUEUE: &str = "pigeonhole.insert_to_shared";
-/// Where those go that a consumer rejects.
+/// Takes the messages that a consumer rejects.
 const DEAD_EXCHANGE: &str = "pigeonhole.dead";
-/// Where these stay.
+/// Keeps the messages of [`DEAD_EXCHANGE`].
 pub(super) const DEAD_QUEUE: &str = "pigeonhole.dead";
 
-/// The longest that a connection may take until it can be used.
+/// From the TCP connection to the declared queues.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Seconds between signs of life; a broker that is silent for longer counts as gone.
+/// Seconds between heartbeats. A connection without them ends.
 const HEARTBEAT: u16 = 10;
 
-/// What a broker could not do.
+/// Why the broker did not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// It said no, or the connection ended.
+    /// It refused, or the connection ended.
     #[error("the broker: {0}")]
     Lapin(#[from] lapin::Error),
-    /// It said nothing.
+    /// It did not answer in time.
     #[error("the broker does not answer")]
     Silent,
 }
 
-/// The address of a broker, with a password in it that is not shown.
+/// The URL of a broker. Its password is not printed.
 #[derive(Clone)]
 pub struct BrokerUrl(AMQPUri);
 
@@ -50,7 +50,7 @@ impl BrokerUrl {
     /// Reads `amqp://user:password@host:5672/vhost`.
     ///
     /// # Errors
-    /// What is wrong with it, without its password.
+    /// What is wrong with the URL, without its password.
     pub fn parse(url: &str) -> Result<Self, &'static str> {
         let mut uri: AMQPUri =
             url.parse().map_err(|_| "is no URL such as amqp://user:password@host:5672/vhost")?;
@@ -60,7 +60,7 @@ impl BrokerUrl {
                  network that you trust",
             );
         }
-        // No path and an empty one both mean the vhost that every broker has.
+        // Without a path the broker's default vhost is meant.
         if uri.vhost.is_empty() {
             uri.vhost = "/".to_owned();
         }
@@ -68,13 +68,13 @@ impl BrokerUrl {
         Ok(Self(uri))
     }
 
-    /// The password, to compare it with those that everybody knows.
+    /// The password, to compare it with well-known ones.
     pub fn password(&self) -> &str {
         &self.0.authority.userinfo.password
     }
 
-    /// Connects, sees to it that everything is there, and begins with `start`; all of it within one patience,
-    /// as a broker that is coming up accepts much and answers late.
+    /// Connects, declares exchanges and queues, and runs `start`. One timeout is over all of it, as a broker
+    /// that is starting accepts connections and answers late.
     pub(super) async fn connect<T>(
         &self,
         purpose: &str,
@@ -101,9 +101,9 @@ async fn declare(channel: &Channel) -> Result<(), BrokerError> {
             .await?;
     }
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    // Classic queues, on disk before they confirm: a quorum queue of RabbitMQ 3.10 was seen to have no
-    // leader, and to take nothing, for minutes after its only broker was killed. Rows are due again, so
-    // nothing depends on replicas.
+    // Classic queues, which write to disk before they confirm. A quorum queue of RabbitMQ 3.10 had no leader
+    // and took nothing for minutes after its only broker was killed. Rows are due again, so replicas are not
+    // needed.
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
     channel.queue_declare(DEAD_QUEUE.into(), durable, arguments.clone()).await?;
@@ -121,13 +121,13 @@ async fn declare(channel: &Channel) -> Result<(), BrokerError> {
             .await
     };
     bind(DEAD_QUEUE, DEAD_EXCHANGE, "#").await?;
-    for route in ROUTES {
-        bind(QUEUE, EXCHANGE, route).await?;
+    for name in kinds::NAMES {
+        bind(QUEUE, EXCHANGE, name).await?;
     }
     Ok(())
 }
 
-/// Ends a connection, without waiting long for a broker that does not answer.
+/// Closes a connection. A broker that does not answer is waited for one second.
 pub(super) async fn close(connection: Connection) {
     let _ = tokio::time::timeout(Duration::from_secs(1), connection.close(200, "done".into())).await;
 }

@@ -1,72 +1,80 @@
-//! One attempt to do what a message asks for, and what is written down when it fails.
+//! One attempt to handle a message, and the record of its failure.
 
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use super::handlers::{HandlingError, handle};
+use super::kinds::{HandlingError, handle};
+use super::retry;
 use crate::db::{Database, DbError, TenantHandle};
 use crate::domain::TenantId;
+use crate::log_context::LogContext;
 use crate::store::Message;
 
-/// What came of an attempt.
-pub(super) enum Attempt {
-    /// It is done, and its row says so.
+/// The result of an attempt.
+pub(super) enum AttemptOutcome {
+    /// The message is handled, and its row says so.
     Done,
-    /// It failed, and its row says why; another attempt follows by itself.
+    /// It failed, its row has the reason, and it is due again after a pause.
     Failed,
     /// It failed for the last time; an operator decides.
     GivenUp,
-    /// The database could not do it now. Nothing is counted, as the message is not to blame.
+    /// The database is unavailable. No failure is counted, as the message is not the reason.
     Unavailable,
 }
 
-/// Does what the message asks for; a panic is a failure like any other.
-pub(super) async fn attempt(database: &Database, tenant: TenantId, message: &Message) -> Attempt {
+/// Handles a message, whose tenant and number are on each line of the log that this causes.
+pub(super) async fn attempt(database: &Database, tenant: TenantId, message: &Message) -> AttemptOutcome {
+    LogContext::of_message(tenant, message.id).scope(try_once(database, tenant, message)).await
+}
+
+/// A panic of the handler is a failure like any other.
+async fn try_once(database: &Database, tenant: TenantId, message: &Message) -> AttemptOutcome {
     let handle_of_tenant = database.tenant(tenant);
     let reason = match AssertUnwindSafe(handle(database, &handle_of_tenant, message)).catch_unwind().await {
-        Ok(Ok(())) => return Attempt::Done,
+        Ok(Ok(())) => return AttemptOutcome::Done,
         Ok(Err(HandlingError::Database(
             error @ (DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)),
         ))) => {
             log::debug!("message {tenant}/{} waits for the database: {error}", message.id);
-            return Attempt::Unavailable;
+            return AttemptOutcome::Unavailable;
         }
-        Ok(Err(HandlingError::Database(DbError::Fault(error)))) => fault(&error),
+        Ok(Err(HandlingError::Database(DbError::Fault(error)))) => without_values(&error),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the handler panicked".to_owned(),
     };
-    fail(&database.tenant(tenant), message, &reason).await
+    record_failure(&handle_of_tenant, message, &reason).await
 }
 
-/// Counts a failure.
-pub(super) async fn fail(tenant: &TenantHandle, message: &Message, reason: &str) -> Attempt {
+/// Counts a failure in the message's row.
+pub(super) async fn record_failure(tenant: &TenantHandle, message: &Message, reason: &str) -> AttemptOutcome {
     let name = format!("message {}/{} ({})", tenant.tenant(), message.id, message.route);
-    match tenant.fail_message(message, reason).await {
-        Ok(true) if message.is_last_attempt() => {
+    let (failures, is_last) = (message.attempts + 1, retry::is_last_attempt(message));
+    let pause = retry::pause_of_message(message.attempts);
+    match tenant.fail_message(message, reason, pause, is_last).await {
+        Ok(true) if is_last => {
             log::error!(
-                "{name} failed {} times and is given up; see `pigeonhole messages list`: {reason}",
-                message.attempts + 1
+                "{name} failed {failures} times and is given up; see `pigeonhole messages list`: {reason}"
             );
-            Attempt::GivenUp
+            AttemptOutcome::GivenUp
         }
         Ok(true) => {
-            log::warn!("{name} failed, attempt {}: {reason}", message.attempts + 1);
-            Attempt::Failed
+            log::warn!("{name} failed, attempt {failures}: {reason}");
+            AttemptOutcome::Failed
         }
-        // Somebody else was faster.
-        Ok(false) => Attempt::Done,
+        // Another worker handled it meanwhile.
+        Ok(false) => AttemptOutcome::Done,
         Err(error) => {
-            log::debug!("{name} failed, and that could not be written down: {error}");
-            Attempt::Unavailable
+            log::debug!("{name} failed, and the failure could not be written to its row: {error}");
+            AttemptOutcome::Unavailable
         }
     }
 }
 
-/// What the database said, without the values that its details quote.
-fn fault(error: &tokio_postgres::Error) -> String {
+/// The database's message without its details, which quote values of rows.
+fn without_values(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(said) => format!("the database refused it: {} ({})", said.message(), said.code().code()),
+        Some(error) => format!("the database refused it: {} ({})", error.message(), error.code().code()),
         None => "the statement failed".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! Takes messages from the broker and does what they ask for. The broker hears of it only after the row says
-//! so: what is cut off in between comes again, and doing it again changes nothing.
+//! Takes messages from the broker and handles them. The broker gets its acknowledgement after the row is
+//! written: a message that is cut off in between is delivered again, and handling it again changes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,167 +14,164 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
-use super::attempt::{Attempt, attempt};
-use super::counters::Tally;
+use super::attempt::{AttemptOutcome, attempt};
+use super::counters::MessageCounters;
 use super::envelope::Envelope;
 use super::readiness::Readiness;
+use super::retry::{Pauses, pauses_of_held_message};
 use crate::db::Database;
 use crate::store::{DeliveryState, Message};
 
-/// Messages that this process has at a time. They are handled side by side, so it is also how many
-/// connections to the database it asks for.
+/// Messages that this process has at a time. They are handled concurrently, so this also bounds its database
+/// connections.
 const PREFETCH: u16 = 16;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long the broker may take to be told of a message. The library leaves an acknowledgement unanswered for
-/// ever that meets the end of its connection.
-const TELLING_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a message is tried here while the database is away, before the broker gets it back and another
-/// has its turn.
-const TRIES: u32 = 5;
+/// How long an acknowledgement may take. lapin never completes one that meets the end of its connection.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Consumes until it is told to stop; reconnects by itself.
+/// What the deliveries of all connections share.
+#[derive(Clone)]
+struct Consumer {
+    database: Database,
+    counters: Arc<MessageCounters>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Consumes until a stop is requested; reconnects by itself.
 pub(super) async fn run(
     url: BrokerUrl,
     database: Database,
-    tally: Arc<Tally>,
+    counters: Arc<MessageCounters>,
     readiness: Arc<Readiness>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut pause = SHORTEST_PAUSE;
+    let consumer = Consumer { database, counters, stopped: stopped.clone() };
+    let mut pauses = Pauses::of_connections();
     loop {
-        match consume(&url, &database, &tally, &readiness, stopped.clone()).await {
-            Ok(()) => pause = SHORTEST_PAUSE,
+        match consumer.consume(&url, &readiness).await {
+            Ok(()) => pauses.reset(),
             Err(error) => log::debug!("no messages are taken from the broker: {error}"),
         }
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pauses.next()) => {}
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
-        pause = LONGEST_PAUSE.min(pause * 2);
     }
 }
 
-/// Consumes on one connection, until it ends or a stop is asked for.
-async fn consume(
-    url: &BrokerUrl,
-    database: &Database,
-    tally: &Arc<Tally>,
-    readiness: &Readiness,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), BrokerError> {
-    let start = async |channel: &lapin::Channel| {
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-        channel
-            .basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default())
-            .await
-    };
-    // The channel lives as long as its deliveries are settled.
-    let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
-    let _consuming = readiness.consuming();
-    let mut working = JoinSet::new();
-    let seen = stopped.clone();
-    loop {
-        tokio::select! {
-            delivery = deliveries.next() => match delivery {
-                Some(Ok(delivery)) => {
-                    let (database, tally, seen) = (database.clone(), Arc::clone(tally), seen.clone());
-                    working.spawn(async move { settle(&database, &tally, delivery, seen).await });
+/// How a delivery ends at the broker.
+enum Settlement {
+    /// The broker removes the message.
+    Acknowledge,
+    /// The broker moves the message to the dead-letter queue.
+    DeadLetter,
+    /// The broker delivers the message again later.
+    Requeue,
+}
+
+impl Consumer {
+    /// Consumes on one connection until the connection ends or a stop is requested.
+    async fn consume(&self, url: &BrokerUrl, readiness: &Readiness) -> Result<(), BrokerError> {
+        let start = async |channel: &lapin::Channel| {
+            channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+            let options = BasicConsumeOptions::default();
+            channel.basic_consume(QUEUE.into(), "".into(), options, FieldTable::default()).await
+        };
+        // Deliveries can be settled only as long as the channel exists.
+        let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
+        let _consuming = readiness.consuming();
+        let mut stopped = self.stopped.clone();
+        let mut in_progress = JoinSet::new();
+        loop {
+            tokio::select! {
+                delivery = deliveries.next() => match delivery {
+                    Some(Ok(delivery)) => {
+                        let consumer = self.clone();
+                        in_progress.spawn(async move { consumer.settle(delivery).await });
+                    }
+                    Some(Err(error)) => {
+                        log::debug!("the connection to the broker ended: {error}");
+                        break;
+                    }
+                    None => break,
+                },
+                Some(_) = in_progress.join_next() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+            }
+        }
+        // The broker requeues messages that were not begun when the connection closes. Messages in progress
+        // are finished: before a stop they are waited for, otherwise the next connection takes messages
+        // meanwhile.
+        if *stopped.borrow() {
+            while in_progress.join_next().await.is_some() {}
+        }
+        in_progress.detach_all();
+        close(connection).await;
+        Ok(())
+    }
+
+    async fn settle(&self, delivery: Delivery) {
+        let settlement = match Envelope::parse(&delivery.data) {
+            Some(envelope) => self.handle(&envelope).await,
+            None => {
+                log::error!("a message that cannot be read goes to the dead letters");
+                Settlement::DeadLetter
+            }
+        };
+        let settling = async {
+            match settlement {
+                Settlement::Acknowledge => delivery.ack(BasicAckOptions::default()).await,
+                Settlement::DeadLetter => delivery.reject(BasicRejectOptions { requeue: false }).await,
+                Settlement::Requeue => {
+                    delivery.nack(BasicNackOptions { requeue: true, multiple: false }).await
                 }
-                Some(Err(error)) => {
-                    log::debug!("the connection to the broker ended: {error}");
-                    break;
-                }
-                None => break,
-            },
-            Some(_) = working.join_next() => {}
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+            }
+        };
+        match tokio::time::timeout(SETTLE_TIMEOUT, settling).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                log::debug!("a message was not acknowledged, and the broker will deliver it again: {error}");
+            }
+            Err(_) => log::debug!("an acknowledgement was not answered; the broker may deliver it again"),
         }
     }
-    // What was not begun goes back to the queue with the connection. What is being done ends: before a stop
-    // it is waited for, and otherwise messages are taken from the next connection meanwhile.
-    if *stopped.borrow() {
-        while working.join_next().await.is_some() {}
-    }
-    working.detach_all();
-    close(connection).await;
-    Ok(())
-}
 
-/// What the broker is told.
-enum Verdict {
-    /// It can forget the message.
-    Forget,
-    /// It belongs to the dead letters.
-    Bury,
-    /// Somebody is to have it later.
-    Return,
-}
-
-async fn settle(database: &Database, tally: &Tally, delivery: Delivery, stopped: watch::Receiver<bool>) {
-    let verdict = match Envelope::parse(&delivery.data) {
-        Some(envelope) => decide(database, tally, &envelope, stopped).await,
-        None => {
-            log::error!("a message that cannot be read goes to the dead letters");
-            Verdict::Bury
+    /// Handles a message. While the database is unavailable it is tried several times, before the broker gets
+    /// it back and delivers another message.
+    async fn handle(&self, envelope: &Envelope) -> Settlement {
+        for pause in pauses_of_held_message() {
+            if let Some(settlement) = self.try_to_handle(envelope).await {
+                return settlement;
+            }
+            if *self.stopped.borrow() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
         }
-    };
-    let telling = async {
-        match verdict {
-            Verdict::Forget => delivery.ack(BasicAckOptions::default()).await,
-            Verdict::Bury => delivery.reject(BasicRejectOptions { requeue: false }).await,
-            Verdict::Return => delivery.nack(BasicNackOptions { requeue: true, multiple: false }).await,
-        }
-    };
-    match tokio::time::timeout(TELLING_TIMEOUT, telling).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => {
-            log::debug!("the broker was not told of a message, and will give it again: {error}")
-        }
-        Err(_) => log::debug!("nobody knows whether the broker was told of a message; it may give it again"),
+        Settlement::Requeue
     }
-}
 
-async fn decide(
-    database: &Database,
-    tally: &Tally,
-    envelope: &Envelope,
-    stopped: watch::Receiver<bool>,
-) -> Verdict {
-    let mut pause = SHORTEST_PAUSE;
-    for _ in 0..TRIES {
-        match look_and_try(database, tally, envelope).await {
-            Some(verdict) => return verdict,
-            None if *stopped.borrow() => return Verdict::Return,
-            None => tokio::time::sleep(pause).await,
+    /// None while the database is unavailable.
+    async fn try_to_handle(&self, envelope: &Envelope) -> Option<Settlement> {
+        let tenant = envelope.tenant();
+        let message: Message = match self.database.tenant(tenant).message(envelope.message_id).await {
+            Ok(Some(message)) => message,
+            Ok(None) => {
+                log::error!("message {} has no row and goes to the dead letters", envelope.name());
+                return Some(Settlement::DeadLetter);
+            }
+            Err(_) => return None,
+        };
+        // A copy of a failed message is in the dead-letter queue already.
+        if matches!(message.state, DeliveryState::Acknowledged | DeliveryState::Failed) {
+            return Some(Settlement::Acknowledge);
         }
-        pause *= 2;
-    }
-    Verdict::Return
-}
-
-/// None while the database is away.
-async fn look_and_try(database: &Database, tally: &Tally, envelope: &Envelope) -> Option<Verdict> {
-    let tenant = envelope.tenant();
-    let message: Message = match database.tenant(tenant).message(envelope.message_id).await {
-        Ok(Some(message)) => message,
-        Ok(None) => {
-            log::error!("message {} has no row and goes to the dead letters", envelope.name());
-            return Some(Verdict::Bury);
+        let outcome = attempt(&self.database, tenant, &message).await;
+        self.counters.count_attempt(&outcome);
+        match outcome {
+            // After a failure the relay publishes the message again.
+            AttemptOutcome::Done | AttemptOutcome::Failed => Some(Settlement::Acknowledge),
+            AttemptOutcome::GivenUp => Some(Settlement::DeadLetter),
+            AttemptOutcome::Unavailable => None,
         }
-        Err(_) => return None,
-    };
-    match message.state {
-        DeliveryState::Acknowledged => return Some(Verdict::Forget),
-        // A copy of it lies there already.
-        DeliveryState::Failed => return Some(Verdict::Forget),
-        DeliveryState::Pending | DeliveryState::Published => {}
-    }
-    let attempt = attempt(database, tenant, &message).await;
-    tally.tried(&attempt);
-    match attempt {
-        Attempt::Done | Attempt::Failed => Some(Verdict::Forget),
-        Attempt::GivenUp => Some(Verdict::Bury),
-        Attempt::Unavailable => None,
     }
 }

@@ -1,14 +1,14 @@
-//! What this process did with messages since its start. Plain atomic numbers; `metrics` reads them.
+//! Counters of the messages that this process handled, in plain atomic numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::Serialize;
 
-use super::attempt::Attempt;
+use super::attempt::AttemptOutcome;
 
-/// Counters, shared by relay, consumer and whoever reads them.
+/// The counters, shared by relay, consumer and notifier.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct MessageCounters {
     relayed: AtomicU64,
     acknowledged: AtomicU64,
     retried: AtomicU64,
@@ -17,37 +17,37 @@ pub(super) struct Tally {
 
 /// What this process did with messages since its start.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Handled {
-    /// Given to the broker, which confirmed them.
+pub struct MessageCounts {
+    /// Messages that the broker confirmed.
     pub relayed: u64,
-    /// Done.
+    /// Messages that were handled.
     pub acknowledged: u64,
-    /// Failed, to be tried again by themselves.
+    /// Failures that are followed by another attempt.
     pub retried: u64,
-    /// Failed for the last time.
+    /// Messages that failed for the last time.
     pub dead: u64,
 }
 
-impl Tally {
-    /// Counts messages that the broker took.
-    pub(super) fn relayed(&self, messages: usize) {
+impl MessageCounters {
+    /// Counts messages that the broker confirmed.
+    pub(super) fn count_relayed(&self, messages: usize) {
         self.relayed.fetch_add(messages as u64, Relaxed);
     }
 
-    /// Counts what came of an attempt.
-    pub(super) fn tried(&self, attempt: &Attempt) {
-        let counter = match attempt {
-            Attempt::Done => &self.acknowledged,
-            Attempt::Failed => &self.retried,
-            Attempt::GivenUp => &self.dead,
-            Attempt::Unavailable => return,
+    /// Counts an attempt.
+    pub(super) fn count_attempt(&self, outcome: &AttemptOutcome) {
+        let counter = match outcome {
+            AttemptOutcome::Done => &self.acknowledged,
+            AttemptOutcome::Failed => &self.retried,
+            AttemptOutcome::GivenUp => &self.dead,
+            AttemptOutcome::Unavailable => return,
         };
         counter.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn read(&self) -> Handled {
+    pub(super) fn read(&self) -> MessageCounts {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
-        Handled {
+        MessageCounts {
             relayed: read(&self.relayed),
             acknowledged: read(&self.acknowledged),
             retried: read(&self.retried),

@@ -1,5 +1,5 @@
-//! Which tenants have something due, as far as this process has heard. Each is in here once, however often it
-//! was told.
+//! The tenants that have due messages, as far as this process knows. A tenant is in the set once, however
+//! often it was added.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,42 +8,41 @@ use tokio::sync::Notify;
 
 use crate::domain::TenantId;
 
-/// The tenants that somebody told us of and nobody has looked at yet.
+/// Tenants that were added and not taken yet.
 #[derive(Default)]
-pub(super) struct Due {
+pub(super) struct DueTenants {
     tenants: Mutex<BTreeSet<TenantId>>,
-    told: Notify,
-    look: Notify,
+    added: Notify,
+    sweep_requested: Notify,
 }
 
-impl Due {
-    /// Adds tenants.
+impl DueTenants {
     pub(super) fn add(&self, tenants: impl IntoIterator<Item = TenantId>) {
         let mut known = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(tenants);
         drop(known);
-        self.told.notify_one();
+        self.added.notify_one();
     }
 
-    /// Takes all of them, and waits until there is one.
+    /// Takes all tenants; waits until there is one.
     pub(super) async fn take(&self) -> BTreeSet<TenantId> {
         loop {
-            let told = self.told.notified();
+            let added = self.added.notified();
             let taken = std::mem::take(&mut *self.tenants.lock().unwrap_or_else(PoisonError::into_inner));
             if !taken.is_empty() {
                 return taken;
             }
-            told.await;
+            added.await;
         }
     }
 
-    /// Has all tenants looked at soon: something may have been missed.
-    pub(super) fn look_everywhere(&self) {
-        self.look.notify_one();
+    /// Requests an early sweep over all tenants, as a notification may have been missed.
+    pub(super) fn request_sweep(&self) {
+        self.sweep_requested.notify_one();
     }
 
-    /// Waits until somebody wants all tenants looked at.
-    pub(super) async fn look_wanted(&self) {
-        self.look.notified().await;
+    /// Waits for a request of a sweep.
+    pub(super) async fn sweep_requested(&self) {
+        self.sweep_requested.notified().await;
     }
 }

@@ -1,12 +1,12 @@
-//! A message as the broker carries it. Whoever takes it reads the row again, so the text says which one it
-//! is; the rest is for people who look into a queue.
+//! A message as the broker carries it. The consumer reads the message's row by tenant and number; the other
+//! fields are for people who look into a queue.
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::TenantId;
+use crate::domain::{InsertToShared, TenantId};
 use crate::store::Message;
 
-/// What is in a broker's message.
+/// The JSON in a broker's message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Envelope {
     pub(super) tenant_id: i64,
@@ -19,30 +19,30 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// The message as it is sent.
+    /// The envelope of a message.
     pub(super) fn of(tenant: TenantId, message: &Message) -> Self {
-        let payload: serde_json::Value = serde_json::from_str(&message.payload).unwrap_or_default();
         Self {
             tenant_id: tenant.number(),
             message_id: message.id,
             route: message.route.clone(),
             note_id: message.note_id,
             userid: message.user_id,
-            audience: payload.get("audience").cloned().unwrap_or_default(),
+            audience: InsertToShared::parse(&message.payload)
+                .map(|payload| payload.audience)
+                .unwrap_or_default(),
         }
     }
 
-    /// The name of the message, the same each time that it is sent.
+    /// `tenant/message`, the same at each publication.
     pub(super) fn name(&self) -> String {
         format!("{}/{}", self.tenant_id, self.message_id)
     }
 
-    /// Reads what came from a queue; none for anything that we did not write.
+    /// Reads a message of the queue; `None` for one that is no envelope.
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
         serde_json::from_slice(data).ok()
     }
 
-    /// The tenant, as a job names it.
     pub(super) fn tenant(&self) -> TenantId {
         TenantId::from_row(self.tenant_id)
     }

@@ -1,10 +1,10 @@
-//! Messages: what is done after an answer was given. The outbox in the database is what must not be lost;
-//! everything here may be killed at any moment. Handlers of requests write a message through `store` and then
-//! wake this room; nothing here knows HTTP.
+//! Messages: work that is done after the answer to a request. The outbox in the database is what must not be
+//! lost; every process here may be killed at any moment. A request writes a message through `store` and then
+//! wakes the [`Notifier`].
 //!
-//! The relay claims what is due, tenant by tenant, and hands it on: to the handlers in this process, or to a
-//! broker from which a consumer takes it. Either way the row says how far a message has come, so the two can
-//! be exchanged at any time.
+//! The relay claims due messages tenant by tenant and hands them on: to the handlers of this process, or to a
+//! broker from which a consumer takes them. Either way the row has the state of its message, so the two ways
+//! can be exchanged at any time.
 
 mod amqp;
 mod attempt;
@@ -13,18 +13,19 @@ mod counters;
 mod dead_letters;
 mod due_tenants;
 mod envelope;
-mod handlers;
+mod kinds;
 mod notifier;
 mod publisher;
 mod readiness;
 mod relay;
+mod retry;
 mod wait;
 
 pub use amqp::{BrokerError, BrokerUrl};
-pub use counters::Handled;
+pub use counters::MessageCounts;
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
-pub use handlers::handle;
-pub use notifier::Messenger;
+pub use kinds::handle;
+pub use notifier::Notifier;
 pub use readiness::{NotReady, Readiness};
 pub use wait::wait_for;
 
@@ -35,40 +36,40 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::db::Database;
-use counters::Tally;
-use due_tenants::Due;
+use counters::MessageCounters;
+use due_tenants::DueTenants;
 
 /// How long messages in progress may take to end after a stop was requested.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Relay and handlers at work in this process.
-pub struct Worker {
-    due: Arc<Due>,
-    tally: Arc<Tally>,
+/// The relay and the handlers of this process.
+pub struct MessageWorker {
+    due: Arc<DueTenants>,
+    counters: Arc<MessageCounters>,
     readiness: Arc<Readiness>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
-impl Worker {
-    /// Starts them: with a broker it is given the messages and a consumer takes them back, else they are
-    /// handled here.
+impl MessageWorker {
+    /// Starts the relay. With a broker it publishes messages and a consumer takes them from the broker;
+    /// without one it handles them.
     pub fn start(database: &Database, broker: Option<&BrokerUrl>) -> Self {
         let readiness = Arc::new(Readiness::new(broker.is_some()));
-        let due = Arc::new(Due::default());
-        let tally = Arc::new(Tally::default());
+        let due = Arc::new(DueTenants::default());
+        let counters = Arc::new(MessageCounters::default());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let transport = match broker {
             None => relay::Transport::InProcess,
             Some(url) => {
-                let (publisher, running) =
+                let (publisher, publishing) =
                     publisher::start(url.clone(), Arc::clone(&due), Arc::clone(&readiness), stopped.clone());
-                tasks.spawn(running);
+                tasks.spawn(publishing);
                 tasks.spawn(consumer::run(
                     url.clone(),
                     database.clone(),
-                    Arc::clone(&tally),
+                    Arc::clone(&counters),
                     Arc::clone(&readiness),
                     stopped.clone(),
                 ));
@@ -78,30 +79,30 @@ impl Worker {
         tasks.spawn(relay::run(
             database.clone(),
             Arc::clone(&due),
-            Arc::clone(&tally),
+            Arc::clone(&counters),
             transport,
             Arc::clone(&readiness),
             stopped,
         ));
-        Self { due, tally, readiness, stop, tasks }
+        Self { due, counters, readiness, stop, tasks }
     }
 
-    /// What tells this worker of new messages without a detour.
-    pub fn messenger(&self) -> Messenger {
-        Messenger::beside(Arc::clone(&self.due), Arc::clone(&self.tally))
+    /// Notifies this worker of new messages.
+    pub fn notifier(&self) -> Notifier {
+        Notifier::of_this_process(Arc::clone(&self.due), Arc::clone(&self.counters))
     }
 
-    /// Says at any time whether this worker does its work.
+    /// Whether this worker does its work, at any time.
     pub fn readiness(&self) -> Arc<Readiness> {
         Arc::clone(&self.readiness)
     }
 
-    /// Lets what is being done end, a few seconds at most, and then stops.
+    /// Stops after the messages in progress, ten seconds later at most.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_err() {
-            log::warn!("messages under way were given up; they are due again by themselves");
+            log::warn!("messages in progress were given up; they are due again by themselves");
         }
     }
 }

@@ -1,53 +1,53 @@
-//! Telling relays that a message was written: the one in this process directly, others by NOTIFY.
+//! Notifies relays of a new message: the relay of this process directly, those of other processes by NOTIFY.
 //!
-//! The notification is sent beside the request and not within its transaction. A transaction that notifies
-//! holds a lock of the whole server while it commits, so all who share would stand in one queue; sent
-//! afterwards, one statement speaks for everybody who wrote meanwhile. A process that dies in between loses
-//! the hint and not the message: the sweep finds it.
+//! NOTIFY runs beside the request and not in its transaction. A transaction that notifies holds a lock of the
+//! whole server while it commits, so all shares would wait in one queue; afterwards, one statement covers all
+//! tenants that wrote meanwhile. A process that dies in between loses the notification and not the message:
+//! the relay's sweep finds the message.
 
 use std::sync::Arc;
 
-use super::counters::{Handled, Tally};
-use super::due_tenants::Due;
+use super::counters::{MessageCounters, MessageCounts};
+use super::due_tenants::DueTenants;
 use crate::db::{Database, TenantHandle};
 use crate::store::notify_relays;
 
-/// Told by whoever has just written a message.
+/// Notifies relays of new messages.
 #[derive(Clone, Default)]
-pub struct Messenger {
-    due: Arc<Due>,
-    tally: Arc<Tally>,
+pub struct Notifier {
+    due: Arc<DueTenants>,
+    counters: Arc<MessageCounters>,
 }
 
-impl Messenger {
-    /// Tells the relay that reads `due`.
-    pub(super) fn beside(due: Arc<Due>, tally: Arc<Tally>) -> Self {
-        Self { due, tally }
+impl Notifier {
+    /// Notifies the relay that takes from `due`.
+    pub(super) fn of_this_process(due: Arc<DueTenants>, counters: Arc<MessageCounters>) -> Self {
+        Self { due, counters }
     }
 
-    /// Tells the relays of other processes, through the database, until the returned future is dropped.
-    pub fn to_others(database: Database) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let due = Arc::new(Due::default());
-        let told = Arc::clone(&due);
-        let telling = async move {
+    /// Notifies the relays of other processes through the database, as long as the returned future is polled.
+    pub fn of_other_processes(database: Database) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let due = Arc::new(DueTenants::default());
+        let added = Arc::clone(&due);
+        let notifying = async move {
             loop {
-                // Who writes while a notification is on its way is in the next one.
-                let tenants: Vec<_> = told.take().await.into_iter().collect();
+                // Tenants that are added during a notification are in the next one.
+                let tenants: Vec<_> = added.take().await.into_iter().collect();
                 if let Err(error) = notify_relays(&database, &tenants).await {
-                    log::debug!("relays could not be told of messages, and will find them: {error}");
+                    log::debug!("relays were not notified of messages, and a sweep will find them: {error}");
                 }
             }
         };
-        (Self { due, tally: Arc::default() }, telling)
+        (Self { due, counters: Arc::default() }, notifying)
     }
 
-    /// What the worker of this process did with messages; nothing where another process does that.
-    pub fn handled(&self) -> Handled {
-        self.tally.read()
+    /// What the worker of this process did with messages; nothing where another process handles them.
+    pub fn counts(&self) -> MessageCounts {
+        self.counters.read()
     }
 
-    /// Has the messages of a tenant looked at soon. Losing this call loses nothing: what is due is found
-    /// anyway.
+    /// Has a relay look at the tenant's messages soon. It returns at once, and a lost notification delays
+    /// messages only.
     pub fn wake(&self, tenant: &TenantHandle) {
         self.due.add([tenant.tenant()]);
     }

@@ -1,9 +1,9 @@
-//! Gives messages to the broker. One task publishes for the whole process, batch by batch, and calls a
-//! message sent only when the broker has confirmed it and has not returned it.
+//! Publishes messages to the broker. One task publishes for the whole process, batch by batch. A message is
+//! published only when the broker has confirmed it and has not returned it.
 //!
-//! A message that no queue takes is returned *and* confirmed, and the library hands a returned message to
-//! whichever confirmation comes next. So nothing is decided before the whole batch is answered, and then by
-//! the names of what came back.
+//! The broker returns *and* confirms a message that no queue takes, and lapin attaches a returned message to
+//! the next confirmation of any message. So results are decided after the whole batch is answered, by the
+//! names of the returned messages.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,57 +16,57 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::amqp::{BrokerUrl, EXCHANGE, close};
-use super::due_tenants::Due;
+use super::due_tenants::DueTenants;
 use super::envelope::Envelope;
 use super::readiness::Readiness;
+use super::retry::Pauses;
 
-/// Messages of one batch at most.
+/// The most messages of a batch.
 const BATCH: usize = 256;
-/// The longest that a batch waits for its confirmations.
+/// For the confirmations of a batch.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause after a first failed connection; it doubles up to the longest.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Written to disk before it is confirmed.
+/// The delivery mode in which the broker writes a message to disk before it confirms (AMQP 0-9-1, class
+/// basic).
 const PERSISTENT: u8 = 2;
 
-type Sent = Result<(), String>;
+/// The reason of a failure, for the row.
+type PublishResult = Result<(), String>;
 
-struct Job {
+struct PublishRequest {
     envelope: Envelope,
-    answer: oneshot::Sender<Sent>,
+    answer: oneshot::Sender<PublishResult>,
 }
 
-/// The way to the publishing task.
+/// Sends messages to the publishing task.
 #[derive(Clone)]
 pub(super) struct Publisher {
-    jobs: mpsc::Sender<Job>,
+    requests: mpsc::Sender<PublishRequest>,
     readiness: Arc<Readiness>,
 }
 
-/// Makes a publisher and the task behind it, which ends when it is told to stop.
+/// Makes a publisher and its task, which ends after a stop is requested.
 pub(super) fn start(
     url: BrokerUrl,
-    due: Arc<Due>,
+    due: Arc<DueTenants>,
     readiness: Arc<Readiness>,
     mut stopped: watch::Receiver<bool>,
 ) -> (Publisher, impl Future<Output = ()> + Send + 'static) {
-    let (jobs, mut queue) = mpsc::channel(BATCH * 2);
-    let publisher = Publisher { jobs, readiness: Arc::clone(&readiness) };
-    let running = async move {
-        let publishing = publish_for_ever(&url, &due, &readiness, &mut queue);
-        // Batches under way are still confirmed after a stop: the relay ends when it has its answers, and
-        // drops its sender.
-        let patience = async {
+    let (requests, queue) = mpsc::channel(BATCH * 2);
+    let publisher = Publisher { requests, readiness: Arc::clone(&readiness) };
+    let mut task = PublishingTask { url, due, readiness, queue };
+    let publishing = async move {
+        // Batches in progress are still confirmed after a stop. The relay ends when it has its answers, and
+        // drops its publisher, which ends the task.
+        let deadline = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
             tokio::time::sleep(super::STOP_TIMEOUT / 2).await;
         };
         tokio::select! {
-            () = publishing => {}
-            () = patience => {}
+            () = task.run() => {}
+            () = deadline => {}
         }
     };
-    (publisher, running)
+    (publisher, publishing)
 }
 
 impl Publisher {
@@ -75,13 +75,13 @@ impl Publisher {
         self.readiness.publishing()
     }
 
-    /// Sends messages and gives, for each, whether the broker keeps it, or why it does not.
-    pub(super) async fn publish(&self, envelopes: Vec<Envelope>) -> Vec<Sent> {
+    /// Publishes messages and gives a result for each.
+    pub(super) async fn publish(&self, envelopes: Vec<Envelope>) -> Vec<PublishResult> {
         let mut answers = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
             let (answer, answered) = oneshot::channel();
-            // A task that is gone drops the sender of the answer, which says the same.
-            let _ = self.jobs.send(Job { envelope, answer }).await;
+            // When the task has ended, the request is dropped with the sender of its answer.
+            let _ = self.requests.send(PublishRequest { envelope, answer }).await;
             answers.push(answered);
         }
         join_all(answers)
@@ -92,137 +92,164 @@ impl Publisher {
     }
 }
 
-async fn publish_for_ever(
-    url: &BrokerUrl,
-    due: &Due,
-    readiness: &Readiness,
-    queue: &mut mpsc::Receiver<Job>,
-) {
-    let mut pause = SHORTEST_PAUSE;
-    loop {
-        match url
-            .connect("relay", async |channel| channel.confirm_select(ConfirmSelectOptions::default()).await)
-            .await
-        {
-            Ok((connection, channel, ())) => {
-                log::info!("messages go through the broker {url:?}");
-                pause = SHORTEST_PAUSE;
-                readiness.set_publishing(true);
-                due.look_everywhere();
-                let ended = publish_on(&connection, &channel, readiness, due, queue).await;
-                readiness.set_publishing(false);
-                close(connection).await;
-                match ended {
-                    Ended::NoMoreJobs => return,
-                    Ended::Lost(reason) => log::warn!("messages wait for the broker {url:?}: {reason}"),
-                }
-            }
-            Err(error) => log::warn!("messages wait for the broker {url:?}: {error}"),
-        }
-        refuse_for(pause, queue).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
-    }
+struct PublishingTask {
+    url: BrokerUrl,
+    due: Arc<DueTenants>,
+    readiness: Arc<Readiness>,
+    queue: mpsc::Receiver<PublishRequest>,
 }
 
-/// Answers what was handed over before anybody knew that there is no broker.
-async fn refuse_for(pause: Duration, queue: &mut mpsc::Receiver<Job>) {
-    let refusing = async {
-        while let Some(job) = queue.recv().await {
-            let _ = job.answer.send(Err("there is no connection to the broker".to_owned()));
-        }
-        // Nobody will ever hand over anything again.
-        std::future::pending::<()>().await;
-    };
-    let _ = tokio::time::timeout(pause, refusing).await;
-}
-
-enum Ended {
-    NoMoreJobs,
+enum ConnectionEnd {
+    NoMoreRequests,
     Lost(String),
 }
 
-/// Publishes on one connection for as long as it lasts.
-async fn publish_on(
-    connection: &Connection,
-    channel: &Channel,
-    readiness: &Readiness,
-    due: &Due,
-    queue: &mut mpsc::Receiver<Job>,
-) -> Ended {
-    let mut events = connection.events_listener();
-    let mut jobs = Vec::with_capacity(BATCH);
-    loop {
-        tokio::select! {
-            event = events.next() => match event {
-                // It refuses new messages because it is out of memory or of disk.
-                Some(Event::ConnectionBlocked(reason)) => {
-                    log::warn!("messages wait, as the broker takes none: {reason}");
-                    readiness.set_publishing(false);
-                }
-                Some(Event::ConnectionUnblocked) => {
-                    log::info!("the broker takes messages again");
-                    readiness.set_publishing(true);
-                    due.look_everywhere();
-                }
-                Some(Event::Error(error)) => return Ended::Lost(error.to_string()),
-                Some(_) => {}
-                None => return Ended::Lost("the connection ended".to_owned()),
-            },
-            received = queue.recv_many(&mut jobs, BATCH) => {
-                if received == 0 {
-                    return Ended::NoMoreJobs;
-                }
-                let batch = std::mem::take(&mut jobs);
-                let sent = match tokio::time::timeout(CONFIRM_TIMEOUT, send(channel, &batch)).await {
-                    Ok(sent) => sent,
-                    Err(_) => {
-                        // What is still confirmed later would be taken for the answer to the next batch.
-                        let reason = if connection.status().blocked() { "the broker takes no messages: it \
-                            is out of memory or of disk" } else { "the broker did not confirm in time" };
-                        answer(batch, std::iter::repeat(Err(reason.to_owned())));
-                        return Ended::Lost(reason.to_owned());
+impl PublishingTask {
+    /// Publishes until the last [`Publisher`] is dropped; reconnects by itself.
+    async fn run(&mut self) {
+        let mut pauses = Pauses::of_connections();
+        let url = self.url.clone();
+        loop {
+            match connect(&url).await {
+                Ok((connection, channel, ())) => {
+                    log::info!("messages go through the broker {url:?}");
+                    pauses.reset();
+                    self.readiness.set_publishing(true);
+                    self.due.request_sweep();
+                    let end = self.publish_on(&connection, &channel).await;
+                    self.readiness.set_publishing(false);
+                    close(connection).await;
+                    match end {
+                        ConnectionEnd::NoMoreRequests => return,
+                        ConnectionEnd::Lost(reason) => {
+                            log::warn!("messages wait for the broker {url:?}: {reason}");
+                        }
                     }
-                };
-                answer(batch, sent);
-                if !channel.status().connected() {
-                    return Ended::Lost("the channel was closed".to_owned());
+                }
+                Err(error) => log::warn!("messages wait for the broker {url:?}: {error}"),
+            }
+            self.refuse_for(pauses.next()).await;
+        }
+    }
+
+    /// Refuses the requests that the relay sent before it saw that the connection had ended.
+    async fn refuse_for(&mut self, pause: Duration) {
+        let refusing = async {
+            while let Some(request) = self.queue.recv().await {
+                let _ = request.answer.send(Err("there is no connection to the broker".to_owned()));
+            }
+            // There is no publisher any more. The next connection ends at its first read of the queue.
+            std::future::pending::<()>().await;
+        };
+        let _ = tokio::time::timeout(pause, refusing).await;
+    }
+
+    /// Publishes on one connection as long as it lasts.
+    async fn publish_on(&mut self, connection: &Connection, channel: &Channel) -> ConnectionEnd {
+        let mut events = connection.events_listener();
+        let mut requests = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    if let Some(reason) = self.note_event(event) {
+                        return ConnectionEnd::Lost(reason);
+                    }
+                }
+                received = self.queue.recv_many(&mut requests, BATCH) => {
+                    if received == 0 {
+                        return ConnectionEnd::NoMoreRequests;
+                    }
+                    let batch = std::mem::take(&mut requests);
+                    if let Err(reason) = publish_batch(connection, channel, batch).await {
+                        return ConnectionEnd::Lost(reason);
+                    }
                 }
             }
         }
     }
-}
 
-fn answer(batch: Vec<Job>, sent: impl IntoIterator<Item = Sent>) {
-    for (job, sent) in batch.into_iter().zip(sent) {
-        let _ = job.answer.send(sent);
+    /// Gives the reason when the connection has ended.
+    fn note_event(&self, event: Option<Event>) -> Option<String> {
+        match event {
+            // The broker is out of memory or of disk.
+            Some(Event::ConnectionBlocked(reason)) => {
+                log::warn!("messages wait, as the broker takes none: {reason}");
+                self.readiness.set_publishing(false);
+            }
+            Some(Event::ConnectionUnblocked) => {
+                log::info!("the broker takes messages again");
+                self.readiness.set_publishing(true);
+                self.due.request_sweep();
+            }
+            Some(Event::Error(error)) => return Some(error.to_string()),
+            Some(_) => {}
+            None => return Some("the connection ended".to_owned()),
+        }
+        None
     }
 }
 
-/// Publishes a batch and waits for the answers to all of it.
-async fn send(channel: &Channel, batch: &[Job]) -> Vec<Sent> {
+async fn connect(url: &BrokerUrl) -> Result<(Connection, Channel, ()), super::BrokerError> {
+    let start = async |channel: &Channel| channel.confirm_select(ConfirmSelectOptions::default()).await;
+    url.connect("relay", start).await
+}
+
+/// Publishes a batch and answers its requests. An error is the reason to end the connection.
+async fn publish_batch(
+    connection: &Connection,
+    channel: &Channel,
+    batch: Vec<PublishRequest>,
+) -> Result<(), String> {
+    let results = match tokio::time::timeout(CONFIRM_TIMEOUT, send(channel, &batch)).await {
+        Ok(results) => results,
+        Err(_) => {
+            // A late confirmation would count for the next batch.
+            let reason = if connection.status().blocked() {
+                "the broker takes no messages: it is out of memory or of disk"
+            } else {
+                "the broker did not confirm in time"
+            };
+            answer(batch, std::iter::repeat(Err(reason.to_owned())));
+            return Err(reason.to_owned());
+        }
+    };
+    answer(batch, results);
+    if channel.status().connected() { Ok(()) } else { Err("the channel was closed".to_owned()) }
+}
+
+fn answer(batch: Vec<PublishRequest>, results: impl IntoIterator<Item = PublishResult>) {
+    for (request, result) in batch.into_iter().zip(results) {
+        let _ = request.answer.send(result);
+    }
+}
+
+/// Publishes a batch and waits for all confirmations.
+async fn send(channel: &Channel, batch: &[PublishRequest]) -> Vec<PublishResult> {
     let mut confirmations = Vec::with_capacity(batch.len());
-    for job in batch {
-        confirmations.push(publish(channel, &job.envelope).await);
+    for request in batch {
+        confirmations.push(publish(channel, &request.envelope).await);
     }
     let confirmations = join_all(confirmations.into_iter().map(|published| async { published?.await })).await;
     let mut results = Vec::with_capacity(batch.len());
     let mut returned = BTreeSet::new();
     for confirmation in confirmations {
-        let (result, back) = match confirmation {
+        let (result, message) = match confirmation {
             Ok(Confirmation::Ack(None)) => (Ok(()), None),
-            Ok(Confirmation::Ack(back @ Some(_))) => (Err("the broker has no queue for it".to_owned()), back),
-            Ok(Confirmation::Nack(back)) => (Err("the broker refused it".to_owned()), back),
+            Ok(Confirmation::Ack(message @ Some(_))) => {
+                (Err("the broker has no queue for it".to_owned()), message)
+            }
+            Ok(Confirmation::Nack(message)) => (Err("the broker refused it".to_owned()), message),
             Ok(Confirmation::NotRequested) => (Err("the broker confirms nothing".to_owned()), None),
             Err(error) => (Err(error.to_string()), None),
         };
-        let name = back.and_then(|back| {
-            back.delivery.properties.message_id().as_ref().map(|name| name.as_str().to_owned())
+        let name = message.and_then(|message| {
+            message.delivery.properties.message_id().as_ref().map(|name| name.as_str().to_owned())
         });
         returned.extend(name);
         results.push(result);
     }
-    for (job, result) in batch.iter().zip(&mut results) {
-        if returned.contains(&job.envelope.name()) {
+    for (request, result) in batch.iter().zip(&mut results) {
+        if returned.contains(&request.envelope.name()) {
             *result = Err("the broker has no queue for it".to_owned());
         }
     }

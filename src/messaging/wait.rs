@@ -1,25 +1,24 @@
-//! Waiting until a message is done, for a client that wants to know.
+//! Waits until a message is handled, for clients that ask for it with `Prefer: wait`.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::retry::Pauses;
 use crate::db::TenantHandle;
 use crate::store::DeliveryState;
 
-/// The pause after the first look; it grows by half each time, up to the longest.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(8);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// How long the last read of the message may take after the client's time is over.
+const READ_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How far the message has come after `patience`, or as soon as it is done or has failed for good. What
-/// cannot be looked at is pending: the message stands, whether we can see it or not.
-pub async fn wait_for(tenant: &TenantHandle, message: i64, patience: Duration) -> DeliveryState {
-    let deadline = Instant::now() + patience;
-    let mut pause = SHORTEST_PAUSE;
+/// The state of a message after `timeout`, or as soon as it is handled or has failed for good. A message that
+/// cannot be read is pending: it exists all the same.
+pub async fn wait_for(tenant: &TenantHandle, message: i64, timeout: Duration) -> DeliveryState {
+    let deadline = Instant::now() + timeout;
+    let mut pauses = Pauses::of_awaited_message();
     loop {
-        tokio::time::sleep_until(deadline.min(Instant::now() + pause)).await;
-        pause = LONGEST_PAUSE.min(pause * 3 / 2);
-        let state = match tokio::time::timeout_at(deadline + LONGEST_PAUSE, tenant.message(message)).await {
+        tokio::time::sleep_until(deadline.min(Instant::now() + pauses.next())).await;
+        let state = match tokio::time::timeout_at(deadline + READ_TIMEOUT, tenant.message(message)).await {
             Ok(Ok(Some(message))) => message.state,
             _ => DeliveryState::Pending,
         };

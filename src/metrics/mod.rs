@@ -28,7 +28,7 @@ use chrono::{DateTime, Utc};
 
 use crate::auth::Hasher;
 use crate::db::Database;
-use crate::messaging::Messenger;
+use crate::messaging::Notifier;
 use history::{Counter, History};
 use requests::RequestHistograms;
 
@@ -108,12 +108,12 @@ impl Metrics {
     }
 
     /// Adds to the current minute what other parts of the program counted since the last call.
-    pub fn update_minute(&self, database: &Database, messenger: &Messenger, hasher: &Hasher) {
+    pub fn update_minute(&self, database: &Database, notifier: &Notifier, hasher: &Hasher) {
         let waits = database.pools().iter().map(|pool| pool.waits).sum::<u64>();
         // The sum falls when the pool of a removed node goes.
         let new_waits = waits.saturating_sub(self.pool_waits.swap(waits, Relaxed));
         self.history.add(Counter::PoolWaits, new_waits);
-        let done = messenger.handled().acknowledged;
+        let done = notifier.counts().acknowledged;
         let newly_done = done.saturating_sub(self.messages_done.swap(done, Relaxed));
         self.history.add(Counter::MessagesDone, newly_done);
         self.history.add(Counter::HashesWaiting, hasher.take_most_waiting());
@@ -121,10 +121,10 @@ impl Metrics {
 }
 
 /// Keeps histograms and history up to date until the future is dropped.
-pub async fn keep_up(metrics: &Metrics, database: &Database, messenger: &Messenger, hasher: &Hasher) {
+pub async fn keep_up(metrics: &Metrics, database: &Database, notifier: &Notifier, hasher: &Hasher) {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;
         metrics.requests.handle().run_upkeep();
-        metrics.update_minute(database, messenger, hasher);
+        metrics.update_minute(database, notifier, hasher);
     }
 }

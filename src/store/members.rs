@@ -5,9 +5,9 @@
 use chrono::{DateTime, Utc};
 
 use super::invitations::{OPEN, OpenInvitation};
-use super::outbox::{ENQUEUE, FORGET_LOGINS};
+use super::outbox::ENQUEUE;
 use crate::db::{DbError, Row, Statement, Step, TenantHandle};
-use crate::domain::{Identifier, Role, UserId};
+use crate::domain::{FORGET_LOGINS, ForgetLogins, Identifier, Role, UserId};
 
 const LIST: Statement = Statement::new(
     "SELECT id, username, email, role, created_at FROM shared.users
@@ -211,7 +211,7 @@ impl TenantHandle {
         };
         // Should the transaction find that somebody was faster, the message does nothing: its handler looks
         // first.
-        let payload = forget_payload(&Identifier::all_of_keys(row.get(2), row.get(3)));
+        let payload = ForgetLogins::of(&Identifier::all_of_keys(row.get(2), row.get(3))).to_json();
         let results = self
             .transaction(&[
                 Step { statement: &HOLD_CONCERNED, values: &[&tenant, &by, &of] },
@@ -243,35 +243,5 @@ fn outcome(results: &[Vec<Row>], judge: impl Fn(&[Row]) -> Decision) -> Result<D
     match judge(concerned) {
         Decision::Done => Err(DbError::Unavailable(None)),
         refusal => Ok(refusal),
-    }
-}
-
-/// The entries of the login directory that a message is about.
-fn forget_payload(identifiers: &[Identifier]) -> String {
-    let hashes: Vec<String> =
-        identifiers.iter().map(|one| one.hash().iter().map(|byte| format!("{byte:02x}")).collect()).collect();
-    serde_json::json!({ "identifiers": hashes }).to_string()
-}
-
-/// Reads what [`forget_payload`] wrote.
-pub(super) fn forgotten_hashes(payload: &str) -> Option<Vec<Vec<u8>>> {
-    let payload: serde_json::Value = serde_json::from_str(payload).ok()?;
-    payload.get("identifiers")?.as_array()?.iter().map(|hash| unhex(hash.as_str()?)).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_directory_is_told_what_to_forget() {
-        let identifiers = Identifier::all_of_keys("mary", Some("mary@example.test"));
-        let hashes = forgotten_hashes(&forget_payload(&identifiers)).expect("hashes");
-        assert_eq!(hashes, identifiers.iter().map(Identifier::hash).collect::<Vec<_>>());
-        assert_eq!(forgotten_hashes("{}"), None);
     }
 }

@@ -42,8 +42,8 @@ pub use note_access::{Grant, Received, Seen};
 pub use notes::{Bin, Note, Overview};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
-    ATTEMPTS, CATCH_UP, DeliveryState, FORGET_LOGINS, INSERT_TO_SHARED, Message, forget_acknowledged,
-    forget_idempotency_keys, notified_tenants, notify_relays, tenants_with_due_messages,
+    DeliveryState, Message, forget_acknowledged, forget_idempotency_keys, notified_tenants, notify_relays,
+    tenants_with_due_messages,
 };
 pub use page::{Cursor, Page, Placed, Position};
 pub(crate) use purge::forget_logins;

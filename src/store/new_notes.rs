@@ -3,10 +3,10 @@
 
 use super::idempotency::{Once, REMEMBER_NEW_NOTE, Turn};
 use super::notes::{INSERT, Note};
-use super::outbox::{ENQUEUE_FOR_NEW_NOTE, INSERT_TO_SHARED};
+use super::outbox::ENQUEUE_FOR_NEW_NOTE;
 use super::shares::{SHARE_NEW, Sharing};
 use crate::db::{DbError, Step, TenantHandle, Value};
-use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
+use crate::domain::{INSERT_TO_SHARED, NoteContent, NoteId, NoteTitle, UserId};
 
 /// A note to write.
 #[derive(Clone, Copy)]

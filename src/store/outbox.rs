@@ -1,24 +1,16 @@
-//! The outbox: what is still to be done after an answer was given. A row is written in the transaction that
-//! makes it necessary, so neither exists without the other. Its number and its tenant are the identity of the
-//! message.
+//! The outbox: messages about work that is done after the answer to a request. A message is written in the
+//! transaction that needs it, so neither exists without the other. Its tenant and its number identify it.
 //!
-//! `due_at` is a lease. Who claims a row moves it into the future, and a row that nobody acknowledged by then
-//! is due again; a claim that was overtaken is known by a `due_at` that is no longer its own.
+//! `due_at` is a lease. A relay claims a row by moving `due_at` into the future, and a row that is not
+//! acknowledged by then is due again. A relay that lost its claim meanwhile finds another `due_at` than its
+//! own.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle, Value};
 use crate::domain::{NoteId, TenantId, UserId};
-
-/// Fills the inboxes of those with whom a note is shared.
-pub const INSERT_TO_SHARED: &str = "insert_to_shared";
-/// After how many failures a message is left for the operator.
-pub const ATTEMPTS: i32 = 5;
-
-/// Gives a newcomer what is shared with everybody.
-pub const CATCH_UP: &str = "catch_up";
-/// Takes somebody who left out of the login directory.
-pub const FORGET_LOGINS: &str = "forget_logins";
 
 pub(super) const ENQUEUE: Statement =
     Statement::new("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
@@ -50,9 +42,8 @@ pub(super) const ACKNOWLEDGE: Statement = Statement::new(
     "UPDATE outbox SET acknowledged_at = now(), failed_at = NULL, last_error = ''
      WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL",
 );
-// A broker keeps what it confirmed, so a published row is due again only in case it did not after all.
 const PUBLISHED: Statement = Statement::new(
-    "UPDATE outbox SET published_at = now(), due_at = now() + interval '5 minutes', last_error = ''
+    "UPDATE outbox SET published_at = now(), due_at = now() + $4::text::interval, last_error = ''
      WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
      AND failed_at IS NULL",
 );
@@ -204,11 +195,6 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether the next failure is the last.
-    pub fn is_last_attempt(&self) -> bool {
-        self.attempts + 1 >= ATTEMPTS
-    }
-
     pub(super) fn from_row(row: &Row) -> Self {
         let (state, since) = DeliveryState::by_times(row.get(8), row.get(9), row.get(10));
         Self {
@@ -228,14 +214,13 @@ impl Message {
 }
 
 impl TenantHandle {
-    /// Claims up to `limit` messages that are due in this tenant for as long as `lease`, an interval of
-    /// PostgreSQL, says. Who claims at the same time gets other ones; what is not acknowledged by then is due
-    /// again.
+    /// Claims up to `limit` due messages of this tenant for as long as `lease`. Concurrent claims get other
+    /// messages. A message that is not acknowledged by then is due again.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn claim_messages(&self, lease: &str, limit: i64) -> Result<Vec<Message>, DbError> {
-        let rows = self.rows(&CLAIM, &[&self.tenant().number(), &lease, &limit]).await?;
+    pub async fn claim_messages(&self, lease: Duration, limit: i64) -> Result<Vec<Message>, DbError> {
+        let rows = self.rows(&CLAIM, &[&self.tenant().number(), &interval(lease), &limit]).await?;
         Ok(rows.iter().map(Message::from_row).collect())
     }
 
@@ -256,37 +241,49 @@ impl TenantHandle {
         Ok(self.row(&FIND, &[&self.tenant().number(), &id]).await?.as_ref().map(Message::from_row))
     }
 
-    /// Notes that a broker has confirmed the messages that were claimed until `lease`.
+    /// Marks messages that were claimed until `claim` as published. They are due again after `lease`.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn mark_published(&self, ids: &[i64], lease: DateTime<Utc>) -> Result<(), DbError> {
-        self.rows(&PUBLISHED, &[&self.tenant().number(), &ids, &lease]).await.map(drop)
+    pub async fn mark_published(
+        &self,
+        ids: &[i64],
+        claim: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<(), DbError> {
+        let values: [&dyn Value; 4] = [&self.tenant().number(), &ids, &claim, &interval(lease)];
+        self.rows(&PUBLISHED, &values).await.map(drop)
     }
 
-    /// Gives back messages that were claimed until `lease` and could not be sent; they are due again after
-    /// `pause`, an interval of PostgreSQL.
+    /// Gives back messages that were claimed until `claim` and could not be published. They are due again
+    /// after `pause`, and no attempt is counted.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn release_messages(
         &self,
         ids: &[i64],
-        lease: DateTime<Utc>,
+        claim: DateTime<Utc>,
         reason: &str,
-        pause: &str,
+        pause: Duration,
     ) -> Result<(), DbError> {
-        self.rows(&RELEASE, &[&self.tenant().number(), &ids, &lease, &reason, &pause]).await.map(drop)
+        let values: [&dyn Value; 5] = [&self.tenant().number(), &ids, &claim, &reason, &interval(pause)];
+        self.rows(&RELEASE, &values).await.map(drop)
     }
 
-    /// Counts a failure of a message, which is due again 2, 8, 32 or 128 seconds later, or has failed for
-    /// good. False when somebody else counted it, or did the message, meanwhile.
+    /// Counts a failure of a message, which is due again after `pause`, or never when this was its last
+    /// attempt. False when another worker counted the failure or handled the message meanwhile.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn fail_message(&self, message: &Message, reason: &str) -> Result<bool, DbError> {
-        let pause = format!("{} seconds", 2 * 4_i64.pow(message.attempts.clamp(0, 6).unsigned_abs()));
-        let end = message.is_last_attempt().then_some("0 seconds");
+    pub async fn fail_message(
+        &self,
+        message: &Message,
+        reason: &str,
+        pause: Duration,
+        is_last: bool,
+    ) -> Result<bool, DbError> {
+        let (pause, end) = (interval(pause), is_last.then_some("0 seconds"));
         let values: [&dyn Value; 6] =
             [&self.tenant().number(), &message.id, &reason, &pause, &end, &message.attempts];
         Ok(self.row(&FAIL, &values).await?.is_some())
@@ -310,6 +307,12 @@ impl TenantHandle {
         let messages = rows.iter().filter(|row| row.get::<Option<i64>>(0).is_some());
         Ok(Some(messages.map(Message::from_row).collect()))
     }
+}
+
+/// An interval of PostgreSQL. A statement takes it as text, since Citus cannot add a number of seconds to
+/// now().
+fn interval(duration: Duration) -> String {
+    format!("{} milliseconds", duration.as_millis())
 }
 
 /// The tenants in which something is due, a thousand of them at most.

@@ -4,10 +4,8 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::members::forgotten_hashes;
-use super::outbox::FORGET_LOGINS;
 use crate::db::{Database, DbError};
-use crate::domain::{Identifier, TenantId, UserId};
+use crate::domain::{FORGET_LOGINS, ForgetLogins, Identifier, TenantId, UserId};
 
 const OVERDUE: &str = "SELECT id FROM shared.tenants WHERE delete_after < now() ORDER BY id";
 const FORGET_ONE: &str = "DELETE FROM logins WHERE identifier_hash = $1 AND tenant_id = $2 AND user_id = $3";
@@ -51,10 +49,10 @@ pub(crate) async fn forget_logins(
     database: &Database,
     tenant: TenantId,
     user: UserId,
-    payload: &str,
+    hashes: &[Vec<u8>],
 ) -> Result<(), DbError> {
-    for hash in forgotten_hashes(payload).unwrap_or_default() {
-        run(database, tenant, FORGET_ONE, &[&hash, &tenant.number(), &user.number()]).await?;
+    for hash in hashes {
+        run(database, tenant, FORGET_ONE, &[hash, &tenant.number(), &user.number()]).await?;
     }
     Ok(())
 }
@@ -85,7 +83,7 @@ async fn purge(database: &Database, tenant: TenantId) -> Result<(), DbError> {
     // Before the messages go: they alone still know the names of those who left.
     let untold = rows(database, tenant, UNTOLD, &[&number, &FORGET_LOGINS]).await?;
     for payload in &untold {
-        let hashes = forgotten_hashes(payload.get(0)).unwrap_or_default();
+        let hashes = ForgetLogins::hashes(payload.get(0)).unwrap_or_default();
         forget_hashes(database, tenant, &hashes).await?;
     }
     for portion in PORTIONS {

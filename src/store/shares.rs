@@ -1,10 +1,10 @@
 //! Shares: what an author decided, and what has arrived of it in the recipients' inboxes.
 
 use super::idempotency::{Once, REMEMBER_NEW_MESSAGE, Turn};
-use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE, INSERT_TO_SHARED};
+use super::outbox::{ACKNOWLEDGE, ENQUEUE_FOR_NOTE};
 use super::recipients::LOWER;
 use crate::db::{DbError, Statement, Step, TenantHandle, Value};
-use crate::domain::{Access, Audience, NoteId, UserId};
+use crate::domain::{Access, Audience, INSERT_TO_SHARED, InsertToShared, NoteId, UserId};
 
 // Only the author of a note that is there shares it; the statement finds that out itself.
 const SHARE: Statement = Statement::new(
@@ -82,10 +82,7 @@ pub enum Shared {
 impl Sharing {
     /// What the message says of its audience; the rights are looked up again when it arrives.
     pub(super) fn payload(&self) -> String {
-        match &self.audience {
-            Audience::Everyone => r#"{"audience":"everyone"}"#.to_owned(),
-            Audience::Members(members) => serde_json::json!({ "audience": members }).to_string(),
-        }
+        InsertToShared::of(&self.audience).to_json()
     }
 }
 

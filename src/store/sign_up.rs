@@ -8,9 +8,8 @@ use tokio_postgres::types::ToSql;
 
 use super::idempotency::Once;
 use super::invitations::TAKE;
-use super::outbox::CATCH_UP;
 use crate::db::{DbError, Object, SignUpHandle};
-use crate::domain::{Email, Identifier, Role, TenantId, TenantName, UserId, Username};
+use crate::domain::{CATCH_UP, Email, Identifier, Role, TenantId, TenantName, UserId, Username};
 
 const TENANT_BY_NAME: &str = "SELECT id, join_policy = 'open' AND (delete_after IS NULL \
     OR delete_after > now()) FROM shared.tenants WHERE name_key = $1";

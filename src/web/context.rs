@@ -7,7 +7,7 @@ use super::graceful_shutdown::Departure;
 use super::site::Site;
 use crate::auth::{Hasher, InvitationToken, SessionCache};
 use crate::db::Database;
-use crate::messaging::Messenger;
+use crate::messaging::Notifier;
 use crate::metrics::Metrics;
 
 /// The application's shared state.
@@ -17,7 +17,7 @@ pub struct Context {
     /// Sessions that were looked up a moment ago.
     pub sessions: SessionCache,
     /// Told when a message was written.
-    pub messenger: Messenger,
+    pub messenger: Notifier,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// What is counted of requests.

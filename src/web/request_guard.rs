@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
-    use crate::messaging::Messenger;
+    use crate::messaging::Notifier;
     use crate::metrics::Metrics;
 
     #[actix_web::test]
@@ -217,7 +217,7 @@ mod tests {
         let context = Context {
             database,
             sessions: SessionCache::default(),
-            messenger: Messenger::default(),
+            messenger: Notifier::default(),
             hasher: Hasher::with_cost(10),
             metrics: Metrics::new([]),
             departure: crate::web::Departure::by(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
