@@ -5,7 +5,7 @@
 //! - [`cli`] reads the command line and [`settings`] the environment; [`app`] assembles the web application
 //!   from them.
 //! - [`web`] is what pages and API share: request ids, headers, the cross-origin check, bodies, errors.
-//! - [`auth`] knows who is asking: passwords, session tokens, the `CurrentUser` extractor.
+//! - [`auth`] holds passwords, session tokens and the cache of sessions.
 //! - [`pages`] answers people in HTML, [`api`] answers scripts in JSON; each has one flat route map.
 //! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
 //! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.

@@ -6,10 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::{CurrentUser, InvitationToken, Token, user_agent};
+use crate::auth::{InvitationToken, Token};
 use crate::domain::{Identifier, UserId};
 use crate::store::{Earlier, Newcomer, SessionKind, SignUpError};
-use crate::web::{Context, Error, idempotency, joining};
+use crate::web::{Context, CurrentUser, Error, idempotency, joining, user_agent};
 
 /// The account in the organization that was joined, logged in.
 #[derive(Serialize, ToSchema)]

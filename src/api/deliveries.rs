@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::CurrentUser;
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right};
 use crate::messaging::wait_for;
 use crate::store::{DeliveryState, Message, Sharing};
-use crate::web::{Error, FieldErrors, granted, prefer};
+use crate::web::{CurrentUser, Error, FieldErrors, granted, prefer};
 
 /// With whom a note is shared.
 #[derive(Deserialize, Serialize, ToSchema)]

@@ -8,10 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::notes::{cursor_of, limit_of, words_of};
 use super::problem::Problem;
-use crate::auth::CurrentUser;
 use crate::store::ReceivedNote;
 use crate::web::paging::{encode, with_words};
-use crate::web::{Error, FieldErrors};
+use crate::web::{CurrentUser, Error, FieldErrors};
 
 /// A note in the inbox.
 #[derive(Serialize, ToSchema)]

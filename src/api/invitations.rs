@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::{CurrentUser, InvitationToken};
+use crate::auth::InvitationToken;
 use crate::domain::{InvitationId, InvitationTerms, Role};
 use crate::store::{Invited, OpenInvitation};
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json, cookie, idempotency};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, cookie, idempotency};
 
 /// What the token of a request that may come twice is sealed for.
 const SEALED_TOKEN: &str = "invitation token";

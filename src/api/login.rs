@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, Token, log_in, user_agent};
+use crate::auth::{LoginAttempt, LoginOutcome, Token, log_in};
 use crate::domain::{Identifier, LoginPassword, TenantName};
 use crate::store::SessionKind;
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, user_agent};
 
 /// Who logs in.
 #[derive(Deserialize, ToSchema)]

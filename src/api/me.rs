@@ -5,8 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::CurrentUser;
-use crate::web::Error;
+use crate::web::{CurrentUser, Error};
 
 /// The user of the token.
 #[derive(Serialize, ToSchema)]

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
-use crate::auth::CurrentUser;
 use crate::domain::{Role, UserId};
 use crate::store::Member;
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Json};
 
 const PAGE_SIZE: i64 = 100;
 

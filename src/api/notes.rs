@@ -10,13 +10,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::deliveries::{self, ShareWith};
 use super::problem::Problem;
-use crate::auth::CurrentUser;
 use crate::domain::{Access, Invalid, NoteContent, NoteId, NoteTitle, Right, SearchWords, Standing};
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
 use crate::web::coding::plain_tag;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, decode, encode, with_words};
-use crate::web::{Context, Error, FieldErrors, Json, granted};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, granted};
 
 const LARGEST_PAGE: u16 = 100;
 

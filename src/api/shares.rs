@@ -7,10 +7,9 @@ use utoipa::ToSchema;
 
 use super::deliveries::{self, ShareWith};
 use super::problem::Problem;
-use crate::auth::CurrentUser;
 use crate::domain::{Audience, NoteId, Right};
 use crate::store::{Share, Shared};
-use crate::web::{Context, Error, Json, granted, idempotency};
+use crate::web::{Context, CurrentUser, Error, Json, granted, idempotency};
 
 /// A share to make. Sharing with the same people again changes what they may do.
 #[derive(Deserialize, Serialize, ToSchema)]

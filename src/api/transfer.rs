@@ -6,12 +6,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::problem::Problem;
-use crate::auth::CurrentUser;
 use crate::domain::Role;
 use crate::store::Scope;
 use crate::transfer::{self, Exported, ImportError, Report};
 use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, upload};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, upload};
 
 /// What is exported.
 #[derive(Deserialize, IntoParams)]

@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use super::format::Moment;
 use super::frame::{frame_of, page};
-use crate::auth::{CurrentUser, Token};
+use crate::auth::Token;
 use crate::domain::{LoginPassword, NewPassword, SessionId};
 use crate::store::{SessionKind, SessionRow};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::{self, flash};
-use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
 /// What is typed to change the password.
 #[derive(Default, Deserialize)]

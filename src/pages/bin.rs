@@ -7,12 +7,11 @@ use askama::Template;
 
 use super::format::NoteCard;
 use super::frame::{frame_of, page};
-use crate::auth::CurrentUser;
 use crate::domain::{NoteId, Right};
 use crate::store::Bin;
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, Frame, granted, see_other};
+use crate::web::{CurrentUser, Error, Frame, granted, see_other};
 
 #[derive(Template)]
 #[template(path = "bin.html")]

@@ -5,10 +5,10 @@
 use actix_session::Session;
 use actix_web::HttpRequest;
 
-use crate::auth::{CurrentUser, Matched, Token, user_agent};
+use crate::auth::{Matched, Token};
 use crate::store::{Candidate, Registered, SessionKind};
 use crate::web::cookie::{self, MOST_SESSIONS, OtherSession};
-use crate::web::{Context, Error};
+use crate::web::{Context, CurrentUser, Error, user_agent};
 
 /// An account that a session is to be started for.
 pub struct Entry {

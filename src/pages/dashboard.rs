@@ -8,9 +8,8 @@ use askama::Template;
 use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use super::inbox::InboxRow;
-use crate::auth::CurrentUser;
 use crate::store::Bin;
-use crate::web::{Error, FieldErrors, Frame};
+use crate::web::{CurrentUser, Error, FieldErrors, Frame};
 
 const LATEST: u16 = 5;
 const LATEST_RECEIVED: u16 = 3;

@@ -6,11 +6,10 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::format::Moment;
-use crate::auth::CurrentUser;
 use crate::web::cookie::{self, OtherSession};
 use crate::web::frame::{FrameTenant, FrameUser, UnreadCount};
 use crate::web::idempotency::form_number;
-use crate::web::{Error, Frame};
+use crate::web::{CurrentUser, Error, Frame};
 
 /// The frame of a private page.
 pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> Frame {

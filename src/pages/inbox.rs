@@ -7,12 +7,11 @@ use askama::Template;
 use super::format::{Moment, NoteCard};
 use super::frame::{frame_of, page};
 use super::search::SearchForm;
-use crate::auth::CurrentUser;
 use crate::domain::Access;
 use crate::store::{Bin, Found, ReceivedNote};
 use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, Frame, see_other};
+use crate::web::{CurrentUser, Error, Frame, see_other};
 
 #[derive(Template)]
 #[template(path = "inbox.html")]

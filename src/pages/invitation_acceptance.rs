@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::browser_sessions::{self, Entry};
 use super::frame::{frame_of, page};
 use super::registration::BUSY;
-use crate::auth::{CurrentUser, InvitationToken};
+use crate::auth::InvitationToken;
 use crate::domain::{Email, NewPassword, Username};
 use crate::store::{Newcomer, Offer, Registered, SessionKind, SignUpError};
 use crate::web::cookie::{self, flash};
-use crate::web::{Context, Error, FieldErrors, Form, Frame, joining, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, joining, see_other};
 
 /// Who signs up.
 #[derive(Clone, Default, Deserialize)]

@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::members;
-use crate::auth::{CurrentUser, InvitationToken};
+use crate::auth::InvitationToken;
 use crate::domain::{Invalid, InvitationId, InvitationTerms, Role};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::{flash, keep_link};
-use crate::web::{Context, Error, FieldErrors, Form, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
 
 /// What is typed.
 #[derive(Deserialize)]

@@ -11,12 +11,12 @@ use super::frame::page;
 use super::login_choice;
 use super::login_page::LoginPage;
 use super::notes;
-use crate::auth::{CurrentUser, LoginAttempt, LoginOutcome, log_in};
+use crate::auth::{LoginAttempt, LoginOutcome, log_in};
 use crate::domain::{Identifier, LoginPassword, Right, TenantName};
 use crate::store::{Grant, Seen, SessionKind};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
-use crate::web::{Context, Error, FieldErrors, Form, Frame, local_path, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, local_path, see_other};
 
 /// A login that is refused because the program or the database has too much to do.
 const BUSY: &str = "Logging in is not possible right now; try again in a moment.";

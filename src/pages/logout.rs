@@ -4,10 +4,9 @@ use actix_session::Session;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::browser_sessions;
-use crate::auth::CurrentUser;
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
-use crate::web::{Context, Error, see_other};
+use crate::web::{Context, CurrentUser, Error, see_other};
 
 /// Ends the session on the server, so that no copy of the cookie is worth anything. Whoever is logged in
 /// elsewhere in this browser goes on there.

@@ -10,12 +10,11 @@ use super::browser_sessions;
 use super::format::Moment;
 use super::frame::{frame_of, page};
 use super::invitations::InvitationForm;
-use crate::auth::CurrentUser;
 use crate::domain::{Invalid, Role, UserId};
 use crate::store::{Member, OpenInvitation};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::{flash, take_link};
-use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
 const PAGE_SIZE: usize = 100;
 

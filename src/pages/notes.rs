@@ -10,13 +10,12 @@ use super::format::{Moment, NoteCard, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use super::markdown::markdown;
 use super::search::SearchForm;
-use crate::auth::CurrentUser;
 use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
 use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Saved, Written};
 use crate::web::cookie::flash;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{Error, FieldErrors, Form, Frame, granted, see_other};
+use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
 #[derive(Template)]
 #[template(path = "notes/index.html")]

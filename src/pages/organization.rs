@@ -8,12 +8,11 @@ use serde::Deserialize;
 
 use super::format::Moment;
 use super::frame::{frame_of, page};
-use crate::auth::CurrentUser;
 use crate::domain::{Role, TenantName};
 use crate::store::Renaming;
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
-use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
 /// What is set.
 #[derive(Default, Deserialize)]

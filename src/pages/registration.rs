@@ -8,12 +8,11 @@ use serde::Deserialize;
 
 use super::browser_sessions::{self, Entry};
 use super::frame::page;
-use crate::auth::CurrentUser;
 use crate::domain::{Email, NewPassword, TenantName, Username};
 use crate::store::{Newcomer, SessionKind, TenantChoice};
 use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
-use crate::web::{Context, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
 /// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody
 /// heard.

@@ -7,9 +7,8 @@ use askama::Template;
 
 use super::format::{Moment, heading};
 use super::frame::{frame_of, page};
-use crate::auth::CurrentUser;
 use crate::domain::NoteId;
-use crate::web::{Error, Frame, granted};
+use crate::web::{CurrentUser, Error, Frame, granted};
 
 const SHOWN: u16 = 20;
 

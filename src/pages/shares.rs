@@ -9,11 +9,10 @@ use askama::Template;
 
 use super::format::{Moment, delivery_in_words, heading};
 use super::frame::{frame_of, page};
-use crate::auth::CurrentUser;
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
 use crate::store::{DeliveryState, OFFERED, Recipient, Share, Shared, Sharing};
 use crate::web::cookie::flash;
-use crate::web::{Context, Error, FieldErrors, Form, Frame, granted, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
 /// What was chosen. Each person has a box of their own name, as a form's fields are known by their names.
 #[derive(Default)]

@@ -3,9 +3,8 @@
 use actix_session::Session;
 use actix_web::{HttpResponse, web};
 
-use crate::auth::CurrentUser;
 use crate::web::cookie::{self, OtherSession, flash};
-use crate::web::{Context, Error, see_other};
+use crate::web::{Context, CurrentUser, Error, see_other};
 
 /// Makes the session of that tenant the active one. The number only picks one of the cookie's sessions, so
 /// that an old page leads where it says.

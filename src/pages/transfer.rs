@@ -9,10 +9,9 @@ use futures_util::StreamExt;
 
 use super::frame::{frame_of, page};
 use crate::api::transfer;
-use crate::auth::CurrentUser;
 use crate::domain::Role;
 use crate::transfer::Report;
-use crate::web::{Context, Error, FieldErrors, Frame, upload};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, upload};
 
 #[derive(Template)]
 #[template(path = "transfer.html")]

@@ -6,8 +6,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::frame::page;
-use crate::auth::CurrentUser;
-use crate::web::{Error, Frame, see_other};
+use crate::web::{CurrentUser, Error, Frame, see_other};
 
 #[derive(Template)]
 #[template(path = "welcome.html")]

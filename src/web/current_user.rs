@@ -9,11 +9,13 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::token::Token;
+use super::context::Context;
+use super::cookie;
+use super::error::Error;
+use crate::auth::Token;
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, UserId};
 use crate::store::{Counted, Session, SessionKind};
-use crate::web::{Context, Error, cookie};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
 /// token, the API the bearer token, and never the other way round.
