@@ -13,7 +13,8 @@ use crate::messaging::Notifier;
 use crate::metrics::{self, Metrics};
 use crate::settings::Settings;
 use crate::web::{
-    Context, Departure, Site, coding, cookie, error_response, request_guard, request_metrics, routes,
+    Context, Departure, Site, coding, cookie, error_response, request_guard, request_metrics, require_login,
+    routes,
 };
 use crate::{api, pages};
 
@@ -57,9 +58,10 @@ pub fn take_address(address: SocketAddr) -> Result<TcpListener, ListenError> {
     })
 }
 
-/// The rows of both maps.
-fn all_routes() -> impl Iterator<Item = &'static routes::Route> {
-    api::routes::ROUTES.iter().chain(pages::routes::ROUTES)
+/// Method and path of every row of both maps.
+fn all_routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = api::routes::all().into_iter().chain(pages::routes::all());
+    rows.map(|row| (row.method.as_str(), row.path))
 }
 
 /// Builds the server. It stops when its handle is told to; signals are the caller's.
@@ -87,7 +89,7 @@ pub fn listen(
         sessions: SessionCache::default(),
         messenger,
         hasher: Hasher::with_cost(settings.bcrypt_cost),
-        metrics: Metrics::new(all_routes().map(|route| (route.method, route.path))),
+        metrics: Metrics::new(all_routes()),
         departure: Departure::by(door),
         site: site.clone(),
         key,
@@ -113,8 +115,8 @@ pub fn listen(
             .wrap(from_fn(request_metrics::pass))
             .wrap(Compress::default())
             .wrap(from_fn(coding::pass))
-            .configure(|config| routes::register(config, api::routes::ROUTES))
-            .configure(|config| routes::register(config, pages::routes::ROUTES))
+            .configure(|config| routes::register(config, api::routes::all(), require_login))
+            .configure(|config| routes::register(config, pages::routes::all(), require_login))
             .default_service(
                 web::route().to(async || Err::<actix_web::HttpResponse, _>(crate::web::Error::NotFound)),
             )

@@ -5,14 +5,15 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 
-use super::access;
 use super::console::Console;
 use super::errors;
+use super::guard::{carries_token, require_token};
 use super::routes;
 use crate::app::ListenError;
 use crate::settings::AdminSettings;
+use crate::web::routes::guarded;
 use crate::web::{Error, Site, coding, request_guard};
 
 /// Builds the server. It stops when its handle is told to.
@@ -30,7 +31,7 @@ pub fn listen(
         tls_only: !origins.is_empty() && origins.iter().all(|origin| origin.starts_with("https://")),
         origins,
         // A program that knows the token is not a page that was led here by a foreign name.
-        takes_any_host: access::carries_token,
+        takes_any_host: carries_token,
         dress: errors::dress,
     });
     let server = HttpServer::new(move || {
@@ -42,12 +43,11 @@ pub fn listen(
                 web::QueryConfig::default()
                     .error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()),
             )
-            .wrap(from_fn(access::pass))
             .wrap(from_fn(request_guard::pass))
             .wrap(Compress::default())
             .wrap(from_fn(coding::pass))
             .configure(routes::register)
-            .default_service(web::route().to(async || Err::<actix_web::HttpResponse, _>(Error::NotFound)))
+            .default_service(guarded(web::route().to(not_found), require_token, None))
     })
     .workers(1)
     .client_request_timeout(Duration::from_secs(5))
@@ -57,4 +57,8 @@ pub fn listen(
     .map_err(|error| ListenError::Other(address, error))?
     .run();
     Ok(server)
+}
+
+async fn not_found() -> Result<HttpResponse, Error> {
+    Err(Error::NotFound)
 }

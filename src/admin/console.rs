@@ -7,8 +7,8 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use tokio_postgres::Config;
 
-use super::access::Access;
 use super::application::DatabaseFigures;
+use super::console_token::ConsoleToken;
 use crate::monitor::{MoveHistory, Nodes};
 use crate::settings::{AdminSettings, Settings};
 use crate::web::{self, see_other};
@@ -28,8 +28,7 @@ pub struct Console {
     pub application: Data<web::Context>,
     /// What only the database knows of the application.
     pub figures: DatabaseFigures,
-    /// Who may open it.
-    pub access: Access,
+    pub token: ConsoleToken,
     /// The settings of this process.
     pub settings: Settings,
     /// What was just done, to be said once.
@@ -50,7 +49,7 @@ impl Console {
             config: config.clone(),
             application,
             figures: DatabaseFigures::new(settings.node_patience),
-            access: Access::new(admin.token.clone()),
+            token: ConsoleToken::new(admin.token.clone()),
             settings: settings.clone(),
             said: Mutex::default(),
         }

@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use serde::Deserialize;
 
 use super::console::Console;
-use super::routes::PAGES;
+use super::navigation::PAGES;
 use crate::web::Error;
 use crate::web::assets::Assets;
 
@@ -169,7 +169,7 @@ impl FromRequest for Frame {
         let path = request.path();
         let path = path.strip_suffix(".json").or(path.strip_suffix(".txt")).unwrap_or(path).to_owned();
         let console = request.app_data::<web::Data<Console>>();
-        let logged_in = console.is_some_and(|console| console.access.asks());
+        let logged_in = console.is_some_and(|console| console.token.is_set());
         let done = query.done.and_then(|number| console?.say(&number));
         ready(Ok(Self { path, span: query.since.unwrap_or_default(), done, logged_in, assets: Assets }))
     }

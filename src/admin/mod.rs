@@ -3,13 +3,15 @@
 //! page is one file in `pages`, a struct of numbers that [`view::View`] shows as HTML, JSON and text;
 //! `routes` is its map.
 
-mod access;
 mod app;
 mod application;
 mod chart;
 mod console;
+mod console_token;
 mod errors;
 mod frame;
+mod guard;
+pub mod navigation;
 mod operator;
 pub mod pages;
 pub mod routes;

@@ -1,172 +1,96 @@
-//! The map of the console. A page's row gives three addresses, its path and the same with .json and .txt;
-//! actions are rows of the kind that the application has.
+//! The map of the console. Every row needs the console's token, where one is set, unless it is public.
 
 use actix_web::web;
 
-use super::{access, pages};
-use crate::web::{Route, assets, health, routes};
+use super::guard::require_token;
+use super::navigation::{PAGES, Page};
+use super::pages::{
+    activity, application, connections, drain, events, isolation, job_cancellation, jobs, login, messages,
+    metrics, network, rebalance, shards, statements, tenants, termination, verdicts,
+};
+use crate::web::routes::{self, AnyHandler, Arguments};
+use crate::web::{Route, assets, health};
 
-/// A page of numbers.
-pub struct Page {
-    /// Its path.
-    pub path: &'static str,
-    /// What the navigation calls it, and `pigeonhole console` in small letters.
-    pub name: &'static str,
-    /// Its handler.
-    pub handler: routes::Handler,
+/// All rows.
+pub fn all() -> Vec<Route> {
+    [navigation_pages(), action_pages(), technical_pages()].into_iter().flatten().collect()
 }
 
-/// The pages, in the order of the navigation.
-pub const PAGES: &[Page] = &[
-    Page { path: "/verdicts", name: "Verdicts", handler: |route| route.to(pages::verdicts::show) },
-    Page { path: "/shards", name: "Shards", handler: |route| route.to(pages::shards::show) },
-    Page { path: "/tenants", name: "Tenants", handler: |route| route.to(pages::tenants::show) },
-    Page { path: "/jobs", name: "Jobs", handler: |route| route.to(pages::jobs::show) },
-    Page { path: "/activity", name: "Activity", handler: |route| route.to(pages::activity::show) },
-    Page { path: "/statements", name: "Statements", handler: |route| route.to(pages::statements::show) },
-    Page { path: "/connections", name: "Connections", handler: |route| route.to(pages::connections::show) },
-    Page { path: "/network", name: "Network", handler: |route| route.to(pages::network::show) },
-    Page { path: "/application", name: "Application", handler: |route| route.to(pages::application::show) },
-    Page { path: "/events", name: "Events", handler: |route| route.to(pages::events::show) },
-];
+/// Adds all rows to the console's server.
+pub(super) fn register(config: &mut web::ServiceConfig) {
+    routes::register(config, all(), require_token);
+}
 
-/// Everything else.
-pub const ROUTES: &[Route] = &[
-    Route { method: "GET", path: "/", public: false, handler: |route| route.to(pages::verdicts::home) },
-    Route { method: "GET", path: "/login", public: true, handler: |route| route.to(access::new) },
-    Route { method: "POST", path: "/login", public: true, handler: |route| route.to(access::create) },
-    Route { method: "POST", path: "/logout", public: false, handler: |route| route.to(access::delete) },
-    Route {
-        method: "GET",
-        path: "/statements/resetting/new",
-        public: false,
-        handler: |route| route.to(pages::statements::reset_new),
-    },
-    Route {
-        method: "POST",
-        path: "/statements/resetting",
-        public: false,
-        handler: |route| route.to(pages::statements::reset),
-    },
-    Route { method: "GET", path: "/metrics", public: false, handler: |route| route.to(pages::metrics::show) },
-    Route {
-        method: "GET",
-        path: "/messages/replay/new",
-        public: false,
-        handler: |route| route.to(pages::messages::new_replay),
-    },
-    Route {
-        method: "POST",
-        path: "/messages/replay",
-        public: false,
-        handler: |route| route.to(pages::messages::create_replay),
-    },
-    Route {
-        method: "GET",
-        path: "/messages/dropping/new",
-        public: false,
-        handler: |route| route.to(pages::messages::new_dropping),
-    },
-    Route {
-        method: "POST",
-        path: "/messages/dropping",
-        public: false,
-        handler: |route| route.to(pages::messages::create_dropping),
-    },
-    Route {
-        method: "GET",
-        path: "/jobs/rebalance/new",
-        public: false,
-        handler: |route| route.to(pages::rebalance::new),
-    },
-    Route {
-        method: "POST",
-        path: "/jobs/rebalance",
-        public: false,
-        handler: |route| route.to(pages::rebalance::create),
-    },
-    Route {
-        method: "GET",
-        path: "/jobs/{id}/cancellation/new",
-        public: false,
-        handler: |route| route.to(pages::job_cancellation::new),
-    },
-    Route {
-        method: "POST",
-        path: "/jobs/{id}/cancellation",
-        public: false,
-        handler: |route| route.to(pages::job_cancellation::create),
-    },
-    Route {
-        method: "GET",
-        path: "/nodes/{group}/drain/new",
-        public: false,
-        handler: |route| route.to(pages::drain::new),
-    },
-    Route {
-        method: "POST",
-        path: "/nodes/{group}/drain",
-        public: false,
-        handler: |route| route.to(pages::drain::create),
-    },
-    Route {
-        method: "GET",
-        path: "/nodes/{group}/drain/undoing/new",
-        public: false,
-        handler: |route| route.to(pages::drain::undo_new),
-    },
-    Route {
-        method: "POST",
-        path: "/nodes/{group}/drain/undoing",
-        public: false,
-        handler: |route| route.to(pages::drain::undo_create),
-    },
-    Route {
-        method: "GET",
-        path: "/tenants/{tenant}/isolation/new",
-        public: false,
-        handler: |route| route.to(pages::isolation::new),
-    },
-    Route {
-        method: "POST",
-        path: "/tenants/{tenant}/isolation",
-        public: false,
-        handler: |route| route.to(pages::isolation::create),
-    },
-    Route {
-        method: "GET",
-        path: "/activity/{group}/{pid}/cancellation/new",
-        public: false,
-        handler: |route| route.to(pages::termination::cancellation_new),
-    },
-    Route {
-        method: "POST",
-        path: "/activity/{group}/{pid}/cancellation",
-        public: false,
-        handler: |route| route.to(pages::termination::cancellation),
-    },
-    Route {
-        method: "GET",
-        path: "/activity/{group}/{pid}/termination/new",
-        public: false,
-        handler: |route| route.to(pages::termination::termination_new),
-    },
-    Route {
-        method: "POST",
-        path: "/activity/{group}/{pid}/termination",
-        public: false,
-        handler: |route| route.to(pages::termination::termination),
-    },
-    Route { method: "GET", path: "/livez", public: true, handler: |route| route.to(health::live) },
-    Route { method: "GET", path: "/static/{file}", public: true, handler: |route| route.to(assets::show) },
-];
+fn navigation_pages() -> Vec<Route> {
+    let [verdicts, shards, tenants, jobs, activity, statements, connections, network, application, events] =
+        PAGES;
+    [
+        page(verdicts, verdicts::show),
+        page(shards, shards::show),
+        page(tenants, tenants::show),
+        page(jobs, jobs::show),
+        page(activity, activity::show),
+        page(statements, statements::show),
+        page(connections, connections::show),
+        page(network, network::show),
+        page(application, application::show),
+        page(events, events::show),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
-/// Registers all of it.
-pub fn register(config: &mut web::ServiceConfig) {
-    for page in PAGES {
-        for ending in ["", ".json", ".txt"] {
-            routes::register_read(config, &format!("{}{ending}", page.path), page.handler);
-        }
-    }
-    routes::register(config, ROUTES);
+/// The three paths of a page; its handler sees from the path which form to answer in.
+fn page<Args: Arguments>(page: Page, handler: impl AnyHandler<Args>) -> [Route; 3] {
+    [page.path, page.json, page.text].map(|path| Route::get(path, handler.clone()))
+}
+
+/// The actions; `…/new` shows what an action would do and asks for confirmation.
+fn action_pages() -> Vec<Route> {
+    vec![
+        // Statement statistics
+        Route::get("/statements/reset/new", statements::reset_new),
+        Route::post("/statements/reset", statements::reset),
+        // Failed messages
+        Route::get("/messages/replay/new", messages::new_replay),
+        Route::post("/messages/replay", messages::create_replay),
+        Route::get("/messages/removal/new", messages::new_removal),
+        Route::post("/messages/removal", messages::create_removal),
+        // Jobs
+        Route::get("/jobs/rebalance/new", rebalance::new),
+        Route::post("/jobs/rebalance", rebalance::create),
+        Route::get("/jobs/{id}/cancellation/new", job_cancellation::new),
+        Route::post("/jobs/{id}/cancellation", job_cancellation::create),
+        // Nodes
+        Route::get("/nodes/{group}/drain/new", drain::new),
+        Route::post("/nodes/{group}/drain", drain::create),
+        Route::get("/nodes/{group}/drain/cancellation/new", drain::new_cancellation),
+        Route::post("/nodes/{group}/drain/cancellation", drain::create_cancellation),
+        // Tenants
+        Route::get("/tenants/{tenant}/isolation/new", isolation::new),
+        Route::post("/tenants/{tenant}/isolation", isolation::create),
+        // Connections of other processes
+        Route::get("/activity/{group}/{pid}/cancellation/new", termination::cancellation_new),
+        Route::post("/activity/{group}/{pid}/cancellation", termination::cancellation),
+        Route::get("/activity/{group}/{pid}/termination/new", termination::termination_new),
+        Route::post("/activity/{group}/{pid}/termination", termination::termination),
+    ]
+}
+
+fn technical_pages() -> Vec<Route> {
+    vec![
+        // Start
+        Route::get("/", verdicts::home),
+        // Login
+        Route::get("/login", login::new).public(),
+        Route::post("/login", login::create).public(),
+        Route::post("/logout", login::destroy),
+        // Prometheus
+        Route::get("/metrics", metrics::show),
+        // Health
+        Route::get("/livez", health::live).public(),
+        // Static files
+        Route::get("/static/{file}", assets::show).public(),
+    ]
 }

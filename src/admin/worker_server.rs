@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, guard, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, web};
 
-use super::access::Access;
 use super::application::DatabaseFigures;
+use super::console_token::ConsoleToken;
+use super::guard::{Refusal, check_bearer, sends_right_token};
 use super::scrape;
 use crate::app::ListenError;
 use crate::db::Database;
 use crate::messaging::{Notifier, Readiness};
 use crate::metrics::Uptime;
-use crate::web::{Error, Site, health, request_guard};
+use crate::web::{Error, Route, Site, health, request_guard, routes};
 
 /// What a worker's handlers share.
 pub struct WorkerState {
@@ -26,7 +27,7 @@ pub struct WorkerState {
     readiness: Arc<Readiness>,
     figures: DatabaseFigures,
     uptime: Uptime,
-    access: Access,
+    token: ConsoleToken,
 }
 
 impl WorkerState {
@@ -44,7 +45,7 @@ impl WorkerState {
             readiness,
             figures: DatabaseFigures::new(timeout),
             uptime: Uptime::start(),
-            access: Access::new(token),
+            token: ConsoleToken::new(token),
         }
     }
 }
@@ -70,9 +71,7 @@ pub fn listen_worker(
             .app_data(site.clone())
             .wrap(from_fn(request_guard::pass))
             .wrap(Compress::default())
-            .service(web::resource("/livez").route(get_or_head().to(health::live)))
-            .service(web::resource("/readyz").route(get_or_head().to(ready)))
-            .service(web::resource("/metrics").route(get_or_head().to(metrics)))
+            .configure(|config| routes::register(config, all_routes(), require_token))
             .default_service(web::route().to(async || Err::<HttpResponse, _>(Error::NotFound)))
     })
     .workers(1)
@@ -85,8 +84,20 @@ pub fn listen_worker(
     Ok(server)
 }
 
-fn get_or_head() -> actix_web::Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+fn all_routes() -> Vec<Route> {
+    vec![
+        Route::get("/livez", health::live).public(),
+        Route::get("/readyz", ready).public(),
+        Route::get("/metrics", metrics),
+    ]
+}
+
+async fn require_token(request: &HttpRequest) -> Result<(), Refusal> {
+    match request.app_data::<web::Data<WorkerState>>() {
+        Some(state) if !state.token.is_set() => Ok(()),
+        Some(state) => check_bearer(&state.token, request).unwrap_or(Err(Refusal::Unauthorized)),
+        None => Err(Refusal::Unauthorized),
+    }
 }
 
 /// Supervisors and a Prometheus with the token call the worker by address. Other requests must name this
@@ -94,7 +105,7 @@ fn get_or_head() -> actix_web::Route {
 fn takes_any_host(request: &ServiceRequest) -> bool {
     let state = request.app_data::<web::Data<WorkerState>>();
     matches!(request.path(), "/livez" | "/readyz")
-        || state.is_some_and(|state| state.access.is_opened_by(request.request()))
+        || state.is_some_and(|state| sends_right_token(&state.token, request.request()))
 }
 
 /// GET /readyz
@@ -110,10 +121,7 @@ fn plain(mut response: HttpResponseBuilder, line: &str) -> HttpResponse {
 }
 
 /// GET /metrics
-async fn metrics(request: HttpRequest, state: web::Data<WorkerState>) -> HttpResponse {
-    if let Some(refusal) = state.access.refusal_for_program(&request) {
-        return refusal;
-    }
+async fn metrics(state: web::Data<WorkerState>) -> HttpResponse {
     let text = scrape::of_worker(&state.database, &state.notifier, &state.figures, &state.uptime).await;
     HttpResponse::Ok().content_type(scrape::CONTENT_TYPE).body(text)
 }

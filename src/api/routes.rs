@@ -1,4 +1,4 @@
-//! The API map: every call, in one place. What is public is marked; everything else asks for a bearer token.
+//! The map of the API. Every row needs a bearer token unless it is public; without one the answer is 401.
 
 use super::{
     acceptances, deliveries, inbox, invitations, login, me, members, notes, openapi, registration, shares,
@@ -7,100 +7,42 @@ use super::{
 use crate::web::Route;
 
 /// All calls.
-pub const ROUTES: &[Route] = &[
-    Route {
-        method: "POST",
-        path: "/api/register",
-        public: true,
-        handler: |route| route.to(registration::create),
-    },
-    Route { method: "POST", path: "/api/login", public: true, handler: |route| route.to(login::create) },
-    Route { method: "POST", path: "/api/logout", public: false, handler: |route| route.to(login::destroy) },
-    Route { method: "GET", path: "/api/me", public: false, handler: |route| route.to(me::show) },
-    Route { method: "GET", path: "/api/notes", public: false, handler: |route| route.to(notes::index) },
-    Route { method: "POST", path: "/api/notes", public: false, handler: |route| route.to(notes::create) },
-    Route { method: "GET", path: "/api/notes/{id}", public: false, handler: |route| route.to(notes::show) },
-    Route { method: "PUT", path: "/api/notes/{id}", public: false, handler: |route| route.to(notes::update) },
-    Route {
-        method: "DELETE",
-        path: "/api/notes/{id}",
-        public: false,
-        handler: |route| route.to(notes::destroy),
-    },
-    Route { method: "GET", path: "/api/export", public: false, handler: |route| route.to(transfer::export) },
-    Route { method: "POST", path: "/api/import", public: false, handler: |route| route.to(transfer::import) },
-    Route {
-        method: "GET",
-        path: "/api/notes/{id}/shares",
-        public: false,
-        handler: |route| route.to(shares::index),
-    },
-    Route {
-        method: "POST",
-        path: "/api/notes/{id}/shares",
-        public: false,
-        handler: |route| route.to(shares::create),
-    },
-    Route {
-        method: "DELETE",
-        path: "/api/notes/{id}/shares/{user_id}",
-        public: false,
-        handler: |route| route.to(shares::destroy),
-    },
-    Route { method: "GET", path: "/api/inbox", public: false, handler: |route| route.to(inbox::index) },
-    Route {
-        method: "POST",
-        path: "/api/inbox/reading",
-        public: false,
-        handler: |route| route.to(inbox::read),
-    },
-    Route {
-        method: "GET",
-        path: "/api/notes/{id}/deliveries",
-        public: false,
-        handler: |route| route.to(deliveries::deliveries),
-    },
-    Route { method: "GET", path: "/api/members", public: false, handler: |route| route.to(members::index) },
-    Route {
-        method: "PATCH",
-        path: "/api/members/{id}",
-        public: false,
-        handler: |route| route.to(members::update),
-    },
-    Route {
-        method: "DELETE",
-        path: "/api/members/{id}",
-        public: false,
-        handler: |route| route.to(members::destroy),
-    },
-    Route {
-        method: "GET",
-        path: "/api/invitations",
-        public: false,
-        handler: |route| route.to(invitations::index),
-    },
-    Route {
-        method: "POST",
-        path: "/api/invitations",
-        public: false,
-        handler: |route| route.to(invitations::create),
-    },
-    Route {
-        method: "DELETE",
-        path: "/api/invitations/{id}",
-        public: false,
-        handler: |route| route.to(invitations::destroy),
-    },
-    Route {
-        method: "POST",
-        path: "/api/invitations/{token}/acceptances",
-        public: false,
-        handler: |route| route.to(acceptances::create),
-    },
-    Route {
-        method: "GET",
-        path: "/api/openapi.json",
-        public: true,
-        handler: |route| route.to(openapi::show),
-    },
-];
+pub fn all() -> Vec<Route> {
+    vec![
+        // Registration
+        Route::post("/api/register", registration::create).public(),
+        // Login
+        Route::post("/api/login", login::create).public(),
+        Route::post("/api/logout", login::destroy),
+        // The token's user
+        Route::get("/api/me", me::show),
+        // Notes
+        Route::get("/api/notes", notes::index),
+        Route::post("/api/notes", notes::create),
+        Route::get("/api/notes/{id}", notes::show),
+        Route::put("/api/notes/{id}", notes::update),
+        Route::delete("/api/notes/{id}", notes::destroy),
+        // Shares
+        Route::get("/api/notes/{id}/shares", shares::index),
+        Route::post("/api/notes/{id}/shares", shares::create),
+        Route::delete("/api/notes/{id}/shares/{user_id}", shares::destroy),
+        Route::get("/api/notes/{id}/deliveries", deliveries::deliveries),
+        // Inbox
+        Route::get("/api/inbox", inbox::index),
+        Route::post("/api/inbox/reading", inbox::read),
+        // Export and import
+        Route::get("/api/export", transfer::export),
+        Route::post("/api/import", transfer::import),
+        // Members
+        Route::get("/api/members", members::index),
+        Route::patch("/api/members/{id}", members::update),
+        Route::delete("/api/members/{id}", members::destroy),
+        // Invitations
+        Route::get("/api/invitations", invitations::index),
+        Route::post("/api/invitations", invitations::create),
+        Route::delete("/api/invitations/{id}", invitations::destroy),
+        Route::post("/api/invitations/{token}/acceptances", acceptances::create),
+        // Description
+        Route::get("/api/openapi.json", openapi::show).public(),
+    ]
+}

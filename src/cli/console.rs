@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio_postgres::Config;
 
 use super::{admin_address, output};
-use crate::admin::routes::PAGES;
+use crate::admin::navigation::PAGES;
 use crate::admin::{self, Console};
 use crate::app::Listening;
 use crate::settings::{AdminSettings, Settings};

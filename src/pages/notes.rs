@@ -15,6 +15,7 @@ use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Save
 use crate::web::cookie::flash;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
+use crate::web::routes::Refused;
 use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
 #[derive(Template)]
@@ -119,28 +120,36 @@ pub async fn index(
 /// Writes a note. What was typed comes back when it could not be saved.
 pub async fn create(
     request: HttpRequest,
-    user: Result<CurrentUser, Error>,
+    user: CurrentUser,
     form: Form<NoteForm>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match add(&request, user, &form, &cookie).await {
+    match add(&request, &user, &form, &cookie).await {
         Err(error) => Draft { action: "/notes".to_owned(), form }.kept(error, &cookie),
         answered => answered,
     }
 }
 
+/// Answers a new note without a login: the text stays in the page.
+pub async fn create_refused(
+    reason: Refused<Error>,
+    form: Form<NoteForm>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    Draft { action: "/notes".to_owned(), form: form.0 }.kept(reason.0, &cookie)
+}
+
 async fn add(
     request: &HttpRequest,
-    user: Result<CurrentUser, Error>,
+    user: &CurrentUser,
     form: &NoteForm,
     cookie: &Session,
 ) -> Result<HttpResponse, Error> {
-    let user = user?;
     let (title, content) = match parse(form) {
         Ok(parsed) => parsed,
         Err(errors) => {
-            return index_page(StatusCode::UNPROCESSABLE_ENTITY, &user, cookie, form.clone(), errors).await;
+            return index_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, form.clone(), errors).await;
         }
     };
     let once = idempotency::of_form(request, &form.once, form);
@@ -192,32 +201,41 @@ pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
 /// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap. What was typed
 /// comes back when it could not be saved.
 pub async fn update(
-    user: Result<CurrentUser, Error>,
+    user: CurrentUser,
     id: web::Path<NoteId>,
     form: Form<NoteForm>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match save(user, *id, &form, &cookie).await {
+    match save(&user, *id, &form, &cookie).await {
         Err(error) => Draft { action: format!("/notes/{id}"), form }.kept(error, &cookie),
         answered => answered,
     }
 }
 
+/// Answers an edit without a login: the text stays in the page.
+pub async fn update_refused(
+    reason: Refused<Error>,
+    id: web::Path<NoteId>,
+    form: Form<NoteForm>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    Draft { action: format!("/notes/{id}"), form: form.0 }.kept(reason.0, &cookie)
+}
+
 async fn save(
-    user: Result<CurrentUser, Error>,
+    user: &CurrentUser,
     id: NoteId,
     form: &NoteForm,
     cookie: &Session,
 ) -> Result<HttpResponse, Error> {
-    let user = user?;
     let (title, content) = match parse(form) {
         Ok(parsed) => parsed,
-        Err(errors) => return refill_edit(&user, id, cookie, form, errors).await,
+        Err(errors) => return refill_edit(user, id, cookie, form, errors).await,
     };
     let Some(version) = form.version.parse().ok().filter(|version| *version > 0) else {
         let errors = FieldErrors::one("", "The form lost its version; check the text and save again.");
-        return refill_edit(&user, id, cookie, form, errors).await;
+        return refill_edit(user, id, cookie, form, errors).await;
     };
     let edit = Edit { title, content, version, from_browser: true };
     match user.tenant.save_note(user.id, id, &edit).await? {
@@ -233,7 +251,7 @@ async fn save(
             let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, id, 1).await?)?;
             let by =
                 replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
-            conflict_page(&user, cookie, form, &current, Proposal { title, content, by })
+            conflict_page(user, cookie, form, &current, Proposal { title, content, by })
         }
         Saved::Refused => granted(Grant::Refused),
         Saved::Gone => granted(Grant::Gone),

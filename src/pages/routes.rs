@@ -1,4 +1,5 @@
-//! The page map: every page, in one place. What is public is marked; everything else asks for a login.
+//! The map of the pages. Every row needs a login unless it is public; without one the browser is sent to the
+//! login page.
 
 use super::{
     account, bin, dashboard, guide, inbox, invitation_acceptance, invitations, login, logout, members, notes,
@@ -7,188 +8,101 @@ use super::{
 use crate::web::{Route, assets, health};
 
 /// All pages.
-pub const ROUTES: &[Route] = &[
-    Route { method: "GET", path: "/", public: true, handler: |route| route.to(welcome::show) },
-    Route { method: "GET", path: "/register", public: true, handler: |route| route.to(registration::new) },
-    Route {
-        method: "POST",
-        path: "/register",
-        public: true,
-        handler: |route| route.to(registration::create),
-    },
-    Route { method: "GET", path: "/login", public: true, handler: |route| route.to(login::new) },
-    Route { method: "POST", path: "/login", public: true, handler: |route| route.to(login::create) },
-    Route { method: "POST", path: "/logout", public: false, handler: |route| route.to(logout::create) },
-    Route { method: "GET", path: "/dashboard", public: false, handler: |route| route.to(dashboard::show) },
-    Route { method: "GET", path: "/notes", public: false, handler: |route| route.to(notes::index) },
-    Route { method: "POST", path: "/notes", public: false, handler: |route| route.to(notes::create) },
-    Route { method: "GET", path: "/notes/{id}", public: false, handler: |route| route.to(notes::show) },
-    Route { method: "POST", path: "/notes/{id}", public: false, handler: |route| route.to(notes::update) },
-    Route { method: "GET", path: "/notes/{id}/edit", public: false, handler: |route| route.to(notes::edit) },
-    Route {
-        method: "POST",
-        path: "/notes/{id}/deletion",
-        public: false,
-        handler: |route| route.to(bin::create),
-    },
-    Route {
-        method: "POST",
-        path: "/notes/{id}/restoration",
-        public: false,
-        handler: |route| route.to(bin::destroy),
-    },
-    Route {
-        method: "GET",
-        path: "/notes/{id}/revisions",
-        public: false,
-        handler: |route| route.to(revisions::index),
-    },
-    Route {
-        method: "GET",
-        path: "/notes/{id}/shares",
-        public: false,
-        handler: |route| route.to(shares::index),
-    },
-    Route {
-        method: "POST",
-        path: "/notes/{id}/shares",
-        public: false,
-        handler: |route| route.to(shares::create),
-    },
-    Route {
-        method: "POST",
-        path: "/notes/{id}/shares/{user_id}/revocation",
-        public: false,
-        handler: |route| route.to(shares::revoke),
-    },
-    Route { method: "GET", path: "/inbox", public: false, handler: |route| route.to(inbox::index) },
-    Route { method: "POST", path: "/inbox/reading", public: false, handler: |route| route.to(inbox::read) },
-    Route { method: "GET", path: "/bin", public: false, handler: |route| route.to(bin::index) },
-    Route { method: "GET", path: "/account", public: false, handler: |route| route.to(account::show) },
-    Route {
-        method: "POST",
-        path: "/account/password",
-        public: false,
-        handler: |route| route.to(account::update_password),
-    },
-    Route {
-        method: "POST",
-        path: "/account/sessions/revocation",
-        public: false,
-        handler: |route| route.to(account::revoke_others),
-    },
-    Route {
-        method: "POST",
-        path: "/account/sessions/{id}/revocation",
-        public: false,
-        handler: |route| route.to(account::revoke),
-    },
-    Route {
-        method: "GET",
-        path: "/account/transfer",
-        public: false,
-        handler: |route| route.to(transfer::show),
-    },
-    Route {
-        method: "GET",
-        path: "/account/export",
-        public: false,
-        handler: |route| route.to(transfer::export),
-    },
-    Route {
-        method: "GET",
-        path: "/account/export/organization",
-        public: false,
-        handler: |route| route.to(transfer::export_organization),
-    },
-    Route {
-        method: "POST",
-        path: "/account/import",
-        public: false,
-        handler: |route| route.to(transfer::import),
-    },
-    Route { method: "GET", path: "/members", public: false, handler: |route| route.to(members::index) },
-    Route {
-        method: "POST",
-        path: "/members/{id}/role",
-        public: false,
-        handler: |route| route.to(members::update_role),
-    },
-    Route {
-        method: "POST",
-        path: "/members/{id}/removal",
-        public: false,
-        handler: |route| route.to(members::remove),
-    },
-    Route {
-        method: "POST",
-        path: "/membership/removal",
-        public: false,
-        handler: |route| route.to(members::leave),
-    },
-    Route {
-        method: "POST",
-        path: "/invitations",
-        public: false,
-        handler: |route| route.to(invitations::create),
-    },
-    Route {
-        method: "POST",
-        path: "/invitations/{id}/revocation",
-        public: false,
-        handler: |route| route.to(invitations::revoke),
-    },
-    Route {
-        method: "GET",
-        path: "/invitations/{token}",
-        public: true,
-        handler: |route| route.to(invitation_acceptance::show),
-    },
-    Route {
-        method: "POST",
-        path: "/invitations/{token}/registration",
-        public: true,
-        handler: |route| route.to(invitation_acceptance::register),
-    },
-    Route {
-        method: "POST",
-        path: "/invitations/{token}/membership",
-        public: false,
-        handler: |route| route.to(invitation_acceptance::join),
-    },
-    Route {
-        method: "GET",
-        path: "/organization",
-        public: false,
-        handler: |route| route.to(organization::show),
-    },
-    Route {
-        method: "POST",
-        path: "/organization",
-        public: false,
-        handler: |route| route.to(organization::update),
-    },
-    Route {
-        method: "POST",
-        path: "/organization/deletion",
-        public: false,
-        handler: |route| route.to(organization::create_deletion),
-    },
-    Route {
-        method: "POST",
-        path: "/organization/restoration",
-        public: false,
-        handler: |route| route.to(organization::destroy_deletion),
-    },
-    Route {
-        method: "POST",
-        path: "/tenants/{id}/activation",
-        public: false,
-        handler: |route| route.to(tenants::activate),
-    },
-    Route { method: "GET", path: "/api", public: true, handler: |route| route.to(guide::show) },
-    Route { method: "GET", path: "/static/{file}", public: true, handler: |route| route.to(assets::show) },
-    Route { method: "GET", path: "/favicon.ico", public: true, handler: |route| route.to(assets::favicon) },
-    Route { method: "GET", path: "/livez", public: true, handler: |route| route.to(health::live) },
-    Route { method: "GET", path: "/readyz", public: true, handler: |route| route.to(health::ready) },
-];
+pub fn all() -> Vec<Route> {
+    [login_pages(), note_pages(), account_pages(), organization_pages(), technical_pages()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn login_pages() -> Vec<Route> {
+    vec![
+        // Welcome
+        Route::get("/", welcome::show).public(),
+        // Registration
+        Route::get("/register", registration::new).public(),
+        Route::post("/register", registration::create).public(),
+        // Login
+        Route::get("/login", login::new).public(),
+        Route::post("/login", login::create).public(),
+        Route::post("/logout", logout::create),
+        // Invitations, as the invited person sees them
+        Route::get("/invitations/{token}", invitation_acceptance::show).public(),
+        Route::post("/invitations/{token}/registration", invitation_acceptance::register).public(),
+        Route::post("/invitations/{token}/membership", invitation_acceptance::join),
+    ]
+}
+
+fn note_pages() -> Vec<Route> {
+    vec![
+        // Dashboard
+        Route::get("/dashboard", dashboard::show),
+        // Notes
+        Route::get("/notes", notes::index),
+        Route::post("/notes", notes::create).when_refused(notes::create_refused),
+        Route::get("/notes/{id}", notes::show),
+        Route::post("/notes/{id}", notes::update).when_refused(notes::update_refused),
+        Route::get("/notes/{id}/edit", notes::edit),
+        // Deleted notes
+        Route::get("/bin", bin::index),
+        Route::post("/notes/{id}/deletion", bin::create),
+        Route::post("/notes/{id}/restoration", bin::destroy),
+        // Revisions
+        Route::get("/notes/{id}/revisions", revisions::index),
+        // Shares
+        Route::get("/notes/{id}/shares", shares::index),
+        Route::post("/notes/{id}/shares", shares::create),
+        Route::post("/notes/{id}/shares/{user_id}/revocation", shares::revoke),
+        // Inbox
+        Route::get("/inbox", inbox::index),
+        Route::post("/inbox/reading", inbox::read),
+    ]
+}
+
+fn account_pages() -> Vec<Route> {
+    vec![
+        // Account
+        Route::get("/account", account::show),
+        Route::post("/account/password", account::update_password),
+        // Sessions
+        Route::post("/account/sessions/revocation", account::revoke_others),
+        Route::post("/account/sessions/{id}/revocation", account::revoke),
+        Route::post("/tenants/{id}/activation", tenants::activate),
+        // Export and import
+        Route::get("/account/transfer", transfer::show),
+        Route::get("/account/export", transfer::export),
+        Route::get("/account/export/organization", transfer::export_organization),
+        Route::post("/account/import", transfer::import),
+    ]
+}
+
+fn organization_pages() -> Vec<Route> {
+    vec![
+        // Members
+        Route::get("/members", members::index),
+        Route::post("/members/{id}/role", members::update_role),
+        Route::post("/members/{id}/removal", members::remove),
+        Route::post("/membership/removal", members::leave),
+        // Invitations, as the organization sees them
+        Route::post("/invitations", invitations::create),
+        Route::post("/invitations/{id}/revocation", invitations::revoke),
+        // Organization
+        Route::get("/organization", organization::show),
+        Route::post("/organization", organization::update),
+        Route::post("/organization/deletion", organization::create_deletion),
+        Route::post("/organization/restoration", organization::destroy_deletion),
+    ]
+}
+
+fn technical_pages() -> Vec<Route> {
+    vec![
+        // Guide of the API
+        Route::get("/api", guide::show).public(),
+        // Static files
+        Route::get("/static/{file}", assets::show).public(),
+        Route::get("/favicon.ico", assets::favicon).public(),
+        // Health
+        Route::get("/livez", health::live).public(),
+        Route::get("/readyz", health::ready).public(),
+    ]
+}

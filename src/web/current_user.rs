@@ -1,13 +1,13 @@
-//! The extractor that stands before everything private.
+//! The login of a request: the guard of the routes that need one, and the extractor that handlers take.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
 use super::context::Context;
 use super::cookie;
@@ -19,55 +19,71 @@ use crate::store::{Counted, Session, SessionKind};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
 /// token, the API the bearer token, and never the other way round.
+#[derive(Clone)]
 pub struct CurrentUser {
-    /// The rows that the request may reach.
     pub tenant: TenantHandle,
-    /// The user.
     pub id: UserId,
-    /// The session and what belongs to it.
     pub session: Arc<Session>,
     /// The session's secret.
     pub token: Token,
 }
 
 impl CurrentUser {
-    /// Whether this user invites, and for `role` where one is named.
+    /// Whether this user may invite people, and for `role` where one is given.
     ///
     /// # Errors
-    /// 403 for those who may not.
+    /// 403 when the user may not.
     pub fn permit_inviting(&self, role: Option<Role>) -> Result<(), Error> {
         self.session.role.may_invite(role).map_err(|Invalid(sentence)| Error::Forbidden(sentence))
     }
 }
 
-type Extraction = Pin<Box<dyn Future<Output = Result<CurrentUser, Error>>>>;
+/// The guard of the routes that need a login. The user is kept with the request, so that [`CurrentUser`] does
+/// not look the session up a second time.
+///
+/// # Errors
+/// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known.
+pub async fn require_login(request: &HttpRequest) -> Result<(), Error> {
+    let user = look_up(request).await?;
+    request.extensions_mut().insert(user);
+    Ok(())
+}
 
 impl FromRequest for CurrentUser {
     type Error = Error;
-    type Future = Extraction;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (token, counted) = token_of(request);
-        let context = request.app_data::<web::Data<Context>>().cloned();
         let request = request.clone();
-        Box::pin(async move {
-            let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
-            let tenant = context.database.tenant(token.tenant());
-            let found =
-                context.sessions.look_up(&tenant, &token, counted).await?.ok_or(Error::LoginRequired)?;
-            let session = found.session;
-            if found.looked_up && session.stale {
-                note_use(&tenant, &token);
+        async move {
+            let guarded = request.extensions().get::<Self>().cloned();
+            match guarded {
+                Some(user) => Ok(user),
+                None => look_up(&request).await,
             }
-            if session.kind == SessionKind::Remembered {
-                cookie::remember(&request);
-            }
-            Ok(Self { tenant, id: session.user, session, token })
-        })
+        }
+        .boxed_local()
     }
 }
 
-/// Scripts see no frame, so nothing is counted for it.
+async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
+    let (token, counted) = token_of(request);
+    let context = request.app_data::<web::Data<Context>>().cloned();
+    let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
+    let tenant = context.database.tenant(token.tenant());
+    let found = context.sessions.look_up(&tenant, &token, counted).await?.ok_or(Error::LoginRequired)?;
+    let session = found.session;
+    if found.looked_up && session.stale {
+        note_use(&tenant, &token);
+    }
+    if session.kind == SessionKind::Remembered {
+        cookie::remember(request);
+    }
+    Ok(CurrentUser { tenant, id: session.user, session, token })
+}
+
+/// The token of a request, and what its session's lookup counts: pages show the number of unread notes, the
+/// API does not.
 fn token_of(request: &HttpRequest) -> (Option<Token>, Counted) {
     if request.path().starts_with("/api/") {
         (bearer(request), Counted::Nothing)
@@ -84,12 +100,13 @@ fn bearer(request: &HttpRequest) -> Option<Token> {
     scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim()))?
 }
 
-/// Writes down, beside the request, that the session is in use. Once a minute is enough to tell an idle one.
+/// Updates the session's time of last use, without making the request wait. Once a minute is precise enough
+/// for the idle timeout.
 fn note_use(tenant: &TenantHandle, token: &Token) {
     let (tenant, hash) = (tenant.clone(), token.hash());
     tokio::spawn(async move {
         if let Err(error) = tenant.touch_session(&hash).await {
-            log::warn!("a session's use could not be written down: {error}");
+            log::warn!("a session's time of last use could not be saved: {error}");
         }
     });
 }

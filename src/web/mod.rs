@@ -28,7 +28,7 @@ pub mod user_agent;
 
 pub use body::{Form, Json};
 pub use context::Context;
-pub use current_user::CurrentUser;
+pub use current_user::{CurrentUser, require_login};
 pub use error::{Error, granted};
 pub use fields::FieldErrors;
 pub use frame::Frame;

@@ -1,62 +1,277 @@
-//! What a route map is made of.
+//! Route maps: a map is a list of rows, each with a method, a path and a handler. [`register`] adds a map to a
+//! server and puts the map's guard before every row that is not public, so that no handler has to remember it.
 
+use std::rc::Rc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
-use actix_web::{HttpResponse, guard, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{
+    FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, ResponseError, guard, web,
+};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
-/// Adds the handler to a route, whose method is set already.
-pub type Handler = fn(actix_web::Route) -> actix_web::Route;
+use super::error::Error;
 
-/// One row of a route map.
-pub struct Route {
-    /// GET (which answers HEAD too), POST, PUT or DELETE.
-    pub method: &'static str,
-    /// The path, with parameters in braces.
-    pub path: &'static str,
-    /// Whether it is answered without a login. The few that are stand in the map where everybody sees them.
-    pub public: bool,
-    /// The handler. It is given the route with the method of this row, so that no row can name a second one.
-    pub handler: Handler,
+/// Adds a handler to a route whose method is set.
+type AddHandler = Box<dyn FnOnce(actix_web::Route) -> actix_web::Route>;
+
+/// Answers a request in place of the handler that the guard kept it from.
+type Fallback = Rc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
+
+/// Arguments that a handler extracts from a request.
+pub trait Arguments: FromRequest + 'static {}
+
+impl<Args: FromRequest + 'static> Arguments for Args {}
+
+/// A handler with any arguments and any response, as actix takes it.
+pub trait AnyHandler<Args>: Handler<Args, Output: Responder + 'static> {}
+
+impl<Args, H: Handler<Args, Output: Responder + 'static>> AnyHandler<Args> for H {}
+
+/// Decides whether a request reaches a handler; the error is the answer to one that does not.
+pub trait Guard<E>: AsyncFn(&HttpRequest) -> Result<(), E> + Copy + 'static {}
+
+impl<E, G: AsyncFn(&HttpRequest) -> Result<(), E> + Copy + 'static> Guard<E> for G {}
+
+/// The methods that routes have. GET answers HEAD, too (RFC 9110, 9.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
 }
 
-/// The path of the row under which a request was found, for those who count requests.
+impl Verb {
+    /// The method's name in a request line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The methods that the header Allow names for it (RFC 9110, 10.2.1).
+    fn allowed(self) -> &'static str {
+        if self == Self::Get { "GET, HEAD" } else { self.as_str() }
+    }
+
+    /// A route for this method, still without a handler.
+    fn route(self) -> actix_web::Route {
+        match self {
+            Self::Get => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+            Self::Post => web::method(Method::POST),
+            Self::Put => web::method(Method::PUT),
+            Self::Patch => web::method(Method::PATCH),
+            Self::Delete => web::method(Method::DELETE),
+        }
+    }
+}
+
+/// One row of a route map. It is guarded unless it says `.public()`.
+pub struct Route {
+    pub method: Verb,
+    /// With parameters in braces.
+    pub path: &'static str,
+    pub public: bool,
+    handler: AddHandler,
+    fallback: Option<Fallback>,
+}
+
+impl Route {
+    /// A row for GET and HEAD.
+    pub fn get<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+        Self::new(Verb::Get, path, handler)
+    }
+
+    /// A row for POST.
+    pub fn post<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+        Self::new(Verb::Post, path, handler)
+    }
+
+    /// A row for PUT.
+    pub fn put<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+        Self::new(Verb::Put, path, handler)
+    }
+
+    /// A row for PATCH.
+    pub fn patch<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+        Self::new(Verb::Patch, path, handler)
+    }
+
+    /// A row for DELETE.
+    pub fn delete<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+        Self::new(Verb::Delete, path, handler)
+    }
+
+    /// Answers requests that the guard refuses, too: those of people and programs that are not logged in.
+    pub fn public(self) -> Self {
+        Self { public: true, ..self }
+    }
+
+    /// Answers a request that the guard refuses with `handler` in place of the guard's own answer. The handler
+    /// takes the reason as [`Refused`].
+    pub fn when_refused<Args: Arguments>(self, handler: impl AnyHandler<Args>) -> Self {
+        let fallback = move |request, payload| answer(handler.clone(), request, payload).boxed_local();
+        Self { fallback: Some(Rc::new(fallback)), ..self }
+    }
+
+    fn new<Args: Arguments>(method: Verb, path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+        let handler = Box::new(|route: actix_web::Route| route.to(handler));
+        Self { method, path, public: false, handler, fallback: None }
+    }
+}
+
+/// Extracts the arguments and calls the handler, as actix does for a route's own handler.
+async fn answer<Args: Arguments>(
+    handler: impl AnyHandler<Args>,
+    request: HttpRequest,
+    mut payload: Payload,
+) -> HttpResponse {
+    match Args::from_request(&request, &mut payload).await {
+        Ok(arguments) => handler.call(arguments).await.respond_to(&request).map_into_boxed_body(),
+        Err(error) => HttpResponse::from_error(error),
+    }
+}
+
+/// Why a guard refused a request; only handlers of [`Route::when_refused`] find one.
+pub struct Refused<E>(pub E);
+
+impl<E: 'static> FromRequest for Refused<E> {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let missing = || Error::Internal("finding why a request was refused", "it was not refused".into());
+        std::future::ready(request.extensions_mut().remove::<Self>().ok_or_else(missing))
+    }
+}
+
+/// The path of the row that a request matched, under which its metrics are counted.
 #[derive(Clone, Copy)]
 pub struct Pattern(pub &'static str);
 
-/// Registers the rows; another method on a known path is 405 with the methods that it takes.
-pub fn register(config: &mut web::ServiceConfig, routes: &'static [Route]) {
-    let mut done: Vec<&str> = Vec::new();
+/// Adds the rows to a server. `guard` decides on every request to a row that is not public, before the row's
+/// handler reads anything of it. Another method on a known path is 405 and names the path's methods.
+pub fn register<E: ResponseError + 'static>(
+    config: &mut web::ServiceConfig,
+    routes: Vec<Route>,
+    guard: impl Guard<E>,
+) {
+    let mut resources: Vec<(&'static str, Vec<Route>)> = Vec::new();
     for route in routes {
-        if done.contains(&route.path) {
-            continue;
+        match resources.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, rows)) => rows.push(route),
+            None => resources.push((route.path, vec![route])),
         }
-        done.push(route.path);
-        let rows = routes.iter().filter(|row| row.path == route.path).map(|row| (row.method, row.handler));
-        config.service(resource(route.path, rows).app_data(Pattern(route.path)));
+    }
+    for (path, rows) in resources {
+        config.service(resource(path, rows, guard).app_data(Pattern(path)));
     }
 }
 
-/// Registers a path that is only read.
-pub fn register_read(config: &mut web::ServiceConfig, path: &str, handler: Handler) {
-    config.service(resource(path, [("GET", handler)].into_iter()));
-}
-
-fn resource(path: &str, rows: impl Iterator<Item = (&'static str, Handler)>) -> actix_web::Resource {
-    let mut resource = web::resource(path);
-    let mut allowed = Vec::new();
-    for (method, handler) in rows {
-        allowed.push(method);
-        let route = if method == "GET" {
-            allowed.push("HEAD");
-            web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-        } else {
-            web::route().method(Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST))
-        };
-        resource = resource.route(handler(route));
-    }
+fn resource<E: ResponseError + 'static>(
+    path: &'static str,
+    rows: Vec<Route>,
+    guard: impl Guard<E>,
+) -> actix_web::Resource {
+    let allowed: Vec<&str> = rows.iter().map(|row| row.method.allowed()).collect();
     let allow = allowed.join(", ");
     let refuse = move || {
         let allow = allow.clone();
         async move { HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allow)).finish() }
     };
-    resource.default_service(web::route().to(refuse))
+    let mut resource = web::resource(path).default_service(web::route().to(refuse));
+    for row in rows {
+        let route = (row.handler)(row.method.route());
+        resource = resource.route(if row.public { route } else { guarded(route, guard, row.fallback) });
+    }
+    resource
+}
+
+/// A route that only requests reach which `guard` lets through.
+pub fn guarded<E: ResponseError + 'static>(
+    route: actix_web::Route,
+    guard: impl Guard<E>,
+    fallback: Option<Fallback>,
+) -> actix_web::Route {
+    route.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+        let fallback = fallback.clone();
+        async move {
+            match (guard(request.request()).await, fallback) {
+                (Ok(()), _) => next.call(request).await,
+                (Err(refusal), None) => Ok(request.into_response(HttpResponse::from_error(refusal))),
+                (Err(refusal), Some(fallback)) => {
+                    let (request, payload) = request.into_parts();
+                    request.extensions_mut().insert(Refused(refusal));
+                    let response = fallback(request.clone(), payload).await;
+                    Ok(ServiceResponse::new(request, response))
+                }
+            }
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::{App, test};
+
+    use super::*;
+
+    async fn forgetful() -> &'static str {
+        "a handler that asks for no login"
+    }
+
+    async fn kept(reason: Refused<Error>) -> Result<HttpResponse, Error> {
+        Ok(HttpResponse::build(reason.0.status_code()).body("the text"))
+    }
+
+    async fn refuse_all(_: &HttpRequest) -> Result<(), Error> {
+        Err(Error::LoginRequired)
+    }
+
+    fn map() -> Vec<Route> {
+        vec![
+            Route::get("/private", forgetful),
+            Route::post("/private", forgetful).when_refused(kept),
+            Route::get("/public", forgetful).public(),
+        ]
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_asks_for_no_login_is_not_reached_without_one() {
+        let app = App::new().configure(|config| register(config, map(), refuse_all));
+        let app = test::init_service(app).await;
+        for (method, path, status, body) in [
+            (Method::GET, "/private", StatusCode::UNAUTHORIZED, ""),
+            (Method::HEAD, "/private", StatusCode::UNAUTHORIZED, ""),
+            (Method::POST, "/private", StatusCode::UNAUTHORIZED, "the text"),
+            (Method::GET, "/public", StatusCode::OK, "a handler that asks for no login"),
+        ] {
+            let request = test::TestRequest::with_uri(path).method(method.clone()).to_request();
+            let response = test::call_service(&app, request).await;
+            assert_eq!(response.status(), status, "{method} {path}");
+            assert_eq!(test::read_body(response).await, body, "{method} {path}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn another_method_is_405_and_names_the_methods_of_the_path() {
+        let app = App::new().configure(|config| register(config, map(), refuse_all));
+        let app = test::init_service(app).await;
+        for (path, allow) in [("/private", "GET, HEAD, POST"), ("/public", "GET, HEAD")] {
+            let request = test::TestRequest::delete().uri(path).to_request();
+            let response = test::call_service(&app, request).await;
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+            assert_eq!(response.headers().get(header::ALLOW).expect("methods"), allow);
+        }
+    }
 }

@@ -1,9 +1,7 @@
 //! Who may open the console, and from where.
 
-use pigeonhole::admin::routes::{PAGES, ROUTES};
-
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Call, Page, spawn_console};
+use crate::support::{App, Call, Page, routes, spawn_console};
 
 const TOKEN: &str = "0123456789abcdef-0123456789abcdef";
 
@@ -104,29 +102,44 @@ async fn the_console_answers_to_its_own_name_and_pages_only() {
 }
 
 #[tokio::test]
-async fn each_row_of_the_console_that_is_read_answers_head_as_it_says_in_allow() {
+async fn every_row_that_is_not_public_refuses_a_stranger() {
+    let (_server, console) = guarded().await;
+    for row in routes::console() {
+        let path = row.with_ones();
+        let shown = format!("{} {path}", row.method);
+        let call = Call::new(&row.method, &path);
+        let answer = console.answer(if row.is_unsafe() { call.form(&[]) } else { call }).await;
+        if row.public {
+            assert!(![303, 401].contains(&answer.status), "{shown}: {}", answer.status);
+            continue;
+        }
+        let for_programs = [".json", ".txt", "/metrics"].iter().any(|ending| path.ends_with(ending));
+        if row.is_unsafe() || for_programs {
+            assert_eq!(answer.status, 401, "{shown}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer", "{shown}");
+        } else {
+            assert_eq!(answer.status, 303, "{shown}");
+            assert!(answer.location().starts_with("/login?next="), "{shown}: {}", answer.location());
+        }
+    }
+    console.get("/nothing").await.expect_see_other("/login?next=%2Fnothing");
+}
+
+#[tokio::test]
+async fn head_and_allow_are_right_on_every_path_of_the_console() {
     let console = spawn_console().await;
-    let pages =
-        PAGES.iter().flat_map(|page| ["", ".json", ".txt"].map(|ending| format!("{}{ending}", page.path)));
-    let read = ROUTES.iter().filter(|row| row.method == "GET" && !row.path.starts_with("/static/"));
-    let rows: Vec<String> = pages
-        .chain(read.map(|row| {
-            row.path
-                .replace("{id}", "1")
-                .replace("{group}", "1")
-                .replace("{pid}", "1")
-                .replace("{tenant}", "1")
-        }))
-        .collect();
-    assert!(rows.len() > 30, "the map of the console is nearly empty");
-    for path in rows {
-        let get = console.get(&path).await;
-        let head = console.answer(Call::new("HEAD", &path)).await;
-        assert_eq!(head.status, get.status, "{path}");
-        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
-        assert!(head.body.is_empty(), "{path}");
+    let rows = routes::console();
+    for row in &rows {
+        let path = row.with_ones();
         let refused = console.answer(Call::new("DELETE", &path)).await.expect(405);
-        assert!(refused.header("allow").starts_with("GET, HEAD"), "{path}: {}", refused.header("allow"));
+        assert_eq!(refused.header("allow"), routes::allow(&rows, &row.path), "{path}");
+        if row.method == "GET" {
+            let get = console.get(&path).await;
+            let head = console.answer(Call::new("HEAD", &path)).await;
+            assert_eq!(head.status, get.status, "{path}");
+            assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+            assert!(head.body.is_empty(), "{path}");
+        }
     }
 }
 

@@ -49,7 +49,7 @@ async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
     let page = desk.get("/application").await.expect(200).text();
     assert!(names.iter().all(|name| page.contains(name)) && page.contains("on &#60;purpose&#62;"), "{page}");
 
-    let asked = desk.get(&format!("/messages/dropping/new?message={}", names[0])).await.expect(200).text();
+    let asked = desk.get(&format!("/messages/removal/new?message={}", names[0])).await.expect(200).text();
     assert!(asked.contains(&names[0]) && !asked.contains(&names[1]), "{asked}");
     let count = "SELECT count(*) FROM outbox WHERE tenant_id = 7 AND failed_at IS NOT NULL";
     assert_eq!(
@@ -57,7 +57,7 @@ async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
         3,
         "asking changes nothing"
     );
-    let done = desk.post("/messages/dropping", &[("message", &names[0])]).await.expect(303);
+    let done = desk.post("/messages/removal", &[("message", &names[0])]).await.expect(303);
     let told = desk.get(done.location()).await.expect(200).text();
     assert!(told.contains("1 message is given up."), "{told}");
     desk.post("/messages/replay", &[("message", "")]).await.expect(303);

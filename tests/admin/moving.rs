@@ -93,7 +93,7 @@ async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone()
         nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await,
         0
     );
-    done(&console, "/nodes/2/drain/undoing", &[]).await;
+    done(&console, "/nodes/2/drain/cancellation", &[]).await;
     assert_eq!(
         nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await,
         1

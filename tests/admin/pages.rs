@@ -262,9 +262,9 @@ async fn statements_are_counted_anew_after_a_question() {
     }
     let migrations = |found: &Value| found["statements"].to_string().contains("CREATE TABLE notes");
     assert!(migrations(&before), "{before}");
-    let question = Page::parse(&console.get("/statements/resetting/new").await.expect(200).text());
-    assert!(question.has("form[method='post'][action='/statements/resetting']"));
-    console.post_form("/statements/resetting", &[]).await.expect(303);
+    let question = Page::parse(&console.get("/statements/reset/new").await.expect(200).text());
+    assert!(question.has("form[method='post'][action='/statements/reset']"));
+    console.post_form("/statements/reset", &[]).await.expect(303);
     let after = console.get("/statements.json").await.expect(200).json();
     assert!(!migrations(&after), "{after}");
     let events = console.get("/events.json").await.expect(200).text();

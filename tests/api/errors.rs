@@ -27,13 +27,24 @@ async fn a_method_that_a_route_lacks_is_405_and_names_those_it_has() {
             let call = Call::new(method, &path.replace("{id}", "1"));
             let answer = script.answer(call).await;
             assert_eq!(answer.status, 405, "{method} {path}");
-            let allow = answer.header("allow").to_owned();
-            for known in ["GET", "POST", "PUT", "DELETE"] {
-                let named = allow.split(',').any(|name| name.trim() == known);
-                assert_eq!(named, has(known), "{known} in {allow} of {method} {path}");
-            }
+            assert_eq!(answer.header("allow"), routes::allow(&all, path), "{method} {path}");
             answer.expect_problem(405);
         }
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let app = spawn_app().await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let id = script.note("text").await.to_string();
+    for route in routes::all().iter().filter(|route| route.api && route.method == "GET") {
+        let path = route.with_id(&id);
+        let get = script.get(&path).await;
+        let head = script.answer(Call::new("HEAD", &path)).await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert!(head.body.is_empty(), "{path}");
     }
 }
 

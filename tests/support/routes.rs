@@ -1,6 +1,7 @@
-//! The two route maps of the application, as data.
+//! The route maps of the application and of its console, as data.
 
-use pigeonhole::{api, pages};
+use pigeonhole::web::Route;
+use pigeonhole::{admin, api, pages};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
@@ -10,17 +11,31 @@ pub struct Entry {
     pub api: bool,
 }
 
+/// The pages and the API.
 pub fn all() -> Vec<Entry> {
-    let pages =
-        pages::routes::ROUTES.iter().map(|route| entry(route.method, route.path, route.public, false));
-    let api = api::routes::ROUTES.iter().map(|route| entry(route.method, route.path, route.public, true));
+    let pages = pages::routes::all().into_iter().map(|route| entry(&route, false));
+    let api = api::routes::all().into_iter().map(|route| entry(&route, true));
     let all: Vec<_> = pages.chain(api).collect();
     assert!(all.len() > 20, "the route maps are nearly empty");
     all
 }
 
-fn entry(method: &str, path: &str, public: bool, api: bool) -> Entry {
-    Entry { method: method.to_owned(), path: path.to_owned(), public, api }
+/// The operator's console.
+pub fn console() -> Vec<Entry> {
+    let all: Vec<_> = admin::routes::all().iter().map(|route| entry(route, false)).collect();
+    assert!(all.len() > 30, "the console's route map is nearly empty");
+    all
+}
+
+/// What the header Allow says of a path.
+pub fn allow(rows: &[Entry], path: &str) -> String {
+    let methods = rows.iter().filter(|row| row.path == path).map(|row| row.method.as_str());
+    methods.map(|method| if method == "GET" { "GET, HEAD" } else { method }).collect::<Vec<_>>().join(", ")
+}
+
+fn entry(route: &Route, api: bool) -> Entry {
+    let method = route.method.as_str().to_owned();
+    Entry { method, path: route.path.to_owned(), public: route.public, api }
 }
 
 impl Entry {
@@ -36,6 +51,13 @@ impl Entry {
     /// others.
     pub fn with_id(&self, id: &str) -> String {
         self.path.replace("{id}", id).replace("{user_id}", "everyone")
+    }
+
+    /// The path of a row of the console, with 1 in the place of each parameter.
+    pub fn with_ones(&self) -> String {
+        ["{id}", "{group}", "{pid}", "{tenant}"]
+            .iter()
+            .fold(self.path.clone(), |path, name| path.replace(name, "1"))
     }
 
     /// Whether the address is worth something only with a secret in it.

@@ -287,7 +287,7 @@ fn failed_sheet(failed: &[FailedMessage]) -> Table {
             ),
             Cell::code(line.last_error.as_str()),
             Cell::linked(format!("replay {}", line.message), link("replay")),
-            Cell::linked(format!("drop {}", line.message), link("dropping")),
+            Cell::linked(format!("drop {}", line.message), link("removal")),
         ]);
     }
     table

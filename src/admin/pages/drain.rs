@@ -60,8 +60,8 @@ pub async fn create(
     Ok(console.done("/jobs", said))
 }
 
-/// GET /nodes/{group}/drain/undoing/new
-pub async fn undo_new(
+/// GET /nodes/{group}/drain/cancellation/new
+pub async fn new_cancellation(
     console: web::Data<Console>,
     frame: Frame,
     group: web::Path<i32>,
@@ -78,7 +78,7 @@ pub async fn undo_new(
             ),
             "A job that runs is stopped first; what it has moved stays.".to_owned(),
         ],
-        action: format!("/nodes/{group}/drain/undoing"),
+        action: format!("/nodes/{group}/drain/cancellation"),
         button: Some("Let it take shards"),
         back: "/jobs",
         ..Ask::default()
@@ -86,8 +86,8 @@ pub async fn undo_new(
     ask.show()
 }
 
-/// POST /nodes/{group}/drain/undoing
-pub async fn undo_create(
+/// POST /nodes/{group}/drain/cancellation
+pub async fn create_cancellation(
     console: web::Data<Console>,
     operator: Operator,
     group: web::Path<i32>,

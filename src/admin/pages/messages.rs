@@ -45,7 +45,7 @@ impl Deed {
     fn path(self) -> &'static str {
         match self {
             Self::Replay => "/messages/replay",
-            Self::Drop => "/messages/dropping",
+            Self::Drop => "/messages/removal",
         }
     }
 
@@ -85,8 +85,8 @@ pub async fn new_replay(
     ask(&console, frame, Deed::Replay, &chosen.message).await
 }
 
-/// GET /messages/dropping/new
-pub async fn new_dropping(
+/// GET /messages/removal/new
+pub async fn new_removal(
     console: web::Data<Console>,
     frame: Frame,
     chosen: web::Query<Chosen>,
@@ -102,8 +102,8 @@ pub async fn create_replay(
     act(&console, Deed::Replay, &chosen.message).await
 }
 
-/// POST /messages/dropping
-pub async fn create_dropping(
+/// POST /messages/removal
+pub async fn create_removal(
     console: web::Data<Console>,
     Form(chosen): Form<Chosen>,
 ) -> Result<HttpResponse, Failure> {

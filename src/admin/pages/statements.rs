@@ -25,7 +25,7 @@ pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Resu
     Ok(face.show(&found, |tables| StatementsPage { frame, found: &found, tables })?)
 }
 
-/// GET /statements/resetting/new
+/// GET /statements/reset/new
 pub async fn reset_new(frame: Frame) -> Result<HttpResponse, Failure> {
     let ask = Ask {
         frame,
@@ -36,7 +36,7 @@ pub async fn reset_new(frame: Frame) -> Result<HttpResponse, Failure> {
              two weeks stay."
                 .to_owned(),
         ],
-        action: "/statements/resetting".to_owned(),
+        action: "/statements/reset".to_owned(),
         button: Some("Count anew"),
         danger: true,
         back: "/statements",
@@ -45,7 +45,7 @@ pub async fn reset_new(frame: Frame) -> Result<HttpResponse, Failure> {
     ask.show()
 }
 
-/// POST /statements/resetting
+/// POST /statements/reset
 pub async fn reset(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
     let said = operator
         .act(async |session| {
