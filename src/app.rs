@@ -11,6 +11,7 @@ use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
 use crate::messaging::Notifier;
 use crate::metrics::{self, Metrics};
+use crate::services::Services;
 use crate::settings::Settings;
 use crate::web::{
     Context, Departure, Site, coding, cookie, error_response, request_guard, request_metrics, require_login,
@@ -85,10 +86,12 @@ pub fn listen(
         dress: error_response::dress,
     });
     let context = web::Data::new(Context {
-        database,
-        sessions: SessionCache::default(),
-        messenger,
-        hasher: Hasher::with_cost(settings.bcrypt_cost),
+        services: Services {
+            database,
+            session_cache: SessionCache::default(),
+            notifier: messenger,
+            hasher: Hasher::with_cost(settings.bcrypt_cost),
+        },
         metrics: Metrics::new(all_routes()),
         departure: Departure::by(door),
         site: site.clone(),
@@ -99,7 +102,7 @@ pub fn listen(
     let counted = context.clone();
     // For as long as the program runs.
     actix_web::rt::spawn(async move {
-        metrics::keep_up(&counted.metrics, &counted.database, &counted.messenger, &counted.hasher).await;
+        metrics::keep_up(&counted.metrics, &counted.services.database, &counted.services.notifier, &counted.services.hasher).await;
     });
     let server = HttpServer::new(move || {
         App::new()

@@ -39,6 +39,7 @@ pub mod metrics;
 pub mod monitor;
 pub mod pages;
 pub mod seed;
+pub mod services;
 pub mod settings;
 pub mod store;
 pub mod transfer;

@@ -119,12 +119,12 @@ impl Application {
     /// Reads all numbers, with the requests of the last `since`, a day at most. It takes as long as the
     /// timeout of the figures at most.
     pub async fn read(context: &Context, figures: &DatabaseFigures, since: Duration) -> Self {
-        let (outbox, sessions, migrations) = figures.read(&context.database).await;
+        let (outbox, sessions, migrations) = figures.read(&context.services.database).await;
         let metrics = &context.metrics;
-        metrics.update_minute(&context.database, &context.messenger, &context.hasher);
+        metrics.update_minute(&context.services.database, &context.services.notifier, &context.services.hasher);
         let minutes = since.as_secs().div_ceil(60).clamp(1, 24 * 60);
         let window = metrics.window(minutes);
-        let (cache_hits, cache_misses) = context.sessions.hits_and_misses();
+        let (cache_hits, cache_misses) = context.services.session_cache.hits_and_misses();
         Self {
             build: BUILD,
             started_at: metrics.uptime.started_at,
@@ -134,15 +134,15 @@ impl Application {
             requests: RequestSummary::of(&window.all, window.seconds),
             routes: by_route(metrics, &window),
             series: window.points,
-            pools: context.database.pools(),
-            routing: context.database.routing(),
-            database_errors: context.database.errors(),
-            passwords: context.hasher.queue(),
+            pools: context.services.database.pools(),
+            routing: context.services.database.routing(),
+            database_errors: context.services.database.errors(),
+            passwords: context.services.hasher.queue(),
             sessions: SessionSummary { cache_hits, cache_misses, alive: sessions },
             messages: MessageSummary {
                 oldest_seconds: outbox.as_ref().and_then(Unfinished::age_seconds),
                 backlog: outbox,
-                handled: context.messenger.counts(),
+                handled: context.services.notifier.counts(),
                 per_minute: messages_per_minute(metrics),
             },
             migrations,

@@ -16,18 +16,18 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The text of `serve`. It takes as long as the timeout of the figures at most.
 pub async fn of_application(context: &Context, figures: &DatabaseFigures) -> String {
-    let database = &context.database;
+    let database = &context.services.database;
     let (outbox, sessions) = join(figures.outbox(database), figures.sessions(database)).await;
     let mut text = PrometheusText::new(NAMES);
     add_database(&mut text, database);
-    add_passwords(&mut text, &context.hasher);
-    let (hits, misses) = context.sessions.hits_and_misses();
+    add_passwords(&mut text, &context.services.hasher);
+    let (hits, misses) = context.services.session_cache.hits_and_misses();
     text.add("pigeonhole_session_cache_hits_total", &[], hits as f64);
     text.add("pigeonhole_session_cache_misses_total", &[], misses as f64);
     if let Some(sessions) = sessions {
         text.add("pigeonhole_sessions", &[], sessions as f64);
     }
-    add_messages(&mut text, outbox.as_ref(), &context.messenger.counts());
+    add_messages(&mut text, outbox.as_ref(), &context.services.notifier.counts());
     add_process(&mut text, &context.metrics.uptime);
     context.metrics.request_histograms() + &text.text()
 }

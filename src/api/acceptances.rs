@@ -6,10 +6,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::{InvitationToken, Token};
+use crate::auth::InvitationToken;
 use crate::domain::{Identifier, UserId};
-use crate::store::{Earlier, Newcomer, SessionKind, SignUpError};
-use crate::web::{Context, CurrentUser, Error, idempotency, joining, user_agent};
+use crate::services::joining;
+use crate::services::sessions::{self, StartedBy};
+use crate::store::{Candidate, Earlier, Newcomer, SessionKind, SignUpError};
+use crate::web::{Context, CurrentUser, Error, client, idempotency};
 
 /// The account in the organization that was joined, logged in.
 #[derive(Serialize, ToSchema)]
@@ -47,8 +49,9 @@ pub async fn create(
         return Err(already_there(&user, &invitation).await?);
     }
     let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
-    let newcomer = joining::newcomer_from_elsewhere(account, &invitation, once)?;
-    let member = match joining::enter(&request, &context, &newcomer).await {
+    let newcomer = joining::newcomer_from_account(account, &invitation, once)?;
+    let client = client(&request);
+    let member = match joining::join(&context.services, &client, &newcomer).await {
         Ok(registered) => registered.user,
         Err(refusal) => match joined_before(&context, &invitation, &newcomer).await? {
             Some(member) => member,
@@ -56,16 +59,15 @@ pub async fn create(
             None => return Err(refusal.into()),
         },
     };
-    let token = Token::generate(invitation.tenant())?;
-    let tenant = context.database.tenant(invitation.tenant());
-    let expires_at =
-        tenant.start_session(member, &token.hash(), SessionKind::Script, &user_agent(&request)).await?;
-    let tenant_id = invitation.tenant().number();
+    let account = Candidate { tenant: invitation.tenant(), user: member };
+    let started =
+        sessions::start(&context.services, &client, account, SessionKind::Script, StartedBy::Registration)
+            .await?;
     Ok(HttpResponse::Created().json(Accepted {
         user_id: member.number(),
-        tenant_id,
-        token: token.expose().to_owned(),
-        expires_at,
+        tenant_id: account.tenant.number(),
+        token: started.token.expose().to_owned(),
+        expires_at: started.expires_at,
     }))
 }
 
@@ -83,10 +85,14 @@ async fn joined_before(
     newcomer: &Newcomer,
 ) -> Result<Option<UserId>, Error> {
     let Some(once) = &newcomer.once else { return Ok(None) };
-    let tenant = context.database.tenant(invitation.tenant());
+    let tenant = context.services.database.tenant(invitation.tenant());
     let identifier = Identifier::from_typed(newcomer.username.shown());
-    for candidate in
-        context.database.directory().candidates(&identifier, None, Some(invitation.tenant().number())).await?
+    for candidate in context
+        .services
+        .database
+        .directory()
+        .candidates(&identifier, None, Some(invitation.tenant().number()))
+        .await?
     {
         match tenant.earlier_request(candidate.user, once).await? {
             Some(Earlier::Same { .. }) if tenant.account(candidate.user).await?.is_some() => {

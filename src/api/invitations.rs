@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use super::problem::Problem;
 use crate::auth::InvitationToken;
 use crate::domain::{InvitationId, InvitationTerms, Role};
+use crate::services::invitations;
 use crate::store::{Invited, OpenInvitation};
-use crate::web::audit::{self, Subject};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, cookie, idempotency};
 
 /// What the token of a request that may come twice is sealed for.
@@ -84,16 +84,12 @@ pub async fn create(
     let token = InvitationToken::generate(user.tenant.tenant())?;
     let sealed = cookie::seal(&context.key, SEALED_TOKEN, token.expose().to_owned());
     let kept = once.as_ref().map(|once| (once, sealed.as_str()));
-    let (id, expires_at, token) = match user.tenant.invite(user.id, &terms, &token.hash(), kept).await? {
+    let invited = invitations::create(&user.actor(&request), &terms, &token, kept).await?;
+    let (id, expires_at, token) = match invited {
         Invited::Now { id, expires_at } => (id, expires_at, token),
         Invited::Before { id, expires_at, sealed } => (id, expires_at, shown_again(&context, &sealed)?),
         Invited::OtherRequest => return Err(idempotency::used_for_another()),
     };
-    audit::record(
-        &request,
-        &format!("invited as {}", terms.role.as_str()),
-        &Subject::of(&user.tenant, user.id),
-    );
     Ok(HttpResponse::Created().json(InvitationCreated {
         invitation_id: id.number(),
         url: context.invitation_link(&token),
@@ -116,10 +112,9 @@ pub async fn destroy(
     id: web::Path<InvitationId>,
 ) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
-    if !user.tenant.revoke_invitation(*id).await? {
+    if !invitations::revoke(&user.actor(&request), *id).await? {
         return Err(Error::NotFound);
     }
-    audit::record(&request, "revoked an invitation", &Subject::of(&user.tenant, user.id));
     Ok(HttpResponse::NoContent().finish())
 }
 

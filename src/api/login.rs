@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::{LoginAttempt, LoginOutcome, Token, log_in};
-use crate::domain::{Identifier, LoginPassword, TenantName};
+use crate::domain::{LoginPassword, TenantName};
+use crate::services::login::{LoginAttempt, LoginOutcome, log_in};
+use crate::services::sessions::{self, StartedBy};
 use crate::store::SessionKind;
-use crate::web::audit::{self, Subject};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, user_agent};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, client};
 
 /// Who logs in.
 #[derive(Deserialize, ToSchema)]
@@ -48,30 +48,26 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Json(body) = body;
     let attempt = parse(&body)?;
-    let matched = match log_in(&context.database, &context.hasher, &attempt).await? {
+    let client = client(&request);
+    let matched = match log_in(&context.services, &client, &attempt).await? {
         LoginOutcome::Matched(matched) => matched,
         LoginOutcome::TooManyTenants => {
             return Err(name_the_tenant(
                 "This name is in many organizations; give tenant_id or tenant_name.",
             ));
         }
-        LoginOutcome::Refused => {
-            audit::record(&request, "login refused", &Subject::Typed(&body.username));
-            return Err(Error::WrongLogin);
-        }
+        LoginOutcome::Refused => return Err(Error::WrongLogin),
     };
     let [only] = matched.as_slice() else {
         return Err(name_the_tenant(
             "The password fits in several organizations; give tenant_id or tenant_name.",
         ));
     };
-    let token = Token::generate(only.candidate.tenant)?;
-    let tenant = context.database.tenant(only.candidate.tenant);
-    let expires_at = tenant
-        .start_session(only.candidate.user, &token.hash(), SessionKind::Script, &user_agent(&request))
-        .await?;
-    audit::record(&request, "logged in", &Subject::User(only.candidate.tenant, only.candidate.user));
-    Ok(HttpResponse::Ok().json(LoginAnswer { token: token.expose().to_owned(), expires_at }))
+    let started =
+        sessions::start(&context.services, &client, only.candidate, SessionKind::Script, StartedBy::Login)
+            .await?;
+    Ok(HttpResponse::Ok()
+        .json(LoginAnswer { token: started.token.expose().to_owned(), expires_at: started.expires_at }))
 }
 
 /// Log out: the token is worth nothing from now on.
@@ -85,9 +81,7 @@ pub async fn destroy(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    user.tenant.end_session(&user.token.hash()).await?;
-    context.sessions.forget(&user.token);
-    audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
+    sessions::log_out(&context.services, &user.actor(&request), &user.token).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -98,7 +92,7 @@ fn parse(body: &LoginBody) -> Result<LoginAttempt, Error> {
         errors.keep("tenant_name", body.tenant_name.as_deref().map(TenantName::parse).transpose());
     match (password, tenant_name) {
         (Some(password), Some(tenant_name)) => Ok(LoginAttempt {
-            identifier: Identifier::from_typed(&body.username),
+            name: body.username.clone(),
             password,
             tenant_name,
             tenant_number: body.tenant_id,

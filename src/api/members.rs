@@ -8,8 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
 use crate::domain::{Role, UserId};
+use crate::services::membership;
 use crate::store::Member;
-use crate::web::audit::{self, Subject};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json};
 
 const PAGE_SIZE: i64 = 100;
@@ -98,13 +98,7 @@ pub async fn update(
     let Some(role) = errors.keep("role", Role::parse(&body.0.role)) else {
         return Err(Error::Invalid(errors));
     };
-    Result::from(user.tenant.change_role(user.id, *member, role).await?)?;
-    context.sessions.forget_all();
-    audit::record(
-        &request,
-        &format!("made {} by user {}", role.as_str(), user.id),
-        &Subject::of(&user.tenant, *member),
-    );
+    Result::from(membership::change_role(&context.services, &user.actor(&request), *member, role).await?)?;
     Ok(HttpResponse::Ok().json(RoleAnswer { user_id: member.number(), role: role.as_str() }))
 }
 
@@ -122,10 +116,7 @@ pub async fn destroy(
     member: web::Path<UserId>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    Result::from(user.tenant.remove_member(user.id, *member).await?)?;
-    context.sessions.forget_all();
-    context.messenger.wake(&user.tenant);
-    audit::record(&request, &format!("removed by user {}", user.id), &Subject::of(&user.tenant, *member));
+    Result::from(membership::remove(&context.services, &user.actor(&request), *member).await?)?;
     Ok(HttpResponse::NoContent().finish())
 }
 

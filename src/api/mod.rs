@@ -14,6 +14,6 @@ mod problem;
 mod registration;
 pub mod routes;
 mod shares;
-pub(crate) mod transfer;
+mod transfer;
 
 pub use openapi::document;

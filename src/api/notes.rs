@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::deliveries::{self, ShareWith};
 use super::problem::Problem;
 use crate::domain::{Access, Invalid, NoteContent, NoteId, NoteTitle, Right, SearchWords, Standing};
+use crate::services::sharing;
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
 use crate::web::coding::plain_tag;
 use crate::web::idempotency;
@@ -153,7 +154,8 @@ pub async fn create(
     };
     let note =
         NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
-    let (id, message) = match user.tenant.create_note(user.id, &note).await? {
+    let written = sharing::create_note(&context.services, &user.tenant, user.id, &note).await?;
+    let (id, message) = match written {
         Written::Now { note, message } => (note.id, message),
         Written::Before { note, message } => (note, message),
         Written::OtherRequest => return Err(idempotency::used_for_another()),
@@ -164,7 +166,6 @@ pub async fn create(
         response.insert_header((header::LOCATION, place));
         return Ok(created(response, id, None));
     };
-    context.messenger.wake(&user.tenant);
     let waited = deliveries::wait_as_preferred(&request, &user, message).await;
     Ok(created(waited.respond(&place, id), id, Some(waited.state)))
 }

@@ -9,9 +9,9 @@ use crate::auth::InvitationToken;
 use crate::domain::{
     Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username,
 };
+use crate::services::registration::register;
 use crate::store::{Earlier, Newcomer, TenantChoice};
-use crate::web::audit::{self, Subject};
-use crate::web::{Context, Error, FieldErrors, Json, idempotency};
+use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 
 /// Who signs up, and where.
 #[derive(Deserialize, ToSchema)]
@@ -63,18 +63,16 @@ pub async fn create(
     let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
         return Err(Error::Invalid(errors));
     };
-    let password_hash = context.hasher.hash(&password).await?;
+    let password_hash = context.services.hasher.hash(&password).await?;
     let once = idempotency::of_request(&request, &body.without_password())?;
     let newcomer = Newcomer { username, email, password_hash, tenant, once };
-    let registered = match context.database.sign_up().register(&newcomer).await {
+    let registered = match register(&context.services, &client(&request), &newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => match registered_before(&context, &newcomer, &body.password).await? {
             Some(answer) => return Ok(HttpResponse::Created().json(answer)),
             None => return Err(refusal.into()),
         },
     };
-    context.messenger.wake(&context.database.tenant(registered.tenant));
-    audit::record(&request, "signed up", &Subject::User(registered.tenant, registered.user));
     Ok(HttpResponse::Created().json(RegistrationAnswer::of(registered.tenant, registered.user)))
 }
 
@@ -108,8 +106,8 @@ async fn registered_before(
         TenantChoice::Invited { tenant, .. } => (None, Some(tenant.number())),
     };
     let identifier = Identifier::from_typed(newcomer.username.shown());
-    for candidate in context.database.directory().candidates(&identifier, name, number).await? {
-        let tenant = context.database.tenant(candidate.tenant);
+    for candidate in context.services.database.directory().candidates(&identifier, name, number).await? {
+        let tenant = context.services.database.tenant(candidate.tenant);
         match tenant.earlier_request(candidate.user, once).await? {
             Some(Earlier::Same { .. }) => {}
             Some(Earlier::Other) => return Err(idempotency::used_for_another()),
@@ -117,6 +115,7 @@ async fn registered_before(
         }
         let account = tenant.account(candidate.user).await?;
         if context
+            .services
             .hasher
             .verify(&password, account.as_ref().map(|account| account.password_hash.as_str()))
             .await?

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::deliveries::{self, ShareWith};
 use super::problem::Problem;
 use crate::domain::{Audience, NoteId, Right};
+use crate::services::sharing::share_note;
 use crate::store::{Share, Shared};
 use crate::web::{Context, CurrentUser, Error, Json, granted, idempotency};
 
@@ -79,12 +80,12 @@ pub async fn create(
     let Json(body) = body;
     let once = idempotency::of_request(&request, &body)?;
     let sharing = deliveries::parse(&user, &body.share_with, body.access.as_deref()).await?;
-    let message = match user.tenant.share_note(user.id, *id, &sharing, once.as_ref()).await? {
+    let shared = share_note(&context.services, &user.tenant, user.id, *id, &sharing, once.as_ref()).await?;
+    let message = match shared {
         Shared::Message(message) => message,
         Shared::NoSuchNote => return Err(Error::NotFound),
         Shared::OtherRequest => return Err(idempotency::used_for_another()),
     };
-    context.messenger.wake(&user.tenant);
     let waited = deliveries::wait_as_preferred(&request, &user, message).await;
     let place = format!("/api/notes/{id}/shares");
     Ok(waited.respond(&place, *id).json(ShareCreated { delivery: waited.state.as_str() }))

@@ -1,16 +1,15 @@
 //! Leaving with everything, and coming in again.
 
-use actix_web::http::header::{self, ContentEncoding};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::problem::Problem;
-use crate::domain::Role;
+use crate::services::transfer;
 use crate::store::Scope;
-use crate::transfer::{self, Exported, ImportError, Report};
-use crate::web::audit::{self, Subject};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, upload};
+use crate::transfer::Report;
+use crate::web::{Context, CurrentUser, Error, FieldErrors, download, upload};
 
 /// What is exported.
 #[derive(Deserialize, IntoParams)]
@@ -35,45 +34,16 @@ pub async fn export(
     query: web::Query<ExportQuery>,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    send(&request, &user, &query.scope, &context)
+    let scope = scope(&query, &user)?;
+    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
 }
 
-/// The download that pages and API share.
-///
-/// # Errors
-/// As [`export`].
-pub fn send(
-    request: &HttpRequest,
-    user: &CurrentUser,
-    scope: &str,
-    context: &Context,
-) -> Result<HttpResponse, Error> {
-    let scope = match scope {
-        "" | "user" => Scope::Of(user.id),
-        "organization" if user.session.role == Role::Owner => Scope::Everybody,
-        "organization" => {
-            return Err(Error::Forbidden("Only an owner takes everything of an organization along."));
-        }
-        _ => return Err(Error::Invalid(FieldErrors::one("scope", "The scope is user or organization."))),
-    };
-    audit::record(
-        request,
-        if scope == Scope::Everybody { "exported the organization" } else { "exported notes" },
-        &Subject::of(&user.tenant, user.id),
-    );
-    let exported = Exported {
-        tenant: user.tenant.tenant(),
-        tenant_name: user.session.tenant_name.clone(),
-        scope,
-        username: user.session.username.clone(),
-    };
-    let name = format!("attachment; filename=\"pigeonhole-{}.zip\"", chrono::Utc::now().format("%F"));
-    Ok(HttpResponse::Ok()
-        .content_type("application/zip")
-        .insert_header((header::CONTENT_DISPOSITION, name))
-        // It is packed already.
-        .insert_header(ContentEncoding::Identity)
-        .streaming(transfer::export(context.database.clone(), exported)))
+fn scope(query: &ExportQuery, user: &CurrentUser) -> Result<Scope, Error> {
+    match query.scope.as_str() {
+        "" | "user" => Ok(Scope::Of(user.id)),
+        "organization" => Ok(Scope::Everybody),
+        _ => Err(Error::Invalid(FieldErrors::one("scope", "The scope is user or organization."))),
+    }
 }
 
 /// Take in the Markdown files of a ZIP, such as one of ours, as notes of the token's user. What came in
@@ -96,25 +66,6 @@ pub async fn import(
     if !kind.eq_ignore_ascii_case("application/zip") {
         return Err(Error::UnsupportedMediaType);
     }
-    Ok(HttpResponse::Ok().json(take_in(&request, &user, upload::to_disk(body).await?, &context).await?))
-}
-
-/// Takes an archive in, for pages and API alike.
-///
-/// # Errors
-/// As [`import`].
-pub async fn take_in(
-    request: &HttpRequest,
-    user: &CurrentUser,
-    file: std::fs::File,
-    context: &Context,
-) -> Result<Report, Error> {
-    let report = transfer::import(&context.database, user.tenant.tenant(), user.id, file).await;
-    audit::record(request, "imported notes", &Subject::of(&user.tenant, user.id));
-    report.map_err(|error| match error {
-        ImportError::NoArchive => {
-            Error::Invalid(FieldErrors::one("file", "This is no ZIP, or a broken one."))
-        }
-        ImportError::Database(error) => Error::Database(error),
-    })
+    let file = upload::to_disk(body).await?;
+    Ok(HttpResponse::Ok().json(transfer::import(&context.services, &user.actor(&request), file).await?))
 }

@@ -1,12 +1,10 @@
 //! Passwords, session tokens and the cache of sessions. A browser's cookie and a script's bearer token lead to
 //! the same session rows.
 
-mod login;
 mod passwords;
 mod session_cache;
 mod token;
 
-pub use login::{LoginAttempt, LoginError, LoginOutcome, Matched, log_in};
 pub use passwords::{Busy, HashQueue, Hasher};
 pub use session_cache::SessionCache;
 pub use token::{InvitationToken, Token};

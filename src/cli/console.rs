@@ -48,7 +48,7 @@ impl Door {
             actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
         let sampling = actix_web::rt::spawn(crate::monitor::sample_forever(
             console.nodes.clone(),
-            application.context.database.clone(),
+            application.context.services.database.clone(),
         ));
         let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_forever(
             console.nodes.clone(),

@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::format::Moment;
 use super::frame::{frame_of, page};
-use crate::auth::Token;
 use crate::domain::{LoginPassword, NewPassword, SessionId};
+use crate::services::password::{self, PasswordChange};
+use crate::services::sessions;
 use crate::store::{SessionKind, SessionRow};
-use crate::web::audit::{self, Subject};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
@@ -63,22 +63,16 @@ pub async fn update_password(
     let (Some(current), Some(wanted)) = (current, wanted) else {
         return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
     };
-    let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
-    if !context.hasher.verify(&current, Some(&account.password_hash)).await? {
-        let errors = FieldErrors::one("current_password", "This is not your current password.");
-        return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
-    }
-    let hash = context.hasher.hash(&wanted).await?;
-    let token = Token::generate(user.tenant.tenant())?;
-    if !user
-        .tenant
-        .change_password(user.id, user.session.id, &account.password_hash, &hash, &token.hash())
-        .await?
-    {
-        return Err(Error::Conflict(FieldErrors::default()));
-    }
-    context.sessions.forget_all();
-    audit::record(&request, "password changed", &Subject::of(&user.tenant, user.id));
+    let actor = user.actor(&request);
+    let token = match password::change(&context.services, &actor, &current, &wanted).await? {
+        PasswordChange::Changed(token) => token,
+        PasswordChange::WrongPassword => {
+            let errors = FieldErrors::one("current_password", "This is not your current password.");
+            return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
+        }
+        PasswordChange::Conflict => return Err(Error::Conflict(FieldErrors::default())),
+        PasswordChange::NoAccount => return Err(Error::LoginRequired),
+    };
     cookie::set_tokens(&cookie, &token, &cookie::others(&cookie))?;
     flash(&cookie, "success", "The password is changed, and every other session is logged out.");
     Ok(see_other("/account"))
@@ -86,27 +80,27 @@ pub async fn update_password(
 
 /// Ends one session.
 pub async fn revoke(
+    request: HttpRequest,
     user: CurrentUser,
     id: web::Path<SessionId>,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    if !user.tenant.end_session_of(user.id, *id).await? {
+    if !sessions::revoke(&context.services, &user.actor(&request), *id).await? {
         return Err(Error::NotFound);
     }
-    context.sessions.forget_all();
     flash(&cookie, "success", "That session is logged out.");
     Ok(see_other("/account"))
 }
 
 /// Ends all sessions but this one.
 pub async fn revoke_others(
+    request: HttpRequest,
     user: CurrentUser,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    user.tenant.end_other_sessions(user.id, user.session.id).await?;
-    context.sessions.forget_all();
+    sessions::revoke_others(&context.services, &user.actor(&request)).await?;
     flash(&cookie, "success", "Every other session is logged out.");
     Ok(see_other("/account"))
 }

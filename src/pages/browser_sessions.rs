@@ -5,74 +5,87 @@
 use actix_session::Session;
 use actix_web::HttpRequest;
 
-use crate::auth::{Matched, Token};
+use crate::auth::Token;
+use crate::services::login::Matched;
+use crate::services::sessions::{self, StartedBy};
 use crate::store::{Candidate, Registered, SessionKind};
 use crate::web::cookie::{self, MOST_SESSIONS, OtherSession};
-use crate::web::{Context, CurrentUser, Error, user_agent};
+use crate::web::{Context, CurrentUser, Error, client};
 
-/// An account that a session is to be started for.
-pub struct Entry {
-    /// Which one.
+/// An account for which a session starts.
+pub struct SessionAccount {
     pub candidate: Candidate,
-    /// The name of its tenant.
     pub tenant_name: String,
 }
 
-impl Entry {
-    /// Of an account that a password fits.
+impl SessionAccount {
+    /// An account to which the password of a login belongs.
     pub fn of(matched: &Matched) -> Self {
         Self { candidate: matched.candidate, tenant_name: matched.account.tenant_name.clone() }
     }
+}
 
-    /// Of an account that was just made; it becomes the active one, whose name is looked up with each page.
-    pub fn registered(registered: &Registered) -> Self {
-        Self {
-            candidate: Candidate { tenant: registered.tenant, user: registered.user },
-            tenant_name: String::new(),
-        }
+/// The sessions to start, the first of them as the active one.
+pub struct NewSessions {
+    accounts: Vec<SessionAccount>,
+    kind: SessionKind,
+    started_by: StartedBy,
+}
+
+impl NewSessions {
+    /// The sessions of accounts whose password was checked.
+    pub fn of_login(accounts: Vec<SessionAccount>, kind: SessionKind) -> Self {
+        Self { accounts, kind, started_by: StartedBy::Login }
+    }
+
+    /// The session of an account that was just made. It becomes the active one, whose tenant name is looked
+    /// up with each page and not kept in the cookie.
+    pub fn of_registration(registered: &Registered, kind: SessionKind) -> Self {
+        let candidate = Candidate { tenant: registered.tenant, user: registered.user };
+        let accounts = vec![SessionAccount { candidate, tenant_name: String::new() }];
+        Self { accounts, kind, started_by: StartedBy::Registration }
     }
 }
 
-/// Starts a session for each entry, the first of them active, in place of all that were there before.
+/// Starts sessions in place of all that the browser had.
 pub async fn begin(
     request: &HttpRequest,
     context: &Context,
     cookie: &Session,
-    entries: &[Entry],
-    kind: SessionKind,
+    new: &NewSessions,
 ) -> Result<Token, Error> {
     for before in
         cookie::token(cookie).into_iter().chain(cookie::others(cookie).into_iter().map(|other| other.token))
     {
-        end(context, &before).await?;
+        sessions::end(&context.services, &before).await?;
     }
-    let (active, others) = start(request, context, entries, kind).await?;
+    let (active, others) = start(request, context, new).await?;
     cookie::set_tokens(cookie, &active, &others)?;
     Ok(active)
 }
 
-/// Starts a session for each entry, the first of them active, beside those of `user`. A tenant has one
-/// session at most, and the longest unused ones give way.
+/// Starts sessions beside those that the browser of `user` has. A browser has at most one session in each
+/// tenant, and at most [`MOST_SESSIONS`]; those that were not used for the longest time end.
 pub async fn add(
     request: &HttpRequest,
     context: &Context,
     cookie: &Session,
     user: &CurrentUser,
-    entries: &[Entry],
-    kind: SessionKind,
+    new: &NewSessions,
 ) -> Result<Token, Error> {
     let was_active =
         OtherSession { token: user.token.clone(), tenant_name: user.session.tenant_name.clone() };
     let before = std::iter::once(was_active).chain(cookie::others(cookie));
-    let (replaced, kept): (Vec<_>, Vec<_>) = before
-        .partition(|session| entries.iter().any(|entry| entry.candidate.tenant == session.token.tenant()));
+    let (replaced, kept): (Vec<_>, Vec<_>) = before.partition(|session| {
+        new.accounts.iter().any(|account| account.candidate.tenant == session.token.tenant())
+    });
     for session in replaced {
-        end(context, &session.token).await?;
+        sessions::end(&context.services, &session.token).await?;
     }
-    let (active, mut others) = start(request, context, entries, kind).await?;
+    let (active, mut others) = start(request, context, new).await?;
     others.extend(kept);
     for session in others.split_off(others.len().min(MOST_SESSIONS - 1)) {
-        end(context, &session.token).await?;
+        sessions::end(&context.services, &session.token).await?;
     }
     cookie::set_tokens(cookie, &active, &others)?;
     Ok(active)
@@ -84,10 +97,9 @@ pub async fn go_on_elsewhere(context: &Context, cookie: &Session) -> Result<Opti
     let mut others = cookie::others(cookie);
     while !others.is_empty() {
         let next = others.remove(0);
-        let tenant = context.database.tenant(next.token.tenant());
-        if let Some(found) = context.sessions.find(&tenant, &next.token).await? {
+        if let Some(session) = sessions::find(&context.services, &next.token).await? {
             cookie::set_tokens(cookie, &next.token, &others)?;
-            return Ok(Some(found.session.tenant_name.clone()));
+            return Ok(Some(session.tenant_name.clone()));
         }
     }
     if cookie::token(cookie).is_some() {
@@ -100,28 +112,21 @@ pub async fn go_on_elsewhere(context: &Context, cookie: &Session) -> Result<Opti
 async fn start(
     request: &HttpRequest,
     context: &Context,
-    entries: &[Entry],
-    kind: SessionKind,
+    new: &NewSessions,
 ) -> Result<(Token, Vec<OtherSession>), Error> {
+    let client = client(request);
     let mut started = Vec::new();
-    for Entry { candidate, tenant_name } in entries.iter().take(MOST_SESSIONS) {
-        let token = Token::generate(candidate.tenant)?;
-        let handle = context.database.tenant(candidate.tenant);
-        handle.start_session(candidate.user, &token.hash(), kind, &user_agent(request)).await?;
-        started.push(OtherSession { token, tenant_name: tenant_name.clone() });
+    for SessionAccount { candidate, tenant_name } in new.accounts.iter().take(MOST_SESSIONS) {
+        let session =
+            sessions::start(&context.services, &client, *candidate, new.kind, new.started_by).await?;
+        started.push(OtherSession { token: session.token, tenant_name: tenant_name.clone() });
     }
     if started.is_empty() {
         return Err(Error::LoginRequired);
     }
-    if kind == SessionKind::Remembered {
+    if new.kind == SessionKind::Remembered {
         cookie::remember(request);
     }
     let active = started.remove(0).token;
     Ok((active, started))
-}
-
-async fn end(context: &Context, token: &Token) -> Result<(), Error> {
-    context.database.tenant(token.tenant()).end_session(&token.hash()).await?;
-    context.sessions.forget(token);
-    Ok(())
 }

@@ -6,14 +6,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::browser_sessions::{self, Entry};
+use super::browser_sessions::{self, NewSessions};
 use super::frame::{frame_of, page};
 use super::registration::BUSY;
 use crate::auth::InvitationToken;
 use crate::domain::{Email, NewPassword, Username};
+use crate::services::joining;
+use crate::services::sessions;
 use crate::store::{Newcomer, Offer, Registered, SessionKind, SignUpError};
 use crate::web::cookie::{self, flash};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, joining, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, see_other};
 
 /// Who signs up.
 #[derive(Clone, Default, Deserialize)]
@@ -103,19 +105,13 @@ async fn sign_up(
             .page(StatusCode::UNPROCESSABLE_ENTITY, user, (context, cookie), form.clone(), errors)
             .await;
     };
-    let password_hash = context.hasher.hash(&password).await?;
+    let password_hash = context.services.hasher.hash(&password).await?;
     let newcomer =
         Newcomer { username, email, password_hash, tenant: joining::invited_by(&invited.token), once: None };
     match enter(request, context, &newcomer).await {
         Ok(registered) => {
-            browser_sessions::begin(
-                request,
-                context,
-                cookie,
-                &[Entry::registered(&registered)],
-                SessionKind::Browser,
-            )
-            .await?;
+            let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);
+            browser_sessions::begin(request, context, cookie, &sessions).await?;
             Ok(invited.welcome(cookie))
         }
         Err(Error::Conflict(errors)) => {
@@ -146,19 +142,11 @@ pub async fn join(
             .await;
     }
     let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
-    let newcomer = joining::newcomer_from_elsewhere(account, &invited.token, None)?;
+    let newcomer = joining::newcomer_from_account(account, &invited.token, None)?;
     match enter(&request, &context, &newcomer).await {
         Ok(registered) => {
-            let kind = user.session.kind;
-            browser_sessions::add(
-                &request,
-                &context,
-                &cookie,
-                &user,
-                &[Entry::registered(&registered)],
-                kind,
-            )
-            .await?;
+            let sessions = NewSessions::of_registration(&registered, user.session.kind);
+            browser_sessions::add(&request, &context, &cookie, &user, &sessions).await?;
             Ok(invited.welcome(&cookie))
         }
         Err(Error::Conflict(_)) => {
@@ -183,8 +171,13 @@ impl Invited {
     /// Whatever is wrong with a link, the answer is the same.
     async fn by(text: &str, context: &Context) -> Result<Self, Error> {
         let token = InvitationToken::parse(text).ok_or(Error::NotFound)?;
-        let offer =
-            context.database.tenant(token.tenant()).offer(&token.hash()).await?.ok_or(Error::NotFound)?;
+        let offer = context
+            .services
+            .database
+            .tenant(token.tenant())
+            .offer(&token.hash())
+            .await?
+            .ok_or(Error::NotFound)?;
         Ok(Self { token, offer })
     }
 
@@ -208,7 +201,7 @@ impl Invited {
         else {
             return Ok(None);
         };
-        let found = context.sessions.find(&context.database.tenant(tenant), &other.token).await?;
+        let found = sessions::find(&context.services, &other.token).await?;
         Ok(found.map(|_| tenant.number()))
     }
 
@@ -241,7 +234,7 @@ impl Invited {
 
 /// A link that is over meanwhile is like one that never was.
 async fn enter(request: &HttpRequest, context: &Context, newcomer: &Newcomer) -> Result<Registered, Error> {
-    joining::enter(request, context, newcomer).await.map_err(|refusal| match refusal {
+    joining::join(&context.services, &client(request), newcomer).await.map_err(|refusal| match refusal {
         SignUpError::NoInvitation => Error::NotFound,
         other => other.into(),
     })

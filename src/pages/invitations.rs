@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::members;
 use crate::auth::InvitationToken;
 use crate::domain::{Invalid, InvitationId, InvitationTerms, Role};
-use crate::web::audit::{self, Subject};
+use crate::services::invitations;
 use crate::web::cookie::{flash, keep_link};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
 
@@ -47,12 +47,7 @@ pub async fn create(
     };
     user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
-    user.tenant.invite(user.id, &terms, &token.hash(), None).await?;
-    audit::record(
-        &request,
-        &format!("invited as {}", terms.role.as_str()),
-        &Subject::of(&user.tenant, user.id),
-    );
+    invitations::create(&user.actor(&request), &terms, &token, None).await?;
     keep_link(&cookie, &context.invitation_link(&token))?;
     Ok(see_other("/members"))
 }
@@ -65,10 +60,9 @@ pub async fn revoke(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
-    if !user.tenant.revoke_invitation(*id).await? {
+    if !invitations::revoke(&user.actor(&request), *id).await? {
         return Err(Error::NotFound);
     }
-    audit::record(&request, "revoked an invitation", &Subject::of(&user.tenant, user.id));
     flash(&cookie, "success", "The invitation is revoked; its link leads nowhere now.");
     Ok(see_other("/members"))
 }

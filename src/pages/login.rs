@@ -5,18 +5,18 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::browser_sessions::{self, Entry};
+use super::browser_sessions::{self, NewSessions, SessionAccount};
 use super::draft::{Draft, NoteForm};
 use super::frame::page;
 use super::login_choice;
 use super::login_page::LoginPage;
 use super::notes;
-use crate::auth::{LoginAttempt, LoginOutcome, log_in};
-use crate::domain::{Identifier, LoginPassword, Right, TenantName};
+use crate::domain::{LoginPassword, Right, TenantName};
+use crate::services::login::{LoginAttempt, LoginOutcome, log_in};
+use crate::services::sessions;
 use crate::store::{Grant, Seen, SessionKind};
-use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, local_path, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, local_path, see_other};
 
 /// A login that is refused because the program or the database has too much to do.
 const BUSY: &str = "Logging in is not possible right now; try again in a moment.";
@@ -99,7 +99,7 @@ async fn check(
     let adding = user.ok().filter(|_| !form.add.is_empty());
     if !form.ticket.is_empty() {
         return match login_choice::taken(context, &form.ticket, &form.choice).await? {
-            Some((entries, kind)) => enter(request, context, cookie, adding, &entries, kind, form).await,
+            Some(sessions) => enter(request, context, cookie, adding, &sessions, form).await,
             None => refuse(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 cookie,
@@ -114,17 +114,14 @@ async fn check(
         Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, false, errors),
     };
     let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
-    match log_in(&context.database, &context.hasher, &attempt).await? {
-        LoginOutcome::Refused => {
-            audit::record(request, "login refused", &Subject::Typed(&form.email));
-            refuse(
-                StatusCode::UNAUTHORIZED,
-                cookie,
-                form,
-                false,
-                FieldErrors::one("", "The name or the password is wrong."),
-            )
-        }
+    match log_in(&context.services, &client(request), &attempt).await? {
+        LoginOutcome::Refused => refuse(
+            StatusCode::UNAUTHORIZED,
+            cookie,
+            form,
+            false,
+            FieldErrors::one("", "The name or the password is wrong."),
+        ),
         LoginOutcome::TooManyTenants => {
             let errors = FieldErrors::one(
                 "tenant_name",
@@ -133,7 +130,10 @@ async fn check(
             refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, true, errors)
         }
         LoginOutcome::Matched(matched) => match matched.as_slice() {
-            [only] => enter(request, context, cookie, adding, &[Entry::of(only)], kind, form).await,
+            [only] => {
+                let sessions = NewSessions::of_login(vec![SessionAccount::of(only)], kind);
+                enter(request, context, cookie, adding, &sessions, form).await
+            }
             several => login_choice::ask(
                 context,
                 cookie,
@@ -151,21 +151,17 @@ async fn enter(
     context: &Context,
     cookie: &Session,
     adding: Option<CurrentUser>,
-    entries: &[Entry],
-    kind: SessionKind,
+    new: &NewSessions,
     form: LoginForm,
 ) -> Result<HttpResponse, Error> {
     let token = match adding {
-        Some(user) => browser_sessions::add(request, context, cookie, &user, entries, kind).await?,
-        None => browser_sessions::begin(request, context, cookie, entries, kind).await?,
+        Some(user) => browser_sessions::add(request, context, cookie, &user, new).await?,
+        None => browser_sessions::begin(request, context, cookie, new).await?,
     };
-    for Entry { candidate, .. } in entries {
-        audit::record(request, "logged in", &Subject::User(candidate.tenant, candidate.user));
-    }
     let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
     let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
-    let tenant = context.database.tenant(token.tenant());
-    let session = context.sessions.find(&tenant, &token).await?.ok_or(Error::LoginRequired)?.session;
+    let tenant = context.services.database.tenant(token.tenant());
+    let session = sessions::find(&context.services, &token).await?.ok_or(Error::LoginRequired)?;
     flash(cookie, "info", "Here is your text again; it is not saved yet.");
     hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
 }
@@ -192,12 +188,9 @@ fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
         errors.add("email", "Enter your user name or e-mail.");
     }
     match (password, tenant_name) {
-        (Some(password), Some(tenant_name)) if errors.is_empty() => Ok(LoginAttempt {
-            identifier: Identifier::from_typed(&form.email),
-            password,
-            tenant_name,
-            tenant_number: None,
-        }),
+        (Some(password), Some(tenant_name)) if errors.is_empty() => {
+            Ok(LoginAttempt { name: form.email.clone(), password, tenant_name, tenant_number: None })
+        }
         _ => Err(errors),
     }
 }

@@ -11,10 +11,10 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::browser_sessions::Entry;
+use super::browser_sessions::{NewSessions, SessionAccount};
 use super::draft::Draft;
 use super::frame::page;
-use crate::auth::Matched;
+use crate::services::login::Matched;
 use crate::store::{Candidate, SessionKind};
 use crate::web::{Context, Error, FieldErrors, Frame, cookie};
 
@@ -111,11 +111,7 @@ pub fn ask(
 
 /// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not
 /// ours, too old, or overtaken by a new password.
-pub async fn taken(
-    context: &Context,
-    ticket: &str,
-    choice: &str,
-) -> Result<Option<(Vec<Entry>, SessionKind)>, Error> {
+pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<NewSessions>, Error> {
     let Some(mut ticket) = Ticket::open(&context.key, ticket, Utc::now().timestamp()) else {
         return Ok(None);
     };
@@ -123,23 +119,24 @@ pub async fn taken(
         return Ok(None);
     };
     ticket.accounts[..=chosen].rotate_right(1);
-    let mut entries = Vec::new();
+    let mut accounts = Vec::new();
     for (index, account) in ticket.accounts.iter().enumerate() {
-        match entry(context, account).await? {
-            Some(entry) => entries.push(entry),
+        match unchanged(context, account).await? {
+            Some(account) => accounts.push(account),
             None if index == 0 => return Ok(None),
             None => {}
         }
     }
-    Ok(Some((entries, if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser })))
+    let kind = if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser };
+    Ok(Some(NewSessions::of_login(accounts, kind)))
 }
 
 /// The account of a ticket, if its password is still the one that was tried.
-async fn entry(context: &Context, ticket: &TicketAccount) -> Result<Option<Entry>, Error> {
+async fn unchanged(context: &Context, ticket: &TicketAccount) -> Result<Option<SessionAccount>, Error> {
     let candidate = Candidate::from_ticket((ticket.tenant, ticket.user));
-    let account = context.database.tenant(candidate.tenant).account(candidate.user).await?;
+    let account = context.services.database.tenant(candidate.tenant).account(candidate.user).await?;
     let unchanged = account.filter(|account| fingerprint(&account.password_hash) == ticket.fingerprint);
-    Ok(unchanged.map(|account| Entry { candidate, tenant_name: account.tenant_name }))
+    Ok(unchanged.map(|account| SessionAccount { candidate, tenant_name: account.tenant_name }))
 }
 
 fn fingerprint(hash: &str) -> Vec<u8> {

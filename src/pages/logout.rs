@@ -4,7 +4,7 @@ use actix_session::Session;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::browser_sessions;
-use crate::web::audit::{self, Subject};
+use crate::services::sessions;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, see_other};
 
@@ -16,9 +16,7 @@ pub async fn create(
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    user.tenant.end_session(&user.token.hash()).await?;
-    context.sessions.forget(&user.token);
-    audit::record(&request, "logged out", &Subject::of(&user.tenant, user.id));
+    sessions::log_out(&context.services, &user.actor(&request), &user.token).await?;
     Ok(match browser_sessions::go_on_elsewhere(&context, &cookie).await? {
         Some(name) => {
             flash(

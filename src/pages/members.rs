@@ -11,8 +11,8 @@ use super::format::Moment;
 use super::frame::{frame_of, page};
 use super::invitations::InvitationForm;
 use crate::domain::{Invalid, Role, UserId};
+use crate::services::membership;
 use crate::store::{Member, OpenInvitation};
-use crate::web::audit::{self, Subject};
 use crate::web::cookie::{flash, take_link};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
@@ -99,13 +99,7 @@ pub async fn update_role(
             .await;
         }
     };
-    Result::from(user.tenant.change_role(user.id, *member, role).await?)?;
-    context.sessions.forget_all();
-    audit::record(
-        &request,
-        &format!("made {} by user {}", role.as_str(), user.id),
-        &Subject::of(&user.tenant, *member),
-    );
+    Result::from(membership::change_role(&context.services, &user.actor(&request), *member, role).await?)?;
     flash(&cookie, "success", &format!("The role is changed to {}.", role.as_str()));
     Ok(see_other("/members"))
 }
@@ -118,7 +112,7 @@ pub async fn remove(
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    take_out(&request, &user, *member, &context).await?;
+    Result::from(membership::remove(&context.services, &user.actor(&request), *member).await?)?;
     if *member == user.id {
         return gone(&user, &context, &cookie).await;
     }
@@ -133,21 +127,8 @@ pub async fn leave(
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    take_out(&request, &user, user.id, &context).await?;
+    Result::from(membership::remove(&context.services, &user.actor(&request), user.id).await?)?;
     gone(&user, &context, &cookie).await
-}
-
-async fn take_out(
-    request: &HttpRequest,
-    user: &CurrentUser,
-    member: UserId,
-    context: &Context,
-) -> Result<(), Error> {
-    Result::from(user.tenant.remove_member(user.id, member).await?)?;
-    context.sessions.forget_all();
-    context.messenger.wake(&user.tenant);
-    audit::record(request, &format!("removed by user {}", user.id), &Subject::of(&user.tenant, member));
-    Ok(())
 }
 
 /// Where somebody goes who has just left.

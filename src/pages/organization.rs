@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::format::Moment;
 use super::frame::{frame_of, page};
 use crate::domain::{Role, TenantName};
+use crate::services::organization;
 use crate::store::Renaming;
-use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
@@ -79,12 +79,11 @@ pub async fn update(
     let (Some(name), Some(open)) = (name, open) else {
         return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, typed, errors).await;
     };
-    if user.tenant.change_settings(&name, open).await? == Renaming::Taken {
+    let actor = user.actor(&request);
+    if organization::update(&context.services, &actor, &name, open).await? == Renaming::Taken {
         let errors = FieldErrors::one("name", "Another organization has this name.");
         return settings_page(StatusCode::CONFLICT, &user, &cookie, typed, errors).await;
     }
-    context.sessions.forget_all();
-    audit::record(&request, "changed the organization", &Subject::of(&user.tenant, user.id));
     flash(&cookie, "success", "The organization's settings are saved.");
     Ok(see_other("/organization"))
 }
@@ -100,15 +99,13 @@ pub async fn create_deletion(
     permit(&user)?;
     let typed = Typed { confirmation: form.0.confirmation, ..Typed::default() };
     let scheduled = match TenantName::parse(&typed.confirmation) {
-        Ok(name) => user.tenant.schedule_end(&name).await?,
+        Ok(name) => organization::schedule_deletion(&context.services, &user.actor(&request), &name).await?,
         Err(_) => None,
     };
     if scheduled.is_none() {
         let errors = FieldErrors::one("confirmation", "This is not the name of your organization.");
         return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, typed, errors).await;
     }
-    context.sessions.forget_all();
-    audit::record(&request, "asked for the organization's end", &Subject::of(&user.tenant, user.id));
     Ok(see_other("/organization"))
 }
 
@@ -120,9 +117,7 @@ pub async fn destroy_deletion(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     permit(&user)?;
-    user.tenant.call_end_off().await?;
-    context.sessions.forget_all();
-    audit::record(&request, "called the organization's end off", &Subject::of(&user.tenant, user.id));
+    organization::cancel_deletion(&context.services, &user.actor(&request)).await?;
     flash(&cookie, "success", "The organization stays.");
     Ok(see_other("/organization"))
 }

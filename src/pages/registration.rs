@@ -6,13 +6,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::browser_sessions::{self, Entry};
+use super::browser_sessions::{self, NewSessions};
 use super::frame::page;
 use crate::domain::{Email, NewPassword, TenantName, Username};
+use crate::services::registration;
 use crate::store::{Newcomer, SessionKind, TenantChoice};
-use crate::web::audit::{self, Subject};
 use crate::web::cookie::flash;
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, see_other};
 
 /// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody
 /// heard.
@@ -78,10 +78,10 @@ async fn register(
     let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
         return refill(StatusCode::UNPROCESSABLE_ENTITY, cookie, form.clone(), errors);
     };
-    let password_hash = context.hasher.hash(&password).await?;
+    let password_hash = context.services.hasher.hash(&password).await?;
     let newcomer =
         Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), once: None };
-    let registered = match context.database.sign_up().register(&newcomer).await {
+    let registered = match registration::register(&context.services, &client(request), &newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => {
             return match Error::from(refusal) {
@@ -90,16 +90,8 @@ async fn register(
             };
         }
     };
-    audit::record(request, "signed up", &Subject::User(registered.tenant, registered.user));
-    context.messenger.wake(&context.database.tenant(registered.tenant));
-    browser_sessions::begin(
-        request,
-        context,
-        cookie,
-        &[Entry::registered(&registered)],
-        SessionKind::Browser,
-    )
-    .await?;
+    let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);
+    browser_sessions::begin(request, context, cookie, &sessions).await?;
     flash(cookie, "success", "Welcome. Write your first note below.");
     Ok(see_other("/dashboard"))
 }

@@ -10,6 +10,7 @@ use askama::Template;
 use super::format::{Moment, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
+use crate::services::sharing::share_note;
 use crate::store::{DeliveryState, OFFERED, Recipient, Share, Shared, Sharing};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
@@ -102,13 +103,11 @@ pub async fn create(
         }
     };
     let access = if form.edit { Access::Edit } else { Access::Read };
-    if !matches!(
-        user.tenant.share_note(user.id, *id, &Sharing { audience, access }, None).await?,
-        Shared::Message(_)
-    ) {
+    let sharing = Sharing { audience, access };
+    let shared = share_note(&context.services, &user.tenant, user.id, *id, &sharing, None).await?;
+    if !matches!(shared, Shared::Message(_)) {
         return Err(Error::NotFound);
     }
-    context.messenger.wake(&user.tenant);
     flash(&cookie, "success", "Shared. It is in their inboxes in a moment.");
     Ok(see_other(&format!("/notes/{id}/shares")))
 }

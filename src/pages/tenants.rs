@@ -3,6 +3,7 @@
 use actix_session::Session;
 use actix_web::{HttpResponse, web};
 
+use crate::services::sessions;
 use crate::web::cookie::{self, OtherSession, flash};
 use crate::web::{Context, CurrentUser, Error, see_other};
 
@@ -21,8 +22,7 @@ pub async fn activate(
     let index =
         others.iter().position(|other| other.token.tenant().to_string() == *number).ok_or(Error::NotFound)?;
     let chosen = others.remove(index);
-    let tenant = context.database.tenant(chosen.token.tenant());
-    if context.sessions.find(&tenant, &chosen.token).await?.is_none() {
+    if sessions::find(&context.services, &chosen.token).await?.is_none() {
         cookie::set_tokens(&cookie, &user.token, &others)?;
         flash(
             &cookie,

@@ -8,10 +8,11 @@ use askama::Template;
 use futures_util::StreamExt;
 
 use super::frame::{frame_of, page};
-use crate::api::transfer;
 use crate::domain::Role;
+use crate::services::transfer;
+use crate::store::Scope;
 use crate::transfer::Report;
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, upload};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, download, upload};
 
 #[derive(Template)]
 #[template(path = "transfer.html")]
@@ -34,7 +35,8 @@ pub async fn export(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    transfer::send(&request, &user, "user", &context)
+    let scope = Scope::Of(user.id);
+    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
 }
 
 /// Everything of the organization as a ZIP, for owners.
@@ -43,7 +45,7 @@ pub async fn export_organization(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    transfer::send(&request, &user, "organization", &context)
+    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), Scope::Everybody)?))
 }
 
 /// Takes the notes of a ZIP in and reports. The report is the answer itself: a reload sends the same archive
@@ -65,7 +67,8 @@ pub async fn import(
             continue;
         }
         let file = upload::to_disk(field).await?;
-        return match transfer::take_in(&request, &user, file, &context).await {
+        let imported = transfer::import(&context.services, &user.actor(&request), file).await;
+        return match imported.map_err(Error::from) {
             Ok(report) => transfer_page(StatusCode::OK, &user, &cookie, Some(report), FieldErrors::default()),
             Err(Error::Invalid(errors)) => {
                 transfer_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, None, errors)

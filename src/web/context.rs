@@ -5,21 +5,13 @@ use actix_web::web::Data;
 
 use super::graceful_shutdown::Departure;
 use super::site::Site;
-use crate::auth::{Hasher, InvitationToken, SessionCache};
-use crate::db::Database;
-use crate::messaging::Notifier;
+use crate::auth::InvitationToken;
 use crate::metrics::Metrics;
+use crate::services::Services;
 
 /// The application's shared state.
 pub struct Context {
-    /// The database.
-    pub database: Database,
-    /// Sessions that were looked up a moment ago.
-    pub sessions: SessionCache,
-    /// Told when a message was written.
-    pub messenger: Notifier,
-    /// Hashes passwords.
-    pub hasher: Hasher,
+    pub services: Services,
     /// What is counted of requests.
     pub metrics: Metrics,
     /// The requests under way, and the end.

@@ -70,8 +70,13 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     let (token, counted) = token_of(request);
     let context = request.app_data::<web::Data<Context>>().cloned();
     let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
-    let tenant = context.database.tenant(token.tenant());
-    let found = context.sessions.look_up(&tenant, &token, counted).await?.ok_or(Error::LoginRequired)?;
+    let tenant = context.services.database.tenant(token.tenant());
+    let found = context
+        .services
+        .session_cache
+        .look_up(&tenant, &token, counted)
+        .await?
+        .ok_or(Error::LoginRequired)?;
     let session = found.session;
     if found.looked_up && session.stale {
         note_use(&tenant, &token);

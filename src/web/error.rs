@@ -5,9 +5,11 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 
 use super::fields::FieldErrors;
-use crate::auth::{Busy, LoginError};
+use crate::auth::Busy;
 use crate::db::DbError;
+use crate::services::ServiceError;
 use crate::store::{Decision, Grant, SignUpError};
+use crate::transfer::ImportError;
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -62,11 +64,27 @@ pub enum Error {
     Internal(&'static str, #[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-impl From<LoginError> for Error {
-    fn from(error: LoginError) -> Self {
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Self {
         match error {
-            LoginError::Busy(busy) => Self::Busy(busy),
-            LoginError::Database(error) => Self::Database(error),
+            ServiceError::Busy(busy) => Self::Busy(busy),
+            ServiceError::Database(error) => Self::Database(error),
+            ServiceError::Randomness(error) => error.into(),
+            ServiceError::Forbidden(sentence) => Self::Forbidden(sentence),
+            ServiceError::OutdatedAccount(_) => {
+                Self::Internal("joining with an existing account", error.into())
+            }
+        }
+    }
+}
+
+impl From<ImportError> for Error {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::NoArchive => {
+                Self::Invalid(FieldErrors::one("file", "This is no ZIP, or a broken one."))
+            }
+            ImportError::Database(error) => Self::Database(error),
         }
     }
 }

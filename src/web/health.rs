@@ -12,6 +12,6 @@ pub async fn live() -> HttpResponse {
 
 /// The process can serve: its database answers.
 pub async fn ready(context: web::Data<Context>) -> Result<HttpResponse, Error> {
-    context.database.ping().await?;
+    context.services.database.ping().await?;
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n"))
 }

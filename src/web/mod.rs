@@ -4,10 +4,12 @@
 pub mod assets;
 pub mod audit;
 pub mod body;
+pub mod client;
 pub mod coding;
 pub mod context;
 pub mod cookie;
 pub mod current_user;
+pub mod download;
 pub mod error;
 pub mod error_response;
 pub mod fields;
@@ -15,7 +17,6 @@ pub mod frame;
 pub mod graceful_shutdown;
 pub mod health;
 pub mod idempotency;
-pub mod joining;
 pub mod paging;
 pub mod prefer;
 pub mod redirect;
@@ -27,6 +28,7 @@ pub mod upload;
 pub mod user_agent;
 
 pub use body::{Form, Json};
+pub use client::client;
 pub use context::Context;
 pub use current_user::{CurrentUser, require_login};
 pub use error::{Error, granted};

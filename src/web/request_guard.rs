@@ -203,6 +203,7 @@ mod tests {
     use crate::db::Database;
     use crate::messaging::Notifier;
     use crate::metrics::Metrics;
+    use crate::services::Services;
 
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
@@ -215,10 +216,12 @@ mod tests {
             dress: crate::web::error_response::dress,
         });
         let context = Context {
-            database,
-            sessions: SessionCache::default(),
-            messenger: Notifier::default(),
-            hasher: Hasher::with_cost(10),
+            services: Services {
+                database,
+                session_cache: SessionCache::default(),
+                notifier: Messenger::default(),
+                hasher: Hasher::with_cost(10),
+            },
             metrics: Metrics::new([]),
             departure: crate::web::Departure::by(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
             site: site.clone(),

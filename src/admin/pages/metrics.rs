@@ -17,7 +17,7 @@ pub async fn show(console: web::Data<Console>) -> HttpResponse {
         Ok(report) => add_cluster(&mut text, report),
         // Without a list of nodes only the coordinator is known, which the first pool connects to.
         Err(_) => {
-            for pool in console.application.database.pools().iter().take(1) {
+            for pool in console.application.services.database.pools().iter().take(1) {
                 text.add("pigeonhole_node_up", &[("node", &pool.node)], 0.0);
             }
         }

@@ -31,7 +31,7 @@ impl TenantsPage<'_> {
 /// GET /tenants
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
     let tenants =
-        monitor::tenants(&console.nodes, &console.application.database.loads().recent(), frame.span.length())
+        monitor::tenants(&console.nodes, &console.application.services.database.loads().recent(), frame.span.length())
             .await?;
     Ok(face.show(&tenants, |tables| TenantsPage { frame, tenants: &tenants, tables })?)
 }

@@ -41,7 +41,7 @@ pub async fn home() -> HttpResponse {
 
 /// GET /verdicts
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let outbox = console.figures.outbox(&console.application.database);
+    let outbox = console.figures.outbox(&console.application.services.database);
     let (report, unfinished) = join(monitor::report(&console.nodes), outbox).await;
     let mut report = report?;
     report.add(of_messages(unfinished.as_ref()));

@@ -1,0 +1,41 @@
+//! Joining a tenant by invitation.
+
+use super::registration::add_user;
+use super::{Client, ServiceError, Services};
+use crate::auth::InvitationToken;
+use crate::domain::{Email, Invalid, Username};
+use crate::store::{Account, Newcomer, Once, Registered, SignUpError, TenantChoice};
+
+/// The tenant of an invitation, as a registration takes it.
+pub fn invited_by(token: &InvitationToken) -> TenantChoice {
+    TenantChoice::Invited { tenant: token.tenant(), token_hash: token.hash() }
+}
+
+/// A new user with the name, e-mail and password of an account in another tenant. The account's session
+/// proves who the user is.
+///
+/// # Errors
+/// [`ServiceError::OutdatedAccount`].
+pub fn newcomer_from_account(
+    account: Account,
+    token: &InvitationToken,
+    once: Option<Once>,
+) -> Result<Newcomer, ServiceError> {
+    let outdated = |Invalid(message)| ServiceError::OutdatedAccount(message);
+    let username = Username::parse(&account.username).map_err(outdated)?;
+    let email = Email::parse_optional(account.email.as_deref().unwrap_or_default()).map_err(outdated)?;
+    Ok(Newcomer { username, email, password_hash: account.password_hash, tenant: invited_by(token), once })
+}
+
+/// Adds a user to the tenant of an invitation. What the tenant shares with everyone is delivered to the new
+/// user by a message.
+///
+/// # Errors
+/// See [`SignUpError`].
+pub async fn join(
+    services: &Services,
+    client: &Client,
+    newcomer: &Newcomer,
+) -> Result<Registered, SignUpError> {
+    add_user(services, client, newcomer, "joined by invitation").await
+}

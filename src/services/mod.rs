@@ -1,0 +1,36 @@
+//! Operations that pages and API share, one file for each subject. A function makes its calls on the store
+//! and does what belongs to them in the right order: it clears the session cache, wakes the notifier and
+//! writes the line of the security log. Nothing here knows HTTP, cookies, HTML or JSON.
+
+mod actor;
+pub mod audit;
+mod client;
+mod error;
+pub mod invitations;
+pub mod joining;
+pub mod login;
+pub mod membership;
+pub mod organization;
+pub mod password;
+pub mod registration;
+pub mod sessions;
+pub mod sharing;
+pub mod transfer;
+
+pub use actor::Actor;
+pub use client::Client;
+pub use error::ServiceError;
+
+use crate::auth::{Hasher, SessionCache};
+use crate::db::Database;
+use crate::messaging::Messenger;
+
+/// What the operations work with. Clones share the same pools, cache and queues.
+#[derive(Clone)]
+pub struct Services {
+    pub database: Database,
+    pub session_cache: SessionCache,
+    /// Told of each tenant that has a new message in its outbox.
+    pub notifier: Messenger,
+    pub hasher: Hasher,
+}

@@ -1,0 +1,49 @@
+//! Exporting notes as a ZIP, and importing notes from one.
+
+use std::fs::File;
+use std::io;
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::audit;
+use super::{Actor, ServiceError, Services};
+use crate::domain::Role;
+use crate::store::Scope;
+use crate::transfer::{self, Exported, ImportError, Report};
+
+/// The ZIP of the actor's notes, or of everything in the tenant for its owners. Reads from the database run
+/// while the stream is read.
+///
+/// # Errors
+/// [`ServiceError::Forbidden`] when another user than an owner exports the tenant.
+pub fn export(
+    services: &Services,
+    actor: &Actor<'_>,
+    scope: Scope,
+) -> Result<impl Stream<Item = Result<Bytes, io::Error>> + 'static, ServiceError> {
+    let session = actor.session;
+    if scope == Scope::Everybody && session.role != Role::Owner {
+        return Err(ServiceError::Forbidden("Only an owner takes everything of an organization along."));
+    }
+    let event = if scope == Scope::Everybody { "exported the organization" } else { "exported notes" };
+    audit::record(&actor.client, event, &actor.subject());
+    let exported = Exported {
+        tenant: actor.tenant.tenant(),
+        tenant_name: session.tenant_name.clone(),
+        scope,
+        username: session.username.clone(),
+    };
+    Ok(transfer::export(services.database.clone(), exported))
+}
+
+/// Imports the notes of a ZIP for the actor. The security log has a line also when the import breaks off, as
+/// the notes before that stay.
+///
+/// # Errors
+/// See [`ImportError`].
+pub async fn import(services: &Services, actor: &Actor<'_>, file: File) -> Result<Report, ImportError> {
+    let report = transfer::import(&services.database, actor.tenant.tenant(), actor.user(), file).await;
+    audit::record(&actor.client, "imported notes", &actor.subject());
+    report
+}

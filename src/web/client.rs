@@ -1,0 +1,24 @@
+//! The client of a request and the user who acts, as the operations of `services` take them.
+
+use actix_web::{HttpMessage, HttpRequest};
+
+use super::audit::RequestId;
+use super::current_user::CurrentUser;
+use super::user_agent::user_agent;
+use crate::services::{Actor, Client};
+
+/// The client that sent `request`.
+pub fn client(request: &HttpRequest) -> Client {
+    Client {
+        address: request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string()),
+        user_agent: user_agent(request),
+        request_id: request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
+    }
+}
+
+impl CurrentUser {
+    /// The user as the one who acts by `request`.
+    pub fn actor(&self, request: &HttpRequest) -> Actor<'_> {
+        Actor { tenant: &self.tenant, session: &self.session, client: client(request) }
+    }
+}
