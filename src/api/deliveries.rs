@@ -1,26 +1,16 @@
-//! What a call says about sharing, and how far a message about it has come.
+//! The deliveries of a note's shares: how far their messages have come.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right};
+use crate::domain::{NoteId, Right};
 use crate::messaging::wait_for;
-use crate::store::{DeliveryState, Message, Sharing};
-use crate::web::{CurrentUser, Error, FieldErrors, granted, prefer};
-
-/// With whom a note is shared.
-#[derive(Deserialize, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum ShareWith {
-    /// The word `everyone`: everybody in the organization, also those who come later.
-    Word(String),
-    /// The numbers of 1 to 100 users.
-    People(Vec<i64>),
-}
+use crate::store::{DeliveryState, Message};
+use crate::web::{CurrentUser, Error, granted, prefer};
 
 /// How far the delivery of one share has come.
 #[derive(Serialize, ToSchema)]
@@ -59,41 +49,6 @@ pub async fn deliveries(user: CurrentUser, id: web::Path<NoteId>) -> Result<Http
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let messages = user.tenant.messages_of_note(user.id, *id).await?.ok_or(Error::NotFound)?;
     Ok(HttpResponse::Ok().json(messages.iter().map(DeliveryView::of).collect::<Vec<_>>()))
-}
-
-/// Reads with whom and for what a note is to be shared, and looks whether those people are there.
-///
-/// # Errors
-/// 422 that names the field.
-pub async fn parse(
-    user: &CurrentUser,
-    share_with: &ShareWith,
-    access: Option<&str>,
-) -> Result<Sharing, Error> {
-    let mut errors = FieldErrors::default();
-    let access = errors.keep("access", Access::parse(access.unwrap_or_default()));
-    let access = access.ok_or(Error::Invalid(errors))?;
-    Ok(Sharing { audience: audience(user, share_with).await?, access })
-}
-
-async fn audience(user: &CurrentUser, wanted: &ShareWith) -> Result<Audience, Error> {
-    let refuse = |message| Err(Error::Invalid(FieldErrors::one("share_with", message)));
-    let mut numbers = match wanted {
-        ShareWith::Word(word) if word == "everyone" => return Ok(Audience::Everyone),
-        ShareWith::Word(_) => return refuse("This is \"everyone\" or a list of people's numbers."),
-        ShareWith::People(numbers) => numbers.clone(),
-    };
-    numbers.sort_unstable();
-    numbers.dedup();
-    if numbers.is_empty() || numbers.len() > AUDIENCE_LIMIT {
-        return refuse("Name 1 to 100 people, or \"everyone\".");
-    }
-    let members: Option<Vec<_>> =
-        user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
-    members.map_or_else(
-        || refuse("Each of these has to be another person in this organization."),
-        |members| Ok(Audience::Members(members)),
-    )
 }
 
 /// Where the answer stands after the client was kept waiting as it wished.

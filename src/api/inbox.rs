@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::notes::{cursor_of, limit_of, words_of};
+use super::list_query::{cursor_of, limit_of, words_of};
 use super::problem::Problem;
 use crate::store::ReceivedNote;
 use crate::web::paging::{encode, with_words};

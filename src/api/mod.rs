@@ -5,6 +5,7 @@ mod acceptances;
 mod deliveries;
 mod inbox;
 mod invitations;
+mod list_query;
 mod login;
 mod me;
 mod members;
@@ -13,6 +14,7 @@ mod openapi;
 mod problem;
 mod registration;
 pub mod routes;
+mod share_with;
 mod shares;
 mod transfer;
 

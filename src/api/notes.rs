@@ -1,24 +1,22 @@
 //! Notes.
 
-use std::num::IntErrorKind;
-
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::deliveries::{self, ShareWith};
+use super::deliveries;
+use super::list_query::{cursor_of, limit_of, words_of};
 use super::problem::Problem;
-use crate::domain::{Access, Invalid, NoteContent, NoteId, NoteTitle, Right, SearchWords, Standing};
+use super::share_with::ShareWith;
+use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
 use crate::services::sharing;
-use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Position, Saved, Written};
+use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
 use crate::web::coding::plain_tag;
 use crate::web::idempotency;
-use crate::web::paging::{PAGE_SIZE, decode, encode, with_words};
+use crate::web::paging::{encode, with_words};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, granted};
-
-const LARGEST_PAGE: u16 = 100;
 
 /// A note to write.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -150,7 +148,7 @@ pub async fn create(
     let (title, content) = parse(body.title.as_deref(), body.content)?;
     let sharing = match &body.share_with {
         None => None,
-        Some(share_with) => Some(deliveries::parse(&user, share_with, body.access.as_deref()).await?),
+        Some(share_with) => Some(share_with.parse(&user, body.access.as_deref()).await?),
     };
     let note =
         NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
@@ -305,22 +303,6 @@ async fn save(
     }
 }
 
-/// How many a page of a list holds.
-///
-/// # Errors
-/// 422 for what is no number.
-pub fn limit_of(given: Option<&str>) -> Result<u16, Error> {
-    match given.map(str::parse::<i64>) {
-        None => Ok(PAGE_SIZE),
-        Some(Ok(limit)) => Ok(u16::try_from(limit.max(1)).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
-        Some(Err(error)) => match error.kind() {
-            IntErrorKind::PosOverflow => Ok(LARGEST_PAGE),
-            IntErrorKind::NegOverflow => Ok(1),
-            _ => Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
-        },
-    }
-}
-
 /// The JSON of notes, in a buffer that need not grow: it is the largest thing that the API answers.
 fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     let expected = notes.iter().map(|note| note.content.len() + note.content.len() / 16 + 512).sum();
@@ -328,29 +310,6 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     serde_json::to_writer(&mut json, &notes)
         .map_err(|error| Error::Internal("writing JSON", Box::new(error)))?;
     Ok(json)
-}
-
-/// What is looked for in a list.
-///
-/// # Errors
-/// 422 for words that cannot be accepted.
-pub fn words_of(given: Option<&str>) -> Result<Option<SearchWords>, Error> {
-    SearchWords::parse_optional(given.unwrap_or_default())
-        .map_err(|Invalid(message)| Error::Invalid(FieldErrors::one("q", message)))
-}
-
-/// Where a page of a list begins.
-///
-/// # Errors
-/// 422 for what no `Link` header of ours said.
-pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
-    match given.map(decode) {
-        None => Ok(None),
-        Some(Some(position)) => Ok(Some(position)),
-        Some(None) => {
-            Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours.")))
-        }
-    }
 }
 
 fn answer(user: &CurrentUser, note: Note, standing: Standing) -> HttpResponse {

@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::deliveries::{self, ShareWith};
+use super::deliveries;
 use super::problem::Problem;
+use super::share_with::ShareWith;
 use crate::domain::{Audience, NoteId, Right};
 use crate::services::sharing::share_note;
 use crate::store::{Share, Shared};
@@ -79,7 +80,7 @@ pub async fn create(
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let Json(body) = body;
     let once = idempotency::of_request(&request, &body)?;
-    let sharing = deliveries::parse(&user, &body.share_with, body.access.as_deref()).await?;
+    let sharing = body.share_with.parse(&user, body.access.as_deref()).await?;
     let shared = share_note(&context.services, &user.tenant, user.id, *id, &sharing, once.as_ref()).await?;
     let message = match shared {
         Shared::Message(message) => message,

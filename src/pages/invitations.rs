@@ -3,32 +3,13 @@
 use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
 
-use super::members;
+use super::members::{self, InvitationForm};
 use crate::auth::InvitationToken;
 use crate::domain::{Invalid, InvitationId, InvitationTerms, Role};
 use crate::services::invitations;
 use crate::web::cookie::{flash, keep_link};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
-
-/// What is typed.
-#[derive(Deserialize)]
-#[serde(default)]
-pub struct InvitationForm {
-    /// The role's word.
-    pub role: String,
-    /// A number.
-    pub uses: String,
-    /// Seconds.
-    pub expires_in: String,
-}
-
-impl Default for InvitationForm {
-    fn default() -> Self {
-        Self { role: "member".to_owned(), uses: "1".to_owned(), expires_in: "604800".to_owned() }
-    }
-}
 
 /// Makes a link.
 pub async fn create(

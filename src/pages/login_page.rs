@@ -1,13 +1,9 @@
 //! The page with the login form, as the login and the forms that were sent without one show it.
 
-use actix_session::Session;
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::draft::Draft;
-use super::frame::page;
-use crate::web::{Error, FieldErrors, Frame};
+use crate::web::{FieldErrors, Frame};
 
 /// The form.
 #[derive(Template)]
@@ -39,10 +35,4 @@ impl LoginPage {
             errors: FieldErrors::default(),
         }
     }
-}
-
-/// Answers a note that came too late: the login page, with the text along.
-pub fn ask_to_log_in(cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
-    let login = LoginPage { draft: Some(draft), ..LoginPage::empty(Frame::public(cookie, "")) };
-    page(StatusCode::UNAUTHORIZED, &login)
 }

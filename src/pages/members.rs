@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::browser_sessions;
 use super::format::Moment;
 use super::frame::{frame_of, page};
-use super::invitations::InvitationForm;
 use crate::domain::{Invalid, Role, UserId};
 use crate::services::membership;
 use crate::store::{Member, OpenInvitation};
@@ -29,6 +28,22 @@ pub struct MembersQuery {
 #[serde(default)]
 pub struct RoleForm {
     role: String,
+}
+
+/// The form for an invitation, as it was sent.
+#[derive(Deserialize)]
+#[serde(default)]
+pub struct InvitationForm {
+    pub role: String,
+    pub uses: String,
+    /// In seconds.
+    pub expires_in: String,
+}
+
+impl Default for InvitationForm {
+    fn default() -> Self {
+        Self { role: "member".to_owned(), uses: "1".to_owned(), expires_in: "604800".to_owned() }
+    }
 }
 
 #[derive(Template)]

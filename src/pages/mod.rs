@@ -29,4 +29,5 @@ mod search;
 mod shares;
 mod tenants;
 mod transfer;
+mod unsaved;
 mod welcome;

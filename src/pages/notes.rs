@@ -10,6 +10,7 @@ use super::format::{Moment, NoteCard, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use super::markdown::markdown;
 use super::search::SearchForm;
+use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
 use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Saved, Written};
 use crate::web::cookie::flash;
@@ -126,7 +127,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     match add(&request, &user, &form, &cookie).await {
-        Err(error) => Draft { action: "/notes".to_owned(), form }.kept(error, &cookie),
+        Err(error) => unsaved(Draft { action: "/notes".to_owned(), form }, error, &cookie),
         answered => answered,
     }
 }
@@ -137,7 +138,7 @@ pub async fn create_refused(
     form: Form<NoteForm>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    Draft { action: "/notes".to_owned(), form: form.0 }.kept(reason.0, &cookie)
+    unsaved(Draft { action: "/notes".to_owned(), form: form.0 }, reason.0, &cookie)
 }
 
 async fn add(
@@ -208,7 +209,7 @@ pub async fn update(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     match save(&user, *id, &form, &cookie).await {
-        Err(error) => Draft { action: format!("/notes/{id}"), form }.kept(error, &cookie),
+        Err(error) => unsaved(Draft { action: format!("/notes/{id}"), form }, error, &cookie),
         answered => answered,
     }
 }
@@ -220,7 +221,7 @@ pub async fn update_refused(
     form: Form<NoteForm>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    Draft { action: format!("/notes/{id}"), form: form.0 }.kept(reason.0, &cookie)
+    unsaved(Draft { action: format!("/notes/{id}"), form: form.0 }, reason.0, &cookie)
 }
 
 async fn save(

@@ -1,0 +1,49 @@
+//! The parameters that the lists of notes take alike.
+
+use std::num::IntErrorKind;
+
+use crate::domain::{Invalid, SearchWords};
+use crate::store::Position;
+use crate::web::paging::{PAGE_SIZE, decode};
+use crate::web::{Error, FieldErrors};
+
+const LARGEST_PAGE: u16 = 100;
+
+/// The number of notes on a page, 1 to 100.
+///
+/// # Errors
+/// 422 for a text that is no number.
+pub fn limit_of(given: Option<&str>) -> Result<u16, Error> {
+    match given.map(str::parse::<i64>) {
+        None => Ok(PAGE_SIZE),
+        Some(Ok(limit)) => Ok(u16::try_from(limit.max(1)).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)),
+        Some(Err(error)) => match error.kind() {
+            IntErrorKind::PosOverflow => Ok(LARGEST_PAGE),
+            IntErrorKind::NegOverflow => Ok(1),
+            _ => Err(Error::Invalid(FieldErrors::one("limit", "The limit is a number from 1 to 100."))),
+        },
+    }
+}
+
+/// The words to search for.
+///
+/// # Errors
+/// 422 for words that cannot be accepted.
+pub fn words_of(given: Option<&str>) -> Result<Option<SearchWords>, Error> {
+    SearchWords::parse_optional(given.unwrap_or_default())
+        .map_err(|Invalid(message)| Error::Invalid(FieldErrors::one("q", message)))
+}
+
+/// The position at which a page begins.
+///
+/// # Errors
+/// 422 for a text that is not from a `Link` header of this server.
+pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
+    match given.map(decode) {
+        None => Ok(None),
+        Some(Some(position)) => Ok(Some(position)),
+        Some(None) => {
+            Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours.")))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The audience of a share, as a request names it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::{AUDIENCE_LIMIT, Access, Audience};
+use crate::store::Sharing;
+use crate::web::{CurrentUser, Error, FieldErrors};
+
+/// With whom a note is shared.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ShareWith {
+    /// The word `everyone`: everybody in the organization, also those who come later.
+    Word(String),
+    /// The numbers of 1 to 100 users.
+    People(Vec<i64>),
+}
+
+impl ShareWith {
+    /// The audience and its access, after a look for the users in the tenant of `user`. `access` is `read`
+    /// when it is not given.
+    ///
+    /// # Errors
+    /// 422 that names the field.
+    pub async fn parse(&self, user: &CurrentUser, access: Option<&str>) -> Result<Sharing, Error> {
+        let mut errors = FieldErrors::default();
+        let access = errors.keep("access", Access::parse(access.unwrap_or_default()));
+        let access = access.ok_or(Error::Invalid(errors))?;
+        Ok(Sharing { audience: self.audience(user).await?, access })
+    }
+
+    async fn audience(&self, user: &CurrentUser) -> Result<Audience, Error> {
+        let refuse = |message| Err(Error::Invalid(FieldErrors::one("share_with", message)));
+        let mut numbers = match self {
+            Self::Word(word) if word == "everyone" => return Ok(Audience::Everyone),
+            Self::Word(_) => return refuse("This is \"everyone\" or a list of people's numbers."),
+            Self::People(numbers) => numbers.clone(),
+        };
+        numbers.sort_unstable();
+        numbers.dedup();
+        if numbers.is_empty() || numbers.len() > AUDIENCE_LIMIT {
+            return refuse("Name 1 to 100 people, or \"everyone\".");
+        }
+        let members: Option<Vec<_>> =
+            user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
+        members.map_or_else(
+            || refuse("Each of these has to be another person in this organization."),
+            |members| Ok(Audience::Members(members)),
+        )
+    }
+}

@@ -1,0 +1,45 @@
+//! The response to a note that could not be saved. It carries the text, so that nothing typed is lost: inside
+//! the login page when the session has ended, and inside a page with the form after a failure of the server.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use askama::Template;
+
+use super::draft::Draft;
+use super::frame::page;
+use super::login_page::LoginPage;
+use crate::web::error::default_sentence;
+use crate::web::{Error, Frame};
+
+/// Makes no query, as the database may be what fails.
+#[derive(Template)]
+#[template(path = "notes/unsaved.html")]
+struct UnsavedPage {
+    frame: Frame,
+    sentence: &'static str,
+    draft: Draft,
+}
+
+/// Answers a text that was not saved because of `error`, with the text where that helps.
+///
+/// # Errors
+/// The same error when it is about the text or about the user's rights.
+pub fn unsaved(draft: Draft, error: Error, cookie: &Session) -> Result<HttpResponse, Error> {
+    let status = error.status_code();
+    if matches!(error, Error::LoginRequired) {
+        return ask_to_log_in(cookie, draft);
+    }
+    if !status.is_server_error() {
+        return Err(error);
+    }
+    error.log();
+    let temporary = status == StatusCode::SERVICE_UNAVAILABLE;
+    let sentence = if temporary { "This could not be saved right now." } else { default_sentence(status) };
+    page(status, &UnsavedPage { frame: Frame::bare(), sentence, draft })
+}
+
+fn ask_to_log_in(cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
+    let login = LoginPage { draft: Some(draft), ..LoginPage::empty(Frame::public(cookie, "")) };
+    page(StatusCode::UNAUTHORIZED, &login)
+}
