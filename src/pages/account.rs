@@ -1,27 +1,15 @@
-//! One's own account: the password, and where one is logged in.
+//! The user's account: name, e-mail, role, and the sessions that are in force.
 
 use actix_session::Session;
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
 
 use super::format::Moment;
 use super::frame::{frame_of, page};
-use crate::domain::{LoginPassword, NewPassword, SessionId};
-use crate::services::password::{self, PasswordChange};
-use crate::services::sessions;
+use crate::domain::SessionId;
 use crate::store::{SessionKind, SessionRow};
-use crate::web::cookie::{self, flash};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
-
-/// What is typed to change the password.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct PasswordForm {
-    current_password: String,
-    password: String,
-}
+use crate::web::{CurrentUser, Error, FieldErrors, Frame};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -49,63 +37,8 @@ pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Er
     account_page(StatusCode::OK, &user, &cookie, FieldErrors::default()).await
 }
 
-/// Sets a new password, which ends every other session and gives this one a new token.
-pub async fn update_password(
-    request: HttpRequest,
-    user: CurrentUser,
-    form: Form<PasswordForm>,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    let mut errors = FieldErrors::default();
-    let current = errors.keep("current_password", LoginPassword::parse(&form.0.current_password));
-    let wanted = errors.keep("password", NewPassword::parse(&form.0.password));
-    let (Some(current), Some(wanted)) = (current, wanted) else {
-        return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
-    };
-    let actor = user.actor(&request);
-    let token = match password::change(&context.services, &actor, &current, &wanted).await? {
-        PasswordChange::Changed(token) => token,
-        PasswordChange::WrongPassword => {
-            let errors = FieldErrors::one("current_password", "This is not your current password.");
-            return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
-        }
-        PasswordChange::Conflict => return Err(Error::Conflict(FieldErrors::default())),
-        PasswordChange::NoAccount => return Err(Error::LoginRequired),
-    };
-    cookie::set_tokens(&cookie, &token, &cookie::others(&cookie))?;
-    flash(&cookie, "success", "The password is changed, and every other session is logged out.");
-    Ok(see_other("/account"))
-}
-
-/// Ends one session.
-pub async fn revoke(
-    request: HttpRequest,
-    user: CurrentUser,
-    id: web::Path<SessionId>,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    if !sessions::revoke(&context.services, &user.actor(&request), *id).await? {
-        return Err(Error::NotFound);
-    }
-    flash(&cookie, "success", "That session is logged out.");
-    Ok(see_other("/account"))
-}
-
-/// Ends all sessions but this one.
-pub async fn revoke_others(
-    request: HttpRequest,
-    user: CurrentUser,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    sessions::revoke_others(&context.services, &user.actor(&request)).await?;
-    flash(&cookie, "success", "Every other session is logged out.");
-    Ok(see_other("/account"))
-}
-
-async fn account_page(
+/// The page, with what is wrong with a new password.
+pub async fn account_page(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,

@@ -9,9 +9,8 @@ use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use crate::domain::{NoteId, Right};
 use crate::store::Bin;
-use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{CurrentUser, Error, Frame, granted, see_other};
+use crate::web::{CurrentUser, Error, Frame, granted};
 
 #[derive(Template)]
 #[template(path = "bin.html")]
@@ -39,34 +38,11 @@ pub async fn index(
     page(StatusCode::OK, &bin)
 }
 
-/// Moves a note into it.
-pub async fn create(
-    user: CurrentUser,
-    id: web::Path<NoteId>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    if !user.tenant.delete_note(user.id, *id, None).await? {
-        return refuse(&user, *id).await;
+/// The error for a note that was neither deleted nor restored: 403 for a recipient of the note, 404 for
+/// everyone else.
+pub async fn refusal(user: &CurrentUser, id: NoteId) -> Error {
+    match user.tenant.note(user.id, id, Right::Own).await {
+        Ok(grant) => granted(grant).err().unwrap_or(Error::NotFound),
+        Err(error) => error.into(),
     }
-    flash(&cookie, "success", "The note is in the bin, from where you can restore it.");
-    Ok(see_other("/notes"))
-}
-
-/// Takes a note out of it.
-pub async fn destroy(
-    user: CurrentUser,
-    id: web::Path<NoteId>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    if !user.tenant.restore_note(user.id, *id).await? {
-        return refuse(&user, *id).await;
-    }
-    flash(&cookie, "success", "The note is back.");
-    Ok(see_other(&format!("/notes/{id}")))
-}
-
-/// Nothing was done: whoever has the note in the inbox may know why.
-async fn refuse(user: &CurrentUser, id: NoteId) -> Result<HttpResponse, Error> {
-    granted(user.tenant.note(user.id, id, Right::Own).await?)?;
-    Err(Error::NotFound)
 }

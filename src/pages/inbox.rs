@@ -9,9 +9,8 @@ use super::frame::{frame_of, page};
 use super::search::SearchForm;
 use crate::domain::Access;
 use crate::store::{Bin, Found, ReceivedNote};
-use crate::web::cookie::flash;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{CurrentUser, Error, Frame, see_other};
+use crate::web::{CurrentUser, Error, Frame};
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
@@ -75,11 +74,4 @@ pub async fn index(
     user.session.unread.set(unread);
     let status = search.status();
     page(status, &InboxPage { frame: frame_of(&user, &cookie, "inbox"), search, notes, newer, older })
-}
-
-/// Marks everything as read.
-pub async fn read(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
-    user.session.unread.set(user.tenant.mark_all_read(user.id).await?);
-    flash(&cookie, "success", "Everything in the inbox is marked as read.");
-    Ok(see_other("/inbox"))
 }

@@ -34,7 +34,7 @@ pub async fn create(
 }
 
 /// Makes a link worthless.
-pub async fn revoke(
+pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,
     id: web::Path<InvitationId>,

@@ -83,13 +83,13 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match check(&request, user, form.clone(), &context, &cookie).await {
+    match try_create(&request, user, form.clone(), &context, &cookie).await {
         Err(error) => refuse(error.passing()?, &cookie, form, false, FieldErrors::one("", BUSY)),
         answered => answered,
     }
 }
 
-async fn check(
+async fn try_create(
     request: &HttpRequest,
     user: Result<CurrentUser, Error>,
     form: LoginForm,

@@ -6,14 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::browser_sessions;
 use super::format::Moment;
 use super::frame::{frame_of, page};
-use crate::domain::{Invalid, Role, UserId};
+use super::membership::left;
+use crate::domain::{Role, UserId};
 use crate::services::membership;
 use crate::store::{Member, OpenInvitation};
 use crate::web::cookie::{flash, take_link};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, see_other};
 
 const PAGE_SIZE: usize = 100;
 
@@ -21,13 +21,6 @@ const PAGE_SIZE: usize = 100;
 #[derive(Default, Deserialize)]
 pub struct MembersQuery {
     after: Option<String>,
-}
-
-/// A new role.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct RoleForm {
-    role: String,
 }
 
 /// The form for an invitation, as it was sent.
@@ -90,37 +83,8 @@ pub async fn index(
     list(StatusCode::OK, &user, &cookie, after, InvitationForm::default(), FieldErrors::default()).await
 }
 
-/// Gives somebody another role.
-pub async fn update_role(
-    request: HttpRequest,
-    user: CurrentUser,
-    member: web::Path<UserId>,
-    form: Form<RoleForm>,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    let role = match Role::parse(&form.0.role) {
-        Ok(role) => role,
-        Err(Invalid(message)) => {
-            let errors = FieldErrors::one("", message);
-            return list(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                &user,
-                &cookie,
-                0,
-                InvitationForm::default(),
-                errors,
-            )
-            .await;
-        }
-    };
-    Result::from(membership::change_role(&context.services, &user.actor(&request), *member, role).await?)?;
-    flash(&cookie, "success", &format!("The role is changed to {}.", role.as_str()));
-    Ok(see_other("/members"))
-}
-
 /// Takes somebody out of the organization.
-pub async fn remove(
+pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,
     member: web::Path<UserId>,
@@ -129,28 +93,10 @@ pub async fn remove(
 ) -> Result<HttpResponse, Error> {
     Result::from(membership::remove(&context.services, &user.actor(&request), *member).await?)?;
     if *member == user.id {
-        return gone(&user, &context, &cookie).await;
+        return left(&user, &context, &cookie).await;
     }
     flash(&cookie, "success", "They are removed and logged out everywhere. What they wrote stays.");
     Ok(see_other("/members"))
-}
-
-/// Leaves the organization.
-pub async fn leave(
-    request: HttpRequest,
-    user: CurrentUser,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    Result::from(membership::remove(&context.services, &user.actor(&request), user.id).await?)?;
-    gone(&user, &context, &cookie).await
-}
-
-/// Where somebody goes who has just left.
-async fn gone(user: &CurrentUser, context: &Context, cookie: &Session) -> Result<HttpResponse, Error> {
-    let next = browser_sessions::go_on_elsewhere(context, cookie).await?;
-    flash(cookie, "info", &format!("You have left {}.", user.session.tenant_name));
-    Ok(see_other(if next.is_some() { "/dashboard" } else { "/login" }))
 }
 
 /// The page, with what was typed to invite.

@@ -126,7 +126,7 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match add(&request, &user, &form, &cookie).await {
+    match try_create(&request, &user, &form, &cookie).await {
         Err(error) => unsaved(Draft { action: "/notes".to_owned(), form }, error, &cookie),
         answered => answered,
     }
@@ -141,7 +141,7 @@ pub async fn create_refused(
     unsaved(Draft { action: "/notes".to_owned(), form: form.0 }, reason.0, &cookie)
 }
 
-async fn add(
+async fn try_create(
     request: &HttpRequest,
     user: &CurrentUser,
     form: &NoteForm,
@@ -208,7 +208,7 @@ pub async fn update(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match save(&user, *id, &form, &cookie).await {
+    match try_update(&user, *id, &form, &cookie).await {
         Err(error) => unsaved(Draft { action: format!("/notes/{id}"), form }, error, &cookie),
         answered => answered,
     }
@@ -224,7 +224,7 @@ pub async fn update_refused(
     unsaved(Draft { action: format!("/notes/{id}"), form: form.0 }, reason.0, &cookie)
 }
 
-async fn save(
+async fn try_update(
     user: &CurrentUser,
     id: NoteId,
     form: &NoteForm,

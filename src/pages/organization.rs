@@ -22,13 +22,6 @@ pub struct OrganizationForm {
     join_policy: String,
 }
 
-/// The name, typed to be sure.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct DeletionForm {
-    confirmation: String,
-}
-
 #[derive(Template)]
 #[template(path = "organization.html")]
 struct OrganizationPage {
@@ -41,18 +34,18 @@ struct OrganizationPage {
     errors: FieldErrors,
 }
 
-/// What is typed and has to be shown again.
+/// Values that were sent and not accepted, to be shown again.
 #[derive(Default)]
-struct Typed {
-    name: Option<String>,
-    open: Option<bool>,
-    confirmation: String,
+pub struct SentSettings {
+    pub name: Option<String>,
+    pub open: Option<bool>,
+    pub confirmation: String,
 }
 
 /// The settings.
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
-    permit(&user)?;
-    settings_page(StatusCode::OK, &user, &cookie, Typed::default(), FieldErrors::default()).await
+    permit_owner(&user)?;
+    settings_page(StatusCode::OK, &user, &cookie, SentSettings::default(), FieldErrors::default()).await
 }
 
 /// Sets the name and who may join.
@@ -63,7 +56,7 @@ pub async fn update(
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    permit(&user)?;
+    permit_owner(&user)?;
     let Form(form) = form;
     let mut errors = FieldErrors::default();
     let name = errors.keep("name", TenantName::parse(&form.name));
@@ -75,7 +68,7 @@ pub async fn update(
             None
         }
     };
-    let typed = Typed { name: Some(form.name), open, ..Typed::default() };
+    let typed = SentSettings { name: Some(form.name), open, ..SentSettings::default() };
     let (Some(name), Some(open)) = (name, open) else {
         return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, typed, errors).await;
     };
@@ -88,41 +81,11 @@ pub async fn update(
     Ok(see_other("/organization"))
 }
 
-/// Has everything removed in seven days.
-pub async fn create_deletion(
-    request: HttpRequest,
-    user: CurrentUser,
-    form: Form<DeletionForm>,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    permit(&user)?;
-    let typed = Typed { confirmation: form.0.confirmation, ..Typed::default() };
-    let scheduled = match TenantName::parse(&typed.confirmation) {
-        Ok(name) => organization::schedule_deletion(&context.services, &user.actor(&request), &name).await?,
-        Err(_) => None,
-    };
-    if scheduled.is_none() {
-        let errors = FieldErrors::one("confirmation", "This is not the name of your organization.");
-        return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, typed, errors).await;
-    }
-    Ok(see_other("/organization"))
-}
-
-/// Takes that back.
-pub async fn destroy_deletion(
-    request: HttpRequest,
-    user: CurrentUser,
-    context: web::Data<Context>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    permit(&user)?;
-    organization::cancel_deletion(&context.services, &user.actor(&request)).await?;
-    flash(&cookie, "success", "The organization stays.");
-    Ok(see_other("/organization"))
-}
-
-fn permit(user: &CurrentUser) -> Result<(), Error> {
+/// Lets only owners pass.
+///
+/// # Errors
+/// 403 for other roles.
+pub fn permit_owner(user: &CurrentUser) -> Result<(), Error> {
     if user.session.role == Role::Owner {
         Ok(())
     } else {
@@ -130,11 +93,12 @@ fn permit(user: &CurrentUser) -> Result<(), Error> {
     }
 }
 
-async fn settings_page(
+/// The page, with values that were sent.
+pub async fn settings_page(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,
-    typed: Typed,
+    typed: SentSettings,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let settings = user.tenant.settings().await?.ok_or(Error::LoginRequired)?;

@@ -56,13 +56,13 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match register(&request, &form, &context, &cookie).await {
+    match try_create(&request, &form, &context, &cookie).await {
         Err(error) => refill(error.passing()?, &cookie, form, FieldErrors::one("", BUSY)),
         answered => answered,
     }
 }
 
-async fn register(
+async fn try_create(
     request: &HttpRequest,
     form: &RegistrationForm,
     context: &Context,

@@ -2,8 +2,11 @@
 //! login page.
 
 use super::{
-    account, bin, dashboard, guide, inbox, invitation_acceptance, invitations, login, logout, members, notes,
-    organization, registration, revisions, shares, tenants, transfer, welcome,
+    account, bin, dashboard, export, guide, import, inbox, inbox_reading, invitation_acceptance,
+    invitation_registration, invitations, login, logout, member_role, members, membership, note_deletion,
+    note_restoration, notes, opened_invitation, organization, organization_deletion, organization_export,
+    organization_restoration, other_sessions, password, registration, revisions, sessions, shares,
+    tenant_activation, transfer, welcome,
 };
 use crate::web::{Route, assets, health};
 
@@ -27,9 +30,9 @@ fn login_pages() -> Vec<Route> {
         Route::post("/login", login::create).public(),
         Route::post("/logout", logout::create),
         // Invitations, as the invited person sees them
-        Route::get("/invitations/{token}", invitation_acceptance::show).public(),
-        Route::post("/invitations/{token}/registration", invitation_acceptance::register).public(),
-        Route::post("/invitations/{token}/membership", invitation_acceptance::join),
+        Route::get("/invitations/{token}", opened_invitation::show).public(),
+        Route::post("/invitations/{token}/registration", invitation_registration::create).public(),
+        Route::post("/invitations/{token}/membership", invitation_acceptance::create),
     ]
 }
 
@@ -45,17 +48,17 @@ fn note_pages() -> Vec<Route> {
         Route::get("/notes/{id}/edit", notes::edit),
         // Deleted notes
         Route::get("/bin", bin::index),
-        Route::post("/notes/{id}/deletion", bin::create),
-        Route::post("/notes/{id}/restoration", bin::destroy),
+        Route::post("/notes/{id}/deletion", note_deletion::create),
+        Route::post("/notes/{id}/restoration", note_restoration::create),
         // Revisions
         Route::get("/notes/{id}/revisions", revisions::index),
         // Shares
         Route::get("/notes/{id}/shares", shares::index),
         Route::post("/notes/{id}/shares", shares::create),
-        Route::post("/notes/{id}/shares/{user_id}/revocation", shares::revoke),
+        Route::post("/notes/{id}/shares/{user_id}/revocation", shares::delete),
         // Inbox
         Route::get("/inbox", inbox::index),
-        Route::post("/inbox/reading", inbox::read),
+        Route::post("/inbox/reading", inbox_reading::create),
     ]
 }
 
@@ -63,16 +66,16 @@ fn account_pages() -> Vec<Route> {
     vec![
         // Account
         Route::get("/account", account::show),
-        Route::post("/account/password", account::update_password),
+        Route::post("/account/password", password::update),
         // Sessions
-        Route::post("/account/sessions/revocation", account::revoke_others),
-        Route::post("/account/sessions/{id}/revocation", account::revoke),
-        Route::post("/tenants/{id}/activation", tenants::activate),
+        Route::post("/account/sessions/revocation", other_sessions::delete),
+        Route::post("/account/sessions/{id}/revocation", sessions::delete),
+        Route::post("/tenants/{id}/activation", tenant_activation::create),
         // Export and import
         Route::get("/account/transfer", transfer::show),
-        Route::get("/account/export", transfer::export),
-        Route::get("/account/export/organization", transfer::export_organization),
-        Route::post("/account/import", transfer::import),
+        Route::get("/account/export", export::show),
+        Route::get("/account/export/organization", organization_export::show),
+        Route::post("/account/import", import::create),
     ]
 }
 
@@ -80,17 +83,17 @@ fn organization_pages() -> Vec<Route> {
     vec![
         // Members
         Route::get("/members", members::index),
-        Route::post("/members/{id}/role", members::update_role),
-        Route::post("/members/{id}/removal", members::remove),
-        Route::post("/membership/removal", members::leave),
+        Route::post("/members/{id}/role", member_role::update),
+        Route::post("/members/{id}/removal", members::delete),
+        Route::post("/membership/removal", membership::delete),
         // Invitations, as the organization sees them
         Route::post("/invitations", invitations::create),
-        Route::post("/invitations/{id}/revocation", invitations::revoke),
+        Route::post("/invitations/{id}/revocation", invitations::delete),
         // Organization
         Route::get("/organization", organization::show),
         Route::post("/organization", organization::update),
-        Route::post("/organization/deletion", organization::create_deletion),
-        Route::post("/organization/restoration", organization::destroy_deletion),
+        Route::post("/organization/deletion", organization_deletion::create),
+        Route::post("/organization/restoration", organization_restoration::create),
     ]
 }
 

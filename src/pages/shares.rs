@@ -113,7 +113,7 @@ pub async fn create(
 }
 
 /// Takes a share back.
-pub async fn revoke(
+pub async fn delete(
     user: CurrentUser,
     path: web::Path<(NoteId, String)>,
     cookie: Session,

@@ -9,7 +9,7 @@ use crate::web::{Context, CurrentUser, Error, see_other};
 
 /// Makes the session of that tenant the active one. The number only picks one of the cookie's sessions, so
 /// that an old page leads where it says.
-pub async fn activate(
+pub async fn create(
     user: CurrentUser,
     number: web::Path<String>,
     context: web::Data<Context>,

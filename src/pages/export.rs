@@ -1,0 +1,17 @@
+//! The export of the user's notes.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::services::transfer;
+use crate::store::Scope;
+use crate::web::{Context, CurrentUser, Error, download};
+
+/// One's own notes as a ZIP.
+pub async fn show(
+    request: HttpRequest,
+    user: CurrentUser,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
+    let scope = Scope::Of(user.id);
+    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
+}

@@ -1,0 +1,48 @@
+//! The import of notes from a ZIP.
+
+use actix_multipart::Multipart;
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+
+use super::transfer::transfer_page;
+use crate::services::transfer;
+use crate::web::{Context, CurrentUser, Error, FieldErrors, upload};
+
+/// Takes the notes of a ZIP in and reports. The report is the answer itself: a reload sends the same archive
+/// again, of which nothing is taken twice.
+pub async fn create(
+    request: HttpRequest,
+    user: CurrentUser,
+    mut form: Multipart,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let unreadable = |_| Error::BadRequest("The form cannot be read.");
+    while let Some(field) = form.next().await {
+        let mut field = field.map_err(unreadable)?;
+        if field.name() != Some("file") {
+            while let Some(piece) = field.next().await {
+                piece.map_err(unreadable)?;
+            }
+            continue;
+        }
+        let file = upload::to_disk(field).await?;
+        let imported = transfer::import(&context.services, &user.actor(&request), file).await;
+        return match imported.map_err(Error::from) {
+            Ok(report) => transfer_page(StatusCode::OK, &user, &cookie, Some(report), FieldErrors::default()),
+            Err(Error::Invalid(errors)) => {
+                transfer_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, None, errors)
+            }
+            Err(error) => Err(error),
+        };
+    }
+    transfer_page(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &user,
+        &cookie,
+        None,
+        FieldErrors::one("file", "Choose a ZIP."),
+    )
+}

@@ -1,0 +1,73 @@
+//! Registration by invitation.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::browser_sessions::{self, NewSessions};
+use super::opened_invitation::{JoiningForm, OpenedInvitation, join};
+use super::registration::BUSY;
+use crate::domain::{Email, NewPassword, Username};
+use crate::services::joining;
+use crate::store::{Newcomer, SessionKind};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form};
+
+/// Signs up and logs in, in place of whoever was logged in here. When that cannot be done right now, the form
+/// comes back with what was typed.
+pub async fn create(
+    request: HttpRequest,
+    user: Result<CurrentUser, Error>,
+    token: web::Path<String>,
+    form: Form<JoiningForm>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let Form(form) = form;
+    let (user, invitation) = (user.ok(), OpenedInvitation::by(&token, &context).await?);
+    match try_create(&request, user.as_ref(), &invitation, &form, (&context, &cookie)).await {
+        Err(error) => {
+            let errors = FieldErrors::one("", BUSY);
+            invitation.page(error.passing()?, user.as_ref(), (&context, &cookie), form, errors).await
+        }
+        answered => answered,
+    }
+}
+
+async fn try_create(
+    request: &HttpRequest,
+    user: Option<&CurrentUser>,
+    invitation: &OpenedInvitation,
+    form: &JoiningForm,
+    (context, cookie): (&Context, &Session),
+) -> Result<HttpResponse, Error> {
+    let mut errors = FieldErrors::default();
+    let parsed = (
+        errors.keep("username", Username::parse(&form.username)),
+        errors.keep("email", Email::parse_optional(&form.email)),
+        errors.keep("password", NewPassword::parse(&form.password)),
+    );
+    let (Some(username), Some(email), Some(password)) = parsed else {
+        return invitation
+            .page(StatusCode::UNPROCESSABLE_ENTITY, user, (context, cookie), form.clone(), errors)
+            .await;
+    };
+    let password_hash = context.services.hasher.hash(&password).await?;
+    let newcomer = Newcomer {
+        username,
+        email,
+        password_hash,
+        tenant: joining::invited_by(&invitation.token),
+        once: None,
+    };
+    match join(request, context, &newcomer).await {
+        Ok(registered) => {
+            let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);
+            browser_sessions::begin(request, context, cookie, &sessions).await?;
+            Ok(invitation.welcome(cookie))
+        }
+        Err(Error::Conflict(errors)) => {
+            invitation.page(StatusCode::CONFLICT, user, (context, cookie), form.clone(), errors).await
+        }
+        Err(error) => Err(error),
+    }
+}

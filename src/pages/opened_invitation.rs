@@ -1,0 +1,147 @@
+//! What an invitation's link leads to: signing up, or joining with the account that one has elsewhere.
+
+use actix_session::Session;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::frame::{frame_of, page};
+use crate::auth::InvitationToken;
+use crate::services::joining;
+use crate::services::sessions;
+use crate::store::{Newcomer, Offer, Registered, SignUpError};
+use crate::web::cookie::{self, flash};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, client, see_other};
+
+/// Who signs up.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct JoiningForm {
+    pub username: String,
+    pub email: String,
+    pub password: String,
+}
+
+#[derive(Template)]
+#[template(path = "invitations/show.html")]
+struct InvitationPage {
+    frame: Frame,
+    token: String,
+    tenant_name: String,
+    role: &'static str,
+    /// The number of that tenant, where this browser is logged in there.
+    inside: Option<i64>,
+    /// Who would join, where somebody is logged in elsewhere.
+    joiner: Option<Joiner>,
+    username: String,
+    email: String,
+    errors: FieldErrors,
+}
+
+struct Joiner {
+    username: String,
+    tenant_name: String,
+}
+
+/// What is offered.
+pub async fn show(
+    user: Result<CurrentUser, Error>,
+    token: web::Path<String>,
+    context: web::Data<Context>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let invitation = OpenedInvitation::by(&token, &context).await?;
+    invitation
+        .page(
+            StatusCode::OK,
+            user.ok().as_ref(),
+            (&context, &cookie),
+            JoiningForm::default(),
+            FieldErrors::default(),
+        )
+        .await
+}
+
+/// An invitation in force.
+pub struct OpenedInvitation {
+    pub token: InvitationToken,
+    offer: Offer,
+}
+
+impl OpenedInvitation {
+    /// Whatever is wrong with a link, the answer is the same.
+    pub async fn by(text: &str, context: &Context) -> Result<Self, Error> {
+        let token = InvitationToken::parse(text).ok_or(Error::NotFound)?;
+        let offer = context
+            .services
+            .database
+            .tenant(token.tenant())
+            .offer(&token.hash())
+            .await?
+            .ok_or(Error::NotFound)?;
+        Ok(Self { token, offer })
+    }
+
+    pub fn welcome(&self, cookie: &Session) -> HttpResponse {
+        flash(cookie, "success", &format!("Welcome to {}.", self.offer.tenant_name));
+        see_other("/dashboard")
+    }
+
+    /// Whether this browser is logged in there already.
+    pub async fn inside(
+        &self,
+        user: Option<&CurrentUser>,
+        context: &Context,
+        cookie: &Session,
+    ) -> Result<Option<i64>, Error> {
+        let tenant = self.token.tenant();
+        if user.is_some_and(|user| user.tenant.tenant() == tenant) {
+            return Ok(Some(tenant.number()));
+        }
+        let Some(other) = cookie::others(cookie).into_iter().find(|other| other.token.tenant() == tenant)
+        else {
+            return Ok(None);
+        };
+        let found = sessions::find(&context.services, &other.token).await?;
+        Ok(found.map(|_| tenant.number()))
+    }
+
+    pub async fn page(
+        &self,
+        status: StatusCode,
+        user: Option<&CurrentUser>,
+        (context, cookie): (&Context, &Session),
+        form: JoiningForm,
+        errors: FieldErrors,
+    ) -> Result<HttpResponse, Error> {
+        let joiner = user.map(|user| Joiner {
+            username: user.session.username.clone(),
+            tenant_name: user.session.tenant_name.clone(),
+        });
+        let shown = InvitationPage {
+            inside: self.inside(user, context, cookie).await?,
+            frame: user.map_or_else(|| Frame::public(cookie, ""), |user| frame_of(user, cookie, "")),
+            token: self.token.expose().to_owned(),
+            tenant_name: self.offer.tenant_name.clone(),
+            role: self.offer.role.as_str(),
+            joiner,
+            username: form.username,
+            email: form.email,
+            errors,
+        };
+        page(status, &shown)
+    }
+}
+
+/// A link that is over meanwhile is like one that never was.
+pub async fn join(
+    request: &HttpRequest,
+    context: &Context,
+    newcomer: &Newcomer,
+) -> Result<Registered, Error> {
+    joining::join(&context.services, &client(request), newcomer).await.map_err(|refusal| match refusal {
+        SignUpError::NoInvitation => Error::NotFound,
+        other => other.into(),
+    })
+}
