@@ -32,10 +32,22 @@ pub struct Accepted {
 /// 401 without a token in force, 404 for an invitation that does not count, or no longer, 409 for somebody
 /// who is in that organization, or whose name or e-mail somebody there has, 422 for a key that was used for
 /// another request.
-#[utoipa::path(post, path = "/api/invitations/{token}/acceptances", params(("token" = String, Path),
-    ("Idempotency-Key" = Option<String>, Header)), security(("bearer" = [])), responses(
-    (status = 201, body = Accepted), (status = 401, body = Problem), (status = 404, body = Problem),
-    (status = 409, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/invitations/{token}/acceptances",
+    params(
+        ("token" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header),
+    ),
+    security(("bearer" = [])),
+    responses(
+        (status = 201, body = Accepted),
+        (status = 401, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,

@@ -41,11 +41,21 @@ impl DeliveryView {
 ///
 /// # Errors
 /// 403 for a note that was only shared with the user, 404 for one that is not there.
-#[utoipa::path(get, path = "/api/notes/{id}/deliveries", params(("id" = i64, Path)),
-    security(("bearer" = [])), responses(
-    (status = 200, body = Vec<DeliveryView>), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem)))]
-pub async fn deliveries(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
+#[utoipa::path(
+    get,
+    path = "/api/notes/{id}/deliveries",
+    operation_id = "deliveries",
+    tag = "sharing",
+    params(("id" = i64, Path)),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Vec<DeliveryView>),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
+pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let messages = user.tenant.messages_of_note(user.id, *id).await?.ok_or(Error::NotFound)?;
     Ok(HttpResponse::Ok().json(messages.iter().map(DeliveryView::of).collect::<Vec<_>>()))

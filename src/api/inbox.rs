@@ -50,9 +50,17 @@ pub struct InboxQuery {
 ///
 /// # Errors
 /// 401 without a token in force, 422 for a query that makes no sense.
-#[utoipa::path(get, path = "/api/inbox", params(InboxQuery), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<ReceivedView>, headers(("Link" = String, description = "rel=next"))),
-    (status = 401, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/api/inbox",
+    params(InboxQuery),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Vec<ReceivedView>, headers(("Link" = String, description = "rel=next"))),
+        (status = 401, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let unread = match query.unread.as_deref() {
@@ -74,17 +82,6 @@ pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<H
         response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
     }
     Ok(response.json(page.notes.into_iter().map(view).collect::<Vec<_>>()))
-}
-
-/// Mark everything in the inbox as read.
-///
-/// # Errors
-/// 401 without a token in force.
-#[utoipa::path(post, path = "/api/inbox/reading", security(("bearer" = [])), responses((status = 204),
-    (status = 401, body = Problem)))]
-pub async fn read(user: CurrentUser) -> Result<HttpResponse, Error> {
-    user.session.unread.set(user.tenant.mark_all_read(user.id).await?);
-    Ok(HttpResponse::NoContent().finish())
 }
 
 fn view(received: ReceivedNote) -> ReceivedView {

@@ -54,9 +54,16 @@ pub struct InvitationView {
 ///
 /// # Errors
 /// 401 without a token in force, 403 for those who may not invite.
-#[utoipa::path(get, path = "/api/invitations", security(("bearer" = [])), responses(
-    (status = 200, body = Vec<InvitationView>), (status = 401, body = Problem),
-    (status = 403, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/api/invitations",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Vec<InvitationView>),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+    ),
+)]
 pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
     let open = user.tenant.open_invitations().await?;
@@ -68,10 +75,19 @@ pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
 /// # Errors
 /// 401 without a token in force, 403 for those who may not invite, or not for that role, 422 for terms that
 /// cannot be accepted.
-#[utoipa::path(post, path = "/api/invitations", params(("Idempotency-Key" = Option<String>, Header)),
-    request_body = NewInvitation, security(("bearer" = [])), responses(
-    (status = 201, body = InvitationCreated), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/invitations",
+    params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = NewInvitation,
+    security(("bearer" = [])),
+    responses(
+        (status = 201, body = InvitationCreated),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -102,11 +118,20 @@ pub async fn create(
 ///
 /// # Errors
 /// 401 without a token in force, 403 for those who may not invite, 404 for none that stands.
-#[utoipa::path(delete, path = "/api/invitations/{id}", params(("id" = i64, Path)), security(("bearer" = [])),
+#[utoipa::path(
+    delete,
+    path = "/api/invitations/{id}",
+    operation_id = "destroy",
+    params(("id" = i64, Path)),
+    security(("bearer" = [])),
     responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem)))]
-pub async fn destroy(
+        (status = 204),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
+pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,
     id: web::Path<InvitationId>,

@@ -1,4 +1,4 @@
-//! Bearer tokens: getting one and giving it back.
+//! Login: a bearer token for a name and a password.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use crate::domain::{LoginPassword, TenantName};
 use crate::services::login::{LoginAttempt, LoginOutcome, log_in};
 use crate::services::sessions::{self, StartedBy};
 use crate::store::SessionKind;
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, client};
+use crate::web::{Context, Error, FieldErrors, Json, client};
 
 /// Who logs in.
 #[derive(Deserialize, ToSchema)]
@@ -38,9 +38,17 @@ pub struct LoginAnswer {
 ///
 /// # Errors
 /// 401 for a wrong name or password, 422 where the organization must be named as well.
-#[utoipa::path(post, path = "/api/login", request_body = LoginBody, responses(
-    (status = 200, body = LoginAnswer), (status = 401, body = Problem), (status = 422, body = Problem),
-    (status = 503, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/login",
+    request_body = LoginBody,
+    responses(
+        (status = 200, body = LoginAnswer),
+        (status = 401, body = Problem),
+        (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    ),
+)]
 pub async fn create(
     request: HttpRequest,
     body: Json<LoginBody>,
@@ -68,21 +76,6 @@ pub async fn create(
             .await?;
     Ok(HttpResponse::Ok()
         .json(LoginAnswer { token: started.token.expose().to_owned(), expires_at: started.expires_at }))
-}
-
-/// Log out: the token is worth nothing from now on.
-///
-/// # Errors
-/// 401 without a token in force.
-#[utoipa::path(post, path = "/api/logout", security(("bearer" = [])), responses((status = 204),
-    (status = 401, body = Problem)))]
-pub async fn destroy(
-    request: HttpRequest,
-    user: CurrentUser,
-    context: web::Data<Context>,
-) -> Result<HttpResponse, Error> {
-    sessions::log_out(&context.services, &user.actor(&request), &user.token).await?;
-    Ok(HttpResponse::NoContent().finish())
 }
 
 fn parse(body: &LoginBody) -> Result<LoginAttempt, Error> {

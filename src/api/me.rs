@@ -22,8 +22,15 @@ pub struct Me {
 ///
 /// # Errors
 /// 401 without a token in force.
-#[utoipa::path(get, path = "/api/me", security(("bearer" = [])), responses((status = 200, body = Me),
-    (status = 401, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/api/me",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Me),
+        (status = 401, body = Problem),
+    ),
+)]
 pub async fn show(user: CurrentUser) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(Me {
         user_id: user.id.number(),

@@ -54,9 +54,17 @@ pub struct MembersQuery {
 ///
 /// # Errors
 /// 401 without a token in force.
-#[utoipa::path(get, path = "/api/members", params(MembersQuery), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<MemberView>, headers(("Link" = String, description = "rel=next"))),
-    (status = 401, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/api/members",
+    params(MembersQuery),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Vec<MemberView>, headers(("Link" = String, description = "rel=next"))),
+        (status = 401, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result<HttpResponse, Error> {
     let after = match query.after.as_deref() {
         None => 0,
@@ -82,11 +90,21 @@ pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result
 /// # Errors
 /// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner, 422
 /// for no role.
-#[utoipa::path(patch, path = "/api/members/{id}", params(("id" = i64, Path)), request_body = RoleBody,
-    security(("bearer" = [])), responses(
-    (status = 200, body = RoleAnswer), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem),
-    (status = 409, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    patch,
+    path = "/api/members/{id}",
+    params(("id" = i64, Path)),
+    request_body = RoleBody,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = RoleAnswer),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,
@@ -106,11 +124,21 @@ pub async fn update(
 ///
 /// # Errors
 /// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner.
-#[utoipa::path(delete, path = "/api/members/{id}", params(("id" = i64, Path)), security(("bearer" = [])),
+#[utoipa::path(
+    delete,
+    path = "/api/members/{id}",
+    operation_id = "destroy",
+    params(("id" = i64, Path)),
+    security(("bearer" = [])),
     responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn destroy(
+        (status = 204),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+    ),
+)]
+pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,
     member: web::Path<UserId>,

@@ -3,10 +3,14 @@
 
 mod acceptances;
 mod deliveries;
+mod export;
+mod import;
 mod inbox;
+mod inbox_reading;
 mod invitations;
 mod list_query;
 mod login;
+mod logout;
 mod me;
 mod members;
 mod notes;
@@ -16,6 +20,5 @@ mod registration;
 pub mod routes;
 mod share_with;
 mod shares;
-mod transfer;
 
 pub use openapi::document;

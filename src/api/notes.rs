@@ -97,9 +97,17 @@ pub struct ListQuery {
 ///
 /// # Errors
 /// 401 without a token in force, 422 for a query that makes no sense.
-#[utoipa::path(get, path = "/api/notes", params(ListQuery), security(("bearer" = [])), responses(
-    (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))),
-    (status = 401, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    get,
+    path = "/api/notes",
+    params(ListQuery),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))),
+        (status = 401, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let words = words_of(query.q.as_deref())?;
@@ -124,13 +132,28 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
 /// # Errors
 /// 403 for another tenant's or user's number, 422 for a text or an audience that cannot be accepted and for a
 /// key that was used for another request.
-#[utoipa::path(post, path = "/api/notes", params(("Idempotency-Key" = Option<String>, Header),
-    ("Prefer" = Option<String>, Header)), request_body = NoteToWrite, security(("bearer" = [])), responses(
-    (status = 201, body = NoteCreated, headers(("Location" = String), ("Preference-Applied" = String))),
-    (status = 202, body = NoteCreated,
-    description = "written, and not yet with those it is shared with when the time was over",
-        headers(("Location" = String, description = "the deliveries"))),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/notes",
+    params(
+        ("Idempotency-Key" = Option<String>, Header),
+        ("Prefer" = Option<String>, Header),
+    ),
+    request_body = NoteToWrite,
+    security(("bearer" = [])),
+    responses(
+        (status = 201, body = NoteCreated, headers(("Location" = String), ("Preference-Applied" = String))),
+        (
+            status = 202,
+            body = NoteCreated,
+            description = "written, and not yet with those it is shared with when the time was over",
+            headers(("Location" = String, description = "the deliveries")),
+        ),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn create(
     request: HttpRequest,
     context: web::Data<Context>,
@@ -180,10 +203,18 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 ///
 /// # Errors
 /// 404 for a note that is not there or not for the user.
-#[utoipa::path(get, path = "/api/notes/{id}", params(("id" = i64, Path)), security(("bearer" = [])),
+#[utoipa::path(
+    get,
+    path = "/api/notes/{id}",
+    params(("id" = i64, Path)),
+    security(("bearer" = [])),
     responses(
-    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 304),
-    (status = 401, body = Problem), (status = 404, body = Problem)))]
+        (status = 200, body = NoteView, headers(("ETag" = String))),
+        (status = 304),
+        (status = 401, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
 pub async fn show(
     request: HttpRequest,
     user: CurrentUser,
@@ -214,11 +245,24 @@ pub async fn show(
 /// # Errors
 /// 403 for a note that was shared for reading, 404 as for reading, 412 with the current ETag when the version
 /// does not fit, 422 for a text that cannot be accepted.
-#[utoipa::path(put, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>,
-    Header)), request_body = ChangedNote, security(("bearer" = [])), responses(
-    (status = 200, body = NoteView, headers(("ETag" = String))), (status = 401, body = Problem),
-    (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem),
-    (status = 422, body = Problem)))]
+#[utoipa::path(
+    put,
+    path = "/api/notes/{id}",
+    params(
+        ("id" = i64, Path),
+        ("If-Match" = Option<String>, Header),
+    ),
+    request_body = ChangedNote,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = NoteView, headers(("ETag" = String))),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 412, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,
@@ -249,11 +293,24 @@ pub async fn update(
 ///
 /// # Errors
 /// 403 for a note that was shared, 404 as for reading, 412 when `If-Match` does not fit.
-#[utoipa::path(delete, path = "/api/notes/{id}", params(("id" = i64, Path), ("If-Match" = Option<String>,
-    Header)), security(("bearer" = [])), responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem), (status = 412, body = Problem)))]
-pub async fn destroy(
+#[utoipa::path(
+    delete,
+    path = "/api/notes/{id}",
+    operation_id = "destroy",
+    params(
+        ("id" = i64, Path),
+        ("If-Match" = Option<String>, Header),
+    ),
+    security(("bearer" = [])),
+    responses(
+        (status = 204),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 412, body = Problem),
+    ),
+)]
+pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,
     id: web::Path<NoteId>,

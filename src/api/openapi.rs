@@ -7,7 +7,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::{Problem, ProblemField};
 use super::{
-    acceptances, deliveries, inbox, invitations, login, me, members, notes, registration, shares, transfer,
+    acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
+    notes, registration, shares,
 };
 use crate::web::Error;
 
@@ -15,13 +16,31 @@ use crate::web::Error;
 #[openapi(
     info(title = "Pigeonhole", description = "Notes for many organizations at once."),
     paths(
-        registration::create, login::create, login::destroy, me::show, notes::index, notes::create,
-        notes::show, notes::update,
-        notes::destroy, shares::index, shares::create, shares::destroy, deliveries::deliveries, inbox::index,
-        inbox::read,
-        transfer::export, transfer::import, members::index, members::update, members::destroy,
+        registration::create,
+        login::create,
+        logout::create,
+        me::show,
+        notes::index,
+        notes::create,
+        notes::show,
+        notes::update,
+        notes::delete,
+        shares::index,
+        shares::create,
+        shares::delete,
+        deliveries::index,
+        inbox::index,
+        inbox_reading::create,
+        export::show,
+        import::create,
+        members::index,
+        members::update,
+        members::delete,
         invitations::index,
-        invitations::create, invitations::destroy, acceptances::create, show
+        invitations::create,
+        invitations::delete,
+        acceptances::create,
+        show,
     ),
     components(schemas(Problem, ProblemField)),
     modifiers(&BearerToken)
@@ -50,7 +69,13 @@ pub fn document() -> Document {
 ///
 /// # Errors
 /// [`Error::Internal`] when it cannot be written as JSON.
-#[utoipa::path(get, path = "/api/openapi.json", responses((status = 200, description = "OpenAPI 3.1")))]
+#[utoipa::path(
+    get,
+    path = "/api/openapi.json",
+    responses(
+        (status = 200, description = "OpenAPI 3.1"),
+    ),
+)]
 pub async fn show() -> Result<HttpResponse, Error> {
     let body = document()
         .to_json()

@@ -43,10 +43,18 @@ pub struct RegistrationAnswer {
 ///
 /// # Errors
 /// 409 for a taken name or an organization that is not open, 422 for fields that cannot be accepted.
-#[utoipa::path(post, path = "/api/register", params(("Idempotency-Key" = Option<String>, Header)),
-    request_body = RegistrationBody, responses(
-    (status = 201, body = RegistrationAnswer), (status = 409, body = Problem), (status = 422, body = Problem),
-    (status = 503, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/register",
+    params(("Idempotency-Key" = Option<String>, Header)),
+    request_body = RegistrationBody,
+    responses(
+        (status = 201, body = RegistrationAnswer),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem),
+        (status = 503, body = Problem),
+    ),
+)]
 pub async fn create(
     request: HttpRequest,
     body: Json<RegistrationBody>,

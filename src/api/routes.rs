@@ -1,8 +1,8 @@
 //! The map of the API. Every row needs a bearer token unless it is public; without one the answer is 401.
 
 use super::{
-    acceptances, deliveries, inbox, invitations, login, me, members, notes, openapi, registration, shares,
-    transfer,
+    acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
+    notes, openapi, registration, shares,
 };
 use crate::web::Route;
 
@@ -13,7 +13,7 @@ pub fn all() -> Vec<Route> {
         Route::post("/api/register", registration::create).public(),
         // Login
         Route::post("/api/login", login::create).public(),
-        Route::post("/api/logout", login::destroy),
+        Route::post("/api/logout", logout::create),
         // The token's user
         Route::get("/api/me", me::show),
         // Notes
@@ -21,26 +21,26 @@ pub fn all() -> Vec<Route> {
         Route::post("/api/notes", notes::create),
         Route::get("/api/notes/{id}", notes::show),
         Route::put("/api/notes/{id}", notes::update),
-        Route::delete("/api/notes/{id}", notes::destroy),
+        Route::delete("/api/notes/{id}", notes::delete),
         // Shares
         Route::get("/api/notes/{id}/shares", shares::index),
         Route::post("/api/notes/{id}/shares", shares::create),
-        Route::delete("/api/notes/{id}/shares/{user_id}", shares::destroy),
-        Route::get("/api/notes/{id}/deliveries", deliveries::deliveries),
+        Route::delete("/api/notes/{id}/shares/{user_id}", shares::delete),
+        Route::get("/api/notes/{id}/deliveries", deliveries::index),
         // Inbox
         Route::get("/api/inbox", inbox::index),
-        Route::post("/api/inbox/reading", inbox::read),
+        Route::post("/api/inbox/reading", inbox_reading::create),
         // Export and import
-        Route::get("/api/export", transfer::export),
-        Route::post("/api/import", transfer::import),
+        Route::get("/api/export", export::show),
+        Route::post("/api/import", import::create),
         // Members
         Route::get("/api/members", members::index),
         Route::patch("/api/members/{id}", members::update),
-        Route::delete("/api/members/{id}", members::destroy),
+        Route::delete("/api/members/{id}", members::delete),
         // Invitations
         Route::get("/api/invitations", invitations::index),
         Route::post("/api/invitations", invitations::create),
-        Route::delete("/api/invitations/{id}", invitations::destroy),
+        Route::delete("/api/invitations/{id}", invitations::delete),
         Route::post("/api/invitations/{token}/acceptances", acceptances::create),
         // Description
         Route::get("/api/openapi.json", openapi::show).public(),

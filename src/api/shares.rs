@@ -62,14 +62,30 @@ pub struct ShareView {
 /// # Errors
 /// 403 for a note that was only shared with the user, 404 for one that is not there, 422 for people who are
 /// not there and for a key that was used for another request.
-#[utoipa::path(post, path = "/api/notes/{id}/shares", params(("id" = i64, Path),
-    ("Idempotency-Key" = Option<String>, Header), ("Prefer" = Option<String>, Header)),
-    request_body = NewShare, security(("bearer" = [])), responses(
-    (status = 201, body = ShareCreated, headers(("Location" = String), ("Preference-Applied" = String))),
-    (status = 202, body = ShareCreated, description = "shared, and not yet with them when the time was over",
-    headers(("Location" = String, description = "the deliveries"))),
-    (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-    (status = 422, body = Problem)))]
+#[utoipa::path(
+    post,
+    path = "/api/notes/{id}/shares",
+    params(
+        ("id" = i64, Path),
+        ("Idempotency-Key" = Option<String>, Header),
+        ("Prefer" = Option<String>, Header),
+    ),
+    request_body = NewShare,
+    security(("bearer" = [])),
+    responses(
+        (status = 201, body = ShareCreated, headers(("Location" = String), ("Preference-Applied" = String))),
+        (
+            status = 202,
+            body = ShareCreated,
+            description = "shared, and not yet with them when the time was over",
+            headers(("Location" = String, description = "the deliveries")),
+        ),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -96,10 +112,18 @@ pub async fn create(
 ///
 /// # Errors
 /// 403 and 404 as for sharing.
-#[utoipa::path(get, path = "/api/notes/{id}/shares", params(("id" = i64, Path)), security(("bearer" = [])),
+#[utoipa::path(
+    get,
+    path = "/api/notes/{id}/shares",
+    params(("id" = i64, Path)),
+    security(("bearer" = [])),
     responses(
-    (status = 200, body = Vec<ShareView>), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem)))]
+        (status = 200, body = Vec<ShareView>),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
 pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpResponse, Error> {
     let sharing = granted(user.tenant.sharing(user.id, *id).await?)?;
     let counts = (sharing.delivered, sharing.read);
@@ -111,12 +135,23 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpRespo
 ///
 /// # Errors
 /// 403 and 404 as for sharing; 404, too, when it is not shared with them.
-#[utoipa::path(delete, path = "/api/notes/{id}/shares/{user_id}", params(("id" = i64, Path),
-    ("user_id" = String, Path, description = "a person's number, or `everyone`")), security(("bearer" = [])),
+#[utoipa::path(
+    delete,
+    path = "/api/notes/{id}/shares/{user_id}",
+    operation_id = "destroy",
+    params(
+        ("id" = i64, Path),
+        ("user_id" = String, Path, description = "a person's number, or `everyone`"),
+    ),
+    security(("bearer" = [])),
     responses(
-    (status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
-    (status = 404, body = Problem)))]
-pub async fn destroy(user: CurrentUser, path: web::Path<(NoteId, String)>) -> Result<HttpResponse, Error> {
+        (status = 204),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+)]
+pub async fn delete(user: CurrentUser, path: web::Path<(NoteId, String)>) -> Result<HttpResponse, Error> {
     let (id, audience) = path.into_inner();
     granted(user.tenant.note(user.id, id, Right::Own).await?)?;
     let audience = Audience::parse_one(&audience).ok_or(Error::NotFound)?;

@@ -1,0 +1,44 @@
+//! The import of notes from a ZIP.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::problem::Problem;
+use crate::services::transfer;
+use crate::transfer::Report;
+use crate::web::{Context, CurrentUser, Error, upload};
+
+/// Take in the Markdown files of a ZIP, such as one of ours, as notes of the token's user. What came in
+/// before is not taken twice, so an import that was interrupted is simply sent again.
+///
+/// # Errors
+/// 413 beyond 256 MiB, 415 for another type, 422 for what is no ZIP.
+#[utoipa::path(
+    post,
+    path = "/api/import",
+    operation_id = "import",
+    tag = "transfer",
+    request_body(content_type = "application/zip"),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, body = Report),
+        (status = 401, body = Problem),
+        (status = 413, body = Problem),
+        (status = 415, body = Problem),
+        (status = 422, body = Problem),
+    ),
+)]
+pub async fn create(
+    request: HttpRequest,
+    user: CurrentUser,
+    body: web::Payload,
+    context: web::Data<Context>,
+) -> Result<HttpResponse, Error> {
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.eq_ignore_ascii_case("application/zip") {
+        return Err(Error::UnsupportedMediaType);
+    }
+    let file = upload::to_disk(body).await?;
+    Ok(HttpResponse::Ok().json(transfer::import(&context.services, &user.actor(&request), file).await?))
+}
