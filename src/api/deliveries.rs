@@ -62,24 +62,24 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpRespo
 }
 
 /// Where the answer stands after the client was kept waiting as it wished.
-pub struct Waited {
+pub struct DeliveryWait {
     /// How far the message has come.
     pub state: DeliveryState,
     seconds: Option<u64>,
 }
 
 /// Waits for the message as long as the client prefers (RFC 7240), and not at all when it has no preference.
-pub async fn wait_as_preferred(request: &HttpRequest, user: &CurrentUser, message: i64) -> Waited {
+pub async fn wait_as_preferred(request: &HttpRequest, user: &CurrentUser, message: i64) -> DeliveryWait {
     match prefer::wait(request) {
-        None => Waited { state: DeliveryState::Pending, seconds: None },
-        Some(patience) => Waited {
+        None => DeliveryWait { state: DeliveryState::Pending, seconds: None },
+        Some(patience) => DeliveryWait {
             state: wait_for(&user.tenant, message, patience).await,
             seconds: Some(patience.as_secs()),
         },
     }
 }
 
-impl Waited {
+impl DeliveryWait {
     /// The head of the answer to what was made at `made`: 201, or 202 with the place of the deliveries when
     /// the time that the client gave was over before the message was done.
     pub fn respond(&self, made: &str, note: NoteId) -> actix_web::HttpResponseBuilder {

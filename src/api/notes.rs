@@ -273,8 +273,13 @@ pub async fn update(
     let (title, content) = parse(body.title.as_deref(), body.content)?;
     let condition = header_of(&request, &header::IF_MATCH);
     if let (None, Some(version)) = (condition, body.version) {
-        return save(&user, *id, Edit { title, content, version, from_browser: false }, Overtaken::Merge)
-            .await;
+        return save(
+            &user,
+            *id,
+            Edit { title, content, version, from_browser: false },
+            OnStaleVersion::Merge,
+        )
+        .await;
     }
     let current = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
     if condition.is_some_and(|tags| !matches_version(tags, current.version, Comparison::Strong)) {
@@ -284,7 +289,7 @@ pub async fn update(
         &user,
         *id,
         Edit { title, content, version: current.version, from_browser: false },
-        Overtaken::Refuse,
+        OnStaleVersion::Refuse,
     )
     .await
 }
@@ -333,7 +338,7 @@ pub async fn delete(
 
 /// What to do when the note is no longer at the version that an edit started from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Overtaken {
+enum OnStaleVersion {
     Merge,
     Refuse,
 }
@@ -342,11 +347,11 @@ async fn save(
     user: &CurrentUser,
     id: NoteId,
     edit: Edit,
-    overtaken: Overtaken,
+    on_stale: OnStaleVersion,
 ) -> Result<HttpResponse, Error> {
-    let saved = match overtaken {
-        Overtaken::Merge => user.tenant.save_note(user.id, id, &edit).await?,
-        Overtaken::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
+    let saved = match on_stale {
+        OnStaleVersion::Merge => user.tenant.save_note(user.id, id, &edit).await?,
+        OnStaleVersion::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
     };
     match saved {
         Saved::Stored { note, .. } => {

@@ -29,12 +29,12 @@ pub struct Busy;
 pub struct Hasher {
     cost: u32,
     cores: Arc<Semaphore>,
-    queue: Arc<Queue>,
+    queue: Arc<QueueCounters>,
 }
 
 /// What stands before the cores.
 #[derive(Default)]
-struct Queue {
+struct QueueCounters {
     cores: usize,
     waiting: AtomicU64,
     most_waiting: AtomicU64,
@@ -58,17 +58,17 @@ pub struct HashQueue {
 }
 
 /// Somebody in the queue, who may also go away.
-struct Waiting<'a>(&'a Queue);
+struct WaitingHash<'a>(&'a QueueCounters);
 
-impl<'a> Waiting<'a> {
-    fn behind_others(queue: &'a Queue) -> Self {
+impl<'a> WaitingHash<'a> {
+    fn enter(queue: &'a QueueCounters) -> Self {
         let waiting = queue.waiting.fetch_add(1, Relaxed) + 1;
         queue.most_waiting.fetch_max(waiting, Relaxed);
         Self(queue)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingHash<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Relaxed);
     }
@@ -81,7 +81,7 @@ impl Hasher {
         Self {
             cost,
             cores: Arc::new(Semaphore::new(cores)),
-            queue: Arc::new(Queue { cores, ..Queue::default() }),
+            queue: Arc::new(QueueCounters { cores, ..QueueCounters::default() }),
         }
     }
 
@@ -160,7 +160,7 @@ impl Hasher {
         if let Ok(permit) = Arc::clone(&self.cores).try_acquire_owned() {
             return Ok(permit);
         }
-        let _waiting = Waiting::behind_others(&self.queue);
+        let _waiting = WaitingHash::enter(&self.queue);
         tokio::time::timeout(TIMEOUT, Arc::clone(&self.cores).acquire_owned())
             .await
             .map_err(|_| Busy)?

@@ -44,11 +44,11 @@ impl Default for SessionCache {
 }
 
 /// A session and where it was found.
-pub struct Found {
+pub struct SessionLookup {
     /// The session.
     pub session: Arc<Session>,
     /// Whether the database was asked for it just now.
-    pub looked_up: bool,
+    pub from_database: bool,
 }
 
 impl SessionCache {
@@ -56,7 +56,7 @@ impl SessionCache {
     ///
     /// # Errors
     /// [`DbError`] of the look-up.
-    pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<Found>, DbError> {
+    pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<SessionLookup>, DbError> {
         self.look_up(tenant, token, Counted::Unread).await
     }
 
@@ -69,11 +69,11 @@ impl SessionCache {
         tenant: &TenantHandle,
         token: &Token,
         counted: Counted,
-    ) -> Result<Option<Found>, DbError> {
+    ) -> Result<Option<SessionLookup>, DbError> {
         let hash = token.hash();
         if let Some(session) = self.known.get(&hash) {
             self.looks.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(Found { session, looked_up: false }));
+            return Ok(Some(SessionLookup { session, from_database: false }));
         }
         self.looks.misses.fetch_add(1, Ordering::Relaxed);
         let before = self.ends.load(Ordering::SeqCst);
@@ -84,7 +84,7 @@ impl SessionCache {
         if self.ends.load(Ordering::SeqCst) != before {
             self.known.invalidate(&hash);
         }
-        Ok(Some(Found { session, looked_up: true }))
+        Ok(Some(SessionLookup { session, from_database: true }))
     }
 
     /// How many sessions were found here since the start, and how many had to be looked up.

@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::format::Moment;
+use super::format::Timestamp;
 use super::frame::{frame_of, page};
 use crate::domain::SessionId;
 use crate::store::{SessionKind, SessionRow};
@@ -19,16 +19,16 @@ struct AccountPage {
     email: String,
     tenant_name: String,
     role: String,
-    sessions: Vec<SessionView>,
+    sessions: Vec<AccountSession>,
     errors: FieldErrors,
 }
 
-struct SessionView {
+struct AccountSession {
     id: i64,
     kind: String,
     user_agent: String,
-    created_at: Moment,
-    last_seen_at: Moment,
+    created_at: Timestamp,
+    last_seen_at: Timestamp,
     current: bool,
 }
 
@@ -58,13 +58,13 @@ pub async fn account_page(
     page(status, &shown)
 }
 
-fn view(session: SessionRow, current: SessionId) -> SessionView {
-    SessionView {
+fn view(session: SessionRow, current: SessionId) -> AccountSession {
+    AccountSession {
         id: session.id.number(),
         kind: if session.kind == SessionKind::Script { "script" } else { "browser" }.to_owned(),
         user_agent: session.user_agent,
-        created_at: Moment(session.created_at),
-        last_seen_at: Moment(session.last_seen_at),
+        created_at: Timestamp(session.created_at),
+        last_seen_at: Timestamp(session.last_seen_at),
         current: session.id == current,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
-use super::highlight::Marked;
+use super::highlight::HighlightedText;
 use super::markdown::OPTIONS;
 use crate::store::{Bin, DeliveryState, Found, Note};
 
@@ -16,16 +16,16 @@ const FOUND_CHARACTERS: usize = 320;
 
 /// A point in time on a page.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment(pub DateTime<Utc>);
+pub struct Timestamp(pub DateTime<Utc>);
 
-impl Moment {
+impl Timestamp {
     /// For machines (RFC 3339).
     pub fn iso(&self) -> String {
         self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.format("%-d %b %Y, %H:%M UTC"))
     }
@@ -45,11 +45,11 @@ pub struct NoteCard {
     /// Its number.
     pub id: i64,
     /// Its title, or the beginning of its text.
-    pub title: Marked,
+    pub title: HighlightedText,
     /// The beginning of its text, or the parts of it that were looked for.
-    pub excerpt: Marked,
+    pub excerpt: HighlightedText,
     /// When it last changed.
-    pub updated_at: Moment,
+    pub updated_at: Timestamp,
     /// Whether it is in the bin.
     pub in_bin: bool,
 }
@@ -64,9 +64,9 @@ impl NoteCard {
         };
         Self {
             id: note.id.number(),
-            title: Marked::plain(title),
-            excerpt: Marked::plain(cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS)),
-            updated_at: Moment(note.updated_at),
+            title: HighlightedText::plain(title),
+            excerpt: HighlightedText::plain(cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS)),
+            updated_at: Timestamp(note.updated_at),
             in_bin: bin == Bin::In,
         }
     }
@@ -75,9 +75,15 @@ impl NoteCard {
     pub fn found<T>(note: &Note, found: &Found<T>) -> Self {
         Self {
             id: note.id.number(),
-            title: found.title.as_deref().map_or_else(|| Marked::plain(heading(note)), Marked::of),
-            excerpt: Marked::of(&cut(&plain_text(&found.excerpt).replace('\n', " "), FOUND_CHARACTERS)),
-            updated_at: Moment(note.updated_at),
+            title: found
+                .title
+                .as_deref()
+                .map_or_else(|| HighlightedText::plain(heading(note)), HighlightedText::of),
+            excerpt: HighlightedText::of(&cut(
+                &plain_text(&found.excerpt).replace('\n', " "),
+                FOUND_CHARACTERS,
+            )),
+            updated_at: Timestamp(note.updated_at),
             in_bin: false,
         }
     }

@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::format::Moment;
+use super::format::Timestamp;
 use crate::web::cookie::{self, OtherSession};
 use crate::web::frame::{FrameTenant, FrameUser, UnreadCount};
 use crate::web::idempotency::form_number;
@@ -19,7 +19,7 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
         role: user.session.role.as_str().to_owned(),
         unread: UnreadCount(user.session.unread.get()),
         others: cookie::others(cookie).into_iter().map(frame_tenant).collect(),
-        ends: user.session.delete_after.map(|end| Moment(end).to_string()),
+        ends: user.session.delete_after.map(|end| Timestamp(end).to_string()),
     };
     // Without randomness a form is merely not protected against a second click.
     let form_number = form_number().unwrap_or_default();

@@ -6,24 +6,24 @@ use crate::store::{HIT_BEGINS, HIT_ENDS};
 
 /// A text with marked parts. Written out by itself it is the text alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marked {
+pub struct HighlightedText {
     /// Its parts, in order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TextPart>,
 }
 
 /// A part of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct TextPart {
     /// What it says.
     pub text: String,
     /// Whether it was looked for.
     pub hit: bool,
 }
 
-impl Marked {
+impl HighlightedText {
     /// A text in which nothing was looked for.
     pub fn plain(text: String) -> Self {
-        Self { parts: vec![Part { text, hit: false }] }
+        Self { parts: vec![TextPart { text, hit: false }] }
     }
 
     /// Reads a text in which hits stand between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may hold these
@@ -32,7 +32,7 @@ impl Marked {
         let mut parts = Vec::new();
         let mut add = |text: &str, hit| {
             if !text.is_empty() {
-                parts.push(Part { text: text.replace([HIT_BEGINS, HIT_ENDS], ""), hit });
+                parts.push(TextPart { text: text.replace([HIT_BEGINS, HIT_ENDS], ""), hit });
             }
         };
         for (index, piece) in text.split(HIT_BEGINS).enumerate() {
@@ -48,7 +48,7 @@ impl Marked {
     }
 }
 
-impl fmt::Display for Marked {
+impl fmt::Display for HighlightedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts.iter().try_for_each(|part| f.write_str(&part.text))
     }
@@ -56,12 +56,12 @@ impl fmt::Display for Marked {
 
 #[cfg(test)]
 mod tests {
-    use super::Marked;
+    use super::HighlightedText;
 
     #[test]
     fn hits_are_parts_of_their_own_and_stray_marks_are_dropped() {
         let parts = |text: &str| {
-            Marked::of(text).parts.into_iter().map(|part| (part.text, part.hit)).collect::<Vec<_>>()
+            HighlightedText::of(text).parts.into_iter().map(|part| (part.text, part.hit)).collect::<Vec<_>>()
         };
         let owned = |parts: &[(&str, bool)]| {
             parts.iter().map(|(text, hit)| ((*text).to_owned(), *hit)).collect::<Vec<_>>()
@@ -71,7 +71,7 @@ mod tests {
             owned(&[("a ", false), ("b", true), (" c", false), ("d", true)])
         );
         assert_eq!(parts("\u{3}a\u{2}b\u{2}c"), owned(&[("a", false), ("b", false), ("c", false)]));
-        assert_eq!(Marked::of("a \u{2}b\u{3}").to_string(), "a b");
+        assert_eq!(HighlightedText::of("a \u{2}b\u{3}").to_string(), "a b");
         assert!(parts("").is_empty());
     }
 }

@@ -4,7 +4,7 @@ use actix_session::Session;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::format::{Moment, NoteCard};
+use super::format::{NoteCard, Timestamp};
 use super::frame::{frame_of, page};
 use super::search::SearchForm;
 use crate::domain::Access;
@@ -29,7 +29,7 @@ pub struct InboxRow {
     /// Who shared it.
     pub shared_by: String,
     /// When it came.
-    pub shared_at: Moment,
+    pub shared_at: Timestamp,
     /// Whether it was never opened.
     pub unread: bool,
     /// Whether its text may be changed.
@@ -50,7 +50,7 @@ impl InboxRow {
         Self {
             card,
             shared_by: received.shared_by_name.clone(),
-            shared_at: Moment(received.received.at),
+            shared_at: Timestamp(received.received.at),
             unread: received.received.read_at.is_none(),
             may_edit: received.access == Access::Edit,
         }

@@ -9,7 +9,7 @@ use super::browser_sessions::{self, NewSessions, SessionAccount};
 use super::draft::{Draft, NoteForm};
 use super::frame::page;
 use super::login_choice;
-use super::login_page::LoginPage;
+use super::login_page::LoginFormPage;
 use super::notes;
 use crate::domain::{LoginPassword, Right, TenantName};
 use crate::services::login::{LoginAttempt, LoginOutcome, log_in};
@@ -69,7 +69,7 @@ pub async fn new(
     }
     page(
         StatusCode::OK,
-        &LoginPage { next: next.to_owned(), add, ..LoginPage::empty(Frame::public(&cookie, "")) },
+        &LoginFormPage { next: next.to_owned(), add, ..LoginFormPage::empty(Frame::public(&cookie, "")) },
     )
 }
 
@@ -214,7 +214,7 @@ fn refuse(
     ask_tenant: bool,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
-    let login = LoginPage {
+    let login = LoginFormPage {
         frame: Frame::public(cookie, ""),
         email: form.email.clone(),
         ask_tenant: ask_tenant || !form.tenant_name.is_empty(),

@@ -30,24 +30,24 @@ struct ChoicePage {
     next: String,
     add: bool,
     draft: Option<Draft>,
-    choices: Vec<Choice>,
+    choices: Vec<AccountChoice>,
     errors: FieldErrors,
 }
 
-struct Choice {
+struct AccountChoice {
     index: usize,
     tenant_name: String,
     username: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Ticket {
-    accounts: Vec<TicketAccount>,
+struct LoginTicket {
+    accounts: Vec<LoginTicketAccount>,
     remember: bool,
     expires: i64,
 }
 
-impl Ticket {
+impl LoginTicket {
     fn seal(&self, key: &Key) -> Result<String, Error> {
         let text = serde_json::to_string(self)
             .map_err(|error| Error::Internal("writing a login ticket", error.into()))?;
@@ -62,7 +62,7 @@ impl Ticket {
 }
 
 #[derive(Serialize, Deserialize)]
-struct TicketAccount {
+struct LoginTicketAccount {
     tenant: i64,
     user: i64,
     /// Of the stored hash: a password that was changed meanwhile makes the ticket worthless.
@@ -78,12 +78,12 @@ pub fn ask(
     (next, add): (String, bool),
     draft: Option<Draft>,
 ) -> Result<HttpResponse, Error> {
-    let account = |one: &Matched| TicketAccount {
+    let account = |one: &Matched| LoginTicketAccount {
         tenant: one.candidate.tenant.number(),
         user: one.candidate.user.number(),
         fingerprint: fingerprint(&one.account.password_hash),
     };
-    let ticket = Ticket {
+    let ticket = LoginTicket {
         accounts: matched.iter().map(account).collect(),
         remember: kind == SessionKind::Remembered,
         expires: Utc::now().timestamp() + TICKET_LIFE,
@@ -91,7 +91,7 @@ pub fn ask(
     let choices = matched
         .iter()
         .enumerate()
-        .map(|(index, one)| Choice {
+        .map(|(index, one)| AccountChoice {
             index,
             tenant_name: one.account.tenant_name.clone(),
             username: one.account.username.clone(),
@@ -112,7 +112,7 @@ pub fn ask(
 /// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not
 /// ours, too old, or overtaken by a new password.
 pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<NewSessions>, Error> {
-    let Some(mut ticket) = Ticket::open(&context.key, ticket, Utc::now().timestamp()) else {
+    let Some(mut ticket) = LoginTicket::open(&context.key, ticket, Utc::now().timestamp()) else {
         return Ok(None);
     };
     let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else {
@@ -132,7 +132,7 @@ pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Opti
 }
 
 /// The account of a ticket, if its password is still the one that was tried.
-async fn unchanged(context: &Context, ticket: &TicketAccount) -> Result<Option<SessionAccount>, Error> {
+async fn unchanged(context: &Context, ticket: &LoginTicketAccount) -> Result<Option<SessionAccount>, Error> {
     let candidate = Candidate::from_ticket((ticket.tenant, ticket.user));
     let account = context.services.database.tenant(candidate.tenant).account(candidate.user).await?;
     let unchanged = account.filter(|account| fingerprint(&account.password_hash) == ticket.fingerprint);
@@ -150,11 +150,11 @@ mod tests {
     #[test]
     fn a_ticket_ends_after_two_minutes_and_is_read_with_its_own_key_only() {
         let (key, now) = (Key::generate(), 1_800_000_000);
-        let ticket = Ticket { accounts: Vec::new(), remember: true, expires: now + TICKET_LIFE };
+        let ticket = LoginTicket { accounts: Vec::new(), remember: true, expires: now + TICKET_LIFE };
         let sealed = ticket.seal(&key).expect("a sealed ticket");
         for (later, good) in [(0, true), (120, true), (121, false), (1_000_000, false)] {
-            assert_eq!(Ticket::open(&key, &sealed, now + later).is_some(), good, "after {later} s");
+            assert_eq!(LoginTicket::open(&key, &sealed, now + later).is_some(), good, "after {later} s");
         }
-        assert!(Ticket::open(&Key::generate(), &sealed, now).is_none());
+        assert!(LoginTicket::open(&Key::generate(), &sealed, now).is_none());
     }
 }

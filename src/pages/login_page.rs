@@ -8,7 +8,7 @@ use crate::web::{FieldErrors, Frame};
 /// The form.
 #[derive(Template)]
 #[template(path = "login/new.html")]
-pub struct LoginPage {
+pub struct LoginFormPage {
     pub frame: Frame,
     pub email: String,
     pub tenant_name: String,
@@ -20,7 +20,7 @@ pub struct LoginPage {
     pub errors: FieldErrors,
 }
 
-impl LoginPage {
+impl LoginFormPage {
     /// The empty form.
     pub fn empty(frame: Frame) -> Self {
         Self {

@@ -17,7 +17,7 @@ const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
 /// A note's text as HTML.
 pub fn markdown(text: &str) -> String {
-    let mut shown = Shown { open: Vec::new(), depth: 0 };
+    let mut shown = SafeRenderer { open: Vec::new(), depth: 0 };
     let events = Parser::new_ext(text, OPTIONS).filter_map(|event| shown.pass(event));
     let mut rendered = String::with_capacity(text.len() * 3 / 2);
     html::push_html(&mut rendered, events);
@@ -26,7 +26,7 @@ pub fn markdown(text: &str) -> String {
 
 /// What is written of an element's two tags.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum TagOutput {
     /// As the library writes them.
     AsItIs,
     /// A link, which this file writes.
@@ -36,12 +36,12 @@ enum Written {
 }
 
 /// Which elements are open.
-struct Shown {
-    open: Vec<Written>,
+struct SafeRenderer {
+    open: Vec<TagOutput>,
     depth: usize,
 }
 
-impl Shown {
+impl SafeRenderer {
     fn pass<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
         match event {
             Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
@@ -54,20 +54,20 @@ impl Shown {
     fn open<'a>(&mut self, tag: Tag<'a>) -> Option<Event<'a>> {
         let (written, event) = match tag {
             Tag::Link { dest_url, title, .. } => match link(&dest_url, &title) {
-                Some(link) => (Written::Link, Some(Event::InlineHtml(link))),
-                None => (Written::Inside, None),
+                Some(link) => (TagOutput::Link, Some(Event::InlineHtml(link))),
+                None => (TagOutput::Inside, None),
             },
-            Tag::Image { .. } | Tag::HtmlBlock => (Written::Inside, None),
+            Tag::Image { .. } | Tag::HtmlBlock => (TagOutput::Inside, None),
             Tag::BlockQuote(_) | Tag::List(_) | Tag::Item => {
                 self.depth += 1;
                 // A list and its items are two levels, so an odd limit would cut between them.
                 if self.depth > DEEPEST {
-                    (Written::Inside, None)
+                    (TagOutput::Inside, None)
                 } else {
-                    (Written::AsItIs, Some(Event::Start(tag)))
+                    (TagOutput::AsItIs, Some(Event::Start(tag)))
                 }
             }
-            tag => (Written::AsItIs, Some(Event::Start(tag))),
+            tag => (TagOutput::AsItIs, Some(Event::Start(tag))),
         };
         self.open.push(written);
         event
@@ -78,9 +78,9 @@ impl Shown {
             self.depth = self.depth.saturating_sub(1);
         }
         match self.open.pop() {
-            Some(Written::Inside) => None,
-            Some(Written::Link) => Some(Event::InlineHtml("</a>".into())),
-            Some(Written::AsItIs) | None => Some(Event::End(tag)),
+            Some(TagOutput::Inside) => None,
+            Some(TagOutput::Link) => Some(Event::InlineHtml("</a>".into())),
+            Some(TagOutput::AsItIs) | None => Some(Event::End(tag)),
         }
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::format::Moment;
+use super::format::Timestamp;
 use super::frame::{frame_of, page};
 use super::membership::left;
 use crate::domain::{Role, UserId};
@@ -19,7 +19,7 @@ const PAGE_SIZE: usize = 100;
 
 /// Which part of the list.
 #[derive(Default, Deserialize)]
-pub struct MembersQuery {
+pub struct MembersPageQuery {
     after: Option<String>,
 }
 
@@ -43,40 +43,40 @@ impl Default for InvitationForm {
 #[template(path = "members/index.html")]
 struct MembersPage {
     frame: Frame,
-    members: Vec<MemberView>,
+    members: Vec<MemberRow>,
     more: Option<String>,
     manages: bool,
     owns: bool,
     gives: Vec<&'static str>,
-    invitations: Vec<InvitationView>,
+    invitations: Vec<InvitationRow>,
     link: Option<String>,
     form: InvitationForm,
     errors: FieldErrors,
 }
 
-struct MemberView {
+struct MemberRow {
     id: i64,
     username: String,
     email: Option<String>,
     role: &'static str,
-    since: Moment,
+    since: Timestamp,
     you: bool,
     ruled: bool,
 }
 
-struct InvitationView {
+struct InvitationRow {
     id: i64,
     role: &'static str,
     uses_left: i32,
     used: i32,
-    expires_at: Moment,
+    expires_at: Timestamp,
     inviter: String,
 }
 
 /// The list.
 pub async fn index(
     user: CurrentUser,
-    query: web::Query<MembersQuery>,
+    query: web::Query<MembersPageQuery>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let after = query.after.as_deref().and_then(UserId::parse).map_or(0, UserId::number);
@@ -132,26 +132,26 @@ pub async fn list(
     page(status, &shown)
 }
 
-fn view(member: Member, user: &CurrentUser) -> MemberView {
+fn view(member: Member, user: &CurrentUser) -> MemberRow {
     let you = member.id == user.id;
-    MemberView {
+    MemberRow {
         id: member.id.number(),
         username: member.username,
         email: member.email.filter(|_| user.session.role.manages()),
         role: member.role.as_str(),
-        since: Moment(member.since),
+        since: Timestamp(member.since),
         you,
         ruled: user.session.role.rules(member.role),
     }
 }
 
-fn invitation_view(invitation: OpenInvitation) -> InvitationView {
-    InvitationView {
+fn invitation_view(invitation: OpenInvitation) -> InvitationRow {
+    InvitationRow {
         id: invitation.id.number(),
         role: invitation.role.as_str(),
         uses_left: invitation.uses_left,
         used: invitation.used,
-        expires_at: Moment(invitation.expires_at),
+        expires_at: Timestamp(invitation.expires_at),
         inviter: invitation.inviter,
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::draft::{Draft, NoteForm};
-use super::format::{Moment, NoteCard, delivery_in_words, heading};
+use super::format::{NoteCard, Timestamp, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use super::markdown::markdown;
 use super::search::SearchForm;
@@ -56,8 +56,8 @@ struct ShowPage {
     version: i32,
     title: String,
     html: String,
-    created_at: Moment,
-    updated_at: Moment,
+    created_at: Timestamp,
+    updated_at: Timestamp,
     own: bool,
     may_edit: bool,
     sharer: Option<Sharer>,
@@ -68,7 +68,7 @@ struct ShowPage {
 /// From whom a note is, when it is not one's own.
 struct Sharer {
     name: String,
-    at: Moment,
+    at: Timestamp,
 }
 
 #[derive(Template)]
@@ -95,7 +95,7 @@ struct ConflictPage {
     theirs_by: String,
     merged_title: String,
     merged_content: String,
-    theirs_updated_at: Moment,
+    theirs_updated_at: Timestamp,
 }
 
 /// The list, with a form for a new note, or what of it was found.
@@ -181,8 +181,8 @@ pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
         version: note.version,
         title: heading(&note),
         html: markdown(note.content.as_str()),
-        created_at: Moment(note.created_at),
-        updated_at: Moment(note.updated_at),
+        created_at: Timestamp(note.created_at),
+        updated_at: Timestamp(note.updated_at),
     };
     page(StatusCode::OK, &shown)
 }
@@ -252,7 +252,7 @@ async fn try_update(
             let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, id, 1).await?)?;
             let by =
                 replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
-            conflict_page(user, cookie, form, &current, Proposal { title, content, by })
+            conflict_page(user, cookie, form, &current, MergeProposal { title, content, by })
         }
         Saved::Refused => granted(Grant::Refused),
         Saved::Gone => granted(Grant::Gone),
@@ -303,7 +303,7 @@ fn list(user: &CurrentUser, cookie: &Session, notes: &Page<Note>) -> IndexPage {
 async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> Result<Sharer, Error> {
     let (name, unread) = user.tenant.open_received(user.id, id, received).await?;
     user.session.unread.set(unread);
-    Ok(Sharer { name, at: Moment(received.at) })
+    Ok(Sharer { name, at: Timestamp(received.at) })
 }
 
 async fn refill_edit(
@@ -318,7 +318,7 @@ async fn refill_edit(
 }
 
 /// What to settle by hand, and whose edit came first.
-struct Proposal {
+struct MergeProposal {
     title: Option<NoteTitle>,
     content: String,
     by: String,
@@ -329,7 +329,7 @@ fn conflict_page(
     cookie: &Session,
     form: &NoteForm,
     current: &Note,
-    proposal: Proposal,
+    proposal: MergeProposal,
 ) -> Result<HttpResponse, Error> {
     let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
     let conflict = ConflictPage {
@@ -343,7 +343,7 @@ fn conflict_page(
         theirs_by: proposal.by,
         merged_title: words(proposal.title.as_ref()),
         merged_content: proposal.content,
-        theirs_updated_at: Moment(current.updated_at),
+        theirs_updated_at: Timestamp(current.updated_at),
     };
     page(StatusCode::CONFLICT, &conflict)
 }

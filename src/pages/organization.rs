@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::format::Moment;
+use super::format::Timestamp;
 use super::frame::{frame_of, page};
 use crate::domain::{Role, TenantName};
 use crate::services::organization;
@@ -29,7 +29,7 @@ struct OrganizationPage {
     typed_name: String,
     current_name: String,
     open: bool,
-    ends: Option<Moment>,
+    ends: Option<Timestamp>,
     confirmation: String,
     errors: FieldErrors,
 }
@@ -107,7 +107,7 @@ pub async fn settings_page(
         typed_name: typed.name.unwrap_or_else(|| settings.name.clone()),
         current_name: settings.name,
         open: typed.open.unwrap_or(settings.open),
-        ends: settings.delete_after.map(Moment),
+        ends: settings.delete_after.map(Timestamp),
         confirmation: typed.confirmation,
         errors,
     };

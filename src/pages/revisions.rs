@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::format::{Moment, heading};
+use super::format::{Timestamp, heading};
 use super::frame::{frame_of, page};
 use crate::domain::NoteId;
 use crate::web::{CurrentUser, Error, Frame, granted};
@@ -18,15 +18,15 @@ struct RevisionsPage {
     frame: Frame,
     id: i64,
     title: String,
-    revisions: Vec<RevisionView>,
+    revisions: Vec<RevisionRow>,
     more: bool,
 }
 
-struct RevisionView {
+struct RevisionRow {
     version: i32,
     title: String,
     content: String,
-    replaced_at: Moment,
+    replaced_at: Timestamp,
     replaced_by: String,
 }
 
@@ -38,11 +38,11 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) ->
     let revisions = replaced
         .into_iter()
         .take(usize::from(SHOWN))
-        .map(|revision| RevisionView {
+        .map(|revision| RevisionRow {
             version: revision.version,
             title: revision.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
             content: revision.content,
-            replaced_at: Moment(revision.replaced_at),
+            replaced_at: Timestamp(revision.replaced_at),
             replaced_by: revision.replaced_by.unwrap_or_else(|| "somebody who left".to_owned()),
         })
         .collect();

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::format::{Moment, delivery_in_words, heading};
+use super::format::{Timestamp, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
 use crate::services::sharing::share_note;
@@ -45,22 +45,22 @@ struct SharesPage {
     frame: Frame,
     id: i64,
     title: String,
-    shares: Vec<ShareView>,
-    recipients: Vec<RecipientView>,
+    shares: Vec<ShareRow>,
+    recipients: Vec<RecipientRow>,
     delivered: i64,
-    people: Vec<Person>,
+    people: Vec<Colleague>,
     too_many_people: bool,
     form: ShareForm,
     errors: FieldErrors,
 }
 
-struct ShareView {
+struct ShareRow {
     key: String,
     name: String,
     everyone: bool,
     may_edit: bool,
-    shared_at: Moment,
-    state: Option<Moment>,
+    shared_at: Timestamp,
+    state: Option<Timestamp>,
     opened: bool,
     /// What there is to say while it has arrived at nobody.
     waiting: &'static str,
@@ -68,14 +68,14 @@ struct ShareView {
     read: i64,
 }
 
-struct RecipientView {
+struct RecipientRow {
     name: String,
     may_edit: bool,
-    delivered_at: Moment,
-    read_at: Option<Moment>,
+    delivered_at: Timestamp,
+    read_at: Option<Timestamp>,
 }
 
-struct Person {
+struct Colleague {
     id: i64,
     name: String,
     chosen: bool,
@@ -194,7 +194,7 @@ async fn shares_page(
         too_many_people: people.len() > usize::from(OFFERED),
         people: people
             .into_iter()
-            .map(|(person, name)| Person {
+            .map(|(person, name)| Colleague {
                 id: person.number(),
                 name,
                 chosen: form.members.contains(&person.number()),
@@ -206,18 +206,18 @@ async fn shares_page(
     page(status, &shown)
 }
 
-fn share_view(share: Share, waiting: &'static str, delivered: i64, read: i64) -> ShareView {
+fn share_view(share: Share, waiting: &'static str, delivered: i64, read: i64) -> ShareRow {
     let (key, everyone) = match &share.audience {
         Audience::Everyone => ("everyone".to_owned(), true),
         Audience::Members(members) => (members.first().map(ToString::to_string).unwrap_or_default(), false),
     };
-    ShareView {
+    ShareRow {
         key,
         name: if everyone { "Everyone".to_owned() } else { share.username.unwrap_or_default() },
         everyone,
         may_edit: share.access == Access::Edit,
-        shared_at: Moment(share.shared_at),
-        state: share.read_at.or(share.delivered_at).map(Moment),
+        shared_at: Timestamp(share.shared_at),
+        state: share.read_at.or(share.delivered_at).map(Timestamp),
         opened: share.read_at.is_some(),
         waiting,
         delivered,
@@ -225,11 +225,11 @@ fn share_view(share: Share, waiting: &'static str, delivered: i64, read: i64) ->
     }
 }
 
-fn recipient_view(recipient: Recipient) -> RecipientView {
-    RecipientView {
+fn recipient_view(recipient: Recipient) -> RecipientRow {
+    RecipientRow {
         name: recipient.username,
         may_edit: recipient.access == Access::Edit,
-        delivered_at: Moment(recipient.delivered_at),
-        read_at: recipient.read_at.map(Moment),
+        delivered_at: Timestamp(recipient.delivered_at),
+        read_at: recipient.read_at.map(Timestamp),
     }
 }

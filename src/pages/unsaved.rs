@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::draft::Draft;
 use super::frame::page;
-use super::login_page::LoginPage;
+use super::login_page::LoginFormPage;
 use crate::web::error::default_sentence;
 use crate::web::{Error, Frame};
 
@@ -40,6 +40,6 @@ pub fn unsaved(draft: Draft, error: Error, cookie: &Session) -> Result<HttpRespo
 }
 
 fn ask_to_log_in(cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
-    let login = LoginPage { draft: Some(draft), ..LoginPage::empty(Frame::public(cookie, "")) };
+    let login = LoginFormPage { draft: Some(draft), ..LoginFormPage::empty(Frame::public(cookie, "")) };
     page(StatusCode::UNAUTHORIZED, &login)
 }

@@ -78,7 +78,7 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
         .await?
         .ok_or(Error::LoginRequired)?;
     let session = found.session;
-    if found.looked_up && session.stale {
+    if found.from_database && session.stale {
         note_use(&tenant, &token);
     }
     if session.kind == SessionKind::Remembered {
