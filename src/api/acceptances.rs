@@ -1,4 +1,4 @@
-//! Joining by an invitation with the account that one has in another organization.
+//! Accepting an invitation with the account of another organization.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -13,24 +13,24 @@ use crate::services::sessions::{self, StartedBy};
 use crate::store::{Candidate, Earlier, Newcomer, SessionKind, SignUpError};
 use crate::web::{Context, CurrentUser, Error, client, idempotency};
 
-/// The account in the organization that was joined, logged in.
+/// The new account, logged in.
 #[derive(Serialize, ToSchema)]
 pub struct Accepted {
     user_id: i64,
     tenant_id: i64,
-    /// A bearer token of that account, beside the one that was sent.
+    /// A bearer token of the new account. The token of the request stays valid.
     token: String,
-    /// When that token ends; two weeks without use end it sooner.
+    /// When the token expires; it expires sooner after two weeks without use.
     expires_at: DateTime<Utc>,
 }
 
-/// Join by an invitation, under the name, e-mail and password of the token's account, which stays what it is
-/// where it is. The two are separate accounts from then on. With an `Idempotency-Key` a repeated request
-/// comes to the account that the first one made, with another token.
+/// Join the organization of an invitation with the name, e-mail and password of the token's account. The
+/// token's account does not change, and the new account is separate from it. With an `Idempotency-Key` a
+/// repeated request answers with the account that the first one made, and with a new token.
 ///
 /// # Errors
-/// 401 without a token in force, 404 for an invitation that does not count, or no longer, 409 for somebody
-/// who is in that organization, or whose name or e-mail somebody there has, 422 for a key that was used for
+/// 401 without a valid token, 404 for an invitation that is not valid, 409 when the user is in that
+/// organization already or when another member has the name or e-mail, 422 for a key that was used for
 /// another request.
 #[utoipa::path(
     post,
@@ -55,7 +55,7 @@ pub async fn create(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
     let invitation = InvitationToken::parse(&token).ok_or(Error::NotFound)?;
-    // The same key of another account is another request.
+    // The account belongs to the hash: the same key of another account is another request.
     let once = idempotency::of_request(&request, &(user.tenant.tenant().number(), user.id.number()))?;
     if user.tenant.tenant() == invitation.tenant() {
         return Err(already_there(&user, &invitation).await?);
@@ -83,14 +83,14 @@ pub async fn create(
     }))
 }
 
-/// What somebody is told whose organization it is that the token names; links that do not count cannot be
-/// told apart here either.
+/// The error when the user is in the invitation's organization. It is 404 for an invalid invitation, as for
+/// everyone else.
 async fn already_there(user: &CurrentUser, invitation: &InvitationToken) -> Result<Error, Error> {
     let offer = user.tenant.offer(&invitation.hash()).await?;
     Ok(offer.map_or(Error::NotFound, |_| Error::Prevented("You are in this organization already.")))
 }
 
-/// The account that the same request made before, if it is still there.
+/// The account that an earlier request with the same key made, if it still exists.
 async fn joined_before(
     context: &Context,
     invitation: &InvitationToken,

@@ -1,4 +1,4 @@
-//! The deliveries of a note's shares: how far their messages have come.
+//! The deliveries of a note's shares, and the wait for one.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -12,16 +12,16 @@ use crate::messaging::wait_for;
 use crate::store::{DeliveryState, Message};
 use crate::web::{CurrentUser, Error, granted, prefer};
 
-/// How far the delivery of one share has come.
+/// The delivery of a share to the recipients' inboxes.
 #[derive(Serialize, ToSchema)]
 pub struct DeliveryView {
     delivery_id: i64,
     /// pending, published, acknowledged or failed.
     delivery: &'static str,
     created_at: DateTime<Utc>,
-    /// When it came to that; none while it is pending.
+    /// When it reached that state; none while it is pending.
     since: Option<DateTime<Utc>>,
-    /// How often it has failed so far.
+    /// How many attempts have failed so far.
     attempts: i32,
 }
 
@@ -37,10 +37,10 @@ impl DeliveryView {
     }
 }
 
-/// The deliveries of a note's shares, the newest first, 100 at most. Only its author sees them.
+/// List the deliveries of a note's shares, the newest first, at most 100. Only the author can see them.
 ///
 /// # Errors
-/// 403 for a note that was only shared with the user, 404 for one that is not there.
+/// 403 for a note that another member shared with the user, 404 for a note that does not exist.
 #[utoipa::path(
     get,
     path = "/api/notes/{id}/deliveries",
@@ -61,33 +61,34 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(messages.iter().map(DeliveryView::of).collect::<Vec<_>>()))
 }
 
-/// Where the answer stands after the client was kept waiting as it wished.
+/// The state of a delivery after the wait that the client asked for.
 pub struct DeliveryWait {
-    /// How far the message has come.
     pub state: DeliveryState,
     seconds: Option<u64>,
 }
 
-/// Waits for the message as long as the client prefers (RFC 7240), and not at all when it has no preference.
+/// Waits for the delivery for the time in the request's `Prefer` header (RFC 7240), and not at all without
+/// one.
 pub async fn wait_as_preferred(request: &HttpRequest, user: &CurrentUser, message: i64) -> DeliveryWait {
     match prefer::wait(request) {
         None => DeliveryWait { state: DeliveryState::Pending, seconds: None },
-        Some(patience) => DeliveryWait {
-            state: wait_for(&user.tenant, message, patience).await,
-            seconds: Some(patience.as_secs()),
+        Some(timeout) => DeliveryWait {
+            state: wait_for(&user.tenant, message, timeout).await,
+            seconds: Some(timeout.as_secs()),
         },
     }
 }
 
 impl DeliveryWait {
-    /// The head of the answer to what was made at `made`: 201, or 202 with the place of the deliveries when
-    /// the time that the client gave was over before the message was done.
-    pub fn respond(&self, made: &str, note: NoteId) -> actix_web::HttpResponseBuilder {
-        let over =
+    /// The response without its body: 201 with `location`, or 202 with the URL of the deliveries when the
+    /// wait ended before the delivery did.
+    pub fn respond(&self, location: &str, note: NoteId) -> actix_web::HttpResponseBuilder {
+        let timed_out =
             self.seconds.is_some() && matches!(self.state, DeliveryState::Pending | DeliveryState::Published);
-        let mut response = HttpResponse::build(if over { StatusCode::ACCEPTED } else { StatusCode::CREATED });
-        let place = if over { format!("/api/notes/{note}/deliveries") } else { made.to_owned() };
-        response.insert_header((header::LOCATION, place));
+        let mut response =
+            HttpResponse::build(if timed_out { StatusCode::ACCEPTED } else { StatusCode::CREATED });
+        let url = if timed_out { format!("/api/notes/{note}/deliveries") } else { location.to_owned() };
+        response.insert_header((header::LOCATION, url));
         if let Some(seconds) = self.seconds {
             response.insert_header(("Preference-Applied", format!("wait={seconds}")));
         }

@@ -9,20 +9,20 @@ use crate::services::transfer;
 use crate::store::Scope;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, download};
 
-/// What is exported.
+/// The query of an export.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
-    /// `user` (the token's user's notes, the default) or `organization` (everything of it, for owners).
+    /// `user` (the notes of the token's user, the default) or `organization` (everything in it, for owners).
     #[serde(default)]
     scope: String,
 }
 
-/// A ZIP of everything: a Markdown file for each note, and `pigeonhole.json` with earlier texts and shares as
-/// well.
+/// Export notes as a ZIP: a Markdown file for each note, and `pigeonhole.json` with all notes, their
+/// revisions and their shares.
 ///
 /// # Errors
-/// 403 for an organization's export by anybody but an owner, 422 for a scope that is none.
+/// 403 when another user than an owner exports the organization, 422 for an unknown scope.
 #[utoipa::path(
     get,
     path = "/api/export",

@@ -8,11 +8,11 @@ use crate::services::transfer;
 use crate::transfer::Report;
 use crate::web::{Context, CurrentUser, Error, upload};
 
-/// Take in the Markdown files of a ZIP, such as one of ours, as notes of the token's user. What came in
-/// before is not taken twice, so an import that was interrupted is simply sent again.
+/// Import the Markdown files of a ZIP, such as an export, as notes of the token's user. No note is imported
+/// twice, so an interrupted import is continued by sending the same ZIP again.
 ///
 /// # Errors
-/// 413 beyond 256 MiB, 415 for another type, 422 for what is no ZIP.
+/// 413 for more than 256 MiB, 415 for another type, 422 for a file that is no ZIP.
 #[utoipa::path(
     post,
     path = "/api/import",

@@ -1,4 +1,4 @@
-//! The inbox: notes that others shared with the token's user.
+//! The inbox: notes that other members share with the token's user.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -22,16 +22,16 @@ pub struct ReceivedView {
     updated_at: DateTime<Utc>,
     /// `read` or `edit`.
     access: &'static str,
-    /// The number of whoever shared it.
+    /// The id of the member who shared it.
     shared_by: i64,
-    /// The name of whoever shared it.
+    /// The name of the member who shared it.
     shared_by_name: String,
     shared_at: DateTime<Utc>,
-    /// When it was first opened, if it was.
+    /// When the user first opened it; none for an unread note.
     read_at: Option<DateTime<Utc>>,
 }
 
-/// Which part of the inbox.
+/// The query of the inbox.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct InboxQuery {
@@ -45,11 +45,11 @@ pub struct InboxQuery {
     q: Option<String>,
 }
 
-/// List the inbox, newest first; the `Link` header leads to the next page (RFC 8288). Listing marks nothing
+/// List the inbox, newest first; the `Link` header leads to the next page (RFC 8288). Listing marks no note
 /// as read.
 ///
 /// # Errors
-/// 401 without a token in force, 422 for a query that makes no sense.
+/// 401 without a valid token, 422 for an invalid query.
 #[utoipa::path(
     get,
     path = "/api/inbox",

@@ -5,10 +5,10 @@ use actix_web::HttpResponse;
 use super::problem::Problem;
 use crate::web::{CurrentUser, Error};
 
-/// Mark everything in the inbox as read.
+/// Mark every note in the inbox as read.
 ///
 /// # Errors
-/// 401 without a token in force.
+/// 401 without a valid token.
 #[utoipa::path(
     post,
     path = "/api/inbox/reading",

@@ -12,7 +12,7 @@ use crate::services::invitations;
 use crate::store::{Invited, OpenInvitation};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, cookie, idempotency};
 
-/// What the token of a request that may come twice is sealed for.
+/// The purpose of the sealed token that is kept to answer a repeated request.
 const SEALED_TOKEN: &str = "invitation token";
 
 /// An invitation to make.
@@ -21,18 +21,18 @@ const SEALED_TOKEN: &str = "invitation token";
 pub struct NewInvitation {
     /// owner, admin or member; member when not given.
     role: Option<String>,
-    /// How many seconds it lasts, up to 90 days; 7 days when not given.
+    /// Seconds until it expires, up to 90 days; 7 days when not given.
     expires_in: Option<i64>,
-    /// For how many people, up to 1,000; 1 when not given.
+    /// How many people may use it, up to 1,000; 1 when not given.
     uses: Option<i64>,
 }
 
-/// The invitation with its token, which is not shown again.
+/// The new invitation with its token, which is not shown again.
 #[derive(Serialize, ToSchema)]
 pub struct InvitationCreated {
     invitation_id: i64,
     token: String,
-    /// Where people open it.
+    /// The link that people open.
     url: String,
     expires_at: DateTime<Utc>,
 }
@@ -46,14 +46,14 @@ pub struct InvitationView {
     used: i32,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    /// The number of the member who gave it.
+    /// The id of the member who made it.
     invited_by: i64,
 }
 
 /// List the invitations in force, the newest first.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not invite.
+/// 401 without a valid token, 403 when the user may not invite.
 #[utoipa::path(
     get,
     path = "/api/invitations",
@@ -70,11 +70,10 @@ pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(open.into_iter().map(view).collect::<Vec<_>>()))
 }
 
-/// Invite by a link.
+/// Make an invitation.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not invite, or not for that role, 422 for terms that
-/// cannot be accepted.
+/// 401 without a valid token, 403 when the user may not invite, or not with that role, 422 for invalid terms.
 #[utoipa::path(
     post,
     path = "/api/invitations",
@@ -117,7 +116,8 @@ pub async fn create(
 /// Revoke an invitation.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not invite, 404 for none that stands.
+/// 401 without a valid token, 403 when the user may not invite, 404 when there is no such invitation in
+/// force.
 #[utoipa::path(
     delete,
     path = "/api/invitations/{id}",
@@ -143,7 +143,7 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The token that a repeated request was answered with the first time.
+/// The token that was the answer to the first of two equal requests.
 fn shown_again(context: &Context, sealed: &str) -> Result<InvitationToken, Error> {
     let open = |key| cookie::unseal(key, SEALED_TOKEN, sealed).and_then(|text| InvitationToken::parse(&text));
     let token = open(&context.key).or_else(|| context.previous_key.as_ref().and_then(open));

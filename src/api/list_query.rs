@@ -1,4 +1,4 @@
-//! The parameters that the lists of notes take alike.
+//! The query parameters of the lists of notes.
 
 use std::num::IntErrorKind;
 
@@ -42,8 +42,9 @@ pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
     match given.map(decode) {
         None => Ok(None),
         Some(Some(position)) => Ok(Some(position)),
-        Some(None) => {
-            Err(Error::Invalid(FieldErrors::one("cursor", "This cursor is not from a Link header of ours.")))
-        }
+        Some(None) => Err(Error::Invalid(FieldErrors::one(
+            "cursor",
+            "This cursor is not from a Link header of this server.",
+        ))),
     }
 }

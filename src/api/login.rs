@@ -12,16 +12,16 @@ use crate::services::sessions::{self, StartedBy};
 use crate::store::SessionKind;
 use crate::web::{Context, Error, FieldErrors, Json, client};
 
-/// Who logs in.
+/// A login.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginBody {
     /// A user name or an e-mail.
     username: String,
     password: String,
-    /// Where the name is in several organizations: the number of one.
+    /// The id of the organization, for a name that is in several.
     tenant_id: Option<i64>,
-    /// Or its name.
+    /// The name of the organization, for a name that is in several.
     tenant_name: Option<String>,
 }
 
@@ -30,14 +30,14 @@ pub struct LoginBody {
 pub struct LoginAnswer {
     /// To send as `Authorization: Bearer …`.
     token: String,
-    /// When it ends; two weeks without use end it sooner.
+    /// When it expires; it expires sooner after two weeks without use.
     expires_at: DateTime<Utc>,
 }
 
 /// Log in and get a bearer token.
 ///
 /// # Errors
-/// 401 for a wrong name or password, 422 where the organization must be named as well.
+/// 401 for a wrong name or password, 422 when the organization is needed as well.
 #[utoipa::path(
     post,
     path = "/api/login",

@@ -6,10 +6,10 @@ use super::problem::Problem;
 use crate::services::sessions;
 use crate::web::{Context, CurrentUser, Error};
 
-/// Log out: the token is worth nothing from now on.
+/// Log out, which ends the token.
 ///
 /// # Errors
-/// 401 without a token in force.
+/// 401 without a valid token.
 #[utoipa::path(
     post,
     path = "/api/logout",

@@ -1,4 +1,4 @@
-//! Who a token belongs to.
+//! The user of the token.
 
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -18,10 +18,10 @@ pub struct Me {
     tenant_name: String,
 }
 
-/// Who am I?
+/// Show the token's user.
 ///
 /// # Errors
-/// 401 without a token in force.
+/// 401 without a valid token.
 #[utoipa::path(
     get,
     path = "/api/me",

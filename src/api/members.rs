@@ -1,4 +1,4 @@
-//! Who is in the organization.
+//! The members of the organization.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -22,7 +22,7 @@ pub struct MemberView {
     /// owner, admin or member.
     role: &'static str,
     since: DateTime<Utc>,
-    /// For owners and admins only.
+    /// Only owners and admins see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
 }
@@ -35,14 +35,14 @@ pub struct RoleBody {
     role: String,
 }
 
-/// The role is changed.
+/// The changed role.
 #[derive(Serialize, ToSchema)]
 pub struct RoleAnswer {
     user_id: i64,
     role: &'static str,
 }
 
-/// Which part of the list.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MembersQuery {
@@ -50,10 +50,10 @@ pub struct MembersQuery {
     after: Option<String>,
 }
 
-/// List who is in the organization, 100 at a time; the `Link` header leads to the next page (RFC 8288).
+/// List the members, 100 on a page; the `Link` header leads to the next page (RFC 8288).
 ///
 /// # Errors
-/// 401 without a token in force.
+/// 401 without a valid token.
 #[utoipa::path(
     get,
     path = "/api/members",
@@ -69,7 +69,7 @@ pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result
     let after = match query.after.as_deref() {
         None => 0,
         Some(text) => UserId::parse(text)
-            .ok_or(Error::Invalid(FieldErrors::one("after", "This is not a place in the list.")))?
+            .ok_or(Error::Invalid(FieldErrors::one("after", "This is not a position in the list.")))?
             .number(),
     };
     let mut members = user.tenant.members(after, PAGE_SIZE + 1).await?;
@@ -88,8 +88,8 @@ pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result
 /// Give a member another role.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner, 422
-/// for no role.
+/// 401 without a valid token, 403 when the user's role does not allow it, 404 when there is no such member,
+/// 409 for the last owner, 422 for an unknown role.
 #[utoipa::path(
     patch,
     path = "/api/members/{id}",
@@ -120,10 +120,12 @@ pub async fn update(
     Ok(HttpResponse::Ok().json(RoleAnswer { user_id: member.number(), role: role.as_str() }))
 }
 
-/// Remove a member, or leave by one's own number. What they wrote stays; their sessions and tokens end.
+/// Remove a member, or leave by the user's own id. The member's notes stay; the member's sessions and tokens
+/// end.
 ///
 /// # Errors
-/// 401 without a token in force, 403 for those who may not, 404 for nobody here, 409 for the last owner.
+/// 401 without a valid token, 403 when the user's role does not allow it, 404 when there is no such member,
+/// 409 for the last owner.
 #[utoipa::path(
     delete,
     path = "/api/members/{id}",

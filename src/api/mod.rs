@@ -1,5 +1,6 @@
-//! JSON for scripts: one file for each resource and one flat map of routes. Only bearer tokens count here, so
-//! nothing in a browser's cookie jar can act. The shapes are described by `openapi`, from this code.
+//! The JSON API for scripts: one file for each resource, and one flat map of routes. It reads bearer tokens
+//! and no cookies, so a page of another site cannot forge a request. `openapi` describes it, from the code of
+//! the handlers. Only `app` uses this folder; it uses neither `pages` nor `admin`.
 
 mod acceptances;
 mod deliveries;

@@ -26,13 +26,13 @@ pub struct NoteToWrite {
     content: String,
     /// Up to 200 characters.
     title: Option<String>,
-    /// When given, it must be the token's.
+    /// When given, it must be the token's organization.
     tenant_id: Option<i64>,
     /// When given, it must be the token's user.
     userid: Option<i64>,
-    /// With whom it is shared at once.
+    /// The audience, when the note is shared at once.
     share_with: Option<ShareWith>,
-    /// What they may do: read (when not given) or edit.
+    /// The access of the audience: read (when not given) or edit.
     access: Option<String>,
 }
 
@@ -42,9 +42,10 @@ pub struct NoteToWrite {
 pub struct ChangedNote {
     /// Markdown, up to 256 KiB.
     content: String,
-    /// None takes the title away.
+    /// The note has no title when this is not given.
     title: Option<String>,
-    /// The version that this change started from. When the note is newer, what does not overlap is merged.
+    /// The version from which this edit started. When the note has a newer one, edits that do not overlap are
+    /// merged.
     version: Option<i32>,
 }
 
@@ -59,26 +60,26 @@ pub struct NoteView {
     version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    /// `read` or `edit`, for a note that somebody else shared with the user.
+    /// `read` or `edit`, for a note that another member shared with the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<&'static str>,
-    /// pending, published, acknowledged or failed: how far the latest share of a note of one's own has come,
-    /// when it is read by its number. The `ETag` names the text and does not change with it.
+    /// The state of the latest delivery, for the author of a shared note who reads it by its id: pending,
+    /// published, acknowledged or failed. The `ETag` is that of the text and does not change with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'static str>,
 }
 
-/// A note was written.
+/// The new note.
 #[derive(Serialize, ToSchema)]
 pub struct NoteCreated {
     note_id: i64,
     message: &'static str,
-    /// How far the message to those it is shared with has come: pending, published, acknowledged or failed.
+    /// The state of the delivery, when the note is shared: pending, published, acknowledged or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'static str>,
 }
 
-/// Which part of the list.
+/// The query of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
@@ -86,17 +87,17 @@ pub struct ListQuery {
     limit: Option<String>,
     /// From the `next` link of the page before.
     cursor: Option<String>,
-    /// Only notes with all of these words, up to 200 characters: each stands for every word that begins with
-    /// it, in any case; `"words in quotes"` follow each other, `-word` leaves notes out, and `or` stands
-    /// between words.
+    /// Only notes with all of these words, up to 200 characters. A word matches every word that begins with
+    /// it, in any case; `"words in quotes"` match a phrase, `-word` excludes notes, and `or` between words
+    /// matches either.
     q: Option<String>,
 }
 
-/// List the token's user's notes, or those with certain words, newest first; the `Link` header leads to the
-/// next page (RFC 8288).
+/// List the notes of the token's user, or the results of a search, newest first; the `Link` header leads to
+/// the next page (RFC 8288).
 ///
 /// # Errors
-/// 401 without a token in force, 422 for a query that makes no sense.
+/// 401 without a valid token, 422 for an invalid query.
 #[utoipa::path(
     get,
     path = "/api/notes",
@@ -125,13 +126,13 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     Ok(response.content_type(header::ContentType::json()).body(list(notes)?))
 }
 
-/// Write a note, and share it when `share_with` says so. With an `Idempotency-Key` a repeated request gets
-/// the answer of the first one and writes nothing. With `Prefer: wait=N` the answer comes when the note has
-/// arrived with those it is shared with, or after N seconds (30 at most).
+/// Write a note, and share it when `share_with` is given. With an `Idempotency-Key` a repeated request gets
+/// the answer of the first one and writes nothing. With `Prefer: wait=N` the answer comes when the note is
+/// delivered to its audience, or after N seconds (30 at most).
 ///
 /// # Errors
-/// 403 for another tenant's or user's number, 422 for a text or an audience that cannot be accepted and for a
-/// key that was used for another request.
+/// 403 for the id of another tenant or user, 422 for an invalid text or audience and for a key that was used
+/// for another request.
 #[utoipa::path(
     post,
     path = "/api/notes",
@@ -199,10 +200,10 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
     })
 }
 
-/// Read a note, one's own or one that was shared. Reading one that was shared marks it as read.
+/// Read a note of the user, or one that another member shared. Reading a shared note marks it as read.
 ///
 /// # Errors
-/// 404 for a note that is not there or not for the user.
+/// 404 for a note that does not exist or that the user may not read.
 #[utoipa::path(
     get,
     path = "/api/notes/{id}",
@@ -229,7 +230,7 @@ pub async fn show(
     let known = header_of(&request, &header::IF_NONE_MATCH)
         .and_then(|tags| matching_tag(tags, note.version, Comparison::Weak));
     if let Some(tag) = known {
-        // The tag of the very answer that the client keeps, which may be a compressed one.
+        // The tag of the response that the client has cached, which may be a compressed one.
         let tag = if tag == "*" { etag(note.version) } else { tag.trim_start_matches("W/").to_owned() };
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
@@ -238,13 +239,13 @@ pub async fn show(
     Ok(HttpResponse::Ok().insert_header((header::ETAG, etag(shown.version))).json(shown))
 }
 
-/// Replace the text of a note, one's own or one that was shared for editing. With `If-Match` it must still be
-/// at that version; with `version` in the body, what was changed meanwhile is merged where it does not
-/// overlap; with neither, it replaces what is there. What is replaced is kept.
+/// Replace the text of a note of the user, or of one that another member shared for editing. With `If-Match`
+/// the note must still have that version. With `version` in the body, edits since that version are merged
+/// where they do not overlap. With neither, the new text replaces the current one. Replaced texts are kept.
 ///
 /// # Errors
-/// 403 for a note that was shared for reading, 404 as for reading, 412 with the current ETag when the version
-/// does not fit, 422 for a text that cannot be accepted.
+/// 403 for a note that was shared for reading only, 404 as for reading, 412 with the current ETag for another
+/// version, 422 for an invalid text.
 #[utoipa::path(
     put,
     path = "/api/notes/{id}",
@@ -294,10 +295,10 @@ pub async fn update(
     .await
 }
 
-/// Move a note of one's own to the bin.
+/// Move a note of the user to the bin.
 ///
 /// # Errors
-/// 403 for a note that was shared, 404 as for reading, 412 when `If-Match` does not fit.
+/// 403 for a note of another author, 404 as for reading, 412 when `If-Match` names another version.
 #[utoipa::path(
     delete,
     path = "/api/notes/{id}",
@@ -331,12 +332,12 @@ pub async fn delete(
     if user.tenant.delete_note(user.id, *id, version).await? {
         return Ok(HttpResponse::NoContent().finish());
     }
-    // With a condition it may be there, but changed since the look a moment ago.
+    // With `If-Match` the note may exist, changed since its version was read above.
     let current = granted(user.tenant.note(user.id, *id, Right::Own).await?)?.note;
     Err(Error::PreconditionFailed { etag: etag(current.version) })
 }
 
-/// What to do when the note is no longer at the version that an edit started from.
+/// What to do when the note has a newer version than the edit started from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnStaleVersion {
     Merge,
@@ -365,7 +366,8 @@ async fn save(
     }
 }
 
-/// The JSON of notes, in a buffer that need not grow: it is the largest thing that the API answers.
+/// The JSON of notes, in a buffer of the right size from the start, as this is the largest response of the
+/// API.
 fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     let expected = notes.iter().map(|note| note.content.len() + note.content.len() / 16 + 512).sum();
     let mut json = Vec::with_capacity(expected);
@@ -422,12 +424,12 @@ enum Comparison {
     Weak,
 }
 
-/// Whether a list of entity tags, or `*`, names this version.
+/// Whether a list of entity tags, or `*`, contains this version.
 fn matches_version(tags: &str, version: i32, comparison: Comparison) -> bool {
     matching_tag(tags, version, comparison).is_some()
 }
 
-/// The one of a list of entity tags that names this version.
+/// The entity tag of a list that matches this version.
 fn matching_tag(tags: &str, version: i32, comparison: Comparison) -> Option<&str> {
     let wanted = etag(version);
     let matches = |tag: &str| {

@@ -60,15 +60,15 @@ impl Modify for BearerToken {
     }
 }
 
-/// The description.
+/// The OpenAPI document.
 pub fn document() -> Document {
     Description::openapi()
 }
 
-/// This description.
+/// Show this description.
 ///
 /// # Errors
-/// [`Error::Internal`] when it cannot be written as JSON.
+/// 500 when it cannot be written as JSON.
 #[utoipa::path(
     get,
     path = "/api/openapi.json",

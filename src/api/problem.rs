@@ -1,4 +1,4 @@
-//! The shape of an error, for the API's description. The edge writes the errors themselves.
+//! The schema of an error, for the API's description. `web::error_response` writes the errors.
 
 use utoipa::ToSchema;
 
@@ -6,18 +6,18 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its shape is used: the edge writes every problem")]
 pub struct Problem {
-    /// Always `about:blank`: the status says it all.
+    /// Always `about:blank`, as the status identifies the problem.
     #[schema(rename = "type")]
     kind: String,
     /// The status in words.
     title: String,
     /// The status.
     status: u16,
-    /// A sentence for a person.
+    /// A sentence for the user.
     detail: String,
-    /// The number of the request in the server's log.
+    /// The id of the request in the server's log.
     request_id: String,
-    /// What is wrong with which field.
+    /// The messages about fields.
     errors: Vec<ProblemField>,
 }
 
@@ -25,8 +25,8 @@ pub struct Problem {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its shape is used: the edge writes every problem")]
 pub struct ProblemField {
-    /// The field's name; empty for the body as a whole.
+    /// The field's name; empty for the whole body.
     field: String,
-    /// A sentence for a person.
+    /// A sentence for the user.
     message: String,
 }

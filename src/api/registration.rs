@@ -1,4 +1,4 @@
-//! Signing up.
+//! Registration.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::services::registration::register;
 use crate::store::{Earlier, Newcomer, TenantChoice};
 use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 
-/// Who signs up, and where.
+/// A registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegistrationBody {
@@ -23,11 +23,11 @@ pub struct RegistrationBody {
     password: String,
     /// Optional.
     email: Option<String>,
-    /// An open organization to join.
+    /// The id of an open organization to join.
     tenant_id: Option<i64>,
-    /// An organization to found, or an open one to join.
+    /// The name of an organization to found, or of an open one to join.
     tenant_name: Option<String>,
-    /// The token of an invitation, in place of the organization.
+    /// The token of an invitation, instead of the organization.
     invitation: Option<String>,
 }
 
@@ -39,10 +39,11 @@ pub struct RegistrationAnswer {
     message: &'static str,
 }
 
-/// Sign up: found an organization by its name, join an open one by name or number, or come by invitation.
+/// Register a user, who founds an organization by its name, joins an open one by name or id, or joins by
+/// invitation.
 ///
 /// # Errors
-/// 409 for a taken name or an organization that is not open, 422 for fields that cannot be accepted.
+/// 409 for a taken name or an organization that is not open, 422 for invalid fields.
 #[utoipa::path(
     post,
     path = "/api/register",
@@ -91,15 +92,14 @@ impl RegistrationAnswer {
 }
 
 impl RegistrationBody {
-    /// What makes two requests the same. The password is left out, as a quick hash of it is not to be kept;
-    /// it is checked.
+    /// The fields that make two requests the same. The password is not among them, because the request's hash
+    /// is stored and is too fast for passwords; `registered_before` checks it.
     fn without_password(&self) -> impl Serialize + '_ {
         (&self.username, &self.email, self.tenant_id, &self.tenant_name, &self.invitation)
     }
 }
 
-/// The answer to the same request when it came before: the account that it made, if the password is that
-/// account's.
+/// The account that an earlier request with the same key made, when the password belongs to it.
 async fn registered_before(
     context: &Context,
     newcomer: &Newcomer,

@@ -7,19 +7,19 @@ use crate::domain::{AUDIENCE_LIMIT, Access, Audience};
 use crate::store::Sharing;
 use crate::web::{CurrentUser, Error, FieldErrors};
 
-/// With whom a note is shared.
+/// The audience of a share.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ShareWith {
-    /// The word `everyone`: everybody in the organization, also those who come later.
+    /// The word `everyone`: all members of the organization, also those who join later.
     Word(String),
-    /// The numbers of 1 to 100 users.
+    /// The ids of 1 to 100 users.
     People(Vec<i64>),
 }
 
 impl ShareWith {
-    /// The audience and its access, after a look for the users in the tenant of `user`. `access` is `read`
-    /// when it is not given.
+    /// The parsed audience, whose users exist in the tenant of `user`, and its access, which is `read` when
+    /// it is not given.
     ///
     /// # Errors
     /// 422 that names the field.
@@ -45,7 +45,7 @@ impl ShareWith {
         let members: Option<Vec<_>> =
             user.tenant.colleagues_among(user.id, &numbers).await?.into_iter().collect();
         members.map_or_else(
-            || refuse("Each of these has to be another person in this organization."),
+            || refuse("Each of these has to be another member of this organization."),
             |members| Ok(Audience::Members(members)),
         )
     }

@@ -1,4 +1,4 @@
-//! With whom a note is shared.
+//! The shares of a note.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -13,29 +13,29 @@ use crate::services::sharing::share_note;
 use crate::store::{Share, Shared};
 use crate::web::{Context, CurrentUser, Error, Json, granted, idempotency};
 
-/// A share to make. Sharing with the same people again changes what they may do.
+/// A share to make. A second share with the same people changes their access.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShare {
     share_with: ShareWith,
-    /// `read`, which is what is meant when it is not given, or `edit`.
+    /// `read` (when not given) or `edit`.
     access: Option<String>,
 }
 
-/// A note was shared.
+/// The new share.
 #[derive(Serialize, ToSchema)]
 pub struct ShareCreated {
-    /// How far it has come: pending, published, acknowledged or failed.
+    /// The state of the delivery: pending, published, acknowledged or failed.
     delivery: &'static str,
 }
 
-/// With whom a note is shared: the word `everyone`, or a person's number.
+/// The audience of a share: the word `everyone`, or a member's id.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum SharedWith {
-    /// Everyone.
+    /// All members.
     Everyone(&'static str),
-    /// One person.
+    /// One member.
     Member(i64),
 }
 
@@ -43,25 +43,25 @@ pub enum SharedWith {
 #[derive(Serialize, ToSchema)]
 pub struct ShareView {
     share_with: SharedWith,
-    /// None for everyone.
+    /// None for the audience `everyone`.
     username: Option<String>,
     access: &'static str,
     shared_at: DateTime<Utc>,
-    /// At how many people it has arrived.
+    /// How many members have received the note.
     delivered: i64,
-    /// How many of them opened it.
+    /// How many of them have opened it.
     read: i64,
-    /// When it arrived; none for everyone.
+    /// When the member received it; none for the audience `everyone`.
     delivered_at: Option<DateTime<Utc>>,
-    /// When it was first opened; none for everyone.
+    /// When the member first opened it; none for the audience `everyone`.
     read_at: Option<DateTime<Utc>>,
 }
 
-/// Share a note of one's own. `Idempotency-Key` and `Prefer: wait=N` as for writing one.
+/// Share a note of the user. `Idempotency-Key` and `Prefer: wait=N` work as for writing a note.
 ///
 /// # Errors
-/// 403 for a note that was only shared with the user, 404 for one that is not there, 422 for people who are
-/// not there and for a key that was used for another request.
+/// 403 for a note of another author, 404 for a note that does not exist, 422 for users who do not exist and
+/// for a key that was used for another request.
 #[utoipa::path(
     post,
     path = "/api/notes/{id}/shares",
@@ -108,7 +108,7 @@ pub async fn create(
     Ok(waited.respond(&place, *id).json(ShareCreated { delivery: waited.state.as_str() }))
 }
 
-/// List with whom a note of one's own is shared: everyone first, then by name.
+/// List the shares of a note of the user: the one with everyone first, then by name.
 ///
 /// # Errors
 /// 403 and 404 as for sharing.
@@ -131,10 +131,10 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpRespo
         .json(sharing.shares.into_iter().map(|share| view(share, counts)).collect::<Vec<_>>()))
 }
 
-/// Take a share back. Whom no other share covers cannot see the note from the next request on.
+/// Remove a share. Members with no other share of the note cannot read it from the next request on.
 ///
 /// # Errors
-/// 403 and 404 as for sharing; 404, too, when it is not shared with them.
+/// 403 and 404 as for sharing; 404 also when there is no such share.
 #[utoipa::path(
     delete,
     path = "/api/notes/{id}/shares/{user_id}",

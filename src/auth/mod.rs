@@ -1,5 +1,5 @@
-//! Passwords, session tokens and the cache of sessions. A browser's cookie and a script's bearer token lead to
-//! the same session rows.
+//! Password hashes, tokens and the cache of sessions. A browser's cookie and a script's bearer token name
+//! rows of the same table. Nothing here knows HTTP.
 
 mod passwords;
 mod session_cache;

@@ -1,4 +1,4 @@
-//! Password hashes: bcrypt over a keyed pre-hash, off the asynchronous threads, at most one for each core at
+//! Password hashes: bcrypt over a keyed pre-hash. They run on blocking threads, at most one for each core at
 //! a time.
 
 use std::sync::Arc;
@@ -14,12 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::{LoginPassword, NewPassword};
 
-/// The longest that a hash waits for a free core before the asker is told to come back.
+/// How long a hash waits for a free core before the request is refused with 503.
 const TIMEOUT: Duration = Duration::from_millis(800);
-/// What follows the cost in the hash of no password, for users that do not exist: they cost the same time.
+/// Salt and digest of a hash that no password has. Checking it for a user that does not exist takes the same
+/// time as a real check.
 const NO_PASSWORD: &str = "C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
 
-/// All cores are busy with hashes, and will be for longer than an asker should wait.
+/// All cores are busy with hashes, and no core became free within the timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("too many passwords are being checked")]
 pub struct Busy;
@@ -32,7 +33,7 @@ pub struct Hasher {
     queue: Arc<QueueCounters>,
 }
 
-/// What stands before the cores.
+/// Counters of the queue for the cores.
 #[derive(Default)]
 struct QueueCounters {
     cores: usize,
@@ -42,22 +43,20 @@ struct QueueCounters {
     refused: AtomicU64,
 }
 
-/// The queue of password hashes as it is now.
+/// A snapshot of the queue of password hashes.
 #[derive(Clone, Debug, Serialize)]
 pub struct HashQueue {
-    /// How many may be computed at a time.
+    /// The most hashes that are computed at a time.
     pub cores: usize,
-    /// Those that are computed now.
     pub running: usize,
-    /// Those that wait for a core.
     pub waiting: u64,
-    /// Those that got a core since the start.
+    /// Hashes that got a core, since the start.
     pub hashed: u64,
-    /// Those that were told to come back since the start.
+    /// Hashes that timed out waiting for a core, since the start.
     pub refused: u64,
 }
 
-/// Somebody in the queue, who may also go away.
+/// A hash in the queue. The count goes down on drop, as the client may disconnect while it waits.
 struct WaitingHash<'a>(&'a QueueCounters);
 
 impl<'a> WaitingHash<'a> {
@@ -75,7 +74,7 @@ impl Drop for WaitingHash<'_> {
 }
 
 impl Hasher {
-    /// Makes hashes of this work factor, 4 to 31; each step doubles their time.
+    /// A hasher with this bcrypt cost, 4 to 31; each step doubles the time of a hash.
     pub fn with_cost(cost: u32) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
@@ -85,7 +84,7 @@ impl Hasher {
         }
     }
 
-    /// The queue as it is now.
+    /// A snapshot of the queue.
     pub fn queue(&self) -> HashQueue {
         HashQueue {
             cores: self.queue.cores,
@@ -96,15 +95,15 @@ impl Hasher {
         }
     }
 
-    /// The most that waited at a time since this was asked last.
+    /// The most hashes that waited at a time, since the last call.
     pub fn take_most_waiting(&self) -> u64 {
         self.queue.most_waiting.swap(self.queue.waiting.load(Relaxed), Relaxed)
     }
 
-    /// The hash to store for a new password.
+    /// The hash of a new password, to be stored.
     ///
     /// # Errors
-    /// [`Busy`] when no core is free soon.
+    /// [`Busy`] when no core becomes free in time.
     pub async fn hash(&self, password: &NewPassword) -> Result<String, Busy> {
         let (digest, cost) = (prehash(password.expose()), self.cost);
         self.on_a_core(move || bcrypt::hash(digest, cost)).await?.map_err(|error| {
@@ -113,11 +112,11 @@ impl Hasher {
         })
     }
 
-    /// Whether `password` belongs to `hash`. One hash is computed in any case: also for no user at all and
-    /// for a stored hash that is corrupt, so that the time of the answer says nothing.
+    /// Whether `password` belongs to `hash`. One hash is computed in any case, also when there is no user and
+    /// when the stored hash is corrupt, so that the response time reveals nothing.
     ///
     /// # Errors
-    /// [`Busy`] when no core is free soon.
+    /// [`Busy`] when no core becomes free in time.
     pub async fn verify(&self, password: &LoginPassword, hash: Option<&str>) -> Result<bool, Busy> {
         let digest = prehash(password.expose());
         let stored = hash.filter(|hash| cost_of(hash).is_some()).map(str::to_owned);
@@ -130,8 +129,8 @@ impl Hasher {
         Ok(known && matches)
     }
 
-    /// A hash at today's cost for a password that was just checked against one of another cost; none when it
-    /// is right.
+    /// A hash with the current cost of a password that was just checked; none when `hash` has that cost
+    /// already.
     pub async fn refresh(&self, password: &LoginPassword, hash: &str) -> Option<String> {
         if cost_of(hash) == Some(self.cost) {
             return None;
@@ -148,7 +147,8 @@ impl Hasher {
             self.queue.refused.fetch_add(1, Relaxed);
         })?;
         self.queue.hashed.fetch_add(1, Relaxed);
-        // The permit goes with the work: an asker that hangs up must not free a core that is still hashing.
+        // The permit moves into the closure: a client that disconnects must not free a core that is still
+        // hashing.
         let work = move || {
             let _held: OwnedSemaphorePermit = permit;
             work()
@@ -168,8 +168,8 @@ impl Hasher {
     }
 }
 
-/// bcrypt reads 72 bytes and stops at NUL. Hashing first keeps every byte of a long password, and the fixed
-/// key keeps our hashes apart from anybody's plain SHA-256. It is public and cannot be lost.
+/// bcrypt reads at most 72 bytes and stops at NUL. Hashing first keeps every byte of a long password, and the
+/// fixed key keeps these hashes different from plain SHA-256. The key is public and cannot be lost.
 fn prehash(password: &[u8]) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(b"pigeonhole password v1").expect("HMAC takes a key of any length");
@@ -181,7 +181,7 @@ fn hash_of_no_password(cost: u32) -> String {
     format!("$2b${cost:02}${NO_PASSWORD}")
 }
 
-/// The cost of a well-formed hash.
+/// The cost of a hash; none for a malformed one.
 fn cost_of(hash: &str) -> Option<u32> {
     if hash.len() != 60 || !hash.is_ascii() {
         return None;

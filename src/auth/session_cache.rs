@@ -1,6 +1,6 @@
-//! Sessions that were looked up a moment ago. Every request needs its session, and looking it up costs the
-//! database as much as the rest of the request. A session that ends in this process is forgotten at once; one
-//! that ends in another process is good for a second here at most.
+//! A cache of sessions. Every request needs its session, and the lookup costs the database as much as the
+//! rest of the request. A session that ends in this process is removed at once; one that ends in another
+//! process stays valid here for at most a second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,21 +12,21 @@ use super::token::Token;
 use crate::db::{DbError, TenantHandle};
 use crate::store::{Counted, Session};
 
-/// How long a look-up counts.
+/// How long an entry stays in the cache.
 const LIFE: Duration = Duration::from_secs(1);
-/// The most sessions that are remembered; each takes a few hundred bytes.
+/// The most entries; each takes a few hundred bytes.
 const CAPACITY: u64 = 50_000;
 
-/// What was looked up.
+/// The cache. Clones share its entries.
 #[derive(Clone)]
 pub struct SessionCache {
     known: Cache<Vec<u8>, Arc<Session>>,
-    /// Counts the ends of sessions, so that a look-up which one of them overtook is not remembered.
+    /// Incremented whenever a session ends, so that a lookup racing with it is not cached.
     ends: Arc<AtomicU64>,
     looks: Arc<Looks>,
 }
 
-/// How often the cache was asked.
+/// The number of lookups that the cache answered and that it did not.
 #[derive(Default)]
 struct Looks {
     hits: AtomicU64,
@@ -43,27 +43,26 @@ impl Default for SessionCache {
     }
 }
 
-/// A session and where it was found.
+/// The result of a lookup.
 pub struct SessionLookup {
-    /// The session.
     pub session: Arc<Session>,
-    /// Whether the database was asked for it just now.
+    /// Whether the session comes from the database and not from the cache.
     pub from_database: bool,
 }
 
 impl SessionCache {
-    /// The session of a browser's token, if it is in force, or was a second ago.
+    /// The session of a browser's token; none when it has ended over a second ago.
     ///
     /// # Errors
-    /// [`DbError`] of the look-up.
+    /// [`DbError`] of the lookup.
     pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<SessionLookup>, DbError> {
         self.look_up(tenant, token, Counted::Unread).await
     }
 
-    /// The same for any token, with what is to be counted in the round trip.
+    /// The session of any token. `counted` is counted in the same round trip, when there is one.
     ///
     /// # Errors
-    /// [`DbError`] of the look-up.
+    /// [`DbError`] of the lookup.
     pub async fn look_up(
         &self,
         tenant: &TenantHandle,
@@ -79,26 +78,26 @@ impl SessionCache {
         let before = self.ends.load(Ordering::SeqCst);
         let Some(session) = tenant.session(&hash, counted).await?.map(Arc::new) else { return Ok(None) };
         self.known.insert(hash.clone(), Arc::clone(&session));
-        // Whoever counts after this line also forgets after it; whoever counted before may have forgotten too
-        // early.
+        // If a session ended during the lookup, its invalidation may have run before this insert: invalidate
+        // again.
         if self.ends.load(Ordering::SeqCst) != before {
             self.known.invalidate(&hash);
         }
         Ok(Some(SessionLookup { session, from_database: true }))
     }
 
-    /// How many sessions were found here since the start, and how many had to be looked up.
+    /// Lookups answered from the cache and from the database, since the start.
     pub fn hits_and_misses(&self) -> (u64, u64) {
         (self.looks.hits.load(Ordering::Relaxed), self.looks.misses.load(Ordering::Relaxed))
     }
 
-    /// Forgets the session of a token that has just ended.
+    /// Removes the session of a token, which has just ended.
     pub fn forget(&self, token: &Token) {
         self.ends.fetch_add(1, Ordering::SeqCst);
         self.known.invalidate(&token.hash());
     }
 
-    /// Forgets all sessions, after some ended whose tokens nobody here knows.
+    /// Removes all sessions, after sessions ended whose tokens are not known here.
     pub fn forget_all(&self) {
         self.ends.fetch_add(1, Ordering::SeqCst);
         self.known.invalidate_all();

@@ -1,6 +1,6 @@
-//! Secrets of sessions and invitations: `ph_<tenant>_<256 random bits>` and `phi_…`. The tenant in front
-//! makes the look-up touch one shard; it is no secret and no right, as a token of another tenant is simply
-//! not found there.
+//! Secrets of sessions and invitations: `ph_<tenant>_<256 random bits>` and `phi_…`. With the tenant id in
+//! the token the lookup touches one shard. The id is no secret and gives no right: a token with another
+//! tenant's id is not found there.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,10 +22,10 @@ macro_rules! token {
         }
 
         impl $name {
-            /// A new token of `tenant`, from the operating system's randomness.
+            /// A new token of `tenant`, with randomness of the operating system.
             ///
             /// # Errors
-            /// When the operating system has none.
+            /// When the operating system has no randomness.
             pub fn generate(tenant: TenantId) -> Result<Self, getrandom::Error> {
                 let mut secret = [0; SECRET_BYTES];
                 getrandom::fill(&mut secret)?;
@@ -33,23 +33,23 @@ macro_rules! token {
                     tenant })
             }
 
-            /// Reads a token as it was sent; none for anything that cannot be one.
+            /// Parses a token; none for a malformed text.
             pub fn parse(text: &str) -> Option<Self> {
                 let tenant = tenant_of(text.strip_prefix(concat!($prefix, "_"))?)?;
                 Some(Self { text: text.to_owned(), tenant })
             }
 
-            /// The text to send.
+            /// The secret text.
             pub fn expose(&self) -> &str {
                 &self.text
             }
 
-            /// The tenant that the token claims; it is worth something once its row was found there.
+            /// The tenant that the token names. Only a lookup of its row proves it.
             pub fn tenant(&self) -> TenantId {
                 self.tenant
             }
 
-            /// What the database keeps of it.
+            /// The SHA-256 of the text, which is what the database stores.
             pub fn hash(&self) -> Vec<u8> {
                 Sha256::digest(self.text.as_bytes()).to_vec()
             }
@@ -66,7 +66,7 @@ token!(
     InvitationToken, "phi"
 );
 
-/// The tenant in what follows a token's prefix, when the rest is a secret.
+/// The tenant of a token without its prefix; none for a malformed text.
 fn tenant_of(text: &str) -> Option<TenantId> {
     let (tenant, secret) = text.split_once('_')?;
     let number: i64 =

@@ -32,12 +32,12 @@ struct AccountSession {
     current: bool,
 }
 
-/// The account.
+/// Shows the account.
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
     account_page(StatusCode::OK, &user, &cookie, FieldErrors::default()).await
 }
 
-/// The page, with what is wrong with a new password.
+/// The page of the account, with the errors of the password form.
 pub async fn account_page(
     status: StatusCode,
     user: &CurrentUser,

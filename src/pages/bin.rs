@@ -21,7 +21,7 @@ struct BinPage {
     older: Option<String>,
 }
 
-/// What is in it.
+/// Lists the deleted notes.
 pub async fn index(
     user: CurrentUser,
     query: web::Query<PageQuery>,

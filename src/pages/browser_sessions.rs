@@ -1,6 +1,7 @@
-//! The sessions of one browser. Its cookie carries up to five, each of another tenant and one of them active.
-//! They came together by one login, or because their user asked for it while being logged in; a login without
-//! that request ends all that were there before, so that nobody finds a trace of another person.
+//! The login sessions of one browser. Its cookie carries up to five, each in another tenant, and one of them
+//! is active. A login starts several when the password belongs to accounts in several tenants, and a
+//! logged-in user may add one. Any other login ends the sessions that the browser had, so that the next user
+//! of a shared computer finds nothing of the last one.
 
 use actix_session::Session;
 use actix_web::HttpRequest;
@@ -47,7 +48,7 @@ impl NewSessions {
     }
 }
 
-/// Starts sessions in place of all that the browser had.
+/// Starts sessions, after ending all that the browser had.
 pub async fn begin(
     request: &HttpRequest,
     context: &Context,
@@ -64,8 +65,8 @@ pub async fn begin(
     Ok(active)
 }
 
-/// Starts sessions beside those that the browser of `user` has. A browser has at most one session in each
-/// tenant, and at most [`MOST_SESSIONS`]; those that were not used for the longest time end.
+/// Starts sessions and keeps those that the browser of `user` has. A browser has at most one session in each
+/// tenant and at most [`MOST_SESSIONS`] in all; the least recently used ones end.
 pub async fn add(
     request: &HttpRequest,
     context: &Context,
@@ -91,9 +92,9 @@ pub async fn add(
     Ok(active)
 }
 
-/// Makes another session that is in force the active one, after the active one has ended, and gives its
-/// tenant's name; none when there is none, and then the cookie is empty.
-pub async fn go_on_elsewhere(context: &Context, cookie: &Session) -> Result<Option<String>, Error> {
+/// Activates another session of the browser after the active one has ended, and returns the name of its
+/// tenant. Returns none, with an empty cookie, when no other session is in force.
+pub async fn activate_another(context: &Context, cookie: &Session) -> Result<Option<String>, Error> {
     let mut others = cookie::others(cookie);
     while !others.is_empty() {
         let next = others.remove(0);

@@ -26,7 +26,7 @@ struct DashboardPage {
     errors: FieldErrors,
 }
 
-/// What there is, and a form for more.
+/// Shows the latest notes, written and received, and the form for a new note.
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
     let overview = user.tenant.overview(user.id, LATEST, LATEST_RECEIVED).await?;
     user.session.unread.set(overview.unread);

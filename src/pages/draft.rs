@@ -1,5 +1,5 @@
-//! A text that was typed into a note's form. A draft travels through the login page, and back into the form,
-//! when it could not be saved.
+//! The form of a note, and a draft: a sent form that was not saved. A draft travels through the login page
+//! and comes back into the form.
 
 use serde::{Deserialize, Serialize};
 

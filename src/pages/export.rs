@@ -6,7 +6,7 @@ use crate::services::transfer;
 use crate::store::Scope;
 use crate::web::{Context, CurrentUser, Error, download};
 
-/// One's own notes as a ZIP.
+/// Sends the ZIP.
 pub async fn show(
     request: HttpRequest,
     user: CurrentUser,

@@ -11,15 +11,15 @@ use crate::store::{Bin, DeliveryState, Found, Note};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
-// Two parts of a text, with their marks.
+// An excerpt of a search result has two parts of the text, with marks around the hits.
 const FOUND_CHARACTERS: usize = 320;
 
-/// A point in time on a page.
+/// A point in time, as pages show it.
 #[derive(Clone, Copy, Debug)]
 pub struct Timestamp(pub DateTime<Utc>);
 
 impl Timestamp {
-    /// For machines (RFC 3339).
+    /// The time for the `datetime` attribute (RFC 3339).
     pub fn iso(&self) -> String {
         self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
     }
@@ -31,7 +31,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// How far a shared note has come, for its author.
+/// The state of a note's delivery, as its author reads it.
 pub fn delivery_in_words(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Pending | DeliveryState::Published => "on its way",
@@ -42,20 +42,17 @@ pub fn delivery_in_words(state: DeliveryState) -> &'static str {
 
 /// A note in a list.
 pub struct NoteCard {
-    /// Its number.
     pub id: i64,
-    /// Its title, or the beginning of its text.
+    /// The title, or the first line of the text.
     pub title: HighlightedText,
-    /// The beginning of its text, or the parts of it that were looked for.
+    /// The beginning of the text, or the parts of it with search hits.
     pub excerpt: HighlightedText,
-    /// When it last changed.
     pub updated_at: Timestamp,
-    /// Whether it is in the bin.
     pub in_bin: bool,
 }
 
 impl NoteCard {
-    /// The card of a note.
+    /// The card of a note in a list.
     pub fn of(note: &Note, bin: Bin) -> Self {
         let text = plain_text(note.content.as_str());
         let (title, excerpt) = match &note.title {
@@ -71,7 +68,7 @@ impl NoteCard {
         }
     }
 
-    /// The card of a note that was found; `note` is the note of `found`.
+    /// The card of a search result; `note` is the note of `found`.
     pub fn found<T>(note: &Note, found: &Found<T>) -> Self {
         Self {
             id: note.id.number(),
@@ -102,8 +99,8 @@ fn first_line(text: &str) -> String {
     if first.is_empty() { "Untitled".to_owned() } else { first }
 }
 
-/// The beginning of a Markdown text without its marks, a line for each block; enough for a title and an
-/// excerpt.
+/// The beginning of a Markdown text without its markup, one line for each block. It is long enough for a
+/// title and an excerpt.
 fn plain_text(markdown: &str) -> String {
     let end = markdown
         .char_indices()

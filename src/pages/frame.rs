@@ -1,4 +1,4 @@
-//! What all pages are made with.
+//! The frame of a private page, and the response with a page.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -11,7 +11,7 @@ use crate::web::frame::{FrameTenant, FrameUser, UnreadCount};
 use crate::web::idempotency::form_number;
 use crate::web::{CurrentUser, Error, Frame};
 
-/// The frame of a private page.
+/// The frame of a private page, in which `section` is marked in the navigation.
 pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> Frame {
     let in_frame = FrameUser {
         username: user.session.username.clone(),
@@ -21,7 +21,7 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
         others: cookie::others(cookie).into_iter().map(frame_tenant).collect(),
         ends: user.session.delete_after.map(|end| Timestamp(end).to_string()),
     };
-    // Without randomness a form is merely not protected against a second click.
+    // Without randomness the form only loses the protection against a second click.
     let form_number = form_number().unwrap_or_default();
     Frame { user: Some(in_frame), form_number, ..Frame::public(cookie, section) }
 }
@@ -30,7 +30,7 @@ fn frame_tenant(other: OtherSession) -> FrameTenant {
     FrameTenant { number: other.token.tenant().number(), name: other.tenant_name }
 }
 
-/// Answers with a page.
+/// The response with a page.
 pub fn page(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page.render()?))
 }

@@ -1,4 +1,4 @@
-//! The API, explained to people.
+//! The guide to the API.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -15,7 +15,7 @@ struct GuidePage {
     origin: String,
 }
 
-/// The calls, with examples to paste.
+/// Shows the calls, with examples to paste.
 pub async fn show(context: web::Data<Context>, cookie: Session) -> Result<HttpResponse, Error> {
     page(
         StatusCode::OK,

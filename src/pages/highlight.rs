@@ -1,33 +1,30 @@
-//! A text of which parts are marked, because they were looked for.
+//! A text in which the hits of a search are marked.
 
 use std::fmt;
 
 use crate::store::{HIT_BEGINS, HIT_ENDS};
 
-/// A text with marked parts. Written out by itself it is the text alone.
+/// A text with marked parts. `Display` writes the text without the marks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HighlightedText {
-    /// Its parts, in order.
     pub parts: Vec<TextPart>,
 }
 
-/// A part of a text.
+/// A part of a text, marked or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextPart {
-    /// What it says.
     pub text: String,
-    /// Whether it was looked for.
     pub hit: bool,
 }
 
 impl HighlightedText {
-    /// A text in which nothing was looked for.
+    /// A text without hits.
     pub fn plain(text: String) -> Self {
         Self { parts: vec![TextPart { text, hit: false }] }
     }
 
-    /// Reads a text in which hits stand between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may hold these
-    /// characters itself; all that they can do is to mark a part too much.
+    /// Reads a text in which each hit is between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may contain these
+    /// characters itself; they can only mark a part that is no hit.
     pub fn of(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut add = |text: &str, hit| {

@@ -10,8 +10,8 @@ use super::transfer::transfer_page;
 use crate::services::transfer;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, upload};
 
-/// Takes the notes of a ZIP in and reports. The report is the answer itself: a reload sends the same archive
-/// again, of which nothing is taken twice.
+/// Imports the notes of the ZIP in the field `file`. The response is the report itself and no redirect: a
+/// reload sends the same ZIP again, and no note is imported twice.
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,

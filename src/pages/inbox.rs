@@ -1,4 +1,4 @@
-//! The inbox: notes that others shared.
+//! The inbox: notes that other members share with the user.
 
 use actix_session::Session;
 use actix_web::{HttpResponse, web};
@@ -22,22 +22,17 @@ struct InboxPage {
     older: Option<String>,
 }
 
-/// A note in the inbox.
+/// A note in the list of the inbox.
 pub struct InboxRow {
-    /// The note.
     pub card: NoteCard,
-    /// Who shared it.
     pub shared_by: String,
-    /// When it came.
     pub shared_at: Timestamp,
-    /// Whether it was never opened.
     pub unread: bool,
-    /// Whether its text may be changed.
     pub may_edit: bool,
 }
 
 impl InboxRow {
-    /// The row of a note.
+    /// The row of a received note.
     pub fn of(received: &ReceivedNote) -> Self {
         Self::with_card(received, NoteCard::of(&received.note, Bin::Out))
     }
@@ -57,7 +52,7 @@ impl InboxRow {
     }
 }
 
-/// What came, newest first, or what of it was found.
+/// Lists the inbox, newest first, or the results of a search in it.
 pub async fn index(
     user: CurrentUser,
     query: web::Query<PageQuery>,

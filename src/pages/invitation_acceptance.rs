@@ -9,7 +9,8 @@ use super::opened_invitation::{JoiningForm, OpenedInvitation, join};
 use crate::services::joining;
 use crate::web::{Context, CurrentUser, Error, FieldErrors};
 
-/// Joins with the name, e-mail and password of the account that is logged in, which its session proves.
+/// Joins with the name, e-mail and password of the account that is logged in. Its session proves who the user
+/// is.
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -18,7 +19,7 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let invitation = OpenedInvitation::by(&token, &context).await?;
-    if invitation.inside(Some(&user), &context, &cookie).await?.is_some() {
+    if invitation.session_tenant(Some(&user), &context, &cookie).await?.is_some() {
         return invitation
             .page(
                 StatusCode::OK,

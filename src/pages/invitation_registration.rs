@@ -12,8 +12,8 @@ use crate::services::joining;
 use crate::store::{Newcomer, SessionKind};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form};
 
-/// Signs up and logs in, in place of whoever was logged in here. When that cannot be done right now, the form
-/// comes back with what was typed.
+/// Makes an account and logs in, which ends the browser's other sessions. On a temporary failure the form
+/// comes back with its values.
 pub async fn create(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,

@@ -1,4 +1,4 @@
-//! Inviting: a link for a role, for a number of people, for a while. The link is shown once.
+//! Invitations: links with a role, a number of uses and an end. A link is shown once.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -11,7 +11,7 @@ use crate::services::invitations;
 use crate::web::cookie::{flash, keep_link};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
 
-/// Makes a link.
+/// Makes an invitation and shows its link on the next page.
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -33,7 +33,7 @@ pub async fn create(
     Ok(see_other("/members"))
 }
 
-/// Makes a link worthless.
+/// Revokes an invitation, so that its link is no longer valid.
 pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,

@@ -1,4 +1,4 @@
-//! Logging in, also for those who have accounts in several tenants.
+//! Login, also with a password that belongs to accounts in several tenants.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -18,10 +18,10 @@ use crate::store::{Grant, Seen, SessionKind};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, local_path, see_other};
 
-/// A login that is refused because the program or the database has too much to do.
+/// The message for a login that failed because the server or the database is overloaded.
 const BUSY: &str = "Logging in is not possible right now; try again in a moment.";
 
-/// What is typed, and what travels along.
+/// The login form, with the hidden fields that travel through it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct LoginForm {
@@ -44,12 +44,13 @@ pub struct LoginForm {
 pub struct LoginQuery {
     #[serde(default)]
     next: String,
-    /// Whether the sessions of this browser stay beside the new one.
+    /// Not empty when the browser keeps its sessions beside the new one.
     #[serde(default)]
     add: String,
 }
 
-/// The empty form. Whoever is still logged in elsewhere in this browser goes on there.
+/// Shows the empty form. When the active session has ended and the browser has another one in force, that
+/// becomes active instead.
 pub async fn new(
     user: Result<CurrentUser, Error>,
     query: web::Query<LoginQuery>,
@@ -62,7 +63,7 @@ pub async fn new(
         return Ok(see_other(if next.is_empty() { "/dashboard" } else { next }));
     }
     if let Err(Error::LoginRequired) = user
-        && let Some(name) = browser_sessions::go_on_elsewhere(&context, &cookie).await?
+        && let Some(name) = browser_sessions::activate_another(&context, &cookie).await?
     {
         flash(&cookie, "info", &format!("That session has ended. You are now in {name}."));
         return Ok(see_other("/dashboard"));
@@ -73,8 +74,8 @@ pub async fn new(
     )
 }
 
-/// Checks the password, or takes the choice between several tenants, and starts a session. When that cannot
-/// be done right now, the form comes back with what was typed and what travels along.
+/// Checks the password, or reads the choice between several tenants, and starts a session. On a temporary
+/// failure the form comes back with its values, hidden ones as well.
 pub async fn create(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
@@ -98,8 +99,8 @@ async fn try_create(
 ) -> Result<HttpResponse, Error> {
     let adding = user.ok().filter(|_| !form.add.is_empty());
     if !form.ticket.is_empty() {
-        return match login_choice::taken(context, &form.ticket, &form.choice).await? {
-            Some(sessions) => enter(request, context, cookie, adding, &sessions, form).await,
+        return match login_choice::read(context, &form.ticket, &form.choice).await? {
+            Some(sessions) => start_sessions(request, context, cookie, adding, &sessions, form).await,
             None => refuse(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 cookie,
@@ -132,9 +133,9 @@ async fn try_create(
         LoginOutcome::Matched(matched) => match matched.as_slice() {
             [only] => {
                 let sessions = NewSessions::of_login(vec![SessionAccount::of(only)], kind);
-                enter(request, context, cookie, adding, &sessions, form).await
+                start_sessions(request, context, cookie, adding, &sessions, form).await
             }
-            several => login_choice::ask(
+            several => login_choice::show(
                 context,
                 cookie,
                 several,
@@ -146,7 +147,7 @@ async fn try_create(
     }
 }
 
-async fn enter(
+async fn start_sessions(
     request: &HttpRequest,
     context: &Context,
     cookie: &Session,
@@ -163,11 +164,11 @@ async fn enter(
     let tenant = context.services.database.tenant(token.tenant());
     let session = sessions::find(&context.services, &token).await?.ok_or(Error::LoginRequired)?;
     flash(cookie, "info", "Here is your text again; it is not saved yet.");
-    hand_back(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+    show_draft(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
 }
 
-/// Gives a text back, in the form that it came from.
-async fn hand_back(user: &CurrentUser, cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
+/// Shows the text of a draft in the form from which it was sent.
+async fn show_draft(user: &CurrentUser, cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
     if let Some(id) = draft.note()
         && let Grant::Given(Seen { note, .. }) = user.tenant.note(user.id, id, Right::Edit).await?
     {

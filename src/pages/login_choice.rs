@@ -1,6 +1,5 @@
-//! The choice between several tenants in which the same name and password are right. Nothing of it is kept on
-//! the server: the accounts that were found travel through the page in a ticket that only this server can
-//! write and read.
+//! The choice between several tenants in which the same name and password are valid. The server keeps no
+//! state: the accounts travel through the page in a sealed ticket, which only this server can write and read.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -18,7 +17,7 @@ use crate::services::login::Matched;
 use crate::store::{Candidate, SessionKind};
 use crate::web::{Context, Error, FieldErrors, Frame, cookie};
 
-/// How long the choice stands, in seconds.
+/// The time in which the user has to choose, in seconds.
 const TICKET_LIFE: i64 = 120;
 const PURPOSE: &str = "login ticket";
 
@@ -54,7 +53,7 @@ impl LoginTicket {
         Ok(cookie::seal(key, PURPOSE, text))
     }
 
-    /// A ticket of ours that is still good at `now`.
+    /// Reads a ticket that this server sealed and that has not expired at `now`.
     fn open(key: &Key, sealed: &str, now: i64) -> Option<Self> {
         let ticket: Self = serde_json::from_str(&cookie::unseal(key, PURPOSE, sealed)?).ok()?;
         (ticket.expires >= now).then_some(ticket)
@@ -65,12 +64,12 @@ impl LoginTicket {
 struct LoginTicketAccount {
     tenant: i64,
     user: i64,
-    /// Of the stored hash: a password that was changed meanwhile makes the ticket worthless.
+    /// A digest of the stored password hash: changing the password makes the ticket invalid.
     fingerprint: Vec<u8>,
 }
 
-/// Asks which of the accounts is meant.
-pub fn ask(
+/// Shows the accounts from which the user chooses.
+pub fn show(
     context: &Context,
     cookie: &Session,
     matched: &[Matched],
@@ -109,9 +108,9 @@ pub fn ask(
     page(StatusCode::OK, &choice)
 }
 
-/// The account that was chosen and, behind it, the others that the password fits; none when the ticket is not
-/// ours, too old, or overtaken by a new password.
-pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Option<NewSessions>, Error> {
+/// The sessions of the chosen account and, after it, of the other accounts; none when the ticket is forged or
+/// expired, or when the password was changed in the meantime.
+pub async fn read(context: &Context, ticket: &str, choice: &str) -> Result<Option<NewSessions>, Error> {
     let Some(mut ticket) = LoginTicket::open(&context.key, ticket, Utc::now().timestamp()) else {
         return Ok(None);
     };
@@ -131,7 +130,7 @@ pub async fn taken(context: &Context, ticket: &str, choice: &str) -> Result<Opti
     Ok(Some(NewSessions::of_login(accounts, kind)))
 }
 
-/// The account of a ticket, if its password is still the one that was tried.
+/// An account of a ticket; none when its password was changed since the login.
 async fn unchanged(context: &Context, ticket: &LoginTicketAccount) -> Result<Option<SessionAccount>, Error> {
     let candidate = Candidate::from_ticket((ticket.tenant, ticket.user));
     let account = context.services.database.tenant(candidate.tenant).account(candidate.user).await?;

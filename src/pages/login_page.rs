@@ -1,11 +1,12 @@
-//! The page with the login form, as the login and the forms that were sent without one show it.
+//! The page with the login form. The login shows it, and so does a note's form that was sent after the
+//! session had ended.
 
 use askama::Template;
 
 use super::draft::Draft;
 use crate::web::{FieldErrors, Frame};
 
-/// The form.
+/// The page.
 #[derive(Template)]
 #[template(path = "login/new.html")]
 pub struct LoginFormPage {
@@ -21,7 +22,7 @@ pub struct LoginFormPage {
 }
 
 impl LoginFormPage {
-    /// The empty form.
+    /// The page with an empty form.
     pub fn empty(frame: Frame) -> Self {
         Self {
             frame,

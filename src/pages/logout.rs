@@ -1,4 +1,4 @@
-//! Logging out.
+//! Logout.
 
 use actix_session::Session;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,8 +8,7 @@ use crate::services::sessions;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, see_other};
 
-/// Ends the session on the server, so that no copy of the cookie is worth anything. Whoever is logged in
-/// elsewhere in this browser goes on there.
+/// Ends the active session. Another session of the browser becomes active, if there is one.
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -17,7 +16,7 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     sessions::log_out(&context.services, &user.actor(&request), &user.token).await?;
-    Ok(match browser_sessions::go_on_elsewhere(&context, &cookie).await? {
+    Ok(match browser_sessions::activate_another(&context, &cookie).await? {
         Some(name) => {
             flash(
                 &cookie,

@@ -1,21 +1,21 @@
-//! A note's Markdown as HTML that is safe to show. Only elements that this file lets through are written:
-//! HTML inside the text is shown as the characters that it is, links lead to the web or a mailbox only, and
-//! images are their description, as they would tell another server who reads the note. So nothing has to be
-//! cleaned afterwards.
+//! Renders a note's Markdown as HTML that is safe to show. Only the elements of this file are written, so no
+//! sanitizer has to run afterwards. HTML in the text is escaped, links lead to the web or to a mailbox only,
+//! and an image is replaced by its description, because loading it would tell another server who reads the
+//! note.
 
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use url::Url;
 
-/// What is understood beyond CommonMark. No footnotes: they write ids of the author's choice into the page.
+/// Extensions of CommonMark. Footnotes are off, as they write ids of the author's choice into the page.
 pub const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
 
-/// How deep quotes and lists are shown. Deeper ones are shown at this depth: a line of a quarter of a million
-/// quote marks would make every browser that opens it, and every parser, work for minutes.
+/// The greatest depth of quotes and lists. Deeper ones are shown at this depth: a line of 250,000 quote marks
+/// would keep browsers and parsers busy for minutes.
 const DEEPEST: usize = 20;
 
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
-/// A note's text as HTML.
+/// The HTML of a Markdown text.
 pub fn markdown(text: &str) -> String {
     let mut shown = SafeRenderer { open: Vec::new(), depth: 0 };
     let events = Parser::new_ext(text, OPTIONS).filter_map(|event| shown.pass(event));
@@ -24,18 +24,18 @@ pub fn markdown(text: &str) -> String {
     rendered
 }
 
-/// What is written of an element's two tags.
+/// What is written for the two tags of an element.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TagOutput {
-    /// As the library writes them.
+    /// The tags that the library writes.
     AsItIs,
-    /// A link, which this file writes.
+    /// The tags of a link, which this file writes.
     Link,
-    /// Only what is between them.
+    /// No tags, only the content.
     Inside,
 }
 
-/// Which elements are open.
+/// Filters the events of the parser. `open` is the stack of open elements.
 struct SafeRenderer {
     open: Vec<TagOutput>,
     depth: usize,
@@ -60,7 +60,7 @@ impl SafeRenderer {
             Tag::Image { .. } | Tag::HtmlBlock => (TagOutput::Inside, None),
             Tag::BlockQuote(_) | Tag::List(_) | Tag::Item => {
                 self.depth += 1;
-                // A list and its items are two levels, so an odd limit would cut between them.
+                // A list and its items are two levels, so the limit has to be even.
                 if self.depth > DEEPEST {
                     (TagOutput::Inside, None)
                 } else {
@@ -85,7 +85,7 @@ impl SafeRenderer {
     }
 }
 
-/// The opening tag of a link that leads out of this site; none where it leads anywhere else.
+/// The opening tag of a link with an absolute URL of an allowed scheme; none for other targets.
 fn link<'a>(target: &str, title: &str) -> Option<CowStr<'a>> {
     let target = Url::parse(target).ok().filter(|url| SCHEMES.contains(&url.scheme()))?;
     let title = if title.is_empty() { String::new() } else { format!(" title=\"{}\"", escape(title)) };

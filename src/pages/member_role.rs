@@ -11,14 +11,14 @@ use crate::services::membership;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
 
-/// A new role.
+/// The form, as it was sent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct RoleForm {
     role: String,
 }
 
-/// Gives somebody another role.
+/// Gives the member another role.
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,

@@ -1,4 +1,4 @@
-//! Who is in the organization: roles, removals, leaving, and the invitations that are open.
+//! The members of the organization, and the open invitations.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -17,7 +17,7 @@ use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, see_other};
 
 const PAGE_SIZE: usize = 100;
 
-/// Which part of the list.
+/// The query of the list.
 #[derive(Default, Deserialize)]
 pub struct MembersPageQuery {
     after: Option<String>,
@@ -29,7 +29,7 @@ pub struct MembersPageQuery {
 pub struct InvitationForm {
     pub role: String,
     pub uses: String,
-    /// In seconds.
+    /// Seconds until the invitation expires.
     pub expires_in: String,
 }
 
@@ -47,7 +47,7 @@ struct MembersPage {
     more: Option<String>,
     manages: bool,
     owns: bool,
-    gives: Vec<&'static str>,
+    assignable_roles: Vec<&'static str>,
     invitations: Vec<InvitationRow>,
     link: Option<String>,
     form: InvitationForm,
@@ -61,7 +61,7 @@ struct MemberRow {
     role: &'static str,
     since: Timestamp,
     you: bool,
-    ruled: bool,
+    manageable: bool,
 }
 
 struct InvitationRow {
@@ -73,7 +73,7 @@ struct InvitationRow {
     inviter: String,
 }
 
-/// The list.
+/// Lists the members.
 pub async fn index(
     user: CurrentUser,
     query: web::Query<MembersPageQuery>,
@@ -83,7 +83,7 @@ pub async fn index(
     list(StatusCode::OK, &user, &cookie, after, InvitationForm::default(), FieldErrors::default()).await
 }
 
-/// Takes somebody out of the organization.
+/// Removes a member.
 pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,
@@ -99,7 +99,7 @@ pub async fn delete(
     Ok(see_other("/members"))
 }
 
-/// The page, with what was typed to invite.
+/// The page, with the values and errors of the invitation form.
 pub async fn list(
     status: StatusCode,
     user: &CurrentUser,
@@ -123,7 +123,12 @@ pub async fn list(
         members: members.into_iter().map(|member| view(member, user)).collect(),
         manages: role.manages(),
         owns: role == Role::Owner,
-        gives: Role::ALL.into_iter().rev().filter(|other| role.rules(*other)).map(Role::as_str).collect(),
+        assignable_roles: Role::ALL
+            .into_iter()
+            .rev()
+            .filter(|other| role.rules(*other))
+            .map(Role::as_str)
+            .collect(),
         invitations: invitations.into_iter().map(invitation_view).collect(),
         link: take_link(cookie),
         form,
@@ -141,7 +146,7 @@ fn view(member: Member, user: &CurrentUser) -> MemberRow {
         role: member.role.as_str(),
         since: Timestamp(member.since),
         you,
-        ruled: user.session.role.rules(member.role),
+        manageable: user.session.role.rules(member.role),
     }
 }
 

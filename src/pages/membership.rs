@@ -19,9 +19,9 @@ pub async fn delete(
     left(&user, &context, &cookie).await
 }
 
-/// Sends a user who has just left to another organization of this browser, or to the login page.
+/// Redirects a user who has just left: to another organization of this browser, or to the login page.
 pub async fn left(user: &CurrentUser, context: &Context, cookie: &Session) -> Result<HttpResponse, Error> {
-    let next = browser_sessions::go_on_elsewhere(context, cookie).await?;
+    let next = browser_sessions::activate_another(context, cookie).await?;
     flash(cookie, "info", &format!("You have left {}.", user.session.tenant_name));
     Ok(see_other(if next.is_some() { "/dashboard" } else { "/login" }))
 }

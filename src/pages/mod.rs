@@ -1,6 +1,6 @@
-//! HTML for people: one file for each resource, its askama pages beside its handlers, and one flat map of
-//! routes. A handler parses, makes one call on the tenant handle, and answers with a page or a 303. No SQL
-//! and no HTML here.
+//! HTML pages, one file for each resource with its askama pages and its handlers, and one flat map of routes.
+//! A handler parses the request, makes one call on the tenant handle or on `services`, and answers with a
+//! page or a 303. SQL and HTML are elsewhere. Only `app` uses this folder; it uses neither `api` nor `admin`.
 
 mod account;
 mod bin;

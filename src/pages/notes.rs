@@ -1,4 +1,4 @@
-//! Notes: list, write, read, edit.
+//! Notes: list, write, read and edit them.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -61,11 +61,11 @@ struct ShowPage {
     own: bool,
     may_edit: bool,
     sharer: Option<Sharer>,
-    /// How far it has come to those with whom its author shares it.
+    /// The state of the latest delivery, for the author of a shared note.
     delivery: Option<&'static str>,
 }
 
-/// From whom a note is, when it is not one's own.
+/// The member who shared the note with the user.
 struct Sharer {
     name: String,
     at: Timestamp,
@@ -98,7 +98,7 @@ struct ConflictPage {
     theirs_updated_at: Timestamp,
 }
 
-/// The list, with a form for a new note, or what of it was found.
+/// Lists the notes, with a form for a new one, or the results of a search.
 pub async fn index(
     user: CurrentUser,
     query: web::Query<PageQuery>,
@@ -118,7 +118,7 @@ pub async fn index(
     )
 }
 
-/// Writes a note. What was typed comes back when it could not be saved.
+/// Writes a note. When it cannot be saved, the response carries the text.
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
@@ -132,7 +132,7 @@ pub async fn create(
     }
 }
 
-/// Answers a new note without a login: the text stays in the page.
+/// Answers a new note that was sent without a login. The response carries the text.
 pub async fn create_refused(
     reason: Refused<Error>,
     form: Form<NoteForm>,
@@ -156,14 +156,14 @@ async fn try_create(
     let once = idempotency::of_form(request, &form.once, form);
     let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
     if let Written::OtherRequest = user.tenant.create_note(user.id, &note).await? {
-        // Somebody went back to the page, wrote something else and sent it: a note of its own.
+        // The user went back to the page and sent another text: it is another note.
         user.tenant.create_note(user.id, &NewNote { once: None, ..note }).await?;
     }
     flash(cookie, "success", "Note added.");
     Ok(see_other("/notes"))
 }
 
-/// Reads a note. Opening one that was shared marks it as read.
+/// Shows a note, and marks a received one as read.
 pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
     let sharer = match &seen.received {
@@ -187,7 +187,7 @@ pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
     page(StatusCode::OK, &shown)
 }
 
-/// The form with a note's text.
+/// Shows the form with the note's text.
 pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     let note = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
     let form = NoteForm {
@@ -199,8 +199,8 @@ pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
     edit_page(StatusCode::OK, &user, &cookie, &note, form, FieldErrors::default())
 }
 
-/// Saves an edit, merged with what was saved meanwhile, or shows both where they overlap. What was typed
-/// comes back when it could not be saved.
+/// Saves an edit, merged with other edits since its version. When the edits overlap, the response shows both.
+/// When the edit cannot be saved, the response carries the text.
 pub async fn update(
     user: CurrentUser,
     id: web::Path<NoteId>,
@@ -214,7 +214,7 @@ pub async fn update(
     }
 }
 
-/// Answers an edit without a login: the text stays in the page.
+/// Answers an edit that was sent without a login. The response carries the text.
 pub async fn update_refused(
     reason: Refused<Error>,
     id: web::Path<NoteId>,
@@ -259,7 +259,7 @@ async fn try_update(
     }
 }
 
-/// The list with a form that holds something.
+/// The list, with values and errors in the form.
 pub async fn index_page(
     status: StatusCode,
     user: &CurrentUser,
@@ -274,7 +274,7 @@ pub async fn index_page(
     )
 }
 
-/// The edit form, filled.
+/// The edit form, with values and errors.
 pub fn edit_page(
     status: StatusCode,
     user: &CurrentUser,
@@ -317,7 +317,7 @@ async fn refill_edit(
     edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form.clone(), errors)
 }
 
-/// What to settle by hand, and whose edit came first.
+/// A merge with conflicts, which the user resolves, and the author of the other edit.
 struct MergeProposal {
     title: Option<NoteTitle>,
     content: String,

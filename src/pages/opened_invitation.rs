@@ -1,4 +1,5 @@
-//! What an invitation's link leads to: signing up, or joining with the account that one has elsewhere.
+//! The page of an invitation's link. It offers to register, and a logged-in user to join with the existing
+//! account.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -14,7 +15,7 @@ use crate::store::{Newcomer, Offer, Registered, SignUpError};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, client, see_other};
 
-/// Who signs up.
+/// The form to register by invitation, as it was sent.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct JoiningForm {
@@ -30,9 +31,9 @@ struct InvitationPage {
     token: String,
     tenant_name: String,
     role: &'static str,
-    /// The number of that tenant, where this browser is logged in there.
-    inside: Option<i64>,
-    /// Who would join, where somebody is logged in elsewhere.
+    /// The id of the tenant, when this browser has a session in it.
+    session_tenant: Option<i64>,
+    /// The logged-in user, who may join with the existing account.
     joiner: Option<Joiner>,
     username: String,
     email: String,
@@ -44,7 +45,7 @@ struct Joiner {
     tenant_name: String,
 }
 
-/// What is offered.
+/// Shows the invitation.
 pub async fn show(
     user: Result<CurrentUser, Error>,
     token: web::Path<String>,
@@ -70,7 +71,11 @@ pub struct OpenedInvitation {
 }
 
 impl OpenedInvitation {
-    /// Whatever is wrong with a link, the answer is the same.
+    /// The invitation of a token. Every invalid link gives the same error, so that links cannot be told
+    /// apart.
+    ///
+    /// # Errors
+    /// 404.
     pub async fn by(text: &str, context: &Context) -> Result<Self, Error> {
         let token = InvitationToken::parse(text).ok_or(Error::NotFound)?;
         let offer = context
@@ -88,8 +93,8 @@ impl OpenedInvitation {
         see_other("/dashboard")
     }
 
-    /// Whether this browser is logged in there already.
-    pub async fn inside(
+    /// The id of the invitation's tenant when this browser has a session in it.
+    pub async fn session_tenant(
         &self,
         user: Option<&CurrentUser>,
         context: &Context,
@@ -120,7 +125,7 @@ impl OpenedInvitation {
             tenant_name: user.session.tenant_name.clone(),
         });
         let shown = InvitationPage {
-            inside: self.inside(user, context, cookie).await?,
+            session_tenant: self.session_tenant(user, context, cookie).await?,
             frame: user.map_or_else(|| Frame::public(cookie, ""), |user| frame_of(user, cookie, "")),
             token: self.token.expose().to_owned(),
             tenant_name: self.offer.tenant_name.clone(),
@@ -134,7 +139,7 @@ impl OpenedInvitation {
     }
 }
 
-/// A link that is over meanwhile is like one that never was.
+/// Joins, with 404 when the invitation has ended in the meantime, as for every invalid link.
 pub async fn join(
     request: &HttpRequest,
     context: &Context,

@@ -1,4 +1,4 @@
-//! The organization: its name, who may join, and its end. For owners.
+//! The organization's settings: its name, and whether people may join without an invitation. For owners.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -14,7 +14,7 @@ use crate::store::Renaming;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
-/// What is set.
+/// The form, as it was sent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct OrganizationForm {
@@ -26,10 +26,10 @@ pub struct OrganizationForm {
 #[template(path = "organization.html")]
 struct OrganizationPage {
     frame: Frame,
-    typed_name: String,
+    sent_name: String,
     current_name: String,
     open: bool,
-    ends: Option<Timestamp>,
+    deletion_time: Option<Timestamp>,
     confirmation: String,
     errors: FieldErrors,
 }
@@ -42,13 +42,13 @@ pub struct SentSettings {
     pub confirmation: String,
 }
 
-/// The settings.
+/// Shows the settings.
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
     permit_owner(&user)?;
     settings_page(StatusCode::OK, &user, &cookie, SentSettings::default(), FieldErrors::default()).await
 }
 
-/// Sets the name and who may join.
+/// Saves the settings.
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,
@@ -68,20 +68,20 @@ pub async fn update(
             None
         }
     };
-    let typed = SentSettings { name: Some(form.name), open, ..SentSettings::default() };
+    let sent = SentSettings { name: Some(form.name), open, ..SentSettings::default() };
     let (Some(name), Some(open)) = (name, open) else {
-        return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, typed, errors).await;
+        return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, sent, errors).await;
     };
     let actor = user.actor(&request);
     if organization::update(&context.services, &actor, &name, open).await? == Renaming::Taken {
         let errors = FieldErrors::one("name", "Another organization has this name.");
-        return settings_page(StatusCode::CONFLICT, &user, &cookie, typed, errors).await;
+        return settings_page(StatusCode::CONFLICT, &user, &cookie, sent, errors).await;
     }
     flash(&cookie, "success", "The organization's settings are saved.");
     Ok(see_other("/organization"))
 }
 
-/// Lets only owners pass.
+/// Checks that the user is an owner.
 ///
 /// # Errors
 /// 403 for other roles.
@@ -93,22 +93,22 @@ pub fn permit_owner(user: &CurrentUser) -> Result<(), Error> {
     }
 }
 
-/// The page, with values that were sent.
+/// The page of the settings, with values and errors.
 pub async fn settings_page(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,
-    typed: SentSettings,
+    sent: SentSettings,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let settings = user.tenant.settings().await?.ok_or(Error::LoginRequired)?;
     let shown = OrganizationPage {
         frame: frame_of(user, cookie, "members"),
-        typed_name: typed.name.unwrap_or_else(|| settings.name.clone()),
+        sent_name: sent.name.unwrap_or_else(|| settings.name.clone()),
         current_name: settings.name,
-        open: typed.open.unwrap_or(settings.open),
-        ends: settings.delete_after.map(Timestamp),
-        confirmation: typed.confirmation,
+        open: sent.open.unwrap_or(settings.open),
+        deletion_time: settings.delete_after.map(Timestamp),
+        confirmation: sent.confirmation,
         errors,
     };
     page(status, &shown)

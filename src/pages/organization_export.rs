@@ -6,7 +6,7 @@ use crate::services::transfer;
 use crate::store::Scope;
 use crate::web::{Context, CurrentUser, Error, download};
 
-/// Everything of the organization as a ZIP, for owners.
+/// Sends the ZIP, to owners only.
 pub async fn show(
     request: HttpRequest,
     user: CurrentUser,

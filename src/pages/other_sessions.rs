@@ -7,7 +7,7 @@ use crate::services::sessions;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, see_other};
 
-/// Ends them all.
+/// Ends these sessions.
 pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,

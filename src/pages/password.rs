@@ -19,7 +19,7 @@ pub struct PasswordForm {
     password: String,
 }
 
-/// Sets a new password, which ends every other session and gives this one a new token.
+/// Sets a new password, ends every other session, and gives this one a new token.
 pub async fn update(
     request: HttpRequest,
     user: CurrentUser,

@@ -1,4 +1,4 @@
-//! Signing up.
+//! Registration.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -14,12 +14,12 @@ use crate::store::{Newcomer, SessionKind, TenantChoice};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, see_other};
 
-/// A sign-up that is refused because the program or the database has too much to do, or of whose end nobody
-/// heard.
-pub const BUSY: &str = "Signing up is not possible right now. Try again in a moment. If the name is taken \
-    then, your account was made after all: log in.";
+/// The message for a registration that failed because the server or the database is overloaded. It may have
+/// succeeded, when the connection to the database broke at the commit.
+pub const BUSY: &str = "Signing up is not possible right now. Try again in a moment; if the name is taken then, \
+    your account was made after all: log in.";
 
-/// What is typed.
+/// The form, as it was sent.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct RegistrationForm {
@@ -39,7 +39,7 @@ struct RegistrationPage {
     errors: FieldErrors,
 }
 
-/// The empty form.
+/// Shows the empty form.
 pub async fn new(user: Result<CurrentUser, Error>, cookie: Session) -> Result<HttpResponse, Error> {
     match user {
         Ok(_) => Ok(see_other("/dashboard")),
@@ -47,8 +47,8 @@ pub async fn new(user: Result<CurrentUser, Error>, cookie: Session) -> Result<Ht
     }
 }
 
-/// Founds or joins a tenant and logs in. When that cannot be done right now, the form comes back with what
-/// was typed.
+/// Makes an account in a new or an open tenant, and logs in. On a temporary failure the form comes back with
+/// its values.
 pub async fn create(
     request: HttpRequest,
     form: Form<RegistrationForm>,

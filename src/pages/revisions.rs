@@ -1,4 +1,4 @@
-//! What a note said before.
+//! The revisions of a note: its replaced texts.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -30,7 +30,7 @@ struct RevisionRow {
     replaced_by: String,
 }
 
-/// The last replaced texts, newest first.
+/// Lists the latest revisions, newest first.
 pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     let (seen, replaced) = granted(user.tenant.note_with_revisions(user.id, *id, SHOWN + 1).await?)?;
     let note = seen.note;
@@ -43,7 +43,7 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) ->
             title: revision.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
             content: revision.content,
             replaced_at: Timestamp(revision.replaced_at),
-            replaced_by: revision.replaced_by.unwrap_or_else(|| "somebody who left".to_owned()),
+            replaced_by: revision.replaced_by.unwrap_or_else(|| "a former member".to_owned()),
         })
         .collect();
     page(

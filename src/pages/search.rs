@@ -1,19 +1,18 @@
-//! The form that looks for words in a list, and what it was given.
+//! The search form above a list.
 
 use actix_web::http::StatusCode;
 
 use crate::domain::{Invalid, SEARCH_LIMIT, SearchWords};
 use crate::web::paging::PageQuery;
 
-/// The form over a list.
+/// The search form.
 pub struct SearchForm {
-    /// The list that is searched.
+    /// The path of the list.
     pub path: &'static str,
-    /// What is typed in it.
     pub typed: String,
-    /// What is wrong with that.
+    /// Why the words cannot be searched for.
     pub message: Option<&'static str>,
-    /// Whether the list is of what was found.
+    /// Whether the list shows search results.
     pub searched: bool,
 }
 
@@ -23,7 +22,7 @@ impl SearchForm {
         Self { path, typed: String::new(), message: None, searched: false }
     }
 
-    /// The form as it was sent, with the words to look for; none when it was empty or cannot be accepted.
+    /// The form as it was sent, with the words to search for; none when the field is empty or invalid.
     pub fn sent(path: &'static str, query: &PageQuery) -> (Self, Option<SearchWords>) {
         let (words, message) = match SearchWords::parse_optional(query.typed()) {
             Ok(words) => (words, None),
@@ -38,12 +37,12 @@ impl SearchForm {
         (form, words)
     }
 
-    /// The most characters that it takes.
+    /// The longest text that the field accepts, in characters.
     pub fn limit(&self) -> usize {
         SEARCH_LIMIT
     }
 
-    /// How the page with this form is answered.
+    /// The status of the page with this form.
     pub fn status(&self) -> StatusCode {
         if self.message.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
     }

@@ -8,7 +8,7 @@ use crate::services::sessions;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, see_other};
 
-/// Ends one session.
+/// Ends the session.
 pub async fn delete(
     request: HttpRequest,
     user: CurrentUser,

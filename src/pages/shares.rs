@@ -1,4 +1,4 @@
-//! With whom a note is shared: see it, share it, take it back.
+//! The shares of a note.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,8 @@ use crate::store::{DeliveryState, OFFERED, Recipient, Share, Shared, Sharing};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
-/// What was chosen. Each person has a box of their own name, as a form's fields are known by their names.
+/// The form, as it was sent. Each colleague's checkbox has a field name of its own, `member-` and the id, as
+/// a repeated field keeps only its last value.
 #[derive(Default)]
 pub struct ShareForm {
     everyone: bool,
@@ -62,8 +63,8 @@ struct ShareRow {
     shared_at: Timestamp,
     state: Option<Timestamp>,
     opened: bool,
-    /// What there is to say while it has arrived at nobody.
-    waiting: &'static str,
+    /// The state to show while no recipient has received the note.
+    pending_state: &'static str,
     delivered: i64,
     read: i64,
 }
@@ -81,12 +82,12 @@ struct Colleague {
     chosen: bool,
 }
 
-/// Who has the note, with a form to share it.
+/// Lists the shares, with a form for a new one.
 pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
     shares_page(StatusCode::OK, &user, *id, &cookie, ShareForm::default(), FieldErrors::default()).await
 }
 
-/// Shares it.
+/// Shares the note.
 pub async fn create(
     user: CurrentUser,
     id: web::Path<NoteId>,
@@ -96,7 +97,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     granted(user.tenant.note(user.id, *id, Right::Own).await?)?;
     let form = ShareForm::of(&form.0);
-    let audience = match chosen(&user, &form).await? {
+    let audience = match parse_audience(&user, &form).await? {
         Ok(audience) => audience,
         Err(errors) => {
             return shares_page(StatusCode::UNPROCESSABLE_ENTITY, &user, *id, &cookie, form, errors).await;
@@ -112,7 +113,7 @@ pub async fn create(
     Ok(see_other(&format!("/notes/{id}/shares")))
 }
 
-/// Takes a share back.
+/// Removes a share.
 pub async fn delete(
     user: CurrentUser,
     path: web::Path<(NoteId, String)>,
@@ -128,8 +129,11 @@ pub async fn delete(
     Ok(see_other(&format!("/notes/{id}/shares")))
 }
 
-/// The people who were chosen, or what is wrong with the choice.
-async fn chosen(user: &CurrentUser, form: &ShareForm) -> Result<Result<Audience, FieldErrors>, Error> {
+/// The chosen audience, or the errors of the form.
+async fn parse_audience(
+    user: &CurrentUser,
+    form: &ShareForm,
+) -> Result<Result<Audience, FieldErrors>, Error> {
     if form.everyone {
         return Ok(Ok(Audience::Everyone));
     }
@@ -153,14 +157,14 @@ async fn chosen(user: &CurrentUser, form: &ShareForm) -> Result<Result<Audience,
     let Ok(parsed) = parsed else { return refuse("names", "One of these cannot be a user name.".to_owned()) };
     for (found, name) in user.tenant.colleagues_named(user.id, &parsed).await?.into_iter().zip(&names) {
         let Some(member) = found else {
-            return refuse("names", format!("Nobody else here is called “{name}”."));
+            return refuse("names", format!("There is no other member called “{name}”."));
         };
         members.push(member);
     }
     members.sort_unstable();
     members.dedup();
     if members.is_empty() {
-        return refuse("members", "Choose people first, or everyone.".to_owned());
+        return refuse("members", "Choose at least one person, or everyone.".to_owned());
     }
     Ok(Ok(Audience::Members(members)))
 }
@@ -175,8 +179,8 @@ async fn shares_page(
 ) -> Result<HttpResponse, Error> {
     let sharing = granted(user.tenant.sharing(user.id, id).await?)?;
     let people = sharing.colleagues;
-    let waiting = match sharing.delivery {
-        Some(DeliveryState::Acknowledged) => "not delivered to anybody yet",
+    let pending_state = match sharing.delivery {
+        Some(DeliveryState::Acknowledged) => "not delivered yet",
         Some(state) => delivery_in_words(state),
         None => "",
     };
@@ -187,7 +191,7 @@ async fn shares_page(
         shares: sharing
             .shares
             .into_iter()
-            .map(|share| share_view(share, waiting, sharing.delivered, sharing.read))
+            .map(|share| share_view(share, pending_state, sharing.delivered, sharing.read))
             .collect(),
         recipients: sharing.recipients.into_iter().map(recipient_view).collect(),
         delivered: sharing.delivered,
@@ -206,7 +210,7 @@ async fn shares_page(
     page(status, &shown)
 }
 
-fn share_view(share: Share, waiting: &'static str, delivered: i64, read: i64) -> ShareRow {
+fn share_view(share: Share, pending_state: &'static str, delivered: i64, read: i64) -> ShareRow {
     let (key, everyone) = match &share.audience {
         Audience::Everyone => ("everyone".to_owned(), true),
         Audience::Members(members) => (members.first().map(ToString::to_string).unwrap_or_default(), false),
@@ -219,7 +223,7 @@ fn share_view(share: Share, waiting: &'static str, delivered: i64, read: i64) ->
         shared_at: Timestamp(share.shared_at),
         state: share.read_at.or(share.delivered_at).map(Timestamp),
         opened: share.read_at.is_some(),
-        waiting,
+        pending_state,
         delivered,
         read,
     }

@@ -1,4 +1,4 @@
-//! Switching between the tenants in which this browser is logged in.
+//! Switching between the tenants in which this browser has sessions.
 
 use actix_session::Session;
 use actix_web::{HttpResponse, web};
@@ -7,8 +7,8 @@ use crate::services::sessions;
 use crate::web::cookie::{self, OtherSession, flash};
 use crate::web::{Context, CurrentUser, Error, see_other};
 
-/// Makes the session of that tenant the active one. The number only picks one of the cookie's sessions, so
-/// that an old page leads where it says.
+/// Makes the browser's session in that tenant the active one. The id only selects one of the cookie's
+/// sessions, so that a stale page still leads to the tenant that it names.
 pub async fn create(
     user: CurrentUser,
     number: web::Path<String>,

@@ -1,4 +1,4 @@
-//! Leaving with one's notes, and bringing notes along.
+//! The page with the exports and the import.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -20,7 +20,7 @@ struct TransferPage {
     errors: FieldErrors,
 }
 
-/// What can be taken along and brought.
+/// Shows the page.
 pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
     transfer_page(StatusCode::OK, &user, &cookie, None, FieldErrors::default())
 }

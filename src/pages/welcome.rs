@@ -1,4 +1,4 @@
-//! The front door.
+//! The start page for visitors.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -14,7 +14,7 @@ struct WelcomePage {
     frame: Frame,
 }
 
-/// Says what this is, or leads those who are logged in to their dashboard.
+/// Shows the start page, or redirects a logged-in user to the dashboard.
 pub async fn show(user: Result<CurrentUser, Error>, cookie: Session) -> Result<HttpResponse, Error> {
     match user {
         Ok(_) => Ok(see_other("/dashboard")),

@@ -24,7 +24,7 @@ pub fn export(
 ) -> Result<impl Stream<Item = Result<Bytes, io::Error>> + 'static, ServiceError> {
     let session = actor.session;
     if scope == Scope::Everybody && session.role != Role::Owner {
-        return Err(ServiceError::Forbidden("Only an owner takes everything of an organization along."));
+        return Err(ServiceError::Forbidden("Only an owner may export the whole organization."));
     }
     let event = if scope == Scope::Everybody { "exported the organization" } else { "exported notes" };
     audit::record(&actor.client, event, &actor.subject());
