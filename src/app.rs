@@ -102,7 +102,13 @@ pub fn listen(
     let counted = context.clone();
     // For as long as the program runs.
     actix_web::rt::spawn(async move {
-        metrics::keep_up(&counted.metrics, &counted.services.database, &counted.services.notifier, &counted.services.hasher).await;
+        metrics::keep_up(
+            &counted.metrics,
+            &counted.services.database,
+            &counted.services.notifier,
+            &counted.services.hasher,
+        )
+        .await;
     });
     let server = HttpServer::new(move || {
         App::new()

@@ -121,7 +121,11 @@ impl Application {
     pub async fn read(context: &Context, figures: &DatabaseFigures, since: Duration) -> Self {
         let (outbox, sessions, migrations) = figures.read(&context.services.database).await;
         let metrics = &context.metrics;
-        metrics.update_minute(&context.services.database, &context.services.notifier, &context.services.hasher);
+        metrics.update_minute(
+            &context.services.database,
+            &context.services.notifier,
+            &context.services.hasher,
+        );
         let minutes = since.as_secs().div_ceil(60).clamp(1, 24 * 60);
         let window = metrics.window(minutes);
         let (cache_hits, cache_misses) = context.services.session_cache.hits_and_misses();

@@ -23,7 +23,7 @@ pub use error::ServiceError;
 
 use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
-use crate::messaging::Messenger;
+use crate::messaging::Notifier;
 
 /// What the operations work with. Clones share the same pools, cache and queues.
 #[derive(Clone)]
@@ -31,6 +31,6 @@ pub struct Services {
     pub database: Database,
     pub session_cache: SessionCache,
     /// Told of each tenant that has a new message in its outbox.
-    pub notifier: Messenger,
+    pub notifier: Notifier,
     pub hasher: Hasher,
 }

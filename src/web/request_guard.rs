@@ -219,7 +219,7 @@ mod tests {
             services: Services {
                 database,
                 session_cache: SessionCache::default(),
-                notifier: Messenger::default(),
+                notifier: Notifier::default(),
                 hasher: Hasher::with_cost(10),
             },
             metrics: Metrics::new([]),

@@ -6,7 +6,7 @@ use futures_util::future::join;
 use crate::admin::console::Console;
 use crate::admin::scrape;
 use crate::metrics::{ADDED_BY_THE_CONSOLE, PrometheusText};
-use crate::monitor::{self, NodeState, StatusReport, Severity};
+use crate::monitor::{self, NodeState, Severity, StatusReport};
 
 /// GET /metrics
 pub async fn show(console: web::Data<Console>) -> HttpResponse {

@@ -51,7 +51,8 @@ struct Block<'a> {
 
 /// GET /shards
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let map = monitor::shards(&console.nodes, &console.application.services.database.loads().recent()).await?;
+    let map =
+        monitor::shards(&console.nodes, &console.application.services.database.loads().recent()).await?;
     Ok(face.show(&map, |tables| ShardsPage { frame, map: &map, picture: draw(&map), tables })?)
 }
 

@@ -30,9 +30,12 @@ impl TenantsPage<'_> {
 
 /// GET /tenants
 pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
-    let tenants =
-        monitor::tenants(&console.nodes, &console.application.services.database.loads().recent(), frame.span.length())
-            .await?;
+    let tenants = monitor::tenants(
+        &console.nodes,
+        &console.application.services.database.loads().recent(),
+        frame.span.length(),
+    )
+    .await?;
     Ok(face.show(&tenants, |tables| TenantsPage { frame, tenants: &tenants, tables })?)
 }
 

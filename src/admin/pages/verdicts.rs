@@ -7,7 +7,7 @@ use futures_util::future::join;
 use crate::admin::console::Console;
 use crate::admin::frame::Frame;
 use crate::admin::{Face, Failure, View};
-use crate::monitor::{self, Cell, NodeState, StatusReport, Severity, Table, Verdict, bytes, seconds};
+use crate::monitor::{self, Cell, NodeState, Severity, StatusReport, Table, Verdict, bytes, seconds};
 use crate::settings::Settings;
 use crate::store::Unfinished;
 use crate::web::see_other;
