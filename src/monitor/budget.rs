@@ -1,7 +1,8 @@
-//! Connections of each node by whose they are, against how many there can be.
+//! The connections to each node by owner, compared with the node's limit.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tokio_postgres::Row;
 
 use super::connections::ConnectionCounts;
 use super::nodes::{MissingNode, Nodes};
@@ -9,89 +10,56 @@ use super::table::Table;
 use crate::cluster::error::ClusterError;
 use crate::cluster::node_connection::NodeConnection;
 
-/// The budget of every node.
+/// The connections to all nodes.
 #[derive(Serialize)]
 pub struct Budget {
-    /// When.
     pub at: DateTime<Utc>,
-    /// The nodes that answered.
     pub nodes: Vec<NodeBudget>,
-    /// The nodes that did not.
+    /// The nodes that did not answer.
     pub missing: Vec<MissingNode>,
 }
 
-/// A node's.
+/// The connections to one node.
 #[derive(Serialize)]
 pub struct NodeBudget {
     /// host:port.
     pub node: String,
-    /// By whose they are.
     pub connections: ConnectionCounts,
-    /// The most that Citus opens to this node from another, where it says so.
+    /// citus.max_shared_pool_size: the most connections that Citus opens from this node to another one; none
+    /// when it is unlimited.
     pub shared_pool: Option<i64>,
-    /// In detail: who, from where, in which state, how many, and for how many seconds the oldest has been so.
     pub groups: Vec<ConnectionGroup>,
 }
 
-/// Connections that are alike.
+/// Connections with the same application, database, user, client and state.
 #[derive(Serialize)]
 pub struct ConnectionGroup {
-    /// What they call themselves.
+    /// application_name, without the numbers that Citus puts into it.
     pub application: String,
-    /// The database.
     pub database: String,
-    /// The role.
     pub user: String,
-    /// Where they come from.
+    /// The client's IP address.
     pub from: String,
-    /// active, idle, idle in transaction and so on.
+    /// pg_stat_activity.state.
     pub state: String,
-    /// How many.
     pub count: i64,
     /// Seconds since the oldest of them changed its state.
     pub oldest: f64,
 }
 
-// Citus numbers its sessions in their names, and each would be a line of its own.
+// Citus writes a number into each application_name, which would make a group of each connection.
 const GROUPS: &str = "
     SELECT regexp_replace(application_name, '(gpid=)?[0-9]{5,}', '…'), coalesce(datname::text, ''),
-    coalesce(usename::text, ''),
-           coalesce(host(client_addr), 'this machine'), coalesce(state, '?'), count(*),
+           coalesce(usename::text, ''), coalesce(host(client_addr), 'this machine'),
+           coalesce(state, '?'), count(*),
            greatest(coalesce(extract(epoch FROM now() - min(state_change)), 0), 0)::float8
     FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1, 2, 3, 4, 5
     ORDER BY 6 DESC, 1, 5 LIMIT 40";
-const SHARED_POOL: &str = "SELECT nullif(current_setting('citus.max_shared_pool_size', true), '')::bigint,
-           current_setting('max_connections')::bigint";
 
-/// Looks at all nodes.
-///
-/// # Errors
-/// When no node was ever listed.
-pub async fn budget(nodes: &Nodes) -> Result<Budget, ClusterError> {
-    let cluster = nodes.list().await?;
-    let mut found = Budget { at: Utc::now(), nodes: Vec::new(), missing: Vec::new() };
-    for answer in nodes.ask_all(&cluster.nodes, async |connection, _| of_node(connection).await).await {
-        found.missing.extend(answer.missing());
-        if let Ok(budget) = answer.result {
-            found.nodes.push(NodeBudget { node: answer.node.address.to_string(), ..budget });
-        }
-    }
-    Ok(found)
-}
-
-async fn of_node(connection: &NodeConnection) -> Result<NodeBudget, ClusterError> {
-    let connections = super::connections::look(connection).await?;
-    let row = connection.row("looking at limits", SHARED_POOL, &[]).await?;
-    // Citus takes 0 for as many as there are and -1 for no limit.
-    let shared_pool = match row.get::<_, Option<i64>>(0) {
-        Some(0) => Some(row.get(1)),
-        Some(limit) if limit > 0 => Some(limit),
-        _ => None,
-    };
-    let rows = connection.rows("looking at connections", GROUPS, &[]).await?;
-    let groups = rows
-        .iter()
-        .map(|row| ConnectionGroup {
+impl ConnectionGroup {
+    /// Reads a row of [`GROUPS`].
+    fn from_row(row: &Row) -> Self {
+        Self {
             application: row.get(0),
             database: row.get(1),
             user: row.get(2),
@@ -99,13 +67,46 @@ async fn of_node(connection: &NodeConnection) -> Result<NodeBudget, ClusterError
             state: row.get(4),
             count: row.get(5),
             oldest: row.get(6),
-        })
-        .collect();
+        }
+    }
+}
+
+const SHARED_POOL: &str = "
+    SELECT nullif(current_setting('citus.max_shared_pool_size', true), '')::bigint,
+           current_setting('max_connections')::bigint";
+
+/// Counts the connections to all nodes.
+///
+/// # Errors
+/// When the coordinator does not answer and has never listed its nodes.
+pub async fn budget(nodes: &Nodes) -> Result<Budget, ClusterError> {
+    let cluster = nodes.list().await?;
+    let mut budget = Budget { at: Utc::now(), nodes: Vec::new(), missing: Vec::new() };
+    for answer in nodes.ask_all(&cluster.nodes, async |connection, _| of_node(connection).await).await {
+        budget.missing.extend(answer.missing());
+        if let Ok(node) = answer.result {
+            budget.nodes.push(NodeBudget { node: answer.node.address.to_string(), ..node });
+        }
+    }
+    Ok(budget)
+}
+
+async fn of_node(connection: &NodeConnection) -> Result<NodeBudget, ClusterError> {
+    let connections = super::connections::count(connection).await?;
+    let row = connection.row("looking at limits", SHARED_POOL, &[]).await?;
+    // To Citus 0 means max_connections and -1 means no limit.
+    let shared_pool = match row.get::<_, Option<i64>>(0) {
+        Some(0) => Some(row.get(1)),
+        Some(limit) if limit > 0 => Some(limit),
+        _ => None,
+    };
+    let rows = connection.rows("looking at connections", GROUPS, &[]).await?;
+    let groups = rows.iter().map(ConnectionGroup::from_row).collect();
     Ok(NodeBudget { node: String::new(), connections, shared_pool, groups })
 }
 
 impl NodeBudget {
-    /// Those of the application, of Citus, of others, and what is left.
+    /// The connections of Pigeonhole, Citus and others, and the free ones.
     pub fn parts(&self) -> [(&'static str, i64); 4] {
         let ours: i64 = self.connections.ours.values().sum();
         let free = (self.connections.limit - self.connections.open).max(0);
@@ -119,7 +120,7 @@ impl NodeBudget {
 }
 
 impl Budget {
-    /// The same as tables.
+    /// The numbers as tables.
     pub fn tables(&self) -> Vec<Table> {
         let heads = [
             "node",
@@ -145,7 +146,7 @@ impl Budget {
                 .connections
                 .ours
                 .iter()
-                .map(|(who, count)| format!("{count} {who}"))
+                .map(|(owner, count)| format!("{count} {owner}"))
                 .collect::<Vec<_>>()
                 .join(", ");
             let pool = node.shared_pool.map_or_else(|| "-".to_owned(), |limit| limit.to_string());

@@ -1,4 +1,4 @@
-//! What operators did.
+//! The latest operations on the cluster.
 
 use std::time::Duration;
 
@@ -11,35 +11,34 @@ use super::table::{Cell, Table};
 use crate::cluster::error::ClusterError;
 use crate::cluster::{EventLine, events as record};
 
-/// Events of a stretch that are shown.
+/// The most events of the period that are shown.
 const MOST: i64 = 500;
-/// And of the time before it, so that a quiet hour is not an empty page.
+/// How many events from before the period are shown, so that the page of a quiet hour is not empty.
 const BEFORE: i64 = 10;
 
-/// The events of a stretch of time.
+/// The events of a period.
 #[derive(Serialize)]
 pub struct Events {
-    /// When.
     pub at: DateTime<Utc>,
-    /// The stretch in seconds.
+    /// The length of the period in seconds; it ends now.
     pub span: u64,
     /// Newest first.
     pub events: Vec<EventLine>,
-    /// Whether there were more than are shown.
+    /// Whether the period has more events than are shown.
     pub cut: bool,
-    /// The latest of the time before.
+    /// The latest events from before the period.
     pub before: Vec<EventLine>,
-    /// The coordinator, which keeps them, when it did not answer.
+    /// The coordinator, if it did not answer.
     pub missing: Vec<MissingNode>,
 }
 
-/// Reads them.
+/// Reads the events of the last `span`.
 ///
 /// # Errors
-/// When the coordinator never answered.
+/// When the coordinator does not answer and has never listed its nodes.
 pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterError> {
     let cluster = nodes.list().await?;
-    let mut found = Events {
+    let mut shown = Events {
         at: Utc::now(),
         span: span.as_secs(),
         events: Vec::new(),
@@ -59,25 +58,19 @@ pub async fn events(nodes: &Nodes, span: Duration) -> Result<Events, ClusterErro
     };
     match read {
         Ok((events, before)) => {
-            found.cut = i64::try_from(events.len()).is_ok_and(|count| count == MOST);
-            (found.events, found.before) = (events, before);
+            shown.cut = i64::try_from(events.len()).is_ok_and(|count| count == MOST);
+            (shown.events, shown.before) = (events, before);
         }
-        Err(error) => {
-            let node = cluster
-                .nodes
-                .first()
-                .map_or_else(|| "the coordinator".to_owned(), |node| node.address.to_string());
-            found.missing.push(MissingNode { node, reason: error.to_string() });
-        }
+        Err(error) => shown.missing.push(cluster.missing_coordinator(&error)),
     }
-    Ok(found)
+    Ok(shown)
 }
 
 impl Events {
-    /// The same as tables: of the stretch, and before it.
+    /// As tables: the events of the period, and those from before.
     pub fn tables(&self) -> Vec<Table> {
         let earlier = table("The latest before that", &self.before);
-        vec![table("Events", &self.events).when_empty("Nothing was done in this time."), earlier]
+        vec![table("Events", &self.events).when_empty("No operation in this time."), earlier]
     }
 }
 

@@ -1,7 +1,8 @@
-//! What the console and `cluster status` show of the database: nodes, shards, tenants, sessions, statements.
-//! Everything here looks and nothing changes anything, but for the samples that are kept. All of it goes
-//! through [`Nodes`], whose role can read no note and whose clock ends every look soon; a node that does not
-//! answer is named and costs nothing else.
+//! Reads the state of the database for the console and for `cluster status`: nodes, shards, tenants,
+//! sessions, statements, jobs. It changes nothing, except that it writes samples for its own history.
+//!
+//! All queries go through [`Nodes`]. Its role cannot read a note, and every query has a timeout. A node that
+//! does not answer is named on the page and delays nothing else.
 
 mod activity;
 mod budget;

@@ -1,5 +1,5 @@
-//! Whether every node reaches every other, and in how many milliseconds. Asked for only when somebody wants
-//! to know, as each question opens connections.
+//! Whether every node can connect to every other node, and in how many milliseconds. Measured only on
+//! request, since it opens a connection for each pair of nodes.
 
 use std::time::{Duration, Instant};
 
@@ -12,35 +12,34 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::node::ClusterNode;
 use crate::cluster::node_connection::NodeConnection;
 
-/// The grid.
+/// The reachability of the nodes from each other.
 #[derive(Serialize)]
 pub struct Network {
-    /// When.
     pub at: DateTime<Utc>,
-    /// Whether it was measured; asked for with `?measure=1`.
+    /// Whether the grid was measured (`?measure=1`); it is empty otherwise.
     pub measured: bool,
-    /// host:port of the nodes, in the order of the grid.
+    /// host:port of each node, in the order of the grid's rows and columns.
     pub nodes: Vec<String>,
-    /// From the node of a row to the node of a column.
+    /// One row for each source node, one column for each target.
     pub grid: Vec<Vec<Link>>,
     /// The nodes that did not answer.
     pub missing: Vec<MissingNode>,
 }
 
-/// One way.
+/// The result of connecting from one node to another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "ms")]
 pub enum Link {
-    /// A connection was made and answered, in milliseconds with what the question itself took.
+    /// The target answered, within these milliseconds, including the round trip to the source node.
     Reached(f64),
-    /// None was.
+    /// The connection failed.
     Unreached,
-    /// The node that should have tried did not answer in time.
+    /// The source node did not answer in time.
     Unknown,
 }
 
 impl Link {
-    /// In words.
+    /// For the operator.
     pub fn words(self) -> String {
         match self {
             Self::Reached(ms) => format!("{ms:.1} ms"),
@@ -49,7 +48,7 @@ impl Link {
         }
     }
 
-    /// For a style sheet.
+    /// The CSS class, as of the severities.
     pub fn class(self) -> &'static str {
         match self {
             Self::Reached(_) => "fine",
@@ -59,10 +58,10 @@ impl Link {
     }
 }
 
-/// Names the nodes, and with `measure` asks each to reach every other.
+/// Lists the nodes. With `measure`, each node connects to every other one.
 ///
 /// # Errors
-/// When no node was ever listed.
+/// When the coordinator does not answer and has never listed its nodes.
 pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterError> {
     let cluster = nodes.list().await?;
     let names = cluster.nodes.iter().map(|node| node.address.to_string()).collect();
@@ -74,7 +73,7 @@ pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterErr
     let targets = &cluster.nodes;
     let citus = cluster.citus;
     for answer in nodes
-        .ask_all(targets, async |connection, _| row(connection, targets, citus, nodes.timeout()).await)
+        .ask_all(targets, async |connection, _| links(connection, targets, citus, nodes.timeout()).await)
         .await
     {
         network.missing.extend(answer.missing());
@@ -83,24 +82,25 @@ pub async fn network(nodes: &Nodes, measure: bool) -> Result<Network, ClusterErr
     Ok(network)
 }
 
-async fn row(
+/// One row of the grid: the links from the node of `connection`.
+async fn links(
     connection: &NodeConnection,
     targets: &[ClusterNode],
     citus: bool,
     timeout: Duration,
 ) -> Result<Vec<Link>, ClusterError> {
-    // On plain PostgreSQL there is one way only, ours.
+    // On plain PostgreSQL the only link is this program's own connection.
     if !citus {
         let started = Instant::now();
         connection.run("asking", "SELECT 1").await?;
         return Ok(vec![Link::Reached(started.elapsed().as_secs_f64() * 1000.0)]);
     }
-    // All at once over one connection, so each waits for those before it; a node that is dead must not hide
-    // the others, so the time of each is its own and what is not known at the end is unknown.
+    // One target after the other, since all checks share one connection. After the deadline the rest is
+    // unknown.
     let mut links = vec![Link::Unknown; targets.len()];
-    let limit = Instant::now() + timeout * 4 / 5;
+    let deadline = Instant::now() + timeout * 4 / 5;
     for (place, target) in targets.iter().enumerate() {
-        let left = limit.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
         let started = Instant::now();
         let sql = "SELECT citus_check_connection_to_node($1, $2)";
         let (host, port) = (target.address.host(), target.address.port());
@@ -117,10 +117,10 @@ async fn row(
 }
 
 impl Network {
-    /// The same as a table.
+    /// The grid as a table.
     pub fn tables(&self) -> Vec<Table> {
         let mut table = Table::new("From each node to each other", &["from", "to", "#reached in"])
-            .when_empty("Not measured: ask with ?measure=1.");
+            .when_empty("Not measured: request ?measure=1.");
         for (from, row) in self.nodes.iter().zip(&self.grid) {
             for (to, link) in self.nodes.iter().zip(row) {
                 table.row([from.clone(), to.clone(), link.words()]);

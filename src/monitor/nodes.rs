@@ -1,5 +1,6 @@
-//! The way to the nodes for those who only look: few connections that are kept, a role that can read no note,
-//! and a clock of our own, so that a node that is frozen or dead costs its own line and nothing else.
+//! The connection pool of the console and of `status`: at most two connections to each node, kept open
+//! between pages. Every question has a timeout in this program, so that a frozen node costs its own line of a
+//! page and nothing else.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,57 +16,64 @@ use crate::cluster::node::{self, ALIVE_TIMEOUT, ClusterNode};
 use crate::cluster::{NodeAddress, NodeConnection};
 
 /// The most connections to each node.
-const MOST_CONNECTIONS: usize = 2;
+const MAX_CONNECTIONS: usize = 2;
 
-/// All nodes, and how to ask them.
+/// The pool of connections to all nodes.
 pub struct Nodes {
     config: Config,
     read_only: bool,
     timeout: Duration,
-    seats: Mutex<HashMap<String, Arc<Seat>>>,
-    known: Mutex<Option<NodeList>>,
-    /// Whether the coordinator did not list the nodes when it was last asked to.
-    silent: AtomicBool,
+    pools: Mutex<HashMap<String, Arc<NodePool>>>,
+    /// The nodes as the coordinator listed them last.
+    last_list: Mutex<Option<NodeList>>,
+    /// Whether the coordinator failed to list the nodes last time.
+    coordinator_down: AtomicBool,
 }
 
-/// The connections to one node.
-struct Seat {
-    permits: Semaphore,
+/// The connections to one node. A task takes a slot, then an idle connection or a new one.
+struct NodePool {
+    slots: Semaphore,
     idle: Mutex<Vec<NodeConnection>>,
 }
 
-/// The nodes at one moment.
+/// The nodes of the cluster.
 #[derive(Clone, Debug)]
 pub struct NodeList {
-    /// The coordinator first; on plain PostgreSQL its only server.
+    /// The coordinator first. On plain PostgreSQL the only server.
     pub nodes: Vec<ClusterNode>,
-    /// Whether Citus is there.
+    /// False for plain PostgreSQL.
     pub citus: bool,
-    /// Why the list may be an old one.
+    /// Why the coordinator did not answer, if this is an older list.
     pub stale: Option<String>,
 }
 
-/// What a node said, or why it did not.
+impl NodeList {
+    /// The coordinator as a node that did not answer.
+    pub(super) fn missing_coordinator(&self, error: &ClusterError) -> MissingNode {
+        let node = self.nodes.first().map(|node| node.address.to_string());
+        MissingNode { node: node.unwrap_or_else(|| "the coordinator".to_owned()), reason: error.to_string() }
+    }
+}
+
+/// A node's answer to a question.
 pub struct Answer<T> {
-    /// The node.
     pub node: ClusterNode,
-    /// After how long.
+    /// The time until the answer or the error.
     pub after: Duration,
-    /// What it said.
+    /// The answer, or why there is none.
     pub result: Result<T, String>,
 }
 
-/// A node that did not answer, as every page names it.
+/// A node that did not answer. Every page lists these.
 #[derive(Clone, Debug, Serialize)]
 pub struct MissingNode {
     /// host:port.
     pub node: String,
-    /// Why.
     pub reason: String,
 }
 
 impl<T> Answer<T> {
-    /// The node and why it said nothing; none when it did.
+    /// The node with the reason, if it did not answer.
     pub fn missing(&self) -> Option<MissingNode> {
         let reason = self.result.as_ref().err()?.clone();
         Some(MissingNode { node: self.node.address.to_string(), reason })
@@ -73,13 +81,13 @@ impl<T> Answer<T> {
 }
 
 impl Nodes {
-    /// For the console: with its own role, and reading only. A node may take `patience` for all that it is
-    /// asked for one page.
+    /// For the console: read-only, with the role pigeonhole_console. `timeout` is the longest time that a
+    /// page waits for a node.
     pub fn for_console(config: &Config, timeout: Duration) -> Self {
         Self::new(config, true, timeout)
     }
 
-    /// For an operator's command: as the user of `config`.
+    /// For the operator's command line: with the user of `config`.
     pub fn for_operator(config: &Config, timeout: Duration) -> Self {
         Self::new(config, false, timeout)
     }
@@ -89,67 +97,68 @@ impl Nodes {
             config: config.clone(),
             read_only,
             timeout,
-            seats: Mutex::default(),
-            known: Mutex::default(),
-            silent: AtomicBool::new(false),
+            pools: Mutex::default(),
+            last_list: Mutex::default(),
+            coordinator_down: AtomicBool::new(false),
         }
     }
 
-    /// Whether it looks as the console's role, which is no superuser and need not be one.
+    /// Whether the connections have the console's role, which is not a superuser and need not be one.
     pub(super) fn is_read_only(&self) -> bool {
         self.read_only
     }
 
-    /// How long a node may take for all that it is asked for one page.
+    /// The longest time that a page waits for a node.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// The nodes that the coordinator lists. When it does not answer soon, those that it listed last.
+    /// The nodes that the coordinator lists. The last list, marked as stale, if it does not answer within
+    /// half of the timeout.
     ///
     /// # Errors
-    /// When it has never listed any.
+    /// When the coordinator does not answer and has never listed its nodes.
     pub async fn list(&self) -> Result<NodeList, ClusterError> {
-        let home = self.home();
-        match self
-            .ask(&home, self.timeout / 2, async |connection, _| list(connection, home.clone()).await)
-            .await
-            .result
-        {
-            Ok(cluster) => {
-                self.silent.store(false, Ordering::Relaxed);
-                *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
-                Ok(cluster)
+        let coordinator = self.configured_server();
+        let answer = self
+            .ask(&coordinator, self.timeout / 2, async |connection, _| {
+                list(connection, coordinator.clone()).await
+            })
+            .await;
+        self.coordinator_down.store(answer.result.is_err(), Ordering::Relaxed);
+        let mut last = self.last_list.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer.result {
+            Ok(list) => {
+                *last = Some(list.clone());
+                Ok(list)
             }
-            Err(reason) => {
-                self.silent.store(true, Ordering::Relaxed);
-                let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let stale = Some(reason.clone());
-                known.map(|known| NodeList { stale, ..known }).ok_or(ClusterError::Obstacle(reason))
-            }
+            Err(reason) => match last.clone() {
+                Some(list) => Ok(NodeList { stale: Some(reason), ..list }),
+                None => Err(ClusterError::Obstacle(reason)),
+            },
         }
     }
 
-    /// Asks the coordinator, or the only server.
+    /// Asks the coordinator, or the only server on plain PostgreSQL.
     ///
     /// # Errors
-    /// When it does not answer in time.
+    /// When it does not answer in time. At once when it has just failed to list the nodes, so that a page
+    /// waits only once for it.
     pub async fn ask_coordinator<T>(
         &self,
         work: impl AsyncFn(&NodeConnection) -> Result<T, ClusterError>,
     ) -> Result<T, ClusterError> {
-        // Who has just kept a page waiting does not do so twice.
-        if self.silent.load(Ordering::Relaxed) {
+        if self.coordinator_down.load(Ordering::Relaxed) {
             return Err(ClusterError::Obstacle("the coordinator does not answer".to_owned()));
         }
-        let home = self.home();
-        self.ask(&home, self.timeout, async |connection, _| work(connection).await)
+        let coordinator = self.configured_server();
+        self.ask(&coordinator, self.timeout, async |connection, _| work(connection).await)
             .await
             .result
             .map_err(ClusterError::Obstacle)
     }
 
-    /// Asks all of these at the same time; each has an answer, in the same order.
+    /// Asks all these nodes at the same time. The answers have the order of the nodes.
     pub async fn ask_all<T>(
         &self,
         nodes: &[ClusterNode],
@@ -165,31 +174,31 @@ impl Nodes {
         work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Vec<Answer<T>> {
         let work = &work;
-        let asked = nodes
+        let answers = nodes
             .iter()
             .map(|node| self.ask(node, timeout, async |connection, node| work(connection, node).await));
-        futures_util::future::join_all(asked).await
+        futures_util::future::join_all(answers).await
     }
 
-    /// Refuses what needs every node while one does not answer, sooner than the operation itself would.
+    /// Refuses an operation that needs every node while one does not answer.
     ///
     /// # Errors
-    /// With the names of those that do not.
+    /// With the nodes that do not answer.
     pub async fn require_all_alive(&self) -> Result<(), ClusterError> {
         let cluster = self.list().await?;
         let timeout = self.timeout.max(ALIVE_TIMEOUT);
         let ask =
             async |connection: &NodeConnection, _: &ClusterNode| connection.run("asking", "SELECT 1").await;
         let answers = self.ask_all_within(timeout, &cluster.nodes, ask).await;
-        let silent = answers
+        let unreachable = answers
             .iter()
             .filter_map(Answer::missing)
             .map(|missing| format!("{} ({})", missing.node, missing.reason));
-        node::require_none_unreachable(&silent.collect::<Vec<_>>())
+        node::require_none_unreachable(&unreachable.collect::<Vec<_>>())
     }
 
-    /// The server that `DATABASE_URL` names.
-    fn home(&self) -> ClusterNode {
+    /// The server that DATABASE_URL names, as a node.
+    fn configured_server(&self) -> ClusterNode {
         let address = NodeAddress::of(&self.config).unwrap_or_else(|| NodeAddress::new("localhost", 5432));
         ClusterNode { id: 0, group: 0, address, active: true, synced: true, takes_shards: true }
     }
@@ -201,22 +210,17 @@ impl Nodes {
         work: impl AsyncFn(&NodeConnection, &ClusterNode) -> Result<T, ClusterError>,
     ) -> Answer<T> {
         let started = Instant::now();
-        let seat = self.seat(node);
+        let pool = self.pool(node);
         let asking = async {
-            let _permit = seat.permits.acquire().await.map_err(|_| "stopping".to_owned())?;
-            let kept = seat
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop()
-                .filter(|connection| !connection.is_closed());
-            let connection = match kept {
+            let _slot = pool.slots.acquire().await.map_err(|_| "stopping".to_owned())?;
+            let connection = match pool.take_idle() {
                 Some(connection) => connection,
                 None => self.connect(node).await.map_err(|error| error.to_string())?,
             };
             let result = work(&connection, node).await;
+            // After a timeout the statement may still run, and the next question would wait for it.
             if !connection.is_closed() && !matches!(result, Err(ClusterError::Timeout { .. })) {
-                seat.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+                pool.put_back(connection);
             }
             result.map_err(|error| error.to_string())
         };
@@ -236,20 +240,36 @@ impl Nodes {
         }
     }
 
-    fn seat(&self, node: &ClusterNode) -> Arc<Seat> {
+    fn pool(&self, node: &ClusterNode) -> Arc<NodePool> {
         let name = if node.group == 0 { String::new() } else { node.address.to_string() };
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Arc::new(Seat { permits: Semaphore::new(MOST_CONNECTIONS), idle: Mutex::default() });
-        Arc::clone(seats.entry(name).or_insert_with(fresh))
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(pools.entry(name).or_default())
     }
 }
 
-async fn list(connection: &NodeConnection, home: ClusterNode) -> Result<NodeList, ClusterError> {
+impl Default for NodePool {
+    fn default() -> Self {
+        Self { slots: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
+    }
+}
+
+impl NodePool {
+    fn take_idle(&self) -> Option<NodeConnection> {
+        let connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        connection.filter(|connection| !connection.is_closed())
+    }
+
+    fn put_back(&self, connection: NodeConnection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}
+
+async fn list(connection: &NodeConnection, coordinator: ClusterNode) -> Result<NodeList, ClusterError> {
     let citus = connection.has_citus().await?;
     let nodes = if citus { node::list(connection).await? } else { Vec::new() };
-    // A server with the extension and no nodes is alone.
+    // A server with the extension and without nodes is a single server.
     if nodes.is_empty() {
-        return Ok(NodeList { nodes: vec![home], citus: false, stale: None });
+        return Ok(NodeList { nodes: vec![coordinator], citus: false, stale: None });
     }
     Ok(NodeList { nodes, citus, stale: None })
 }

@@ -1,4 +1,4 @@
-//! What `status` finds, in the shape in which people and scripts see it.
+//! The report that `status` and the console's verdicts show, as JSON and for people.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -6,33 +6,30 @@ use serde::Serialize;
 use super::connections::ConnectionCounts;
 use crate::cluster::{Blocker, EventLine};
 
-/// All of it at one moment.
+/// The state of the whole database.
 #[derive(Serialize)]
 pub struct StatusReport {
-    /// When.
     pub at: DateTime<Utc>,
-    /// The worst of the verdicts.
+    /// The worst severity of the verdicts.
     pub severity: Severity,
-    /// Whether it is a cluster, and not plain PostgreSQL.
+    /// False for plain PostgreSQL.
     pub citus: bool,
-    /// One line or more for everything that was looked at, the worst first; what is wrong has its cure.
+    /// At least one for each subject that was checked, the worst first.
     pub verdicts: Vec<Verdict>,
-    /// The coordinator and the workers.
+    /// The coordinator first.
     pub nodes: Vec<NodeState>,
-    /// The tables of the cluster.
     pub tables: Vec<TableInfo>,
-    /// The job that has not ended, or the last one.
+    /// The background job that has not ended, or else the last one.
     pub job: Option<JobState>,
-    /// The busiest tenants of the last minute or two.
+    /// The busiest tenants of the last one to two minutes.
     pub tenants: Vec<BusyTenant>,
-    /// Tenants with a shard of their own.
     pub pins: Vec<Pin>,
-    /// What operators did last.
+    /// The latest operations on the cluster.
     pub events: Vec<EventLine>,
 }
 
 impl StatusReport {
-    /// Takes a verdict in that is not the database's own.
+    /// Adds a verdict that does not come from the database, for example about the messages.
     pub fn add(&mut self, verdict: Verdict) {
         self.severity = self.severity.max(verdict.severity);
         self.verdicts.push(verdict);
@@ -40,58 +37,58 @@ impl StatusReport {
     }
 }
 
-/// One node.
+/// The state of one node.
 #[derive(Serialize)]
 pub struct NodeState {
     /// host:port.
     pub address: String,
-    /// The number that decides its ids.
+    /// The group number; 0 is the coordinator.
     pub group: i32,
-    /// Whether it answered, and in how many milliseconds.
+    /// The milliseconds until its first answer; none when it did not answer.
     pub answered_ms: Option<u64>,
-    /// Why it did not.
+    /// Why it did not answer, or not completely.
     pub error: Option<String>,
-    /// Whether Citus sends it work and has told it where the shards are.
+    /// Whether Citus sends queries to it.
     pub active: bool,
-    /// Whether its metadata is up to date.
+    /// Whether its copy of the metadata is up to date.
     pub synced: bool,
-    /// Whether shards may be placed on it.
+    /// False while it is drained.
     pub takes_shards: bool,
-    /// Shards of distributed tables on it.
+    /// The number of shards of distributed tables on it.
     pub shards: i64,
-    /// Their bytes; none while it does not answer.
+    /// The bytes of these shards; none when it did not answer in time.
     pub bytes: Option<i64>,
-    /// What it said about itself.
-    pub inside: Option<NodeDetails>,
+    /// What it reported about itself; none when it did not answer in time.
+    #[serde(rename = "inside")]
+    pub details: Option<NodeDetails>,
 }
 
-/// What only the node itself knows.
+/// What a node reports about itself.
 #[derive(Serialize)]
 pub struct NodeDetails {
     /// PostgreSQL's version.
     pub postgresql: String,
-    /// The extension's version.
+    /// The version of the extension; empty on plain PostgreSQL.
     pub citus: String,
-    /// Connections that are open, whose they are, and the most there can be.
     pub connections: ConnectionCounts,
-    /// Free and total bytes of its disk; none on plain PostgreSQL, which does not say.
+    /// Free and total bytes; none on plain PostgreSQL, which does not report them.
     pub disk: Option<(i64, i64)>,
-    /// Transactions for which moves wait, or would: of any database, as a replication slot waits for all of
-    /// them.
+    /// Transactions that block moves or would. They may be open in any database of the server.
     #[serde(rename = "holdups")]
     pub blockers: Vec<Blocker>,
-    /// Replication slots that nobody reads, and the bytes of log that they keep.
+    /// The number of inactive replication slots, and the bytes of WAL that they retain.
     pub idle_slots: (i64, i64),
-    /// Sessions that have waited for a lock for over ten seconds.
+    /// Sessions that have waited for a lock for over 10 seconds.
     pub waiting: i64,
-    /// Transactions of our database that have been open for over five minutes.
+    /// Transactions of this database that have been open for over 5 minutes.
     pub long: i64,
-    /// Transactions of our database that were prepared over a minute ago and not decided.
+    /// Transactions of this database that were prepared over a minute ago and are not decided.
     pub undecided: i64,
-    /// Shards and tables without the row-level security that they must have.
+    /// Tables and shards that lack the row-level security they must have.
     pub unguarded: i64,
-    /// Settings that must be or should be changed.
+    /// Lines of configuration that must or should change.
     pub settings: Vec<String>,
+    /// Whether one of `settings` must change.
     #[serde(skip)]
     pub(super) must_change: bool,
 }
@@ -100,7 +97,7 @@ pub struct NodeDetails {
 #[derive(Default)]
 pub(super) struct CoordinatorState {
     pub tables: Vec<TableInfo>,
-    /// Shards of distributed tables by node group.
+    /// The number of shards of distributed tables by node group.
     pub shards: Vec<(i32, i64)>,
     pub job: Option<JobState>,
     pub pins: Vec<Pin>,
@@ -114,78 +111,73 @@ pub(super) struct CoordinatorState {
     pub groups: i64,
 }
 
-/// One table.
+/// A table of the application.
 #[derive(Serialize)]
 pub struct TableInfo {
-    /// Its name.
     pub name: String,
-    /// distributed, reference or local.
+    /// distributed, reference, local or plain.
     pub kind: String,
-    /// What decides the shard.
+    /// The distribution column.
     pub column: String,
-    /// How many shards it has.
+    /// The number of its shards.
     pub shards: i64,
-    /// Tables with the same number have a tenant's rows on the same node.
+    /// Tables with the same colocation id have a tenant's rows on the same node.
     pub colocation: i32,
 }
 
-/// A background job.
+/// A background job of Citus.
 #[derive(Serialize)]
 pub struct JobState {
-    /// Its number.
     pub id: i64,
-    /// Citus' word for its state.
+    /// pg_dist_background_job.state.
     pub state: String,
-    /// What it does.
+    /// Citus' description.
     pub description: String,
-    /// When it began.
     pub started_at: Option<DateTime<Utc>>,
-    /// Its moves by state.
+    /// The number of moves in each state, for example `3 done, 2 blocked`.
     pub moves: String,
-    /// Moves that failed and are tried again, with what was said.
+    /// Moves that failed and are tried again, with Citus' message.
     pub troubles: Vec<String>,
-    /// Nodes of its unfinished moves.
+    /// The node ids of its unfinished moves.
     pub(super) node_ids: Vec<i32>,
 }
 
-/// A tenant's work.
+/// The load of one tenant in the last one to two minutes.
 #[derive(Serialize)]
 pub struct BusyTenant {
-    /// Its number.
+    /// The tenant's id.
     pub tenant: String,
-    /// Where it is.
+    /// host:port of the node that holds its shard.
     pub node: String,
-    /// Statements of the last minute or two.
     pub statements: u64,
-    /// How many seconds the database worked for them.
+    /// How long the database worked for these statements.
     pub seconds: f64,
 }
 
-/// A tenant with a shard of its own.
+/// A tenant whose shard is pinned to a node.
 #[derive(Serialize)]
 pub struct Pin {
-    /// Its number.
     pub tenant: i64,
-    /// The group on which it is kept.
+    /// The node group.
     pub group: i32,
-    /// Whether other shards keep away.
+    /// Whether no other shard may be placed there.
     pub alone: bool,
 }
 
-/// How bad it is, which is also the exit code of `status`.
+/// How bad a verdict is. The numbers are the exit codes of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing to do.
     Fine,
-    /// Somebody should look soon.
+    /// The operator should look at it soon.
     Warning,
-    /// Something is down.
+    /// Something does not work.
     Down,
 }
 
 impl Severity {
-    /// In one word, which says the same as its colour.
+    /// The severity in one word, which also names its CSS class.
     pub fn word(self) -> &'static str {
         match self {
             Self::Fine => "fine",
@@ -195,16 +187,15 @@ impl Severity {
     }
 }
 
-/// One finding.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
-    /// What was looked at.
+    /// What was checked.
     pub subject: &'static str,
-    /// How bad it is.
     pub severity: Severity,
     /// What was found.
     pub finding: String,
-    /// What to do.
+    /// What the operator can do about it; empty when nothing is wrong.
     #[serde(rename = "cure")]
     pub remedy: String,
 }

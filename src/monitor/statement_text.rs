@@ -1,13 +1,13 @@
-//! What can be told from the text of a statement, and what of it must not be shown.
+//! Reads tenant and shards from the text of a statement, and masks the values in it.
 
-/// The tenant that Citus writes before a statement that it sends to a node: `/*{"cId":5,"tId":"7"}*/`.
+/// The tenant in the comment that Citus writes before a statement between nodes: `/*{"cId":5,"tId":"7"}*/`.
 pub(super) fn tenant(text: &str) -> Option<&str> {
     let (comment, _) = text.trim_start().strip_prefix("/*{")?.split_once("*/")?;
     let (tenant, _) = comment.split_once("\"tId\":\"")?.1.split_once('"')?;
     Some(tenant)
 }
 
-/// The statement without that.
+/// The statement without that comment.
 pub(super) fn without_tenant(text: &str) -> &str {
     let trimmed = text.trim_start();
     trimmed
@@ -16,7 +16,7 @@ pub(super) fn without_tenant(text: &str) -> &str {
         .map_or(trimmed, |(_, rest)| rest.trim_start())
 }
 
-/// Shards that it names, as `notes_102008`, each once.
+/// The shards whose tables the statement names, as `notes_102008`. At most 8, each once.
 pub(super) fn shards(text: &str) -> Vec<i64> {
     let mut found = Vec::new();
     for word in text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')) {
@@ -35,15 +35,15 @@ pub(super) fn shards(text: &str) -> Vec<i64> {
     found
 }
 
-/// The statement in one line, with … for what is in quotes: values may be written into statements between
-/// nodes, and those are tenants' own. A text that was cut off within one has nothing of it.
+/// The statement in one line, with … in place of quoted values: Citus may write tenants' values into
+/// statements between nodes. A quoted value that is cut off at the end of the text is masked too.
 pub(super) fn masked(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(['\'', '"', '$', '-', '/']) {
         shown.push_str(&rest[..start]);
         let escapes = shown.ends_with(['E', 'e']);
-        let (mark, after) = part(&rest[start..], escapes);
+        let (mark, after) = token(&rest[start..], escapes);
         shown.push_str(mark);
         rest = after;
     }
@@ -51,9 +51,9 @@ pub(super) fn masked(text: &str) -> String {
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What is shown of the part with which `text` begins, and what follows it. Comments go, as a quote in one is
-/// none.
-fn part(text: &str, escapes: bool) -> (&str, &str) {
+/// What to show of the token at the start of `text`, and the text after the token. Comments are removed: a
+/// quote in a comment does not start a value.
+fn token(text: &str, escapes: bool) -> (&str, &str) {
     let plain = (&text[..1], &text[1..]);
     match text.as_bytes() {
         [b'\'', ..] => ("'…'", after_quote(&text[1..], escapes)),
@@ -65,7 +65,7 @@ fn part(text: &str, escapes: bool) -> (&str, &str) {
     }
 }
 
-/// What follows a text in quotes. A doubled quote begins another text right away, which is hidden as well.
+/// The text after a quoted value. A doubled quote ends it and starts another one, which is masked as well.
 fn after_quote(inside: &str, escapes: bool) -> &str {
     let mut escaped = false;
     for (place, letter) in inside.char_indices() {
@@ -77,7 +77,7 @@ fn after_quote(inside: &str, escapes: bool) -> &str {
     ""
 }
 
-/// What follows `$tag$…$tag$`; none when it is a parameter as `$1`.
+/// The text after `$tag$…$tag$`; none when the text is a parameter such as `$1`.
 fn after_dollars(text: &str) -> Option<&str> {
     let tag = &text[..text[1..].find('$')? + 2];
     let name = &tag[1..tag.len() - 1];
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_between_nodes_tells_tenant_and_shards() {
+    fn tenant_and_shards_are_read_from_a_statement_between_nodes() {
         let text = "/*{\"cId\":5,\"tId\":\"7\"}*/ SELECT * FROM public.notes_102008 n \
             JOIN public.shares_102040 s USING (note_id)";
         assert_eq!(tenant(text), Some("7"));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_in_quotes_is_shown() {
+    fn quoted_values_are_masked() {
         for (text, shown) in [
             ("SELECT  1", "SELECT 1"),
             (

@@ -1,4 +1,4 @@
-//! Numbers as a table: the same one on a page, in a terminal and, for those who do not see it, behind a
+//! Tables of numbers. The same table is shown on a page, in a terminal, and as the text alternative of a
 //! chart.
 
 use std::fmt::Write as _;
@@ -8,52 +8,48 @@ use super::report::Severity;
 /// A table with a title.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    /// What it tells.
     pub title: String,
-    /// What each column holds.
     pub columns: Vec<TableColumn>,
-    /// The rows.
     pub rows: Vec<TableRow>,
-    /// What is said when there is no row.
+    /// The text that is shown when there is no row.
     pub empty: &'static str,
 }
 
-/// A column.
+/// A column of a table.
 #[derive(Clone, Debug)]
 pub struct TableColumn {
-    /// Its name, with the unit where there is one.
+    /// The heading, with the unit if there is one.
     pub text: &'static str,
-    /// Whether it holds numbers, which are compared by their last digit.
+    /// Whether it holds numbers, which are aligned to the right.
     pub number: bool,
 }
 
-/// A row.
+/// A row of a table.
 #[derive(Clone, Debug, Default)]
 pub struct TableRow {
     /// One for each column.
     pub cells: Vec<Cell>,
-    /// How bad what it tells is, where it is a judgement.
+    /// How bad its content is, if it was judged.
     pub severity: Option<Severity>,
 }
 
-/// A cell.
+/// A cell of a table.
 #[derive(Clone, Debug, Default)]
 pub struct Cell {
-    /// What it says.
     pub text: String,
-    /// Where it leads.
+    /// The path that it links to.
     pub link: Option<String>,
-    /// Whether it is a statement or a command.
+    /// Whether it is an SQL statement or a command.
     pub code: bool,
 }
 
 impl Cell {
-    /// A cell that leads to `address`.
-    pub fn linked(text: impl Into<String>, address: impl Into<String>) -> Self {
-        Self { text: text.into(), link: Some(address.into()), code: false }
+    /// A cell that links to `path`.
+    pub fn linked(text: impl Into<String>, path: impl Into<String>) -> Self {
+        Self { text: text.into(), link: Some(path.into()), code: false }
     }
 
-    /// A cell with a statement.
+    /// A cell with an SQL statement or a command.
     pub fn code(text: impl Into<String>) -> Self {
         Self { text: text.into(), link: None, code: true }
     }
@@ -66,7 +62,7 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 impl Table {
-    /// A table with these columns; a `#` before a name makes it one of numbers.
+    /// A table with these columns. A `#` before a name marks a column of numbers.
     pub fn new(title: impl Into<String>, columns: &[&'static str]) -> Self {
         let head = |text: &'static str| match text.strip_prefix('#') {
             Some(text) => TableColumn { text, number: true },
@@ -80,20 +76,20 @@ impl Table {
         }
     }
 
-    /// What to say when there is no row.
+    /// Sets the text that is shown when there is no row; `None.` by default.
     pub fn when_empty(mut self, empty: &'static str) -> Self {
         self.empty = empty;
         self
     }
 
-    /// Adds a row.
+    /// Adds a row, and returns it so that its severity can be set.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) -> &mut TableRow {
         self.rows.push(TableRow { cells: cells.into_iter().map(Into::into).collect(), severity: None });
         let last = self.rows.len() - 1;
         &mut self.rows[last]
     }
 
-    /// The table for a terminal.
+    /// The table as aligned text for a terminal.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.title.to_uppercase());
         if self.rows.is_empty() {
@@ -123,7 +119,7 @@ impl Table {
     }
 }
 
-/// A number of bytes for people.
+/// Formats a number of bytes in the largest unit that fits, for example `1.5 kB`.
 pub fn bytes(count: i64) -> String {
     let units = [(40, "TB"), (30, "GB"), (20, "MB"), (10, "kB")];
     for (shift, unit) in units {
@@ -139,7 +135,7 @@ pub fn bytes(count: i64) -> String {
     format!("{count} B")
 }
 
-/// A time span for people.
+/// Formats a number of seconds in the largest unit that fits, for example `10 min`.
 pub fn seconds(count: f64) -> String {
     match count {
         count if count < 1.0 => format!("{:.0} ms", count * 1000.0),

@@ -49,7 +49,7 @@ fn add_node(text: &mut PrometheusText, node: &NodeState) {
     if let Some(bytes) = node.bytes {
         text.add("pigeonhole_node_bytes", &labels, bytes as f64);
     }
-    let Some(inside) = &node.inside else { return };
+    let Some(inside) = &node.details else { return };
     text.add("pigeonhole_node_connections", &labels, inside.connections.open as f64);
     text.add("pigeonhole_node_connections_limit", &labels, inside.connections.limit as f64);
     if let Some((free, total)) = inside.disk {

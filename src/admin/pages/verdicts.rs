@@ -134,7 +134,7 @@ impl View for StatusReport {
 
 fn node_cells(node: &NodeState) -> Vec<Cell> {
     let unknown = || "?".to_owned();
-    let inside = node.inside.as_ref();
+    let inside = node.details.as_ref();
     let drained = if node.takes_shards || node.group == 0 { "" } else { " (drained)" };
     vec![
         format!("{}{drained}", node.address).into(),

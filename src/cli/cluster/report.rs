@@ -71,7 +71,7 @@ fn describe(report: &StatusReport) -> String {
         &node_rows(report),
     );
     let connections = report.nodes.iter().filter_map(|node| {
-        let found = &node.inside.as_ref()?.connections;
+        let found = &node.details.as_ref()?.connections;
         Some(vec![node.address.clone(), found.open.to_string(), found.limit.to_string(), found.by_owner()])
     });
     section(&mut text, "CONNECTIONS", &["node", "open", "limit", "of"], &connections.collect::<Vec<_>>());
@@ -148,7 +148,7 @@ fn node_rows(report: &StatusReport) -> Vec<Vec<String>> {
 
 fn node_row(node: &NodeState) -> Vec<String> {
     let unknown = || "?".to_owned();
-    let inside = node.inside.as_ref();
+    let inside = node.details.as_ref();
     let drained = if node.takes_shards || node.group == 0 { "" } else { " (drained)" };
     vec![
         format!("{}{drained}", node.address),
