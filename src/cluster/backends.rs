@@ -32,7 +32,7 @@ impl BackendAction {
 }
 
 /// A backend as the operator saw it. Process numbers are reused, and the statement that the operator saw may
-/// have ended: the start times, in microseconds since 1970, tell.
+/// have ended: the start times, in microseconds since 1970, show that.
 pub struct Backend {
     /// None for the server that DATABASE_URL names.
     pub address: Option<NodeAddress>,

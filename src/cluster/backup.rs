@@ -92,31 +92,17 @@ async fn block_and_create(
     let to_block: &[NodeConnection] =
         if citus.is_some_and(Citus::holds_commits_for_restore_points) { &[] } else { workers };
     for worker in to_block {
+        let lock = "LOCK TABLE pg_dist_transaction, pg_dist_partition IN EXCLUSIVE MODE";
         worker.run_within(TIMEOUT, "holding distributed commits", "BEGIN").await?;
-        worker
-            .run_within(
-                TIMEOUT,
-                "holding distributed commits",
-                "LOCK TABLE pg_dist_transaction, pg_dist_partition IN EXCLUSIVE MODE",
-            )
-            .await?;
+        worker.run_within(TIMEOUT, "holding distributed commits", lock).await?;
     }
-    let position: String = coordinator
-        .row_within(
-            TIMEOUT,
-            "making the restore point",
-            "SELECT citus_create_restore_point($1)::text",
-            &[&name],
-        )
-        .await?
-        .get(0);
-    let mut positions = vec![(coordinator.name().to_owned(), position)];
+    let create = "SELECT citus_create_restore_point($1)::text";
+    let row = coordinator.row_within(TIMEOUT, "making the restore point", create, &[&name]).await?;
+    let mut positions = vec![(coordinator.name().to_owned(), row.get(0))];
     for worker in workers {
-        let now: String = worker
-            .row_within(TIMEOUT, "reading the log's position", "SELECT pg_current_wal_lsn()::text", &[])
-            .await?
-            .get(0);
-        positions.push((worker.name().to_owned(), now));
+        let position = "SELECT pg_current_wal_lsn()::text";
+        let row = worker.row_within(TIMEOUT, "reading the log's position", position, &[]).await?;
+        positions.push((worker.name().to_owned(), row.get(0)));
     }
     Ok(positions)
 }

@@ -74,15 +74,7 @@ pub async fn plan_isolation(
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;
     jobs::require_none(coordinator).await?;
-    let exists = "SELECT EXISTS (SELECT FROM shared.tenants WHERE id = $1)";
-    if !coordinator.row("looking for the tenant", exists, &[&request.tenant]).await?.get::<_, bool>(0) {
-        return obstacle(format!("there is no tenant {}", request.tenant));
-    }
-    let distributed = "SELECT EXISTS (SELECT FROM pg_dist_partition \
-        WHERE logicalrelid = 'shared.users'::regclass AND partmethod = 'h')";
-    if !coordinator.row("looking at the tables", distributed, &[]).await?.get::<_, bool>(0) {
-        return obstacle("the tables are not distributed; run `pigeonhole cluster distribute` first");
-    }
+    require_distributed_tenant(coordinator, request.tenant).await?;
     node::require_all_alive(coordinator, None).await?;
     require_decoding(coordinator).await?;
     preflight::require_safe_commits(coordinator).await?;
@@ -103,6 +95,19 @@ pub async fn plan_isolation(
     }
     let bytes = bundles.bytes_with(shard.id);
     Ok(Isolation { request, shard, from, to, bytes })
+}
+
+async fn require_distributed_tenant(coordinator: &NodeConnection, tenant: i64) -> Result<(), ClusterError> {
+    let exists = "SELECT EXISTS (SELECT FROM shared.tenants WHERE id = $1)";
+    if !coordinator.row("looking for the tenant", exists, &[&tenant]).await?.get::<_, bool>(0) {
+        return obstacle(format!("there is no tenant {tenant}"));
+    }
+    let distributed = "SELECT EXISTS (SELECT FROM pg_dist_partition \
+        WHERE logicalrelid = 'shared.users'::regclass AND partmethod = 'h')";
+    if !coordinator.row("looking at the tables", distributed, &[]).await?.get::<_, bool>(0) {
+        return obstacle("the tables are not distributed; run `pigeonhole cluster distribute` first");
+    }
+    Ok(())
 }
 
 /// Newer PostgreSQL allows only listed plugins to decode the WAL. Without Citus' a split fails half-way.
@@ -257,11 +262,7 @@ async fn run_online(
                 return Ok(());
             }
             _ = checks.tick() => {
-                for blocker in blockers::on_all_nodes(coordinator).await {
-                    if reported.insert(blocker.name()) {
-                        say(&format!("    WAITING: {}. {}", blocker.finding(), blocker.remedy()));
-                    }
-                }
+                report_blockers(coordinator, &mut reported, say).await;
                 count += 1;
                 if count % 3 == 0 {
                     say(&format!("    {} s so far", started.elapsed().as_secs()));
@@ -273,6 +274,15 @@ async fn run_online(
                 return obstacle(format!("{what} was interrupted and is undone by Citus; run the command \
                     again to go on"));
             }
+        }
+    }
+}
+
+/// Reports each transaction once that blocks the statement.
+async fn report_blockers(coordinator: &NodeConnection, reported: &mut HashSet<String>, say: Say<'_>) {
+    for blocker in blockers::on_all_nodes(coordinator).await {
+        if reported.insert(blocker.name()) {
+            say(&format!("    WAITING: {}. {}", blocker.finding(), blocker.remedy()));
         }
     }
 }

@@ -135,7 +135,7 @@ async fn cancel(coordinator: &NodeConnection, job: &BackgroundJob, say: Say<'_>)
         tokio::time::sleep(CANCEL_PAUSE).await;
     }
     obstacle(format!(
-        "job {} was told to stop and has not within 30 seconds; is a node of its moves down?",
+        "job {} was cancelled and has not ended within 30 seconds; is a node of its moves down?",
         job.id
     ))
 }

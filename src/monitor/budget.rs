@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 
 use super::connections::ConnectionCounts;
 use super::nodes::{MissingNode, Nodes};
-use super::table::Table;
+use super::table::{Table, seconds};
 use crate::cluster::error::ClusterError;
 use crate::cluster::node_connection::NodeConnection;
 
@@ -117,6 +117,31 @@ impl NodeBudget {
             ("free", free),
         ]
     }
+
+    fn cells(&self) -> Vec<String> {
+        let [(_, ours), (_, citus), (_, others), (_, free)] = self.parts();
+        let numbers = [self.connections.open, self.connections.limit, ours, citus, others, free];
+        let pool = self.shared_pool.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+        let owners = self.connections.ours.iter().map(|(owner, count)| format!("{count} {owner}"));
+        let owners = owners.collect::<Vec<_>>().join(", ");
+        let numbers = numbers.map(|number| number.to_string());
+        std::iter::once(self.node.clone()).chain(numbers).chain([pool, owners]).collect()
+    }
+}
+
+impl ConnectionGroup {
+    fn cells(&self, node: &str) -> [String; 8] {
+        [
+            node.to_owned(),
+            self.application.clone(),
+            self.user.clone(),
+            self.database.clone(),
+            self.from.clone(),
+            self.state.clone(),
+            self.count.to_string(),
+            seconds(self.oldest),
+        ]
+    }
 }
 
 impl Budget {
@@ -135,28 +160,13 @@ impl Budget {
         ];
         let mut sums = Table::new("Connections against limits", &heads);
         let mut details = Table::new(
-            "Whose they are",
+            "Connections by application",
             &["node", "application", "role", "database", "from", "state", "#count", "#oldest"],
         );
         for node in &self.nodes {
-            let [(_, ours), (_, citus), (_, others), (_, free)] = node.parts();
-            let numbers = [node.connections.open, node.connections.limit, ours, citus, others, free]
-                .map(|number| number.to_string());
-            let own = node
-                .connections
-                .ours
-                .iter()
-                .map(|(owner, count)| format!("{count} {owner}"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            let pool = node.shared_pool.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
-            sums.row(std::iter::once(node.node.clone()).chain(numbers).chain([pool, own]));
+            sums.row(node.cells());
             for group in &node.groups {
-                let [count, oldest] = [group.count.to_string(), super::table::seconds(group.oldest)];
-                let texts =
-                    [&node.node, &group.application, &group.user, &group.database, &group.from, &group.state]
-                        .map(String::clone);
-                details.row(texts.into_iter().chain([count, oldest]));
+                details.row(group.cells(&node.node));
             }
         }
         vec![sums, details]

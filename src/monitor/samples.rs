@@ -42,12 +42,12 @@ pub async fn sample_forever(nodes: Arc<Nodes>, database: Database) {
         if let Err(error) =
             nodes.ask_coordinator(async |connection| write_loads(connection, &loads).await).await
         {
-            log::debug!("no sample was kept: {error}");
+            log::debug!("no sample of the loads was written: {error}");
         }
         if chrono::Utc::now().minute() == 0
             && let Err(error) = sample_statements(&nodes).await
         {
-            log::debug!("no sample of statements was kept: {error}");
+            log::debug!("no sample of the statements was written: {error}");
         }
     }
 }

@@ -316,7 +316,7 @@ impl Tenants {
             "#seconds of the day",
             "node",
             "shard",
-            "kept on group",
+            "pinned to group",
         ];
         let mut busiest =
             Table::new("Busiest tenants", &heads).when_empty("No tenant was counted in this time.");

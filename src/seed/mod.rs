@@ -1,6 +1,6 @@
-//! Invented tenants, people and notes in any number, to measure and to try things with. Sizes are as they are
-//! in life: a few tenants hold most. Rows are made here and travel by COPY over several connections at once;
-//! the statements are in `store`. Only `cli` calls this.
+//! Fills a database with invented tenants, users and notes, for measurements and demonstrations. As in
+//! production, a few tenants hold most of the rows. Several connections write the rows at the same time with
+//! COPY; the SQL is in `store`. Only `cli` uses this.
 
 mod generator;
 mod plan;
@@ -25,46 +25,46 @@ use generator::RowGenerator;
 use plan::{Chunk, Plan};
 use rows::Rows;
 
-/// What to invent.
+/// How much to invent.
 #[derive(Clone, Copy, Debug)]
 pub struct SeedOptions {
-    /// Tenants, one or more.
+    /// At least 1.
     pub tenants: u32,
-    /// Users of all tenants together, at least one for each tenant.
+    /// Of all tenants together, at least one for each.
     pub users: u32,
-    /// Notes of all users together.
+    /// Of all tenants together.
     pub notes: u64,
-    /// How many COPYs run at a time.
+    /// How many COPY statements run at the same time.
     pub connections: usize,
-    /// The work factor of the password's hash.
+    /// The bcrypt cost of the users' password hash.
     pub bcrypt_cost: u32,
 }
 
-/// What was added.
+/// The result of [`fill`].
 #[derive(Debug)]
 pub struct Seeded {
-    /// How long all of it took, the planner's statistics included.
+    /// The whole time, including ANALYZE.
     pub elapsed: Duration,
-    /// How long the notes alone took.
+    /// The time of writing the notes.
     pub notes_elapsed: Duration,
     /// The tenant with the most notes.
     pub largest_tenant: i64,
-    /// How many it has.
+    /// The number of its notes.
     pub largest_notes: u64,
-    /// The e-mail of its founder, to log in with.
+    /// The e-mail of its owner, to log in with.
     pub email: String,
-    /// Everybody's password.
+    /// The password of all users.
     pub password: String,
 }
 
-/// Bytes that are worth a packet of their own.
-const PACKET: usize = 256 * 1024;
+/// The size from which rows are sent to the server.
+const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Adds what is wanted to what is there. A run that dies half-way leaves some tenants without users or notes,
-/// and does no other harm.
+/// Adds rows to a migrated database, as the owner of the tables. A run that is interrupted leaves some
+/// tenants without users or notes, which does no harm.
 ///
 /// # Errors
-/// What stands in the way.
+/// When the numbers are too small, or when the database refuses a step.
 pub async fn fill(config: &Config, options: SeedOptions) -> anyhow::Result<Seeded> {
     anyhow::ensure!(options.tenants > 0, "there must be one tenant at least");
     anyhow::ensure!(
@@ -99,7 +99,8 @@ pub async fn fill(config: &Config, options: SeedOptions) -> anyhow::Result<Seede
     })
 }
 
-/// One hash for all: at a quarter of a second each, the hashes would be the longest part of the work.
+/// All users have the same hash: at a quarter of a second each, hashing would take longer than everything
+/// else.
 async fn password_for_all(bcrypt_cost: u32) -> anyhow::Result<(String, String)> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345678";
     let mut bytes = [0; 20];
@@ -110,7 +111,7 @@ async fn password_for_all(bcrypt_cost: u32) -> anyhow::Result<(String, String)> 
     Ok((password, hash))
 }
 
-/// Several connections that take chunks of work from one queue.
+/// Writes chunks over several connections, which take them from one queue.
 struct Copying<'a> {
     config: &'a Config,
     connections: usize,
@@ -118,7 +119,7 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    /// Copies the chunks' rows into each of the tables.
+    /// Writes the rows of all chunks into each of the tables.
     async fn run(
         &self,
         what: &'static str,
@@ -142,7 +143,7 @@ impl Copying<'_> {
                 anyhow::Ok(())
             });
         }
-        // Leaving at the first error drops the others, and the database rolls their COPYs back.
+        // Returning at the first error drops the other tasks, and the server rolls their COPY back.
         while let Some(ended) = running.join_next().await {
             ended.context("a task failed").flatten().with_context(|| format!("adding {what}"))?;
         }
@@ -151,9 +152,9 @@ impl Copying<'_> {
     }
 }
 
-/// In a function of its own, so that the lock is let go before the COPY.
+/// A function of its own, so that the lock is released before the COPY.
 fn next(queue: &Mutex<VecDeque<Chunk>>) -> Option<Chunk> {
-    queue.lock().expect("nobody panics with the lock in hand").pop_front()
+    queue.lock().expect("no task panics while it holds the lock").pop_front()
 }
 
 async fn copy(
@@ -164,9 +165,9 @@ async fn copy(
 ) -> anyhow::Result<()> {
     let mut sink = pin!(store::copy_in(client, table).await?);
     let mut rows = Rows::header();
-    for (place, number) in chunk.rows() {
-        generator.write(table, place, number, &mut rows);
-        if rows.len() > PACKET {
+    for (tenant, number) in chunk.rows() {
+        generator.write(table, tenant, number, &mut rows);
+        if rows.len() > CHUNK_BYTES {
             sink.send(rows.take()).await?;
         }
     }
@@ -176,7 +177,7 @@ async fn copy(
     Ok(())
 }
 
-/// Shown on standard error, and only where that is a terminal.
+/// Written to standard error, and only if that is a terminal.
 fn progress_bar(what: &'static str, length: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{msg:>8} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left");

@@ -1,28 +1,29 @@
-//! Who has how much. The n-th largest tenant has a weight of 1/n (Zipf), so that a few hold most, whatever
-//! their number.
+//! The sizes of tenants. The n-th largest tenant has a weight of 1/n (Zipf's law), so that a few tenants hold
+//! most of the rows, however many there are.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// Notes in one COPY: enough to be worth its round trips, few enough that all connections end together.
+/// The notes of one COPY: enough to make its round trips negligible, few enough that all connections finish
+/// at about the same time.
 const NOTES_IN_A_CHUNK: u64 = 40_000;
 const USERS_IN_A_CHUNK: u64 = 10_000;
 
 struct PlannedTenant {
     id: i64,
-    /// Where its users are in the list of all.
+    /// Its users' indexes in the list of all.
     users: Range<usize>,
     notes: u64,
 }
 
-/// All sizes and ids.
+/// The sizes and ids of all tenants.
 pub(super) struct Plan {
     /// The largest first.
     tenants: Vec<PlannedTenant>,
     users: Vec<i64>,
 }
 
-/// Some of the tenants, and of each some of its rows: what one COPY brings.
+/// The rows of one COPY: indexes of tenants, each with a range of its rows.
 pub(super) struct Chunk(Vec<(usize, Range<u64>)>);
 
 impl Chunk {
@@ -30,16 +31,16 @@ impl Chunk {
         self.0.iter().map(|(_, part)| part.end - part.start).sum()
     }
 
-    /// One item for each row: the tenant's place in the plan and the row's number inside the tenant.
+    /// One item for each row: the tenant's index in the plan and the row's number within the tenant.
     pub fn rows(&self) -> impl Iterator<Item = (usize, u64)> {
         self.0.iter().flat_map(|(tenant, part)| part.clone().map(|row| (*tenant, row)))
     }
 }
 
 impl Plan {
-    /// Each tenant gets one user at least, so `users` must not be fewer than `tenants`.
+    /// Each tenant gets at least one user, so there must be as many `users` as `tenants`.
     pub fn new(mut tenants: Vec<i64>, users: Vec<i64>, notes: u64) -> Self {
-        // The largest is not always the one that was founded first.
+        // So that the largest tenant is not always the oldest.
         fastrand::shuffle(&mut tenants);
         let more_users = shares(tenants.len(), users.len().saturating_sub(tenants.len()) as u64);
         let notes = shares(tenants.len(), notes);
@@ -56,54 +57,55 @@ impl Plan {
         Self { tenants, users }
     }
 
-    pub fn tenant(&self, place: usize) -> i64 {
-        self.tenants[place].id
+    pub fn tenant(&self, index: usize) -> i64 {
+        self.tenants[index].id
     }
 
-    pub fn users(&self, place: usize) -> &[i64] {
-        &self.users[self.tenants[place].users.clone()]
+    pub fn users(&self, index: usize) -> &[i64] {
+        &self.users[self.tenants[index].users.clone()]
     }
 
-    pub fn notes(&self, place: usize) -> u64 {
-        self.tenants[place].notes
+    pub fn notes(&self, index: usize) -> u64 {
+        self.tenants[index].notes
     }
 
     pub fn tenant_chunks(&self) -> VecDeque<Chunk> {
-        VecDeque::from([Chunk((0..self.tenants.len()).map(|place| (place, 0..1)).collect())])
+        VecDeque::from([Chunk((0..self.tenants.len()).map(|index| (index, 0..1)).collect())])
     }
 
     pub fn user_chunks(&self) -> VecDeque<Chunk> {
-        cut(self.tenants.iter().map(|tenant| tenant.users.len() as u64), USERS_IN_A_CHUNK)
+        chunks(self.tenants.iter().map(|tenant| tenant.users.len() as u64), USERS_IN_A_CHUNK)
     }
 
     pub fn note_chunks(&self) -> VecDeque<Chunk> {
-        cut(self.tenants.iter().map(|tenant| tenant.notes), NOTES_IN_A_CHUNK)
+        chunks(self.tenants.iter().map(|tenant| tenant.notes), NOTES_IN_A_CHUNK)
     }
 }
 
-/// Divides `total` among `count` by 1/n, to the last one.
+/// Divides `total` into `count` shares with weights of 1/n. Their sum is exactly `total`.
 fn shares(count: usize, total: u64) -> impl Iterator<Item = u64> {
-    let whole: f64 = (1..=count).map(|place| 1.0 / place as f64).sum();
+    let whole: f64 = (1..=count).map(|index| 1.0 / index as f64).sum();
     let (mut weight, mut given) = (0.0, 0);
-    (1..=count).map(move |place| {
-        weight += 1.0 / place as f64;
-        // The last one takes what rounding left over.
+    (1..=count).map(move |index| {
+        weight += 1.0 / index as f64;
+        // The last share takes what rounding has left.
         let until =
-            if place == count { total } else { ((weight / whole * total as f64) as u64).clamp(given, total) };
+            if index == count { total } else { ((weight / whole * total as f64) as u64).clamp(given, total) };
         let share = until - given;
         given = until;
         share
     })
 }
 
-fn cut(sizes: impl Iterator<Item = u64>, largest: u64) -> VecDeque<Chunk> {
+/// Chunks of at most `largest` rows.
+fn chunks(sizes: impl Iterator<Item = u64>, largest: u64) -> VecDeque<Chunk> {
     let mut chunks = VecDeque::new();
     let (mut parts, mut room) = (Vec::new(), largest);
-    for (place, size) in sizes.enumerate() {
+    for (index, size) in sizes.enumerate() {
         let mut start = 0;
         while start < size {
             let end = size.min(start + room);
-            parts.push((place, start..end));
+            parts.push((index, start..end));
             room -= end - start;
             start = end;
             if room == 0 {
@@ -123,12 +125,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_dealt_out_and_a_few_hold_most() {
+    fn all_rows_are_divided_and_a_few_tenants_hold_most() {
         let plan = Plan::new((1..=1000).collect(), (1..=5000).collect(), 1_000_003);
-        assert_eq!((0..1000).map(|place| plan.notes(place)).sum::<u64>(), 1_000_003);
-        assert_eq!((0..1000).map(|place| plan.users(place).len()).sum::<usize>(), 5000);
-        assert!((0..1000).all(|place| !plan.users(place).is_empty()));
-        assert!((0..20).map(|place| plan.notes(place)).sum::<u64>() > 400_000);
+        assert_eq!((0..1000).map(|index| plan.notes(index)).sum::<u64>(), 1_000_003);
+        assert_eq!((0..1000).map(|index| plan.users(index).len()).sum::<usize>(), 5000);
+        assert!((0..1000).all(|index| !plan.users(index).is_empty()));
+        assert!((0..20).map(|index| plan.notes(index)).sum::<u64>() > 400_000);
         for (chunks, total) in
             [(plan.note_chunks(), 1_000_003), (plan.user_chunks(), 5000), (plan.tenant_chunks(), 1000)]
         {
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_makes_no_chunk() {
+    fn no_rows_make_no_chunk() {
         let plan = Plan::new(vec![7], vec![9], 0);
         assert!(plan.note_chunks().is_empty());
         assert_eq!(plan.users(0), [9]);

@@ -1,16 +1,16 @@
-//! Rows in PostgreSQL's binary COPY format: a count of fields, and each field with its length before it.
+//! Rows in PostgreSQL's binary COPY format: the number of fields, then each field with its length before it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Microseconds between 1970 and 2000, where PostgreSQL's clock begins.
+/// Microseconds from 1970 to 2000, from where PostgreSQL counts.
 const EPOCH: i64 = 946_684_800_000_000;
 
-/// Rows on their way to the database.
+/// A buffer of rows for COPY.
 #[derive(Default)]
 pub(super) struct Rows(BytesMut);
 
 impl Rows {
-    /// What a COPY begins with.
+    /// A buffer with the header of a COPY.
     pub fn header() -> Self {
         let mut bytes = BytesMut::new();
         bytes.put_slice(b"PGCOPY\n\xff\r\n\0");
@@ -18,7 +18,7 @@ impl Rows {
         Self(bytes)
     }
 
-    /// Begins a row; that many fields must follow.
+    /// Begins a row. Exactly this many fields must follow.
     pub fn begin(&mut self, fields: i16) -> &mut Self {
         self.0.put_i16(fields);
         self
@@ -45,12 +45,12 @@ impl Rows {
         self
     }
 
-    /// A time, as microseconds since 1970.
+    /// A timestamptz, given in microseconds since 1970.
     pub fn time(&mut self, unix_micros: i64) -> &mut Self {
         self.bigint(unix_micros - EPOCH)
     }
 
-    /// What a COPY ends with.
+    /// Adds the trailer of a COPY.
     pub fn end(&mut self) {
         self.0.put_i16(-1);
     }
@@ -59,7 +59,7 @@ impl Rows {
         self.0.len()
     }
 
-    /// Hands out what is there; more rows may follow.
+    /// Takes the bytes so far; more rows may follow.
     pub fn take(&mut self) -> Bytes {
         self.0.split().freeze()
     }

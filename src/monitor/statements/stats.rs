@@ -151,7 +151,7 @@ impl Statements {
             "#mean ms",
             "#rows",
             "#nodes",
-            "way",
+            "ran on",
             "#more ms",
             "#more calls",
             "statement",
