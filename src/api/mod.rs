@@ -4,6 +4,7 @@
 
 mod acceptances;
 mod deliveries;
+mod etags;
 mod export;
 mod import;
 mod inbox;
@@ -14,6 +15,7 @@ mod login;
 mod logout;
 mod me;
 mod members;
+mod note_view;
 mod notes;
 mod openapi;
 mod problem;

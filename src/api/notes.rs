@@ -2,18 +2,18 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::deliveries;
+use super::etags::{Comparison, etag, header_of, matches_version, matching_tag};
 use super::list_query::{cursor_of, limit_of, words_of};
+use super::note_view::{NoteView, view};
 use super::problem::Problem;
 use super::share_with::ShareWith;
 use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
 use crate::services::sharing;
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
-use crate::web::coding::plain_tag;
 use crate::web::idempotency;
 use crate::web::paging::{encode, with_words};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, granted};
@@ -47,26 +47,6 @@ pub struct ChangedNote {
     /// The version from which this edit started. When the note has a newer one, edits that do not overlap are
     /// merged.
     version: Option<i32>,
-}
-
-/// A note.
-#[derive(Serialize, ToSchema)]
-pub struct NoteView {
-    note_id: i64,
-    tenant_id: i64,
-    user_id: i64,
-    title: Option<String>,
-    content: String,
-    version: i32,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    /// `read` or `edit`, for a note that another member shared with the user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    access: Option<&'static str>,
-    /// The state of the latest delivery, for the author of a shared note who reads it by its id: pending,
-    /// published, acknowledged or failed. The `ETag` is that of the text and does not change with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivery: Option<&'static str>,
 }
 
 /// The new note.
@@ -384,59 +364,9 @@ fn answer(user: &CurrentUser, note: Note, standing: Standing) -> HttpResponse {
     ))
 }
 
-fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
-    NoteView {
-        note_id: note.id.number(),
-        tenant_id,
-        user_id: note.author.number(),
-        title: note.title.map(|title| title.as_str().to_owned()),
-        content: note.content.into_string(),
-        version: note.version,
-        created_at: note.created_at,
-        updated_at: note.updated_at,
-        access: match standing {
-            Standing::Author => None,
-            Standing::Recipient(access) => Some(access.as_str()),
-        },
-        delivery: None,
-    }
-}
-
 fn parse(title: Option<&str>, content: String) -> Result<(Option<NoteTitle>, NoteContent), Error> {
     let mut errors = FieldErrors::default();
     let title = errors.keep("title", NoteTitle::parse_optional(title.unwrap_or_default()));
     let content = errors.keep("content", NoteContent::parse(content));
     title.zip(content).ok_or(Error::Invalid(errors))
-}
-
-fn etag(version: i32) -> String {
-    format!("\"{version}\"")
-}
-
-fn header_of<'a>(request: &'a HttpRequest, name: &header::HeaderName) -> Option<&'a str> {
-    request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
-}
-
-/// How entity tags are compared (RFC 9110, 8.8.3.2).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Strong,
-    Weak,
-}
-
-/// Whether a list of entity tags, or `*`, contains this version.
-fn matches_version(tags: &str, version: i32, comparison: Comparison) -> bool {
-    matching_tag(tags, version, comparison).is_some()
-}
-
-/// The entity tag of a list that matches this version.
-fn matching_tag(tags: &str, version: i32, comparison: Comparison) -> Option<&str> {
-    let wanted = etag(version);
-    let matches = |tag: &str| {
-        let plain = plain_tag(tag);
-        tag == "*"
-            || plain == wanted
-            || (comparison == Comparison::Weak && plain.strip_prefix("W/") == Some(&wanted))
-    };
-    tags.split(',').map(str::trim).find(|tag| matches(tag))
 }

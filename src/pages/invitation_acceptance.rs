@@ -19,16 +19,11 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let invitation = OpenedInvitation::by(&token, &context).await?;
+    let show = async |status, errors| {
+        invitation.page(status, Some(&user), (&context, &cookie), JoiningForm::default(), errors).await
+    };
     if invitation.session_tenant(Some(&user), &context, &cookie).await?.is_some() {
-        return invitation
-            .page(
-                StatusCode::OK,
-                Some(&user),
-                (&context, &cookie),
-                JoiningForm::default(),
-                FieldErrors::default(),
-            )
-            .await;
+        return show(StatusCode::OK, FieldErrors::default()).await;
     }
     let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
     let newcomer = joining::newcomer_from_account(account, &invitation.token, None)?;
@@ -41,10 +36,7 @@ pub async fn create(
         Err(Error::Conflict(_)) => {
             let sentence = "An account there already has your user name or e-mail. If it is yours, log in \
                 there; otherwise sign up with another name.";
-            let errors = FieldErrors::one("", sentence);
-            invitation
-                .page(StatusCode::CONFLICT, Some(&user), (&context, &cookie), JoiningForm::default(), errors)
-                .await
+            show(StatusCode::CONFLICT, FieldErrors::one("", sentence)).await
         }
         Err(error) => Err(error),
     }

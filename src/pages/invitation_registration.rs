@@ -40,25 +40,16 @@ async fn try_create(
     form: &JoiningForm,
     (context, cookie): (&Context, &Session),
 ) -> Result<HttpResponse, Error> {
-    let mut errors = FieldErrors::default();
-    let parsed = (
-        errors.keep("username", Username::parse(&form.username)),
-        errors.keep("email", Email::parse_optional(&form.email)),
-        errors.keep("password", NewPassword::parse(&form.password)),
-    );
-    let (Some(username), Some(email), Some(password)) = parsed else {
-        return invitation
-            .page(StatusCode::UNPROCESSABLE_ENTITY, user, (context, cookie), form.clone(), errors)
-            .await;
+    let (username, email, password) = match parse(form) {
+        Ok(parsed) => parsed,
+        Err(errors) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return invitation.page(status, user, (context, cookie), form.clone(), errors).await;
+        }
     };
     let password_hash = context.services.hasher.hash(&password).await?;
-    let newcomer = Newcomer {
-        username,
-        email,
-        password_hash,
-        tenant: joining::invited_by(&invitation.token),
-        once: None,
-    };
+    let tenant = joining::invited_by(&invitation.token);
+    let newcomer = Newcomer { username, email, password_hash, tenant, once: None };
     match join(request, context, &newcomer).await {
         Ok(registered) => {
             let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);
@@ -69,5 +60,18 @@ async fn try_create(
             invitation.page(StatusCode::CONFLICT, user, (context, cookie), form.clone(), errors).await
         }
         Err(error) => Err(error),
+    }
+}
+
+fn parse(form: &JoiningForm) -> Result<(Username, Option<Email>, NewPassword), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let parsed = (
+        errors.keep("username", Username::parse(&form.username)),
+        errors.keep("email", Email::parse_optional(&form.email)),
+        errors.keep("password", NewPassword::parse(&form.password)),
+    );
+    match parsed {
+        (Some(username), Some(email), Some(password)) => Ok((username, email, password)),
+        _ => Err(errors),
     }
 }

@@ -12,7 +12,7 @@ use super::login_choice;
 use super::login_page::LoginFormPage;
 use super::notes;
 use crate::domain::{LoginPassword, Right, TenantName};
-use crate::services::login::{LoginAttempt, LoginOutcome, log_in};
+use crate::services::login::{LoginAttempt, LoginOutcome, Matched, log_in};
 use crate::services::sessions;
 use crate::store::{Grant, Seen, SessionKind};
 use crate::web::cookie::flash;
@@ -98,73 +98,72 @@ async fn try_create(
     cookie: &Session,
 ) -> Result<HttpResponse, Error> {
     let adding = user.ok().filter(|_| !form.add.is_empty());
-    if !form.ticket.is_empty() {
-        return match login_choice::read(context, &form.ticket, &form.choice).await? {
-            Some(sessions) => start_sessions(request, context, cookie, adding, &sessions, form).await,
-            None => refuse(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                cookie,
-                form,
-                false,
-                FieldErrors::one("", "That took too long; log in once more."),
-            ),
-        };
-    }
-    let attempt = match parse(&form) {
-        Ok(attempt) => attempt,
-        Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, false, errors),
-    };
-    let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
-    match log_in(&context.services, &client(request), &attempt).await? {
-        LoginOutcome::Refused => refuse(
-            StatusCode::UNAUTHORIZED,
-            cookie,
-            form,
-            false,
-            FieldErrors::one("", "The name or the password is wrong."),
-        ),
-        LoginOutcome::TooManyTenants => {
-            let errors = FieldErrors::one(
-                "tenant_name",
-                "This name is in many organizations; enter the name of yours.",
-            );
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, cookie, form, true, errors)
-        }
-        LoginOutcome::Matched(matched) => match matched.as_slice() {
-            [only] => {
-                let sessions = NewSessions::of_login(vec![SessionAccount::of(only)], kind);
-                start_sessions(request, context, cookie, adding, &sessions, form).await
-            }
-            several => login_choice::show(
-                context,
-                cookie,
-                several,
-                kind,
-                (form.next.clone(), adding.is_some()),
-                draft_of(form),
-            ),
-        },
-    }
+    let login = Login { request, context, cookie, adding };
+    if form.ticket.is_empty() { login.check_password(form).await } else { login.take_choice(form).await }
 }
 
-async fn start_sessions(
-    request: &HttpRequest,
-    context: &Context,
-    cookie: &Session,
+/// A login, apart from its form.
+struct Login<'a> {
+    request: &'a HttpRequest,
+    context: &'a Context,
+    cookie: &'a Session,
+    /// The user of this browser, whose sessions stay beside the new ones.
     adding: Option<CurrentUser>,
-    new: &NewSessions,
-    form: LoginForm,
-) -> Result<HttpResponse, Error> {
-    let token = match adding {
-        Some(user) => browser_sessions::add(request, context, cookie, &user, new).await?,
-        None => browser_sessions::begin(request, context, cookie, new).await?,
-    };
-    let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
-    let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
-    let tenant = context.services.database.tenant(token.tenant());
-    let session = sessions::find(&context.services, &token).await?.ok_or(Error::LoginRequired)?;
-    flash(cookie, "info", "Here is your text again; it is not saved yet.");
-    show_draft(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+}
+
+impl Login<'_> {
+    async fn check_password(&self, form: LoginForm) -> Result<HttpResponse, Error> {
+        let attempt = match parse(&form) {
+            Ok(attempt) => attempt,
+            Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, false, errors),
+        };
+        match log_in(&self.context.services, &client(self.request), &attempt).await? {
+            LoginOutcome::Refused => {
+                let errors = FieldErrors::one("", "The name or the password is wrong.");
+                refuse(StatusCode::UNAUTHORIZED, self.cookie, form, false, errors)
+            }
+            LoginOutcome::TooManyTenants => {
+                let message = "This name is in many organizations; enter the name of yours.";
+                let errors = FieldErrors::one("tenant_name", message);
+                refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, true, errors)
+            }
+            LoginOutcome::Matched(matched) => self.accept(&matched, form).await,
+        }
+    }
+
+    async fn accept(&self, matched: &[Matched], form: LoginForm) -> Result<HttpResponse, Error> {
+        let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
+        if let [only] = matched {
+            let new = NewSessions::of_login(vec![SessionAccount::of(only)], kind);
+            return self.start_sessions(&new, form).await;
+        }
+        let add = self.adding.is_some();
+        login_choice::show(self.context, self.cookie, matched, kind, (form.next.clone(), add), draft_of(form))
+    }
+
+    async fn take_choice(&self, form: LoginForm) -> Result<HttpResponse, Error> {
+        match login_choice::read(self.context, &form.ticket, &form.choice).await? {
+            Some(new) => self.start_sessions(&new, form).await,
+            None => {
+                let errors = FieldErrors::one("", "That took too long; log in once more.");
+                refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, false, errors)
+            }
+        }
+    }
+
+    async fn start_sessions(&self, new: &NewSessions, form: LoginForm) -> Result<HttpResponse, Error> {
+        let Self { request, context, cookie, adding } = self;
+        let token = match adding {
+            Some(user) => browser_sessions::add(request, context, cookie, user, new).await?,
+            None => browser_sessions::begin(request, context, cookie, new).await?,
+        };
+        let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
+        let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
+        let tenant = context.services.database.tenant(token.tenant());
+        let session = sessions::find(&context.services, &token).await?.ok_or(Error::LoginRequired)?;
+        flash(cookie, "info", "Here is your text again; it is not saved yet.");
+        show_draft(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+    }
 }
 
 /// Shows the text of a draft in the form from which it was sent.

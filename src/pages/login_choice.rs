@@ -68,6 +68,16 @@ struct LoginTicketAccount {
     fingerprint: Vec<u8>,
 }
 
+impl LoginTicketAccount {
+    fn of(matched: &Matched) -> Self {
+        Self {
+            tenant: matched.candidate.tenant.number(),
+            user: matched.candidate.user.number(),
+            fingerprint: fingerprint(&matched.account.password_hash),
+        }
+    }
+}
+
 /// Shows the accounts from which the user chooses.
 pub fn show(
     context: &Context,
@@ -77,32 +87,23 @@ pub fn show(
     (next, add): (String, bool),
     draft: Option<Draft>,
 ) -> Result<HttpResponse, Error> {
-    let account = |one: &Matched| LoginTicketAccount {
-        tenant: one.candidate.tenant.number(),
-        user: one.candidate.user.number(),
-        fingerprint: fingerprint(&one.account.password_hash),
-    };
     let ticket = LoginTicket {
-        accounts: matched.iter().map(account).collect(),
+        accounts: matched.iter().map(LoginTicketAccount::of).collect(),
         remember: kind == SessionKind::Remembered,
         expires: Utc::now().timestamp() + TICKET_LIFE,
     };
-    let choices = matched
-        .iter()
-        .enumerate()
-        .map(|(index, one)| AccountChoice {
-            index,
-            tenant_name: one.account.tenant_name.clone(),
-            username: one.account.username.clone(),
-        })
-        .collect();
+    let choices = matched.iter().enumerate().map(|(index, one)| AccountChoice {
+        index,
+        tenant_name: one.account.tenant_name.clone(),
+        username: one.account.username.clone(),
+    });
     let choice = ChoicePage {
         frame: Frame::public(cookie, ""),
         ticket: ticket.seal(&context.key)?,
         next,
         add,
         draft,
-        choices,
+        choices: choices.collect(),
         errors: FieldErrors::default(),
     };
     page(StatusCode::OK, &choice)

@@ -120,16 +120,11 @@ pub async fn list(
     let shown = MembersPage {
         frame: frame_of(user, cookie, "members"),
         more: members.last().filter(|_| more).map(|last| format!("/members?after={}", last.id)),
-        members: members.into_iter().map(|member| view(member, user)).collect(),
+        members: members.into_iter().map(|member| member_row(member, user)).collect(),
         manages: role.manages(),
         owns: role == Role::Owner,
-        assignable_roles: Role::ALL
-            .into_iter()
-            .rev()
-            .filter(|other| role.rules(*other))
-            .map(Role::as_str)
-            .collect(),
-        invitations: invitations.into_iter().map(invitation_view).collect(),
+        assignable_roles: assignable_roles(role),
+        invitations: invitations.into_iter().map(invitation_row).collect(),
         link: take_link(cookie),
         form,
         errors,
@@ -137,7 +132,12 @@ pub async fn list(
     page(status, &shown)
 }
 
-fn view(member: Member, user: &CurrentUser) -> MemberRow {
+/// The roles that a user of `role` may give to others, the lowest first.
+fn assignable_roles(role: Role) -> Vec<&'static str> {
+    Role::ALL.into_iter().rev().filter(|other| role.rules(*other)).map(Role::as_str).collect()
+}
+
+fn member_row(member: Member, user: &CurrentUser) -> MemberRow {
     let you = member.id == user.id;
     MemberRow {
         id: member.id.number(),
@@ -150,7 +150,7 @@ fn view(member: Member, user: &CurrentUser) -> MemberRow {
     }
 }
 
-fn invitation_view(invitation: OpenInvitation) -> InvitationRow {
+fn invitation_row(invitation: OpenInvitation) -> InvitationRow {
     InvitationRow {
         id: invitation.id.number(),
         role: invitation.role.as_str(),

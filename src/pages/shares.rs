@@ -139,34 +139,39 @@ async fn parse_audience(
     }
     let names: Vec<&str> =
         form.names.split([',', '\n', ';']).map(str::trim).filter(|name| !name.is_empty()).collect();
-    let refuse = |field, message: String| Ok(Err(FieldErrors::one(field, message)));
     if names.len() + form.members.len() > AUDIENCE_LIMIT {
-        return refuse(
-            "members",
-            format!("That is more than {AUDIENCE_LIMIT} people; share it with everyone, or in parts."),
-        );
+        let message =
+            format!("That is more than {AUDIENCE_LIMIT} people; share it with everyone, or in parts.");
+        return Ok(Err(FieldErrors::one("members", message)));
     }
-    let mut members = Vec::new();
-    for found in user.tenant.colleagues_among(user.id, &form.members).await? {
-        let Some(member) = found else {
-            return refuse("members", "One of these people is no longer in this organization.".to_owned());
-        };
-        members.push(member);
-    }
-    let parsed: Result<Vec<Username>, _> = names.iter().map(|name| Username::parse(name)).collect();
-    let Ok(parsed) = parsed else { return refuse("names", "One of these cannot be a user name.".to_owned()) };
-    for (found, name) in user.tenant.colleagues_named(user.id, &parsed).await?.into_iter().zip(&names) {
-        let Some(member) = found else {
-            return refuse("names", format!("There is no other member called “{name}”."));
-        };
-        members.push(member);
+    let checked: Option<Vec<UserId>> =
+        user.tenant.colleagues_among(user.id, &form.members).await?.into_iter().collect();
+    let Some(mut members) = checked else {
+        let message = "One of these people is no longer in this organization.";
+        return Ok(Err(FieldErrors::one("members", message)));
+    };
+    match named_colleagues(user, &names).await? {
+        Ok(named) => members.extend(named),
+        Err(message) => return Ok(Err(FieldErrors::one("names", message))),
     }
     members.sort_unstable();
     members.dedup();
     if members.is_empty() {
-        return refuse("members", "Choose at least one person, or everyone.".to_owned());
+        return Ok(Err(FieldErrors::one("members", "Choose at least one person, or everyone.")));
     }
     Ok(Ok(Audience::Members(members)))
+}
+
+/// The ids of colleagues by their user names, or the message for a name that is none of theirs.
+async fn named_colleagues(user: &CurrentUser, names: &[&str]) -> Result<Result<Vec<UserId>, String>, Error> {
+    let parsed: Result<Vec<Username>, _> = names.iter().map(|name| Username::parse(name)).collect();
+    let Ok(parsed) = parsed else { return Ok(Err("One of these cannot be a user name.".to_owned())) };
+    let found = user.tenant.colleagues_named(user.id, &parsed).await?;
+    let members = found
+        .into_iter()
+        .zip(names)
+        .map(|(member, name)| member.ok_or_else(|| format!("There is no other member called “{name}”.")));
+    Ok(members.collect())
 }
 
 async fn shares_page(
@@ -178,39 +183,37 @@ async fn shares_page(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let sharing = granted(user.tenant.sharing(user.id, id).await?)?;
-    let people = sharing.colleagues;
+    let too_many_people = sharing.colleagues.len() > usize::from(OFFERED);
+    let people = sharing.colleagues.into_iter().map(|(person, name)| Colleague {
+        id: person.number(),
+        name,
+        chosen: form.members.contains(&person.number()),
+    });
     let pending_state = match sharing.delivery {
         Some(DeliveryState::Acknowledged) => "not delivered yet",
         Some(state) => delivery_in_words(state),
         None => "",
     };
+    let shares = sharing
+        .shares
+        .into_iter()
+        .map(|share| share_row(share, pending_state, sharing.delivered, sharing.read));
     let shown = SharesPage {
         frame: frame_of(user, cookie, "notes"),
         id: id.number(),
         title: heading(&sharing.seen.note),
-        shares: sharing
-            .shares
-            .into_iter()
-            .map(|share| share_view(share, pending_state, sharing.delivered, sharing.read))
-            .collect(),
-        recipients: sharing.recipients.into_iter().map(recipient_view).collect(),
+        shares: shares.collect(),
+        recipients: sharing.recipients.into_iter().map(recipient_row).collect(),
         delivered: sharing.delivered,
-        too_many_people: people.len() > usize::from(OFFERED),
-        people: people
-            .into_iter()
-            .map(|(person, name)| Colleague {
-                id: person.number(),
-                name,
-                chosen: form.members.contains(&person.number()),
-            })
-            .collect(),
+        too_many_people,
+        people: people.collect(),
         form,
         errors,
     };
     page(status, &shown)
 }
 
-fn share_view(share: Share, pending_state: &'static str, delivered: i64, read: i64) -> ShareRow {
+fn share_row(share: Share, pending_state: &'static str, delivered: i64, read: i64) -> ShareRow {
     let (key, everyone) = match &share.audience {
         Audience::Everyone => ("everyone".to_owned(), true),
         Audience::Members(members) => (members.first().map(ToString::to_string).unwrap_or_default(), false),
@@ -229,7 +232,7 @@ fn share_view(share: Share, pending_state: &'static str, delivered: i64, read: i
     }
 }
 
-fn recipient_view(recipient: Recipient) -> RecipientRow {
+fn recipient_row(recipient: Recipient) -> RecipientRow {
     RecipientRow {
         name: recipient.username,
         may_edit: recipient.access == Access::Edit,
