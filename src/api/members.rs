@@ -150,12 +150,12 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn view(member: Member, asker: Role) -> MemberView {
+fn view(member: Member, viewer: Role) -> MemberView {
     MemberView {
         user_id: member.id.number(),
         username: member.username,
         role: member.role.as_str(),
         since: member.since,
-        email: member.email.filter(|_| asker.manages()),
+        email: member.email.filter(|_| viewer.manages()),
     }
 }

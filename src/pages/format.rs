@@ -36,7 +36,7 @@ pub fn delivery_in_words(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Pending | DeliveryState::Published => "on its way",
         DeliveryState::Acknowledged => "arrived",
-        DeliveryState::Failed => "failed to arrive; an operator has been told",
+        DeliveryState::Failed => "failed to arrive; an operator has been notified",
     }
 }
 

@@ -24,7 +24,7 @@ const BUSY: &str = "Logging in is not possible right now; try again in a moment.
 /// The login form, with the hidden fields that travel through it.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct LoginForm {
+pub struct UserLoginForm {
     email: String,
     password: String,
     tenant_name: String,
@@ -41,7 +41,7 @@ pub struct LoginForm {
 
 /// The query of the login page.
 #[derive(Deserialize)]
-pub struct LoginQuery {
+pub struct UserLoginQuery {
     #[serde(default)]
     next: String,
     /// Not empty when the browser keeps its sessions beside the new one.
@@ -53,7 +53,7 @@ pub struct LoginQuery {
 /// becomes active instead.
 pub async fn new(
     user: Result<CurrentUser, Error>,
-    query: web::Query<LoginQuery>,
+    query: web::Query<UserLoginQuery>,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
@@ -79,7 +79,7 @@ pub async fn new(
 pub async fn create(
     request: HttpRequest,
     user: Result<CurrentUser, Error>,
-    form: Form<LoginForm>,
+    form: Form<UserLoginForm>,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
@@ -93,7 +93,7 @@ pub async fn create(
 async fn try_create(
     request: &HttpRequest,
     user: Result<CurrentUser, Error>,
-    form: LoginForm,
+    form: UserLoginForm,
     context: &Context,
     cookie: &Session,
 ) -> Result<HttpResponse, Error> {
@@ -112,7 +112,7 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    async fn check_password(&self, form: LoginForm) -> Result<HttpResponse, Error> {
+    async fn check_password(&self, form: UserLoginForm) -> Result<HttpResponse, Error> {
         let attempt = match parse(&form) {
             Ok(attempt) => attempt,
             Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, false, errors),
@@ -131,7 +131,7 @@ impl Login<'_> {
         }
     }
 
-    async fn accept(&self, matched: &[Matched], form: LoginForm) -> Result<HttpResponse, Error> {
+    async fn accept(&self, matched: &[Matched], form: UserLoginForm) -> Result<HttpResponse, Error> {
         let kind = if form.remember.is_empty() { SessionKind::Browser } else { SessionKind::Remembered };
         if let [only] = matched {
             let new = NewSessions::of_login(vec![SessionAccount::of(only)], kind);
@@ -141,7 +141,7 @@ impl Login<'_> {
         login_choice::show(self.context, self.cookie, matched, kind, (form.next.clone(), add), draft_of(form))
     }
 
-    async fn take_choice(&self, form: LoginForm) -> Result<HttpResponse, Error> {
+    async fn take_choice(&self, form: UserLoginForm) -> Result<HttpResponse, Error> {
         match login_choice::read(self.context, &form.ticket, &form.choice).await? {
             Some(new) => self.start_sessions(&new, form).await,
             None => {
@@ -151,7 +151,7 @@ impl Login<'_> {
         }
     }
 
-    async fn start_sessions(&self, new: &NewSessions, form: LoginForm) -> Result<HttpResponse, Error> {
+    async fn start_sessions(&self, new: &NewSessions, form: UserLoginForm) -> Result<HttpResponse, Error> {
         let Self { request, context, cookie, adding } = self;
         let token = match adding {
             Some(user) => browser_sessions::add(request, context, cookie, user, new).await?,
@@ -176,7 +176,7 @@ async fn show_draft(user: &CurrentUser, cookie: &Session, draft: Draft) -> Resul
     notes::index_page(StatusCode::OK, user, cookie, draft.form, FieldErrors::default()).await
 }
 
-fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
+fn parse(form: &UserLoginForm) -> Result<LoginAttempt, FieldErrors> {
     let mut errors = FieldErrors::default();
     let password = errors.keep("password", LoginPassword::parse(&form.password));
     let tenant_name = if form.tenant_name.trim().is_empty() {
@@ -195,8 +195,8 @@ fn parse(form: &LoginForm) -> Result<LoginAttempt, FieldErrors> {
     }
 }
 
-fn draft_of(form: LoginForm) -> Option<Draft> {
-    let LoginForm {
+fn draft_of(form: UserLoginForm) -> Option<Draft> {
+    let UserLoginForm {
         draft_action: action,
         draft_title: title,
         draft_content: content,
@@ -210,7 +210,7 @@ fn draft_of(form: LoginForm) -> Option<Draft> {
 fn refuse(
     status: StatusCode,
     cookie: &Session,
-    form: LoginForm,
+    form: UserLoginForm,
     ask_tenant: bool,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {

@@ -30,7 +30,7 @@ use crate::messaging::Notifier;
 pub struct Services {
     pub database: Database,
     pub session_cache: SessionCache,
-    /// Told of each tenant that has a new message in its outbox.
+    /// Wakes the workers when a tenant has a new message in its outbox.
     pub notifier: Notifier,
     pub hasher: Hasher,
 }

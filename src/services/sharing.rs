@@ -1,4 +1,4 @@
-//! Writing and sharing notes. A share puts a message into the outbox, of which the notifier is told.
+//! Writing and sharing notes. A share puts a message into the outbox, and the notifier wakes the workers.
 
 use super::Services;
 use crate::db::{DbError, TenantHandle};

@@ -25,7 +25,7 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
     for (state, change, words) in [
         ("pending", "attempts = 0", "on its way"),
         ("published", "published_at = now()", "on its way"),
-        ("failed", "failed_at = now()", "an operator has been told"),
+        ("failed", "failed_at = now()", "an operator has been notified"),
     ] {
         let statement = format!("UPDATE outbox SET {change} WHERE tenant_id = $1 AND note_id = $2");
         office.admin.execute(&statement, &[&tenant, &note]).await.expect(&statement);
