@@ -1,9 +1,9 @@
-//! Assembles the web application: routes, middleware and shared state around a database. One function serves
-//! production and tests alike.
+//! Assembles the web application: routes, middleware and shared state around a database.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
@@ -13,50 +13,29 @@ use crate::messaging::Notifier;
 use crate::metrics::{self, Metrics};
 use crate::services::Services;
 use crate::settings::Settings;
+use crate::web::cookie::{self, CookieKeys};
+use crate::web::error::{extractor_errors, not_found};
+use crate::web::graceful_shutdown::RequestDrain;
+use crate::web::listen::ListenError;
 use crate::web::{
-    Context, Departure, Site, coding, cookie, error_response, request_guard, request_metrics, require_login,
-    routes,
+    Context, Site, coding, error_response, request_guard, request_metrics, require_login, routes,
 };
 use crate::{api, pages};
 
-/// How long requests in flight may take to be answered after a stop was asked for, and then to be sent, in
-/// seconds.
+/// Seconds within which requests in flight must have their response after a stop, and again the seconds within
+/// which these responses must be sent.
 pub const SHUTDOWN_TIMEOUT: u64 = 30;
-/// The longest that the head of a request may take to arrive.
-const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// The longest that an idle connection is kept.
+/// The time that the head of a request may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that an idle connection is kept open.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// A server that listens and is about to serve.
+/// A server that is bound to its address, to be awaited.
 pub struct Listening {
-    /// Where.
     pub address: SocketAddr,
-    /// What to await.
-    pub server: actix_web::dev::Server,
-    /// What its handlers share.
+    pub server: Server,
+    /// The state that its handlers share.
     pub context: web::Data<Context>,
-}
-
-/// Why nothing can be served at the address.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// Somebody else listens there.
-    #[error("{0} is in use by another program; stop that one or set BIND to another port")]
-    InUse(SocketAddr),
-    /// Anything else.
-    #[error("cannot listen on {0}: {1}")]
-    Other(SocketAddr, std::io::Error),
-}
-
-/// Takes the address. Done before anything else is started, so that a second start changes nothing.
-///
-/// # Errors
-/// [`ListenError`], which names the address.
-pub fn take_address(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => ListenError::InUse(address),
-        _ => ListenError::Other(address, error),
-    })
 }
 
 /// Method and path of every row of both maps.
@@ -65,7 +44,8 @@ fn all_routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows.map(|row| (row.method.as_str(), row.path))
 }
 
-/// Builds the server. It stops when its handle is told to; signals are the caller's.
+/// Builds the server and the state of its handlers. The server stops when its handle is told to; signals are
+/// the caller's.
 ///
 /// # Errors
 /// [`ListenError`].
@@ -77,14 +57,9 @@ pub fn listen(
     messenger: Notifier,
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
-    let door = listener.try_clone().map_err(|error| ListenError::Other(address, error))?;
-    let site = web::Data::new(Site {
-        origins: settings.origins(address.port()),
-        tls_only: settings.production(),
-        // Whoever watches this process may call it by its address.
-        takes_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
-        dress: error_response::dress,
-    });
+    let draining = listener.try_clone().map_err(|error| ListenError::Other(address, error))?;
+    let cookies =
+        CookieKeys { key, previous: settings.previous_secret_key.clone(), secure: settings.production() };
     let context = web::Data::new(Context {
         services: Services {
             database,
@@ -93,49 +68,50 @@ pub fn listen(
             hasher: Hasher::with_cost(settings.bcrypt_cost),
         },
         metrics: Metrics::new(all_routes()),
-        departure: Departure::by(door),
-        site: site.clone(),
-        key,
-        previous_key: settings.previous_secret_key.clone(),
+        drain: RequestDrain::new(draining),
+        site: site(settings, address),
+        cookies,
     });
-    let shared = context.clone();
     let counted = context.clone();
-    // For as long as the program runs.
+    // Runs until the process ends.
     actix_web::rt::spawn(async move {
-        metrics::keep_up(
-            &counted.metrics,
-            &counted.services.database,
-            &counted.services.notifier,
-            &counted.services.hasher,
-        )
-        .await;
+        let Services { database, notifier, hasher, .. } = &counted.services;
+        metrics::keep_up(&counted.metrics, database, notifier, hasher).await;
     });
+    let server = serve(listener, context.clone()).map_err(|error| ListenError::Other(address, error))?;
+    Ok(Listening { address, server, context })
+}
+
+fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
+    web::Data::new(Site {
+        origins: settings.origins(address.port()),
+        tls_only: settings.production(),
+        // A monitoring system may call this process by its address.
+        takes_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
+        dress: error_response::dress,
+    })
+}
+
+fn serve(listener: TcpListener, context: web::Data<Context>) -> std::io::Result<Server> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
-            .app_data(site.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| crate::web::Error::NotFound.into()))
-            .app_data(
-                web::QueryConfig::default()
-                    .error_handler(|_, _| crate::web::Error::BadRequest("The query cannot be read.").into()),
-            )
-            .wrap(cookie::middleware(&context))
+            .app_data(context.site.clone())
+            .configure(extractor_errors)
+            .wrap(cookie::middleware(&context.cookies))
             .wrap(from_fn(request_guard::pass))
             .wrap(from_fn(request_metrics::pass))
             .wrap(Compress::default())
             .wrap(from_fn(coding::pass))
             .configure(|config| routes::register(config, api::routes::all(), require_login))
             .configure(|config| routes::register(config, pages::routes::all(), require_login))
-            .default_service(
-                web::route().to(async || Err::<actix_web::HttpResponse, _>(crate::web::Error::NotFound)),
-            )
-    })
-    .client_request_timeout(HEAD_DEADLINE)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(SHUTDOWN_TIMEOUT)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| ListenError::Other(address, error))?
-    .run();
-    Ok(Listening { address, server, context: shared })
+            .default_service(web::route().to(not_found))
+    });
+    let server = server
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
 }

@@ -5,16 +5,17 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpServer, web};
 
 use super::console::Console;
 use super::errors;
 use super::guard::{carries_token, require_token};
 use super::routes;
-use crate::app::ListenError;
 use crate::settings::AdminSettings;
+use crate::web::error::{extractor_errors, not_found};
+use crate::web::listen::ListenError;
 use crate::web::routes::guarded;
-use crate::web::{Error, Site, coding, request_guard};
+use crate::web::{Site, coding, request_guard};
 
 /// Builds the server. It stops when its handle is told to.
 ///
@@ -38,11 +39,7 @@ pub fn listen(
         App::new()
             .app_data(console.clone())
             .app_data(site.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into()))
-            .app_data(
-                web::QueryConfig::default()
-                    .error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()),
-            )
+            .configure(extractor_errors)
             .wrap(from_fn(request_guard::pass))
             .wrap(Compress::default())
             .wrap(from_fn(coding::pass))
@@ -57,8 +54,4 @@ pub fn listen(
     .map_err(|error| ListenError::Other(address, error))?
     .run();
     Ok(server)
-}
-
-async fn not_found() -> Result<HttpResponse, Error> {
-    Err(Error::NotFound)
 }

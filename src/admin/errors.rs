@@ -14,7 +14,7 @@ use crate::cluster::ClusterError;
 use crate::db::DbError;
 use crate::web::Error;
 use crate::web::error::{Fault, default_sentence};
-use crate::web::error_response::Asked;
+use crate::web::request_info::RequestInfo;
 
 #[derive(Template)]
 #[template(path = "admin/error.html")]
@@ -30,7 +30,7 @@ struct ErrorPage<'a> {
 struct Reason(String);
 
 /// Gives an error response its body.
-pub(super) fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<BoxBody> {
+pub(super) fn dress(response: HttpResponse<BoxBody>, request: &RequestInfo) -> HttpResponse<BoxBody> {
     let status = response.status();
     let typed = response
         .headers()
@@ -42,10 +42,10 @@ pub(super) fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpRespo
     let reason = response.extensions().get::<Reason>().map(|reason| reason.0.clone());
     let fault = response.extensions().get::<Fault>().map(|fault| fault.sentence.to_owned());
     let sentence = reason.or(fault).unwrap_or_else(|| default_sentence(status).to_owned());
-    let (kind, body) = match Face::of(&asked.path) {
+    let (kind, body) = match Face::of(&request.path) {
         Face::Json => (
             "application/problem+json",
-            json!({ "status": status.as_u16(), "detail": sentence, "request_id": asked.request_id })
+            json!({ "status": status.as_u16(), "detail": sentence, "request_id": request.request_id })
                 .to_string(),
         ),
         Face::Text => ("text/plain; charset=utf-8", format!("{sentence}\n")),
@@ -54,7 +54,7 @@ pub(super) fn dress(response: HttpResponse<BoxBody>, asked: &Asked) -> HttpRespo
                 frame: Frame::bare(),
                 status: status.as_u16(),
                 sentence: &sentence,
-                request_id: &asked.request_id,
+                request_id: &request.request_id,
             };
             ("text/html; charset=utf-8", page.render().unwrap_or_else(|_| sentence.clone()))
         }

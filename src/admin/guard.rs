@@ -12,7 +12,7 @@ use crate::web::see_other;
 
 /// Why a request needs a login first.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum TokenRefusal {
     /// A browser that opens a page is sent to the login.
     #[error("login required")]
     LoginPage { next: String },
@@ -22,7 +22,7 @@ pub(super) enum Refusal {
     Locked,
 }
 
-impl ResponseError for Refusal {
+impl ResponseError for TokenRefusal {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::LoginPage { .. } => StatusCode::SEE_OTHER,
@@ -50,9 +50,11 @@ impl ResponseError for Refusal {
 /// Lets a request through that carries the token or a login's cookie, and every request where no token is set.
 ///
 /// # Errors
-/// [`Refusal`].
-pub(super) async fn require_token(request: &HttpRequest) -> Result<(), Refusal> {
-    let Some(console) = request.app_data::<web::Data<Console>>() else { return Err(Refusal::Unauthorized) };
+/// [`TokenRefusal`].
+pub(super) async fn require_token(request: &HttpRequest) -> Result<(), TokenRefusal> {
+    let Some(console) = request.app_data::<web::Data<Console>>() else {
+        return Err(TokenRefusal::Unauthorized);
+    };
     if !console.token.is_set() {
         return Ok(());
     }
@@ -64,24 +66,24 @@ pub(super) async fn require_token(request: &HttpRequest) -> Result<(), Refusal> 
         Some(cookie) if console.token.accepts_cookie(cookie.value(), now) => Ok(()),
         _ if opens_page(request) => {
             let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-            Err(Refusal::LoginPage { next: target.to_owned() })
+            Err(TokenRefusal::LoginPage { next: target.to_owned() })
         }
-        _ => Err(Refusal::Unauthorized),
+        _ => Err(TokenRefusal::Unauthorized),
     }
 }
 
 /// Decides on a request that sends a bearer token, and counts a wrong one; none for a request without one.
-pub(super) fn check_bearer(token: &ConsoleToken, request: &HttpRequest) -> Option<Result<(), Refusal>> {
+pub(super) fn check_bearer(token: &ConsoleToken, request: &HttpRequest) -> Option<Result<(), TokenRefusal>> {
     let given = bearer(request)?;
     let address = peer(request);
     if token.is_locked_for(address) {
-        return Some(Err(Refusal::Locked));
+        return Some(Err(TokenRefusal::Locked));
     }
     if token.matches(given) {
         return Some(Ok(()));
     }
     token.record_failure(address);
-    Some(Err(Refusal::Unauthorized))
+    Some(Err(TokenRefusal::Unauthorized))
 }
 
 fn opens_page(request: &HttpRequest) -> bool {

@@ -12,9 +12,9 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer,
 
 use super::application::DatabaseFigures;
 use super::console_token::ConsoleToken;
-use super::guard::{Refusal, check_bearer, sends_right_token};
+use super::guard::{TokenRefusal, check_bearer, sends_right_token};
 use super::scrape;
-use crate::app::ListenError;
+use crate::web::listen::ListenError;
 use crate::db::Database;
 use crate::messaging::{Notifier, Readiness};
 use crate::metrics::Uptime;
@@ -92,11 +92,11 @@ fn all_routes() -> Vec<Route> {
     ]
 }
 
-async fn require_token(request: &HttpRequest) -> Result<(), Refusal> {
+async fn require_token(request: &HttpRequest) -> Result<(), TokenRefusal> {
     match request.app_data::<web::Data<WorkerState>>() {
         Some(state) if !state.token.is_set() => Ok(()),
-        Some(state) => check_bearer(&state.token, request).unwrap_or(Err(Refusal::Unauthorized)),
-        None => Err(Refusal::Unauthorized),
+        Some(state) => check_bearer(&state.token, request).unwrap_or(Err(TokenRefusal::Unauthorized)),
+        None => Err(TokenRefusal::Unauthorized),
     }
 }
 

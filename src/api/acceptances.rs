@@ -110,7 +110,7 @@ async fn joined_before(
             Some(Earlier::Same { .. }) if tenant.account(candidate.user).await?.is_some() => {
                 return Ok(Some(candidate.user));
             }
-            Some(Earlier::Other) => return Err(idempotency::used_for_another()),
+            Some(Earlier::Other) => return Err(idempotency::key_reused()),
             _ => {}
         }
     }

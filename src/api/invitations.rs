@@ -97,13 +97,13 @@ pub async fn create(
     let terms = parse(&body.0)?;
     user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
-    let sealed = cookie::seal(&context.key, SEALED_TOKEN, token.expose().to_owned());
+    let sealed = cookie::seal(&context.cookies.key, SEALED_TOKEN, token.expose().to_owned());
     let kept = once.as_ref().map(|once| (once, sealed.as_str()));
     let invited = invitations::create(&user.actor(&request), &terms, &token, kept).await?;
     let (id, expires_at, token) = match invited {
         Invited::Now { id, expires_at } => (id, expires_at, token),
         Invited::Before { id, expires_at, sealed } => (id, expires_at, shown_again(&context, &sealed)?),
-        Invited::OtherRequest => return Err(idempotency::used_for_another()),
+        Invited::OtherRequest => return Err(idempotency::key_reused()),
     };
     Ok(HttpResponse::Created().json(InvitationCreated {
         invitation_id: id.number(),
@@ -146,7 +146,7 @@ pub async fn delete(
 /// The token that was the answer to the first of two equal requests.
 fn shown_again(context: &Context, sealed: &str) -> Result<InvitationToken, Error> {
     let open = |key| cookie::unseal(key, SEALED_TOKEN, sealed).and_then(|text| InvitationToken::parse(&text));
-    let token = open(&context.key).or_else(|| context.previous_key.as_ref().and_then(open));
+    let token = open(&context.cookies.key).or_else(|| context.cookies.previous.as_ref().and_then(open));
     token.ok_or_else(|| {
         Error::Internal("reading an invitation's token again", "the server's key has changed since".into())
     })

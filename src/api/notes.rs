@@ -160,7 +160,7 @@ pub async fn create(
     let (id, message) = match written {
         Written::Now { note, message } => (note.id, message),
         Written::Before { note, message } => (note, message),
-        Written::OtherRequest => return Err(idempotency::used_for_another()),
+        Written::OtherRequest => return Err(idempotency::key_reused()),
     };
     let place = format!("/api/notes/{id}");
     let Some(message) = message else {

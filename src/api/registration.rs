@@ -118,7 +118,7 @@ async fn registered_before(
         let tenant = context.services.database.tenant(candidate.tenant);
         match tenant.earlier_request(candidate.user, once).await? {
             Some(Earlier::Same { .. }) => {}
-            Some(Earlier::Other) => return Err(idempotency::used_for_another()),
+            Some(Earlier::Other) => return Err(idempotency::key_reused()),
             None => continue,
         }
         let account = tenant.account(candidate.user).await?;

@@ -101,7 +101,7 @@ pub async fn create(
     let message = match shared {
         Shared::Message(message) => message,
         Shared::NoSuchNote => return Err(Error::NotFound),
-        Shared::OtherRequest => return Err(idempotency::used_for_another()),
+        Shared::OtherRequest => return Err(idempotency::key_reused()),
     };
     let waited = deliveries::wait_as_preferred(&request, &user, message).await;
     let place = format!("/api/notes/{id}/shares");

@@ -3,7 +3,7 @@
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::settings::Settings;
-use crate::web::graceful_shutdown::door_is_closed;
+use crate::web::graceful_shutdown::listener_is_closed;
 
 /// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of
 /// warnings: other people's notes and secrets among them. No setting makes them talk.
@@ -24,7 +24,7 @@ impl Log for Sifted {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if record.target() != ACCEPTING || !door_is_closed() {
+        if record.target() != ACCEPTING || !listener_is_closed() {
             self.0.log(record);
         }
     }

@@ -16,6 +16,7 @@ use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
 use crate::messaging::{MessageWorker, Notifier};
 use crate::settings::Settings;
 use crate::store;
+use crate::web::listen::take_address;
 
 /// How often expired rows and organizations are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
@@ -36,7 +37,7 @@ pub struct Serve {
 pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
     // First of all, so that a second start touches nothing.
-    let listener = app::take_address(settings.bind)?;
+    let listener = take_address(settings.bind)?;
     let door = Door::take(settings)?;
     let Some(database) = &settings.database else {
         let options =
@@ -118,7 +119,7 @@ async fn serve(
     let listening = app::listen(listener, settings, key, database.clone(), messenger)?;
     let console = door.open(settings, config, &listening)?;
     let handle = listening.server.handle();
-    let departing = listening.context.clone();
+    let context = listening.context.clone();
     let running = actix_web::rt::spawn(listening.server);
     let closing = database.clone();
     let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
@@ -137,7 +138,7 @@ async fn serve(
         console.close().await;
     }
     routing.inspect(tokio::task::JoinHandle::abort);
-    let all_answered = departing.departure.complete(Duration::from_secs(app::SHUTDOWN_TIMEOUT)).await;
+    let all_answered = context.drain.complete(Duration::from_secs(app::SHUTDOWN_TIMEOUT)).await;
     handle.stop(all_answered).await;
     running.await.context("waiting for the server to stop")??;
     if let Some(worker) = worker {

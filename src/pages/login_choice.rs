@@ -99,7 +99,7 @@ pub fn show(
     });
     let choice = ChoicePage {
         frame: Frame::public(cookie, ""),
-        ticket: ticket.seal(&context.key)?,
+        ticket: ticket.seal(&context.cookies.key)?,
         next,
         add,
         draft,
@@ -112,7 +112,7 @@ pub fn show(
 /// The sessions of the chosen account and, after it, of the other accounts; none when the ticket is forged or
 /// expired, or when the password was changed in the meantime.
 pub async fn read(context: &Context, ticket: &str, choice: &str) -> Result<Option<NewSessions>, Error> {
-    let Some(mut ticket) = LoginTicket::open(&context.key, ticket, Utc::now().timestamp()) else {
+    let Some(mut ticket) = LoginTicket::open(&context.cookies.key, ticket, Utc::now().timestamp()) else {
         return Ok(None);
     };
     let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else {

@@ -1,9 +1,9 @@
 //! What handlers share: made once at start, handed to each as `web::Data`.
 
-use actix_web::cookie::Key;
 use actix_web::web::Data;
 
-use super::graceful_shutdown::Departure;
+use super::cookie::CookieKeys;
+use super::graceful_shutdown::RequestDrain;
 use super::site::Site;
 use crate::auth::InvitationToken;
 use crate::metrics::Metrics;
@@ -14,14 +14,10 @@ pub struct Context {
     pub services: Services,
     /// What is counted of requests.
     pub metrics: Metrics,
-    /// The requests under way, and the end.
-    pub departure: Departure,
+    pub drain: RequestDrain,
     /// Whose pages these are.
     pub site: Data<Site>,
-    /// The key of the cookies.
-    pub key: Key,
-    /// The key before that, whose cookies are still read.
-    pub previous_key: Option<Key>,
+    pub cookies: CookieKeys,
 }
 
 impl Context {

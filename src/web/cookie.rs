@@ -10,7 +10,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use super::context::Context;
+use super::error::Error;
 use crate::auth::Token;
 
 const TOKEN: &str = "token";
@@ -27,15 +27,23 @@ const REMEMBERED: i64 = 30 * 24 * 60 * 60;
 
 /// The cookie's name: browsers accept a `__Host-` name only with Secure, this host and path (RFC 6265bis,
 /// 4.1.3.2).
-fn name(production: bool) -> &'static str {
-    if production { "__Host-pigeonhole" } else { "pigeonhole" }
+fn name(secure: bool) -> &'static str {
+    if secure { "__Host-pigeonhole" } else { "pigeonhole" }
+}
+
+/// The keys of the cookies, and whether browsers send them over TLS only.
+pub struct CookieKeys {
+    pub key: Key,
+    /// The key before it, whose cookies are still read.
+    pub previous: Option<Key>,
+    pub secure: bool,
 }
 
 /// The middleware that reads and writes the cookie.
-pub fn middleware(context: &Context) -> SessionMiddleware<CookieSessionStore> {
-    SessionMiddleware::builder(CookieSessionStore::default(), context.key.clone())
-        .cookie_name(name(context.site.tls_only).to_owned())
-        .cookie_secure(context.site.tls_only)
+pub fn middleware(keys: &CookieKeys) -> SessionMiddleware<CookieSessionStore> {
+    SessionMiddleware::builder(CookieSessionStore::default(), keys.key.clone())
+        .cookie_name(name(keys.secure).to_owned())
+        .cookie_secure(keys.secure)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
         .cookie_path("/".to_owned())
@@ -82,8 +90,8 @@ pub fn others(session: &Session) -> Vec<OtherSession> {
 }
 
 /// Makes the cookie carry these sessions and nothing of before.
-pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) -> Result<(), super::Error> {
-    let failed = |error| super::Error::Internal("writing the cookie", Box::new(error));
+pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) -> Result<(), Error> {
+    let failed = |error| Error::Internal("writing the cookie", Box::new(error));
     session.clear();
     session.renew();
     session.insert(TOKEN, active.expose()).map_err(failed)?;
@@ -104,8 +112,8 @@ fn cut(name: &str) -> String {
 }
 
 /// Keeps a link for the next page that shows it; it is a secret, and nothing else will know it.
-pub fn keep_link(session: &Session, link: &str) -> Result<(), super::Error> {
-    session.insert(LINK, link).map_err(|error| super::Error::Internal("writing the cookie", Box::new(error)))
+pub fn keep_link(session: &Session, link: &str) -> Result<(), Error> {
+    session.insert(LINK, link).map_err(|error| Error::Internal("writing the cookie", Box::new(error)))
 }
 
 /// Takes that link, if one waits.
@@ -138,14 +146,14 @@ pub fn remember(request: &impl HttpMessage) {
 }
 
 /// Adds the longer life to the cookie in `headers`.
-pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, production: bool) {
+pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, secure: bool) {
     if !request.extensions().contains::<Remembered>() {
         return;
     }
     let cookies: Vec<HeaderValue> = headers.remove(header::SET_COOKIE).collect();
     for cookie in cookies {
         let text = cookie.to_str().unwrap_or_default();
-        let ours = text.starts_with(&format!("{}=", name(production))) && !text.contains("Max-Age");
+        let ours = text.starts_with(&format!("{}=", name(secure))) && !text.contains("Max-Age");
         let longer =
             ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED}")).ok()).flatten();
         headers.append(header::SET_COOKIE, longer.unwrap_or(cookie));
@@ -153,9 +161,9 @@ pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, production:
 }
 
 /// Rewrites a cookie of the previous key into one of today's, so that a changed key logs nobody out.
-pub fn accept_previous_key(request: &mut ServiceRequest, context: &Context) {
-    let Some(previous) = &context.previous_key else { return };
-    let name = name(context.site.tls_only);
+pub fn accept_previous_key(request: &mut ServiceRequest, keys: &CookieKeys) {
+    let Some(previous) = &keys.previous else { return };
+    let name = name(keys.secure);
     let Some(text) = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()) else {
         return;
     };
@@ -166,12 +174,12 @@ pub fn accept_previous_key(request: &mut ServiceRequest, context: &Context) {
     else {
         return;
     };
-    if open(&context.key, &sent).is_some() {
+    if open(&keys.key, &sent).is_some() {
         return;
     }
     let Some(value) = open(previous, &sent) else { return };
     let mut jar = CookieJar::new();
-    jar.private_mut(&context.key).add(Cookie::new(name, value));
+    jar.private_mut(&keys.key).add(Cookie::new(name, value));
     let rewritten =
         jar.get(name).and_then(|cookie| HeaderValue::from_str(&cookie.encoded().stripped().to_string()).ok());
     if let Some(value) = rewritten {

@@ -2,7 +2,7 @@
 //! request id.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError, web};
 
 use super::fields::FieldErrors;
 use crate::auth::Busy;
@@ -215,6 +215,22 @@ fn chain(error: &dyn std::error::Error) -> String {
         current = source;
     }
     text.escape_debug().to_string()
+}
+
+/// Makes a path or query that cannot be read one of our errors.
+pub fn extractor_errors(config: &mut web::ServiceConfig) {
+    config.app_data(web::PathConfig::default().error_handler(|_, _| Error::NotFound.into())).app_data(
+        web::QueryConfig::default()
+            .error_handler(|_, _| Error::BadRequest("The query cannot be read.").into()),
+    );
+}
+
+/// The handler of every path that no route map knows.
+///
+/// # Errors
+/// 404.
+pub async fn not_found() -> Result<HttpResponse, Error> {
+    Err(Error::NotFound)
 }
 
 /// The sentence for a status that carries none of its own.

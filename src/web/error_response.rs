@@ -10,6 +10,7 @@ use super::error::{Fault, default_sentence};
 use super::fields::FieldErrors;
 use super::frame::Frame;
 use super::redirect::login_url;
+use super::request_info::RequestInfo;
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -21,27 +22,8 @@ struct ErrorPage<'a> {
     request_id: &'a str,
 }
 
-/// Who asked for what, as far as an error's face depends on it.
-pub struct Asked {
-    /// The path without its query.
-    pub path: String,
-    /// Path and query.
-    pub target: String,
-    /// Whether the request was a GET or HEAD.
-    pub reads: bool,
-    /// The number of the request in the log.
-    pub request_id: String,
-}
-
-impl Asked {
-    /// Whether a script asked.
-    pub fn by_script(&self) -> bool {
-        self.path.starts_with("/api/")
-    }
-}
-
 /// Gives an error response its body. One that has a body of its own is left as it is.
-pub fn dress(mut response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse<BoxBody> {
+pub fn dress(mut response: HttpResponse<BoxBody>, request: &RequestInfo) -> HttpResponse<BoxBody> {
     let status = response.status();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
@@ -56,18 +38,18 @@ pub fn dress(mut response: HttpResponse<BoxBody>, asked: &Asked) -> HttpResponse
         fields: FieldErrors::default(),
         login_required: false,
     });
-    if fault.login_required && !asked.by_script() {
-        let location = if asked.reads { login_url(&asked.target) } else { "/login".to_owned() };
+    if fault.login_required && !request.is_api_call() {
+        let location = if request.reads { login_url(&request.target) } else { "/login".to_owned() };
         return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
     }
-    let (content_type, body) = if asked.by_script() {
-        ("application/problem+json", problem(status, &fault, asked))
+    let (content_type, body) = if request.is_api_call() {
+        ("application/problem+json", problem(status, &fault, request))
     } else {
-        ("text/html; charset=utf-8", page(status, &fault, asked))
+        ("text/html; charset=utf-8", page(status, &fault, request))
     };
     let mut response = response.set_body(BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    if status == StatusCode::UNAUTHORIZED && asked.by_script() {
+    if status == StatusCode::UNAUTHORIZED && request.is_api_call() {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
     }
     response
@@ -81,7 +63,7 @@ fn is_plain_text(response: &HttpResponse<BoxBody>) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"text/plain"))
 }
 
-fn problem(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
+fn problem(status: StatusCode, fault: &Fault, request: &RequestInfo) -> String {
     let errors: Vec<_> =
         fault.fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect();
     json!({
@@ -89,19 +71,19 @@ fn problem(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
         "title": status.canonical_reason().unwrap_or("Error"),
         "status": status.as_u16(),
         "detail": fault.sentence,
-        "request_id": asked.request_id,
+        "request_id": request.request_id,
         "errors": errors,
     })
     .to_string()
 }
 
-fn page(status: StatusCode, fault: &Fault, asked: &Asked) -> String {
+fn page(status: StatusCode, fault: &Fault, request: &RequestInfo) -> String {
     let page = ErrorPage {
         frame: Frame::bare(),
         status: status.as_u16(),
         title: title(status),
         sentence: fault.sentence,
-        request_id: &asked.request_id,
+        request_id: &request.request_id,
     };
     page.render().unwrap_or_else(|_| fault.sentence.to_owned())
 }
@@ -128,8 +110,13 @@ fn title(status: StatusCode) -> &'static str {
 mod tests {
     use super::*;
 
-    fn asked(path: &str) -> Asked {
-        Asked { path: path.to_owned(), target: path.to_owned(), reads: true, request_id: "7".to_owned() }
+    fn request(path: &str) -> RequestInfo {
+        RequestInfo {
+            path: path.to_owned(),
+            target: path.to_owned(),
+            reads: true,
+            request_id: "7".to_owned(),
+        }
     }
 
     #[test]
@@ -137,7 +124,7 @@ mod tests {
         let mut titles = std::collections::HashSet::new();
         for status in [400, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503] {
             let status = StatusCode::from_u16(status).expect("a status");
-            let shown = dress(HttpResponse::new(status), &asked("/notes"));
+            let shown = dress(HttpResponse::new(status), &request("/notes"));
             assert_eq!(shown.status(), status);
             assert_eq!(
                 shown.headers().get(header::CONTENT_TYPE).expect("a type"),
@@ -148,7 +135,7 @@ mod tests {
                 status == StatusCode::SERVICE_UNAVAILABLE
             );
             assert!(titles.insert(title(status)), "{status} has the title of another");
-            let problem = dress(HttpResponse::new(status), &asked("/api/notes"));
+            let problem = dress(HttpResponse::new(status), &request("/api/notes"));
             assert_eq!(
                 problem.headers().get(header::CONTENT_TYPE).expect("a type"),
                 "application/problem+json"

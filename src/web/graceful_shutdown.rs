@@ -1,6 +1,6 @@
-//! The way out. Each of the HTTP server's threads also runs the database connections that were opened on it,
-//! and ends as soon as it has no client of its own. So nobody is let in any more and all requests under way
-//! are answered, before the threads are told to end.
+//! Graceful shutdown: stop accepting connections, let requests in flight finish, then stop the server's
+//! threads. Each of these threads also runs the database connections that were opened on it, and ends as soon
+//! as it has no client of its own; so all requests have to finish before the threads are stopped.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -9,62 +9,62 @@ use std::time::Duration;
 use rustix::net::{Shutdown, shutdown};
 use tokio::time::{Instant, sleep};
 
-/// Whoever was let in just now has sent a request by then.
+/// A connection that was accepted just before the listener was closed has sent its request after this time.
 const ARRIVAL: Duration = Duration::from_millis(200);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often the number of requests in flight is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Whether a door of this process was closed.
-static CLOSED: AtomicBool = AtomicBool::new(false);
+/// Whether this process has closed a listener.
+static LISTENER_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the HTTP server now finds no listener where it had one, and calls that an error.
-pub(crate) fn door_is_closed() -> bool {
-    CLOSED.load(SeqCst)
+/// Whether this process has closed a listener. The HTTP server then reports a missing listener as an error.
+pub(crate) fn listener_is_closed() -> bool {
+    LISTENER_CLOSED.load(SeqCst)
 }
 
-/// Who is still here, and whether anybody may come in.
-pub struct Departure {
+/// Counts the requests in flight, and waits for them at shutdown.
+pub struct RequestDrain {
     listener: TcpListener,
-    leaving: AtomicBool,
-    under_way: AtomicUsize,
+    begun: AtomicBool,
+    in_flight: AtomicUsize,
 }
 
-impl Departure {
-    /// By another handle of the listener that the HTTP server has.
-    pub fn by(listener: TcpListener) -> Self {
-        Self { listener, leaving: AtomicBool::default(), under_way: AtomicUsize::default() }
+impl RequestDrain {
+    /// Takes another handle of the listener that the HTTP server accepts on.
+    pub fn new(listener: TcpListener) -> Self {
+        Self { listener, begun: AtomicBool::default(), in_flight: AtomicUsize::default() }
     }
 
-    /// A request is under way, from its head to the head of its answer; each of these is followed by one
-    /// [`Self::leave`].
+    /// Counts a request, from its head until the head of its response; [`Self::leave`] ends it.
     pub(super) fn enter(&self) {
-        self.under_way.fetch_add(1, SeqCst);
+        self.in_flight.fetch_add(1, SeqCst);
     }
 
     pub(super) fn leave(&self) {
-        self.under_way.fetch_sub(1, SeqCst);
+        self.in_flight.fetch_sub(1, SeqCst);
     }
 
-    /// Whether connections end with their next answer.
+    /// Whether connections are to be closed after their next response.
     pub(super) fn has_begun(&self) -> bool {
-        self.leaving.load(SeqCst)
+        self.begun.load(SeqCst)
     }
 
-    /// Refuses new connections and waits until all requests are answered, at most for `patience`. Says
-    /// whether they are.
-    pub async fn complete(&self, patience: Duration) -> bool {
-        self.leaving.store(true, SeqCst);
-        CLOSED.store(true, SeqCst);
-        // Where a listener cannot be closed before it is dropped, the HTTP server does all it can.
+    /// Refuses new connections and waits until every request has its response, at most for `timeout`. Returns
+    /// whether every request has one.
+    pub async fn complete(&self, timeout: Duration) -> bool {
+        self.begun.store(true, SeqCst);
+        LISTENER_CLOSED.store(true, SeqCst);
+        // Where the system cannot close a listener before it is dropped, the HTTP server's own stop must do.
         if shutdown(&self.listener, Shutdown::Both).is_err() {
             return true;
         }
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         sleep(ARRIVAL).await;
-        while self.under_way.load(SeqCst) > 0 {
+        while self.in_flight.load(SeqCst) > 0 {
             if Instant::now() > deadline {
                 return false;
             }
-            sleep(LOOK_AGAIN).await;
+            sleep(POLL_INTERVAL).await;
         }
         true
     }

@@ -34,7 +34,7 @@ pub fn of_request(request: &HttpRequest, body: &impl Serialize) -> Result<Option
 }
 
 /// The same key was used for another request.
-pub fn used_for_another() -> Error {
+pub fn key_reused() -> Error {
     Error::Invalid(FieldErrors::one(FIELD, "This key was used for another request; take a new one."))
 }
 

@@ -1,5 +1,5 @@
-//! The edge: every request passes it first and every answer last. It numbers the request, refuses hosts and
-//! origins that are not ours, catches panics, gives errors their face and every answer its security headers.
+//! The outermost middleware but for metrics and compression. It numbers the request, refuses hosts and origins
+//! that are not ours, catches panics, and gives every response its security headers and every error its body.
 
 use std::panic::AssertUnwindSafe;
 
@@ -15,26 +15,14 @@ use super::audit::RequestId;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
-use super::error_response::Asked;
+use super::headers;
+use super::request_info::RequestInfo;
 use super::site::Site;
-
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src \
-    'self'; connect-src 'self'; \
-     form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
-
-/// Headers of every answer (OWASP ASVS 5.0, 3.4).
-const HEADERS: &[(&str, &str)] = &[
-    ("content-security-policy", CONTENT_SECURITY_POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-];
 
 /// The middleware.
 ///
 /// # Errors
-/// Only for a panic, as the request is lost with it; the answer is whole all the same.
+/// Only for a panic, as the request is lost with it; the response is whole all the same.
 pub async fn pass(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -42,58 +30,53 @@ pub async fn pass(
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Err(Error::Internal("finding the shared state", "it was not registered".into()).into());
     };
-    let asked = Asked {
-        path: request.path().to_owned(),
-        target: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-        reads: matches!(*request.method(), Method::GET | Method::HEAD),
-        request_id: new_request_id(),
-    };
-    if let Err(refusal) = admit(&request, &site, &asked) {
-        log::info!(target: "security", "refused {} {:?}: {refusal:?}, request \
-            {}", request.method(), asked.path, asked.request_id);
-        let response = finish(refusal.response(), &asked, &site);
+    let info = RequestInfo::of(&request, new_request_id());
+    if let Err(rejection) = admit(&request, &site, &info) {
+        let (method, path, id) = (request.method(), &info.path, &info.request_id);
+        log::info!(target: "security", "refused {method} {path:?}: {rejection:?}, request {id}");
+        let response = finish(rejection.response(), &info, &site);
         return Ok(request.into_response(response));
     }
-    request.extensions_mut().insert(RequestId(asked.request_id.clone()));
+    request.extensions_mut().insert(RequestId(info.request_id.clone()));
     if let Some(context) = request.app_data::<web::Data<Context>>().cloned() {
-        cookie::accept_previous_key(&mut request, &context);
+        cookie::accept_previous_key(&mut request, &context.cookies);
     }
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &asked, &site)),
-        Ok(Err(error)) => Err(Lost { status: error.as_response_error().status_code(), asked, site }.into()),
+        Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &info, &site)),
+        Ok(Err(error)) => Err(Lost { status: error.as_response_error().status_code(), info, site }.into()),
         Err(_) => {
-            log::error!("a handler panicked, request {}", asked.request_id);
-            Err(Lost { status: StatusCode::INTERNAL_SERVER_ERROR, asked, site }.into())
+            log::error!("a handler panicked, request {}", info.request_id);
+            Err(Lost { status: StatusCode::INTERNAL_SERVER_ERROR, info, site }.into())
         }
     }
 }
 
-fn complete(response: ServiceResponse<BoxBody>, asked: &Asked, site: &Site) -> ServiceResponse<BoxBody> {
+fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     if response.status().is_server_error() {
         log::warn!(
             "answered {} to {} {:?}, request {}",
             response.status().as_u16(),
             request.method(),
-            asked.path,
-            asked.request_id
+            info.path,
+            info.request_id
         );
     }
-    let mut response = finish(response, asked, site);
+    let mut response = finish(response, info, site);
     cookie::lengthen(&request, response.headers_mut(), site.tls_only);
     ServiceResponse::new(request, response)
 }
 
 /// Why a request goes no further than here.
 #[derive(Debug)]
-enum Refusal {
+enum Rejection {
     /// For another host than ours.
     UnknownHost,
     /// From a page of another site.
     CrossOrigin,
 }
 
-impl Refusal {
+impl Rejection {
     fn response(&self) -> HttpResponse {
         match self {
             Self::UnknownHost => HttpResponse::new(StatusCode::MISDIRECTED_REQUEST),
@@ -102,16 +85,16 @@ impl Refusal {
     }
 }
 
-fn admit(request: &ServiceRequest, site: &Site, asked: &Asked) -> Result<(), Refusal> {
+fn admit(request: &ServiceRequest, site: &Site, info: &RequestInfo) -> Result<(), Rejection> {
     if !(site.takes_any_host)(request) && !is_for_us(request, site) {
-        return Err(Refusal::UnknownHost);
+        return Err(Rejection::UnknownHost);
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
     // The API knows no cookie: without an ambient credential there is nothing to forge.
-    if safe || asked.by_script() || from_our_own_page(request.headers(), site) {
+    if safe || info.is_api_call() || from_our_own_page(request.headers(), site) {
         Ok(())
     } else {
-        Err(Refusal::CrossOrigin)
+        Err(Rejection::CrossOrigin)
     }
 }
 
@@ -136,23 +119,11 @@ fn from_our_own_page(headers: &HeaderMap, site: &Site) -> bool {
 }
 
 /// Gives an answer its face and its headers.
-fn finish(response: HttpResponse<BoxBody>, asked: &Asked, site: &Site) -> HttpResponse<BoxBody> {
-    let mut response = (site.dress)(response, asked);
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if site.tls_only {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
-        );
-    }
-    if let Ok(value) = HeaderValue::from_str(&asked.request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
+fn finish(response: HttpResponse<BoxBody>, info: &RequestInfo, site: &Site) -> HttpResponse<BoxBody> {
+    let mut response = (site.dress)(response, info);
+    headers::secure(response.headers_mut(), site.tls_only);
+    if let Ok(value) = HeaderValue::from_str(&info.request_id) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     response
 }
@@ -160,13 +131,13 @@ fn finish(response: HttpResponse<BoxBody>, asked: &Asked, site: &Site) -> HttpRe
 /// An answer whose request is gone.
 struct Lost {
     status: StatusCode,
-    asked: Asked,
+    info: RequestInfo,
     site: web::Data<Site>,
 }
 
 impl std::fmt::Debug for Lost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} for request {}", self.status, self.asked.request_id)
+        write!(f, "{} for request {}", self.status, self.info.request_id)
     }
 }
 
@@ -182,7 +153,7 @@ impl ResponseError for Lost {
     }
 
     fn error_response(&self) -> HttpResponse {
-        finish(HttpResponse::new(self.status), &self.asked, &self.site)
+        finish(HttpResponse::new(self.status), &self.info, &self.site)
     }
 }
 
@@ -204,6 +175,7 @@ mod tests {
     use crate::messaging::Notifier;
     use crate::metrics::Metrics;
     use crate::services::Services;
+    use crate::web::graceful_shutdown::RequestDrain;
 
     #[actix_web::test]
     async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
@@ -223,10 +195,13 @@ mod tests {
                 hasher: Hasher::with_cost(10),
             },
             metrics: Metrics::new([]),
-            departure: crate::web::Departure::by(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
+            drain: RequestDrain::new(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
             site: site.clone(),
-            key: actix_web::cookie::Key::generate(),
-            previous_key: None,
+            cookies: cookie::CookieKeys {
+                key: actix_web::cookie::Key::generate(),
+                previous: None,
+                secure: true,
+            },
         };
         async fn fail() -> HttpResponse {
             panic!("a secret of the inside")

@@ -26,7 +26,7 @@ pub async fn pass<B: MessageBody>(
     let Some(context) = request.app_data::<web::Data<Context>>().cloned() else {
         return next.call(request).await;
     };
-    context.departure.enter();
+    context.drain.enter();
     let asked = Asked {
         context,
         method: request.method().clone(),
@@ -35,7 +35,7 @@ pub async fn pass<B: MessageBody>(
         lost: true,
     };
     let mut result = next.call(request).await;
-    if let (true, Ok(response)) = (asked.context.departure.has_begun(), &mut result) {
+    if let (true, Ok(response)) = (asked.context.drain.has_begun(), &mut result) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     match &result {
@@ -73,7 +73,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.context.departure.leave();
+        self.context.drain.leave();
         if self.lost {
             let status = StatusCode::from_u16(WENT_AWAY).unwrap_or(StatusCode::BAD_REQUEST);
             self.context.metrics.lost(self.target.path(), &self.method, status, self.since.elapsed());

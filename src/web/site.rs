@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 
-use super::error_response::Asked;
+use super::request_info::RequestInfo;
 
 /// What the edge has to know.
 pub struct Site {
@@ -18,7 +18,7 @@ pub struct Site {
     /// Whether a request may name any host, such as one of somebody who watches this process by its address.
     pub takes_any_host: fn(&ServiceRequest) -> bool,
     /// Gives an error response its body.
-    pub dress: fn(HttpResponse<BoxBody>, &Asked) -> HttpResponse<BoxBody>,
+    pub dress: fn(HttpResponse<BoxBody>, &RequestInfo) -> HttpResponse<BoxBody>,
 }
 
 impl Site {

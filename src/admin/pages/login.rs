@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::admin::console::Console;
 use crate::admin::console_token::{COOKIE_LIFE, cookie_name, is_tls_only, peer};
 use crate::admin::frame::Frame;
-use crate::admin::guard::Refusal;
+use crate::admin::guard::TokenRefusal;
 use crate::web::{Error, Form, local_path, see_other};
 
 #[derive(Template)]
@@ -50,7 +50,7 @@ pub async fn create(
     let Form(LoginForm { token, next }) = form;
     let address = peer(&request);
     if console.token.is_locked_for(address) {
-        return Ok(Refusal::Locked.error_response());
+        return Ok(TokenRefusal::Locked.error_response());
     }
     let until = chrono::Utc::now().timestamp() + COOKIE_LIFE;
     let value = console.token.cookie_value(until).filter(|_| console.token.matches(token.trim()));

@@ -1,0 +1,33 @@
+//! What is known of a request before it is routed, and outlives it: an error's body depends on it.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+
+/// A request as far as the body of an error depends on it.
+pub struct RequestInfo {
+    /// The path without its query.
+    pub path: String,
+    /// Path and query.
+    pub target: String,
+    /// Whether the method is GET or HEAD.
+    pub reads: bool,
+    /// The request's number, in its response and in the log.
+    pub request_id: String,
+}
+
+impl RequestInfo {
+    /// Of a request that has been given a number.
+    pub fn of(request: &ServiceRequest, request_id: String) -> Self {
+        Self {
+            path: request.path().to_owned(),
+            target: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            reads: matches!(*request.method(), Method::GET | Method::HEAD),
+            request_id,
+        }
+    }
+
+    /// Whether the request is one to the API.
+    pub fn is_api_call(&self) -> bool {
+        self.path.starts_with("/api/")
+    }
+}
