@@ -4,7 +4,6 @@
 
 mod acceptances;
 mod deliveries;
-mod etags;
 mod export;
 mod import;
 mod inbox;

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::deliveries;
-use super::etags::{Comparison, etag, header_of, matches_version, matching_tag};
 use super::list_query::{cursor_of, limit_of, words_of};
 use super::note_view::{NoteView, view};
 use super::problem::Problem;
@@ -14,6 +13,7 @@ use super::share_with::ShareWith;
 use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
 use crate::services::sharing;
 use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
+use crate::web::etag::{cached_tag, etag, holds, if_match};
 use crate::web::idempotency;
 use crate::web::paging::{encode, with_words};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, granted};
@@ -207,11 +207,7 @@ pub async fn show(
         user.session.unread.set(unread);
     }
     let note = seen.note;
-    let known = header_of(&request, &header::IF_NONE_MATCH)
-        .and_then(|tags| matching_tag(tags, note.version, Comparison::Weak));
-    if let Some(tag) = known {
-        // The tag of the response that the client has cached, which may be a compressed one.
-        let tag = if tag == "*" { etag(note.version) } else { tag.trim_start_matches("W/").to_owned() };
+    if let Some(tag) = cached_tag(&request, note.version) {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
     let mut shown = view(user.tenant.tenant().number(), note, seen.standing);
@@ -252,8 +248,8 @@ pub async fn update(
 ) -> Result<HttpResponse, Error> {
     let Json(body) = body;
     let (title, content) = parse(body.title.as_deref(), body.content)?;
-    let condition = header_of(&request, &header::IF_MATCH);
-    if let (None, Some(version)) = (condition, body.version) {
+    let condition = if_match(&request);
+    if let (None, Some(version)) = (&condition, body.version) {
         return save(
             &user,
             *id,
@@ -263,7 +259,7 @@ pub async fn update(
         .await;
     }
     let current = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
-    if condition.is_some_and(|tags| !matches_version(tags, current.version, Comparison::Strong)) {
+    if condition.is_some_and(|condition| !holds(&condition, current.version)) {
         return Err(Error::PreconditionFailed { etag: etag(current.version) });
     }
     save(
@@ -302,9 +298,9 @@ pub async fn delete(
     id: web::Path<NoteId>,
 ) -> Result<HttpResponse, Error> {
     let mut version = None;
-    if let Some(tags) = header_of(&request, &header::IF_MATCH) {
+    if let Some(condition) = if_match(&request) {
         let current = granted(user.tenant.note(user.id, *id, Right::Own).await?)?.note;
-        if !matches_version(tags, current.version, Comparison::Strong) {
+        if !holds(&condition, current.version) {
             return Err(Error::PreconditionFailed { etag: etag(current.version) });
         }
         version = Some(current.version);

@@ -1,7 +1,8 @@
 //! The one error of handlers. What went wrong inside is logged once; a visitor gets a fixed sentence and the
 //! request id.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, EntityTag, TryIntoHeaderValue};
 use actix_web::{HttpResponse, ResponseError, web};
 
 use super::fields::FieldErrors;
@@ -41,8 +42,8 @@ pub enum Error {
     /// The version that the change started from is not the current one.
     #[error("precondition failed")]
     PreconditionFailed {
-        /// The ETag of what is there.
-        etag: String,
+        /// The tag of the current version.
+        etag: EntityTag,
     },
     /// The body is longer than anything that is accepted.
     #[error("payload too large")]
@@ -285,9 +286,9 @@ impl ResponseError for Error {
             _ => FieldErrors::default(),
         };
         if let Self::PreconditionFailed { etag } = self
-            && let Ok(value) = header::HeaderValue::from_str(etag)
+            && let Ok(value) = etag.clone().try_into_value()
         {
-            response.headers_mut().insert(header::ETAG, value);
+            response.headers_mut().insert(ETAG, value);
         }
         response.extensions_mut().insert(Fault {
             sentence: self.sentence(),

@@ -12,6 +12,7 @@ pub mod current_user;
 pub mod download;
 pub mod error;
 pub mod error_response;
+pub mod etag;
 pub mod fields;
 pub mod frame;
 pub mod graceful_shutdown;
