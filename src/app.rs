@@ -22,8 +22,8 @@ use crate::web::{
 };
 use crate::{api, pages};
 
-/// Seconds within which requests in flight must have their response after a stop, and again the seconds within
-/// which these responses must be sent.
+/// Seconds within which requests in flight must have their response after a stop, and again the seconds
+/// within which these responses must be sent.
 pub const SHUTDOWN_TIMEOUT: u64 = 30;
 /// The time that the head of a request may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -87,8 +87,8 @@ fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
         origins: settings.origins(address.port()),
         tls_only: settings.production(),
         // A monitoring system may call this process by its address.
-        takes_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
-        dress: error_response::dress,
+        allows_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
+        add_error_body: error_response::add_error_body,
     })
 }
 
@@ -99,10 +99,10 @@ fn serve(listener: TcpListener, context: web::Data<Context>) -> std::io::Result<
             .app_data(context.site.clone())
             .configure(extractor_errors)
             .wrap(cookie::middleware(&context.cookies))
-            .wrap(from_fn(request_guard::pass))
-            .wrap(from_fn(request_metrics::pass))
+            .wrap(from_fn(request_guard::middleware))
+            .wrap(from_fn(request_metrics::middleware))
             .wrap(Compress::default())
-            .wrap(from_fn(coding::pass))
+            .wrap(from_fn(coding::middleware))
             .configure(|config| routes::register(config, api::routes::all(), require_login))
             .configure(|config| routes::register(config, pages::routes::all(), require_login))
             .default_service(web::route().to(not_found))

@@ -1,5 +1,5 @@
-//! Assembles the console's own server. It shares nothing with the application's but this process: another
-//! address, other cookies, other connections, one thread.
+//! Assembles the console's server. It shares only the process with the application's server: it has its own
+//! address, cookies, connections and one thread.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::web::listen::ListenError;
 use crate::web::routes::guarded;
 use crate::web::{Site, coding, request_guard};
 
-/// Builds the server. It stops when its handle is told to.
+/// Builds the server. It stops through its handle; signals are the caller's.
 ///
 /// # Errors
 /// [`ListenError`].
@@ -31,18 +31,18 @@ pub fn listen(
     let site = web::Data::new(Site {
         tls_only: !origins.is_empty() && origins.iter().all(|origin| origin.starts_with("https://")),
         origins,
-        // A program that knows the token is not a page that was led here by a foreign name.
-        takes_any_host: carries_token,
-        dress: errors::dress,
+        // DNS rebinding leads a browser's page here under a foreign host name; such a page has no token.
+        allows_any_host: carries_token,
+        add_error_body: errors::add_error_body,
     });
     let server = HttpServer::new(move || {
         App::new()
             .app_data(console.clone())
             .app_data(site.clone())
             .configure(extractor_errors)
-            .wrap(from_fn(request_guard::pass))
+            .wrap(from_fn(request_guard::middleware))
             .wrap(Compress::default())
-            .wrap(from_fn(coding::pass))
+            .wrap(from_fn(coding::middleware))
             .configure(routes::register)
             .default_service(guarded(web::route().to(not_found), require_token, None))
     })

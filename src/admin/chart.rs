@@ -1,6 +1,5 @@
-//! Lines over time as plain SVG, drawn here and styled by the style sheet. A plotting crate would bring its
-//! own colours and fonts into each picture; these follow the page's, in light, dark and print. The numbers
-//! stand in a table beside each.
+//! Line charts over time as SVG, styled by the style sheet. A plotting crate would bring its own colours and
+//! fonts; these charts follow the page's, in light, dark and print. The page has the same numbers in a table.
 
 use chrono::DateTime;
 
@@ -11,37 +10,35 @@ const RIGHT: f64 = 352.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 126.0;
 
-/// One picture.
+/// A chart of one or more lines.
 pub struct Chart {
-    /// What it shows, with the unit.
+    /// With the unit.
     pub title: &'static str,
-    /// The same in a sentence, for those who do not see it.
+    /// The chart in a sentence, for screen readers.
     pub summary: String,
-    /// Its lines.
-    pub lines: Vec<Line>,
-    /// Heights with their labels.
+    pub lines: Vec<Series>,
+    /// The labels of the vertical axis, with their y.
     pub heights: Vec<(f64, String)>,
-    /// Places in time with their labels, and at which end of the label they are.
+    /// The labels of the horizontal axis: x, text, and the SVG `text-anchor`.
     pub times: Vec<(f64, String, &'static str)>,
 }
 
-/// One line.
-pub struct Line {
-    /// What it is called.
+/// One line of a chart.
+pub struct Series {
     pub name: &'static str,
-    /// Its parts; where there is no number there is a gap.
+    /// The `points` of its polylines; between two of them values are missing.
     pub parts: Vec<String>,
 }
 
 impl Chart {
-    /// A chart of lines over the same points in time, in seconds since 1970.
+    /// A chart of lines over the same points in time, which are in seconds since 1970.
     pub fn new(title: &'static str, times: &[u64], lines: &[(&'static str, Vec<Option<f64>>)]) -> Self {
         let most = lines.iter().flat_map(|(_, values)| values.iter().flatten()).copied().fold(0.0, f64::max);
         let top = round_up(most);
         let place = |index: usize| LEFT + (RIGHT - LEFT) * share(index, times.len());
         let height = |value: f64| BOTTOM - (BOTTOM - TOP) * value / top;
         let drawn =
-            lines.iter().map(|(name, values)| Line { name, parts: parts(values, place, height) }).collect();
+            lines.iter().map(|(name, values)| Series { name, parts: parts(values, place, height) }).collect();
         Self {
             title,
             summary: summary(title, lines),
@@ -51,12 +48,12 @@ impl Chart {
         }
     }
 
-    /// The picture's own units.
+    /// Width and height in the units of its SVG.
     pub fn size(&self) -> (f64, f64) {
         (WIDTH, HEIGHT)
     }
 
-    /// Where the grid begins and ends.
+    /// The x at which the grid begins and ends.
     pub fn span(&self) -> (f64, f64) {
         (LEFT, RIGHT)
     }
@@ -73,7 +70,7 @@ fn parts(values: &[Option<f64>], place: impl Fn(usize) -> f64, height: impl Fn(f
         match (value, parts.last_mut()) {
             (Some(value), Some(part)) => {
                 let (x, y) = (place(index), height(*value));
-                // One point alone is drawn as a short line.
+                // A polyline of a single point would be invisible.
                 let alone = part.is_empty() && values.get(index + 1).is_none_or(Option::is_none);
                 part.push_str(&if alone {
                     format!("{:.1},{y:.1} {x:.1},{y:.1} ", x - 2.0)
@@ -100,7 +97,7 @@ fn labels(times: &[u64], place: impl Fn(usize) -> f64) -> Vec<(f64, String, &'st
     chosen.into_iter().filter_map(label).collect()
 }
 
-/// A time of the day.
+/// The time of day in UTC, such as 09:05.
 pub(super) fn clock(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     time.map_or_else(String::new, |time| time.format("%H:%M").to_string())
@@ -121,7 +118,7 @@ fn summary(title: &str, lines: &[(&'static str, Vec<Option<f64>>)]) -> String {
     format!("{title}: {}", lines.iter().map(one).collect::<Vec<_>>().join("; "))
 }
 
-/// The next of 1, 2 and 5 with zeros.
+/// The next number of 1, 2 and 5 times a power of ten.
 fn round_up(value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
@@ -134,7 +131,7 @@ fn round_up(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
-/// A number as short as it may be.
+/// A number with three digits at most, or all digits before the point.
 pub(super) fn number(value: f64) -> String {
     match value {
         0.0 => "0".to_owned(),
@@ -149,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_gaps_where_nothing_happened_and_its_top_is_a_round_number() {
+    fn a_line_has_gaps_where_values_are_missing_and_its_axis_ends_at_a_round_number() {
         let times: Vec<u64> = (0..9).map(|minute| minute * 60).collect();
         let mut values = vec![Some(1.0); 9];
         values[4] = None;
@@ -168,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_still_a_picture() {
+    fn a_chart_without_values_is_empty() {
         let chart = Chart::new("Errors", &[], &[("5xx", Vec::new())]);
         assert!(chart.lines[0].parts.is_empty() && chart.times.is_empty());
         assert_eq!(chart.summary, "Errors: 5xx nothing yet");

@@ -1,4 +1,4 @@
-//! What the console's handlers share.
+//! The state that the console's handlers share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,30 +13,29 @@ use crate::monitor::{MoveHistory, Nodes};
 use crate::settings::{AdminSettings, Settings};
 use crate::web::{self, see_other};
 
-/// What nobody fetched is dropped.
-const MOST_SAID: usize = 100;
+/// The number of notices that may wait for a browser to show them.
+const NOTICE_LIMIT: usize = 100;
 
 /// The console's shared state.
 pub struct Console {
-    /// The way to the nodes, to look.
+    /// Connections to all nodes, for reading.
     pub nodes: Arc<Nodes>,
-    /// When moves ran, as far as this process saw it.
-    pub seen: Arc<MoveHistory>,
-    /// How to connect for an action, as the user of DATABASE_URL.
+    /// When shard moves ran, as far as this process has observed it.
+    pub move_history: Arc<MoveHistory>,
+    /// The connection for actions, as the user of DATABASE_URL.
     pub config: Config,
-    /// What the application beside it shares with its own handlers.
+    /// The state of the application in the same process.
     pub application: Data<web::Context>,
-    /// What only the database knows of the application.
+    /// Numbers of the application that need a query.
     pub figures: DatabaseFigures,
     pub token: ConsoleToken,
-    /// The settings of this process.
     pub settings: Settings,
-    /// What was just done, to be said once.
-    said: Mutex<HashMap<String, String>>,
+    /// Results of actions by a random number, each to be shown once.
+    notices: Mutex<HashMap<String, String>>,
 }
 
 impl Console {
-    /// The console of an application that serves on the database of `config`.
+    /// For an application that serves on the database of `config`.
     pub fn new(
         settings: &Settings,
         admin: &AdminSettings,
@@ -45,31 +44,31 @@ impl Console {
     ) -> Self {
         Self {
             nodes: Arc::new(Nodes::for_console(config, settings.node_patience)),
-            seen: Arc::default(),
+            move_history: Arc::default(),
             config: config.clone(),
             application,
             figures: DatabaseFigures::new(settings.node_patience),
             token: ConsoleToken::new(admin.token.clone()),
             settings: settings.clone(),
-            said: Mutex::default(),
+            notices: Mutex::default(),
         }
     }
 
-    /// Sends the browser to `path`, where `text` is said once. The text stays here: what stands in an address
-    /// could be anybody's.
+    /// Redirects the browser to `path`, which shows `text` once. The address has only a number of the text:
+    /// anyone can write a text into a link.
     pub fn done(&self, path: &str, text: impl Into<String>) -> HttpResponse {
         let number = format!("{:016x}", fastrand::u64(..));
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() >= MOST_SAID {
-            said.clear();
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        if notices.len() >= NOTICE_LIMIT {
+            notices.clear();
         }
-        said.insert(number.clone(), text.into());
-        let joint = if path.contains('?') { '&' } else { '?' };
-        see_other(&format!("{path}{joint}done={number}"))
+        notices.insert(number.clone(), text.into());
+        let separator = if path.contains('?') { '&' } else { '?' };
+        see_other(&format!("{path}{separator}done={number}"))
     }
 
-    /// What is to be said under this number.
-    pub(super) fn say(&self, number: &str) -> Option<String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(number)
+    /// Removes and returns the notice of a number.
+    pub(super) fn take_notice(&self, number: &str) -> Option<String> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).remove(number)
     }
 }

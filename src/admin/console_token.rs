@@ -1,4 +1,5 @@
-//! The console's token: its comparison, the cookie of a browser that has given it, and the limit on wrong ones.
+//! The console's token: its comparison, the cookie of a browser that has given it, and the limit on wrong
+//! ones.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

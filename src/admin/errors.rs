@@ -1,4 +1,4 @@
-//! The console's face of an error: a page, JSON or a line of text, after what was asked for.
+//! The body of an error on the console: a page, JSON or a line of text, by the ending of the path.
 
 use std::fmt;
 
@@ -8,50 +8,53 @@ use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
-use super::frame::Frame;
-use super::view::Face;
+use super::frame::ConsoleFrame;
+use super::view::Format;
 use crate::cluster::ClusterError;
 use crate::db::DbError;
 use crate::web::Error;
-use crate::web::error::{Fault, default_sentence};
+use crate::web::error::{PublicError, default_sentence};
 use crate::web::request_info::RequestInfo;
 
 #[derive(Template)]
 #[template(path = "admin/error.html")]
-struct ErrorPage<'a> {
-    frame: Frame,
+struct ConsoleErrorPage<'a> {
+    frame: ConsoleFrame,
     status: u16,
     sentence: &'a str,
     request_id: &'a str,
 }
 
-/// What an operator is told that no visitor would be: the reason in its own words.
+/// The cause of an error in its own words, which only operators may see.
 #[derive(Clone, Debug)]
 struct Reason(String);
 
-/// Gives an error response its body.
-pub(super) fn dress(response: HttpResponse<BoxBody>, request: &RequestInfo) -> HttpResponse<BoxBody> {
+/// Adds the body to an error response that has none.
+pub(super) fn add_error_body(
+    response: HttpResponse<BoxBody>,
+    request: &RequestInfo,
+) -> HttpResponse<BoxBody> {
     let status = response.status();
-    let typed = response
+    let has_body = response
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| !value.as_bytes().starts_with(b"text/plain"));
-    if !(status.is_client_error() || status.is_server_error()) || typed {
+    if !(status.is_client_error() || status.is_server_error()) || has_body {
         return response;
     }
     let reason = response.extensions().get::<Reason>().map(|reason| reason.0.clone());
-    let fault = response.extensions().get::<Fault>().map(|fault| fault.sentence.to_owned());
-    let sentence = reason.or(fault).unwrap_or_else(|| default_sentence(status).to_owned());
-    let (kind, body) = match Face::of(&request.path) {
-        Face::Json => (
+    let public = response.extensions().get::<PublicError>().map(|error| error.sentence.to_owned());
+    let sentence = reason.or(public).unwrap_or_else(|| default_sentence(status).to_owned());
+    let (kind, body) = match Format::of(&request.path) {
+        Format::Json => (
             "application/problem+json",
             json!({ "status": status.as_u16(), "detail": sentence, "request_id": request.request_id })
                 .to_string(),
         ),
-        Face::Text => ("text/plain; charset=utf-8", format!("{sentence}\n")),
-        Face::Page => {
-            let page = ErrorPage {
-                frame: Frame::bare(),
+        Format::Text => ("text/plain; charset=utf-8", format!("{sentence}\n")),
+        Format::Html => {
+            let page = ConsoleErrorPage {
+                frame: ConsoleFrame::bare(),
                 status: status.as_u16(),
                 sentence: &sentence,
                 request_id: &request.request_id,
@@ -64,12 +67,11 @@ pub(super) fn dress(response: HttpResponse<BoxBody>, request: &RequestInfo) -> H
     response
 }
 
-/// Why a page of the console cannot be shown or an action was not done.
+/// Why a page of the console cannot be shown or an action failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// As the application has it.
     Web(Error),
-    /// The database does not answer, or something stands in the way of an action; the operator is told what.
+    /// A node does not answer, or the action is not possible; the response says why.
     Cluster(ClusterError),
 }
 

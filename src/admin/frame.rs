@@ -1,4 +1,4 @@
-//! The frame around every page of the console: where one is, over which time one looks, what was just done.
+//! The frame around every page of the console: the navigation, the time span, the result of the last action.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
@@ -12,47 +12,42 @@ use super::navigation::PAGES;
 use crate::web::Error;
 use crate::web::assets::Assets;
 
-/// The frame.
+/// What the layout shows around a page.
 #[derive(Clone, Debug, Default)]
-pub struct Frame {
-    /// The path of the page without a face's ending.
+pub struct ConsoleFrame {
+    /// The path of the page without `.json` or `.txt`.
     pub path: String,
     /// The time that charts and sums cover.
     pub span: Span,
-    /// What was just done, where something was.
+    /// The result of the last action, to be shown once.
     pub done: Option<String>,
-    /// Whether one can log out.
+    /// Whether the page has a button to log out.
     pub logged_in: bool,
-    /// Where the style sheets and scripts are.
     pub assets: Assets,
 }
 
-/// A stretch of time until now.
+/// The time until now that a page covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Span {
-    /// The last hour.
     #[default]
     #[serde(rename = "1h")]
     Hour,
-    /// Six hours.
     #[serde(rename = "6h")]
     SixHours,
-    /// A day.
     #[serde(rename = "1d")]
     Day,
-    /// A week.
     #[serde(rename = "7d")]
     Week,
-    /// Two weeks, for which samples are kept.
+    /// The time for which samples are kept.
     #[serde(rename = "14d")]
     TwoWeeks,
 }
 
 impl Span {
-    /// All of them, the shortest first.
+    /// From the shortest to the longest.
     pub const ALL: [Self; 5] = [Self::Hour, Self::SixHours, Self::Day, Self::Week, Self::TwoWeeks];
 
-    /// As it stands in an address.
+    /// The value of `since` in a URL.
     pub fn code(self) -> &'static str {
         match self {
             Self::Hour => "1h",
@@ -63,7 +58,7 @@ impl Span {
         }
     }
 
-    /// In words.
+    /// The words after "the last".
     pub fn words(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -74,7 +69,7 @@ impl Span {
         }
     }
 
-    /// How long it is.
+    /// The length of the span.
     pub fn length(self) -> Duration {
         let hours = match self {
             Self::Hour => 1,
@@ -88,39 +83,37 @@ impl Span {
 }
 
 #[derive(Default, Deserialize)]
-struct Query {
+struct FrameQuery {
     since: Option<Span>,
     done: Option<String>,
 }
 
-/// A row of the navigation.
-pub struct Entry {
-    /// Where it leads.
+/// A link of the navigation.
+pub struct NavigationLink {
     pub path: String,
-    /// What it is called.
     pub name: &'static str,
-    /// Whether one is there.
+    /// Whether it is the current page.
     pub here: bool,
 }
 
-impl Frame {
-    /// A frame without a place.
+impl ConsoleFrame {
+    /// The frame of errors and the login, without navigation.
     pub fn bare() -> Self {
         Self::default()
     }
 
-    /// The pages that can be gone to.
-    pub fn entries(&self) -> Vec<Entry> {
+    /// The links of the navigation.
+    pub fn entries(&self) -> Vec<NavigationLink> {
         let here = |path: &str| {
             self.path == path || self.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
         };
         PAGES
             .iter()
-            .map(|page| Entry { path: self.at(page.path), name: page.name, here: here(page.path) })
+            .map(|page| NavigationLink { path: self.at(page.path), name: page.name, here: here(page.path) })
             .collect()
     }
 
-    /// An address over the same stretch of time.
+    /// The URL of a path with the same time span.
     pub fn at(&self, path: &str) -> String {
         if self.span == Span::default() {
             path.to_owned()
@@ -129,27 +122,27 @@ impl Frame {
         }
     }
 
-    /// Whether the same is there for programs, which questions are not.
-    pub fn has_faces(&self) -> bool {
+    /// Whether the page has the formats JSON and text, which confirmations do not.
+    pub fn has_formats(&self) -> bool {
         PAGES.iter().any(|page| page.path == self.path)
     }
 
-    /// The same numbers for a program.
+    /// The URL of the same numbers as JSON.
     pub fn json(&self) -> String {
         self.at(&format!("{}.json", self.path))
     }
 
-    /// The same numbers for a terminal.
+    /// The URL of the same numbers as plain text.
     pub fn text(&self) -> String {
         self.at(&format!("{}.txt", self.path))
     }
 
-    /// The page without its slash, as `pigeonhole console` calls it.
-    pub fn verb(&self) -> &str {
+    /// The name of the page in `pigeonhole console NAME`.
+    pub fn command_name(&self) -> &str {
         self.path.trim_start_matches('/')
     }
 
-    /// The stretches that can be chosen, each with its address and whether it is the one.
+    /// The time spans to choose from: URL, words, and whether it is the current one.
     pub fn spans(&self) -> Vec<(String, &'static str, bool)> {
         Span::ALL
             .iter()
@@ -158,19 +151,19 @@ impl Frame {
     }
 }
 
-impl FromRequest for Frame {
+impl FromRequest for ConsoleFrame {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Ok(web::Query(query)) = web::Query::<Query>::from_query(request.query_string()) else {
+        let Ok(web::Query(query)) = web::Query::<FrameQuery>::from_query(request.query_string()) else {
             return ready(Err(Error::BadRequest("since is one of 1h, 6h, 1d, 7d and 14d.")));
         };
         let path = request.path();
         let path = path.strip_suffix(".json").or(path.strip_suffix(".txt")).unwrap_or(path).to_owned();
         let console = request.app_data::<web::Data<Console>>();
         let logged_in = console.is_some_and(|console| console.token.is_set());
-        let done = query.done.and_then(|number| console?.say(&number));
+        let done = query.done.and_then(|number| console?.take_notice(&number));
         ready(Ok(Self { path, span: query.since.unwrap_or_default(), done, logged_in, assets: Assets }))
     }
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::console::Console;
 use super::console_token::{ConsoleToken, FAILURE_WINDOW, cookie_name, peer};
-use super::view::Face;
+use super::view::Format;
 use crate::web::see_other;
 
 /// Why a request needs a login first.
@@ -47,7 +47,8 @@ impl ResponseError for TokenRefusal {
     }
 }
 
-/// Lets a request through that carries the token or a login's cookie, and every request where no token is set.
+/// Lets a request through that carries the token or a login's cookie, and every request where no token is
+/// set.
 ///
 /// # Errors
 /// [`TokenRefusal`].
@@ -88,7 +89,7 @@ pub(super) fn check_bearer(token: &ConsoleToken, request: &HttpRequest) -> Optio
 
 fn opens_page(request: &HttpRequest) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
-        && Face::of(request.path()) == Face::Page
+        && Format::of(request.path()) == Format::Html
         && request.path() != "/metrics"
 }
 

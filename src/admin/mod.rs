@@ -1,7 +1,6 @@
-//! The operator's console: pages, JSON and text of what `monitor` sees, and the actions of `cluster`, on an
-//! address of its own. It has no SQL and no tenant's data; the application's pages know nothing of it. Each
-//! page is one file in `pages`, a struct of numbers that [`view::View`] shows as HTML, JSON and text;
-//! `routes` is its map.
+//! The operator's console: the numbers of `monitor` as pages, JSON and text, and the actions of `cluster`, on
+//! an address of its own. Each page is one file in `pages`, with a struct of numbers that implements
+//! [`View`]; `navigation` lists the pages, `routes` is the map.
 
 mod app;
 mod application;
@@ -22,5 +21,5 @@ mod worker_server;
 pub use app::listen;
 pub use console::Console;
 pub use errors::Failure;
-pub use view::{Face, View};
+pub use view::{Format, View};
 pub use worker_server::{WorkerState, listen_worker};

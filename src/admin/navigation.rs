@@ -2,7 +2,7 @@
 //! apart from both, as the handlers draw the frame themselves.
 
 /// A page, at three paths with the same numbers: HTML, JSON and plain text.
-pub struct Page {
+pub struct ConsolePage {
     pub path: &'static str,
     pub json: &'static str,
     pub text: &'static str,
@@ -11,12 +11,12 @@ pub struct Page {
 
 macro_rules! page {
     ($path:literal, $name:literal) => {
-        Page { path: $path, json: concat!($path, ".json"), text: concat!($path, ".txt"), name: $name }
+        ConsolePage { path: $path, json: concat!($path, ".json"), text: concat!($path, ".txt"), name: $name }
     };
 }
 
 /// The pages in the order of the navigation.
-pub const PAGES: [Page; 10] = [
+pub const PAGES: [ConsolePage; 10] = [
     page!("/verdicts", "Verdicts"),
     page!("/shards", "Shards"),
     page!("/tenants", "Tenants"),

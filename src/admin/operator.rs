@@ -1,6 +1,5 @@
-//! Somebody at the console who does something to the cluster. It is done in a task of its own, which goes on
-//! when the browser has gone, as the user of DATABASE_URL, and written down with the address that it came
-//! from.
+//! Actions of an operator on the cluster. An action runs in a task of its own, which continues when the
+//! browser disconnects, as the user of DATABASE_URL; the list of events has the operator's address.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
@@ -16,35 +15,35 @@ use crate::cluster::{ClusterError, NodeConnection};
 use crate::web::Error;
 
 /// How long a page waits for a plan.
-const PLANNING: Duration = Duration::from_secs(10);
-/// How long a page waits for what was begun.
-const DOING: Duration = Duration::from_secs(15);
+const PLAN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a page waits for an action, which continues afterwards.
+const ACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The operator of this request.
 #[derive(Clone)]
 pub struct Operator {
-    /// How to connect.
     pub config: Config,
-    /// How long the coordinator may take to let us in.
-    patience: Duration,
-    who: String,
+    /// For connecting to the coordinator.
+    timeout: Duration,
+    /// The operator in the list of events.
+    name: String,
 }
 
 impl Operator {
     async fn session(&self) -> Result<NodeConnection, ClusterError> {
-        match timeout(self.patience, NodeConnection::coordinator(&self.config)).await {
-            Ok(session) => Ok(session?.on_behalf_of(&self.who)),
+        match timeout(self.timeout, NodeConnection::coordinator(&self.config)).await {
+            Ok(session) => Ok(session?.on_behalf_of(&self.name)),
             Err(_) => Err(ClusterError::Timeout {
                 what: "connecting to the coordinator".to_owned(),
-                timeout: self.patience,
+                timeout: self.timeout,
             }),
         }
     }
 
-    /// Plans what `pigeonhole cluster` would do with `command`, which is named where this program may not.
+    /// Plans an action; `command` is the subcommand of `pigeonhole cluster` that does the same, for messages.
     ///
     /// # Errors
-    /// What stands in the way.
+    /// [`Failure`] when the action is not possible or there is no plan in time.
     pub async fn plan<T>(
         &self,
         command: &str,
@@ -55,32 +54,32 @@ impl Operator {
             session.require_operator(command).await?;
             work(&session).await
         };
-        match timeout(PLANNING, planning).await {
+        match timeout(PLAN_TIMEOUT, planning).await {
             Ok(planned) => Ok(planned?),
             Err(_) => Err(Failure::Cluster(ClusterError::Obstacle(format!(
                 "There was no plan within {} seconds, and nothing was changed. The verdicts say whether a \
                  node is slow; `pigeonhole cluster {command}` waits longer.",
-                PLANNING.as_secs()
+                PLAN_TIMEOUT.as_secs()
             )))),
         }
     }
 
-    /// Does something and gives what is to be said of it; when it takes long, it goes on and the page does
-    /// not wait.
+    /// Runs an action and returns its result in words. After 15 seconds the page stops waiting, and the
+    /// action continues.
     ///
     /// # Errors
-    /// What stood in the way.
+    /// [`Failure`] of the action.
     pub async fn act(
         &self,
         work: impl AsyncFnOnce(&NodeConnection) -> Result<String, ClusterError> + 'static,
     ) -> Result<String, Failure> {
         let operator = self.clone();
         let task = rt::spawn(async move { work(&operator.session().await?).await });
-        match timeout(DOING, task).await {
+        match timeout(ACTION_TIMEOUT, task).await {
             Ok(Ok(done)) => Ok(done?),
             Ok(Err(error)) => Err(Failure::Web(Error::Internal("waiting for an operation", error.into()))),
             Err(_) => {
-                Ok("This takes its time and goes on. The list of events will say how it ended.".to_owned())
+                Ok("This takes longer and continues. The list of events will say how it ended.".to_owned())
             }
         }
     }
@@ -97,8 +96,8 @@ impl FromRequest for Operator {
                 "it was not registered".into(),
             )));
         };
-        let from = request.peer_addr().map_or_else(|| "?".to_owned(), |address| address.ip().to_string());
-        let (config, patience) = (console.config.clone(), console.settings.node_patience * 4 / 3);
-        ready(Ok(Self { config, patience, who: format!("console, {from}") }))
+        let address = request.peer_addr().map_or_else(|| "?".to_owned(), |address| address.ip().to_string());
+        let (config, timeout) = (console.config.clone(), console.settings.node_patience * 4 / 3);
+        ready(Ok(Self { config, timeout, name: format!("console, {address}") }))
     }
 }

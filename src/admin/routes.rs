@@ -3,12 +3,12 @@
 use actix_web::web;
 
 use super::guard::require_token;
-use super::navigation::{PAGES, Page};
+use super::navigation::{ConsolePage, PAGES};
 use super::pages::{
     activity, application, connections, drain, events, isolation, job_cancellation, jobs, login, messages,
     metrics, network, rebalance, shards, statements, tenants, termination, verdicts,
 };
-use crate::web::routes::{self, AnyHandler, Arguments};
+use crate::web::routes::{self, AnyHandler, Extractors};
 use crate::web::{Route, assets, health};
 
 /// All rows.
@@ -42,7 +42,7 @@ fn navigation_pages() -> Vec<Route> {
 }
 
 /// The three paths of a page; its handler sees from the path which form to answer in.
-fn page<Args: Arguments>(page: Page, handler: impl AnyHandler<Args>) -> [Route; 3] {
+fn page<Args: Extractors>(page: ConsolePage, handler: impl AnyHandler<Args>) -> [Route; 3] {
     [page.path, page.json, page.text].map(|path| Route::get(path, handler.clone()))
 }
 

@@ -1,4 +1,4 @@
-//! The three faces of a page: HTML for people, JSON for programs, text for a terminal, all of the same
+//! The three formats of a page: HTML for browsers, JSON for programs, text for a terminal, with the same
 //! numbers.
 
 use std::future::{Ready, ready};
@@ -12,44 +12,41 @@ use serde::Serialize;
 use crate::monitor::Table;
 use crate::web::Error;
 
-/// The numbers of a page.
+/// The numbers of a page. Serialized, they are its JSON.
 pub trait View: Serialize {
-    /// The same numbers as tables.
+    /// The same numbers as tables, for HTML and text.
     fn tables(&self) -> Vec<Table>;
 }
 
-/// What was asked for.
+/// The format of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Face {
-    /// HTML.
-    Page,
-    /// JSON.
+pub enum Format {
+    Html,
     Json,
-    /// Plain text.
     Text,
 }
 
-impl Face {
-    /// By the ending of the path.
+impl Format {
+    /// The format of a path, by its ending: `.json`, `.txt` or neither.
     pub fn of(path: &str) -> Self {
         match path.rsplit_once('.') {
             Some((_, "json")) => Self::Json,
             Some((_, "txt")) => Self::Text,
-            _ => Self::Page,
+            _ => Self::Html,
         }
     }
 
-    /// Shows `view` in this face; `page` is its page.
+    /// The response with `view` in this format; `page` makes the HTML page of its tables.
     ///
     /// # Errors
-    /// When the page cannot be written.
+    /// [`Error::Internal`] when it cannot be rendered.
     pub fn show<V: View, T: Template>(
         self,
         view: &V,
         page: impl FnOnce(Vec<Table>) -> T,
     ) -> Result<HttpResponse, Error> {
         let (kind, body) = match self {
-            Self::Page => ("text/html; charset=utf-8", page(view.tables()).render()?),
+            Self::Html => ("text/html; charset=utf-8", page(view.tables()).render()?),
             Self::Json => {
                 let body = serde_json::to_string_pretty(view)
                     .map_err(|error| Error::Internal("writing JSON", error.into()))?;
@@ -64,7 +61,7 @@ impl Face {
     }
 }
 
-impl FromRequest for Face {
+impl FromRequest for Format {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 

@@ -27,7 +27,7 @@ pub async fn create(
     match try_create(&request, user.as_ref(), &invitation, &form, (&context, &cookie)).await {
         Err(error) => {
             let errors = FieldErrors::one("", BUSY);
-            invitation.page(error.passing()?, user.as_ref(), (&context, &cookie), form, errors).await
+            invitation.page(error.temporary()?, user.as_ref(), (&context, &cookie), form, errors).await
         }
         answered => answered,
     }

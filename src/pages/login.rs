@@ -85,7 +85,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     match try_create(&request, user, form.clone(), &context, &cookie).await {
-        Err(error) => refuse(error.passing()?, &cookie, form, false, FieldErrors::one("", BUSY)),
+        Err(error) => refuse(error.temporary()?, &cookie, form, false, FieldErrors::one("", BUSY)),
         answered => answered,
     }
 }

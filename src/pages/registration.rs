@@ -57,7 +57,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     match try_create(&request, &form, &context, &cookie).await {
-        Err(error) => refill(error.passing()?, &cookie, form, FieldErrors::one("", BUSY)),
+        Err(error) => refill(error.temporary()?, &cookie, form, FieldErrors::one("", BUSY)),
         answered => answered,
     }
 }

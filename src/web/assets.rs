@@ -1,5 +1,5 @@
-//! Static files: embedded in the binary, each under a URL with the hash of its content, so that it may be
-//! kept for ever.
+//! Static files: embedded in the binary, each under a URL with the hash of its content, so that browsers may
+//! cache it without a limit.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,38 +13,40 @@ use super::error::Error;
 
 #[derive(Embed)]
 #[folder = "static/"]
-struct Files;
+struct EmbeddedFiles;
 
 /// The parts of app.css, in the order of the cascade.
 const STYLE: [&str; 8] = ["base", "frame", "controls", "cabinet", "pictures", "note", "lists", "media"];
 
-/// A file as browsers get it.
-struct File {
+struct StaticFile {
     content: web::Bytes,
     hash: String,
 }
 
-static FILES: LazyLock<HashMap<String, File>> = LazyLock::new(|| {
+static FILES: LazyLock<HashMap<String, StaticFile>> = LazyLock::new(|| {
     let style = STYLE.map(|part| content(&format!("style/{part}.css"))).concat();
-    let whole = Files::iter()
+    let whole = EmbeddedFiles::iter()
         .filter(|name| !name.starts_with("style/"))
         .map(|name| (name.to_string(), content(&name)));
-    whole.chain([("app.css".to_owned(), style)]).map(|(name, content)| (name, File::new(content))).collect()
+    whole
+        .chain([("app.css".to_owned(), style)])
+        .map(|(name, content)| (name, StaticFile::new(content)))
+        .collect()
 });
 
-/// Nothing where there is no such file; a test sees that each part of the style sheet is there.
+/// Empty where there is no such file; a test ensures that every part of the style sheet exists.
 fn content(name: &str) -> Vec<u8> {
-    Files::get(name).map(|file| file.data.into_owned()).unwrap_or_default()
+    EmbeddedFiles::get(name).map(|file| file.data.into_owned()).unwrap_or_default()
 }
 
-impl File {
+impl StaticFile {
     fn new(content: Vec<u8>) -> Self {
-        let hash = Sha256::digest(&content)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&Sha256::digest(&content)[..8]);
         Self { content: content.into(), hash }
     }
 }
 
-/// The URLs of the files that every page needs.
+/// The URLs of the files that layouts link to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Assets;
 
@@ -55,17 +57,17 @@ static ADMIN_JS: LazyLock<String> = LazyLock::new(|| url("admin.js"));
 static ICON: LazyLock<String> = LazyLock::new(|| url("icon.svg"));
 
 impl Assets {
-    /// The style sheet.
+    /// The application's style sheet, which the console uses as well.
     pub fn css(&self) -> &'static str {
         &CSS
     }
 
-    /// The script.
+    /// The application's script.
     pub fn js(&self) -> &'static str {
         &JS
     }
 
-    /// What the console adds to the style sheet.
+    /// The console's addition to the style sheet.
     pub fn admin_css(&self) -> &'static str {
         &ADMIN_CSS
     }
@@ -75,7 +77,7 @@ impl Assets {
         &ADMIN_JS
     }
 
-    /// The icon.
+    /// The icon of both.
     pub fn icon(&self) -> &'static str {
         &ICON
     }
@@ -88,7 +90,7 @@ fn url(name: &str) -> String {
     format!("/static/{stem}.{}.{extension}", file.hash)
 }
 
-/// Serves `name.hash.extension` when the hash is that of the file.
+/// GET /static/{file}: `name.hash.extension`, when the hash is that of the file.
 pub async fn show(path: web::Path<String>) -> Result<HttpResponse, Error> {
     let mut parts = path.rsplitn(3, '.');
     let (Some(extension), Some(wanted), Some(stem)) = (parts.next(), parts.next(), parts.next()) else {
@@ -96,15 +98,18 @@ pub async fn show(path: web::Path<String>) -> Result<HttpResponse, Error> {
     };
     let name = format!("{stem}.{extension}");
     let file = FILES.get(&name).filter(|file| file.hash == wanted).ok_or(Error::NotFound)?;
-    Ok(answer(&name, file, "public, max-age=31536000, immutable"))
+    Ok(response(&name, file, "public, max-age=31536000, immutable"))
 }
 
-/// Serves the icon where browsers look for one without being told.
+/// GET /favicon.ico, where browsers look for an icon that no page names.
 pub async fn favicon() -> Result<HttpResponse, Error> {
-    FILES.get("icon.svg").map(|file| answer("icon.svg", file, "public, max-age=86400")).ok_or(Error::NotFound)
+    FILES
+        .get("icon.svg")
+        .map(|file| response("icon.svg", file, "public, max-age=86400"))
+        .ok_or(Error::NotFound)
 }
 
-fn answer(name: &str, file: &File, cache: &'static str) -> HttpResponse {
+fn response(name: &str, file: &StaticFile, cache: &'static str) -> HttpResponse {
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let charset = if kind.type_() == "text" || kind.subtype() == "javascript" || kind.subtype() == "svg" {
         "; charset=utf-8"
@@ -121,13 +126,15 @@ fn answer(name: &str, file: &File, cache: &'static str) -> HttpResponse {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Files, STYLE};
+    use super::{EmbeddedFiles, STYLE};
 
     #[test]
-    fn the_style_sheet_has_every_part_that_there_is_and_no_other() {
+    fn the_style_sheet_has_every_part_and_no_other() {
         let parts: BTreeSet<String> = STYLE.iter().map(|part| format!("style/{part}.css")).collect();
-        let there: BTreeSet<String> =
-            Files::iter().filter(|name| name.starts_with("style/")).map(|name| name.to_string()).collect();
-        assert_eq!(parts, there);
+        let present: BTreeSet<String> = EmbeddedFiles::iter()
+            .filter(|name| name.starts_with("style/"))
+            .map(|name| name.to_string())
+            .collect();
+        assert_eq!(parts, present);
     }
 }

@@ -1,5 +1,5 @@
-//! Request bodies: read whole up to one limit and one deadline, decoded strictly, then parsed. Broken bytes
-//! are refused and never repaired, so that what is stored is what was sent.
+//! Request bodies: read whole within a size limit and a timeout, decoded strictly, then parsed. Bytes that
+//! are not valid UTF-8 are refused and never replaced, so that the stored text is the text that was sent.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -23,13 +23,14 @@ use crate::domain::CONTENT_LIMIT;
 /// bytes; in JSON it is a control character, `\u0001`, six as well. A full-size note of any characters fits,
 /// with room for other fields.
 pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
-/// The longest that a body may take to arrive; the server's own limit covers the head only.
-const BODY_DEADLINE: Duration = Duration::from_secs(20);
+/// The time that a body may take to arrive; the server's own timeout covers the head only.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A form as browsers send it. Unknown fields are ignored, as old forms carry some.
+/// A form as browsers send it. Unknown fields are ignored: a form that was loaded before an update may have
+/// some.
 pub struct Form<T>(pub T);
 
-/// A JSON body. Unknown fields are refused by the types that it is read into.
+/// A JSON body. The types that it is parsed into refuse unknown fields.
 pub struct Json<T>(pub T);
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
@@ -102,12 +103,12 @@ fn read(
             }
             Ok(())
         };
-        tokio::time::timeout(BODY_DEADLINE, arrival).await.map_err(|_| Error::BodyTimeout)??;
+        tokio::time::timeout(BODY_TIMEOUT, arrival).await.map_err(|_| Error::BodyTimeout)??;
         Ok(body)
     }
 }
 
-/// The fields of a form; of a repeated field the last counts, as a browser's own script would set it.
+/// The fields of a form; the last value of a repeated field is used.
 fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
     let decode = |part: &[u8]| {
         let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
@@ -125,7 +126,7 @@ fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
         .collect()
 }
 
-/// Reads JSON: broken syntax is 400; well-formed JSON that does not fit the type is 422 and names the field.
+/// Parses JSON: broken syntax is 400; well-formed JSON that does not fit the type is 422 and names the field.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -147,16 +148,17 @@ fn refuse_json(error: &serde_json::Error, field: &'static str) -> Error {
     }
 }
 
-/// The field that a message of serde quotes, such as a missing one, which has no path.
+/// The field that a message of serde quotes: a missing field has no path.
 fn quoted_in(message: &str) -> &str {
     message.split('`').nth(1).unwrap_or_default()
 }
 
-/// A field of ours by its name; what a stranger sent is not repeated.
+/// The field by its name; a name that the client made up is not repeated in the response.
 fn known_field(name: &str) -> Option<&'static str> {
     KNOWN_FIELDS.iter().find(|known| **known == name).copied()
 }
 
+/// The fields of all JSON bodies.
 const KNOWN_FIELDS: &[&str] = &[
     "username",
     "password",

@@ -1,4 +1,4 @@
-//! Content codings: what HTTP asks of answers that may be compressed (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5,
+//! Content codings: what HTTP requires of responses that may be compressed (RFC 9110, 8.4.1, 8.8.3.3, 12.5.5,
 //! 15.4.5) and actix's `Compress`, which this middleware wraps, does not do.
 
 use actix_web::body::{BodySize, MessageBody};
@@ -14,7 +14,7 @@ const CODINGS: [&str; 3] = ["br", "gzip", "deflate"];
 ///
 /// # Errors
 /// Those of what it wraps.
-pub async fn pass<B: MessageBody + 'static>(
+pub async fn middleware<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
@@ -24,7 +24,8 @@ pub async fn pass<B: MessageBody + 'static>(
     let has_content = !matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0));
     let headers = response.headers_mut();
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
-        // It told `Compress` to leave this answer alone, and is no coding that may be named in an answer.
+        // The handler set it so that `Compress` leaves the response alone; HTTP does not allow it in a
+        // response.
         headers.remove(header::CONTENT_ENCODING);
         return Ok(response);
     }
@@ -32,7 +33,7 @@ pub async fn pass<B: MessageBody + 'static>(
         vary(headers);
     }
     if reads && status.is_success() {
-        name_coding_in_tag(headers);
+        add_coding_to_tag(headers);
     }
     Ok(response)
 }
@@ -47,8 +48,8 @@ fn vary(headers: &mut HeaderMap) {
     }
 }
 
-/// A strong tag names one sequence of bytes, and the compressed bytes are others than the plain ones.
-fn name_coding_in_tag(headers: &mut HeaderMap) {
+/// Adds the coding to a strong tag: a strong tag names one sequence of bytes, and compressed bytes differ.
+fn add_coding_to_tag(headers: &mut HeaderMap) {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(coding), Some(tag)) = (text(header::CONTENT_ENCODING), text(header::ETAG)) else { return };
     if let Some(plain) = tag.strip_suffix('"').filter(|tag| tag.starts_with('"'))

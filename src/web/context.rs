@@ -1,4 +1,4 @@
-//! What handlers share: made once at start, handed to each as `web::Data`.
+//! The state that handlers share: made once at start, given to each as `web::Data`.
 
 use actix_web::web::Data;
 
@@ -12,16 +12,14 @@ use crate::services::Services;
 /// The application's shared state.
 pub struct Context {
     pub services: Services,
-    /// What is counted of requests.
     pub metrics: Metrics,
     pub drain: RequestDrain,
-    /// Whose pages these are.
     pub site: Data<Site>,
     pub cookies: CookieKeys,
 }
 
 impl Context {
-    /// Where people open an invitation.
+    /// The URL at which the invited person opens an invitation.
     pub fn invitation_link(&self, token: &InvitationToken) -> String {
         format!("{}/invitations/{}", self.site.first_origin(), token.expose())
     }

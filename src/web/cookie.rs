@@ -1,5 +1,5 @@
-//! The session cookie. actix-session encrypts and signs it; what it cannot do is added here: a life of 30
-//! days for those who asked to be remembered, and reading cookies of the key before this one.
+//! The session cookie. actix-session encrypts and signs it. Two things that it cannot do are here: a cookie
+//! that lives for 30 days where the user chose "Remember me", and reading cookies of the previous key.
 
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_session::storage::CookieSessionStore;
@@ -17,13 +17,13 @@ const TOKEN: &str = "token";
 const OTHERS: &str = "others";
 const FLASH: &str = "flash";
 const LINK: &str = "link";
-/// The most sessions that one browser holds, the active one among them. The cookie stays far below what
-/// browsers keep, 4,096 bytes: a token takes 65 bytes, a name 163 at the most.
+/// The number of sessions that one browser may hold, with the active one. The cookie stays far below 4,096
+/// bytes, which browsers store: a token takes 65 bytes, a name 163 at most.
 pub const MOST_SESSIONS: usize = 5;
-/// Of an organization's name the switcher shows its beginning.
+/// The length to which an organization's name is cut in the switcher.
 const NAME_CHARACTERS: usize = 40;
-/// Seconds of 30 days, the absolute life of a remembered session.
-const REMEMBERED: i64 = 30 * 24 * 60 * 60;
+/// 30 days in seconds, the absolute life of a remembered session.
+const REMEMBERED_LIFE: i64 = 30 * 24 * 60 * 60;
 
 /// The cookie's name: browsers accept a `__Host-` name only with Secure, this host and path (RFC 6265bis,
 /// 4.1.3.2).
@@ -52,44 +52,48 @@ pub fn middleware(keys: &CookieKeys) -> SessionMiddleware<CookieSessionStore> {
         .build()
 }
 
-/// A message shown once, on the next page.
+/// A message that is shown once, on the next page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flash {
     /// "success", "error" or "info".
     pub kind: String,
-    /// The message.
     pub text: String,
 }
 
-/// The token of the active session, which pages act by.
+/// The token of the active session, if the cookie has one.
 pub fn token(session: &Session) -> Option<Token> {
     Token::parse(&session.get::<String>(TOKEN).ok()??)
 }
 
-/// A session that waits beside the active one until its user switches to it.
+/// A session beside the active one, in another tenant, to which the user can switch.
 #[derive(Clone)]
 pub struct OtherSession {
-    /// Its secret.
     pub token: Token,
-    /// The name of its tenant when it was left.
+    /// As it was when the session was active for the last time.
     pub tenant_name: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredSession {
     token: String,
     name: String,
 }
 
-/// The sessions beside the active one, the last used first.
+/// The sessions beside the active one, the most recently used first.
 pub fn others(session: &Session) -> Vec<OtherSession> {
-    let kept = session.get::<Vec<Kept>>(OTHERS).ok().flatten().unwrap_or_default();
-    kept.into_iter()
-        .filter_map(|kept| Some(OtherSession { token: Token::parse(&kept.token)?, tenant_name: kept.name }))
+    let stored = session.get::<Vec<StoredSession>>(OTHERS).ok().flatten().unwrap_or_default();
+    stored
+        .into_iter()
+        .filter_map(|stored| {
+            Some(OtherSession { token: Token::parse(&stored.token)?, tenant_name: stored.name })
+        })
         .collect()
 }
 
-/// Makes the cookie carry these sessions and nothing of before.
+/// Replaces the content of the cookie by these sessions.
+///
+/// # Errors
+/// [`Error::Internal`] when they cannot be serialized.
 pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) -> Result<(), Error> {
     let failed = |error| Error::Internal("writing the cookie", Box::new(error));
     session.clear();
@@ -98,10 +102,12 @@ pub fn set_tokens(session: &Session, active: &Token, others: &[OtherSession]) ->
     if others.is_empty() {
         return Ok(());
     }
-    let keep =
-        |other: &OtherSession| Kept { token: other.token.expose().to_owned(), name: cut(&other.tenant_name) };
-    let kept: Vec<Kept> = others.iter().take(MOST_SESSIONS - 1).map(keep).collect();
-    session.insert(OTHERS, kept).map_err(failed)
+    let store = |other: &OtherSession| StoredSession {
+        token: other.token.expose().to_owned(),
+        name: cut(&other.tenant_name),
+    };
+    let stored: Vec<StoredSession> = others.iter().take(MOST_SESSIONS - 1).map(store).collect();
+    session.insert(OTHERS, stored).map_err(failed)
 }
 
 fn cut(name: &str) -> String {
@@ -111,12 +117,16 @@ fn cut(name: &str) -> String {
     }
 }
 
-/// Keeps a link for the next page that shows it; it is a secret, and nothing else will know it.
+/// Stores an invitation's link until a page shows it. The link is a secret of which the database has only a
+/// hash.
+///
+/// # Errors
+/// [`Error::Internal`] when it cannot be serialized.
 pub fn keep_link(session: &Session, link: &str) -> Result<(), Error> {
     session.insert(LINK, link).map_err(|error| Error::Internal("writing the cookie", Box::new(error)))
 }
 
-/// Takes that link, if one waits.
+/// Removes and returns the stored link.
 pub fn take_link(session: &Session) -> Option<String> {
     session.get::<String>(LINK).ok().flatten()?;
     session.remove_as::<String>(LINK)?.ok()
@@ -126,27 +136,27 @@ pub fn take_link(session: &Session) -> Option<String> {
 pub fn flash(session: &Session, kind: &str, text: &str) {
     let flash = Flash { kind: kind.to_owned(), text: text.to_owned() };
     if let Err(error) = session.insert(FLASH, flash) {
-        log::warn!("a message could not be kept for the next page: {error}");
+        log::warn!("a message could not be stored for the next page: {error}");
     }
 }
 
-/// Takes the message that waits, if one does.
+/// Removes and returns the message of [`flash`].
 pub fn take_flash(session: &Session) -> Option<Flash> {
-    // A look first: removing marks the cookie as changed, and so would send it with every answer.
+    // Read first: removing marks the cookie as changed, and the cookie would be sent with every response.
     session.get::<Flash>(FLASH).ok().flatten()?;
     session.remove_as::<Flash>(FLASH)?.ok()
 }
 
-/// Marks a request whose cookie, when it is written, outlives the browser.
+/// Marks a request whose cookie, if its response sets one, outlives the browser.
 struct Remembered;
 
-/// Makes the cookie, if this answer writes it, live for 30 days.
+/// Lets the cookie, if the response sets it, live for 30 days.
 pub fn remember(request: &impl HttpMessage) {
     request.extensions_mut().insert(Remembered);
 }
 
-/// Adds the longer life to the cookie in `headers`.
-pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, secure: bool) {
+/// Adds the life of 30 days to the cookie in a response's headers, if [`remember`] was called.
+pub fn extend_life(request: &impl HttpMessage, headers: &mut HeaderMap, secure: bool) {
     if !request.extensions().contains::<Remembered>() {
         return;
     }
@@ -155,12 +165,13 @@ pub fn lengthen(request: &impl HttpMessage, headers: &mut HeaderMap, secure: boo
         let text = cookie.to_str().unwrap_or_default();
         let ours = text.starts_with(&format!("{}=", name(secure))) && !text.contains("Max-Age");
         let longer =
-            ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED}")).ok()).flatten();
+            ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED_LIFE}")).ok()).flatten();
         headers.append(header::SET_COOKIE, longer.unwrap_or(cookie));
     }
 }
 
-/// Rewrites a cookie of the previous key into one of today's, so that a changed key logs nobody out.
+/// Replaces a request's cookie of the previous key by one of the current key, so that users stay logged in
+/// when the key changes.
 pub fn accept_previous_key(request: &mut ServiceRequest, keys: &CookieKeys) {
     let Some(previous) = &keys.previous else { return };
     let name = name(keys.secure);
@@ -193,14 +204,15 @@ fn open(key: &Key, cookie: &Cookie<'static>) -> Option<String> {
     jar.private(key).get(cookie.name()).map(|plain| plain.value().to_owned())
 }
 
-/// Seals a short text so that it can travel through a form's hidden field and come back unread and unchanged.
+/// Encrypts and signs a short text, for a hidden field of a form or a cookie: the client can neither read nor
+/// change it.
 pub fn seal(key: &Key, purpose: &'static str, text: String) -> String {
     let mut jar = CookieJar::new();
     jar.private_mut(key).add(Cookie::new(purpose, text));
     jar.get(purpose).map(|cookie| cookie.value().to_owned()).unwrap_or_default()
 }
 
-/// Opens what [`seal`] made for the same purpose.
+/// Decrypts a text of [`seal`]; none if it was made by another key, for another purpose, or changed.
 pub fn unseal(key: &Key, purpose: &'static str, sealed: &str) -> Option<String> {
     open(key, &Cookie::new(purpose, sealed.to_owned()))
 }

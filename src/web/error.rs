@@ -1,5 +1,5 @@
-//! The one error of handlers. What went wrong inside is logged once; a visitor gets a fixed sentence and the
-//! request id.
+//! The error type of all handlers. The cause is logged once; the client gets a fixed sentence and the number
+//! of the request.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, EntityTag, TryIntoHeaderValue};
@@ -12,31 +12,29 @@ use crate::services::ServiceError;
 use crate::store::{Decision, Grant, SignUpError};
 use crate::transfer::ImportError;
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request cannot be read: broken syntax or encoding.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
-    /// Nobody is logged in.
+    /// The request has no session that is in force.
     #[error("login required")]
     LoginRequired,
-    /// The name or the password is wrong.
     #[error("wrong login")]
     WrongLogin,
-    /// Logged in, but this is not allowed.
+    /// The user is known and may not do this.
     #[error("forbidden: {0}")]
     Forbidden(&'static str),
-    /// There is no such thing, or none that the asker may know of.
+    /// The resource does not exist, or the user may not know that it does.
     #[error("not found")]
     NotFound,
-    /// The body did not arrive in time.
     #[error("request timeout")]
     BodyTimeout,
-    /// It was changed or taken meanwhile.
+    /// Another request has taken the name or changed the resource.
     #[error("conflict")]
     Conflict(FieldErrors),
-    /// The state of things stands against it.
+    /// The state of the resource does not allow it.
     #[error("prevented: {0}")]
     Prevented(&'static str),
     /// The version that the change started from is not the current one.
@@ -45,22 +43,18 @@ pub enum Error {
         /// The tag of the current version.
         etag: EntityTag,
     },
-    /// The body is longer than anything that is accepted.
     #[error("payload too large")]
     TooLarge,
-    /// The body is of another type.
     #[error("unsupported media type")]
     UnsupportedMediaType,
-    /// Fields that cannot be accepted.
     #[error("unprocessable")]
     Invalid(FieldErrors),
-    /// All cores are busy.
+    /// Too many passwords wait to be hashed.
     #[error("busy")]
     Busy(#[from] Busy),
-    /// The database.
     #[error("database")]
     Database(#[from] DbError),
-    /// A fault of ours.
+    /// A bug or a failure of the operating system: what was being done, and the cause.
     #[error("{0}")]
     Internal(&'static str, #[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -102,7 +96,7 @@ impl From<SignUpError> for Error {
                 "This invitation is not valid, or no longer valid.",
             )),
             SignUpError::TenantTaken => conflict("tenant_name", "This name was just taken."),
-            // One answer for both, so that nobody learns whose e-mail is here.
+            // One sentence for both, so that it does not reveal whether an e-mail has an account here.
             SignUpError::UserTaken => {
                 conflict("username", "This user name or e-mail is taken in this organization.")
             }
@@ -120,7 +114,7 @@ impl From<Decision> for Result<(), Error> {
             Decision::Done => Ok(()),
             Decision::NoSuchMember => Err(Error::NotFound),
             Decision::Forbidden => Err(Error::Forbidden(
-                "Only owners decide about owners, and only owners and admins about others.",
+                "Only owners may change or remove owners, and only owners and admins other members.",
             )),
             Decision::LastOwner => {
                 Err(Error::Prevented("An organization needs an owner: make another member an owner first."))
@@ -141,10 +135,10 @@ impl From<getrandom::Error> for Error {
     }
 }
 
-/// What was granted, or the error that tells its asker no more than they may know.
+/// The value that the store granted, or an error that reveals no more than the user may know.
 ///
 /// # Errors
-/// 403 for who may see the thing and not do this, 404 for everybody else.
+/// 403 when the user may see the note but not do this, 404 when the user may not know of the note.
 pub fn granted<T>(grant: Grant<T>) -> Result<T, Error> {
     match grant {
         Grant::Given(value) => Ok(value),
@@ -153,14 +147,12 @@ pub fn granted<T>(grant: Grant<T>) -> Result<T, Error> {
     }
 }
 
-/// What the faces show of an error: nothing of its own text.
+/// The part of an error that its response shows.
 #[derive(Clone, Debug)]
-pub struct Fault {
-    /// A sentence for the visitor.
+pub struct PublicError {
     pub sentence: &'static str,
-    /// Messages beside fields.
     pub fields: FieldErrors,
-    /// Whether a page answers by asking to log in.
+    /// Whether a page is answered with a redirect to the login.
     pub login_required: bool,
 }
 
@@ -169,7 +161,6 @@ impl Error {
         match self {
             Self::BadRequest(sentence) | Self::Forbidden(sentence) | Self::Prevented(sentence) => sentence,
             Self::WrongLogin => "The name or the password is wrong.",
-            Self::Conflict(_) => "This was taken or changed in the meantime.",
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."
             }
@@ -177,12 +168,12 @@ impl Error {
         }
     }
 
-    /// The status of what may pass by itself, so that a form should come back with what was typed, to be sent
-    /// again. It is written down here, since the form is the answer.
+    /// The status of a temporary error, for a form that comes back with the typed text, to be sent again.
+    /// Logs the cause, as the form does not.
     ///
     /// # Errors
-    /// The same one, when it stays.
-    pub fn passing(self) -> Result<StatusCode, Self> {
+    /// The error itself, when it is not temporary.
+    pub fn temporary(self) -> Result<StatusCode, Self> {
         let status = self.status_code();
         if status != StatusCode::SERVICE_UNAVAILABLE {
             return Err(self);
@@ -191,8 +182,8 @@ impl Error {
         Ok(status)
     }
 
-    /// Writes it down where it is a fault of ours. [`ResponseError::error_response`] does so; who answers
-    /// otherwise calls this.
+    /// Logs the cause where it is a failure of ours. [`ResponseError::error_response`] does so; code that
+    /// responds in another way calls this.
     pub fn log(&self) {
         let source = match self {
             Self::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_))) => {
@@ -234,7 +225,7 @@ pub async fn not_found() -> Result<HttpResponse, Error> {
     Err(Error::NotFound)
 }
 
-/// The sentence for a status that carries none of its own.
+/// The sentence for an error that has none of its own.
 pub fn default_sentence(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "This request could not be read.",
@@ -246,7 +237,7 @@ pub fn default_sentence(status: StatusCode) -> &'static str {
         409 => "This was taken or changed in the meantime.",
         413 => "This is larger than the largest size that is accepted.",
         415 => "This type of content is not accepted here.",
-        421 => "This server does not answer for that address.",
+        421 => "This server does not serve the host of this request.",
         422 => "Some of this cannot be accepted.",
         429 => "There were too many attempts; wait a moment and try again.",
         503 => {
@@ -277,7 +268,7 @@ impl ResponseError for Error {
         }
     }
 
-    /// A response without a body; `face` writes it in HTML or JSON.
+    /// A response without a body; `error_response` adds it in HTML or JSON.
     fn error_response(&self) -> HttpResponse {
         self.log();
         let mut response = HttpResponse::new(self.status_code());
@@ -290,7 +281,7 @@ impl ResponseError for Error {
         {
             response.headers_mut().insert(ETAG, value);
         }
-        response.extensions_mut().insert(Fault {
+        response.extensions_mut().insert(PublicError {
             sentence: self.sentence(),
             fields,
             login_required: matches!(self, Self::LoginRequired),

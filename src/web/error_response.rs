@@ -1,4 +1,4 @@
-//! The two faces of an error: a page for people, problem+json (RFC 9457) for scripts.
+//! The body of an error: a page for browsers, problem+json (RFC 9457) for clients of the API.
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use askama::Template;
 use serde_json::json;
 
-use super::error::{Fault, default_sentence};
+use super::error::{PublicError, default_sentence};
 use super::fields::FieldErrors;
 use super::frame::Frame;
 use super::redirect::login_url;
@@ -22,30 +22,30 @@ struct ErrorPage<'a> {
     request_id: &'a str,
 }
 
-/// Gives an error response its body. One that has a body of its own is left as it is.
-pub fn dress(mut response: HttpResponse<BoxBody>, request: &RequestInfo) -> HttpResponse<BoxBody> {
+/// Adds the body to an error response that has none, and sends a browser without a login to the login page.
+pub fn add_error_body(mut response: HttpResponse<BoxBody>, request: &RequestInfo) -> HttpResponse<BoxBody> {
     let status = response.status();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
     }
-    let dressed = response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(&response);
-    if !(status.is_client_error() || status.is_server_error()) || dressed {
+    let has_body = response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(&response);
+    if !(status.is_client_error() || status.is_server_error()) || has_body {
         return response;
     }
-    let fault = response.extensions().get::<Fault>().cloned();
-    let fault = fault.unwrap_or(Fault {
+    let error = response.extensions().get::<PublicError>().cloned();
+    let error = error.unwrap_or(PublicError {
         sentence: default_sentence(status),
         fields: FieldErrors::default(),
         login_required: false,
     });
-    if fault.login_required && !request.is_api_call() {
+    if error.login_required && !request.is_api_call() {
         let location = if request.reads { login_url(&request.target) } else { "/login".to_owned() };
         return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
     }
     let (content_type, body) = if request.is_api_call() {
-        ("application/problem+json", problem(status, &fault, request))
+        ("application/problem+json", problem(status, &error, request))
     } else {
-        ("text/html; charset=utf-8", page(status, &fault, request))
+        ("text/html; charset=utf-8", page(status, &error, request))
     };
     let mut response = response.set_body(BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -55,7 +55,7 @@ pub fn dress(mut response: HttpResponse<BoxBody>, request: &RequestInfo) -> Http
     response
 }
 
-/// The framework answers some errors with a line of plain text.
+/// Whether the framework made the response: its errors have a line of plain text.
 fn is_plain_text(response: &HttpResponse<BoxBody>) -> bool {
     response
         .headers()
@@ -63,29 +63,29 @@ fn is_plain_text(response: &HttpResponse<BoxBody>) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"text/plain"))
 }
 
-fn problem(status: StatusCode, fault: &Fault, request: &RequestInfo) -> String {
+fn problem(status: StatusCode, error: &PublicError, request: &RequestInfo) -> String {
     let errors: Vec<_> =
-        fault.fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect();
+        error.fields.iter().map(|(field, message)| json!({ "field": field, "message": message })).collect();
     json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),
         "status": status.as_u16(),
-        "detail": fault.sentence,
+        "detail": error.sentence,
         "request_id": request.request_id,
         "errors": errors,
     })
     .to_string()
 }
 
-fn page(status: StatusCode, fault: &Fault, request: &RequestInfo) -> String {
+fn page(status: StatusCode, error: &PublicError, request: &RequestInfo) -> String {
     let page = ErrorPage {
         frame: Frame::bare(),
         status: status.as_u16(),
         title: title(status),
-        sentence: fault.sentence,
+        sentence: error.sentence,
         request_id: &request.request_id,
     };
-    page.render().unwrap_or_else(|_| fault.sentence.to_owned())
+    page.render().unwrap_or_else(|_| error.sentence.to_owned())
 }
 
 fn title(status: StatusCode) -> &'static str {
@@ -124,7 +124,7 @@ mod tests {
         let mut titles = std::collections::HashSet::new();
         for status in [400, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503] {
             let status = StatusCode::from_u16(status).expect("a status");
-            let shown = dress(HttpResponse::new(status), &request("/notes"));
+            let shown = add_error_body(HttpResponse::new(status), &request("/notes"));
             assert_eq!(shown.status(), status);
             assert_eq!(
                 shown.headers().get(header::CONTENT_TYPE).expect("a type"),
@@ -135,7 +135,7 @@ mod tests {
                 status == StatusCode::SERVICE_UNAVAILABLE
             );
             assert!(titles.insert(title(status)), "{status} has the title of another");
-            let problem = dress(HttpResponse::new(status), &request("/api/notes"));
+            let problem = add_error_body(HttpResponse::new(status), &request("/api/notes"));
             assert_eq!(
                 problem.headers().get(header::CONTENT_TYPE).expect("a type"),
                 "application/problem+json"

@@ -1,5 +1,5 @@
-//! Entity tags of notes and the conditions that name them (RFC 9110, 8.8.3 and 13.1). The tag of a note is its
-//! version in quotes.
+//! Entity tags of notes and the conditions that name them (RFC 9110, 8.8.3 and 13.1). The tag of a note is
+//! its version in quotes.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{EntityTag, Header, IF_MATCH, IfMatch, IfNoneMatch};

@@ -1,4 +1,4 @@
-//! The frame around every page: who is logged in, what was just done, where one is.
+//! The frame around every page: the user, the message of the last action, the navigation.
 
 use std::fmt;
 
@@ -7,49 +7,43 @@ use actix_session::Session;
 use super::assets::Assets;
 use super::cookie::{Flash, take_flash};
 
-/// The frame.
+/// What the layout shows around a page.
 #[derive(Debug, Default)]
 pub struct Frame {
-    /// Who is logged in, if somebody is.
+    /// None on public pages.
     pub user: Option<FrameUser>,
-    /// What to say once.
     pub flash: Option<Flash>,
-    /// The part of the navigation that is marked.
+    /// The section of the navigation that is marked as the current one.
     pub section: &'static str,
-    /// Makes a second click on the page's button the same request.
+    /// The idempotency key of the page's form: a second click on its button is the same request.
     pub form_number: String,
-    /// Where the style sheet and script are.
     pub assets: Assets,
 }
 
 /// The user in the frame.
 #[derive(Debug)]
 pub struct FrameUser {
-    /// The user's name.
     pub username: String,
-    /// The tenant's name.
     pub tenant_name: String,
-    /// The user's role.
     pub role: String,
-    /// How many notes in the inbox are unread.
     pub unread: UnreadCount,
     /// The other tenants in which this browser is logged in.
     pub others: Vec<FrameTenant>,
-    /// When everything here is removed, if that was asked for.
+    /// When the organization is deleted, if its owner has scheduled that.
     pub ends: Option<String>,
 }
 
-/// A count of unread notes as it is shown.
+/// The number of unread notes in the inbox, shown as at most 99+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadCount(pub i64);
 
 impl UnreadCount {
-    /// Whether there is anything to tell.
+    /// Whether any note is unread.
     pub fn any(&self) -> bool {
         self.0 > 0
     }
 
-    /// In words, for those who hear the page.
+    /// The noun after the number, for screen readers.
     pub fn words(&self) -> &'static str {
         if self.0 == 1 { "unread note" } else { "unread notes" }
     }
@@ -64,14 +58,13 @@ impl fmt::Display for UnreadCount {
 /// A tenant to switch to.
 #[derive(Debug)]
 pub struct FrameTenant {
-    /// Its number.
     pub number: i64,
-    /// Its name, cut where it is long.
+    /// Cut to 40 characters.
     pub name: String,
 }
 
 impl Frame {
-    /// A frame for an error: it asks nothing of the database or the cookie.
+    /// The frame of an error page. It reads neither the database nor the cookie, as either may have failed.
     pub fn bare() -> Self {
         Self::default()
     }

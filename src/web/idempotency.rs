@@ -1,4 +1,5 @@
-//! Requests that may be sent twice: a script's Idempotency-Key, and the number in a page's form.
+//! Idempotent requests, which a client may send twice: by the header Idempotency-Key of the API, or by the
+//! number in a form.
 
 use actix_web::HttpRequest;
 use serde::Serialize;
@@ -11,14 +12,14 @@ use crate::store::Once;
 
 const HEADER: &str = "idempotency-key";
 
-/// The field that a problem about the key names.
+/// The name of the key in the `errors` of a problem.
 pub const FIELD: &str = "Idempotency-Key";
 
-/// What the request's Idempotency-Key makes of it; none when it has none. `body` is the part of it that makes
-/// two requests the same.
+/// The key of a request with the header; none without it. Two requests are the same when method, path and
+/// `body` are.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a key that is none or that is given twice.
+/// [`Error::Invalid`] for a key that is malformed or sent twice.
 pub fn of_request(request: &HttpRequest, body: &impl Serialize) -> Result<Option<Once>, Error> {
     let mut given = request.headers().get_all(HEADER);
     let Some(first) = given.next() else { return Ok(None) };
@@ -33,25 +34,25 @@ pub fn of_request(request: &HttpRequest, body: &impl Serialize) -> Result<Option
     }
 }
 
-/// The same key was used for another request.
+/// The error for a key that was used for another request.
 pub fn key_reused() -> Error {
-    Error::Invalid(FieldErrors::one(FIELD, "This key was used for another request; take a new one."))
+    Error::Invalid(FieldErrors::one(FIELD, "This key was used for another request; use a new one."))
 }
 
-/// What the number in a form makes of it; none when it has none that could be ours.
+/// The key of a form; none when its number is missing or malformed.
 pub fn of_form(request: &HttpRequest, number: &str, fields: &impl Serialize) -> Option<Once> {
     let key = IdempotencyKey::parse(&format!("form-{number}")).ok().filter(|_| !number.is_empty())?;
     Some(Once { key, request_hash: hash(request, fields).ok()? })
 }
 
-/// A number for a form, which makes a second click on its button the same request.
+/// A random number for a form: a second click on the form's button is the same request.
 ///
 /// # Errors
 /// [`Error::Internal`] when the system has no randomness.
 pub fn form_number() -> Result<String, Error> {
     let mut bytes = [0; 12];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 fn hash(request: &HttpRequest, body: &impl Serialize) -> Result<Vec<u8>, Error> {

@@ -1,5 +1,5 @@
-//! What pages and API share: the edge that every request passes, bodies, errors with their two faces,
-//! cookies, routes. Nothing here knows a note or a statement.
+//! HTTP, as pages, API and console share it: middleware, bodies, errors, cookies, route maps, logins of
+//! requests. No SQL and no page is here.
 
 pub mod assets;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! Places in a list, as they stand in URLs.
+//! Cursors of lists in URLs.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::domain::{NoteId, SearchWords};
 use crate::store::{Cursor, Page, Placed, Position};
 
-/// How many notes a page shows.
+/// The number of notes on a page.
 pub const PAGE_SIZE: u16 = 20;
 
 /// The query of a list.
@@ -20,7 +20,7 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    /// The place that is asked for; an unreadable one is the start.
+    /// The cursor of the query; one that cannot be read is the start of the list.
     pub fn cursor(&self) -> Cursor {
         match (&self.older, &self.newer) {
             (Some(older), _) => decode(older).map_or(Cursor::Start, |(time, id)| Cursor::OlderThan(time, id)),
@@ -31,13 +31,13 @@ impl PageQuery {
         }
     }
 
-    /// The words that are looked for, as they were typed.
+    /// The search words as they were typed.
     pub fn typed(&self) -> &str {
         self.q.as_deref().unwrap_or_default()
     }
 }
 
-/// The URLs of the pages before and after, of a whole list or of what was found in it.
+/// The URLs of the newer and the older page, of a list or of a search in it.
 pub fn neighbours<T: Placed>(
     path: &str,
     words: Option<&SearchWords>,
@@ -52,7 +52,7 @@ pub fn neighbours<T: Placed>(
     )
 }
 
-/// The URL of a list, which has a query, with the words that are looked for in it.
+/// Adds the search words to a URL that has a query.
 pub fn with_words(url: &str, words: Option<&SearchWords>) -> String {
     let Some(words) = words else { return url.to_owned() };
     let query: String =
@@ -67,12 +67,12 @@ pub fn encode((time, id): Position) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads what [`encode`] wrote.
+/// The position of a text by [`encode`]; none for any other text.
 pub fn decode(text: &str) -> Option<Position> {
     let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
     let (time, id) = bytes.split_at(8);
     let time = DateTime::from_timestamp_micros(i64::from_be_bytes(time.try_into().ok()?))?;
-    // PostgreSQL's timestamps end sooner than chrono's.
+    // The range of PostgreSQL's timestamps is smaller than chrono's.
     let year = chrono::Datelike::year(&time);
     (0..=9999).contains(&year).then_some(())?;
     Some((time, NoteId::from_row(i64::from_be_bytes(id.try_into().ok()?))))

@@ -1,19 +1,19 @@
-//! The request header `Prefer: wait=N` (RFC 7240): how long a client would wait for work that goes on after
-//! the answer.
+//! The request header `Prefer: wait=N` (RFC 7240): the seconds for which a client would wait for work that
+//! otherwise continues after the response.
 
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 
-/// The longest that anybody is kept waiting.
+/// In seconds; a longer wait would hold the connection.
 const LONGEST_WAIT: u64 = 30;
 
-/// The preference, at most 30 seconds; none when there is none that can be read, which is no error (RFC 7240,
+/// The preferred wait, at most 30 seconds; none when it is missing or malformed, which is no error (RFC 7240,
 /// 2).
 pub fn wait(request: &HttpRequest) -> Option<Duration> {
     let headers = request.headers().get_all("prefer").filter_map(|value| value.to_str().ok());
     let mut seconds = headers.flat_map(|value| value.split(',')).filter_map(parse);
-    // Of a preference that is given twice the first counts.
+    // The first of several counts (RFC 7240, 2).
     seconds.next().map(|seconds| Duration::from_secs(seconds.min(LONGEST_WAIT)))
 }
 

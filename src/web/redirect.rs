@@ -1,4 +1,4 @@
-//! Where an answer sends a browser next: always to a path of ours.
+//! Redirects, always to a path on this site.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -7,12 +7,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 const QUERY_VALUE: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// 303 See Other: every successful form post ends so, and a reload repeats nothing.
+/// 303 See Other, the response to every successful form, so that a reload does not send it again.
 pub fn see_other(path: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, path)).finish()
 }
 
-/// The log-in page that leads on to `target` afterwards.
+/// The URL of the login page that redirects to `target` afterwards.
 pub fn login_url(target: &str) -> String {
     match local_path(target) {
         Some("/") | None => "/login".to_owned(),
@@ -21,7 +21,7 @@ pub fn login_url(target: &str) -> String {
 }
 
 /// `target` when every browser reads it as a path on this site, else none. Browsers drop tabs and line breaks
-/// and take a backslash for a slash, so none of these may stand in it.
+/// and read a backslash as a slash, so it may contain none of these.
 pub fn local_path(target: &str) -> Option<&str> {
     if target.len() > 2000 {
         return None;

@@ -1,5 +1,6 @@
-//! The outermost middleware but for metrics and compression. It numbers the request, refuses hosts and origins
-//! that are not ours, catches panics, and gives every response its security headers and every error its body.
+//! The outermost middleware but for metrics and compression. It numbers the request, refuses hosts and
+//! origins that are not ours, catches panics, and gives every response its security headers and every error
+//! its body.
 
 use std::panic::AssertUnwindSafe;
 
@@ -23,7 +24,7 @@ use super::site::Site;
 ///
 /// # Errors
 /// Only for a panic, as the request is lost with it; the response is whole all the same.
-pub async fn pass(
+pub async fn middleware(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -63,16 +64,14 @@ fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site)
         );
     }
     let mut response = finish(response, info, site);
-    cookie::lengthen(&request, response.headers_mut(), site.tls_only);
+    cookie::extend_life(&request, response.headers_mut(), site.tls_only);
     ServiceResponse::new(request, response)
 }
 
-/// Why a request goes no further than here.
+/// Why a request is refused before it is routed.
 #[derive(Debug)]
 enum Rejection {
-    /// For another host than ours.
     UnknownHost,
-    /// From a page of another site.
     CrossOrigin,
 }
 
@@ -86,11 +85,11 @@ impl Rejection {
 }
 
 fn admit(request: &ServiceRequest, site: &Site, info: &RequestInfo) -> Result<(), Rejection> {
-    if !(site.takes_any_host)(request) && !is_for_us(request, site) {
+    if !(site.allows_any_host)(request) && !names_our_host(request, site) {
         return Err(Rejection::UnknownHost);
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
-    // The API knows no cookie: without an ambient credential there is nothing to forge.
+    // The API reads no cookie: a page of another site cannot make a browser send the bearer token.
     if safe || info.is_api_call() || from_our_own_page(request.headers(), site) {
         Ok(())
     } else {
@@ -98,17 +97,17 @@ fn admit(request: &ServiceRequest, site: &Site, info: &RequestInfo) -> Result<()
     }
 }
 
-/// Whether every name that a request gives its server is one of ours: the Host header, and the target where
-/// that is a whole URL (RFC 9112, 3.2.2).
-fn is_for_us(request: &ServiceRequest, site: &Site) -> bool {
+/// Whether every host name in a request is one of ours: the header Host, and the target where that is a whole
+/// URL (RFC 9112, 3.2.2).
+fn names_our_host(request: &ServiceRequest, site: &Site) -> bool {
     let named = request.headers().get_all(header::HOST).map(|host| host.to_str().unwrap_or_default());
     let mut names = named.chain(request.uri().authority().map(|authority| authority.as_str())).peekable();
     names.peek().is_some() && names.all(|name| site.answers_for(name))
 }
 
-/// Browsers tell where a request comes from: `Sec-Fetch-Site` (only same-origin passes), or `Origin` over
-/// plain HTTP on a local network. With neither it is no browser, and carries no cookie that it was not given.
-/// Of a header that is there twice each value counts.
+/// Browsers send the origin of a request: `Sec-Fetch-Site` (only same-origin is accepted), or `Origin` over
+/// plain HTTP on a local network. Without either the client is not a browser and sends no cookie on behalf of
+/// a page. Every value of a repeated header must be accepted.
 fn from_our_own_page(headers: &HeaderMap, site: &Site) -> bool {
     if headers.contains_key("sec-fetch-site") {
         return headers.get_all("sec-fetch-site").all(|site| site == "same-origin");
@@ -118,9 +117,9 @@ fn from_our_own_page(headers: &HeaderMap, site: &Site) -> bool {
         .all(|origin| origin.to_str().is_ok_and(|origin| site.origins.contains(origin)))
 }
 
-/// Gives an answer its face and its headers.
+/// Adds the body of an error, the security headers and the request's number.
 fn finish(response: HttpResponse<BoxBody>, info: &RequestInfo, site: &Site) -> HttpResponse<BoxBody> {
-    let mut response = (site.dress)(response, info);
+    let mut response = (site.add_error_body)(response, info);
     headers::secure(response.headers_mut(), site.tls_only);
     if let Ok(value) = HeaderValue::from_str(&info.request_id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
@@ -128,7 +127,7 @@ fn finish(response: HttpResponse<BoxBody>, info: &RequestInfo, site: &Site) -> H
     response
 }
 
-/// An answer whose request is gone.
+/// The response to a request that was lost with its handler.
 struct Lost {
     status: StatusCode,
     info: RequestInfo,
@@ -159,7 +158,7 @@ impl ResponseError for Lost {
 
 fn new_request_id() -> String {
     let mut bytes = [0; 8];
-    // A number without randomness still tells requests apart badly, which is better than no answer.
+    // Without randomness the number is 0, which is better than no response.
     let _ = getrandom::fill(&mut bytes);
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
@@ -178,14 +177,14 @@ mod tests {
     use crate::web::graceful_shutdown::RequestDrain;
 
     #[actix_web::test]
-    async fn a_panic_is_a_plain_500_and_the_next_request_is_fine() {
-        let unused = "postgresql://nobody@127.0.0.1:1/none".parse().expect("a URL");
+    async fn a_panic_is_a_500_without_its_message_and_the_next_request_succeeds() {
+        let unused = "postgresql://unused@127.0.0.1:1/none".parse().expect("a URL");
         let database = Database::new(&unused, 1);
         let site = web::Data::new(Site {
             origins: ["http://localhost:5000".to_owned()].into(),
             tls_only: true,
-            takes_any_host: |_| false,
-            dress: crate::web::error_response::dress,
+            allows_any_host: |_| false,
+            add_error_body: crate::web::error_response::add_error_body,
         });
         let context = Context {
             services: Services {
@@ -204,27 +203,27 @@ mod tests {
             },
         };
         async fn fail() -> HttpResponse {
-            panic!("a secret of the inside")
+            panic!("a secret of the handler")
         }
         let app = App::new()
             .app_data(web::Data::new(context))
             .app_data(site)
-            .wrap(from_fn(pass))
+            .wrap(from_fn(middleware))
             .route("/fail", web::get().to(fail))
             .route("/fine", web::get().to(HttpResponse::Ok));
         let app = test::init_service(app).await;
         let request =
             |path: &str| test::TestRequest::get().uri(path).insert_header(("host", "localhost")).to_request();
         let Err(error) = test::try_call_service(&app, request("/fail")).await else {
-            panic!("the panic was lost")
+            panic!("the panic made no error")
         };
-        let answer = error.error_response();
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let response = error.error_response();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         for name in ["content-security-policy", "strict-transport-security", "x-request-id", "cache-control"]
         {
-            assert!(answer.headers().contains_key(name), "{name}");
+            assert!(response.headers().contains_key(name), "{name}");
         }
-        let body = actix_web::body::to_bytes(answer.into_body()).await.expect("a body");
+        let body = actix_web::body::to_bytes(response.into_body()).await.expect("a body");
         assert!(!String::from_utf8_lossy(&body).contains("secret"));
         assert_eq!(test::call_service(&app, request("/fine")).await.status(), StatusCode::OK);
     }

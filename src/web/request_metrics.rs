@@ -1,5 +1,5 @@
-//! Counts every request as the edge sees it: what it asked for, how it was answered, how long that took. The
-//! outermost layer but for compression, so that refusals and panics are counted like everything else.
+//! Measures every request: route, method, status and time. This middleware is outside all others but
+//! compression, so that refused requests and panics are counted like all others.
 
 use std::time::Instant;
 
@@ -12,14 +12,14 @@ use actix_web::web;
 use super::context::Context;
 use super::routes::Pattern;
 
-/// Who asked went away before the answer (a status of nginx' that others know too; it is never sent).
-const WENT_AWAY: u16 = 499;
+/// The client closed the connection before the response (a status of nginx, which is never sent).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// The middleware.
 ///
 /// # Errors
 /// Those of what it measures.
-pub async fn pass<B: MessageBody>(
+pub async fn middleware<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
@@ -27,36 +27,36 @@ pub async fn pass<B: MessageBody>(
         return next.call(request).await;
     };
     context.drain.enter();
-    let asked = Asked {
+    let timer = RequestTimer {
         context,
         method: request.method().clone(),
         target: request.uri().clone(),
         since: Instant::now(),
-        lost: true,
+        counted: false,
     };
     let mut result = next.call(request).await;
-    if let (true, Ok(response)) = (asked.context.drain.has_begun(), &mut result) {
+    if let (true, Ok(response)) = (timer.context.drain.has_begun(), &mut result) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     match &result {
-        Ok(response) => asked.answered(response.request().app_data::<Pattern>().copied(), response.status()),
-        Err(error) => asked.lost(error.as_response_error().status_code()),
+        Ok(response) => timer.answered(response.request().app_data::<Pattern>().copied(), response.status()),
+        Err(error) => timer.lost(error.as_response_error().status_code()),
     }
     result
 }
 
-/// A request that is being answered, or that nobody waits for any more.
-struct Asked {
+/// A request in flight. Dropping it before its response is counted means that the client has gone.
+struct RequestTimer {
     context: web::Data<Context>,
     method: Method,
     target: Uri,
     since: Instant,
-    lost: bool,
+    counted: bool,
 }
 
-impl Asked {
+impl RequestTimer {
     fn answered(mut self, pattern: Option<Pattern>, status: StatusCode) {
-        self.lost = false;
+        self.counted = true;
         self.context.metrics.answered(
             pattern.map(|pattern| pattern.0),
             &self.method,
@@ -66,16 +66,16 @@ impl Asked {
     }
 
     fn lost(mut self, status: StatusCode) {
-        self.lost = false;
+        self.counted = true;
         self.context.metrics.lost(self.target.path(), &self.method, status, self.since.elapsed());
     }
 }
 
-impl Drop for Asked {
+impl Drop for RequestTimer {
     fn drop(&mut self) {
         self.context.drain.leave();
-        if self.lost {
-            let status = StatusCode::from_u16(WENT_AWAY).unwrap_or(StatusCode::BAD_REQUEST);
+        if !self.counted {
+            let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
             self.context.metrics.lost(self.target.path(), &self.method, status, self.since.elapsed());
         }
     }

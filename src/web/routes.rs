@@ -1,5 +1,6 @@
-//! Route maps: a map is a list of rows, each with a method, a path and a handler. [`register`] adds a map to a
-//! server and puts the map's guard before every row that is not public, so that no handler has to remember it.
+//! Route maps: a map is a list of rows, each with a method, a path and a handler. [`register`] adds a map to
+//! a server and puts the map's guard before every row that is not public, so that no handler has to remember
+//! it.
 
 use std::rc::Rc;
 
@@ -21,10 +22,10 @@ type AddHandler = Box<dyn FnOnce(actix_web::Route) -> actix_web::Route>;
 /// Answers a request in place of the handler that the guard kept it from.
 type Fallback = Rc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
 
-/// Arguments that a handler extracts from a request.
-pub trait Arguments: FromRequest + 'static {}
+/// The arguments of a handler, which are extracted from the request.
+pub trait Extractors: FromRequest + 'static {}
 
-impl<Args: FromRequest + 'static> Arguments for Args {}
+impl<Args: FromRequest + 'static> Extractors for Args {}
 
 /// A handler with any arguments and any response, as actix takes it.
 pub trait AnyHandler<Args>: Handler<Args, Output: Responder + 'static> {}
@@ -87,27 +88,27 @@ pub struct Route {
 
 impl Route {
     /// A row for GET and HEAD.
-    pub fn get<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+    pub fn get<Args: Extractors>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         Self::new(Verb::Get, path, handler)
     }
 
     /// A row for POST.
-    pub fn post<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+    pub fn post<Args: Extractors>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         Self::new(Verb::Post, path, handler)
     }
 
     /// A row for PUT.
-    pub fn put<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+    pub fn put<Args: Extractors>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         Self::new(Verb::Put, path, handler)
     }
 
     /// A row for PATCH.
-    pub fn patch<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+    pub fn patch<Args: Extractors>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         Self::new(Verb::Patch, path, handler)
     }
 
     /// A row for DELETE.
-    pub fn delete<Args: Arguments>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+    pub fn delete<Args: Extractors>(path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         Self::new(Verb::Delete, path, handler)
     }
 
@@ -116,21 +117,21 @@ impl Route {
         Self { public: true, ..self }
     }
 
-    /// Answers a request that the guard refuses with `handler` in place of the guard's own answer. The handler
-    /// takes the reason as [`Refused`].
-    pub fn when_refused<Args: Arguments>(self, handler: impl AnyHandler<Args>) -> Self {
-        let fallback = move |request, payload| answer(handler.clone(), request, payload).boxed_local();
+    /// Answers a request that the guard refuses with `handler` in place of the guard's own answer. The
+    /// handler takes the reason as [`Refused`].
+    pub fn when_refused<Args: Extractors>(self, handler: impl AnyHandler<Args>) -> Self {
+        let fallback = move |request, payload| call(handler.clone(), request, payload).boxed_local();
         Self { fallback: Some(Rc::new(fallback)), ..self }
     }
 
-    fn new<Args: Arguments>(method: Verb, path: &'static str, handler: impl AnyHandler<Args>) -> Self {
+    fn new<Args: Extractors>(method: Verb, path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         let handler = Box::new(|route: actix_web::Route| route.to(handler));
         Self { method, path, public: false, handler, fallback: None }
     }
 }
 
 /// Extracts the arguments and calls the handler, as actix does for a route's own handler.
-async fn answer<Args: Arguments>(
+async fn call<Args: Extractors>(
     handler: impl AnyHandler<Args>,
     request: HttpRequest,
     mut payload: Payload,

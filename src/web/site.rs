@@ -1,5 +1,5 @@
-//! A site of ours: the application, or the operator's console. The edge is the same for both and asks the
-//! site for what differs.
+//! A site: the application or the operator's console. Both have the same request guard, which reads from the
+//! site what differs.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use actix_web::dev::ServiceRequest;
 
 use super::request_info::RequestInfo;
 
-/// What the edge has to know.
+/// What the request guard knows of a site.
 pub struct Site {
-    /// The origins of its own pages.
+    /// The origins of the site's own pages.
     pub origins: BTreeSet<String>,
-    /// Whether it is for TLS only.
+    /// Whether browsers reach it over TLS only.
     pub tls_only: bool,
-    /// Whether a request may name any host, such as one of somebody who watches this process by its address.
-    pub takes_any_host: fn(&ServiceRequest) -> bool,
-    /// Gives an error response its body.
-    pub dress: fn(HttpResponse<BoxBody>, &RequestInfo) -> HttpResponse<BoxBody>,
+    /// Whether a request may name any host: health checks call a process by its address.
+    pub allows_any_host: fn(&ServiceRequest) -> bool,
+    /// Adds the body to an error response.
+    pub add_error_body: fn(HttpResponse<BoxBody>, &RequestInfo) -> HttpResponse<BoxBody>,
 }
 
 impl Site {
-    /// The origin to show in examples.
+    /// The origin for examples and links.
     pub fn first_origin(&self) -> &str {
         self.origins
             .iter()
@@ -31,7 +31,7 @@ impl Site {
             .map_or("", String::as_str)
     }
 
-    /// Whether `host`, a Host header, is one that we answer for: an origin of ours, or this machine by name.
+    /// Whether `host`, a Host header, is an origin of the site or this machine by a loopback name.
     pub fn answers_for(&self, host: &str) -> bool {
         let Some((name, port)) = split(host) else { return false };
         let local = ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -39,8 +39,8 @@ impl Site {
     }
 }
 
-/// Whether this is the name and port of an origin. A port that is missing or empty is the default port of the
-/// origin's scheme (RFC 9110, 4.2.3; RFC 3986, 6.2.3).
+/// Whether `name` and `port` are those of an origin. A port that is missing or empty is the default port of
+/// the origin's scheme (RFC 9110, 4.2.3; RFC 3986, 6.2.3).
 fn is_authority_of(origin: &str, name: &str, port: Option<u16>) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let Some((own_name, own_port)) = split(authority) else { return false };
@@ -70,8 +70,8 @@ mod tests {
         Site {
             origins,
             tls_only: false,
-            takes_any_host: |_| false,
-            dress: super::super::error_response::dress,
+            allows_any_host: |_| false,
+            add_error_body: super::super::error_response::add_error_body,
         }
     }
 

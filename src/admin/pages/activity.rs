@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, Activity, LockWait, Table};
 
 #[derive(Template)]
 #[template(path = "admin/activity.html")]
 struct ActivityPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     activity: &'a Activity,
     waits: Vec<Line<'a>>,
 }
@@ -24,9 +24,13 @@ struct Line<'a> {
 }
 
 /// GET /activity
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let activity = monitor::activity(&console.nodes).await?;
-    Ok(face.show(&activity, |_| ActivityPage {
+    Ok(format.show(&activity, |_| ActivityPage {
         frame,
         activity: &activity,
         waits: lines(&activity.waits),

@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::admin::application::{Application, RequestSummary};
 use crate::admin::chart::{Chart, clock, number};
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::db::connect_as_owner;
 use crate::metrics::Point;
 use crate::monitor::{Cell, Severity, Table, bytes, seconds};
@@ -24,7 +24,7 @@ const LISTED: i64 = 20;
 #[derive(Template)]
 #[template(path = "admin/application.html")]
 struct ApplicationPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     shown: &'a Shown,
     charts: Vec<Chart>,
     tables: Vec<Table>,
@@ -53,11 +53,15 @@ struct FailedMessage {
 }
 
 /// GET /application
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let application = Application::read(&console.application, &console.figures, frame.span.length());
     let (application, failed_messages) = join(application, failed(&console)).await;
     let shown = Shown { at: Utc::now(), application, failed_messages };
-    Ok(face.show(&shown, |tables| ApplicationPage {
+    Ok(format.show(&shown, |tables| ApplicationPage {
         frame,
         shown: &shown,
         charts: charts(&shown.application),

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use crate::admin::Failure;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::cluster::MovePlan;
 use crate::monitor::{Table, bytes};
 
@@ -12,7 +12,7 @@ use crate::monitor::{Table, bytes};
 #[derive(Template, Default)]
 #[template(path = "admin/ask.html")]
 pub(super) struct Ask {
-    pub frame: Frame,
+    pub frame: ConsoleFrame,
     pub title: String,
     /// What would be done.
     pub lines: Vec<String>,

@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, Budget, NodeBudget, Table};
 
 #[derive(Template)]
 #[template(path = "admin/connections.html")]
 struct ConnectionsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     budget: &'a Budget,
     tables: Vec<Table>,
 }
@@ -41,9 +41,13 @@ impl ConnectionsPage<'_> {
 }
 
 /// GET /connections
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let budget = monitor::budget(&console.nodes).await?;
-    Ok(face.show(&budget, |tables| ConnectionsPage { frame, budget: &budget, tables })?)
+    Ok(format.show(&budget, |tables| ConnectionsPage { frame, budget: &budget, tables })?)
 }
 
 impl View for Budget {

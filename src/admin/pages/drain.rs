@@ -6,7 +6,7 @@ use super::confirmation::Ask;
 use super::rebalance::start;
 use crate::admin::Failure;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
 use crate::cluster::{self, NodeAddress};
 use crate::web::Error;
@@ -22,7 +22,7 @@ async fn worker(console: &Console, group: i32) -> Result<NodeAddress, Failure> {
 pub async fn new(
     console: web::Data<Console>,
     operator: Operator,
-    frame: Frame,
+    frame: ConsoleFrame,
     group: web::Path<i32>,
 ) -> Result<HttpResponse, Failure> {
     let group = group.into_inner();
@@ -63,7 +63,7 @@ pub async fn create(
 /// GET /nodes/{group}/drain/cancellation/new
 pub async fn new_cancellation(
     console: web::Data<Console>,
-    frame: Frame,
+    frame: ConsoleFrame,
     group: web::Path<i32>,
 ) -> Result<HttpResponse, Failure> {
     let group = group.into_inner();

@@ -4,22 +4,26 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, Events, Table};
 
 #[derive(Template)]
 #[template(path = "admin/events.html")]
 struct EventsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     events: &'a Events,
     tables: Vec<Table>,
 }
 
 /// GET /events
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let events = monitor::events(&console.nodes, frame.span.length()).await?;
-    Ok(face.show(&events, |tables| EventsPage { frame, events: &events, tables })?)
+    Ok(format.show(&events, |tables| EventsPage { frame, events: &events, tables })?)
 }
 
 impl View for Events {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::admin::Failure;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
 use crate::cluster::{self, ClusterError, Isolation, IsolationRequest, NodeAddress, NodeConnection};
 use crate::web::{Error, Form};
@@ -26,7 +26,7 @@ pub struct Choice {
 #[derive(Template)]
 #[template(path = "admin/isolation.html")]
 struct IsolationPage {
-    frame: Frame,
+    frame: ConsoleFrame,
     tenant: i64,
     workers: Vec<String>,
     to: String,
@@ -59,7 +59,7 @@ fn command(wish: &IsolationRequest) -> String {
 pub async fn new(
     console: web::Data<Console>,
     operator: Operator,
-    frame: Frame,
+    frame: ConsoleFrame,
     tenant: web::Path<i64>,
     choice: web::Query<Choice>,
 ) -> Result<HttpResponse, Failure> {

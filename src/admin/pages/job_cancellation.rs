@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use super::confirmation::Ask;
 use crate::admin::Failure;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
 use crate::cluster::{self, BackgroundJob, ClusterError, NodeConnection};
 
@@ -15,7 +15,11 @@ async fn running(session: &NodeConnection, id: i64) -> Result<BackgroundJob, Clu
 }
 
 /// GET /jobs/{id}/cancellation/new
-pub async fn new(operator: Operator, frame: Frame, id: web::Path<i64>) -> Result<HttpResponse, Failure> {
+pub async fn new(
+    operator: Operator,
+    frame: ConsoleFrame,
+    id: web::Path<i64>,
+) -> Result<HttpResponse, Failure> {
     let id = id.into_inner();
     let job = operator.plan("stop", async |session| running(session, id).await).await?;
     let ask = Ask {

@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use super::gantt::{self, Gantt};
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, JobLine, Jobs, Table, bytes, seconds};
 
 #[derive(Template)]
 #[template(path = "admin/jobs.html")]
 struct JobsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     jobs: &'a Jobs,
     gantt: Option<Gantt>,
     tables: Vec<Table>,
@@ -39,13 +39,13 @@ pub struct Chosen {
 /// GET /jobs
 pub async fn show(
     console: web::Data<Console>,
-    frame: Frame,
-    face: Face,
+    frame: ConsoleFrame,
+    format: Format,
     chosen: web::Query<Chosen>,
 ) -> Result<HttpResponse, Failure> {
-    let jobs = monitor::jobs(&console.nodes, &console.seen, chosen.job).await?;
+    let jobs = monitor::jobs(&console.nodes, &console.move_history, chosen.job).await?;
     let gantt = jobs.shown.as_ref().map(|shown| gantt::draw(shown, jobs.at));
-    Ok(face.show(&jobs, |tables| JobsPage { frame, jobs: &jobs, gantt, tables })?)
+    Ok(format.show(&jobs, |tables| JobsPage { frame, jobs: &jobs, gantt, tables })?)
 }
 
 impl View for Jobs {

@@ -8,46 +8,46 @@ use serde::Deserialize;
 
 use crate::admin::console::Console;
 use crate::admin::console_token::{COOKIE_LIFE, cookie_name, is_tls_only, peer};
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::guard::TokenRefusal;
 use crate::web::{Error, Form, local_path, see_other};
 
 #[derive(Template)]
 #[template(path = "admin/login.html")]
-struct LoginPage {
-    frame: Frame,
+struct TokenPage {
+    frame: ConsoleFrame,
     next: String,
     wrong: bool,
 }
 
 /// The query of the login page.
 #[derive(Deserialize)]
-pub struct LoginQuery {
+pub struct TokenQuery {
     /// The path that the browser opens after the login.
     next: Option<String>,
 }
 
 /// What the operator types.
 #[derive(Deserialize)]
-pub struct LoginForm {
+pub struct TokenForm {
     token: String,
     #[serde(default)]
     next: String,
 }
 
 /// GET /login
-pub async fn new(query: web::Query<LoginQuery>) -> Result<HttpResponse, Error> {
+pub async fn new(query: web::Query<TokenQuery>) -> Result<HttpResponse, Error> {
     let next = query.into_inner().next.unwrap_or_default();
-    page(StatusCode::OK, &LoginPage { frame: Frame::bare(), next, wrong: false })
+    page(StatusCode::OK, &TokenPage { frame: ConsoleFrame::bare(), next, wrong: false })
 }
 
 /// POST /login
 pub async fn create(
     request: HttpRequest,
     console: web::Data<Console>,
-    form: Form<LoginForm>,
+    form: Form<TokenForm>,
 ) -> Result<HttpResponse, Error> {
-    let Form(LoginForm { token, next }) = form;
+    let Form(TokenForm { token, next }) = form;
     let address = peer(&request);
     if console.token.is_locked_for(address) {
         return Ok(TokenRefusal::Locked.error_response());
@@ -56,7 +56,7 @@ pub async fn create(
     let value = console.token.cookie_value(until).filter(|_| console.token.matches(token.trim()));
     let Some(value) = value else {
         console.token.record_failure(address);
-        let login = LoginPage { frame: Frame::bare(), next, wrong: true };
+        let login = TokenPage { frame: ConsoleFrame::bare(), next, wrong: true };
         return page(StatusCode::UNPROCESSABLE_ENTITY, &login);
     };
     log::info!(target: "security", "the console was opened from {address}");
@@ -72,7 +72,7 @@ pub async fn destroy(request: HttpRequest) -> HttpResponse {
     response
 }
 
-fn page(status: StatusCode, page: &LoginPage) -> Result<HttpResponse, Error> {
+fn page(status: StatusCode, page: &TokenPage) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page.render()?))
 }
 

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::admin::Failure;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::cluster::{ClusterError, NodeConnection, events};
 use crate::db::connect_as_owner;
 use crate::store::{self, Backlog};
@@ -34,7 +34,7 @@ enum Deed {
 #[derive(Template)]
 #[template(path = "admin/message.html")]
 struct AskPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     deed: Deed,
     chosen: &'a str,
     messages: Vec<(String, String, String)>,
@@ -79,7 +79,7 @@ impl Deed {
 /// GET /messages/replay/new
 pub async fn new_replay(
     console: web::Data<Console>,
-    frame: Frame,
+    frame: ConsoleFrame,
     chosen: web::Query<Chosen>,
 ) -> Result<HttpResponse, Failure> {
     ask(&console, frame, Deed::Replay, &chosen.message).await
@@ -88,7 +88,7 @@ pub async fn new_replay(
 /// GET /messages/removal/new
 pub async fn new_removal(
     console: web::Data<Console>,
-    frame: Frame,
+    frame: ConsoleFrame,
     chosen: web::Query<Chosen>,
 ) -> Result<HttpResponse, Failure> {
     ask(&console, frame, Deed::Drop, &chosen.message).await
@@ -110,7 +110,12 @@ pub async fn create_removal(
     act(&console, Deed::Drop, &chosen.message).await
 }
 
-async fn ask(console: &Console, frame: Frame, deed: Deed, chosen: &str) -> Result<HttpResponse, Failure> {
+async fn ask(
+    console: &Console,
+    frame: ConsoleFrame,
+    deed: Deed,
+    chosen: &str,
+) -> Result<HttpResponse, Failure> {
     let name = parse(chosen)?;
     let found = async {
         let client = connect_as_owner(&console.config).await?;
@@ -125,7 +130,7 @@ async fn ask(console: &Console, frame: Frame, deed: Deed, chosen: &str) -> Resul
     };
     let messages = messages.into_iter().map(line).collect();
     // A question has no numbers of its own; it belongs to the page that it came from.
-    let frame = Frame { path: "/application".to_owned(), ..frame };
+    let frame = ConsoleFrame { path: "/application".to_owned(), ..frame };
     let page = AskPage { frame, deed, chosen, messages, refused };
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
 }

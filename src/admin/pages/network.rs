@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, Network, Table};
 
 #[derive(Template)]
 #[template(path = "admin/network.html")]
 struct NetworkPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     network: &'a Network,
 }
 
@@ -24,12 +24,12 @@ pub struct Wanted {
 /// GET /network
 pub async fn show(
     console: web::Data<Console>,
-    frame: Frame,
-    face: Face,
+    frame: ConsoleFrame,
+    format: Format,
     wanted: web::Query<Wanted>,
 ) -> Result<HttpResponse, Failure> {
     let network = monitor::network(&console.nodes, wanted.measure.is_some()).await?;
-    Ok(face.show(&network, |_| NetworkPage { frame, network: &network })?)
+    Ok(format.show(&network, |_| NetworkPage { frame, network: &network })?)
 }
 
 impl View for Network {

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, rt, web};
 use super::confirmation::Ask;
 use crate::admin::Failure;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
 use crate::cluster::{self, ClusterError, MovePlan, NodeConnection};
 
@@ -13,7 +13,7 @@ use crate::cluster::{self, ClusterError, MovePlan, NodeConnection};
 pub async fn new(
     console: web::Data<Console>,
     operator: Operator,
-    frame: Frame,
+    frame: ConsoleFrame,
 ) -> Result<HttpResponse, Failure> {
     console.nodes.require_all_alive().await?;
     let moves = operator.plan("rebalance", async |session| cluster::plan_rebalance(session).await).await?;

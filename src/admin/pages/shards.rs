@@ -4,8 +4,8 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, ShardBundle, ShardMap, Table, bytes};
 
 /// The picture in its own units, which the browser stretches to the page.
@@ -18,7 +18,7 @@ const LEAST: f64 = 5.0;
 #[derive(Template)]
 #[template(path = "admin/shards.html")]
 struct ShardsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     map: &'a ShardMap,
     picture: Picture<'a>,
     tables: Vec<Table>,
@@ -50,10 +50,14 @@ struct Block<'a> {
 }
 
 /// GET /shards
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let map =
         monitor::shards(&console.nodes, &console.application.services.database.loads().recent()).await?;
-    Ok(face.show(&map, |tables| ShardsPage { frame, map: &map, picture: draw(&map), tables })?)
+    Ok(format.show(&map, |tables| ShardsPage { frame, map: &map, picture: draw(&map), tables })?)
 }
 
 impl View for ShardMap {

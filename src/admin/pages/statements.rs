@@ -5,28 +5,32 @@ use askama::Template;
 
 use super::confirmation::Ask;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
-use crate::admin::{Face, Failure, View};
+use crate::admin::{Failure, Format, View};
 use crate::cluster;
 use crate::monitor::{self, Statements, Table};
 
 #[derive(Template)]
 #[template(path = "admin/statements.html")]
 struct StatementsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     found: &'a Statements,
     tables: Vec<Table>,
 }
 
 /// GET /statements
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let found = monitor::statements(&console.nodes).await?;
-    Ok(face.show(&found, |tables| StatementsPage { frame, found: &found, tables })?)
+    Ok(format.show(&found, |tables| StatementsPage { frame, found: &found, tables })?)
 }
 
 /// GET /statements/reset/new
-pub async fn reset_new(frame: Frame) -> Result<HttpResponse, Failure> {
+pub async fn reset_new(frame: ConsoleFrame) -> Result<HttpResponse, Failure> {
     let ask = Ask {
         frame,
         title: "Count statements anew".to_owned(),

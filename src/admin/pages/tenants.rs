@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, Table, Tenants};
 
 #[derive(Template)]
 #[template(path = "admin/tenants.html")]
 struct TenantsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     tenants: &'a Tenants,
     tables: Vec<Table>,
 }
@@ -29,14 +29,18 @@ impl TenantsPage<'_> {
 }
 
 /// GET /tenants
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let tenants = monitor::tenants(
         &console.nodes,
         &console.application.services.database.loads().recent(),
         frame.span.length(),
     )
     .await?;
-    Ok(face.show(&tenants, |tables| TenantsPage { frame, tenants: &tenants, tables })?)
+    Ok(format.show(&tenants, |tables| TenantsPage { frame, tenants: &tenants, tables })?)
 }
 
 impl View for Tenants {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::confirmation::Ask;
 use crate::admin::Failure;
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
+use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
 use crate::cluster::{self, Backend, BackendAction};
 use crate::monitor;
@@ -33,7 +33,7 @@ type Place = web::Path<(i32, i32)>;
 /// GET /activity/{group}/{pid}/cancellation/new
 pub async fn cancellation_new(
     console: web::Data<Console>,
-    frame: Frame,
+    frame: ConsoleFrame,
     place: Place,
 ) -> Result<HttpResponse, Failure> {
     ask(&console, frame, place.into_inner(), BackendAction::Cancel).await
@@ -52,7 +52,7 @@ pub async fn cancellation(
 /// GET /activity/{group}/{pid}/termination/new
 pub async fn termination_new(
     console: web::Data<Console>,
-    frame: Frame,
+    frame: ConsoleFrame,
     place: Place,
 ) -> Result<HttpResponse, Failure> {
     ask(&console, frame, place.into_inner(), BackendAction::Terminate).await
@@ -70,7 +70,7 @@ pub async fn termination(
 
 async fn ask(
     console: &Console,
-    frame: Frame,
+    frame: ConsoleFrame,
     (group, pid): (i32, i32),
     ending: BackendAction,
 ) -> Result<HttpResponse, Failure> {

@@ -5,8 +5,8 @@ use askama::Template;
 use futures_util::future::join;
 
 use crate::admin::console::Console;
-use crate::admin::frame::Frame;
-use crate::admin::{Face, Failure, View};
+use crate::admin::frame::ConsoleFrame;
+use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, Cell, NodeState, Severity, StatusReport, Table, Verdict, bytes, seconds};
 use crate::settings::Settings;
 use crate::store::Unfinished;
@@ -15,7 +15,7 @@ use crate::web::see_other;
 #[derive(Template)]
 #[template(path = "admin/verdicts.html")]
 struct VerdictsPage<'a> {
-    frame: Frame,
+    frame: ConsoleFrame,
     report: &'a StatusReport,
     tables: Vec<Table>,
 }
@@ -40,13 +40,17 @@ pub async fn home() -> HttpResponse {
 }
 
 /// GET /verdicts
-pub async fn show(console: web::Data<Console>, frame: Frame, face: Face) -> Result<HttpResponse, Failure> {
+pub async fn show(
+    console: web::Data<Console>,
+    frame: ConsoleFrame,
+    format: Format,
+) -> Result<HttpResponse, Failure> {
     let outbox = console.figures.outbox(&console.application.services.database);
     let (report, unfinished) = join(monitor::report(&console.nodes), outbox).await;
     let mut report = report?;
     report.add(of_messages(unfinished.as_ref()));
     report.add(of_key(&console.settings));
-    Ok(face.show(&report, |tables| VerdictsPage { frame, report: &report, tables })?)
+    Ok(format.show(&report, |tables| VerdictsPage { frame, report: &report, tables })?)
 }
 
 /// A message that waits for longer is on nobody's way.
