@@ -14,10 +14,10 @@ use super::application::DatabaseFigures;
 use super::console_token::ConsoleToken;
 use super::guard::{TokenRefusal, check_bearer, sends_right_token};
 use super::scrape;
-use crate::web::listen::ListenError;
 use crate::db::Database;
 use crate::messaging::{Notifier, Readiness};
 use crate::metrics::Uptime;
+use crate::web::listen::ListenError;
 use crate::web::{Error, Route, Site, health, request_guard, routes};
 
 /// What a worker's handlers share.
@@ -62,14 +62,18 @@ pub fn listen_worker(
 ) -> Result<actix_web::dev::Server, ListenError> {
     let address =
         listener.local_addr().map_err(|error| ListenError::Other(([0, 0, 0, 0], 0).into(), error))?;
-    let site =
-        web::Data::new(Site { tls_only: false, origins, takes_any_host, dress: |response, _| response });
+    let site = web::Data::new(Site {
+        tls_only: false,
+        origins,
+        allows_any_host,
+        add_error_body: |response, _| response,
+    });
     let state = web::Data::new(state);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .app_data(site.clone())
-            .wrap(from_fn(request_guard::pass))
+            .wrap(from_fn(request_guard::middleware))
             .wrap(Compress::default())
             .configure(|config| routes::register(config, all_routes(), require_token))
             .default_service(web::route().to(async || Err::<HttpResponse, _>(Error::NotFound)))
@@ -102,7 +106,7 @@ async fn require_token(request: &HttpRequest) -> Result<(), TokenRefusal> {
 
 /// Supervisors and a Prometheus with the token call the worker by address. Other requests must name this
 /// machine or an origin of ours, so that a page of another site cannot read the numbers by DNS rebinding.
-fn takes_any_host(request: &ServiceRequest) -> bool {
+fn allows_any_host(request: &ServiceRequest) -> bool {
     let state = request.app_data::<web::Data<WorkerState>>();
     matches!(request.path(), "/livez" | "/readyz")
         || state.is_some_and(|state| sends_right_token(&state.token, request.request()))

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use crate::app::{self, ListenError};
 use crate::settings::AdminSettings;
+use crate::web::listen::{ListenError, take_address};
 
 /// Where a worker listens when ADMIN_BIND is not set: beside a `serve` on the same machine, whose console has
 /// port 5001 then.
@@ -20,7 +20,7 @@ pub(super) fn of_worker(admin: &AdminSettings) -> SocketAddr {
 /// # Errors
 /// When the operator's own address cannot be taken.
 pub(super) fn take(address: SocketAddr, chosen: bool, purpose: &str) -> anyhow::Result<Option<TcpListener>> {
-    match app::take_address(address) {
+    match take_address(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(ListenError::InUse(address)) if !chosen => {
             log::warn!("{address} is in use, so there is no {purpose}; set ADMIN_BIND to another address");

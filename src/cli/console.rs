@@ -52,7 +52,7 @@ impl Door {
         ));
         let watching = actix_web::rt::spawn(crate::monitor::watch_jobs_forever(
             console.nodes.clone(),
-            console.seen.clone(),
+            console.move_history.clone(),
         ));
         let server = admin::listen(listener, &admin, console)?;
         let handle = server.handle();
