@@ -1,10 +1,10 @@
-//! `bin/faults`: kills everything in turn while notes are shared, and says what was lost.
+//! `bin/faults`: kills every process in turn while users share notes, and reports what was lost.
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "the program looks at the database and the environment from beside the application"
+    reason = "the benchmark uses the database and the environment without the application"
 )]
-#[allow(unused_imports, reason = "the tests use more of it")]
+#[allow(unused_imports, reason = "the tests use more of the module")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             "--writers" => options.writers = number(),
             "--no-broker" => options.broker = false,
             "--plain" => options.citus = false,
-            // Cargo's own.
+            // `cargo bench` adds it.
             "--bench" => {}
             _ => panic!("unknown argument {argument} (see bin/faults --help)"),
         }

@@ -1,10 +1,10 @@
-//! `bin/bench --messages`: what delivering gives and how long it takes, with and without RabbitMQ.
+//! `bin/bench --messages`: throughput and latency of deliveries, in the process and through RabbitMQ.
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "the program looks at the database and the environment from beside the application"
+    reason = "the benchmark uses the database and the environment without the application"
 )]
-#[allow(unused_imports, reason = "the tests use more of it")]
+#[allow(unused_imports, reason = "the tests use more of the module")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -20,18 +20,18 @@ use support::server::{Server, ServerBuilder};
 use support::{App, Person, Script, database, environment};
 
 const CLIENTS: usize = 8;
-/// Longer than any of it should take; a hang then becomes a failure.
+/// Longer than any step should take, so that a hang becomes a failure.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How much of it.
+/// How many shares to deliver from a backlog, and for how long to write notes.
 struct Options {
     backlog: usize,
     seconds: u64,
 }
 
-/// What was measured in one way of delivering.
+/// The measurement of one transport.
 struct Figures {
-    way: &'static str,
+    transport: &'static str,
     backlog_seconds: f64,
     notes_a_second: f64,
     median: f64,
@@ -51,7 +51,7 @@ fn main() {
         match argument.as_str() {
             "--backlog" => options.backlog = number(),
             "--seconds" => options.seconds = number() as u64,
-            // Cargo's own.
+            // `cargo bench` adds it.
             "--bench" => {}
             _ => panic!("unknown argument {argument} (see bin/bench --help)"),
         }
@@ -62,10 +62,10 @@ fn main() {
     assert_eq!(migrated.code, Some(0), "migrate: {}", migrated.output);
     let web = builder.start();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut ways = vec![("in process", String::new())];
-    ways.extend(broker.as_ref().map(|broker| ("through RabbitMQ", broker.url.clone())));
+    let mut transports = vec![("in process", String::new())];
+    transports.extend(broker.as_ref().map(|broker| ("through RabbitMQ", broker.url.clone())));
     let measured: Vec<Figures> =
-        ways.iter().map(|(way, url)| runtime.block_on(measure(&web, way, url, &options))).collect();
+        transports.iter().map(|(name, url)| runtime.block_on(measure(&web, name, url, &options))).collect();
     print(&options, &measured);
     web.stop();
 }
@@ -86,7 +86,7 @@ fn print(options: &Options, measured: &[Figures]) {
     for figures in measured {
         println!(
             "| {:<16} | {:>10.1} | {:>8.0} | {:>15.0} | {:>23.1} | {:>6.1} |",
-            figures.way,
+            figures.transport,
             figures.backlog_seconds,
             options.backlog as f64 / figures.backlog_seconds,
             figures.notes_a_second,
@@ -96,8 +96,8 @@ fn print(options: &Options, measured: &[Figures]) {
     }
 }
 
-/// Both measurements in a team of its own.
-async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Options) -> Figures {
+/// Measures one transport with a new team.
+async fn measure(web: &Server, transport: &'static str, amqp_url: &str, options: &Options) -> Figures {
     let app = App::of(web);
     let author = Person::founder(&app).await;
     for _ in 0..2 {
@@ -106,18 +106,19 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
     let script = author.script(&app).await;
     let admin = database::admin().await;
     let tenant = author.tenant_id;
-    // A worker has been here before, so the broker's queue and the newcomers' messages are no part of it.
-    let before = worker(amqp_url).await;
-    until_done(&admin, tenant).await;
-    before.stop_aside().await;
+    // Creates the broker's queue and delivers the messages of the members' registration before the
+    // measurement.
+    let first = worker(amqp_url).await;
+    until_delivered(&admin, tenant).await;
+    first.stop_aside().await;
 
     share(&script, |written| written < options.backlog).await;
-    let working = worker(amqp_url).await;
+    let worker = worker(amqp_url).await;
     let started = Instant::now();
-    until_done(&admin, tenant).await;
+    until_delivered(&admin, tenant).await;
     let backlog_seconds = started.elapsed().as_secs_f64();
     assert_eq!(
-        arrived(&admin, tenant).await,
+        deliveries(&admin, tenant).await,
         2 * i64::try_from(options.backlog).expect("a number"),
         "not all shares arrived"
     );
@@ -126,28 +127,34 @@ async fn measure(web: &Server, way: &'static str, amqp_url: &str, options: &Opti
         admin.query_one("SELECT clock_timestamp()", &[]).await.expect("a time").get(0);
     let end = Instant::now() + Duration::from_secs(options.seconds);
     let written = share(&script, |_| Instant::now() < end).await;
-    until_done(&admin, tenant).await;
-    working.stop_aside().await;
-    let times = "SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY 1000 * extract(epoch
-            FROM acknowledged_at - created_at)::float8)
-                 FROM outbox WHERE tenant_id = $1 AND created_at > $2";
-    let percentiles: Vec<f64> = admin.query_one(times, &[&tenant, &latest]).await.expect("times").get(0);
+    until_delivered(&admin, tenant).await;
+    worker.stop_aside().await;
+    let latencies = latency_percentiles(&admin, tenant, latest).await;
     Figures {
-        way,
+        transport,
         backlog_seconds,
         notes_a_second: written as f64 / options.seconds as f64,
-        median: percentiles[0],
-        slowest: percentiles[1],
+        median: latencies[0],
+        slowest: latencies[1],
     }
 }
 
-/// Starts a worker, which has said by then that it works.
+/// The 50th and the 99th percentile of the milliseconds from the commit of a share to its delivery.
+async fn latency_percentiles(admin: &Client, tenant: i64, since: chrono::DateTime<chrono::Utc>) -> Vec<f64> {
+    let sql = "SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (
+                   ORDER BY 1000 * extract(epoch FROM acknowledged_at - created_at)::float8)
+               FROM outbox WHERE tenant_id = $1 AND created_at > $2";
+    admin.query_one(sql, &[&tenant, &since]).await.expect("percentiles").get(0)
+}
+
+/// Starts a worker and waits until it is ready.
 async fn worker(amqp_url: &str) -> Server {
     let builder = ServerBuilder::new().set("AMQP_URL", amqp_url).set("RUST_LOG", "warn").worker();
     builder.start_aside().await
 }
 
-/// Clients that write notes for everyone for as long as they may, and how many they wrote.
+/// Lets the clients write shared notes while `go_on` allows, which gets the number of notes begun. Returns
+/// how many they wrote.
 async fn share(script: &Script, go_on: impl Fn(usize) -> bool) -> usize {
     let begun = Arc::new(AtomicUsize::new(0));
     let clients = (0..CLIENTS).map(|_| {
@@ -166,13 +173,14 @@ async fn share(script: &Script, go_on: impl Fn(usize) -> bool) -> usize {
     futures_util::future::join_all(clients).await.into_iter().sum()
 }
 
-async fn arrived(admin: &Client, tenant: i64) -> i64 {
+/// How many shares have arrived in an inbox.
+async fn deliveries(admin: &Client, tenant: i64) -> i64 {
     let rows = "SELECT count(*) FROM shared_notes WHERE tenant_id = $1";
     admin.query_one(rows, &[&tenant]).await.expect("a count").get(0)
 }
 
-/// Waits until nothing of the tenant is on its way.
-async fn until_done(admin: &Client, tenant: i64) {
+/// Waits until all messages of the tenant are acknowledged.
+async fn until_delivered(admin: &Client, tenant: i64) {
     let open = "SELECT EXISTS (SELECT FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL)";
     let end = Instant::now() + TIMEOUT;
     while admin.query_one(open, &[&tenant]).await.expect("an answer").get(0) {

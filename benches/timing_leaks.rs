@@ -1,11 +1,11 @@
-//! `bin/bench --timing`: whether response times reveal what the response hides, and what bodies cost in
-//! memory.
+//! `bin/bench --timing`: whether response times reveal what the responses hide (login failures, foreign ids),
+//! and how much memory request bodies take.
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "the program looks at the database and the environment from beside the application"
+    reason = "the benchmark uses the database and the environment without the application"
 )]
-#[allow(unused_imports, reason = "the tests use more of it")]
+#[allow(unused_imports, reason = "the tests use more of the module")]
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -18,15 +18,15 @@ use tokio::net::TcpStream;
 use support::server::{Server, ServerBuilder};
 use support::{App, Browser, Call, Person, Script, unique};
 
-/// Not a note's number: the sequence is far from it.
-const NEVER: i64 = 4_000_000_000_000;
-/// Calls to the 404s are this many times as many as logins, as they take a hundredth of the time.
-const QUICK: usize = 10;
+/// An id that no note has: the sequence is far below it.
+const UNUSED_ID: i64 = 4_000_000_000_000;
+/// How many times more 404s than logins are measured: a 404 takes a hundredth of the time.
+const TRIES_FACTOR: usize = 10;
 const BODIES: usize = 8;
 const MEBIBYTE: usize = 1 << 20;
 
-/// Answers that should take equally long.
-struct Alike {
+/// Requests whose responses should take equally long.
+struct Comparison {
     what: String,
     cases: Vec<(&'static str, Call)>,
     status: u16,
@@ -41,7 +41,7 @@ fn main() {
             "--tries" => {
                 tries = arguments.next().and_then(|value| value.parse().ok()).expect("--tries needs a number")
             }
-            // Cargo's own.
+            // `cargo bench` adds it.
             "--bench" => {}
             _ => panic!("unknown argument {argument} (see bin/bench --help)"),
         }
@@ -73,13 +73,14 @@ async fn measure(server: &Server, tries: usize) {
         "| --------------------------------------- | ----------------------- | -----: | --------: | \
          -----------: |"
     );
-    for alike in logins(&person, &removed, tries) {
-        time(&app, alike).await;
+    for comparison in logins(&person, &removed, tries) {
+        time(&app, comparison).await;
     }
     let colleagues = colleague.script(&app).await.note("a colleague's").await;
     let foreign = foreigner.script(&app).await.note("another tenant's").await;
-    for alike in missing_notes(&script, &browser, [NEVER, colleagues, foreign], tries * QUICK) {
-        time(&app, alike).await;
+    let notes = [UNUSED_ID, colleagues, foreign];
+    for comparison in missing_notes(&script, &browser, notes, tries * TRIES_FACTOR) {
+        time(&app, comparison).await;
     }
     println!();
     println!("| {BODIES} bodies at once              | answers | bytes taken, MiB | memory at most, MiB |");
@@ -87,13 +88,13 @@ async fn measure(server: &Server, tries: usize) {
     bodies(server, &app, &script).await;
 }
 
-/// A failed login says the same whatever was wrong, in words and in time (acceptance A6).
-fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Alike> {
-    let (nobody, nowhere) = (unique("nobody"), unique("Nowhere "));
+/// A failed login has the same response and takes the same time, whatever is wrong (acceptance A6).
+fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Comparison> {
+    let (unknown_user, unknown_tenant) = (unique("nobody"), unique("Nowhere "));
     let cases = [
         ("wrong password", [&person.username, "a wrong password", &person.tenant_name]),
-        ("unknown user", [&nobody, "a wrong password", &person.tenant_name]),
-        ("unknown organization", [&person.username, "a wrong password", &nowhere]),
+        ("unknown user", [&unknown_user, "a wrong password", &person.tenant_name]),
+        ("unknown organization", [&person.username, "a wrong password", &unknown_tenant]),
         ("removed user", [&removed.username, &removed.password, &removed.tenant_name]),
     ];
     let api = cases.map(|(case, [username, password, tenant])| {
@@ -111,21 +112,21 @@ fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Alike> {
         )
     });
     vec![
-        Alike { what: "POST /api/login".to_owned(), cases: api.into(), status: 401, tries },
-        Alike { what: "POST /login".to_owned(), cases: form.into(), status: 401, tries },
+        Comparison { what: "POST /api/login".to_owned(), cases: api.into(), status: 401, tries },
+        Comparison { what: "POST /login".to_owned(), cases: form.into(), status: 401, tries },
     ]
 }
 
-/// A note of somebody else is like no note at all (acceptance D27).
-fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usize) -> Vec<Alike> {
-    let cases = |method: &'static str, path: &dyn Fn(i64) -> String, dress: &dyn Fn(Call) -> Call| {
+/// A request for another user's note takes as long as one for a note that does not exist (acceptance D27).
+fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usize) -> Vec<Comparison> {
+    let cases = |method: &'static str, path: &dyn Fn(i64) -> String, authenticate: &dyn Fn(Call) -> Call| {
         let names = ["never a note", "a colleague's note", "another tenant's note"];
         let cases = names
             .into_iter()
             .zip(notes)
-            .map(|(name, id)| (name, dress(Call::new(method, &path(id)))))
+            .map(|(name, id)| (name, authenticate(Call::new(method, &path(id)))))
             .collect();
-        Alike { what: format!("{method} {}", path(0).replace('0', "{id}")), cases, status: 404, tries }
+        Comparison { what: format!("{method} {}", path(0).replace('0', "{id}")), cases, status: 404, tries }
     };
     let api = |id: i64| format!("/api/notes/{id}");
     let page = |id: i64| format!("/notes/{id}");
@@ -141,37 +142,37 @@ fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usi
     ]
 }
 
-async fn time(app: &App, alike: Alike) {
-    let mut times = vec![Vec::with_capacity(alike.tries); alike.cases.len()];
-    for turn in 0..alike.tries {
-        // Each case stands in each place equally often, as what came before it leaves traces in caches.
-        for place in 0..alike.cases.len() {
-            let index = (turn + place) % alike.cases.len();
-            let (case, call) = &alike.cases[index];
+async fn time(app: &App, comparison: Comparison) {
+    let mut times = vec![Vec::with_capacity(comparison.tries); comparison.cases.len()];
+    for turn in 0..comparison.tries {
+        // Each case runs equally often at each position, since the request before it leaves traces in caches.
+        for position in 0..comparison.cases.len() {
+            let index = (turn + position) % comparison.cases.len();
+            let (case, call) = &comparison.cases[index];
             let started = Instant::now();
             let answer = app.answer(call.clone()).await;
             times[index].push(started.elapsed());
-            assert_eq!(answer.status, alike.status, "{} of {case}: {}", alike.what, answer.text());
+            assert_eq!(answer.status, comparison.status, "{} of {case}: {}", comparison.what, answer.text());
         }
     }
     let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
-    for ((case, _), found) in alike.cases.iter().zip(&medians) {
+    for ((case, _), found) in comparison.cases.iter().zip(&medians) {
         println!(
             "| {:<39} | {case:<23} | {:>6} | {found:>9.3} | {:>12.3} |",
-            alike.what,
-            alike.tries,
+            comparison.what,
+            comparison.tries,
             found / medians[0]
         );
     }
 }
 
-/// In milliseconds.
+/// The median in milliseconds.
 fn median(times: &mut [Duration]) -> f64 {
     times.sort_unstable();
     times[times.len() / 2].as_secs_f64() * 1000.0
 }
 
-/// No body fills the memory, however long it is and whatever it says of itself (acceptance E41).
+/// No request body fills the memory, whatever its length and its headers (acceptance E41).
 async fn bodies(server: &Server, app: &App, script: &Script) {
     let full = json!({"content": "\u{1f54a}".repeat(64 * 1024)}).to_string().into_bytes();
     let endless = vec![b'x'; 64 * MEBIBYTE];
@@ -192,8 +193,8 @@ async fn bodies(server: &Server, app: &App, script: &Script) {
         ("1 GiB in a gzip of 1 MiB", format!("{}Content-Encoding: gzip\r\n", length(&bomb)), &bomb),
     ] {
         let before = memory(server, "VmRSS");
-        // The kernel then counts the highest from here on: proc(5), clear_refs.
-        std::fs::write(format!("/proc/{}/clear_refs", server.pid), "5").expect("a new count of memory");
+        // Resets VmHWM, the highest VmRSS: proc(5), clear_refs.
+        std::fs::write(format!("/proc/{}/clear_refs", server.pid), "5").expect("a reset of VmHWM");
         let sent = (0..BODIES).map(|_| send(app, script, &headers, body));
         let ended = futures_util::future::join_all(sent).await;
         let (mut answers, taken): (Vec<u16>, Vec<usize>) = ended.into_iter().unzip();
@@ -206,7 +207,8 @@ async fn bodies(server: &Server, app: &App, script: &Script) {
     }
 }
 
-/// The status, 0 where the connection was closed without one, and how much of the body went out.
+/// The response's status, or 0 if the connection was closed without one, and the bytes of the body that were
+/// sent.
 async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, usize) {
     let stream = TcpStream::connect(app.address).await.expect("a connection");
     let (mut reading, mut writing) = stream.into_split();
@@ -226,7 +228,7 @@ async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, u
                 taken += piece.len();
             }
         }
-        // The answer may still be on its way.
+        // Gives the response time to arrive.
         tokio::time::sleep(Duration::from_secs(5)).await;
     };
     let read = async {
@@ -242,7 +244,7 @@ async fn send(app: &App, script: &Script, headers: &str, body: &[u8]) -> (u16, u
     (status, taken)
 }
 
-/// A JSON text of 1 GiB in as few bytes as gzip can.
+/// A JSON text of 1 GiB, compressed with gzip -9.
 fn bomb() -> Vec<u8> {
     use std::process::{Command, Stdio};
     let made = Command::new("sh")
@@ -258,7 +260,7 @@ fn bomb() -> Vec<u8> {
     made.stdout
 }
 
-/// In KiB.
+/// A line of /proc/PID/status, in KiB.
 fn memory(server: &Server, line: &str) -> usize {
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", server.pid)).expect("the server's status");

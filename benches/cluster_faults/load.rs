@@ -1,5 +1,5 @@
-//! Tenants that read and write, and somebody who signs up, one request after the other, each answer
-//! remembered.
+//! Clients that read and write notes, and one that signs up new users. Each sends one request after the
+//! other, and every response is recorded.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,41 +8,41 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::Outcome;
-use super::private::Private;
+use super::private::PrivateCluster;
 
 const PAUSE: Duration = Duration::from_millis(25);
-const HEALING: Duration = Duration::from_secs(40);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Whom a fault may hit.
+/// Clients that the same faults affect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Tenants whose shards are on that worker at the start.
+    /// Clients of tenants whose shards are on the worker of this group at the start.
     Worker(i32),
-    /// Those who are no tenants yet.
+    /// The client that signs up.
     SignUp,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Ok,
-    /// 503 that says when to come back.
+    /// 503 with Retry-After.
     Busy,
     Wrong,
 }
 
 #[derive(Clone, Copy)]
 struct Record {
-    asker: usize,
+    client: usize,
     group: Group,
     at: Instant,
     took: Duration,
     kind: Kind,
 }
 
-/// Everybody who asks.
+/// All clients, and what they have recorded.
 pub struct Load {
     records: Arc<Mutex<Vec<Record>>>,
-    askers: Vec<Group>,
+    clients: Vec<Group>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -53,34 +53,34 @@ impl Drop for Load {
 }
 
 impl Load {
-    /// So many tenants on each of two workers, and one who signs up every second.
-    pub async fn start(private: &Private, each: usize) -> Outcome<Self> {
+    /// Starts `each` clients on each of two workers, and one that signs up every second.
+    pub async fn start(private: &PrivateCluster, each: usize) -> Outcome<Self> {
         let http = Client::builder().timeout(Duration::from_secs(15)).build()?;
-        let mut load = Self { records: Arc::default(), askers: Vec::new(), tasks: Vec::new() };
+        let mut load = Self { records: Arc::default(), clients: Vec::new(), tasks: Vec::new() };
         let mut number = 0;
-        while load.askers.len() < 2 * each {
+        while load.clients.len() < 2 * each {
             number += 1;
             if number > 60 {
-                return Err("all tenants live on one worker".into());
+                return Err("all tenants are on one worker".into());
             }
-            let (tenant, token) = found(&http, private, number).await?;
-            let group = Group::Worker(private.home(tenant).await?);
-            if load.askers.iter().filter(|known| **known == group).count() < each {
-                load.ask(group, PAUSE, asks_for_notes(&http, &private.base, token));
+            let (tenant, token) = sign_up(&http, private, number).await?;
+            let group = Group::Worker(private.group_of(tenant).await?);
+            if load.clients.iter().filter(|known| **known == group).count() < each {
+                load.spawn(group, PAUSE, note_requests(&http, &private.base, token));
             }
         }
-        load.ask(Group::SignUp, Duration::from_secs(1), signs_up(&http, &private.base));
+        load.spawn(Group::SignUp, Duration::from_secs(1), sign_up_requests(&http, &private.base));
         Ok(load)
     }
 
-    fn ask(
+    fn spawn(
         &mut self,
         group: Group,
         pause: Duration,
         request: impl Fn(u64) -> RequestBuilder + Send + Sync + 'static,
     ) {
-        let (asker, records) = (self.askers.len(), Arc::clone(&self.records));
-        self.askers.push(group);
+        let (client, records) = (self.clients.len(), Arc::clone(&self.records));
+        self.clients.push(group);
         self.tasks.push(tokio::spawn(async move {
             for count in 0.. {
                 let at = Instant::now();
@@ -93,14 +93,14 @@ impl Load {
                     }
                     _ => Kind::Wrong,
                 };
-                let record = Record { asker, group, at, took: at.elapsed(), kind };
+                let record = Record { client, group, at, took: at.elapsed(), kind };
                 records.lock().expect("records").push(record);
                 tokio::time::sleep(pause).await;
             }
         }));
     }
 
-    /// Requests of these groups that began in this time.
+    /// The requests of these groups that began in this period.
     pub fn summary(&self, groups: &[Group], from: Instant, until: Instant) -> Summary {
         let records = self.records.lock().expect("records");
         let wanted =
@@ -110,32 +110,32 @@ impl Load {
         Summary(found)
     }
 
-    /// Waits until each asker of the groups was served by a request that began after `mended`, and says how
-    /// long after.
-    pub async fn served_again(&self, groups: &[Group], mended: Instant) -> String {
-        while mended.elapsed() < HEALING {
-            if let Some(last) = self.all_served(groups, mended) {
-                return format!("after {:.1} s", (last - mended).as_secs_f32());
+    /// Waits until each client of the groups succeeds with all requests that it began after `repaired`.
+    /// Returns the time that this took, in words.
+    pub async fn recovery(&self, groups: &[Group], repaired: Instant) -> String {
+        while repaired.elapsed() < RECOVERY_TIMEOUT {
+            if let Some(last) = self.recovered_at(groups, repaired) {
+                return format!("after {:.1} s", (last - repaired).as_secs_f32());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        format!("not within {} s", HEALING.as_secs())
+        format!("not within {} s", RECOVERY_TIMEOUT.as_secs())
     }
 
-    /// When the last of them was served for good, if all are.
-    fn all_served(&self, groups: &[Group], mended: Instant) -> Option<Instant> {
+    /// When the last client of the groups recovered, if all have.
+    fn recovered_at(&self, groups: &[Group], repaired: Instant) -> Option<Instant> {
         let records = self.records.lock().expect("records");
-        let mut last = mended;
-        for (asker, _) in self.askers.iter().enumerate().filter(|(_, group)| groups.contains(group)) {
-            let mine = records.iter().rev().filter(|record| record.asker == asker);
-            let first = mine.take_while(|record| record.kind == Kind::Ok && record.at >= mended).last()?;
+        let mut last = repaired;
+        for (client, _) in self.clients.iter().enumerate().filter(|(_, group)| groups.contains(group)) {
+            let own = records.iter().rev().filter(|record| record.client == client);
+            let first = own.take_while(|record| record.kind == Kind::Ok && record.at >= repaired).last()?;
             last = last.max(first.at + first.took);
         }
         Some(last)
     }
 }
 
-/// Answers, the quickest first.
+/// Records, the fastest first.
 pub struct Summary(Vec<Record>);
 
 impl Summary {
@@ -169,11 +169,11 @@ impl Summary {
     }
 }
 
-/// A tenant and the token of its founder.
-async fn found(http: &Client, private: &Private, number: usize) -> Outcome<(i64, String)> {
+/// Creates a tenant. Returns its id and the token of its owner.
+async fn sign_up(http: &Client, private: &PrivateCluster, number: usize) -> Outcome<(i64, String)> {
     let name = format!("founder{number}");
-    let body = json!({"username": name, "password": "a good password", "tenant_name": format!("Organization \
-        {number}")});
+    let tenant_name = format!("Organization {number}");
+    let body = json!({"username": name, "password": "a good password", "tenant_name": tenant_name});
     let registered: Value =
         http.post(format!("{}/api/register", private.base)).json(&body).send().await?.json().await?;
     let tenant = registered["tenant_id"].as_i64().ok_or_else(|| registered.to_string())?;
@@ -183,8 +183,8 @@ async fn found(http: &Client, private: &Private, number: usize) -> Outcome<(i64,
     Ok((tenant, login["token"].as_str().ok_or_else(|| login.to_string())?.to_owned()))
 }
 
-/// Reads and writes in turn.
-fn asks_for_notes(
+/// Reads and writes notes in turn.
+fn note_requests(
     http: &Client,
     base: &str,
     token: String,
@@ -200,7 +200,7 @@ fn asks_for_notes(
     }
 }
 
-fn signs_up(http: &Client, base: &str) -> impl Fn(u64) -> RequestBuilder + Send + Sync + 'static {
+fn sign_up_requests(http: &Client, base: &str) -> impl Fn(u64) -> RequestBuilder + Send + Sync + 'static {
     let (http, address) = (http.clone(), format!("{base}/api/register"));
     move |count| {
         let body = json!({"username": "newcomer", "password": "a good password",

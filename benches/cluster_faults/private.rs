@@ -1,4 +1,4 @@
-//! The program with a private cluster in a folder of its own, and what can be done to its servers.
+//! A running program with a private cluster in a temporary folder, and faults of its servers.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -14,22 +14,23 @@ use tokio_postgres::{Client, NoTls};
 
 use super::Outcome;
 
-const START: Duration = Duration::from_secs(120);
+/// For starting and for stopping the program.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A running program with its cluster.
-pub struct Private {
-    /// Where it answers.
+pub struct PrivateCluster {
+    /// The base URL of the program.
     pub base: String,
     program: String,
     server: Child,
     directory: tempfile::TempDir,
 }
 
-impl Private {
-    /// Starts it with two workers.
+impl PrivateCluster {
+    /// Starts the program with two workers; `bin` is the folder of PostgreSQL's programs.
     pub async fn start(program: &str, bin: &str) -> Outcome<Self> {
         let directory = tempfile::tempdir()?;
-        // PostgreSQL's account must be able to walk through.
+        // PostgreSQL's account must be able to enter the folder.
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755))?;
         let mut key = [0_u8; 64];
         getrandom::fill(&mut key)?;
@@ -45,18 +46,18 @@ impl Private {
             .env("RUST_LOG", "error")
             .current_dir(directory.path())
             .stdout(Stdio::piped())
-            // Ctrl-C is ours to answer.
+            // Ctrl-C must reach this program alone, which then stops the cluster.
             .process_group(0)
             .spawn()?;
         let mut lines = BufReader::new(server.stdout.take().ok_or("no output")?).lines();
-        let line = tokio::time::timeout(START, lines.next_line())
+        let line = tokio::time::timeout(TIMEOUT, lines.next_line())
             .await
             .map_err(|_| "the program did not start in time")??;
         let base = line.ok_or("the program ended while starting")?.trim().trim_end_matches('/').to_owned();
         Ok(Self { base, program: program.to_owned(), server, directory })
     }
 
-    /// Ends it and its cluster.
+    /// Stops the program and its cluster.
     pub async fn stop(&mut self) -> Outcome<()> {
         let pid = self
             .server
@@ -64,7 +65,7 @@ impl Private {
             .and_then(|pid| Pid::from_raw(pid.cast_signed()))
             .ok_or("the program has ended")?;
         kill_process(pid, Signal::TERM)?;
-        tokio::time::timeout(START, self.server.wait()).await??;
+        tokio::time::timeout(TIMEOUT, self.server.wait()).await??;
         Ok(())
     }
 
@@ -72,7 +73,7 @@ impl Private {
         self.directory.path().join("data")
     }
 
-    /// The nodes' own ports, the coordinator's first.
+    /// The ports of the nodes, the coordinator's first.
     pub fn ports(&self) -> Outcome<Vec<u16>> {
         let text = std::fs::read_to_string(self.data().join("cluster/ports"))?;
         Ok(text.lines().map(str::parse).collect::<Result<_, _>>()?)
@@ -90,52 +91,52 @@ impl Private {
         Ok(client)
     }
 
-    /// The group that holds a tenant's shard.
-    pub async fn home(&self, tenant: i64) -> Outcome<i32> {
+    /// The node group that holds a tenant's shard.
+    pub async fn group_of(&self, tenant: i64) -> Outcome<i32> {
         let sql = "SELECT groupid FROM pg_dist_placement \
             WHERE shardid = get_shard_id_for_distribution_column('notes', $1::bigint)";
         Ok(self.coordinator().await?.query_one(sql, &[&tenant]).await?.get(0))
     }
 
-    /// Tells the cluster that a node is at another port.
+    /// Changes the port of a node in the cluster's metadata.
     pub async fn update_node(&self, group: i32, port: u16) -> Outcome<()> {
         let sql = "SELECT citus_update_node(nodeid, '127.0.0.1', $2) FROM pg_dist_node WHERE groupid = $1";
         self.coordinator().await?.query(sql, &[&group, &i32::from(port)]).await?;
         Ok(())
     }
 
-    /// The server in this folder of the data folder.
+    /// The process id of the server in this folder below the data folder.
     pub fn postmaster(&self, node: &str) -> Outcome<Pid> {
         let text = std::fs::read_to_string(self.data().join(node).join("pgdata/postmaster.pid"))?;
         let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
         pid.ok_or_else(|| "an empty pid file".into())
     }
 
-    /// Runs the program with these words; a job that lasts longer than `patience` is stopped. Commands refuse
-    /// while a node is slow to answer, and on a busy machine one may be, so there are three attempts.
-    pub async fn command(&self, words: &[&str], patience: Duration) -> Outcome<()> {
+    /// Runs the program with these arguments, and stops its job after `timeout`. Tries three times, because
+    /// commands refuse while a node answers slowly, which happens on a busy machine.
+    pub async fn command(&self, arguments: &[&str], timeout: Duration) -> Outcome<()> {
         for _ in 0..2 {
-            if self.try_command(words, patience).await.is_ok() {
+            if self.try_command(arguments, timeout).await.is_ok() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
-        self.try_command(words, patience).await
+        self.try_command(arguments, timeout).await
     }
 
-    async fn try_command(&self, words: &[&str], patience: Duration) -> Outcome<()> {
+    async fn try_command(&self, arguments: &[&str], timeout: Duration) -> Outcome<()> {
         let mut command = Command::new(&self.program);
         command
-            .args(words)
+            .args(arguments)
             .env_clear()
             .env("DATABASE_URL", self.url()?)
             .current_dir(self.directory.path())
             .stdout(Stdio::null());
         let mut child = command.kill_on_drop(true).spawn()?;
-        if let Ok(ended) = tokio::time::timeout(patience, child.wait()).await {
-            return if ended?.success() { Ok(()) } else { Err(format!("{words:?} failed").into()) };
+        if let Ok(ended) = tokio::time::timeout(timeout, child.wait()).await {
+            return if ended?.success() { Ok(()) } else { Err(format!("{arguments:?} failed").into()) };
         }
-        eprintln!("{words:?} has lasted {} s and is stopped", patience.as_secs());
+        eprintln!("{arguments:?} has lasted {} s and is stopped", timeout.as_secs());
         child.kill().await?;
         let mut stop = Command::new(&self.program);
         stop.args(["cluster", "stop", "--yes"])
@@ -147,16 +148,16 @@ impl Private {
     }
 }
 
-/// Kills a server as a crash does.
+/// Kills a server with SIGKILL, as in a crash.
 pub fn kill(postmaster: Pid) -> Outcome<()> {
     Ok(kill_process(postmaster, Signal::KILL)?)
 }
 
-/// A server and all its processes, stopped until this is dropped.
+/// A server whose processes are all stopped (SIGSTOP) until this is dropped.
 pub struct Frozen(Vec<Pid>);
 
 impl Frozen {
-    /// First the one that would start others.
+    /// Stops the postmaster first, which would start other processes.
     pub fn freeze(postmaster: Pid) -> Outcome<Self> {
         kill_process(postmaster, Signal::STOP)?;
         let mut all = Self(vec![postmaster]);
@@ -178,24 +179,23 @@ impl Drop for Frozen {
     }
 }
 
-/// Another port of a server; with all its connections it is gone when this is dropped.
-pub struct Door {
-    /// That port.
+/// Forwards a port to a server. Dropping it closes the port and all its connections.
+pub struct PortForward {
     pub port: u16,
     task: JoinHandle<()>,
 }
 
-impl Door {
-    /// Opens one before the port `behind`.
-    pub async fn open(behind: u16) -> Outcome<Self> {
+impl PortForward {
+    /// Opens a free port that forwards to `target`.
+    pub async fn open(target: u16) -> Outcome<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let task = tokio::spawn(async move {
-            let mut guests = JoinSet::new();
-            while let Ok((mut guest, _)) = listener.accept().await {
-                guests.spawn(async move {
-                    if let Ok(mut server) = TcpStream::connect(("127.0.0.1", behind)).await {
-                        let _ = tokio::io::copy_bidirectional(&mut guest, &mut server).await;
+            let mut connections = JoinSet::new();
+            while let Ok((mut client, _)) = listener.accept().await {
+                connections.spawn(async move {
+                    if let Ok(mut server) = TcpStream::connect(("127.0.0.1", target)).await {
+                        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
                     }
                 });
             }
@@ -204,7 +204,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for PortForward {
     fn drop(&mut self) {
         self.task.abort();
     }
