@@ -11,6 +11,7 @@ mod support;
 
 mod admin;
 mod api;
+mod architecture;
 mod browser;
 mod cluster;
 mod database;
