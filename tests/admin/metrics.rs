@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use pigeonhole::metrics::{ADDED_BY_THE_CONSOLE, NAMES};
 
 use super::console_server::ConsoleServer;
-use crate::support::chaos::Door;
+use crate::support::faulty_proxy::Door;
 use crate::support::server::ServerBuilder;
 use crate::support::{Person, environment, soon};
 

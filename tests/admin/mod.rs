@@ -1,12 +1,12 @@
 //! The operator's console: who may open it, what its pages show, what it does, and what it gives to be
 //! scraped.
 
-mod access;
 mod actions;
 mod application;
-mod axe;
+mod authentication;
+mod browser;
+mod console_role;
 mod console_server;
 mod metrics;
-mod moving;
 mod pages;
-mod role;
+mod shard_moves;

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
+use crate::support::data_folder::{Folder, stop};
 use crate::support::database::OwnDatabase;
-use crate::support::frozen::Frozen;
-use crate::support::own_cluster::{Folder, stop};
+use crate::support::frozen_server::Frozen;
 use crate::support::server::ServerBuilder;
 use crate::support::{
     App, Page, Person, aside, beside_console, environment, eventually, found, soon, spawn_console,

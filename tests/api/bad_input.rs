@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Call, Person, database, raw, spawn_app, unique};
+use crate::support::{Call, Person, database, raw_http, spawn_app, unique};
 
 const STRANGE_IDS: [&str; 14] = [
     "0",
@@ -46,8 +46,8 @@ async fn an_address_that_is_no_text_is_refused() {
     for path in
         ["/%ff", "/notes/%ff", "/api/notes/%ff", "/api/notes/%C0%AF", "/%00", "/notes/%", "/notes/%zz"]
     {
-        let answer = raw::request(&app, &format!("GET {path}"), "").await;
-        assert!(matches!(raw::status(&answer), 303 | 400 | 401 | 404), "{path}: {answer}");
+        let answer = raw_http::request(&app, &format!("GET {path}"), "").await;
+        assert!(matches!(raw_http::status(&answer), 303 | 400 | 401 | 404), "{path}: {answer}");
     }
 }
 
@@ -214,8 +214,8 @@ async fn a_body_without_a_length_is_bounded_too() {
         script.token,
         chunk.repeat(8),
     );
-    let answer = raw::exchange(&app, request.as_bytes()).await;
-    assert!(matches!(raw::status(&answer), 0 | 413), "{answer}");
+    let answer = raw_http::exchange(&app, request.as_bytes()).await;
+    assert!(matches!(raw_http::status(&answer), 0 | 413), "{answer}");
     script.get("/api/me").await.expect(200);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Call, Person, raw, routes, spawn_app};
+use crate::support::{Call, Person, raw_http, routes, spawn_app};
 
 #[tokio::test]
 async fn an_unknown_address_below_api_is_a_problem() {
@@ -52,8 +52,8 @@ async fn head_is_get_without_a_body() {
 async fn trace_is_never_answered() {
     let app = spawn_app().await;
     for path in ["/", "/api/notes", "/nothing"] {
-        let answer = raw::request(&app, &format!("TRACE {path}"), "Cookie: secret=1\r\n").await;
-        assert!(matches!(raw::status(&answer), 404 | 405), "{path}: {answer}");
+        let answer = raw_http::request(&app, &format!("TRACE {path}"), "Cookie: secret=1\r\n").await;
+        assert!(matches!(raw_http::status(&answer), 404 | 405), "{path}: {answer}");
         assert!(!answer.contains("secret=1"));
     }
 }

@@ -1,11 +1,10 @@
 //! The JSON API, as a script uses it.
 
 mod acceptances;
-mod accounts;
 mod bad_input;
-mod editing;
+mod edit_conflicts;
 mod errors;
-mod first_calls;
+mod getting_started;
 mod idempotency;
 pub mod inbox;
 mod invitations;
@@ -17,4 +16,5 @@ mod passwords;
 pub mod search;
 mod sharing;
 mod tenants;
+mod tokens;
 mod transfer;

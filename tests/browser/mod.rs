@@ -1,4 +1,4 @@
 //! The journey of a person in a real browser, with JavaScript and without.
 
-pub mod driver;
-mod journey;
+mod user_journey;
+pub mod webdriver;

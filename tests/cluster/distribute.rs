@@ -1,8 +1,8 @@
 //! Servers become a cluster, and a database that grew on plain PostgreSQL becomes a distributed one.
 
 use super::citus_or_skip;
-use super::load;
 use super::nodes::{Nodes, number, run_on};
+use super::sql_load;
 use crate::support::{database::change_roles, eventually};
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
     let nodes = citus_or_skip!();
     nodes.run(&["migrate"]).await.expect(0);
     let admin = nodes.client(0).await;
-    load::found(&admin, 1000, 50).await;
+    sql_load::found(&admin, 1000, 50).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                     SELECT 1000 + i % 50, 500001000 + i % 50, 'before ' || i FROM generate_series(1, 5000) i;
                 INSERT INTO note_revisions SELECT tenant_id, id, 1, NULL, 'older', user_id FROM notes
@@ -156,7 +156,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
     nodes.run(&["cluster", "status"]).await.expect(0);
 
     // As the application's role, through a worker: grants and policies are on the shards.
-    let mut app = load::application(&nodes.url(1)).await.expect("a connection");
+    let mut app = sql_load::application(&nodes.url(1)).await.expect("a connection");
     let transaction = app.transaction().await.expect("a transaction");
     transaction.batch_execute("SET LOCAL app.tenant_id = '1003'").await.expect("a tenant");
     let seen: i64 = transaction.query_one("SELECT count(*) FROM notes", &[]).await.expect("notes").get(0);

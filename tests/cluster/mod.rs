@@ -1,16 +1,16 @@
 //! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES
 //! names.
 
+mod blockers;
 mod distribute;
-mod faults;
-mod growth;
 mod http_load;
-pub mod load;
-mod moves;
+mod node_failures;
 pub mod nodes;
-mod routed;
+mod reads_after_moves;
+mod scaling;
+pub mod sql_load;
 mod status;
-mod waiting;
+mod tenant_routing;
 
 /// Ends a test that needs Citus where there is none, loudly.
 macro_rules! citus_or_skip {

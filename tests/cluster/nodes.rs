@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use crate::support::database::connect;
-use crate::support::servers::{busy_with, create_on, drop_everywhere, drop_on};
+use crate::support::database_servers::{busy_with, create_on, drop_everywhere, drop_on};
 use crate::support::spawn_app;
 
 /// No command takes this long; one that hangs becomes a failure which says what the servers were doing.

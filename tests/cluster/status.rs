@@ -2,7 +2,7 @@
 
 use super::citus_or_skip;
 use super::nodes::run_on;
-use crate::support::servers::SHARDS;
+use crate::support::database_servers::SHARDS;
 use crate::support::soon;
 
 #[tokio::test]

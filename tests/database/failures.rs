@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{
     Answer, App, Call, Person,
     database::OwnDatabase,
-    eventually, found, raw,
+    eventually, found, raw_http,
     server::{Server, ServerBuilder},
     soon,
 };
@@ -295,5 +295,5 @@ async fn a_slow_body_is_given_up() {
     // An end by reset is an end.
     let _ = soon("the end of the connection", read).await;
     let answer = String::from_utf8_lossy(&answer);
-    assert!(matches!(raw::status(&answer), 0 | 400 | 408), "{answer}");
+    assert!(matches!(raw_http::status(&answer), 0 | 400 | 408), "{answer}");
 }

@@ -1,11 +1,11 @@
 //! Trouble with the database: answered in time, survived, and never taken for success.
 
 mod failures;
-mod hashing;
-mod limits;
+mod hash_queue;
 mod migrations;
-mod owners;
 mod purge;
-mod refusals;
-mod typed;
+mod server_errors;
+mod timeouts;
 mod unreachable;
+mod unsaved_text;
+mod without_superuser;

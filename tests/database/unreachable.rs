@@ -5,8 +5,8 @@ use serde_json::json;
 use super::failures::{assert_no_driver_text, assert_unavailable, recovers};
 use crate::support::{
     App, Browser, Call, Person, aside,
-    chaos::Door,
     database::{OwnDatabase, url_of},
+    faulty_proxy::Door,
     postgres::Postgres,
     server::ServerBuilder,
     soon,

@@ -8,8 +8,8 @@ use lapin::types::FieldTable;
 
 use super::fixture::{MessagingFixture, People};
 use crate::support::broker::Broker;
-use crate::support::chaos::Door;
 use crate::support::eventually;
+use crate::support::faulty_proxy::Door;
 
 async fn shares_stay_pending(people: &People) {
     let answer = people.share_preferring("wait=1").await.expect(202);

@@ -3,10 +3,10 @@
 
 mod broker;
 mod broker_faults;
+mod delivery_states;
 mod faults;
 mod fixture;
-mod health;
-mod in_process;
-mod large;
-mod sharing;
-mod states;
+mod large_audience;
+mod share_with;
+mod without_broker;
+mod worker_health;

@@ -143,8 +143,8 @@ async fn static_files_have_hashed_names_and_stay() {
         "/static/%2e%2e/%2e%2e/etc/passwd",
         "/static/../Cargo.toml",
     ] {
-        let answer = crate::support::raw::request(&app, &format!("GET {path}"), "").await;
-        assert_eq!(crate::support::raw::status(&answer), 404, "{path}");
+        let answer = crate::support::raw_http::request(&app, &format!("GET {path}"), "").await;
+        assert_eq!(crate::support::raw_http::status(&answer), 404, "{path}");
     }
 }
 

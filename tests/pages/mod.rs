@@ -1,24 +1,23 @@
 //! The pages, as a browser without JavaScript uses them.
 
 mod account;
-mod bombs;
 mod compression;
-mod cross_site;
+mod cross_site_requests;
+mod cross_site_scripting;
 mod drafts;
-mod edge;
-mod editing;
+mod edit_conflicts;
 mod headers;
 mod inbox;
 mod invitations;
 mod login;
-mod markup;
 mod members;
 mod notes;
 mod organization;
 mod registration;
+mod rendering_time;
+mod request_guard;
 mod search;
 mod sessions;
 mod several_tenants;
 mod sharing;
-mod tenants;
-mod text;
+mod text_round_trip;

@@ -1,11 +1,11 @@
 //! Starting and stopping the real program.
 
-mod compose;
+mod closed_output;
 mod containers;
+mod crash_recovery;
+mod docker_compose;
 mod embedded;
-mod killed;
-mod local_cluster;
-mod output;
-mod rolling;
+mod embedded_cluster;
+mod rolling_restart;
 mod seed;
 mod settings;

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
-use super::servers::{create_on, drop_everywhere};
+use super::database_servers::{create_on, drop_everywhere};
 use super::{environment, found, names};
 
 /// A connection as the superuser.

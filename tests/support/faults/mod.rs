@@ -2,7 +2,7 @@
 //! that compares the journal with what is in the database afterwards.
 
 mod check;
-mod nemesis;
+mod fault_injector;
 mod stack;
 mod writers;
 
@@ -120,7 +120,7 @@ pub async fn run(options: Options) -> Report {
     let offices = writers::found(&base, &stack.database_url, 4).await;
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
-    let nemesis = tokio::task::spawn_blocking(move || nemesis::torment(stack, &stopping));
+    let nemesis = tokio::task::spawn_blocking(move || fault_injector::inject_faults(stack, &stopping));
     let started = Instant::now();
     let journal = writers::write(&base, &offices, &options).await;
     let seconds = started.elapsed().as_secs_f64();

@@ -7,9 +7,9 @@ use rustix::process::{Signal, kill_process};
 
 use super::Options;
 use crate::support::broker::Broker;
+use crate::support::data_folder::Folder;
 use crate::support::environment;
 use crate::support::names;
-use crate::support::own_cluster::Folder;
 use crate::support::postgres::{Postgres, free_port};
 use crate::support::server::{Server, ServerBuilder};
 

@@ -1,6 +1,6 @@
 //! The edge: strange requests, errors, and what they give away.
 
-use crate::support::{App, Browser, Call, Page, Person, raw, routes, server::ServerBuilder, spawn_app};
+use crate::support::{App, Browser, Call, Page, Person, raw_http, routes, server::ServerBuilder, spawn_app};
 
 #[tokio::test]
 async fn ambiguous_lengths_are_refused_and_the_connection_is_closed() {
@@ -21,8 +21,8 @@ async fn ambiguous_lengths_are_refused_and_the_connection_is_closed() {
             "POST /login HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n0\r\n\r\n\
              GET /livez HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
         );
-        let answer = raw::exchange(&app, request.as_bytes()).await;
-        assert_eq!(raw::status(&answer), 400, "{headers}: {answer}");
+        let answer = raw_http::exchange(&app, request.as_bytes()).await;
+        assert_eq!(raw_http::status(&answer), 400, "{headers}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
     }
 }
@@ -37,8 +37,8 @@ async fn a_request_names_exactly_one_host() {
         format!("GET / HTTP/1.1\r\nHost: evil.test\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
         "GET / HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n".to_owned(),
     ] {
-        let answer = raw::exchange(&app, request.as_bytes()).await;
-        assert!(matches!(raw::status(&answer), 400 | 421), "{request}: {answer}");
+        let answer = raw_http::exchange(&app, request.as_bytes()).await;
+        assert!(matches!(raw_http::status(&answer), 400 | 421), "{request}: {answer}");
         assert!(!answer.contains("evil.test"), "{answer}");
     }
 }
@@ -46,7 +46,7 @@ async fn a_request_names_exactly_one_host() {
 /// The status of a page that is asked for with this target and this Host header.
 async fn status_at(app: &App, target: &str, host: &str) -> u16 {
     let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    raw::status(&raw::exchange(app, request.as_bytes()).await)
+    raw_http::status(&raw_http::exchange(app, request.as_bytes()).await)
 }
 
 #[tokio::test]
@@ -108,10 +108,10 @@ async fn an_address_with_two_slashes_never_leads_to_another_site() {
         "http://evil.test/",
         "/%0d%0aLocation:%20http://evil.test",
     ] {
-        let answer = raw::request(&app, &format!("GET {target}"), "").await;
-        let status = raw::status(&answer);
+        let answer = raw_http::request(&app, &format!("GET {target}"), "").await;
+        let status = raw_http::status(&answer);
         assert!((200..500).contains(&status), "{target}: {answer}");
-        let location = raw::header(&answer, "location");
+        let location = raw_http::header(&answer, "location");
         assert!(location.is_empty() || location.starts_with("/login"), "{target}: {location}");
         assert!(!location.starts_with("//"), "{target}: {location}");
     }
@@ -130,14 +130,14 @@ async fn a_target_that_is_a_whole_url_of_another_host_is_misdirected() {
     ];
     for other in others {
         for (method, path) in [("GET", "/login"), ("GET", "/nothing"), ("POST", "/login")] {
-            let answer = raw::request(&app, &format!("{method} http://{other}{path}"), "").await;
-            assert_eq!(raw::status(&answer), 421, "{method} {other}{path}: {answer}");
+            let answer = raw_http::request(&app, &format!("{method} http://{other}{path}"), "").await;
+            assert_eq!(raw_http::status(&answer), 421, "{method} {other}{path}: {answer}");
             assert!(!answer.contains("evil.test"), "{answer}");
         }
     }
     // Of our own host it is a request like any other.
-    let answer = raw::request(&app, &format!("GET http://{host}/login"), "").await;
-    assert_eq!(raw::status(&answer), 200, "{answer}");
+    let answer = raw_http::request(&app, &format!("GET http://{host}/login"), "").await;
+    assert_eq!(raw_http::status(&answer), 200, "{answer}");
 }
 
 #[tokio::test]

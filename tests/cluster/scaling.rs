@@ -2,14 +2,14 @@
 //! writing load through every node, and no acknowledged note is lost.
 
 use super::citus_or_skip;
-use super::load::{self, Load};
 use super::nodes::{Nodes, moving_alone, number};
+use super::sql_load::{self, Load};
 
 async fn cluster_of_one_worker(nodes: &Nodes) {
     // Few shards make few moves, each of which takes seconds.
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     let admin = nodes.client(0).await;
-    load::found(&admin, 1000, 60).await;
+    sql_load::found(&admin, 1000, 60).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                 SELECT 1000 + i % 60, 500001000 + i % 60, repeat('filling ', 40)
                 FROM generate_series(1, 30000) i";

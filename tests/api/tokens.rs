@@ -195,8 +195,8 @@ async fn a_header_of_64_kib_is_refused_without_an_error() {
     let request = format!(
         "GET /api/me HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {value}\r\n\r\n"
     );
-    let answer = crate::support::raw::exchange(&app, request.as_bytes()).await;
-    let status = crate::support::raw::status(&answer);
+    let answer = crate::support::raw_http::exchange(&app, request.as_bytes()).await;
+    let status = crate::support::raw_http::status(&answer);
     assert!(matches!(status, 0 | 400 | 401 | 413 | 431), "{answer}");
     app.get("/livez").await.expect(200);
 }

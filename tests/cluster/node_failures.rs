@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
-use crate::support::frozen::Frozen;
-use crate::support::own_cluster::{Folder, start_or_skip, stop};
+use crate::support::data_folder::{Folder, start_or_skip, stop};
+use crate::support::frozen_server::Frozen;
 use crate::support::{App, Call, Person, Script, eventually, unique};
 
 /// Somebody whose tenant lives on each of the two workers.

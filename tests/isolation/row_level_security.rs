@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Transaction};
 
-use super::role::as_role;
+use super::database_roles::as_role;
 use crate::support::{Person, database, environment, spawn_app};
 
 const TABLES: [(&str, &str); 5] = [

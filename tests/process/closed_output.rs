@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use crate::support::{
     App, TIMEOUT, aside,
+    data_folder::Folder,
     database::OwnDatabase,
-    eventually, names,
-    own_cluster::Folder,
-    postgres,
+    eventually, names, postgres,
     server::{ServerBuilder, Streams},
 };
 

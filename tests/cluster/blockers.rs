@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::nodes::{Command, number, run_on};
+use crate::support::data_folder::{start_or_skip, stop};
 use crate::support::database::{connect, url_of};
-use crate::support::frozen::Frozen;
-use crate::support::own_cluster::{start_or_skip, stop};
+use crate::support::frozen_server::Frozen;
 use crate::support::{eventually, found};
 
 /// What `status` says as soon as it says this.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::own_cluster::{start_or_skip, stop};
+use crate::support::data_folder::{start_or_skip, stop};
 use crate::support::{Person, Script};
 
 async fn contents(script: &Script) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cluster::load;
 use crate::cluster::nodes::{Nodes, moving_alone};
+use crate::cluster::sql_load;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, environment, found};
 
@@ -42,7 +42,7 @@ async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone()
         return;
     };
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
-    load::found(&nodes.client(0).await, 2000, 20).await;
+    sql_load::found(&nodes.client(0).await, 2000, 20).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                 SELECT 2000 + i % 20, 500002000 + i % 20, repeat('filling ', 40)
                 FROM generate_series(1, 10000) i";

@@ -1,7 +1,7 @@
 //! The console in Chromium: with and without JavaScript, in both themes, and under the eyes of axe-core.
 
 use super::pages::pages;
-use crate::browser::driver::Chromium;
+use crate::browser::webdriver::Chromium;
 use crate::support::{environment, eventually, spawn_console};
 
 fn axe() -> Option<String> {

@@ -10,7 +10,7 @@ use super::stack::Stack;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Gives the stack back, whole, and how often each was killed.
-pub fn torment(mut stack: Stack, stop: &AtomicBool) -> (Stack, BTreeMap<&'static str, usize>) {
+pub fn inject_faults(mut stack: Stack, stop: &AtomicBool) -> (Stack, BTreeMap<&'static str, usize>) {
     let mut kills = BTreeMap::new();
     let targets = stack.targets();
     for target in targets.iter().cycle() {

@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::policies::{neighbour_in_the_shard_of, settled};
+use super::row_level_security::{neighbour_in_the_shard_of, settled};
 use crate::support::{Person, database, environment, spawn_app};
 
 /// A connection of the application's role to the node that holds a tenant's shard, and the name of the shard.

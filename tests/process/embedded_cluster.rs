@@ -2,9 +2,9 @@
 
 use crate::support::{
     Person, Script,
+    data_folder::{Folder, stop},
     database::{connect, opens},
     environment,
-    own_cluster::{Folder, stop},
 };
 
 #[tokio::test]

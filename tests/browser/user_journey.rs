@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::driver::Chromium;
+use super::webdriver::Chromium;
 use crate::support::{App, Person, database, eventually, spawn_app, unique};
 
 const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1))";
