@@ -110,7 +110,7 @@ async fn measure(web: &Server, transport: &'static str, amqp_url: &str, options:
     // measurement.
     let first = worker(amqp_url).await;
     until_delivered(&admin, tenant).await;
-    first.stop_aside().await;
+    first.stop_async().await;
 
     share(&script, |written| written < options.backlog).await;
     let worker = worker(amqp_url).await;
@@ -128,7 +128,7 @@ async fn measure(web: &Server, transport: &'static str, amqp_url: &str, options:
     let end = Instant::now() + Duration::from_secs(options.seconds);
     let written = share(&script, |_| Instant::now() < end).await;
     until_delivered(&admin, tenant).await;
-    worker.stop_aside().await;
+    worker.stop_async().await;
     let latencies = latency_percentiles(&admin, tenant, latest).await;
     Figures {
         transport,
@@ -150,7 +150,7 @@ async fn latency_percentiles(admin: &Client, tenant: i64, since: chrono::DateTim
 /// Starts a worker and waits until it is ready.
 async fn worker(amqp_url: &str) -> Server {
     let builder = ServerBuilder::new().set("AMQP_URL", amqp_url).set("RUST_LOG", "warn").worker();
-    builder.start_aside().await
+    builder.start_async().await
 }
 
 /// Lets the clients write shared notes while `go_on` allows, which gets the number of notes begun. Returns

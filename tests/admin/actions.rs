@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::{App, Call, Person, database, environment, found, spawn_app, spawn_console, unique};
+use crate::support::{
+    App, Call, Person, database, environment, retry_until_ok, spawn_app, spawn_console, unique,
+};
 
 /// A session of a test's own by a name that nobody else has.
 async fn session(name: &str) -> tokio_postgres::Client {
@@ -13,7 +15,7 @@ async fn session(name: &str) -> tokio_postgres::Client {
 
 /// What the console shows of it, once it is there.
 async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Value, Value) {
-    found(async || {
+    retry_until_ok(async || {
         let activity = console.get("/activity.json").await.expect(200).json();
         let sessions = activity["sessions"].as_array().expect("sessions");
         let session =
@@ -112,7 +114,7 @@ async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
     first.batch_execute(&format!("BEGIN; {change}")).await.expect("a lock");
     let waiting = tokio::spawn(async move { second.batch_execute(&change).await });
 
-    let tree = found(async || {
+    let tree = retry_until_ok(async || {
         let (_, activity) = shown(&console, &waiter, |session| session["state"] == "active").await;
         let waits = activity["waits"].as_array().expect("waits").clone();
         let tree: Vec<_> = waits

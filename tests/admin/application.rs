@@ -5,12 +5,12 @@ use crate::support::{Page, Person, unique};
 
 #[tokio::test]
 async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() {
-    let (desk, _database) = ConsoleServer::open().await;
-    let script = Person::founder(&desk.app).await.script(&desk.app).await;
+    let (console, _database) = ConsoleServer::start().await;
+    let script = Person::founder(&console.app).await.script(&console.app).await;
     for _ in 0..4 {
         script.get("/api/notes").await.expect(200);
     }
-    let json = desk.get("/application.json").await.expect(200).json();
+    let json = console.get("/application.json").await.expect(200).json();
     let routes = json["routes"].as_array().expect("routes");
     let list = routes
         .iter()
@@ -26,18 +26,18 @@ async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() 
     assert!(json["migrations"].as_array().expect("migrations").len() > 4);
     assert_eq!(json["messages"]["backlog"]["failed"], 0);
 
-    let page = Page::parse(&desk.get("/application?since=6h").await.expect(200).text());
+    let page = Page::parse(&console.get("/application?since=6h").await.expect(200).text());
     assert_eq!(page.all("figure svg[role=img][aria-label]").len(), 4);
     assert!(page.text().contains("GET /api/notes"), "{}", page.text());
     assert!(!page.has("a[href='/messages/replay/new']"), "nothing failed");
-    let text = desk.get("/application.txt").await.expect(200).text();
+    let text = console.get("/application.txt").await.expect(200).text();
     assert!(text.contains("REQUESTS BY ROUTE") && text.contains("GET /api/notes"), "{text}");
-    desk.get("/application?since=3y").await.expect(400);
+    console.get("/application?since=3y").await.expect(400);
 }
 
 #[tokio::test]
 async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
-    let (desk, database) = ConsoleServer::open().await;
+    let (console, database) = ConsoleServer::start().await;
     let admin = database.client().await;
     let insert = "INSERT INTO outbox (tenant_id, route, user_id, payload, failed_at, attempts, last_error)
                   VALUES (7, $1, 1, '{}', now(), 5, 'on <purpose>') RETURNING id";
@@ -46,10 +46,10 @@ async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
         let id: i64 = admin.query_one(insert, &[&unique("no_such_route")]).await.expect("a message").get(0);
         names.push(format!("7/{id}"));
     }
-    let page = desk.get("/application").await.expect(200).text();
+    let page = console.get("/application").await.expect(200).text();
     assert!(names.iter().all(|name| page.contains(name)) && page.contains("on &#60;purpose&#62;"), "{page}");
 
-    let asked = desk.get(&format!("/messages/removal/new?message={}", names[0])).await.expect(200).text();
+    let asked = console.get(&format!("/messages/removal/new?message={}", names[0])).await.expect(200).text();
     assert!(asked.contains(&names[0]) && !asked.contains(&names[1]), "{asked}");
     let count = "SELECT count(*) FROM outbox WHERE tenant_id = 7 AND failed_at IS NOT NULL";
     assert_eq!(
@@ -57,13 +57,13 @@ async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
         3,
         "asking changes nothing"
     );
-    let done = desk.post("/messages/removal", &[("message", &names[0])]).await.expect(303);
-    let told = desk.get(done.location()).await.expect(200).text();
+    let done = console.post("/messages/removal", &[("message", &names[0])]).await.expect(303);
+    let told = console.get(done.location()).await.expect(200).text();
     assert!(told.contains("1 message is given up."), "{told}");
-    desk.post("/messages/replay", &[("message", "")]).await.expect(303);
+    console.post("/messages/replay", &[("message", "")]).await.expect(303);
     let again = "SELECT count(*) FROM outbox WHERE tenant_id = 7";
     assert_eq!(admin.query_one(again, &[]).await.expect("a count").get::<_, i64>(0), 2);
     let events = "SELECT count(*) FROM operator.events WHERE command LIKE 'messages %' AND outcome = 'done'";
     assert_eq!(admin.query_one(events, &[]).await.expect("a count").get::<_, i64>(0), 2);
-    desk.post("/messages/replay", &[("message", "7/x")]).await.expect(400);
+    console.post("/messages/replay", &[("message", "7/x")]).await.expect(400);
 }

@@ -7,7 +7,7 @@ const TOKEN: &str = "0123456789abcdef-0123456789abcdef";
 
 async fn guarded() -> (Server, App) {
     let builder = ServerBuilder::new().set("ADMIN_TOKEN", TOKEN).with_console();
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let console = App::console_of(&server);
     (server, console)
 }
@@ -160,7 +160,7 @@ async fn an_address_that_others_can_reach_needs_a_token() {
     ] {
         let builder =
             settings.iter().fold(ServerBuilder::new(), |builder, (name, value)| builder.set(name, *value));
-        let refusal = builder.refusal_aside().await;
+        let refusal = builder.refusal_async().await;
         assert!(refusal.output.contains(named), "{settings:?}: {}", refusal.output);
         assert_eq!(refusal.output.lines().count(), 1, "{}", refusal.output);
     }
@@ -171,6 +171,6 @@ async fn a_chosen_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let builder = ServerBuilder::new().set("ADMIN_BIND", &address);
-    let refusal = builder.refusal_aside().await;
+    let refusal = builder.refusal_async().await;
     assert!(refusal.output.contains(&address) && refusal.output.contains("ADMIN_BIND"), "{}", refusal.output);
 }

@@ -43,8 +43,8 @@ async fn every_page_is_quiet_fits_and_can_be_used_by_everybody() {
                     .await;
                 assert_eq!(found.as_array().map(Vec::len), Some(0), "{page} in {theme}: {found:#}");
             }
-            let complaints = chromium.complaints().await;
-            assert!(complaints.is_empty(), "{page} in {theme}: {complaints:#?}");
+            let browser_errors = chromium.browser_errors().await;
+            assert!(browser_errors.is_empty(), "{page} in {theme}: {browser_errors:#?}");
         }
     }
 }
@@ -64,7 +64,7 @@ async fn pages_refresh_themselves_and_keep_what_is_open() {
         "yes",
         "the page was loaded anew"
     );
-    assert_eq!(chromium.complaints().await, Vec::<String>::new());
+    assert_eq!(chromium.browser_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -76,6 +76,6 @@ async fn pages_work_without_javascript() {
     for page in pages(&console).await {
         chromium.open(&page).await;
         assert!(chromium.has("main h1").await, "{page}");
-        assert_eq!(chromium.complaints().await, Vec::<String>::new(), "{page}");
+        assert_eq!(chromium.browser_errors().await, Vec::<String>::new(), "{page}");
     }
 }

@@ -12,14 +12,14 @@ pub struct ConsoleServer {
 
 impl ConsoleServer {
     /// With a database of its own.
-    pub async fn open() -> (Self, OwnDatabase) {
+    pub async fn start() -> (Self, OwnDatabase) {
         let database = OwnDatabase::create().await;
         let builder = ServerBuilder::new().set("DATABASE_URL", &database.url);
-        (Self::of(builder).await, database)
+        (Self::start_with(builder).await, database)
     }
 
-    pub async fn of(builder: ServerBuilder) -> Self {
-        let server = builder.with_console().start_aside().await;
+    pub async fn start_with(builder: ServerBuilder) -> Self {
+        let server = builder.with_console().start_async().await;
         Self { app: App::of(&server), console: App::console_of(&server), _server: server }
     }
 

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use pigeonhole::metrics::{ADDED_BY_THE_CONSOLE, NAMES};
 
 use super::console_server::ConsoleServer;
-use crate::support::faulty_proxy::Door;
+use crate::support::faulty_proxy::FaultyProxy;
 use crate::support::server::ServerBuilder;
-use crate::support::{Person, environment, soon};
+use crate::support::{Person, environment, within_timeout};
 
 /// Names that have no value on a quiet server of this kind.
 fn silent() -> BTreeSet<&'static str> {
@@ -24,16 +24,16 @@ fn silent() -> BTreeSet<&'static str> {
 
 #[tokio::test]
 async fn requests_are_counted_under_their_route_and_every_name_is_given() {
-    let (desk, _database) = ConsoleServer::open().await;
-    let script = Person::founder(&desk.app).await.script(&desk.app).await;
+    let (console, _database) = ConsoleServer::start().await;
+    let script = Person::founder(&console.app).await.script(&console.app).await;
     let note = script.note("Counted").await;
     script.read(note).await;
     for _ in 0..3 {
         script.get("/api/notes").await.expect(200);
     }
-    desk.app.get("/nowhere/at-all").await.expect(404);
-    desk.app.get("/metrics").await.expect(404);
-    let answer = desk.get("/metrics").await.expect(200);
+    console.app.get("/nowhere/at-all").await.expect(404);
+    console.app.get("/metrics").await.expect(404);
+    let answer = console.get("/metrics").await.expect(200);
     assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
     let text = answer.text();
     for (labels, count) in [
@@ -69,19 +69,20 @@ async fn requests_are_counted_under_their_route_and_every_name_is_given() {
 
 #[tokio::test]
 async fn numbers_are_given_while_the_database_says_nothing() {
-    let door = Door::open().await;
-    let desk =
-        ConsoleServer::of(ServerBuilder::new().set("DATABASE_URL", &door.url).set("NODE_PATIENCE", "2"))
-            .await;
-    desk.app.get("/login").await.expect(200);
-    assert!(desk.get("/metrics").await.expect(200).text().contains("pigeonhole_node_up{"));
-    door.fall_silent();
+    let proxy = FaultyProxy::to_database().await;
+    let console = ConsoleServer::start_with(
+        ServerBuilder::new().set("DATABASE_URL", &proxy.url).set("NODE_PATIENCE", "2"),
+    )
+    .await;
+    console.app.get("/login").await.expect(200);
+    assert!(console.get("/metrics").await.expect(200).text().contains("pigeonhole_node_up{"));
+    proxy.stop_answering();
     let asked = async {
-        let text = desk.get("/metrics").await.expect(200).text();
-        desk.get("/application").await.expect(200);
+        let text = console.get("/metrics").await.expect(200).text();
+        console.get("/application").await.expect(200);
         text
     };
-    let text = soon("an answer all the same", asked).await;
+    let text = within_timeout("an answer all the same", asked).await;
     assert!(text.contains("route=\"/login\",method=\"GET\",status=\"200\"} 1\n"), "{text}");
     let up: Vec<&str> = text.lines().filter(|line| line.starts_with("pigeonhole_node_up{")).collect();
     assert!(up.iter().any(|line| line.ends_with(" 0")), "{up:?}");

@@ -3,12 +3,13 @@
 
 use serde_json::Value;
 
-use crate::support::data_folder::{Folder, stop};
+use crate::support::data_folder::{DataFolder, stop};
 use crate::support::database::OwnDatabase;
-use crate::support::frozen_server::Frozen;
+use crate::support::frozen_server::FrozenServer;
 use crate::support::server::ServerBuilder;
 use crate::support::{
-    App, Page, Person, aside, beside_console, environment, eventually, found, soon, spawn_console,
+    App, Page, Person, environment, eventually, retry_until_ok, run_blocking, spawn_app_of_console,
+    spawn_console, within_timeout,
 };
 
 const NO_STATEMENTS: &str = "this server does not load pg_stat_statements";
@@ -87,7 +88,7 @@ async fn a_table_without_its_policy_is_seen() {
     // In a database of its own, as everything else would stop serving on this one.
     let database = OwnDatabase::create().await;
     let url = database.url.clone();
-    let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
+    let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_async().await;
     database
         .client()
         .await
@@ -104,7 +105,7 @@ async fn a_table_without_its_policy_is_seen() {
 #[tokio::test]
 async fn the_busiest_tenant_is_on_the_list_and_on_the_map() {
     let console = spawn_console().await;
-    let app = beside_console().await;
+    let app = spawn_app_of_console().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     for _ in 0..20 {
@@ -189,16 +190,16 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
     if !environment::on_citus() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let builder = folder.builder(&["--workers", "2"]).set("NODE_PATIENCE", "4").with_console();
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let console = App::console_of(&server);
     let all = pages(&console).await;
     for page in &all {
         console.get(page).await.expect(200);
     }
     let frozen_port = folder.ports()[2];
-    let frozen = Frozen::freeze(folder.postmaster("worker2"));
+    let frozen = FrozenServer::freeze(folder.postmaster("worker2"));
     // On a busy machine another node may be silent for a while as well, and the console says so: then it is
     // asked again.
     for page in &all {
@@ -207,8 +208,8 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
         // What is kept in one place, or in this process, needs no other node.
         let asks_nodes = ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"]
             .contains(&page.as_str());
-        found(async || {
-            let answer = soon(&path, console.get(&path)).await;
+        retry_until_ok(async || {
+            let answer = within_timeout(&path, console.get(&path)).await;
             let text = answer.text();
             let named = text.contains(&format!("127.0.0.1:{frozen_port}"))
                 && (text.contains("no answer") || text.contains("does not answer"));
@@ -220,7 +221,7 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
         })
         .await;
     }
-    found(async || {
+    retry_until_ok(async || {
         let map = console.get("/shards.json").await.expect(200).json();
         let nodes = map["nodes"].as_array().expect("nodes");
         let answered = nodes.iter().filter(|node| node["answered"] == true).count();
@@ -242,7 +243,7 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
 async fn the_command_prints_what_the_page_says() {
     let console = spawn_console().await;
     let builder = ServerBuilder::new().set("ADMIN_BIND", console.address.to_string());
-    let printed = aside(move || builder.arguments(&["verdicts"]).run("console")).await;
+    let printed = run_blocking(move || builder.arguments(&["verdicts"]).run("console")).await;
     assert_eq!(printed.code, Some(0), "{}", printed.output);
     assert!(printed.output.contains("VERDICTS\n"), "{}", printed.output);
     assert!(console.get("/verdicts.txt").await.expect(200).text().starts_with("VERDICTS"));
@@ -251,9 +252,9 @@ async fn the_command_prints_what_the_page_says() {
 #[tokio::test]
 async fn statements_are_counted_anew_after_a_question() {
     // On a server of its own, as others look at what theirs has counted.
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let builder = folder.builder(&[]).with_console();
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let console = App::console_of(&server);
     let before = console.get("/statements.json").await.expect(200).json();
     if before["counting"].as_array().expect("nodes").is_empty() {

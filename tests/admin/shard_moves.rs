@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::cluster::nodes::{Nodes, moving_alone};
+use crate::cluster::nodes::{Nodes, lock_shard_moves};
 use crate::cluster::sql_load;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, environment, found};
+use crate::support::{App, environment, retry_until_ok};
 
 async fn serve(url: String) -> (Server, App) {
-    let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_aside().await;
+    let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_async().await;
     let console = App::console_of(&server);
     (server, console)
 }
@@ -20,7 +20,7 @@ async fn done(console: &App, action: &str, fields: &[(&str, &str)]) -> String {
 }
 
 async fn until(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Value {
-    found(async || {
+    retry_until_ok(async || {
         let shown = console.get(page).await.expect(200).json();
         if there(&shown) { Ok(shown) } else { Err(format!("{shown:#}")) }
     })
@@ -36,13 +36,13 @@ fn event<'a>(events: &'a Value, command: &str) -> &'a Value {
 
 #[tokio::test]
 async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone() {
-    let _alone = moving_alone().await;
+    let _alone = lock_shard_moves().await;
     let Some(nodes) = Nodes::create().await else {
         environment::skipped("there is no Citus");
         return;
     };
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
-    sql_load::found(&nodes.client(0).await, 2000, 20).await;
+    sql_load::create_tenants(&nodes.client(0).await, 2000, 20).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                 SELECT 2000 + i % 20, 500002000 + i % 20, repeat('filling ', 40)
                 FROM generate_series(1, 10000) i";

@@ -45,7 +45,7 @@ async fn an_account_elsewhere_joins_by_its_token_and_has_two_accounts_from_then_
     // The token that was sent is what it was, and the password opens both.
     assert_eq!(mine.get("/api/me").await.expect(200).json()["tenant_id"], joiner.tenant_id);
     let login = json!({"username": joiner.email, "password": joiner.password, "tenant_id": owner.tenant_id});
-    app.patiently(Call::new("POST", "/api/login").json(&login)).await.expect(200);
+    app.answer_retrying(Call::new("POST", "/api/login").json(&login)).await.expect(200);
     there.post("/api/logout", &json!({})).await.expect(204);
     mine.get("/api/me").await.expect(200);
     // Its one use is taken.

@@ -56,7 +56,7 @@ async fn a_nul_is_refused_in_every_field_by_its_name() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    let before = database::fingerprint(person.tenant_id).await;
+    let before = database::tenant_checksum(person.tenant_id).await;
     let id = 1;
     for field in ["content", "title"] {
         let mut note = json!({"content": "x", "title": "y"});
@@ -74,9 +74,9 @@ async fn a_nul_is_refused_in_every_field_by_its_name() {
         app.post_json("/api/register", &body).await.expect_field_problem(422, field);
     }
     let body = json!({"username": "a\u{0}b", "password": "testpass"});
-    let answer = app.patiently(Call::new("POST", "/api/login").json(&body)).await;
+    let answer = app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await;
     assert!(matches!(answer.status, 401 | 422), "{}", answer.status);
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn wrong_types_and_unknown_fields_are_refused_and_change_nothing() {
     let script = person.script(&app).await;
     let id = script.note("text").await;
     let path = format!("/api/notes/{id}");
-    let before = database::fingerprint(person.tenant_id).await;
+    let before = database::tenant_checksum(person.tenant_id).await;
     for body in [
         json!({}),
         json!([]),
@@ -117,7 +117,7 @@ async fn wrong_types_and_unknown_fields_are_refused_and_change_nothing() {
         let answer = script.post("/api/notes", &body).await;
         assert!(matches!(answer.status, 400 | 422), "{tenant}: {}", answer.status);
     }
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
 }
 
 #[tokio::test]

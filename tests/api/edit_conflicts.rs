@@ -70,11 +70,11 @@ async fn edits_in_the_same_place_are_refused_and_change_nothing() {
     let path = format!("/api/notes/{id}");
     let first = POEM.replace("four", "FOUR");
     script.put(&path, &json!({"content": first, "version": 1})).await.expect(200);
-    let before = database::fingerprint(person.tenant_id).await;
+    let before = database::tenant_checksum(person.tenant_id).await;
     let second = POEM.replace("four", "vier");
     let refused = script.put(&path, &json!({"content": second, "version": 1})).await;
     refused.expect_problem(412);
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
 }
 
 #[tokio::test]

@@ -87,9 +87,9 @@ async fn a_new_tenant_is_founded_by_its_name_and_its_founder_is_owner() {
     let username = unique("founder");
     let body = json!({"username": username, "password": "testpass", "tenant_name": name});
     let call = Call::new("POST", "/api/register").json(&body);
-    let registered = app.patiently(call).await.expect(201).json();
+    let registered = app.answer_retrying(call).await.expect(201).json();
     let call = Call::new("POST", "/api/login").json(&json!({"username": username, "password": "testpass"}));
-    let token = app.patiently(call).await.expect(200).json();
+    let token = app.answer_retrying(call).await.expect(200).json();
     let bearer = format!("Bearer {}", token["token"].as_str().expect("a token"));
     let call = Call::new("GET", "/api/me").header("authorization", bearer);
     assert_eq!(

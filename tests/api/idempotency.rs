@@ -178,7 +178,7 @@ async fn somebody_signs_up_once_and_only_with_the_same_password_again() {
     let (key, tenant) = (unique("key-"), unique("Org "));
     let sign_up = |password: &str, tenant: &str| {
         let body = json!({"username": "founder", "password": password, "tenant_name": tenant});
-        app.patiently(Call::new("POST", "/api/register").json(&body).header("idempotency-key", &key))
+        app.answer_retrying(Call::new("POST", "/api/register").json(&body).header("idempotency-key", &key))
     };
     let first = sign_up("a good password", &tenant).await.expect(201);
     same(&first, &sign_up("a good password", &tenant).await.expect(201));

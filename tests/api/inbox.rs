@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Person, database, sharing::deliver_by_hand, spawn_app};
+use crate::support::{Person, database, sharing::insert_delivery, spawn_app};
 
 #[tokio::test]
 async fn what_is_shared_with_everyone_is_in_everybodys_inbox_but_the_authors() {
@@ -42,7 +42,7 @@ async fn opening_a_note_marks_it_as_read_and_so_does_marking_all() {
     let mut notes = Vec::new();
     for content in ["a", "b", "c"] {
         let id = mine.note(content).await;
-        deliver_by_hand(&author, id, &reader, "read").await;
+        insert_delivery(&author, id, &reader, "read").await;
         notes.push(id);
     }
     let unread = async || {

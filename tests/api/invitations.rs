@@ -8,7 +8,7 @@ use crate::support::{Answer, App, Call, Person, Team, database, spawn_app, uniqu
 
 async fn join(app: &App, invitation: &str) -> Answer {
     let body = json!({"username": unique("user"), "password": "testpass", "invitation": invitation});
-    app.patiently(Call::new("POST", "/api/register").json(&body)).await
+    app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await
 }
 
 async fn uses_left(token: &str) -> i64 {
@@ -50,7 +50,7 @@ async fn an_invitation_is_listed_without_its_token_until_it_is_revoked() {
 #[tokio::test]
 async fn owners_invite_everybody_admins_no_owners_and_members_nobody() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     for (role, person) in team.all() {
         let (script, browser) = (person.script(&app).await, person.browser(&app).await);
         for offered in ["owner", "admin", "member"] {
@@ -98,7 +98,7 @@ async fn an_invitation_gives_its_role_and_counts_as_often_as_it_says() {
     assert_eq!(first.tenant_id, owner.tenant_id);
     assert_eq!(role_of(owner.tenant_id, first.user_id).await.as_deref(), Some("admin"));
     let taken = json!({"username": first.username, "password": "testpass", "invitation": token});
-    app.patiently(Call::new("POST", "/api/register").json(&taken))
+    app.answer_retrying(Call::new("POST", "/api/register").json(&taken))
         .await
         .expect_field_problem(409, "username");
     assert_eq!(uses_left(&token).await, 1, "a refused sign-up took a use");
@@ -136,11 +136,11 @@ async fn of_two_who_take_the_last_use_at_two_servers_at_once_one_comes_in() {
 #[tokio::test]
 async fn an_invitation_ends_with_its_givers_right_to_give_it() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (owner, admin) = (team.owner.script(&app).await, team.admin.script(&app).await);
     let tenant = team.owner.tenant_id;
     set_role(tenant, team.admin.user_id, "owner").await;
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
     let (as_owner, as_member) = (invitation(&admin, "owner", 5).await, invitation(&admin, "member", 5).await);
     let path = format!("/api/members/{}", team.admin.user_id);
     owner.patch(&path, &json!({"role": "admin"})).await.expect(200);

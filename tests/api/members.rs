@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::support::team::{comes_to, invitation, owners_of, role_of, set_role, silent_member};
+use crate::support::team::{invitation, member_without_login, owners_of, role_of, set_role, wait_for_count};
 use crate::support::{App, Call, Person, Team, database, spawn_app};
 
 #[tokio::test]
 async fn everybody_sees_who_is_here_and_only_owners_and_admins_see_emails() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     for (role, person) in team.all() {
         let listed = person.script(&app).await.get("/api/members").await.expect(200).json();
         let listed = listed.as_array().expect("a list");
@@ -61,7 +61,7 @@ fn rules(actor: &str, other: &str) -> bool {
 #[tokio::test]
 async fn who_decides_about_whom_is_this_table() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let tenant = team.owner.tenant_id;
     for (actor_role, actor) in team.all() {
         let (script, browser) = (actor.script(&app).await, actor.browser(&app).await);
@@ -70,22 +70,22 @@ async fn who_decides_about_whom_is_this_table() {
                 let allowed = rules(actor_role, target_role) && rules(actor_role, wanted);
                 let expected = if allowed { wanted } else { target_role };
                 let shown = format!("{actor_role} makes {target_role} {wanted}");
-                let target = silent_member(tenant, target_role).await;
+                let target = member_without_login(tenant, target_role).await;
                 let answer = script.patch(&format!("/api/members/{target}"), &json!({"role": wanted})).await;
                 assert_eq!(answer.status, if allowed { 200 } else { 403 }, "{shown}: {}", answer.text());
                 assert_eq!(role_of(tenant, target).await.as_deref(), Some(expected), "{shown}");
-                let target = silent_member(tenant, target_role).await;
+                let target = member_without_login(tenant, target_role).await;
                 let answer = browser.post(&format!("/members/{target}/role"), &[("role", wanted)]).await;
                 assert_eq!(answer.status, if allowed { 303 } else { 403 }, "{shown}: {}", answer.text());
                 assert_eq!(role_of(tenant, target).await.as_deref(), Some(expected), "{shown}");
             }
             let allowed = rules(actor_role, target_role);
             let shown = format!("{actor_role} removes {target_role}");
-            let target = silent_member(tenant, target_role).await;
+            let target = member_without_login(tenant, target_role).await;
             let answer = script.delete(&format!("/api/members/{target}")).await;
             assert_eq!(answer.status, if allowed { 204 } else { 403 }, "{shown}: {}", answer.text());
             assert_eq!(role_of(tenant, target).await.is_none(), allowed, "{shown}");
-            let target = silent_member(tenant, target_role).await;
+            let target = member_without_login(tenant, target_role).await;
             let answer = browser.post(&format!("/members/{target}/removal"), &[]).await;
             assert_eq!(answer.status, if allowed { 303 } else { 403 }, "{shown}: {}", answer.text());
             assert_eq!(role_of(tenant, target).await.is_none(), allowed, "{shown}");
@@ -96,8 +96,8 @@ async fn who_decides_about_whom_is_this_table() {
 #[tokio::test]
 async fn a_member_of_another_tenant_is_like_nobody() {
     let app = spawn_app().await;
-    let (team, stranger) = (Team::founded(&app).await, Person::founder(&app).await);
-    let before = database::fingerprint(team.owner.tenant_id).await;
+    let (team, stranger) = (Team::create(&app).await, Person::founder(&app).await);
+    let before = database::tenant_checksum(team.owner.tenant_id).await;
     let (script, browser) = (stranger.script(&app).await, stranger.browser(&app).await);
     for (_, person) in team.all() {
         let id = person.user_id;
@@ -106,7 +106,7 @@ async fn a_member_of_another_tenant_is_like_nobody() {
         browser.post(&format!("/members/{id}/role"), &[("role", "member")]).await.expect(404);
         browser.post(&format!("/members/{id}/removal"), &[]).await.expect(404);
     }
-    assert_eq!(database::fingerprint(team.owner.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(team.owner.tenant_id).await, before);
     script
         .patch(&format!("/api/members/{}", stranger.user_id), &json!({"role": "king"}))
         .await
@@ -117,7 +117,7 @@ async fn a_member_of_another_tenant_is_like_nobody() {
 #[tokio::test]
 async fn the_last_owner_stays_an_owner_until_there_is_another() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (tenant, owner) = (team.owner.tenant_id, team.owner.user_id);
     let (script, browser) = (team.owner.script(&app).await, team.owner.browser(&app).await);
     let path = format!("/api/members/{owner}");
@@ -145,7 +145,7 @@ async fn the_last_owner_stays_an_owner_until_there_is_another() {
 #[tokio::test]
 async fn two_owners_at_once_never_leave_the_organization_without_one() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (tenant, first, second) = (team.owner.tenant_id, team.owner.user_id, team.admin.user_id);
     let (one, other) = (team.owner.script(&app).await, team.admin.script(&app).await);
     let (of_first, of_second) = (format!("/api/members/{first}"), format!("/api/members/{second}"));
@@ -174,7 +174,7 @@ async fn two_owners_at_once_never_leave_the_organization_without_one() {
 #[tokio::test]
 async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (tenant, member) = (team.owner.tenant_id, &team.member);
     let owner = team.owner.script(&app).await;
     let (script, browser) = (member.script(&app).await, member.browser(&app).await);
@@ -194,7 +194,7 @@ async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays()
     script.get("/api/me").await.expect_problem(401);
     assert!(browser.get("/dashboard").await.expect(303).location().starts_with("/login"));
     let login = json!({"username": member.email, "password": member.password});
-    app.patiently(Call::new("POST", "/api/login").json(&login)).await.expect_problem(401);
+    app.answer_retrying(Call::new("POST", "/api/login").json(&login)).await.expect_problem(401);
     let count = |statement: &'static str| async move {
         database::number(statement, &[&tenant, &member.user_id]).await
     };
@@ -213,7 +213,7 @@ async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays()
         .patch(&format!("/api/members/{}", member.user_id), &json!({"role": "owner"}))
         .await
         .expect_problem(404);
-    comes_to(
+    wait_for_count(
         "SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2",
         &[&tenant, &member.user_id],
         0,
@@ -227,7 +227,7 @@ async fn comes_back(app: &App, owner: &crate::support::Script, member: &Person) 
     let invitation = invitation(owner, "member", 1).await;
     let body = json!({"username": member.username, "email": member.email, "password": member.password,
         "invitation": invitation});
-    let back = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+    let back = app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
     assert_ne!(back["user_id"], member.user_id);
     let script = member.script(app).await;
     assert_eq!(script.get("/api/notes").await.expect(200).json(), json!([]));
@@ -236,7 +236,7 @@ async fn comes_back(app: &App, owner: &crate::support::Script, member: &Person) 
 #[tokio::test]
 async fn a_stale_entry_of_the_login_directory_harms_nobody() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (tenant, member) = (team.owner.tenant_id, &team.member);
     let client = database::admin().await;
     let entries = client
@@ -248,7 +248,7 @@ async fn a_stale_entry_of_the_login_directory_harms_nobody() {
         .expect("entries");
     let owner = team.owner.script(&app).await;
     owner.delete(&format!("/api/members/{}", member.user_id)).await.expect(204);
-    comes_to(
+    wait_for_count(
         "SELECT count(*) FROM logins WHERE tenant_id = $1 AND user_id = $2",
         &[&tenant, &member.user_id],
         0,
@@ -263,7 +263,7 @@ async fn a_stale_entry_of_the_login_directory_harms_nobody() {
     }
     for password in [member.password.as_str(), "", " "] {
         let body = json!({"username": member.email, "password": password});
-        let answer = app.patiently(Call::new("POST", "/api/login").json(&body)).await;
+        let answer = app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await;
         assert!(matches!(answer.status, 401 | 422), "{}", answer.status);
     }
 }

@@ -14,20 +14,20 @@ async fn founded_with(app: &App, password: &str) -> (String, i64) {
         "username": username, "password": password, "tenant_name": unique("Org "),
     });
     let call = Call::new("POST", "/api/register").json(&body);
-    let registered = app.patiently(call).await.expect(201).json();
+    let registered = app.answer_retrying(call).await.expect(201).json();
     (username, registered["tenant_id"].as_i64().expect("an id"))
 }
 
 async fn login(app: &App, username: &str, password: &str) -> Answer {
     let body = json!({"username": username, "password": password});
-    app.patiently(Call::new("POST", "/api/login").json(&body)).await
+    app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await
 }
 
 async fn refused_with(app: &App, password: &str) -> Answer {
     let body = json!({
         "username": unique("user"), "password": password, "tenant_name": unique("Org "),
     });
-    app.patiently(Call::new("POST", "/api/register").json(&body)).await
+    app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await
 }
 
 async fn stored_hash(username: &str, tenant_id: i64) -> String {
@@ -104,7 +104,7 @@ async fn short_common_and_endless_passwords_are_refused_and_no_rule_of_compositi
 /// A process of its own, which counts its own hashes only.
 async fn spawn_counting() -> (Server, App, App) {
     spawn_app().await;
-    let server = ServerBuilder::new().with_console().start_aside().await;
+    let server = ServerBuilder::new().with_console().start_async().await;
     let (app, console) = (App::of(&server), App::console_of(&server));
     (server, app, console)
 }
@@ -200,7 +200,7 @@ async fn a_failed_login_costs_one_hash_whatever_was_wrong() {
 #[tokio::test]
 async fn the_hash_is_bcrypt_of_cost_twelve_over_the_whole_password() {
     spawn_app().await;
-    let server = ServerBuilder::new().without("BCRYPT_COST").start_aside().await;
+    let server = ServerBuilder::new().without("BCRYPT_COST").start_async().await;
     let app = App::of(&server);
     let (username, tenant_id) = founded_with(&app, "a whole password").await;
     let hash = stored_hash(&username, tenant_id).await;

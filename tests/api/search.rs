@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::paging::{link, path_of};
-use crate::support::{Person, Script, database, sharing::deliver_by_hand, spawn_app};
+use crate::support::{Person, Script, database, sharing::insert_delivery, spawn_app};
 
 /// Writes as many notes, three of each second.
 pub async fn write(person: &Person, count: i64, content: &str) {
@@ -82,7 +82,7 @@ async fn only_ones_own_notes_and_what_was_shared_are_found() {
     let theirs = author.script(&app).await;
     let (first, second) = (theirs.note("compass rose").await, theirs.note("compass needle").await);
     for note in [first, second] {
-        deliver_by_hand(&author, note, &reader, "read").await;
+        insert_delivery(&author, note, &reader, "read").await;
     }
     let script = reader.script(&app).await;
     assert!(found(&script, "/api/notes", "compass").await.is_empty());

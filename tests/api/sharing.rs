@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{
     App, Call, Person, Script, database,
-    sharing::{deliver_by_hand, recipients, until_delivered},
+    sharing::{insert_delivery, recipients, until_delivered},
     spawn_app,
 };
 
@@ -183,8 +183,10 @@ async fn a_note_is_shared_with_people_of_its_tenant_only_and_otherwise_nothing_i
     database::admin().await.execute(gone, &[&removed.tenant_id, &removed.user_id]).await.expect("removed");
     let id = pair.mine.note("text").await;
     let path = format!("/api/notes/{id}/shares");
-    let before =
-        (database::fingerprint(pair.author.tenant_id).await, database::fingerprint(stranger.tenant_id).await);
+    let before = (
+        database::tenant_checksum(pair.author.tenant_id).await,
+        database::tenant_checksum(stranger.tenant_id).await,
+    );
     let (own, other) = (pair.author.user_id, pair.other.user_id);
     for share_with in [
         json!([stranger.user_id]),
@@ -212,8 +214,10 @@ async fn a_note_is_shared_with_people_of_its_tenant_only_and_otherwise_nothing_i
     let theirs = stranger.script(&app).await;
     theirs.post(&path, &json!({"share_with": [stranger.user_id]})).await.expect_problem(404);
     theirs.delete(&format!("{path}/{other}")).await.expect_problem(404);
-    let after =
-        (database::fingerprint(pair.author.tenant_id).await, database::fingerprint(stranger.tenant_id).await);
+    let after = (
+        database::tenant_checksum(pair.author.tenant_id).await,
+        database::tenant_checksum(stranger.tenant_id).await,
+    );
     assert_eq!(after.0, before.0);
     assert_eq!(
         database::number("SELECT count(*) FROM shares WHERE tenant_id = $1", &[&stranger.tenant_id]).await,
@@ -242,7 +246,7 @@ async fn what_is_in_the_bin_is_in_nobodys_inbox_and_comes_back_with_its_shares()
 }
 
 /// A share with its message, which nobody has been told of yet.
-async fn enqueue_by_hand(pair: &Pair, note: i64) {
+async fn insert_share_with_message(pair: &Pair, note: i64) {
     let client = database::admin().await;
     let (tenant, author) = (pair.author.tenant_id, pair.author.user_id);
     let share = "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) \
@@ -260,7 +264,7 @@ async fn what_was_taken_back_or_deleted_before_it_arrived_does_not_arrive() {
     let (revoked, deleted, kept) =
         (pair.mine.note("a").await, pair.mine.note("b").await, pair.mine.note("c").await);
     for note in [revoked, deleted, kept] {
-        enqueue_by_hand(&pair, note).await;
+        insert_share_with_message(&pair, note).await;
     }
     pair.mine.delete(&format!("/api/notes/{revoked}/shares/{}", pair.other.user_id)).await.expect(204);
     pair.mine.delete(&format!("/api/notes/{deleted}")).await.expect(204);
@@ -324,7 +328,7 @@ async fn once_a_share_is_taken_back_no_edit_that_rests_on_it_is_stored() {
     let pair = pair(&app).await;
     for round in 0..6 {
         let id = pair.mine.note("text").await;
-        deliver_by_hand(&pair.author, id, &pair.other, "edit").await;
+        insert_delivery(&pair.author, id, &pair.other, "edit").await;
         let path = format!("/api/notes/{id}");
         let writers: Vec<_> = (0..4)
             .map(|writer| {

@@ -5,11 +5,11 @@ use serde_json::json;
 use crate::support::{App, Call, Person, database, spawn_app, unique};
 
 async fn register(app: &App, body: serde_json::Value) -> crate::support::Answer {
-    app.patiently(Call::new("POST", "/api/register").json(&body)).await
+    app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await
 }
 
 async fn login(app: &App, body: serde_json::Value) -> crate::support::Answer {
-    app.patiently(Call::new("POST", "/api/login").json(&body)).await
+    app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await
 }
 
 async fn users_of(tenant_id: i64) -> i64 {

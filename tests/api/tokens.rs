@@ -83,7 +83,7 @@ async fn dump(client: &tokio_postgres::Client) -> String {
 async fn a_dump_of_the_database_holds_no_token_cookie_or_password() {
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -95,7 +95,7 @@ async fn a_dump_of_the_database_holds_no_token_cookie_or_password() {
     let invitation = script.answer(call).await.expect(201).json();
     let invitation = invitation["token"].as_str().expect("a token").to_owned();
     let wrong = json!({"username": person.username, "password": "a planted wrong password"});
-    app.patiently(Call::new("POST", "/api/login").json(&wrong)).await.expect(401);
+    app.answer_retrying(Call::new("POST", "/api/login").json(&wrong)).await.expect(401);
     let passwords = [("current_password", person.password.as_str()), ("password", "a planted new password")];
     browser.post("/account/password", &passwords).await.expect_see_other("/account");
 
@@ -264,7 +264,7 @@ async fn set_time(client: &tokio_postgres::Client, script: &Script, assignment: 
     let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1 AND token_hash = $2");
     let changed = client.execute(&statement, &[&tenant, &hash]).await;
     assert_eq!(changed.expect("the session"), 1);
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn one_logs_in_by_email_and_by_user_name_in_any_case() {
     let person = Person::founder(&app).await;
     for name in [person.email.clone(), person.email.to_uppercase(), person.username.to_uppercase()] {
         let body = json!({"username": name, "password": person.password});
-        app.patiently(Call::new("POST", "/api/login").json(&body)).await.expect(200);
+        app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await.expect(200);
     }
 }
 
@@ -292,7 +292,7 @@ async fn a_failed_login_is_the_same_whatever_was_wrong() {
                "tenant_id": person.tenant_id}),
     ] {
         let call = Call::new("POST", "/api/login").json(&body);
-        let answer = app.patiently(call).await.expect(401);
+        let answer = app.answer_retrying(call).await.expect(401);
         answers.push(answer.without_request_id());
     }
     for answer in &answers[1..] {

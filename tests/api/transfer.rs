@@ -112,7 +112,7 @@ async fn what_leaves_comes_in_elsewhere_with_its_texts_and_times() {
     // An empty installation: another database, another server.
     let elsewhere = database::OwnDatabase::create().await;
     let url = elsewhere.url.clone();
-    let server = ServerBuilder::new().set("DATABASE_URL", url).start_aside().await;
+    let server = ServerBuilder::new().set("DATABASE_URL", url).start_async().await;
     let other = App::of(&server);
     let newcomer = Person::founder(&other).await.script(&other).await;
     let report = import(&newcomer, left.body.clone()).await.expect(200).json();

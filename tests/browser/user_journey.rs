@@ -14,19 +14,19 @@ async fn journey(javascript: bool) {
     };
     assert_eq!(runs_scripts(&chromium).await, javascript);
     let person = sign_up(&app, &chromium).await;
-    quiet(&chromium, "signing up").await;
+    assert_no_browser_errors(&chromium, "signing up").await;
     let id = write_a_note(&app, &chromium, &person).await;
-    quiet(&chromium, "writing").await;
+    assert_no_browser_errors(&chromium, "writing").await;
     edit_it(&app, &chromium, &person, id).await;
-    quiet(&chromium, "editing").await;
+    assert_no_browser_errors(&chromium, "editing").await;
     meet_hostile_text(&app, &chromium, &person).await;
-    quiet(&chromium, "hostile text").await;
+    assert_no_browser_errors(&chromium, "hostile text").await;
     lose_the_session(&chromium, &person).await;
-    quiet(&chromium, "a lost session").await;
+    assert_no_browser_errors(&chromium, "a lost session").await;
     throw_it_away_and_back(&chromium, id).await;
-    quiet(&chromium, "the bin").await;
+    assert_no_browser_errors(&chromium, "the bin").await;
     leave(&chromium, &person).await;
-    quiet(&chromium, "leaving").await;
+    assert_no_browser_errors(&chromium, "leaving").await;
 }
 
 #[tokio::test]
@@ -39,9 +39,9 @@ async fn a_person_keeps_notes_without_javascript() {
     journey(false).await;
 }
 
-async fn quiet(chromium: &Chromium, step: &str) {
-    let complaints = chromium.complaints().await;
-    assert!(complaints.is_empty(), "after {step}: {complaints:#?}");
+async fn assert_no_browser_errors(chromium: &Chromium, step: &str) {
+    let browser_errors = chromium.browser_errors().await;
+    assert!(browser_errors.is_empty(), "after {step}: {browser_errors:#?}");
     assert!(!chromium.has_dialog().await, "a dialog after {step}");
 }
 
@@ -79,12 +79,12 @@ async fn sign_up(app: &App, chromium: &Chromium) -> Person {
 
 async fn fill_in_the_registration(chromium: &Chromium, person: &Person) {
     chromium.open("/").await;
-    chromium.leave_towards("main a[href='/register']", "/register").await;
+    chromium.click_and_expect("main a[href='/register']", "/register").await;
     chromium.fill("[name=username]", &person.username).await;
     chromium.fill("[name=email]", &person.email).await;
     chromium.fill("[name=password]", &person.password).await;
     chromium.fill("[name=tenant_name]", &person.tenant_name).await;
-    chromium.leave_by("form[action='/register'] [type=submit]").await;
+    chromium.click_and_wait("form[action='/register'] [type=submit]").await;
 }
 
 /// Tries again while the form comes back, as it does when the server has too much to do.
@@ -92,7 +92,7 @@ async fn log_in(chromium: &Chromium, person: &Person) {
     for _ in 0..60 {
         chromium.fill("form[action='/login'] [name=email]", &person.email).await;
         chromium.fill("form[action='/login'] [name=password]", &person.password).await;
-        chromium.leave_by("form[action='/login'] [type=submit]").await;
+        chromium.click_and_wait("form[action='/login'] [type=submit]").await;
         if !chromium.has("form[action='/login'] [name=password]").await {
             return;
         }
@@ -104,13 +104,13 @@ async fn write_a_note(app: &App, chromium: &Chromium, person: &Person) -> i64 {
     chromium.open("/notes").await;
     chromium.fill("form[action='/notes'] [name=title]", "Groceries").await;
     chromium.fill("form[action='/notes'] [name=content]", "**tea**\nand milk").await;
-    chromium.leave_towards("form[action='/notes'][method='post'] [type=submit]", "/notes").await;
+    chromium.click_and_expect("form[action='/notes'][method='post'] [type=submit]", "/notes").await;
     let script = person.script(app).await;
     let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes[0]["content"], "**tea**\nand milk");
     assert_eq!(notes[0]["title"], "Groceries");
     let id = notes[0]["note_id"].as_i64().expect("an id");
-    chromium.leave_towards(&format!("a[href='/notes/{id}']"), &format!("/notes/{id}")).await;
+    chromium.click_and_expect(&format!("a[href='/notes/{id}']"), &format!("/notes/{id}")).await;
     assert_eq!(chromium.text("main strong").await, "tea");
     id
 }
@@ -123,12 +123,12 @@ async fn edit_it(app: &App, chromium: &Chromium, person: &Person, id: i64) {
         script.put(&format!("/api{path}"), &json!({"content": text})).await.expect(200);
         chromium.open(&format!("{path}/edit")).await;
         assert_eq!(chromium.value("[name=content]").await, text);
-        chromium.leave_towards(&format!("form[action='{path}'] [type=submit]"), &path).await;
+        chromium.click_and_expect(&format!("form[action='{path}'] [type=submit]"), &path).await;
         assert_eq!(script.read(id).await["content"], text, "an untouched form changed the note");
     }
     chromium.open(&format!("{path}/edit")).await;
     chromium.fill("[name=content]", "edited by hand").await;
-    chromium.leave_towards(&format!("form[action='{path}'] [type=submit]"), &path).await;
+    chromium.click_and_expect(&format!("form[action='{path}'] [type=submit]"), &path).await;
     assert_eq!(script.read(id).await["content"], "edited by hand");
 }
 
@@ -150,8 +150,8 @@ async fn lose_the_session(chromium: &Chromium, person: &Person) {
     let client = database::admin().await;
     let ended = "DELETE FROM sessions WHERE tenant_id = $1 AND kind <> 'script'";
     client.execute(ended, &[&person.tenant_id]).await.expect("ended");
-    crate::support::database::let_sessions_be_looked_up_anew().await;
-    chromium.leave_by("form[action='/notes'][method='post'] [type=submit]").await;
+    crate::support::database::wait_for_session_cache_expiry().await;
+    chromium.click_and_wait("form[action='/notes'][method='post'] [type=submit]").await;
     log_in(chromium, person).await;
     assert_eq!(chromium.value("form[action='/notes'] [name=content]").await, "typed\nfor an hour");
 }
@@ -159,12 +159,12 @@ async fn lose_the_session(chromium: &Chromium, person: &Person) {
 async fn throw_it_away_and_back(chromium: &Chromium, id: i64) {
     let path = format!("/notes/{id}");
     chromium.open(&path).await;
-    chromium.leave_by(&format!("form[action='{path}/deletion'] [type=submit]")).await;
+    chromium.click_and_wait(&format!("form[action='{path}/deletion'] [type=submit]")).await;
     if chromium.has_dialog().await {
         panic!("a dialog that a journey without JavaScript would not have");
     }
     chromium.open("/bin").await;
-    chromium.leave_towards(&format!("form[action='{path}/restoration'] [type=submit]"), &path).await;
+    chromium.click_and_expect(&format!("form[action='{path}/restoration'] [type=submit]"), &path).await;
     assert!(chromium.text("main").await.contains("edited by hand"));
 }
 
@@ -172,7 +172,7 @@ async fn leave(chromium: &Chromium, person: &Person) {
     chromium.open("/account").await;
     assert!(chromium.text("main").await.contains(&person.email));
     chromium.open("/dashboard").await;
-    chromium.leave_towards("form[action='/logout'] [type=submit]", "/login").await;
+    chromium.click_and_expect("form[action='/logout'] [type=submit]", "/login").await;
     chromium.back().await;
     eventually("Back asks to log in", async || chromium.path().await.starts_with("/login?")).await;
     let shown = chromium.source().await;
@@ -213,7 +213,7 @@ async fn no_page_is_wider_than_a_narrow_screen() {
             assert_fits(&chromium, path).await;
         }
     }
-    quiet(&chromium, "looking at all pages").await;
+    assert_no_browser_errors(&chromium, "looking at all pages").await;
 }
 
 async fn assert_fits(chromium: &Chromium, path: &str) {

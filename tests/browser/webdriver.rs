@@ -17,7 +17,7 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 /// The name of an element's reference in the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-const LEASH: &str = r#"
+const SUPERVISOR: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null >/dev/null 2>&1 &
 server=$!
@@ -43,7 +43,7 @@ impl Chromium {
         let profile = tempfile::tempdir().expect("a profile");
         let port = free_port();
         let driver = Command::new("/bin/sh")
-            .args(["-c", LEASH, "leash", CHROMEDRIVER, &format!("--port={port}")])
+            .args(["-c", SUPERVISOR, "supervisor", CHROMEDRIVER, &format!("--port={port}")])
             .stdin(Stdio::piped())
             .spawn()
             .expect("ChromeDriver");
@@ -144,7 +144,7 @@ impl Chromium {
 
     /// Clicks something that leads to another page, as a link and the button of a form do, and waits until
     /// that is there.
-    pub async fn leave_by(&self, selector: &str) {
+    pub async fn click_and_wait(&self, selector: &str) {
         let page = self.find("html").await;
         self.click(selector).await;
         // An element of a page that is gone is unknown. Whoever asks while the next one loads waits for it.
@@ -154,8 +154,8 @@ impl Chromium {
     }
 
     /// The same, and it has to lead to this address.
-    pub async fn leave_towards(&self, selector: &str, path: &str) {
-        self.leave_by(selector).await;
+    pub async fn click_and_expect(&self, selector: &str, path: &str) {
+        self.click_and_wait(selector).await;
         let there = self.path().await;
         assert_eq!(there, path, "{selector} leads to: {}", self.source().await);
     }
@@ -211,7 +211,7 @@ impl Chromium {
 
     /// Errors and reports of the console since the last question. Refused forms answer with a
     /// status that Chromium notes as an error of the network; that is what they are for.
-    pub async fn complaints(&self) -> Vec<String> {
+    pub async fn browser_errors(&self) -> Vec<String> {
         let log = self.call(Method::POST, "/se/log", json!({"type": "browser"})).await;
         let entries = log.as_array().cloned().unwrap_or_default();
         entries

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::nodes::{Command, number, run_on};
+use super::nodes::{RunningCommand, number, run_on};
 use crate::support::data_folder::{start_or_skip, stop};
 use crate::support::database::{connect, url_of};
-use crate::support::frozen_server::Frozen;
-use crate::support::{eventually, found};
+use crate::support::frozen_server::FrozenServer;
+use crate::support::{eventually, retry_until_ok};
 
 /// What `status` says as soon as it says this.
 async fn status_that_says(url: &str, words: &str) -> String {
-    found(async || {
-        let text = run_on(url, &["cluster", "status"]).await.text;
+    retry_until_ok(async || {
+        let text = run_on(url, &["cluster", "status"]).await.output;
         if text.contains(words) { Ok(text) } else { Err(format!("no {words:?} in: {text}")) }
     })
     .await
@@ -25,12 +25,12 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
     let home = "SELECT nodeport FROM pg_dist_node JOIN pg_dist_placement USING (groupid)
                 WHERE shardid = get_shard_id_for_distribution_column('notes', 1)";
     let port: i32 = folder.coordinator().await.query_one(home, &[]).await.expect("a place").get(0);
-    let home = folder.url(u16::try_from(port).expect("a port"), &folder.kept("password"));
+    let home = folder.url(u16::try_from(port).expect("a port"), &folder.read("password"));
 
     let beside = connect(&url_of(&home, "postgres")).await;
     let pid: i32 = beside.query_one("SELECT pg_backend_pid()", &[]).await.expect("a pid").get(0);
     beside.batch_execute("BEGIN; SELECT txid_current()").await.expect("a transaction");
-    let mut isolating = Command::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);
+    let mut isolating = RunningCommand::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);
     let end = format!("SELECT pg_terminate_backend({pid});");
     isolating.until_it_says("WAITING").await;
     let status = status_that_says(&url, &end).await;
@@ -41,7 +41,8 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
 
     let prepared = "BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'left behind'";
     beside.batch_execute(prepared).await.expect("a prepared transaction");
-    let mut draining = Command::start(&url, &["cluster", "drain", &format!("127.0.0.1:{port}"), "--yes"]);
+    let mut draining =
+        RunningCommand::start(&url, &["cluster", "drain", &format!("127.0.0.1:{port}"), "--yes"]);
     let end = "ROLLBACK PREPARED 'left behind';";
     draining.until_it_says("WAITING").await;
     status_that_says(&url, end).await;
@@ -58,8 +59,8 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
 async fn a_command_waits_for_a_node_that_is_slow_to_answer() {
     let Some((folder, server, _)) = start_or_skip().await else { return };
     let url = folder.coordinator_url();
-    let frozen = Frozen::freeze(folder.postmaster("worker2"));
-    let planning = Command::start(&url, &["cluster", "rebalance", "--plan"]);
+    let frozen = FrozenServer::freeze(folder.postmaster("worker2"));
+    let planning = RunningCommand::start(&url, &["cluster", "rebalance", "--plan"]);
     // Longer than a node may take that is only looked at, and shorter than one may take that an operation
     // needs.
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -103,7 +103,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
     let nodes = citus_or_skip!();
     nodes.run(&["migrate"]).await.expect(0);
     let admin = nodes.client(0).await;
-    sql_load::found(&admin, 1000, 50).await;
+    sql_load::create_tenants(&admin, 1000, 50).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                     SELECT 1000 + i % 50, 500001000 + i % 50, 'before ' || i FROM generate_series(1, 5000) i;
                 INSERT INTO note_revisions SELECT tenant_id, id, 1, NULL, 'older', user_id FROM notes
@@ -172,7 +172,7 @@ async fn a_distribution_that_meets_another_database_of_the_same_servers_is_done_
     nodes.run(&["migrate"]).await.expect(0);
     nodes.init(&[1, 2]).await.expect(0).says("pigeonhole cluster distribute");
     // What any migration of another database does to the roles, which belong to the whole server.
-    let met = nodes.beside(1).await;
+    let met = nodes.client_of_postgres(1).await;
     change_roles(&met, "BEGIN; ALTER ROLE pigeonhole_owner CONNECTION LIMIT -1").await;
     let (watcher, worker) = (nodes.client(1).await, nodes.client(2).await);
     let distributed = async {

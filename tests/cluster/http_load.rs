@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// What happened.
 #[derive(Default)]
-pub struct Tally {
+pub struct HttpLoadReport {
     /// Tenant, id and content of each note that was answered 201.
     acknowledged: Vec<(i64, i64, String)>,
     /// How often 503 with Retry-After was the answer.
@@ -29,14 +29,15 @@ pub struct Tally {
 /// Writers that run until they are stopped.
 pub struct HttpLoad {
     stop: Arc<AtomicBool>,
-    tally: Arc<Mutex<Tally>>,
+    report: Arc<Mutex<HttpLoadReport>>,
     writers: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl HttpLoad {
     /// Each writer has a share of the people and writes for one after the other.
     pub fn start(people: &[(Person, Script)], writers: usize) -> Self {
-        let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
+        let (stop, report) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(HttpLoadReport::default())));
         let spawned = (0..writers).map(|number| {
             let share: Vec<_> = people
                 .iter()
@@ -44,28 +45,28 @@ impl HttpLoad {
                 .step_by(writers)
                 .map(|(p, script)| (p.tenant_id, script.clone()))
                 .collect();
-            let (stop, tally) = (Arc::clone(&stop), Arc::clone(&tally));
-            tokio::spawn(async move { write(number, &share, &stop, &tally).await })
+            let (stop, report) = (Arc::clone(&stop), Arc::clone(&report));
+            tokio::spawn(async move { write(number, &share, &stop, &report).await })
         });
-        Self { writers: spawned.collect(), stop, tally }
+        Self { writers: spawned.collect(), stop, report }
     }
 
     /// How many notes were acknowledged so far.
     pub fn acknowledged(&self) -> usize {
-        self.tally.lock().expect("the tally").acknowledged.len()
+        self.report.lock().expect("the report").acknowledged.len()
     }
 
     /// Ends the load.
-    pub async fn stop(self) -> Tally {
+    pub async fn stop(self) -> HttpLoadReport {
         self.stop.store(true, Ordering::Relaxed);
         for writer in self.writers {
             writer.await.expect("a writer");
         }
-        std::mem::take(&mut self.tally.lock().expect("the tally"))
+        std::mem::take(&mut self.report.lock().expect("the report"))
     }
 }
 
-async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, tally: &Mutex<Tally>) {
+async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, report: &Mutex<HttpLoadReport>) {
     for (count, (tenant, script)) in share.iter().cycle().enumerate() {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -73,10 +74,10 @@ async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, tally:
         let started = Instant::now();
         let mut attempt = 0;
         while let Some(again) =
-            try_once(&format!("load {number}/{count}/{attempt}"), *tenant, script, started, tally).await
+            try_once(&format!("load {number}/{count}/{attempt}"), *tenant, script, started, report).await
         {
             if started.elapsed() > TIMEOUT {
-                tally.lock().expect("the tally").failures.push(again);
+                report.lock().expect("the report").failures.push(again);
                 break;
             }
             attempt += 1;
@@ -92,38 +93,38 @@ async fn try_once(
     tenant: i64,
     script: &Script,
     started: Instant,
-    tally: &Mutex<Tally>,
+    report: &Mutex<HttpLoadReport>,
 ) -> Option<String> {
     let call = Call::new("POST", "/api/notes").json(&json!({"content": content}));
     let call = call.header("authorization", format!("Bearer {}", script.token));
     let answer = call.try_send(&script.app.http, &script.app.base).await;
-    let mut tally = tally.lock().expect("the tally");
+    let mut report = report.lock().expect("the report");
     match answer {
         Ok(answer) if answer.status == 201 => {
             let id = answer.json()["note_id"].as_i64().expect("a note's id");
-            tally.acknowledged.push((tenant, id, content.to_owned()));
-            tally.longest = tally.longest.max(started.elapsed());
+            report.acknowledged.push((tenant, id, content.to_owned()));
+            report.longest = report.longest.max(started.elapsed());
             None
         }
         Ok(answer) if answer.status == 503 && !answer.header("retry-after").is_empty() => {
-            tally.busy += 1;
+            report.busy += 1;
             Some(format!("503 for over {TIMEOUT:?}"))
         }
         Ok(answer) => {
-            tally.failures.push(format!("{}: {}", answer.status, answer.text()));
+            report.failures.push(format!("{}: {}", answer.status, answer.text()));
             None
         }
         Err(error) => {
-            tally.failures.push(format!("{error:?}"));
+            report.failures.push(format!("{error:?}"));
             None
         }
     }
 }
 
-impl Tally {
+impl HttpLoadReport {
     /// Compares with what is there and prints the figures; fails unless every acknowledged note is there
     /// exactly once.
-    pub async fn settle(self, what: &str, admin: &Client) {
+    pub async fn assert_nothing_lost(self, what: &str, admin: &Client) {
         let rows = admin
             .query("SELECT tenant_id, id, content FROM notes WHERE content LIKE 'load %'", &[])
             .await
@@ -138,11 +139,11 @@ impl Tally {
             .iter()
             .filter(|note| found(note).is_none_or(|ids| !ids.contains(&note.1)))
             .count();
-        let doubled =
+        let duplicated =
             self.acknowledged.iter().filter(|note| found(note).is_some_and(|ids| ids.len() > 1)).count();
         let unsaid = there.values().map(Vec::len).sum::<usize>() + lost - self.acknowledged.len();
         let figures = format!(
-            "{what}: {} acknowledged, {lost} lost, {doubled} doubled, {} answers of 503, {unsaid} of them \
+            "{what}: {} acknowledged, {lost} lost, {duplicated} duplicated, {} answers of 503, {unsaid} of them \
              had taken effect, \
              {} failures, longest stall {} ms",
             self.acknowledged.len(),
@@ -152,7 +153,7 @@ impl Tally {
         );
         println!("{figures}");
         assert!(
-            lost == 0 && doubled == 0 && self.failures.is_empty(),
+            lost == 0 && duplicated == 0 && self.failures.is_empty(),
             "{figures}: {:?}",
             self.failures.first()
         );

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
-use crate::support::data_folder::{Folder, start_or_skip, stop};
-use crate::support::frozen_server::Frozen;
+use crate::support::data_folder::{DataFolder, start_or_skip, stop};
+use crate::support::frozen_server::FrozenServer;
 use crate::support::{App, Call, Person, Script, eventually, unique};
 
 /// Somebody whose tenant lives on each of the two workers.
-async fn one_on_each_worker(folder: &Folder, app: &App) -> [Script; 2] {
+async fn one_on_each_worker(folder: &DataFolder, app: &App) -> [Script; 2] {
     let coordinator = folder.coordinator().await;
     let workers = [folder.ports()[1], folder.ports()[2]];
     let mut found: [Option<Script>; 2] = [None, None];
@@ -64,7 +64,7 @@ async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others
     // The server learns within moments which worker has whom.
     until_routed(&app).await;
 
-    let frozen = Frozen::freeze(folder.postmaster("worker1"));
+    let frozen = FrozenServer::freeze(folder.postmaster("worker1"));
     for _ in 0..4 {
         assert_eq!(list(&hit).await, 503, "a frozen worker answered");
         for _ in 0..5 {
@@ -97,7 +97,7 @@ async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503(
         Call::new("POST", "/api/register").json(&body)
     };
 
-    let frozen = Frozen::freeze(folder.postmaster("."));
+    let frozen = FrozenServer::freeze(folder.postmaster("."));
     // Longer than the map of tenants lives, so that it is kept although it cannot be read again from there.
     for _ in 0..14 {
         for script in &scripts {

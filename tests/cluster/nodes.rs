@@ -9,8 +9,9 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
+use crate::support::command::CommandOutput;
 use crate::support::database::connect;
-use crate::support::database_servers::{busy_with, create_on, drop_everywhere, drop_on};
+use crate::support::database_servers::{create_on, drop_everywhere, drop_on, server_activity};
 use crate::support::spawn_app;
 
 /// No command takes this long; one that hangs becomes a failure which says what the servers were doing.
@@ -20,7 +21,7 @@ static MOVES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// Held by a test that moves shards between the shared servers. A replication slot waits for every
 /// transaction of its server, also for those of other databases, so two moves in opposite directions could
 /// wait for each other for ever.
-pub async fn moving_alone() -> tokio::sync::MutexGuard<'static, ()> {
+pub async fn lock_shard_moves() -> tokio::sync::MutexGuard<'static, ()> {
     MOVES.lock().await
 }
 
@@ -29,26 +30,6 @@ pub struct Nodes {
     pub addresses: Vec<String>,
     pub database: String,
     user: String,
-}
-
-/// What a command said and its exit code.
-pub struct Said {
-    pub code: i32,
-    pub text: String,
-}
-
-impl Said {
-    /// Fails the test unless the command ended with this code.
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}", self.text);
-        self
-    }
-
-    /// Fails the test unless these words were said.
-    pub fn says(self, words: &str) -> Self {
-        assert!(self.text.contains(words), "no {words:?} in: {}", self.text);
-        self
-    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test is told by bin/test")]
@@ -101,17 +82,17 @@ impl Nodes {
     }
 
     /// On a node, beside our database.
-    pub async fn beside(&self, index: usize) -> Client {
+    pub async fn client_of_postgres(&self, index: usize) -> Client {
         connect(&self.url_of(index, "postgres")).await
     }
 
     /// Runs the program with these words on the coordinator.
-    pub async fn run(&self, words: &[&str]) -> Said {
+    pub async fn run(&self, words: &[&str]) -> CommandOutput {
         run_on(&self.url(0), words).await
     }
 
     /// Makes a cluster with these of the workers.
-    pub async fn init(&self, workers: &[usize]) -> Said {
+    pub async fn init(&self, workers: &[usize]) -> CommandOutput {
         let list: Vec<&str> = workers.iter().map(|index| self.addresses[*index].as_str()).collect();
         self.run(&["cluster", "init", "--workers", &list.join(",")]).await
     }
@@ -123,12 +104,12 @@ impl Nodes {
 }
 
 /// Runs the program with another DATABASE_URL.
-pub async fn run_on(url: &str, words: &[&str]) -> Said {
-    Command::start(url, words).finish().await
+pub async fn run_on(url: &str, words: &[&str]) -> CommandOutput {
+    RunningCommand::start(url, words).finish().await
 }
 
 /// A command under way, which ends with the test.
-pub struct Command {
+pub struct RunningCommand {
     child: Child,
     text: Arc<Mutex<String>>,
     readers: [JoinHandle<()>; 2],
@@ -136,7 +117,7 @@ pub struct Command {
     words: String,
 }
 
-impl Command {
+impl RunningCommand {
     /// Starts the program with these words and this DATABASE_URL.
     pub fn start(url: &str, words: &[&str]) -> Self {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
@@ -189,18 +170,18 @@ impl Command {
     }
 
     /// Waits for its end.
-    pub async fn finish(mut self) -> Said {
+    pub async fn finish(mut self) -> CommandOutput {
         let Ok(status) = tokio::time::timeout(DEADLINE, self.child.wait()).await else {
             let nodes =
                 variable("TEST_CITUS_NODES").map(|nodes| urls_of(&self.url, &nodes)).unwrap_or_default();
-            let busy = busy_with(&nodes).await;
+            let busy = server_activity(&nodes).await;
             panic!("{} has not ended within {DEADLINE:?}: {}{busy}", self.words, self.text());
         };
-        let code = status.expect("the program ends").code().unwrap_or(-1);
+        let code = status.expect("the program ends").code();
         for reader in &mut self.readers {
             reader.await.expect("the output");
         }
-        Said { code, text: self.text() }
+        CommandOutput { code, output: self.text() }
     }
 }
 

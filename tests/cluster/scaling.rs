@@ -2,14 +2,14 @@
 //! writing load through every node, and no acknowledged note is lost.
 
 use super::citus_or_skip;
-use super::nodes::{Nodes, moving_alone, number};
+use super::nodes::{Nodes, lock_shard_moves, number};
 use super::sql_load::{self, Load};
 
 async fn cluster_of_one_worker(nodes: &Nodes) {
     // Few shards make few moves, each of which takes seconds.
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     let admin = nodes.client(0).await;
-    sql_load::found(&admin, 1000, 60).await;
+    sql_load::create_tenants(&admin, 1000, 60).await;
     let fill = "INSERT INTO notes (tenant_id, user_id, content)
                 SELECT 1000 + i % 60, 500001000 + i % 60, repeat('filling ', 40)
                 FROM generate_series(1, 30000) i";
@@ -18,7 +18,7 @@ async fn cluster_of_one_worker(nodes: &Nodes) {
 
 #[tokio::test]
 async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
-    let _alone = moving_alone().await;
+    let _alone = lock_shard_moves().await;
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;
     let second = nodes.addresses[2].clone();
@@ -58,12 +58,12 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
     assert_eq!(nodes.number("SELECT groupid::bigint FROM operator.pins WHERE tenant = 1007").await, 1);
 
-    let tally = load.stop().await;
-    let lost = tally.lost(&nodes.client(0).await).await;
-    println!("{}", tally.figures(lost));
-    assert_eq!(lost, 0, "{}", tally.figures(lost));
-    assert!(tally.errors.is_empty(), "{}", tally.figures(lost));
-    assert!(tally.acknowledged.len() > 1000);
+    let report = load.stop().await;
+    let lost = report.lost(&nodes.client(0).await).await;
+    println!("{}", report.figures(lost));
+    assert_eq!(lost, 0, "{}", report.figures(lost));
+    assert!(report.errors.is_empty(), "{}", report.figures(lost));
+    assert!(report.acknowledged.len() > 1000);
 
     // The server believes that it is a member, and its number is not given out again.
     nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(1).says("DROP EXTENSION");
@@ -75,7 +75,7 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_pinned_tenant_stays_and_a_stopped_job_leaves_a_sound_cluster() {
-    let _alone = moving_alone().await;
+    let _alone = lock_shard_moves().await;
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;
     let (first, second) = (nodes.addresses[1].clone(), nodes.addresses[2].clone());

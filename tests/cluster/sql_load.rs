@@ -12,7 +12,7 @@ use crate::support::TIMEOUT;
 
 /// What happened.
 #[derive(Default)]
-pub struct Tally {
+pub struct SqlLoadReport {
     /// Tenant and id of each note whose COMMIT was answered.
     pub acknowledged: Vec<(i64, i64)>,
     /// How often each SQLSTATE (or "lost connection") was seen.
@@ -28,7 +28,7 @@ pub struct Tally {
 /// Writers that run until they are stopped.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    tally: Arc<Mutex<Tally>>,
+    report: Arc<Mutex<SqlLoadReport>>,
     writers: Vec<tokio::task::JoinHandle<()>>,
 }
 
@@ -43,7 +43,7 @@ pub async fn application(url: &str) -> Result<Client, tokio_postgres::Error> {
 }
 
 /// Founds tenants with one user each, numbered from `first`.
-pub async fn found(admin: &Client, first: i64, count: i64) {
+pub async fn create_tenants(admin: &Client, first: i64, count: i64) {
     let last = first + count - 1;
     for statement in [
         format!(
@@ -68,23 +68,24 @@ impl Load {
         writers: usize,
         apart: fn(i64) -> bool,
     ) -> Self {
-        let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
+        let (stop, report) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(SqlLoadReport::default())));
         let spawned = urls.iter().flat_map(|url| (0..writers).map(move |number| (url.clone(), number))).map(
             |(url, number)| {
-                let (stop, tally, tenants) = (Arc::clone(&stop), Arc::clone(&tally), tenants.clone());
-                tokio::spawn(async move { write(&url, number, tenants, &stop, &tally, apart).await })
+                let (stop, report, tenants) = (Arc::clone(&stop), Arc::clone(&report), tenants.clone());
+                tokio::spawn(async move { write(&url, number, tenants, &stop, &report, apart).await })
             },
         );
-        Self { writers: spawned.collect(), stop, tally }
+        Self { writers: spawned.collect(), stop, report }
     }
 
     /// Ends the load.
-    pub async fn stop(self) -> Tally {
+    pub async fn stop(self) -> SqlLoadReport {
         self.stop.store(true, Ordering::Relaxed);
         for writer in self.writers {
             writer.await.expect("a writer");
         }
-        std::mem::take(&mut self.tally.lock().expect("the tally"))
+        std::mem::take(&mut self.report.lock().expect("the report"))
     }
 }
 
@@ -93,7 +94,7 @@ async fn write(
     number: usize,
     tenants: std::ops::Range<i64>,
     stop: &AtomicBool,
-    tally: &Mutex<Tally>,
+    report: &Mutex<SqlLoadReport>,
     apart: fn(i64) -> bool,
 ) {
     let mut tenant = tenants.start + number as i64 * 7;
@@ -109,7 +110,7 @@ async fn write(
                 insert(client.as_ref().expect("a client"), tenant).await
             };
             let result = tokio::time::timeout(TIMEOUT, attempt).await;
-            if record(tally, tenant, apart(tenant), started.elapsed(), result) {
+            if record(report, tenant, apart(tenant), started.elapsed(), result) {
                 break;
             }
             client = None;
@@ -124,19 +125,19 @@ async fn write(
 
 /// Notes how an attempt ended; true when it was acknowledged.
 fn record(
-    tally: &Mutex<Tally>,
+    report: &Mutex<SqlLoadReport>,
     tenant: i64,
     apart: bool,
     took: Duration,
     result: Result<Result<i64, tokio_postgres::Error>, tokio::time::error::Elapsed>,
 ) -> bool {
-    let mut tally = tally.lock().expect("the tally");
+    let mut report = report.lock().expect("the report");
     let code = match result {
         Ok(Ok(id)) => {
-            tally.acknowledged.push((tenant, id));
-            tally.longest = tally.longest.max(took);
+            report.acknowledged.push((tenant, id));
+            report.longest = report.longest.max(took);
             if apart {
-                tally.longest_apart = tally.longest_apart.max(took);
+                report.longest_apart = report.longest_apart.max(took);
             }
             return true;
         }
@@ -145,8 +146,8 @@ fn record(
         }
         Err(_) => "no answer".to_owned(),
     };
-    *tally.errors.entry(code).or_default() += 1;
-    tally.errors_apart += usize::from(apart);
+    *report.errors.entry(code).or_default() += 1;
+    report.errors_apart += usize::from(apart);
     false
 }
 
@@ -159,7 +160,7 @@ async fn insert(client: &Client, tenant: i64) -> Result<i64, tokio_postgres::Err
     Ok(id)
 }
 
-impl Tally {
+impl SqlLoadReport {
     /// How many acknowledged notes are not there.
     pub async fn lost(&self, admin: &Client) -> usize {
         let mut there = HashSet::new();

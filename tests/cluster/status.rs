@@ -3,7 +3,7 @@
 use super::citus_or_skip;
 use super::nodes::run_on;
 use crate::support::database_servers::SHARDS;
-use crate::support::soon;
+use crate::support::within_timeout;
 
 #[tokio::test]
 async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
@@ -11,7 +11,7 @@ async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
     nodes.init(&[1, 2]).await.expect(0);
     nodes.run(&["cluster", "status"]).await.expect(0).says("FINE").says("NODES").says(&nodes.addresses[2]);
     let said = nodes.run(&["cluster", "status", "--json"]).await.expect(0);
-    let report: serde_json::Value = serde_json::from_str(&said.text).expect("JSON");
+    let report: serde_json::Value = serde_json::from_str(&said.output).expect("JSON");
     assert_eq!(report["severity"], "fine");
     assert_eq!(report["nodes"].as_array().map(Vec::len), Some(3));
     let tables = report["tables"].as_array().expect("tables");
@@ -37,7 +37,7 @@ async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
 #[tokio::test]
 async fn a_coordinator_that_is_not_there_is_down() {
     let status = run_on("postgresql://postgres@127.0.0.1:9/x", &["cluster", "status"]);
-    soon("status", status).await.expect(2).says("DOWN");
+    within_timeout("status", status).await.expect(2).says("DOWN");
 }
 
 #[tokio::test]
@@ -53,9 +53,13 @@ async fn a_node_that_accepts_and_never_answers_is_down_and_holds_nothing_up() {
         .await
         .expect("another port");
     let status = nodes.run(&["cluster", "status"]);
-    soon("status", status).await.expect(2).says(&format!("127.0.0.1:{port} does not answer")).says("do:");
+    within_timeout("status", status)
+        .await
+        .expect(2)
+        .says(&format!("127.0.0.1:{port} does not answer"))
+        .says("do:");
     let rebalance = nodes.run(&["cluster", "rebalance", "--yes"]);
-    soon("rebalance", rebalance).await.expect(1).says("every node must answer");
+    within_timeout("rebalance", rebalance).await.expect(1).says("every node must answer");
 }
 
 #[tokio::test]

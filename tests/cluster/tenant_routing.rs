@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::citus_or_skip;
 use super::http_load::HttpLoad;
-use super::nodes::{Nodes, moving_alone, number};
+use super::nodes::{Nodes, lock_shard_moves, number};
 use crate::support::database::connect;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Person, Script, aside, eventually};
+use crate::support::{App, Person, Script, eventually, run_blocking};
 
 /// The program on that cluster, with routing, and people of as many tenants.
 async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
     let builder = ServerBuilder::new().set("DATABASE_URL", nodes.url(0));
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let app = App::of(&server);
     let mut people = Vec::new();
     for _ in 0..tenants {
@@ -33,7 +33,7 @@ async fn goes_on(load: &HttpLoad) {
 #[tokio::test]
 async fn requests_go_on_while_workers_join_share_and_leave() {
     let nodes = citus_or_skip!();
-    let _alone = moving_alone().await;
+    let _alone = lock_shard_moves().await;
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     let (server, people) = serve(&nodes, 12).await;
     let second = nodes.addresses[2].clone();
@@ -67,9 +67,9 @@ async fn requests_go_on_while_workers_join_share_and_leave() {
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
     goes_on(&load).await;
 
-    let tally = load.stop().await;
-    tally.settle("added, rebalanced, isolated, drained, removed", &nodes.client(0).await).await;
-    server.stop_aside().await;
+    let report = load.stop().await;
+    report.assert_nothing_lost("added, rebalanced, isolated, drained, removed", &nodes.client(0).await).await;
+    server.stop_async().await;
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     goes_on(&load).await;
 
     // Elsewhere, as waiting here would hold up the load too.
-    let own = aside(move || {
+    let own = run_blocking(move || {
         own.kill();
         std::thread::sleep(Duration::from_secs(1));
         own.resume_elsewhere();
@@ -120,8 +120,8 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     })
     .await;
     goes_on(&load).await;
-    let tally = load.stop().await;
-    assert!(tally.busy > 0, "nobody noticed that the worker was away");
-    tally.settle("killed, back at another port", &nodes.client(0).await).await;
-    server.stop_aside().await;
+    let report = load.stop().await;
+    assert!(report.busy > 0, "nobody noticed that the worker was away");
+    report.assert_nothing_lost("killed, back at another port", &nodes.client(0).await).await;
+    server.stop_async().await;
 }

@@ -7,9 +7,9 @@ use serde_json::json;
 use crate::support::{
     Answer, App, Call, Person,
     database::OwnDatabase,
-    eventually, found, raw_http,
+    eventually, raw_http, retry_until_ok,
     server::{Server, ServerBuilder},
-    soon,
+    within_timeout,
 };
 
 /// A server whose every call takes the way through the one server that these tests disturb.
@@ -46,7 +46,7 @@ pub fn assert_no_driver_text(answer: &Answer, shown: &str) {
 
 /// Waits until this call succeeds; the server is never restarted.
 pub async fn recovers(app: &App, call: Call, status: u16) {
-    found(async || {
+    retry_until_ok(async || {
         let Ok(answer) = call.try_send(&app.http, &app.base).await else {
             return Err(format!("{} has no answer", call.path));
         };
@@ -84,7 +84,7 @@ async fn locks_that_hold_the_whole_pool_end_in_503_and_then_all_is_well() {
                 1 => Call::new("POST", "/api/notes").json(&json!({"content": "lost?"})),
                 _ => Call::new("PUT", &format!("/api/notes/{id}")).json(&json!({"content": "x"})),
             };
-            let answer = soon("an answer", script.answer(call)).await;
+            let answer = within_timeout("an answer", script.answer(call)).await;
             app.get("/livez").await.expect(200);
             (number, answer)
         }
@@ -200,7 +200,7 @@ async fn a_pool_of_one_connection_never_mixes_tenants() {
             "username": first.username, "password": "testpass", "tenant_name": first.tenant_name,
         });
         if round % 10 == 0 {
-            let refused = app.patiently(Call::new("POST", "/api/register").json(&body)).await;
+            let refused = app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await;
             assert!((400..500).contains(&refused.status));
         }
     }
@@ -293,7 +293,7 @@ async fn a_slow_body_is_given_up() {
     let mut answer = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer);
     // An end by reset is an end.
-    let _ = soon("the end of the connection", read).await;
+    let _ = within_timeout("the end of the connection", read).await;
     let answer = String::from_utf8_lossy(&answer);
     assert!(matches!(raw_http::status(&answer), 0 | 400 | 408), "{answer}");
 }

@@ -1,9 +1,10 @@
 //! Migrations: once each, however many processes start, and never onto a schema that is not ours.
 
 use crate::support::{
-    App, aside,
+    App,
     database::OwnDatabase,
-    server::{ServerBuilder, alone_on_cluster},
+    run_blocking,
+    server::{ServerBuilder, lock_cluster},
 };
 
 fn on(database: &OwnDatabase) -> ServerBuilder {
@@ -23,7 +24,7 @@ async fn history(database: &OwnDatabase) -> Vec<(i32, i64)> {
 #[tokio::test]
 async fn five_processes_migrate_an_empty_database_at_once() {
     let database = OwnDatabase::create().await;
-    let alone = alone_on_cluster();
+    let alone = lock_cluster();
     let running: Vec<_> = (0..5).map(|_| on(&database).spawn("migrate")).collect();
     for process in running {
         let ended = process.finish();
@@ -40,11 +41,11 @@ async fn five_processes_migrate_an_empty_database_at_once() {
 #[tokio::test]
 async fn three_servers_start_on_an_empty_database_at_once() {
     let database = OwnDatabase::create().await;
-    let alone = alone_on_cluster();
+    let alone = lock_cluster();
     let builders: Vec<_> = (0..3).map(|_| on(&database)).collect();
     let starting = builders
         .into_iter()
-        .map(|builder| aside(move || builder.try_start_beside_others().expect("a start")));
+        .map(|builder| run_blocking(move || builder.try_start_unlocked().expect("a start")));
     for server in futures_util::future::join_all(starting).await {
         App::of(&server).get("/readyz").await.expect(200);
     }
@@ -138,7 +139,7 @@ async fn an_older_schema_is_refused_where_migrating_is_an_operators_decision() {
 #[tokio::test]
 async fn the_killed_holder_of_the_lock_is_followed_by_another() {
     let database = OwnDatabase::create().await;
-    let alone = alone_on_cluster();
+    let alone = lock_cluster();
     let running: Vec<_> = (0..3).map(|_| on(&database).spawn("migrate")).collect();
     let client = database.client().await;
     let cut = "SELECT count(pg_terminate_backend(a.pid)) FROM pg_locks l \

@@ -1,6 +1,6 @@
 //! Expired sessions go, whosever they are, and no others.
 
-use crate::support::{aside, eventually};
+use crate::support::{eventually, run_blocking};
 
 use crate::support::database::{OwnDatabase, connect};
 use crate::support::server::ServerBuilder;
@@ -12,7 +12,7 @@ async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no
     spawn_app().await;
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    let migrated = aside(move || (builder.run("migrate"), builder)).await;
+    let migrated = run_blocking(move || (builder.run("migrate"), builder)).await;
     let (migrated, builder) = migrated;
     assert_eq!(migrated.code, Some(0), "{}", migrated.output);
     let client = connect(&own.url).await;
@@ -28,7 +28,7 @@ async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no
     ] {
         client.batch_execute(statement).await.expect(statement);
     }
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let counted = "SELECT count(*) FILTER (WHERE expires_at < now()), count(*) FILTER (WHERE expires_at > \
         now()) FROM sessions";
     eventually("expired sessions are removed", async || {

@@ -7,14 +7,15 @@ use serde_json::json;
 use tokio_postgres::Client;
 
 use super::failures::{assert_unavailable, recovers};
+use crate::support::command::CommandOutput;
 use crate::support::database::connect;
 use crate::support::postgres::Postgres;
-use crate::support::server::{Refusal, Server, ServerBuilder};
-use crate::support::{App, Call, Person, Script, aside};
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{App, Call, Person, Script, run_blocking};
 
 const WEB_PASSWORD: &str = "a password of the web's own";
 
-struct Bench {
+struct ServerErrorFixture {
     app: App,
     admin: Client,
     script: Script,
@@ -23,19 +24,19 @@ struct Bench {
     _postgres: Postgres,
 }
 
-impl Bench {
+impl ServerErrorFixture {
     /// A server that connects as a login whose connections can be limited, as a superuser's cannot.
-    async fn open() -> Self {
-        let postgres = aside(Postgres::start).await;
+    async fn create() -> Self {
+        let postgres = run_blocking(Postgres::start).await;
         let builder =
             ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("WEB_PASSWORD", WEB_PASSWORD);
-        let migrated: Refusal = aside(move || builder.run("migrate")).await;
+        let migrated: CommandOutput = run_blocking(move || builder.run("migrate")).await;
         assert_eq!(migrated.code, Some(0), "{}", migrated.output);
         let mut url = url::Url::parse(&postgres.url).expect("a URL");
         url.set_username("pigeonhole_web").expect("a user");
         url.set_password(Some(WEB_PASSWORD)).expect("a password");
         let builder = ServerBuilder::new().set("DATABASE_URL", url).set("WORKER", "off");
-        let server = builder.start_aside().await;
+        let server = builder.start_async().await;
         let app = App::of(&server);
         let person = Person::founder(&app).await;
         let script = person.script(&app).await;
@@ -78,56 +79,56 @@ impl Bench {
 
 #[tokio::test]
 async fn a_full_disk_is_503_for_whoever_writes_and_nothing_for_whoever_reads() {
-    let bench = Bench::open().await;
-    let browser = bench.person.browser(&bench.app).await;
-    let id = bench.script.note("first").await;
+    let fixture = ServerErrorFixture::create().await;
+    let browser = fixture.person.browser(&fixture.app).await;
+    let id = fixture.script.note("first").await;
     let note = format!("/api/notes/{id}");
-    bench.refuse("53100", i64::MAX).await;
-    let put = bench.call("PUT", &note).json(&json!({"content": "second"}));
+    fixture.refuse("53100", i64::MAX).await;
+    let put = fixture.call("PUT", &note).json(&json!({"content": "second"}));
     for (shown, call) in
-        [("POST", bench.write("second")), ("PUT", put), ("DELETE", bench.call("DELETE", &note))]
+        [("POST", fixture.write("second")), ("PUT", put), ("DELETE", fixture.call("DELETE", &note))]
     {
-        let answer = bench.app.answer(call).await;
+        let answer = fixture.app.answer(call).await;
         assert_unavailable(&answer, shown);
         answer.expect_problem(503);
     }
     let page = browser.post("/notes", &[("content", "second")]).await;
     assert_unavailable(&page, "the form");
     assert!(page.header("content-type").starts_with("text/html"));
-    assert_eq!(bench.script.read(id).await["content"], "first");
+    assert_eq!(fixture.script.read(id).await["content"], "first");
     assert!(browser.page("/notes").await.text().contains("first"));
-    bench.app.get("/readyz").await.expect(200);
-    assert_eq!(bench.stored().await, ["first"]);
-    bench.refuse("53100", 0).await;
-    bench.app.answer(bench.write("second")).await.expect(201);
-    assert_eq!(bench.stored().await, ["first", "second"]);
+    fixture.app.get("/readyz").await.expect(200);
+    assert_eq!(fixture.stored().await, ["first"]);
+    fixture.refuse("53100", 0).await;
+    fixture.app.answer(fixture.write("second")).await.expect(201);
+    assert_eq!(fixture.stored().await, ["first", "second"]);
 }
 
 #[tokio::test]
 async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on() {
     const LIMIT: usize = 4;
     const WRITERS: usize = 12;
-    let mut bench = Bench::open().await;
-    bench.script.note("first").await;
+    let mut fixture = ServerErrorFixture::create().await;
+    fixture.script.note("first").await;
     let limit = format!("ALTER ROLE pigeonhole_web CONNECTION LIMIT {LIMIT}");
-    bench.admin.batch_execute(&limit).await.expect("a limit");
+    fixture.admin.batch_execute(&limit).await.expect("a limit");
     let cut =
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'pigeonhole_web'";
-    bench.admin.query_one(cut, &[]).await.expect("no connections");
-    recovers(&bench.app, bench.call("GET", "/api/notes"), 200).await;
+    fixture.admin.query_one(cut, &[]).await.expect("no connections");
+    recovers(&fixture.app, fixture.call("GET", "/api/notes"), 200).await;
 
     // Who has a connection waits here, so that all of them are taken.
-    let calls: Vec<Call> = (0..WRITERS).map(|number| bench.write(&format!("note {number}"))).collect();
-    let lock = bench.admin.transaction().await.expect("a transaction");
+    let calls: Vec<Call> = (0..WRITERS).map(|number| fixture.write(&format!("note {number}"))).collect();
+    let lock = fixture.admin.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN SHARE MODE").await.expect("a lock");
     let mut writing: FuturesUnordered<_> =
-        calls.into_iter().map(|call| bench.app.answer_owned(call)).collect();
+        calls.into_iter().map(|call| fixture.app.answer_owned(call)).collect();
     for refused in 0..WRITERS - LIMIT {
         let answer = writing.next().await.expect("an answer");
         assert_unavailable(&answer, &format!("writer {refused}"));
         answer.expect_problem(503);
     }
-    assert!(bench.app.log().contains("too many connections for role"), "{}", bench.app.log());
+    assert!(fixture.app.log().contains("too many connections for role"), "{}", fixture.app.log());
     lock.rollback().await.expect("no lock");
     let mut written = 0;
     while let Some(answer) = writing.next().await {
@@ -136,12 +137,12 @@ async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on()
             _ => assert_unavailable(&answer, "a writer that waited"),
         }
     }
-    assert_eq!(bench.stored().await.len(), 1 + written);
+    assert_eq!(fixture.stored().await.len(), 1 + written);
     // Crowded as it is, whoever comes alone is served.
-    recovers(&bench.app, bench.call("GET", "/api/notes"), 200).await;
-    recovers(&bench.app, bench.write("alone"), 201).await;
-    bench.admin.batch_execute("ALTER ROLE pigeonhole_web CONNECTION LIMIT -1").await.expect("no limit");
-    let all = (0..WRITERS).map(|number| bench.app.answer(bench.write(&format!("later {number}"))));
+    recovers(&fixture.app, fixture.call("GET", "/api/notes"), 200).await;
+    recovers(&fixture.app, fixture.write("alone"), 201).await;
+    fixture.admin.batch_execute("ALTER ROLE pigeonhole_web CONNECTION LIMIT -1").await.expect("no limit");
+    let all = (0..WRITERS).map(|number| fixture.app.answer(fixture.write(&format!("later {number}"))));
     for answer in futures_util::future::join_all(all).await {
         answer.expect(201);
     }
@@ -149,21 +150,21 @@ async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on()
 
 #[tokio::test]
 async fn a_transaction_that_meets_another_is_repeated_three_times_and_then_503() {
-    let bench = Bench::open().await;
+    let fixture = ServerErrorFixture::create().await;
     for state in ["40001", "40P01"] {
-        let before = bench.stored().await.len();
-        bench.refuse(state, 3).await;
-        bench.app.answer(bench.write(state)).await.expect(201);
-        assert_eq!(bench.tries().await, 4, "{state}");
-        assert_eq!(bench.stored().await.len(), before + 1, "{state}: written once");
-        bench.refuse(state, i64::MAX).await;
-        let answer = bench.app.answer(bench.write(state)).await;
+        let before = fixture.stored().await.len();
+        fixture.refuse(state, 3).await;
+        fixture.app.answer(fixture.write(state)).await.expect(201);
+        assert_eq!(fixture.tries().await, 4, "{state}");
+        assert_eq!(fixture.stored().await.len(), before + 1, "{state}: written once");
+        fixture.refuse(state, i64::MAX).await;
+        let answer = fixture.app.answer(fixture.write(state)).await;
         assert_unavailable(&answer, state);
         answer.expect_problem(503);
-        assert_eq!(bench.tries().await, 4, "{state}");
-        assert_eq!(bench.stored().await.len(), before + 1, "{state}: a refused write was done");
+        assert_eq!(fixture.tries().await, 4, "{state}");
+        assert_eq!(fixture.stored().await.len(), before + 1, "{state}: a refused write was done");
         assert_eq!(
-            bench.script.get("/api/notes").await.expect(200).json().as_array().expect("a list").len(),
+            fixture.script.get("/api/notes").await.expect(200).json().as_array().expect("a list").len(),
             before + 1
         );
     }

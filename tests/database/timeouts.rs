@@ -55,7 +55,7 @@ async fn the_servers_own_limits_are_set_on_every_node_and_each_way_to_it() {
     // Through the coordinator, and by the server's own connections to the workers.
     let builders = [on(&database), ServerBuilder::new().set("DATABASE_URL", &database.url)];
     for builder in builders {
-        let server = builder.start_aside().await;
+        let server = builder.start_async().await;
         let app = App::of(&server);
         if database
             .client()

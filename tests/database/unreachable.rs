@@ -4,17 +4,18 @@ use serde_json::json;
 
 use super::failures::{assert_no_driver_text, assert_unavailable, recovers};
 use crate::support::{
-    App, Browser, Call, Person, aside,
+    App, Browser, Call, Person,
     database::{OwnDatabase, url_of},
-    faulty_proxy::Door,
+    faulty_proxy::FaultyProxy,
     postgres::Postgres,
+    run_blocking,
     server::ServerBuilder,
-    soon,
+    within_timeout,
 };
 
 #[tokio::test]
 async fn a_database_that_is_killed_and_comes_back_is_found_again() {
-    let mut postgres = aside(Postgres::start).await;
+    let mut postgres = run_blocking(Postgres::start).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("POOL_SIZE", "4").start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;
@@ -36,7 +37,7 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
         })),
     ] {
         let shown = format!("{} {}", call.method, call.path);
-        let answer = soon(&shown, app.answer(call)).await;
+        let answer = within_timeout(&shown, app.answer(call)).await;
         assert_unavailable(&answer, &shown);
     }
     app.get("/livez").await.expect(200);
@@ -57,9 +58,9 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_is_503_and_then_found_again() {
     let database = OwnDatabase::create().await;
-    let door = Door::open().await;
+    let proxy = FaultyProxy::to_database().await;
     let server = ServerBuilder::new()
-        .set("DATABASE_URL", url_of(&door.url, &database.name))
+        .set("DATABASE_URL", url_of(&proxy.url, &database.name))
         .set("POOL_SIZE", "4")
         .set("TENANT_ROUTING", "off")
         .start();
@@ -70,20 +71,20 @@ async fn a_database_that_falls_silent_is_503_and_then_found_again() {
     let list = Call::new("GET", "/api/notes").header("authorization", &bearer);
     app.answer(list.clone()).await.expect(200);
 
-    door.fall_silent();
-    let calls = (0..8).map(|_| soon("an answer", app.answer(list.clone())));
+    proxy.stop_answering();
+    let calls = (0..8).map(|_| within_timeout("an answer", app.answer(list.clone())));
     for answer in futures_util::future::join_all(calls).await {
         assert_unavailable(&answer, "while silent");
     }
     app.get("/livez").await.expect(200);
     app.get("/readyz").await.expect(503);
 
-    door.reopen();
+    proxy.resume();
     recovers(&app, list.clone(), 200).await;
-    door.shut();
+    proxy.reset_connections();
     let answer = app.answer(list.clone()).await;
     assert_unavailable(&answer, "while shut");
-    door.reopen();
+    proxy.resume();
     recovers(&app, list, 200).await;
     recovers(&app, Call::new("GET", "/readyz"), 200).await;
 }
@@ -106,7 +107,7 @@ async fn a_silent_address_is_named_and_nothing_waits_for_ever() {
 
 #[tokio::test]
 async fn a_role_that_bypasses_policies_stops_the_start() {
-    let postgres = aside(Postgres::start).await;
+    let postgres = run_blocking(Postgres::start).await;
     let builder = || ServerBuilder::new().set("DATABASE_URL", &postgres.url);
     assert_eq!(builder().run("migrate").code, Some(0));
     let client = crate::support::database::connect(&postgres.url).await;

@@ -26,16 +26,19 @@ async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
     let (_server, app, person) = start(on(&database)).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
     let form = browser.page("/notes").await.form("/notes");
-    let form =
-        html::replaced(&html::replaced(&form, "title", "A \"title\""), "content", &html::as_submitted(TYPED));
+    let form = html::with_value(
+        &html::with_value(&form, "title", "A \"title\""),
+        "content",
+        &html::as_submitted(TYPED),
+    );
 
     let mut client = database.client().await;
     // One after the other: the session cannot be looked up, and the note cannot be written.
     for table in ["sessions", "notes"] {
         let lock = client.transaction().await.expect("a transaction");
         lock.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.expect("a lock");
-        database::let_sessions_be_looked_up_anew().await;
-        let page = kept(&browser.post("/notes", &html::borrowed(&form)).await, table);
+        database::wait_for_session_cache_expiry().await;
+        let page = kept(&browser.post("/notes", &html::as_pairs(&form)).await, table);
         assert_eq!(
             (page.value("title").as_str(), page.value("content").as_str()),
             ("A \"title\"", TYPED),
@@ -45,9 +48,9 @@ async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
         assert!(!page.text().contains(&person.username), "{table}: nobody is known to be logged in");
         lock.rollback().await.expect("the lock is gone");
     }
-    browser.post_patiently("/notes", &html::borrowed(&form)).await.expect_see_other("/notes");
+    browser.post_retrying("/notes", &html::as_pairs(&form)).await.expect_see_other("/notes");
     // As after an answer that got lost on its way.
-    browser.post_patiently("/notes", &html::borrowed(&form)).await.expect_see_other("/notes");
+    browser.post_retrying("/notes", &html::as_pairs(&form)).await.expect_see_other("/notes");
     let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes.as_array().map(Vec::len), Some(1), "{notes}");
     assert_eq!((&notes[0]["title"], &notes[0]["content"]), (&json!("A \"title\""), &json!(TYPED)));
@@ -61,15 +64,15 @@ async fn an_edit_that_cannot_be_saved_comes_back_with_its_version() {
     let id = script.note("first").await;
     let path = format!("/notes/{id}");
     let form = browser.page(&format!("{path}/edit")).await.form(&path);
-    let form = html::replaced(&form, "content", &html::as_submitted(TYPED));
+    let form = html::with_value(&form, "content", &html::as_submitted(TYPED));
 
     let mut client = database.client().await;
     let lock = client.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
-    let page = kept(&browser.post(&path, &html::borrowed(&form)).await, "an edit");
+    let page = kept(&browser.post(&path, &html::as_pairs(&form)).await, "an edit");
     assert_eq!((page.value("content").as_str(), page.value("version").as_str()), (TYPED, "1"));
     lock.rollback().await.expect("the lock is gone");
-    browser.post_patiently(&path, &html::borrowed(&page.form(&path))).await.expect_see_other(&path);
+    browser.post_retrying(&path, &html::as_pairs(&page.form(&path))).await.expect_see_other(&path);
     let note = script.read(id).await;
     assert_eq!((&note["content"], &note["version"]), (&json!(TYPED), &json!(2)));
 }
@@ -114,7 +117,7 @@ async fn a_login_and_a_sign_up_that_cannot_be_done_come_back_filled_in_but_for_t
     for answer in [&refused_login, &refused_sign_up] {
         assert!(!answer.text().contains(password), "a page that repeats a password");
     }
-    let returned = browser.post_patiently("/login", &login).await.expect(200);
+    let returned = browser.post_retrying("/login", &login).await.expect(200);
     assert_eq!(Page::parse(&returned.text()).value("content"), TYPED);
-    browser.post_patiently("/register", &sign_up).await.expect_see_other("/dashboard");
+    browser.post_retrying("/register", &sign_up).await.expect_see_other("/dashboard");
 }

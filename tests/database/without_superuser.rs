@@ -2,7 +2,7 @@
 
 use super::failures::{assert_unavailable, recovers};
 use crate::support::{
-    App, Call, Person, aside, database::connect, postgres::Postgres, server::ServerBuilder,
+    App, Call, Person, database::connect, postgres::Postgres, run_blocking, server::ServerBuilder,
 };
 
 /// An empty database of a user who may make roles and nothing more, and the URL for that user.
@@ -16,7 +16,7 @@ async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
 
 #[tokio::test]
 async fn no_superuser_is_needed_and_too_many_connections_pass() {
-    let postgres = aside(Postgres::start).await;
+    let postgres = run_blocking(Postgres::start).await;
     let (admin, url) = owned(&postgres).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &url).set("POOL_SIZE", "4").start();
     let app = App::of(&server);
@@ -37,7 +37,7 @@ async fn no_superuser_is_needed_and_too_many_connections_pass() {
 
 #[tokio::test]
 async fn a_user_who_may_make_no_roles_is_told_so() {
-    let postgres = aside(Postgres::start).await;
+    let postgres = run_blocking(Postgres::start).await;
     let (admin, url) = owned(&postgres).await;
     admin.execute("ALTER ROLE keeper NOCREATEROLE", &[]).await.expect("fewer rights");
     let refused = ServerBuilder::new().set("DATABASE_URL", &url).run("migrate");

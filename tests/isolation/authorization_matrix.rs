@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{
     Answer, App, Browser, Call, Person, Script, database,
-    routes::{self, Entry},
+    routes::{self, RouteEntry},
     spawn_app,
 };
 
@@ -173,7 +173,7 @@ impl Actors {
         ] {
             database.execute(statement, &[&gone.tenant_id, &gone.user_id]).await.expect(statement);
         }
-        database::let_sessions_be_looked_up_anew().await;
+        database::wait_for_session_cache_expiry().await;
         Self { app: app.clone(), database, people, browsers, scripts }
     }
 
@@ -216,7 +216,7 @@ impl Actors {
             .get(0)
     }
 
-    async fn ask(&self, who: usize, route: &Entry, note: i64) -> Answer {
+    async fn ask(&self, who: usize, route: &RouteEntry, note: i64) -> Answer {
         let path = route
             .path
             .replace("{id}", &note.to_string())
@@ -231,7 +231,7 @@ impl Actors {
 }
 
 /// What makes the request one that its author could send.
-fn body_for(route: &Entry, call: Call) -> Call {
+fn body_for(route: &RouteEntry, call: Call) -> Call {
     match (route.method.as_str(), route.api) {
         ("GET" | "DELETE", _) => call,
         (_, true) if route.path.ends_with("/shares") => call.json(&json!({"share_with": "everyone"})),
@@ -252,7 +252,7 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
     for (method, path, expected) in ROWS {
         let route = all.iter().find(|route| (route.method.as_str(), route.path.as_str()) == (*method, *path));
         let route = route.unwrap_or_else(|| panic!("there is no {method} {path}"));
-        if !route.is_of_a_note() {
+        if !route.is_about_note() {
             for (who, code) in expected.iter().enumerate() {
                 let answer = actors.ask(who, route, 1).await;
                 if answer.status != *code {
@@ -275,7 +275,7 @@ async fn every_route_answers_every_role_as_the_matrix_says() {
 
 /// What is not as expected when everybody asks about one note, or about a new one after somebody was let to
 /// change it.
-async fn ask_about_a_note(actors: &Actors, route: &Entry, expected: Codes, binned: bool) -> Vec<String> {
+async fn ask_about_a_note(actors: &Actors, route: &RouteEntry, expected: Codes, binned: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut note = actors.note(binned).await;
     let mut before = actors.state_of(note).await;

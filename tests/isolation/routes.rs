@@ -2,13 +2,13 @@
 
 use crate::support::{
     Answer, App, Browser, Call, Person, Script, database,
-    routes::{self, Entry},
-    sharing::deliver_by_hand,
+    routes::{self, RouteEntry},
+    sharing::insert_delivery,
     spawn_app, unique,
 };
 
 /// A request to a route that would be valid for the owner of the note or session.
-fn call_to(route: &Entry, id: &str) -> Call {
+fn call_to(route: &RouteEntry, id: &str) -> Call {
     let call = Call::new(&route.method, &route.with_id(id));
     match (route.api, route.is_unsafe()) {
         (_, false) => call,
@@ -22,7 +22,7 @@ fn call_to(route: &Entry, id: &str) -> Call {
     }
 }
 
-async fn ask(app: &App, browser: &Browser, script: &Script, route: &Entry, id: &str) -> Answer {
+async fn ask(app: &App, browser: &Browser, script: &Script, route: &RouteEntry, id: &str) -> Answer {
     let _ = app;
     if route.api {
         script.answer(call_to(route, id)).await
@@ -69,7 +69,7 @@ async fn nobody_gets_into_a_private_route_without_a_login() {
     for route in routes::all().iter().filter(|route| !route.public) {
         let shown = format!("{} {}", route.method, route.path);
         let answer = app.answer(call_to(route, "1")).await;
-        if route.api || route.carries_a_draft() {
+        if route.api || route.keeps_draft() {
             assert_eq!(answer.status, 401, "{shown}");
             continue;
         }
@@ -87,7 +87,7 @@ async fn nobody_gets_into_a_private_route_without_a_login() {
 async fn a_public_page_is_open_to_everybody() {
     let app = spawn_app().await;
     for route in routes::all() {
-        if route.public && route.method == "GET" && !route.is_static() && !route.needs_an_invitation() {
+        if route.public && route.method == "GET" && !route.is_static() && !route.needs_invitation() {
             app.get(&route.path).await.expect(200);
         }
     }
@@ -99,11 +99,11 @@ async fn assert_unreachable(owner: &Person, intruder: &Person) {
     let script = owner.script(&app).await;
     let (live, binned) = (script.note("a secret").await, script.note("a binned secret").await);
     script.delete(&format!("/api/notes/{binned}")).await.expect(204);
-    let before = database::fingerprint(owner.tenant_id).await;
+    let before = database::tenant_checksum(owner.tenant_id).await;
     let browser = intruder.browser(&app).await;
     let theirs = intruder.script(&app).await;
     let mut asked = 0;
-    for route in routes::all().iter().filter(|route| route.is_of_a_note()) {
+    for route in routes::all().iter().filter(|route| route.is_about_note()) {
         for id in [live, binned] {
             let unused = (id + 1_000_000_000).to_string();
             let shown = format!("{} {}", route.method, route.with_id(&id.to_string()));
@@ -119,7 +119,7 @@ async fn assert_unreachable(owner: &Person, intruder: &Person) {
         }
     }
     assert!(asked >= 16, "only {asked} requests");
-    let after = database::fingerprint(owner.tenant_id).await;
+    let after = database::tenant_checksum(owner.tenant_id).await;
     if owner.tenant_id != intruder.tenant_id {
         assert_eq!(after, before);
     }
@@ -158,7 +158,7 @@ async fn two_tenants_with_the_same_note_number_touch_only_their_own() {
             .expect("a note");
     }
     for (mine, theirs, own) in [(&first, &second, "of the first"), (&second, &first, "of the second")] {
-        let before = database::fingerprint(theirs.tenant_id).await;
+        let before = database::tenant_checksum(theirs.tenant_id).await;
         let (script, browser) = (mine.script(&app).await, mine.browser(&app).await);
         let path = format!("/notes/{shared}");
         assert_eq!(script.read(shared).await["content"], own);
@@ -170,7 +170,7 @@ async fn two_tenants_with_the_same_note_number_touch_only_their_own() {
         script.delete(&format!("/api/notes/{shared}")).await.expect(204);
         script.get(&format!("/api/notes/{shared}")).await.expect(404);
         if own == "of the first" {
-            assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+            assert_eq!(database::tenant_checksum(theirs.tenant_id).await, before);
         }
     }
 }
@@ -234,9 +234,9 @@ async fn reading_changes_nothing() {
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
     let colleague = person.colleague(&app).await;
     let shared = colleague.script(&app).await.note("from a colleague").await;
-    deliver_by_hand(&colleague, shared, &person, "edit").await;
+    insert_delivery(&colleague, shared, &person, "edit").await;
     let id = script.note("text").await.to_string();
-    let before = database::fingerprint(person.tenant_id).await;
+    let before = database::tenant_checksum(person.tenant_id).await;
     // Opening what was shared notes when it was first opened, and that is all that reading may change.
     browser.get(&format!("/notes/{shared}")).await.expect(200);
     script.get(&format!("/api/notes/{shared}")).await.expect(200);
@@ -253,7 +253,7 @@ async fn reading_changes_nothing() {
             browser.copy().answer(call).await;
         }
     }
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn the_owner_gets_in_everywhere() {
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
     let id = script.note("text").await.to_string();
     for route in routes::all() {
-        if route.method != "GET" || route.is_static() || route.needs_an_invitation() {
+        if route.method != "GET" || route.is_static() || route.needs_invitation() {
             continue;
         }
         let answer = ask(&app, &browser, &script, &route, &id).await;

@@ -14,7 +14,7 @@ const TABLES: [(&str, &str); 5] = [
 ];
 
 /// A person with a row in every table.
-pub async fn settled() -> Person {
+pub async fn person_with_rows() -> Person {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -24,7 +24,7 @@ pub async fn settled() -> Person {
     person
 }
 
-async fn inside<'a>(client: &'a mut Client, tenant_id: i64) -> Transaction<'a> {
+async fn transaction_for<'a>(client: &'a mut Client, tenant_id: i64) -> Transaction<'a> {
     let transaction = client.transaction().await.expect("a transaction");
     transaction
         .batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant_id}'"))
@@ -53,7 +53,7 @@ async fn connections() -> Vec<Client> {
 
 #[tokio::test]
 async fn without_a_tenant_nothing_is_seen() {
-    let person = settled().await;
+    let person = person_with_rows().await;
     for mut client in connections().await {
         for (table, column) in TABLES {
             let statement = format!("SELECT count(*) FROM {table}");
@@ -62,7 +62,7 @@ async fn without_a_tenant_nothing_is_seen() {
             assert_closed(&client, &statement).await;
         }
         // After a transaction the setting is the empty text, which is another way to have none.
-        inside(&mut client, person.tenant_id).await.commit().await.expect("the end");
+        transaction_for(&mut client, person.tenant_id).await.commit().await.expect("the end");
         for (table, _) in TABLES {
             assert_closed(&client, &format!("SELECT count(*) FROM {table}")).await;
         }
@@ -77,9 +77,9 @@ async fn assert_closed(client: &Client, statement: &str) {
 
 #[tokio::test]
 async fn a_tenant_sees_its_own_rows_only_with_and_without_a_condition() {
-    let (mine, theirs) = (settled().await, settled().await);
+    let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
     for mut client in connections().await {
-        let transaction = inside(&mut client, mine.tenant_id).await;
+        let transaction = transaction_for(&mut client, mine.tenant_id).await;
         for (table, column) in TABLES {
             let all = format!("SELECT count(*), count(DISTINCT {column}) FROM {table}");
             let row = transaction.query_one(&all, &[]).await.expect(table);
@@ -99,8 +99,8 @@ async fn a_tenant_sees_its_own_rows_only_with_and_without_a_condition() {
 
 #[tokio::test]
 async fn a_row_for_another_tenant_is_refused() {
-    let (mine, theirs) = (settled().await, settled().await);
-    let before = database::fingerprint(theirs.tenant_id).await;
+    let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
+    let before = database::tenant_checksum(theirs.tenant_id).await;
     let (tenant, user) = (theirs.tenant_id, theirs.user_id);
     for mut client in connections().await {
         for statement in [
@@ -114,19 +114,19 @@ async fn a_row_for_another_tenant_is_refused() {
                  VALUES ({tenant}, 1, 1, 'x', {user})"
             ),
         ] {
-            let transaction = inside(&mut client, mine.tenant_id).await;
+            let transaction = transaction_for(&mut client, mine.tenant_id).await;
             let error = transaction.batch_execute(&statement).await.expect_err(&statement);
             let code = error.code().expect("a refusal of the database").code();
             assert_eq!(code, "42501", "{statement}: {error:?}");
         }
     }
-    assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(theirs.tenant_id).await, before);
 }
 
 #[tokio::test]
 async fn rows_of_another_tenant_are_neither_changed_nor_deleted_nor_moved() {
-    let (mine, theirs) = (settled().await, settled().await);
-    let before = database::fingerprint(theirs.tenant_id).await;
+    let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
+    let before = database::tenant_checksum(theirs.tenant_id).await;
     let (own, tenant) = (mine.tenant_id, theirs.tenant_id);
     for mut client in connections().await {
         for statement in [
@@ -135,7 +135,7 @@ async fn rows_of_another_tenant_are_neither_changed_nor_deleted_nor_moved() {
             format!("UPDATE sessions SET expires_at = now() WHERE tenant_id = {tenant}"),
             format!("DELETE FROM sessions WHERE tenant_id = {tenant}"),
         ] {
-            let transaction = inside(&mut client, own).await;
+            let transaction = transaction_for(&mut client, own).await;
             let changed = transaction.execute(&statement, &[]).await.expect(&statement);
             assert_eq!(changed, 0, "{statement}");
         }
@@ -143,29 +143,29 @@ async fn rows_of_another_tenant_are_neither_changed_nor_deleted_nor_moved() {
             format!("UPDATE notes SET tenant_id = {tenant} WHERE tenant_id = {own}"),
             format!("UPDATE sessions SET tenant_id = {tenant} WHERE tenant_id = {own}"),
         ] {
-            let transaction = inside(&mut client, own).await;
+            let transaction = transaction_for(&mut client, own).await;
             let error = transaction.execute(&statement, &[]).await.expect_err(&statement);
             let code = error.code().expect("a refusal of the database").code();
             // Citus refuses to change a distribution column before any policy is asked.
             assert!(["42501", "0A000"].contains(&code), "{statement}: {error:?}");
         }
     }
-    assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(theirs.tenant_id).await, before);
 }
 
 #[tokio::test]
 async fn an_update_or_delete_without_a_condition_stays_in_its_tenant() {
-    let (mine, theirs) = (settled().await, settled().await);
-    let before = database::fingerprint(theirs.tenant_id).await;
+    let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
+    let before = database::tenant_checksum(theirs.tenant_id).await;
     for mut client in connections().await {
         for statement in ["UPDATE notes SET content = content", "DELETE FROM sessions"] {
-            let transaction = inside(&mut client, mine.tenant_id).await;
+            let transaction = transaction_for(&mut client, mine.tenant_id).await;
             let changed = transaction.execute(statement, &[]).await.expect(statement);
             assert!(changed >= 1, "{statement}");
             transaction.rollback().await.expect("undone");
         }
     }
-    assert_eq!(database::fingerprint(theirs.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(theirs.tenant_id).await, before);
 }
 
 #[tokio::test]
@@ -174,10 +174,10 @@ async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
         environment::skipped("there is no Citus");
         return;
     }
-    let first = settled().await;
-    let neighbour = neighbour_in_the_shard_of(&first).await;
+    let first = person_with_rows().await;
+    let neighbour = create_tenant_in_same_shard(&first).await;
     for mut client in connections().await {
-        let transaction = inside(&mut client, neighbour).await;
+        let transaction = transaction_for(&mut client, neighbour).await;
         for (table, column) in TABLES {
             let statement = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
             let row = transaction.query_one(&statement, &[&first.tenant_id]).await.expect(table);
@@ -191,7 +191,7 @@ async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
 }
 
 /// A new tenant whose rows lie beside those of this person's tenant, with one user and one note.
-pub async fn neighbour_in_the_shard_of(first: &Person) -> i64 {
+pub async fn create_tenant_in_same_shard(first: &Person) -> i64 {
     let admin = database::admin().await;
     let shard = "SELECT get_shard_id_for_distribution_column('notes', $1::bigint)";
     let of = |row: tokio_postgres::Row| row.get::<_, i64>(0);
@@ -206,12 +206,12 @@ pub async fn neighbour_in_the_shard_of(first: &Person) -> i64 {
         }
     }
     let neighbour = neighbour.expect("a tenant in the same shard");
-    place(&admin, neighbour).await;
+    insert_tenant(&admin, neighbour).await;
     neighbour
 }
 
 /// A tenant with this id, one user and one note.
-async fn place(admin: &Client, tenant_id: i64) {
+async fn insert_tenant(admin: &Client, tenant_id: i64) {
     let name = crate::support::unique("Neighbour ");
     for statement in [
         format!(
@@ -234,7 +234,7 @@ async fn the_shared_server_would_fail_on_a_statement_over_many_shards() {
         return;
     }
     spawn_app().await;
-    let client = database::connect(&crate::support::app::refusing_many_shards()).await;
+    let client = database::connect(&crate::support::app::url_refusing_multi_shard()).await;
     client.batch_execute("SELECT * FROM notes WHERE tenant_id = 1").await.expect("one shard");
     let error = client.batch_execute("SELECT * FROM notes").await;
     assert!(error.is_err(), "the setting does not reach the connection");

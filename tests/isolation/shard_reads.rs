@@ -2,11 +2,11 @@
 
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::row_level_security::{neighbour_in_the_shard_of, settled};
+use super::row_level_security::{create_tenant_in_same_shard, person_with_rows};
 use crate::support::{Person, database, environment, spawn_app};
 
 /// A connection of the application's role to the node that holds a tenant's shard, and the name of the shard.
-async fn at_home(person: &Person) -> (Client, String) {
+async fn on_owning_node(person: &Person) -> (Client, String) {
     let admin = database::admin().await;
     let place = "SELECT n.nodename, n.nodeport, p.shardid, current_database()::text FROM pg_dist_placement p
                  JOIN pg_dist_node n USING (groupid)
@@ -33,7 +33,7 @@ async fn a_shard_read_by_name_shows_a_tenant_its_own_rows_only() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     person.script(&app).await.note("mine").await;
-    let (client, shard) = at_home(&person).await;
+    let (client, shard) = on_owning_node(&person).await;
     let read = format!("SELECT count(*) FROM {shard} WHERE tenant_id = {}", person.tenant_id);
     client.batch_execute(&format!("PREPARE read AS {read}")).await.expect("prepared");
     assert!(client.simple_query("EXECUTE read").await.is_err(), "read without a tenant");
@@ -70,10 +70,10 @@ async fn a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition() {
         environment::skipped("there is no Citus");
         return;
     }
-    let person = settled().await;
-    let neighbour = neighbour_in_the_shard_of(&person).await;
+    let person = person_with_rows().await;
+    let neighbour = create_tenant_in_same_shard(&person).await;
     let tenant = person.tenant_id;
-    let (mut client, notes) = at_home(&person).await;
+    let (mut client, notes) = on_owning_node(&person).await;
     let shards = shards_of(tenant).await;
     assert!(shards.len() >= 5, "{shards:?}");
     for (table, shard) in &shards {

@@ -4,23 +4,23 @@
 use serde_json::json;
 
 use crate::support::database::{OwnDatabase, connect};
-use crate::support::routes::{self, Entry};
+use crate::support::routes::{self, RouteEntry};
 use crate::support::server::ServerBuilder;
 use crate::support::{App, Browser, Call, Person, Script, environment, eventually, spawn_app};
 
 /// Reading first, then writing, and last what ends the sessions that all this is done with.
-fn in_order() -> Vec<Entry> {
+fn in_order() -> Vec<RouteEntry> {
     let mut all = routes::all();
     all.retain(|route| !route.path.ends_with("/register"));
     all.sort_by_key(|route| (route.is_unsafe(), ends_sessions(route), route.path.ends_with("logout")));
     all
 }
 
-fn ends_sessions(route: &Entry) -> bool {
+fn ends_sessions(route: &RouteEntry) -> bool {
     ["revocation", "password", "logout"].iter().any(|word| route.path.contains(word))
 }
 
-fn call_to(route: &Entry, person: &Person, id: &str) -> Call {
+fn call_to(route: &RouteEntry, person: &Person, id: &str) -> Call {
     let call = Call::new(&route.method, &route.with_id(id));
     let (name, password, new) = (person.username.as_str(), person.password.as_str(), "another good password");
     if !route.is_unsafe() || route.method == "DELETE" {
@@ -73,7 +73,7 @@ async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
         .set("DATABASE_URL", &own.url)
         .set("WORKER", "off")
         .set("RUST_LOG", "info,pigeonhole::cli=debug");
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     // Sign-up and the first removal of expired sessions are meant to see more.

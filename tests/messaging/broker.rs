@@ -12,28 +12,28 @@ use crate::support::eventually;
 #[tokio::test]
 async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_aside() {
     let Some(broker) = Broker::start().await else { return };
-    let office = MessagingFixture::open().await;
-    let (_web, app) = office.web().await;
-    let people = office.people(&app).await;
+    let fixture = MessagingFixture::create().await;
+    let (_web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
     let tenant = people.tenant();
-    let worker = office.worker(&broker.url).await;
-    let second = office.worker(&broker.url).await;
+    let worker = fixture.worker(&broker.url).await;
+    let second = fixture.worker(&broker.url).await;
 
     let answer = people.share_preferring("wait=30").await.expect(201);
     assert_eq!(answer.json()["delivery"], "acknowledged");
     for _ in 0..60 {
         people.share().await.expect(201);
     }
-    office.until(tenant, "acknowledged", 61).await;
-    assert_eq!(office.inbox_rows(tenant).await, 122);
+    fixture.wait_until(tenant, "acknowledged", 61).await;
+    assert_eq!(fixture.inbox_rows(tenant).await, 122);
 
     let published = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' \
         AND published_at IS NOT NULL";
-    assert!(office.number(published, tenant).await > 0, "nothing went through the broker");
+    assert!(fixture.number(published, tenant).await > 0, "nothing went through the broker");
 
     // The rest flows on past what always fails.
-    let poison = office.poison(&people.author).await;
-    office.until_given_up(tenant, poison).await;
+    let poison = fixture.insert_poison_message(&people.author).await;
+    fixture.wait_until_failed(tenant, poison).await;
     assert_eq!(people.share_preferring("wait=30").await.expect(201).json()["delivery"], "acknowledged");
     let (_connection, channel) = broker.channel().await;
     for unreadable in [
@@ -50,14 +50,14 @@ async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_
         );
         sent.await.expect("sent").await.expect("taken");
     }
-    eventually("dead letters", async || office.command(&broker.url, &[]).await["dead_letters"] == json!(3))
+    eventually("dead letters", async || fixture.command(&broker.url, &[]).await["dead_letters"] == json!(3))
         .await;
-    let listed = office.command(&broker.url, &["list"]).await;
+    let listed = fixture.command(&broker.url, &["list"]).await;
     assert_eq!(listed["failed"].as_array().map(Vec::len), Some(1), "{listed}");
     assert_eq!(listed["unreadable"].as_array().map(Vec::len), Some(2), "{listed}");
     let name = format!("{tenant}/{poison}");
     assert_eq!(
-        office.command(&broker.url, &["drop", &name, "--dead-letters"]).await["dead_letters_dropped"],
+        fixture.command(&broker.url, &["drop", &name, "--dead-letters"]).await["dead_letters_dropped"],
         json!(3)
     );
 
@@ -71,8 +71,8 @@ async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_
     assert_eq!(late.json()["delivery"], "pending");
     let reason = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND route <> 'catch_up' \
         AND acknowledged_at IS NULL AND last_error LIKE '%no queue%'";
-    eventually("a reason", async || office.number(reason, tenant).await == 1).await;
-    assert_eq!(office.messages(tenant, "pending").await, 1);
+    eventually("a reason", async || fixture.number(reason, tenant).await == 1).await;
+    assert_eq!(fixture.messages(tenant, "pending").await, 1);
     channel
         .queue_bind(
             queue.into(),
@@ -83,17 +83,17 @@ async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_
         )
         .await
         .expect("bound");
-    office.until(tenant, "acknowledged", 63).await;
+    fixture.wait_until(tenant, "acknowledged", 63).await;
 
     // From the broker to this process and back.
-    assert_eq!((worker.stop_aside().await, second.stop_aside().await), (0, 0));
+    assert_eq!((worker.stop_async().await, second.stop_async().await), (0, 0));
     people.share().await.expect(201);
-    let worker = office.worker("").await;
-    office.until(tenant, "acknowledged", 64).await;
+    let worker = fixture.worker("").await;
+    fixture.wait_until(tenant, "acknowledged", 64).await;
     people.share().await.expect(201);
-    assert_eq!(worker.stop_aside().await, 0);
+    assert_eq!(worker.stop_async().await, 0);
     people.share().await.expect(201);
-    let _worker = office.worker(&broker.url).await;
-    office.until(tenant, "acknowledged", 66).await;
-    assert_eq!(office.inbox_rows(tenant).await, 2 * 66);
+    let _worker = fixture.worker(&broker.url).await;
+    fixture.wait_until(tenant, "acknowledged", 66).await;
+    assert_eq!(fixture.inbox_rows(tenant).await, 2 * 66);
 }

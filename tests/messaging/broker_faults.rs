@@ -9,7 +9,7 @@ use lapin::types::FieldTable;
 use super::fixture::{MessagingFixture, People};
 use crate::support::broker::Broker;
 use crate::support::eventually;
-use crate::support::faulty_proxy::Door;
+use crate::support::faulty_proxy::FaultyProxy;
 
 async fn shares_stay_pending(people: &People) {
     let answer = people.share_preferring("wait=1").await.expect(202);
@@ -20,11 +20,11 @@ async fn shares_stay_pending(people: &People) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
     let Some(mut broker) = Broker::start().await else { return };
-    let office = MessagingFixture::open().await;
-    let (_web, app) = office.web().await;
-    let people = office.people(&app).await;
+    let fixture = MessagingFixture::create().await;
+    let (_web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
     let tenant = people.tenant();
-    let _worker = office.worker(&broker.url).await;
+    let _worker = fixture.worker(&broker.url).await;
     for _ in 0..20 {
         people.share().await.expect(201);
     }
@@ -32,29 +32,29 @@ async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
     tokio::task::block_in_place(|| broker.kill());
     shares_stay_pending(&people).await;
     tokio::task::block_in_place(|| broker.resume());
-    office.until_acknowledged_after_a_crash(tenant, 22).await;
+    fixture.wait_until_acknowledged_after_crash(tenant, 22).await;
 
     // A full broker takes nothing and says so.
     tokio::task::block_in_place(|| broker.control(&["set_vm_memory_high_watermark", "0.00001"]));
     shares_stay_pending(&people).await;
-    assert_eq!(office.messages(tenant, "pending").await, 2);
+    assert_eq!(fixture.messages(tenant, "pending").await, 2);
     tokio::task::block_in_place(|| broker.control(&["set_vm_memory_high_watermark", "0.6"]));
-    office.until(tenant, "acknowledged", 24).await;
-    assert_eq!(office.inbox_rows(tenant).await, 48);
+    fixture.wait_until(tenant, "acknowledged", 24).await;
+    assert_eq!(fixture.inbox_rows(tenant).await, 48);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
     let Some(mut broker) = Broker::start().await else { return };
-    let office = MessagingFixture::open().await;
-    let (_web, app) = office.web().await;
-    let people = office.people(&app).await;
+    let fixture = MessagingFixture::create().await;
+    let (_web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
     let tenant = people.tenant();
     // Somebody takes the messages and dies before acknowledging one.
     {
-        let worker = office.worker(&broker.url).await;
+        let worker = fixture.worker(&broker.url).await;
         people.share().await.expect(201);
-        office.until(tenant, "acknowledged", 1).await;
+        fixture.wait_until(tenant, "acknowledged", 1).await;
         let (connection, channel) = broker.channel().await;
         let thief = channel.basic_consume(
             "pigeonhole.insert_to_shared".into(),
@@ -66,45 +66,45 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
         for _ in 0..10 {
             people.share().await.expect(201);
         }
-        eventually("published", async || office.messages(tenant, "pending").await == 0).await;
-        worker.kill_aside().await;
+        eventually("published", async || fixture.messages(tenant, "pending").await == 0).await;
+        worker.kill_async().await;
         drop(connection);
     }
     tokio::task::block_in_place(|| broker.kill());
     tokio::time::sleep(Duration::from_millis(200)).await;
     tokio::task::block_in_place(|| broker.resume());
-    let _worker = office.worker(&broker.url).await;
-    office.until(tenant, "acknowledged", 11).await;
-    assert_eq!(office.inbox_rows(tenant).await, 22);
+    let _worker = fixture.worker(&broker.url).await;
+    fixture.wait_until(tenant, "acknowledged", 11).await;
+    assert_eq!(fixture.inbox_rows(tenant).await, 22);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_whose_connections_break_again_and_again_goes_on_taking_messages() {
     let Some(broker) = Broker::start().await else { return };
-    let office = MessagingFixture::open().await;
-    let (_web, app) = office.web().await;
-    let people = office.people(&app).await;
-    let door = Door::before(&broker.url).await;
-    let _worker = office.worker(&door.url).await;
+    let fixture = MessagingFixture::create().await;
+    let (_web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
+    let proxy = FaultyProxy::to(&broker.url).await;
+    let _worker = fixture.worker(&proxy.url).await;
     let mut shared = 0;
     for round in 0..20 {
         let sharing = futures_util::future::join_all((0..24).map(|_| people.share()));
         // At another moment of the work each time.
         let cutting = async {
             tokio::time::sleep(Duration::from_millis(100 + 17 * round)).await;
-            door.shut();
-            door.reopen();
+            proxy.reset_connections();
+            proxy.resume();
         };
         let (answers, ()) = tokio::join!(sharing, cutting);
         shared +=
             i64::try_from(answers.iter().filter(|answer| answer.status == 201).count()).expect("a count");
         // Until the work is taken up again, so that there is something to break.
-        let done = office.messages(people.tenant(), "acknowledged").await;
+        let done = fixture.messages(people.tenant(), "acknowledged").await;
         eventually("messages are taken again", async || {
-            office.messages(people.tenant(), "acknowledged").await > done.min(shared - 1)
+            fixture.messages(people.tenant(), "acknowledged").await > done.min(shared - 1)
         })
         .await;
     }
-    office.until(people.tenant(), "acknowledged", shared).await;
-    assert_eq!(office.inbox_rows(people.tenant()).await, 2 * shared);
+    fixture.wait_until(people.tenant(), "acknowledged", shared).await;
+    assert_eq!(fixture.inbox_rows(people.tenant()).await, 2 * shared);
 }

@@ -6,9 +6,9 @@ use super::fixture::MessagingFixture;
 
 #[tokio::test]
 async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
-    let office = MessagingFixture::open().await;
-    let (web, app) = office.web().await;
-    let people = office.people(&app).await;
+    let fixture = MessagingFixture::create().await;
+    let (web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
     let (tenant, script) = (people.tenant(), &people.script);
     let others = people.readers[0].script(&app).await;
     let browser = people.author.browser(&app).await;
@@ -28,7 +28,7 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
         ("failed", "failed_at = now()", "an operator has been notified"),
     ] {
         let statement = format!("UPDATE outbox SET {change} WHERE tenant_id = $1 AND note_id = $2");
-        office.admin.execute(&statement, &[&tenant, &note]).await.expect(&statement);
+        fixture.admin.execute(&statement, &[&tenant, &note]).await.expect(&statement);
         assert_eq!(script.read(note).await["delivery"], state);
         for path in [&page, &shares] {
             let text = browser.page(path).await.text();
@@ -38,8 +38,8 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
     // A second attempt, and the state of the latest one counts.
     script.post(&format!("{path}/shares"), &json!({"share_with": "everyone"})).await.expect(201);
     assert_eq!(script.read(note).await["delivery"], "pending");
-    let worker = office.worker("").await;
-    office.until(tenant, "acknowledged", 1).await;
+    let worker = fixture.worker("").await;
+    fixture.wait_until(tenant, "acknowledged", 1).await;
     assert_eq!(script.read(note).await["delivery"], "acknowledged");
     assert!(browser.page(&page).await.text().contains("arrived"));
     assert!(browser.page(&shares).await.text().contains("arrived at 2, opened by 0"));
@@ -49,12 +49,12 @@ async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
     assert!(list.iter().all(|note| note.get("delivery").is_none()));
 
     // Its messages are removed after a week, and it is still shared.
-    office.admin.execute("DELETE FROM outbox WHERE tenant_id = $1", &[&tenant]).await.expect("no messages");
+    fixture.admin.execute("DELETE FROM outbox WHERE tenant_id = $1", &[&tenant]).await.expect("no messages");
     assert_eq!(script.read(note).await["delivery"], "acknowledged");
     for audience in ["everyone".to_owned(), people.readers[0].user_id.to_string()] {
         script.delete(&format!("{path}/shares/{audience}")).await.expect(204);
     }
     assert!(script.read(note).await.get("delivery").is_none());
-    worker.stop_aside().await;
-    web.stop_aside().await;
+    worker.stop_async().await;
+    web.stop_async().await;
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::support::command::CommandOutput;
 use crate::support::database::OwnDatabase;
-use crate::support::server::{Refusal, Server, ServerBuilder};
-use crate::support::{Answer, App, Call, Person, Script, TIMEOUT, aside, eventually, unique};
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{Answer, App, Call, Person, Script, TIMEOUT, eventually, run_blocking, unique};
 
 /// When a message that the broker confirmed has not arrived for so long, it is published again, which is
 /// harmless.
@@ -26,7 +27,7 @@ pub struct People {
 }
 
 impl MessagingFixture {
-    pub async fn open() -> Self {
+    pub async fn create() -> Self {
         let database = OwnDatabase::create().await;
         let admin = database.client().await;
         Self { database, admin }
@@ -64,7 +65,8 @@ impl MessagingFixture {
     async fn join(&self, app: &App, founder: &Person) -> Person {
         let (username, password) = (unique("user"), unique("secret "));
         let body = json!({"username": username, "password": password, "tenant_name": founder.tenant_name});
-        let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+        let joined =
+            app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
         Person {
             user_id: joined["user_id"].as_i64().expect("a number"),
             username,
@@ -100,7 +102,7 @@ impl MessagingFixture {
     }
 
     /// Waits until so many messages of the tenant are in that state.
-    pub async fn until(&self, tenant: i64, state: &str, count: i64) {
+    pub async fn wait_until(&self, tenant: i64, state: &str, count: i64) {
         let end = tokio::time::Instant::now() + TIMEOUT;
         while self.messages(tenant, state).await != count {
             if tokio::time::Instant::now() > end {
@@ -117,7 +119,7 @@ impl MessagingFixture {
     /// Waits until all of so many messages are acknowledged after the broker was killed. What it had
     /// confirmed it may have lost all the same; such a message is due again five minutes after it was
     /// published, which are taken away here.
-    pub async fn until_acknowledged_after_a_crash(&self, tenant: i64, count: i64) {
+    pub async fn wait_until_acknowledged_after_crash(&self, tenant: i64, count: i64) {
         let end = tokio::time::Instant::now() + MAY_BE_LOST_AFTER;
         while tokio::time::Instant::now() < end {
             if self.messages(tenant, "acknowledged").await == count {
@@ -129,18 +131,18 @@ impl MessagingFixture {
             AND acknowledged_at IS NULL";
         let lost = self.admin.execute(hurry, &[&tenant]).await.expect("hurry");
         eprintln!("the broker lost {lost} messages that it had confirmed; they are published again");
-        self.until(tenant, "acknowledged", count).await;
+        self.wait_until(tenant, "acknowledged", count).await;
     }
 
     /// Writes a message that no handler can do, and gives its number.
-    pub async fn poison(&self, person: &Person) -> i64 {
+    pub async fn insert_poison_message(&self, person: &Person) -> i64 {
         let sql =
             "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, 'insert_to_shared', $2) RETURNING id";
         self.admin.query_one(sql, &[&person.tenant_id, &person.user_id]).await.expect("poison").get(0)
     }
 
     /// Waits until the message has failed for good, and takes the pauses between its attempts away.
-    pub async fn until_given_up(&self, tenant: i64, message: i64) {
+    pub async fn wait_until_failed(&self, tenant: i64, message: i64) {
         let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND id = $2
             AND failed_at IS NULL AND due_at > now()
                      AND attempts > 0 AND published_at IS NULL";
@@ -156,15 +158,15 @@ impl MessagingFixture {
     pub async fn command(&self, amqp_url: &str, arguments: &[&str]) -> Value {
         let ran = self.run(amqp_url, arguments).await;
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.output);
-        // The first line is from the leash and names the process.
+        // The first line is from the supervisor and names the process.
         let json = ran.output.split_once('\n').map_or("", |(_, json)| json);
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {}", ran.output))
     }
 
-    pub async fn run(&self, amqp_url: &str, arguments: &[&str]) -> Refusal {
+    pub async fn run(&self, amqp_url: &str, arguments: &[&str]) -> CommandOutput {
         let arguments: Vec<&str> = arguments.iter().chain(&["--json"]).copied().collect();
         let builder = self.builder().set("AMQP_URL", amqp_url).set("RUST_LOG", "off").arguments(&arguments);
-        aside(move || builder.run("messages")).await
+        run_blocking(move || builder.run("messages")).await
     }
 }
 
@@ -187,7 +189,7 @@ impl People {
 }
 
 async fn start(builder: ServerBuilder) -> (Server, App) {
-    let server = builder.start_aside().await;
+    let server = builder.start_async().await;
     let app = if server.base.is_empty() { None } else { Some(App::of(&server)) };
     let app = app.unwrap_or_else(|| App {
         base: String::new(),

@@ -7,31 +7,31 @@ use crate::support::environment::on_citus;
 const SLOW: &str = "CREATE FUNCTION slow_arrival() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END $$";
 
-async fn slow_down(office: &MessagingFixture) {
-    office.admin.batch_execute(SLOW).await.expect("a function");
+async fn slow_down(fixture: &MessagingFixture) {
+    fixture.admin.batch_execute(SLOW).await.expect("a function");
     let trigger =
         "CREATE TRIGGER slow_arrival BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION slow_arrival()";
     if !on_citus() {
-        office.admin.batch_execute(&trigger.replace("%s", "shared_notes")).await.expect("a trigger");
+        fixture.admin.batch_execute(&trigger.replace("%s", "shared_notes")).await.expect("a trigger");
         return;
     }
     let everywhere = "SELECT bool_and(success), max(result) FROM run_command_on_shards('shared_notes', $1)";
-    let made = office.admin.query_one(everywhere, &[&trigger]).await.expect("triggers");
+    let made = fixture.admin.query_one(everywhere, &[&trigger]).await.expect("triggers");
     assert!(made.get::<_, bool>(0), "{:?}", made.get::<_, Option<String>>(1));
 }
 
 #[tokio::test]
 async fn what_takes_longer_than_a_statement_may_arrives_all_the_same() {
-    let office = MessagingFixture::open().await;
-    let (web, app) = office.web().await;
-    let people = office.people(&app).await;
+    let fixture = MessagingFixture::create().await;
+    let (web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
     let tenant = people.tenant();
-    slow_down(&office).await;
+    slow_down(&fixture).await;
     people.share().await.expect(201);
-    let worker = office.worker("").await;
-    office.until(tenant, "acknowledged", 1).await;
-    assert_eq!(office.inbox_rows(tenant).await, 2);
+    let worker = fixture.worker("").await;
+    fixture.wait_until(tenant, "acknowledged", 1).await;
+    assert_eq!(fixture.inbox_rows(tenant).await, 2);
     assert!(worker.log().contains("gets a minute"), "the statement was not too slow: {}", worker.log());
-    worker.stop_aside().await;
-    web.stop_aside().await;
+    worker.stop_async().await;
+    web.stop_async().await;
 }

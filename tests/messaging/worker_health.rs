@@ -5,8 +5,9 @@ use rustix::process::Signal;
 
 use super::fixture::MessagingFixture;
 use crate::support::postgres::free_port;
-use crate::support::server::{Refusal, Server, ServerBuilder};
-use crate::support::{App, Call, aside, eventually};
+use crate::support::command::CommandOutput;
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{App, Call, eventually, run_blocking};
 
 const TOKEN: &str = "a token of more than thirty-two characters";
 
@@ -21,7 +22,7 @@ impl Listening {
     async fn start(builder: ServerBuilder, amqp_url: &str) -> Self {
         let port = free_port();
         let builder = builder.set("ADMIN_BIND", format!("127.0.0.1:{port}")).set("AMQP_URL", amqp_url);
-        let server = builder.clone().worker().start_aside().await;
+        let server = builder.clone().worker().start_async().await;
         Self { builder, port, server }
     }
 
@@ -34,7 +35,7 @@ impl Listening {
         }
     }
 
-    async fn check(&self) -> Refusal {
+    async fn check(&self) -> CommandOutput {
         check(&self.builder).await
     }
 
@@ -43,21 +44,21 @@ impl Listening {
     }
 }
 
-async fn check(builder: &ServerBuilder) -> Refusal {
+async fn check(builder: &ServerBuilder) -> CommandOutput {
     let builder = builder.clone().arguments(&["--worker"]);
-    aside(move || builder.spawn("check").finish()).await
+    run_blocking(move || builder.spawn("check").finish()).await
 }
 
-fn expect_trouble(said: &Refusal, words: &str) {
+fn expect_trouble(said: &CommandOutput, words: &str) {
     assert_eq!(said.code, Some(1), "{}", said.output);
     assert!(said.output.contains(words), "no {words:?} in {}", said.output);
 }
 
 #[tokio::test]
 async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_ready() {
-    let office = MessagingFixture::open().await;
-    let (web, _) = office.web().await;
-    let worker = Listening::start(office.builder(), "").await;
+    let fixture = MessagingFixture::create().await;
+    let (web, _) = fixture.web().await;
+    let worker = Listening::start(fixture.builder(), "").await;
     worker.until_ready().await;
     assert!(worker.check().await.output.contains("ready"));
 
@@ -67,31 +68,31 @@ async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_ready() {
     worker.until_ready().await;
 
     let builder = worker.builder.clone();
-    worker.server.kill_aside().await;
+    worker.server.kill_async().await;
     expect_trouble(&check(&builder).await, "nothing answers");
-    expect_trouble(&check(&office.builder()).await, "ADMIN_BIND is off");
-    let serve = office.builder().set("WORKER", "off").with_console().start_aside().await;
+    expect_trouble(&check(&fixture.builder()).await, "ADMIN_BIND is off");
+    let serve = fixture.builder().set("WORKER", "off").with_console().start_async().await;
     let console = serve.console.rsplit(':').next().expect("a port");
-    let asked = check(&office.builder().set("ADMIN_BIND", format!("127.0.0.1:{console}"))).await;
+    let asked = check(&fixture.builder().set("ADMIN_BIND", format!("127.0.0.1:{console}"))).await;
     expect_trouble(&asked, "it is no worker");
 
     let nowhere = format!("amqp://pigeonhole:secret@127.0.0.1:{}/", free_port());
-    let cut_off = Listening::start(office.builder(), &nowhere).await;
+    let cut_off = Listening::start(fixture.builder(), &nowhere).await;
     eventually("no broker", async || cut_off.check().await.output.contains("the broker cannot be reached"))
         .await;
     cut_off.app().get("/livez").await.expect(200);
-    assert_eq!(cut_off.server.stop_aside().await, 0);
-    web.stop_aside().await;
+    assert_eq!(cut_off.server.stop_async().await, 0);
+    web.stop_async().await;
 }
 
 #[tokio::test]
 async fn a_worker_gives_its_metrics_to_programs_that_know_the_token() {
-    let office = MessagingFixture::open().await;
-    let (_web, app) = office.web().await;
-    let people = office.people(&app).await;
-    let worker = Listening::start(office.builder().set("ADMIN_TOKEN", TOKEN), "").await;
+    let fixture = MessagingFixture::create().await;
+    let (_web, app) = fixture.web().await;
+    let people = fixture.people(&app).await;
+    let worker = Listening::start(fixture.builder().set("ADMIN_TOKEN", TOKEN), "").await;
     people.share().await.expect(201);
-    office.until(people.tenant(), "acknowledged", 1).await;
+    fixture.until(people.tenant(), "acknowledged", 1).await;
     worker.until_ready().await;
 
     let own = worker.app();
@@ -117,21 +118,21 @@ async fn a_worker_gives_its_metrics_to_programs_that_know_the_token() {
     }
     assert!(!text.contains("pigeonhole_messages_total{result=\"acknowledged\"} 0\n"), "{text}");
     assert!(!text.contains("pigeonhole_http_request"), "{text}");
-    assert_eq!(worker.server.stop_aside().await, 0);
+    assert_eq!(worker.server.stop_async().await, 0);
 }
 
 #[tokio::test]
 async fn an_address_in_use_is_skipped_unless_the_operator_chose_it() {
-    let office = MessagingFixture::open().await;
-    let (web, _) = office.web().await;
-    let default = || office.builder().without("ADMIN_BIND").worker();
-    let (first, second) = (default().start_aside().await, default().start_aside().await);
+    let fixture = MessagingFixture::create().await;
+    let (web, _) = fixture.web().await;
+    let default = || fixture.builder().without("ADMIN_BIND").worker();
+    let (first, second) = (default().start_async().await, default().start_async().await);
     assert!(second.log().contains("127.0.0.1:5002 is in use"), "{}", second.log());
-    assert_eq!((first.stop_aside().await, second.stop_aside().await), (0, 0));
+    assert_eq!((first.stop_async().await, second.stop_async().await), (0, 0));
 
-    let worker = Listening::start(office.builder(), "").await;
-    let refused = worker.builder.clone().worker().refusal_aside().await;
+    let worker = Listening::start(fixture.builder(), "").await;
+    let refused = worker.builder.clone().worker().refusal_async().await;
     assert!(refused.output.contains("set ADMIN_BIND to another port"), "{}", refused.output);
-    assert_eq!(worker.server.stop_aside().await, 0);
-    web.stop_aside().await;
+    assert_eq!(worker.server.stop_async().await, 0);
+    web.stop_async().await;
 }

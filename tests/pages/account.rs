@@ -3,7 +3,7 @@
 use crate::support::{Answer, Browser, Page, Person, database, spawn_app};
 
 async fn change(browser: &Browser, current: &str, new: &str) -> Answer {
-    browser.post_patiently("/account/password", &[("current_password", current), ("password", new)]).await
+    browser.post_retrying("/account/password", &[("current_password", current), ("password", new)]).await
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn a_new_password_needs_the_current_one_and_must_be_good() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
-    let before = database::fingerprint(person.tenant_id).await;
+    let before = database::tenant_checksum(person.tenant_id).await;
     for (current, new, field) in [
         ("wrong password", "a new password", "current_password"),
         ("", "a new password", "current_password"),
@@ -39,9 +39,9 @@ async fn a_new_password_needs_the_current_one_and_must_be_good() {
         (person.password.as_str(), "password", "password"),
     ] {
         let answer = change(&browser, current, new).await.expect(422);
-        Page::parse(&answer.text()).message_beside(field);
+        Page::parse(&answer.text()).field_error(field);
     }
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
 }
 
 #[tokio::test]

@@ -2,18 +2,18 @@
 
 use crate::support::{
     Answer, App, Browser, Call, Person, database,
-    routes::{self, Entry},
+    routes::{self, RouteEntry},
     server::ServerBuilder,
     spawn_app,
 };
 
-fn unsafe_pages() -> Vec<Entry> {
+fn unsafe_pages() -> Vec<RouteEntry> {
     let found: Vec<_> = routes::all().into_iter().filter(|route| !route.api && route.is_unsafe()).collect();
     assert!(found.len() >= 9, "{found:?}");
     found
 }
 
-async fn post_with(browser: &Browser, route: &Entry, id: &str, headers: &[(&str, &str)]) -> Answer {
+async fn post_with(browser: &Browser, route: &RouteEntry, id: &str, headers: &[(&str, &str)]) -> Answer {
     let fields = [("content", "from elsewhere"), ("version", "1")];
     let mut call = Call::new(&route.method, &route.with_id(id)).form(&fields);
     for (name, value) in headers {
@@ -62,7 +62,7 @@ fn foreign_headers(base: &str) -> Vec<Vec<(&'static str, String)>> {
 #[tokio::test]
 async fn every_route_that_writes_refuses_other_sites() {
     let (app, person, browser, id) = logged_in().await;
-    let before = database::fingerprint(person.tenant_id).await;
+    let before = database::tenant_checksum(person.tenant_id).await;
     let anonymous = Browser::new(&app);
     for route in unsafe_pages() {
         for headers in foreign_headers(&app.base) {
@@ -73,7 +73,7 @@ async fn every_route_that_writes_refuses_other_sites() {
             }
         }
     }
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
     assert!(browser.is_logged_in().await, "a refused logout went through");
 }
 

@@ -131,13 +131,13 @@ async fn what_is_not_markdown_adds_no_element_and_no_attribute() {
     let addresses = [path.clone(), format!("{path}/edit"), "/notes".into(), "/dashboard".into()];
     let mut plain = Vec::new();
     for address in &addresses {
-        plain.push(browser.page(address).await.skeleton());
+        plain.push(browser.page(address).await.elements_with_attributes());
     }
     for payload in PAYLOADS {
         script.put(&format!("/api{path}"), &title(payload)).await.expect(200);
         for (address, plain) in addresses.iter().zip(&plain) {
             let page = browser.page(address).await;
-            assert_eq!(&page.skeleton(), plain, "{payload} on {address}");
+            assert_eq!(&page.elements_with_attributes(), plain, "{payload} on {address}");
             assert!(page.text().contains(payload) || page.value("title") == payload);
         }
     }
@@ -198,7 +198,7 @@ async fn names_of_people_and_tenants_stay_text() {
             let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&person.tenant_id, &joined];
             client.execute(statement, &values).await.expect("payloads");
         }
-        database::let_sessions_be_looked_up_anew().await;
+        database::wait_for_session_cache_expiry().await;
         for address in ["/dashboard", "/account"] {
             let page = browser.page(address).await;
             assert_harmless(&page, &joined);

@@ -8,15 +8,15 @@ async fn expire(person: &Person) {
     let statement = "DELETE FROM sessions WHERE tenant_id = $1";
     let client = database::admin().await;
     client.execute(statement, &[&person.tenant_id]).await.expect("expired");
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
 }
 
 /// Fills in the login page that answered, as a person would.
 async fn log_in_on(browser: &Browser, person: &Person, answer: &Answer) -> Answer {
     let form = Page::parse(&answer.text()).form("/login");
-    let form = html::replaced(&form, "email", &person.email);
-    let form = html::replaced(&form, "password", &person.password);
-    browser.post_patiently("/login", &html::borrowed(&form)).await
+    let form = html::with_value(&form, "email", &person.email);
+    let form = html::with_value(&form, "password", &person.password);
+    browser.post_retrying("/login", &html::as_pairs(&form)).await
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_new_note_comes_back_after_the_login() {
     assert_eq!(page.value("content"), TYPED);
     let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
     assert_eq!(database::number(notes, &[&person.tenant_id]).await, 0);
-    browser.post("/notes", &html::borrowed(&form)).await.expect(303);
+    browser.post("/notes", &html::as_pairs(&form)).await.expect(303);
     let script = person.script(&app).await;
     let listed = script.get("/api/notes").await.expect(200).json();
     assert_eq!(listed[0]["content"], TYPED);
@@ -61,7 +61,7 @@ async fn an_edit_comes_back_with_its_version_even_after_a_mistyped_password() {
     assert_eq!(page.value("content"), TYPED);
     assert_eq!(page.value("version"), "1");
     let form = page.form(&path);
-    browser.post(&path, &html::borrowed(&form)).await.expect_see_other(&path);
+    browser.post(&path, &html::as_pairs(&form)).await.expect_see_other(&path);
     let note = person.script(&app).await.read(id).await;
     assert_eq!((&note["content"], &note["version"]), (&TYPED.into(), &2.into()));
 }

@@ -14,8 +14,8 @@ async fn edits_in_different_places_are_merged() {
     let first = html::as_submitted(&POEM.replace("one", "ONE"));
     let second = html::as_submitted(&POEM.replace("seven", "SEVEN"));
     for content in [first, second] {
-        let fields = html::replaced(&form, "content", &content);
-        browser.post(&path, &html::borrowed(&fields)).await.expect_see_other(&path);
+        let fields = html::with_value(&form, "content", &content);
+        browser.post(&path, &html::as_pairs(&fields)).await.expect_see_other(&path);
     }
     let merged = browser.page(&format!("{path}/edit")).await;
     let both = POEM.replace("one", "ONE").replace("seven", "SEVEN");
@@ -31,13 +31,13 @@ async fn edits_in_the_same_place_are_settled_on_a_page_with_both_texts() {
     let id = browser.note(POEM).await;
     let path = format!("/notes/{id}");
     let form = browser.page(&format!("{path}/edit")).await.form(&path);
-    let theirs = html::replaced(&form, "content", &POEM.replace("four", "theirs-four"));
-    browser.post(&path, &html::borrowed(&theirs)).await.expect(303);
-    let before = database::fingerprint(person.tenant_id).await;
+    let theirs = html::with_value(&form, "content", &POEM.replace("four", "theirs-four"));
+    browser.post(&path, &html::as_pairs(&theirs)).await.expect(303);
+    let before = database::tenant_checksum(person.tenant_id).await;
 
-    let yours = html::replaced(&form, "content", &POEM.replace("four", "yours-four"));
-    let answer = browser.post(&path, &html::borrowed(&yours)).await.expect(409);
-    assert_eq!(database::fingerprint(person.tenant_id).await, before);
+    let yours = html::with_value(&form, "content", &POEM.replace("four", "yours-four"));
+    let answer = browser.post(&path, &html::as_pairs(&yours)).await.expect(409);
+    assert_eq!(database::tenant_checksum(person.tenant_id).await, before);
     let page = Page::parse(&answer.text());
     let text = page.text();
     assert!(text.contains("theirs-four") && text.contains("yours-four"));
@@ -46,8 +46,8 @@ async fn edits_in_the_same_place_are_settled_on_a_page_with_both_texts() {
     let proposed = page.value("content");
     assert!(proposed.contains("one") && proposed.contains("seven"), "{proposed}");
 
-    let settled = html::replaced(&settled, "content", "settled by hand");
-    browser.post(&path, &html::borrowed(&settled)).await.expect_see_other(&path);
+    let settled = html::with_value(&settled, "content", "settled by hand");
+    browser.post(&path, &html::as_pairs(&settled)).await.expect_see_other(&path);
     let note = browser.page(&format!("{path}/edit")).await;
     assert_eq!(note.value("content"), "settled by hand");
     assert_eq!(note.value("version"), "3");
@@ -104,6 +104,6 @@ async fn saving_without_a_change_changes_nothing() {
     let id = browser.note("same\n").await;
     let path = format!("/notes/{id}");
     let form = browser.page(&format!("{path}/edit")).await.form(&path);
-    browser.post(&path, &html::borrowed(&form)).await.expect(303);
+    browser.post(&path, &html::as_pairs(&form)).await.expect(303);
     assert_eq!(browser.page(&format!("{path}/edit")).await.value("content"), "same\n");
 }

@@ -1,7 +1,7 @@
 //! The inbox on pages: what is unread, in the frame, on the dashboard and in the list.
 
 use crate::api::inbox::fill;
-use crate::support::{Browser, Page, Person, sharing::deliver_by_hand, spawn_app};
+use crate::support::{Browser, Page, Person, sharing::insert_delivery, spawn_app};
 
 /// What the frame says about the inbox.
 async fn in_the_frame(browser: &Browser, path: &str) -> String {
@@ -19,7 +19,7 @@ async fn the_frame_and_the_dashboard_count_what_is_unread_and_are_right_at_once(
     let mut notes = Vec::new();
     for content in ["first text", "second text", "third text"] {
         let id = mine.note(content).await;
-        deliver_by_hand(&author, id, &reader, "read").await;
+        insert_delivery(&author, id, &reader, "read").await;
         notes.push(id);
     }
     let browser = reader.browser(&app).await;

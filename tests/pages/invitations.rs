@@ -1,6 +1,6 @@
 //! What a link leads to.
 
-use crate::support::team::{comes_to, invitation, role_of};
+use crate::support::team::{invitation, role_of, wait_for_count};
 use crate::support::{App, Browser, Page, Person, database, spawn_app, unique};
 
 #[tokio::test]
@@ -54,12 +54,12 @@ async fn somebody_new_signs_up_by_the_link_and_is_logged_in() {
         .await
         .expect(422);
     let refused = Page::parse(&refused.text());
-    refused.message_beside("password");
+    refused.field_error("password");
     assert_eq!(refused.value("username"), username);
     let fields = [("username", owner.username.as_str()), ("password", "a good password")];
-    browser.post_patiently(&format!("{path}/registration"), &fields).await.expect(409);
+    browser.post_retrying(&format!("{path}/registration"), &fields).await.expect(409);
     let fields = [("username", username.as_str()), ("password", "a good password")];
-    browser.post_patiently(&format!("{path}/registration"), &fields).await.expect_see_other("/dashboard");
+    browser.post_retrying(&format!("{path}/registration"), &fields).await.expect_see_other("/dashboard");
     let account = browser.page("/account").await.text();
     assert!(account.contains(&owner.tenant_name) && account.contains(&username) && account.contains("admin"));
     Browser::new(&app).get(&path).await.expect(404);
@@ -108,7 +108,7 @@ async fn somebody_with_an_account_elsewhere_joins_with_it_and_is_in_both() {
     let next = browser.page(&log_in).await.value("next");
     let mut fields = person.credentials().to_vec();
     fields.push(("next", &next));
-    browser.post_patiently("/login", &fields).await.expect_see_other(&path);
+    browser.post_retrying("/login", &fields).await.expect_see_other(&path);
     let page = browser.page(&path).await;
     assert!(page.text().contains(&format!("Join as {}", person.username)));
     browser.post(&format!("{path}/membership"), &[]).await.expect_see_other("/dashboard");
@@ -153,7 +153,7 @@ async fn a_member_uses_nothing_up() {
     let elsewhere = Browser::new(&app);
     let mut fields = twin.credentials().to_vec();
     fields.push(("tenant_name", &twin.tenant_name));
-    elsewhere.post_patiently("/login", &fields).await.expect_see_other("/dashboard");
+    elsewhere.post_retrying("/login", &fields).await.expect_see_other("/dashboard");
     elsewhere.post(&format!("{path}/membership"), &[]).await.expect(409);
     let left = "SELECT uses_left::bigint FROM invitations WHERE tenant_id = $1";
     assert_eq!(database::number(left, &[&owner.tenant_id]).await, 3);
@@ -182,10 +182,10 @@ async fn a_newcomer_finds_what_is_shared_with_everybody() {
     let joined = owner.colleague(&app).await;
     let inbox = "SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2";
     for newcomer in [&invited, &joined] {
-        comes_to(inbox, &[&owner.tenant_id, &newcomer.user_id], 1).await;
+        wait_for_count(inbox, &[&owner.tenant_id, &newcomer.user_id], 1).await;
     }
     let undone = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL";
-    comes_to(undone, &[&owner.tenant_id], 0).await;
+    wait_for_count(undone, &[&owner.tenant_id], 0).await;
     let founding: App = app.clone();
     let alone = Person::founder(&founding).await;
     assert_eq!(

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Answer, App, Browser, Call, Page, Person, spawn_app, unique};
 
 async fn post_login(browser: &Browser, fields: &[(&str, &str)]) -> Answer {
-    browser.post_patiently("/login", fields).await
+    browser.post_retrying("/login", fields).await
 }
 
 fn session_cookie(answer: &Answer) -> String {
@@ -83,8 +83,8 @@ async fn empty_fields_have_their_messages() {
     let answer = browser.post("/login", &[]).await;
     let answer = answer.expect(422);
     let page = Page::parse(&answer.text());
-    page.message_beside("email");
-    page.message_beside("password");
+    page.field_error("email");
+    page.field_error("password");
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
         "tenant_name": twin_name,
     });
     let call = Call::new("POST", "/api/register").json(&body);
-    let twin = app.patiently(call).await.expect(201).json();
+    let twin = app.answer_retrying(call).await.expect(201).json();
     let browser = Browser::new(&app);
     let mut fields = person.credentials().to_vec();
     fields.push(("next", "/notes"));
@@ -325,13 +325,13 @@ async fn a_name_in_more_than_five_tenants_is_asked_for_the_tenant() {
             "username": person.username, "email": person.email, "password": "another password",
             "tenant_name": unique("Twin "),
         });
-        app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201);
+        app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201);
     }
     let browser = Browser::new(&app);
     let answer = post_login(&browser, &person.credentials()).await.expect(422);
     let page = Page::parse(&answer.text());
     assert_eq!(page.value("email"), person.email);
-    page.message_beside("tenant_name");
+    page.field_error("tenant_name");
     let mut fields = person.credentials().to_vec();
     fields.push(("tenant_name", &person.tenant_name));
     post_login(&browser, &fields).await.expect_see_other("/dashboard");

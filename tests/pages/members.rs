@@ -5,7 +5,7 @@ use crate::support::{Browser, Page, Person, Team, spawn_app};
 #[tokio::test]
 async fn the_page_offers_each_role_what_it_may_do() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     for (role, person) in team.all() {
         let page = person.browser(&app).await.page("/members").await;
         let text = page.text();
@@ -39,7 +39,7 @@ async fn the_page_offers_each_role_what_it_may_do() {
 #[tokio::test]
 async fn who_leaves_is_logged_out_and_told() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let browser = team.member.browser(&app).await;
     let copy = browser.copy();
     let left = browser.post("/membership/removal", &[]).await.expect_see_other("/login");
@@ -53,7 +53,7 @@ async fn who_leaves_is_logged_out_and_told() {
 #[tokio::test]
 async fn a_role_that_is_none_is_refused_with_a_sentence() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let browser: Browser = team.owner.browser(&app).await;
     let path = format!("/members/{}/role", team.member.user_id);
     let page = Page::parse(&browser.post(&path, &[("role", "king")]).await.expect(422).text());
@@ -65,7 +65,7 @@ async fn a_role_that_is_none_is_refused_with_a_sentence() {
 #[tokio::test]
 async fn a_demoted_owner_is_a_member_from_the_next_request_on() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (owner, admin) = (team.owner.browser(&app).await, team.admin.browser(&app).await);
     admin.page("/members").await.one("form[action='/invitations']");
     owner.post(&format!("/members/{}/role", team.admin.user_id), &[("role", "member")]).await.expect(303);

@@ -143,7 +143,7 @@ async fn an_empty_note_is_refused_beside_its_field() {
         let fields = [("title", "a title that stays"), ("content", content)];
         let answer = browser.post("/notes", &fields).await.expect(422);
         let page = Page::parse(&answer.text());
-        page.message_beside("content");
+        page.field_error("content");
         assert_eq!(page.value("title"), "a title that stays");
     }
 }

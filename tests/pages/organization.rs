@@ -1,14 +1,14 @@
 //! The organization's settings and its end.
 
 use crate::support::server::ServerBuilder;
-use crate::support::team::comes_to;
+use crate::support::team::wait_for_count;
 use crate::support::{App, Browser, Call, Page, Person, Team, database, spawn_app, unique};
 
 #[tokio::test]
 async fn settings_are_for_owners() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
-    let before = database::fingerprint(team.owner.tenant_id).await;
+    let team = Team::create(&app).await;
+    let before = database::tenant_checksum(team.owner.tenant_id).await;
     for person in [&team.admin, &team.member] {
         let browser = person.browser(&app).await;
         browser.get("/organization").await.expect(403);
@@ -21,8 +21,8 @@ async fn settings_are_for_owners() {
         }
     }
     let sessions_aside =
-        |fingerprint: String| fingerprint.split('/').take(2).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(sessions_aside(database::fingerprint(team.owner.tenant_id).await), sessions_aside(before));
+        |tenant_checksum: String| tenant_checksum.split('/').take(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(sessions_aside(database::tenant_checksum(team.owner.tenant_id).await), sessions_aside(before));
 }
 
 #[tokio::test]
@@ -34,11 +34,11 @@ async fn a_new_name_counts_at_once_and_a_taken_one_is_told_beside_the_field() {
     let refused =
         browser.post("/organization", &[("name", &taken), ("join_policy", "invite")]).await.expect(409);
     let refused = Page::parse(&refused.text());
-    refused.message_beside("name");
+    refused.field_error("name");
     assert_eq!(refused.value("name"), taken);
     let refused =
         browser.post("/organization", &[("name", " "), ("join_policy", "invite")]).await.expect(422);
-    Page::parse(&refused.text()).message_beside("name");
+    Page::parse(&refused.text()).field_error("name");
     browser.post("/organization", &[("name", "Fine"), ("join_policy", "everybody")]).await.expect(422);
     let name = unique("Renamed ");
     browser
@@ -51,22 +51,23 @@ async fn a_new_name_counts_at_once_and_a_taken_one_is_told_beside_the_field() {
     // The old name is free, and the new one open.
     let body = serde_json::json!({"username": unique("user"), "password": "testpass",
         "tenant_name": owner.tenant_name});
-    let founded = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+    let founded =
+        app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
     assert_ne!(founded["tenant_id"], owner.tenant_id);
     let body = serde_json::json!({"username": unique("user"), "password": "testpass",
         "tenant_name": renamed.tenant_name});
-    let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+    let joined = app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
     assert_eq!(joined["tenant_id"], owner.tenant_id);
 }
 
 #[tokio::test]
 async fn the_end_needs_the_name_shows_everywhere_and_can_be_called_off() {
     let app = spawn_app().await;
-    let team = Team::founded(&app).await;
+    let team = Team::create(&app).await;
     let (owner, member) = (team.owner.browser(&app).await, team.member.browser(&app).await);
     for wrong in ["", "another name"] {
         let refused = owner.post("/organization/deletion", &[("confirmation", wrong)]).await.expect(422);
-        Page::parse(&refused.text()).message_beside("confirmation");
+        Page::parse(&refused.text()).field_error("confirmation");
     }
     let typed = format!(" {} ", team.owner.tenant_name.to_lowercase());
     owner.post("/organization/deletion", &[("confirmation", &typed)]).await.expect_see_other("/organization");
@@ -138,7 +139,7 @@ async fn furnish(app: &App, team: &Team) {
 #[tokio::test]
 async fn when_its_time_has_come_every_row_of_the_organization_is_removed_and_no_other() {
     let app = spawn_app().await;
-    let (team, bystander) = (Team::founded(&app).await, Team::founded(&app).await);
+    let (team, bystander) = (Team::create(&app).await, Team::create(&app).await);
     furnish(&app, &team).await;
     furnish(&app, &bystander).await;
     let tenant = team.owner.tenant_id;
@@ -148,23 +149,23 @@ async fn when_its_time_has_come_every_row_of_the_organization_is_removed_and_no_
             database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;
         assert!(rows > 0, "{table} is empty");
     }
-    let before = database::fingerprint(bystander.owner.tenant_id).await;
+    let before = database::tenant_checksum(bystander.owner.tenant_id).await;
     let client = database::admin().await;
     let end = "UPDATE shared.tenants SET delete_after = now() - interval '1 second' WHERE id = $1";
     client.execute(end, &[&tenant]).await.expect("the end");
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
     assert!(browser.get("/dashboard").await.expect(303).location().starts_with("/login"));
     let body = serde_json::json!({"username": team.owner.username, "password": team.owner.password});
-    app.patiently(Call::new("POST", "/api/login").json(&body)).await.expect_problem(401);
+    app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await.expect_problem(401);
     // A server looks for such organizations when it starts, and every hour.
     let server = ServerBuilder::new().start();
-    comes_to("SELECT count(*) FROM shared.tenants WHERE id = $1", &[&tenant], 0).await;
+    wait_for_count("SELECT count(*) FROM shared.tenants WHERE id = $1", &[&tenant], 0).await;
     drop(server);
     for table in TABLES {
         let left =
             database::number(&format!("SELECT count(*) FROM {table} WHERE tenant_id = $1"), &[&tenant]).await;
         assert_eq!(left, 0, "{table}");
     }
-    assert_eq!(database::fingerprint(bystander.owner.tenant_id).await, before);
-    app.patiently(Call::new("POST", "/api/login").json(&body)).await.expect_problem(401);
+    assert_eq!(database::tenant_checksum(bystander.owner.tenant_id).await, before);
+    app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await.expect_problem(401);
 }

@@ -14,12 +14,12 @@ async fn a_founder_signs_up_logs_in_and_sees_the_dashboard() {
         ("password", "testpass"),
         ("tenant_name", tenant.as_str()),
     ];
-    let answer = browser.post_patiently("/register", &fields).await.expect(303);
+    let answer = browser.post_retrying("/register", &fields).await.expect(303);
     let page = browser.page(answer.location()).await;
     assert!(page.has("main [role='status']"), "no flash after signing up");
     // Old scripts log in after signing up, whether or not they already are.
     let login = [("email", email.as_str()), ("password", "testpass")];
-    browser.post_patiently("/login", &login).await.expect_see_other("/dashboard");
+    browser.post_retrying("/login", &login).await.expect_see_other("/dashboard");
     let dashboard = browser.page("/dashboard").await.text();
     assert!(dashboard.contains(&username));
     assert!(dashboard.contains(&tenant));
@@ -34,7 +34,7 @@ async fn the_email_is_optional() {
         let mut fields =
             vec![("username", username.as_str()), ("password", "testpass"), ("tenant_name", tenant.as_str())];
         fields.extend(email.map(|email| ("email", email)));
-        browser.post_patiently("/register", &fields).await.expect(303);
+        browser.post_retrying("/register", &fields).await.expect(303);
     }
 }
 
@@ -49,15 +49,15 @@ async fn a_refused_form_keeps_what_was_typed_but_the_password() {
         ("password", "short"),
         ("tenant_name", tenant.as_str()),
     ];
-    let answer = browser.post_patiently("/register", &fields).await.expect(422);
+    let answer = browser.post_retrying("/register", &fields).await.expect(422);
     assert!(!answer.text().contains("short\""), "the password is in the page");
     let page = Page::parse(&answer.text());
     assert_eq!(page.value("username"), "a name that stays");
     assert_eq!(page.value("email"), "no address");
     assert_eq!(page.value("tenant_name"), tenant);
     assert_eq!(page.value("password"), "");
-    page.message_beside("email");
-    page.message_beside("password");
+    page.field_error("email");
+    page.field_error("password");
     assert_eq!(database::tenant_named(&tenant).await, None);
 }
 
@@ -65,10 +65,10 @@ async fn a_refused_form_keeps_what_was_typed_but_the_password() {
 async fn every_missing_field_has_its_message() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
-    let answer = browser.post_patiently("/register", &[]).await.expect(422);
+    let answer = browser.post_retrying("/register", &[]).await.expect(422);
     let page = Page::parse(&answer.text());
     for field in ["username", "password", "tenant_name"] {
-        page.message_beside(field);
+        page.field_error(field);
     }
 }
 
@@ -84,11 +84,11 @@ async fn a_taken_name_is_409_with_the_form_filled() {
         ("password", "testpass"),
         ("tenant_name", founder.tenant_name.as_str()),
     ];
-    let answer = browser.post_patiently("/register", &fields).await.expect(409);
+    let answer = browser.post_retrying("/register", &fields).await.expect(409);
     assert!(!answer.text().contains(&founder.email), "the e-mail is revealed");
     let page = Page::parse(&answer.text());
     assert_eq!(page.value("username"), founder.username);
-    page.message_beside("username");
+    page.field_error("username");
 }
 
 #[tokio::test]
@@ -102,10 +102,10 @@ async fn a_tenant_that_invites_is_not_joined_by_the_form() {
         ("password", "testpass"),
         ("tenant_name", founder.tenant_name.as_str()),
     ];
-    let answer = browser.post_patiently("/register", &fields).await;
+    let answer = browser.post_retrying("/register", &fields).await;
     assert!(matches!(answer.status, 403 | 409 | 422), "{}", answer.status);
     let page = Page::parse(&answer.text());
-    page.message_beside("tenant_name");
+    page.field_error("tenant_name");
     let users = "SELECT count(*) FROM shared.users WHERE tenant_id = $1";
     assert_eq!(database::number(users, &[&founder.tenant_id]).await, 1);
 }

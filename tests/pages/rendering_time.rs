@@ -1,6 +1,6 @@
 //! Texts made to be slow to render: whoever writes one holds up nobody else.
 
-use crate::support::{App, Call, Person, server::ServerBuilder, soon, spawn_app};
+use crate::support::{App, Call, Person, server::ServerBuilder, spawn_app, within_timeout};
 
 async fn assert_harmless(content: String) {
     spawn_app().await;
@@ -13,10 +13,10 @@ async fn assert_harmless(content: String) {
     for path in [format!("/notes/{id}"), "/notes".to_owned(), "/dashboard".to_owned()] {
         let call = Call::new("GET", &path).header("cookie", browser.cookie_header());
         // Milliseconds when its cost grows with its length only, and minutes otherwise.
-        soon(&path, app.answer(call)).await.expect(200);
+        within_timeout(&path, app.answer(call)).await.expect(200);
     }
     for _ in 0..8 {
-        soon("others are held up", app.get("/livez")).await.expect(200);
+        within_timeout("others are held up", app.get("/livez")).await.expect(200);
     }
 }
 

@@ -56,7 +56,7 @@ async fn the_default_port_is_named_or_not_and_is_the_same_host() {
         .set("PUBLIC_ORIGIN", "https://notes.example.test,http://plain.example.test")
         .set("ADMIN_ORIGIN", "https://notes.example.test,http://plain.example.test")
         .set("ADMIN_BIND", format!("127.0.0.1:{console}"))
-        .start_aside()
+        .start_async()
         .await;
     let app = App::of(&server);
     let console = App { address: format!("127.0.0.1:{console}").parse().expect("an address"), ..app.clone() };
@@ -224,7 +224,7 @@ async fn nul_in_a_form_is_named_beside_its_field() {
             }
         }
         let answer = browser.post("/register", &fields).await.expect(422);
-        Page::parse(&answer.text()).message_beside(field);
+        Page::parse(&answer.text()).field_error(field);
     }
 }
 
@@ -235,7 +235,7 @@ async fn a_name_with_control_characters_stays_on_one_line_of_the_log() {
     let name = format!("{mark}\n{{\"level\":\"x\"}}\r\n\u{1b}[31m{mark}");
     let fields = [("email", name.as_str()), ("password", "wrong password")];
     let call = Call::new("POST", "/login").form(&fields).header("user-agent", &mark);
-    app.patiently(call).await;
+    app.answer_retrying(call).await;
     let log = app.log();
     assert!(!log.contains("\u{1b}[31m"), "colours came through");
     for line in log.lines() {
@@ -251,7 +251,7 @@ async fn the_log_tells_of_logins_without_secrets() {
     let browser = person.browser(&app).await;
     let script = person.script(&app).await;
     let wrong = [("email", person.email.as_str()), ("password", "a wrong secret")];
-    let failed = app.patiently(Call::new("POST", "/login").form(&wrong)).await.expect(401);
+    let failed = app.answer_retrying(Call::new("POST", "/login").form(&wrong)).await.expect(401);
     let call = Call::new("POST", "/notes").form(&[]).header("sec-fetch-site", "cross-site");
     let refused = app.answer(call).await.expect(403);
     let cookie = browser.cookie_header();

@@ -1,6 +1,6 @@
 //! Looking for words on the pages.
 
-use crate::support::{Page, Person, sharing::deliver_by_hand, spawn_app};
+use crate::support::{Page, Person, sharing::insert_delivery, spawn_app};
 
 fn marked(page: &Page) -> Vec<String> {
     page.all(".note-card mark").iter().map(|mark| mark.text().collect()).collect()
@@ -86,7 +86,7 @@ async fn the_inbox_is_searched_apart_from_ones_own_notes() {
     let theirs = author.script(&app).await;
     let (shared, _unshared) =
         (theirs.note("harvest in autumn").await, theirs.note("harvest in secret").await);
-    deliver_by_hand(&author, shared, &reader, "read").await;
+    insert_delivery(&author, shared, &reader, "read").await;
     let browser = reader.browser(&app).await;
     let own = browser.note("my own harvest").await;
     let inbox = browser.page("/inbox?q=harv").await;
@@ -139,7 +139,7 @@ async fn whatever_is_typed_is_a_search_or_is_refused_beside_the_field() {
     for path in ["/notes", "/inbox"] {
         for words in ["x".repeat(10 * 1024), "y ".repeat(101)] {
             let page = Page::parse(&browser.get(&encoded(path, &words)).await.expect(422).text());
-            assert_eq!(page.message_beside("q"), "Search for at most 200 characters.");
+            assert_eq!(page.field_error("q"), "Search for at most 200 characters.");
             assert_eq!(page.value("q"), words.trim());
         }
         browser.get(&encoded(path, "\0")).await.expect(422);

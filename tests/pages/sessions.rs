@@ -76,7 +76,7 @@ async fn a_session_that_idled_or_is_too_old_is_over() {
     ] {
         let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1");
         client.execute(&statement, &[&person.tenant_id]).await.expect("the session");
-        database::let_sessions_be_looked_up_anew().await;
+        database::wait_for_session_cache_expiry().await;
         let answer = browser.get("/dashboard").await;
         assert_eq!(answer.status == 303, over, "{assignment}: {}", answer.status);
     }
@@ -90,7 +90,7 @@ async fn a_session_row_that_is_gone_ends_the_session_within_a_moment() {
     let client = database::admin().await;
     let statement = "DELETE FROM sessions WHERE tenant_id = $1";
     assert_eq!(client.execute(statement, &[&person.tenant_id]).await.expect("deleted"), 1);
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
     assert!(is_out(&browser).await);
 }
 

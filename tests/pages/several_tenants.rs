@@ -5,7 +5,7 @@ use crate::support::{Answer, App, Browser, Page, Person, database, spawn_app, un
 async fn log_in(browser: &Browser, person: &Person, more: &[(&str, &str)]) -> Answer {
     let mut fields = person.credentials().to_vec();
     fields.extend(more);
-    browser.post_patiently("/login", &fields).await
+    browser.post_retrying("/login", &fields).await
 }
 
 /// Enters by the choice between several tenants.
@@ -93,12 +93,12 @@ async fn a_session_that_ended_elsewhere_gives_way_to_the_next() {
     choose(&browser, &first, &second.tenant_name).await;
     let client = database::admin().await;
     client.execute("DELETE FROM sessions WHERE tenant_id = $1", &[&second.tenant_id]).await.expect("ended");
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
     let to_login = browser.get("/notes").await.expect(303);
     let on = browser.get(to_login.location()).await.expect_see_other("/dashboard");
     assert!(browser.follow(on).await.text().contains(&first.tenant_name));
     client.execute("DELETE FROM sessions WHERE tenant_id = $1", &[&first.tenant_id]).await.expect("ended");
-    database::let_sessions_be_looked_up_anew().await;
+    database::wait_for_session_cache_expiry().await;
     let to_login = browser.get("/notes").await.expect(303);
     browser.get(to_login.location()).await.expect(200);
 }
@@ -175,7 +175,7 @@ async fn a_new_password_here_keeps_the_sessions_beside() {
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
     let fields = [("current_password", second.password.as_str()), ("password", "another good one")];
-    browser.post_patiently("/account/password", &fields).await.expect(303);
+    browser.post_retrying("/account/password", &fields).await.expect(303);
     browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
     assert_eq!(place(&browser).await, first.tenant_name);
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{
     Browser, Page, Person, database, html,
-    sharing::{deliver_by_hand, recipients, until_delivered},
+    sharing::{insert_delivery, recipients, until_delivered},
     spawn_app, unique,
 };
 
@@ -29,11 +29,11 @@ async fn a_note_is_shared_with_a_colleague_edited_by_them_and_taken_back() {
     assert!(text.contains(&author.username) && text.contains("you may edit"), "{text}");
     assert!(!opened.has(&format!("a[href='{shares}'], form[action='{path}/deletion']")));
     let form = theirs.page(&format!("{path}/edit")).await.form(&path);
-    let edited = html::replaced(&form, "content", "ONE\r\ntwo\r\nthree\r\nfour\r\nfive");
+    let edited = html::with_value(&form, "content", "ONE\r\ntwo\r\nthree\r\nfour\r\nfive");
     mine.post(&path, &[("content", "one\ntwo\nthree\nfour\nFIVE"), ("version", "1")])
         .await
         .expect_see_other(&path);
-    theirs.post(&path, &html::borrowed(&edited)).await.expect_see_other(&path);
+    theirs.post(&path, &html::as_pairs(&edited)).await.expect_see_other(&path);
     assert_eq!(mine.page(&format!("{path}/edit")).await.value("content"), "ONE\ntwo\nthree\nfour\nFIVE");
     let overlapping = [("content", "uno\ntwo\nthree\nfour\nfive"), ("version", "1")];
     let conflict = Page::parse(&theirs.post(&path, &overlapping).await.expect(409).text()).text();
@@ -51,7 +51,7 @@ async fn a_note_is_shared_with_a_colleague_edited_by_them_and_taken_back() {
     assert!(mine.page(&shares).await.has(&format!("form[action='{revocation}']")));
     mine.post(&revocation, &[]).await.expect_see_other(&shares);
     theirs.get(&path).await.expect(404);
-    theirs.post(&path, &html::borrowed(&edited)).await.expect(404);
+    theirs.post(&path, &html::as_pairs(&edited)).await.expect(404);
     assert!(!theirs.page("/inbox").await.text().contains("FIVE"));
 }
 
@@ -96,7 +96,7 @@ async fn a_large_tenant_is_shared_with_by_name_or_as_a_whole() {
     let wrong = format!("person1{tail}, nobody of that name");
     let answer = browser.post(&shares, &[("audience", "members"), ("names", &wrong)]).await.expect(422);
     let page = Page::parse(&answer.text());
-    assert!(page.message_beside("names").contains("nobody of that name"));
+    assert!(page.field_error("names").contains("nobody of that name"));
     assert_eq!(page.value("names"), wrong);
     let names = format!("PERSON1{tail}, person2{tail}");
     browser.post(&shares, &[("audience", "members"), ("names", &names)]).await.expect(303);
@@ -144,7 +144,7 @@ async fn a_crawl_finds_what_was_shared_as_long_as_it_is_and_nothing_else() {
     let id = mine.note(&before).await;
     mine.put(&format!("/api/notes/{id}"), &serde_json::json!({"content": shared})).await.expect(200);
     mine.note(&private).await;
-    deliver_by_hand(&author, id, &reader, "read").await;
+    insert_delivery(&author, id, &reader, "read").await;
     let theirs = reader.browser(&app).await;
     let found = crawl(&theirs).await;
     assert!(found.contains(&shared) && !found.contains(&private) && !found.contains(&before));

@@ -31,7 +31,7 @@ async fn saving_an_untouched_form_keeps_every_byte() {
         let page = browser.page(&format!("{path}/edit")).await;
         assert_eq!(page.value("content"), text);
         let form = page.form(&path);
-        browser.post(&path, &html::borrowed(&form)).await.expect(303);
+        browser.post(&path, &html::as_pairs(&form)).await.expect(303);
         assert_eq!(script.read(id).await["content"], text);
     }
 }
@@ -59,7 +59,7 @@ async fn a_text_with_carriage_returns_from_a_script_is_the_same_text() {
     let first = script.read(id).await["content"].clone();
     let path = format!("/notes/{id}");
     let form = browser.page(&format!("{path}/edit")).await.form(&path);
-    browser.post(&path, &html::borrowed(&form)).await.expect(303);
+    browser.post(&path, &html::as_pairs(&form)).await.expect(303);
     assert_eq!(script.read(id).await["content"], first);
 }
 
@@ -72,7 +72,7 @@ async fn a_note_of_the_largest_size_is_saved_by_the_form() {
     let id = browser.note(&largest).await;
     let path = format!("/notes/{id}");
     let form = browser.page(&format!("{path}/edit")).await.form(&path);
-    browser.post(&path, &html::borrowed(&form)).await.expect(303);
+    browser.post(&path, &html::as_pairs(&form)).await.expect(303);
     let note = person.script(&app).await.read(id).await;
     assert_eq!(note["content"], largest);
 }
@@ -101,7 +101,7 @@ async fn one_byte_too_many_is_refused_and_the_text_is_kept() {
     assert!(matches!(answer.status, 413 | 422), "{}", answer.status);
     let page = Page::parse(&answer.text());
     assert_eq!(page.value("content"), text);
-    page.message_beside("content");
+    page.field_error("content");
     let id = script.note("first").await;
     let fields = [("content", text.as_str()), ("version", "1")];
     let answer = browser.post(&format!("/notes/{id}"), &fields).await;

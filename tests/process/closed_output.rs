@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::support::{
-    App, TIMEOUT, aside,
-    data_folder::Folder,
+    App, TIMEOUT,
+    data_folder::DataFolder,
     database::OwnDatabase,
-    eventually, names, postgres,
+    eventually, names, postgres, run_blocking,
     server::{ServerBuilder, Streams},
 };
 
@@ -19,7 +19,7 @@ fn at_free_port(builder: ServerBuilder) -> ServerBuilder {
 
 /// The exit code and the log of a command whose output has no reader.
 async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
-    aside(move || {
+    run_blocking(move || {
         let mut server = builder.spawn_unread(command, streams);
         let code = server.wait(TIMEOUT + Duration::from_secs(30));
         (code, server.log())
@@ -50,17 +50,17 @@ async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
             .await;
         }
         assert!(!server.log().contains("panicked"), "{}", server.log());
-        assert_eq!(server.stop_aside().await, 0, "{streams:?}");
+        assert_eq!(server.stop_async().await, 0, "{streams:?}");
     }
 }
 
 #[tokio::test]
 async fn the_embedded_database_stops_with_a_server_whose_output_has_no_reader() {
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let server = at_free_port(folder.builder(&[])).spawn_unread("serve", Streams::Output);
     eventually("it is ready", async || is_ready(&server.base).await).await;
     let pid = folder.postmaster(".");
-    assert_eq!(server.stop_aside().await, 0);
+    assert_eq!(server.stop_async().await, 0);
     assert!(rustix::process::test_kill_process(pid).is_err(), "PostgreSQL outlives the server");
 }
 
@@ -68,14 +68,14 @@ async fn the_embedded_database_stops_with_a_server_whose_output_has_no_reader() 
 async fn a_worker_goes_on_without_a_reader() {
     let own = OwnDatabase::create().await;
     let migrate = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    assert_eq!(aside(move || migrate.run("migrate").code).await, Some(0));
+    assert_eq!(run_blocking(move || migrate.run("migrate").code).await, Some(0));
     for streams in BOTH {
         let address = format!("127.0.0.1:{}", postgres::free_port());
         let builder = ServerBuilder::new().set("DATABASE_URL", &own.url).set("ADMIN_BIND", &address);
         let worker = builder.spawn_unread("worker", streams);
         eventually("it is ready", async || is_ready(&format!("http://{address}")).await).await;
         assert!(!worker.log().contains("panicked"), "{}", worker.log());
-        assert_eq!(worker.stop_aside().await, 0, "{streams:?}");
+        assert_eq!(worker.stop_async().await, 0, "{streams:?}");
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_result_that_cannot_be_written_is_a_failure() {
     let name = names::unique("full");
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    assert_eq!(aside(move || builder.run("migrate").code).await, Some(0));
+    assert_eq!(run_blocking(move || builder.run("migrate").code).await, Some(0));
     let full =
         std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));

@@ -1,15 +1,11 @@
 //! What the containers rely on: secrets from files, and a login for `serve` that can do no more than serve.
 
-use crate::support::{
-    App, aside,
-    postgres::Postgres,
-    server::{Refusal, ServerBuilder},
-};
+use crate::support::{App, command::CommandOutput, postgres::Postgres, run_blocking, server::ServerBuilder};
 
 const WEB_PASSWORD: &str = "a password of the web's own";
 
-async fn run(builder: ServerBuilder, subcommand: &'static str) -> Refusal {
-    aside(move || builder.run(subcommand)).await
+async fn run(builder: ServerBuilder, subcommand: &'static str) -> CommandOutput {
+    run_blocking(move || builder.run(subcommand)).await
 }
 
 fn of_web(postgres: &Postgres) -> String {
@@ -21,7 +17,7 @@ fn of_web(postgres: &Postgres) -> String {
 
 #[tokio::test]
 async fn the_webs_login_serves_and_can_do_nothing_else() {
-    let postgres = aside(Postgres::start).await;
+    let postgres = run_blocking(Postgres::start).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("database_url");
     std::fs::write(&file, of_web(&postgres)).expect("a file");
@@ -38,11 +34,11 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
         } else {
             web
         };
-        let server = web.start_aside().await;
+        let server = web.start_async().await;
         if environment == "development" {
             App::of(&server).get("/readyz").await.expect(200);
         }
-        assert_eq!(server.stop_aside().await, 0);
+        assert_eq!(server.stop_async().await, 0);
     }
     let web = || ServerBuilder::new().set("DATABASE_URL", of_web(&postgres));
     // It may not migrate, so that in development as well an older schema is left as it is.
@@ -51,7 +47,7 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
         FROM refinery_schema_history)";
     assert_eq!(client.execute(older, &[]).await.expect("an older schema"), 1);
     let refused = web();
-    let refused = refused.refusal_aside().await;
+    let refused = refused.refusal_async().await;
     assert!(refused.output.contains("run `pigeonhole migrate` first"), "{}", refused.output);
     for subcommand in ["migrate", "seed"] {
         let refused = run(web(), subcommand).await;
@@ -67,6 +63,6 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
 async fn a_file_that_is_named_and_missing_stops_the_start() {
     let builder =
         ServerBuilder::new().without("SECRET_KEY").set("SECRET_KEY_FILE", "/nonexistent/secret_key");
-    let refused = builder.refusal_aside().await;
+    let refused = builder.refusal_async().await;
     assert!(refused.output.contains("SECRET_KEY_FILE"), "{}", refused.output);
 }

@@ -25,7 +25,7 @@ async fn nodes_of(database: &OwnDatabase) -> Vec<Client> {
 
 async fn opens(app: &App, person: &Person, password: &str) -> bool {
     let body = json!({"username": person.username, "password": password});
-    let status = app.patiently(Call::new("POST", "/api/login").json(&body)).await.status;
+    let status = app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await.status;
     assert!(matches!(status, 200 | 401), "{status}");
     status == 200
 }
@@ -37,7 +37,7 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
     let mut admin = database.client().await;
     let key = names::secret_key();
     let builder = || ServerBuilder::new().set("DATABASE_URL", &database.url).set("SECRET_KEY", &key);
-    let mut server = builder().start_aside().await;
+    let mut server = builder().start_async().await;
     for released_at_once in [false, true] {
         let app = App::of(&server);
         let person = Person::founder(&app).await;
@@ -53,14 +53,14 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
         let (http, base) = (app.http.clone(), app.base.clone());
         let changing = tokio::spawn(async move { call.try_send(&http, &base).await.is_ok() });
         eventually("the change waits", async || waiting(&nodes).await > 0).await;
-        server.kill_aside().await;
+        server.kill_async().await;
         assert!(!changing.await.expect("an end"), "the change was answered");
         if !released_at_once {
             eventually("the server gives the change up", async || waiting(&nodes).await == 0).await;
         }
         held.rollback().await.expect("no lock");
 
-        server = builder().start_aside().await;
+        server = builder().start_async().await;
         let app = App::of(&server);
         let old = opens(&app, &person, &person.password).await;
         assert_ne!(opens(&app, &person, "a new password").await, old);
@@ -118,10 +118,10 @@ async fn the_removal_of_an_organization_that_was_killed_in_the_middle_goes_on_at
     let nodes = nodes_of(&database).await;
     let (admin, mut holder) = (database.client().await, database.client().await);
     let builder = || ServerBuilder::new().set("DATABASE_URL", &database.url).set("WORKER", "off");
-    let server = builder().start_aside().await;
+    let server = builder().start_async().await;
     let app = App::of(&server);
     let (ended, bystander) = (organization(&app).await, organization(&app).await);
-    server.kill_aside().await;
+    server.kill_async().await;
     let (tenant, other) = (ended.tenant_id, bystander.tenant_id);
     let mut kept = Vec::new();
     for table in TABLES {
@@ -133,14 +133,14 @@ async fn the_removal_of_an_organization_that_was_killed_in_the_middle_goes_on_at
 
     let held = holder.transaction().await.expect("a transaction");
     held.query("SELECT FROM notes WHERE tenant_id = $1 FOR UPDATE", &[&tenant]).await.expect("a lock");
-    let server = builder().start_aside().await;
+    let server = builder().start_async().await;
     eventually("the removal waits for the notes", async || waiting(&nodes).await > 0).await;
-    server.kill_aside().await;
+    server.kill_async().await;
     held.rollback().await.expect("no lock");
     assert_eq!(rows(&admin, "sessions", tenant).await, 0, "it had not begun");
     assert!(rows(&admin, "shared.users", tenant).await > 0, "it was not in the middle");
 
-    let server = builder().start_aside().await;
+    let server = builder().start_async().await;
     let gone = "SELECT count(*) FROM shared.tenants WHERE id = $1";
     eventually("the organization is gone", async || {
         admin.query_one(gone, &[&tenant]).await.expect("a count").get::<_, i64>(0) == 0

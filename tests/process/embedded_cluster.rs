@@ -2,8 +2,8 @@
 
 use crate::support::{
     Person, Script,
-    data_folder::{Folder, stop},
-    database::{connect, opens},
+    data_folder::{DataFolder, stop},
+    database::{can_connect, connect},
     environment,
 };
 
@@ -12,11 +12,11 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
     if !environment::on_citus() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let (server, app) = folder.start(&["--workers", "1"]).await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("kept in a shard").await;
-    let (ports, password) = (folder.ports(), folder.kept("password"));
+    let (ports, password) = (folder.ports(), folder.read("password"));
     assert_eq!(ports.len(), 2);
     let client = connect(&folder.url(ports[0], &password)).await;
     let tables: i64 =
@@ -25,11 +25,11 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
 
     for port in &ports {
         for password in ["", "postgres", "pigeonhole"] {
-            assert!(!opens(&folder.url(*port, password)).await, "port {port} lets {password:?} in");
+            assert!(!can_connect(&folder.url(*port, password)).await, "port {port} lets {password:?} in");
         }
     }
     for name in ["password", "pgpass", "ports", "pg_hba.conf", "."] {
-        let file = folder.data().join("data/cluster").join(name);
+        let file = folder.path.join("cluster").join(name);
         let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().expect(name).permissions());
         assert_eq!(mode & 0o077, 0, "{name} is open to others: {mode:o}");
     }
@@ -37,7 +37,7 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
     // Killed together with a node; one more worker asked for at the next start.
     rustix::process::kill_process(folder.postmaster("worker1"), rustix::process::Signal::KILL)
         .expect("a kill");
-    server.kill_aside().await;
+    server.kill_async().await;
     let (server, app) = folder.start(&["--workers", "2"]).await;
     let script = Script { app, token: script.token };
     assert_eq!(script.read(id).await["content"], "kept in a shard");
@@ -58,7 +58,7 @@ async fn the_data_of_a_server_alone_is_taken_along_into_a_cluster() {
     if !environment::on_citus() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let (server, app) = folder.start(&[]).await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("kept alone").await;

@@ -81,7 +81,7 @@ async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
     let builder =
         |port: u16| ServerBuilder::new().set("BIND", format!("127.0.0.1:{port}")).set("SECRET_KEY", &key);
     let ports = [free_port(), free_port()];
-    let mut servers = vec![builder(ports[0]).start_aside().await, builder(ports[1]).start_aside().await];
+    let mut servers = vec![builder(ports[0]).start_async().await, builder(ports[1]).start_async().await];
     let app = App::of(&servers[0]);
     let person = Person::founder(&app).await;
     let authorization = format!("Bearer {}", person.script(&app).await.token);
@@ -102,9 +102,9 @@ async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
     for round in 0..4 {
         let before = database::number(written, &[&person.tenant_id]).await;
         let server = servers.remove(0);
-        let code = server.stop_aside().await;
+        let code = server.stop_async().await;
         assert_eq!(code, 0, "round {round}");
-        servers.push(builder(ports[round % 2]).start_aside().await);
+        servers.push(builder(ports[round % 2]).start_async().await);
         // Work goes on before the next one ends.
         while database::number(written, &[&person.tenant_id]).await < before + 20 {
             assert!(clients.iter().all(|client| !client.is_finished()), "a client gave up in round {round}");

@@ -1,6 +1,6 @@
 //! Invented rows: as many as were asked for, and as good as those of people.
 
-use crate::support::{App, Call, aside, database::OwnDatabase, server::ServerBuilder};
+use crate::support::{App, Call, database::OwnDatabase, run_blocking, server::ServerBuilder};
 
 #[tokio::test]
 async fn seeded_people_log_in_and_find_their_notes() {
@@ -8,7 +8,7 @@ async fn seeded_people_log_in_and_find_their_notes() {
     let client = own.client().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
     let seeding = ["--tenants", "20", "--users", "100", "--notes", "3000", "--connections", "3"];
-    let (server, said) = aside(move || {
+    let (server, said) = run_blocking(move || {
         assert_eq!(builder.run("migrate").code, Some(0));
         let builder = builder.arguments(&seeding);
         let seeded = builder.run("seed");
@@ -44,9 +44,10 @@ async fn seeded_people_log_in_and_find_their_notes() {
 async fn production_is_seeded_only_when_told_so_twice() {
     let builder =
         ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.org");
-    let refused =
-        aside(move || builder.arguments(&["--tenants", "1", "--users", "1", "--notes", "1"]).run("seed"))
-            .await;
+    let refused = run_blocking(move || {
+        builder.arguments(&["--tenants", "1", "--users", "1", "--notes", "1"]).run("seed")
+    })
+    .await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.output.contains("--yes"), "{}", refused.output);
 }
@@ -55,7 +56,7 @@ async fn production_is_seeded_only_when_told_so_twice() {
 async fn a_database_without_a_schema_is_not_seeded() {
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
-    let refused = aside(move || builder.run("seed")).await;
+    let refused = run_blocking(move || builder.run("seed")).await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.output.contains("pigeonhole migrate"), "{}", refused.output);
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{App, Call, aside, database::OwnDatabase, names, server::ServerBuilder, spawn_app};
+use crate::support::{
+    App, Call, database::OwnDatabase, names, run_blocking, server::ServerBuilder, spawn_app,
+};
 
 fn production() -> ServerBuilder {
     ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test")
@@ -162,7 +164,7 @@ async fn sigterm_lets_requests_finish_and_exits_cleanly() {
         assert_eq!(status.expect("an answer"), 200);
     }
     let mut server = server;
-    assert_eq!(aside(move || server.wait(Duration::from_secs(60))).await, 0);
+    assert_eq!(run_blocking(move || server.wait(Duration::from_secs(60))).await, 0);
 }
 
 #[tokio::test]
@@ -172,7 +174,7 @@ async fn idle_connections_do_not_hold_up_the_end() {
     let app = App::of(&server);
     app.get("/livez").await.expect(200);
     let _idle = tokio::net::TcpStream::connect(app.address).await.expect("a connection");
-    let code = server.stop_aside().await;
+    let code = server.stop_async().await;
     assert_eq!(code, 0);
     let refused = Call::new("GET", "/livez").try_send(&app.http, &app.base).await;
     assert!(refused.is_err());

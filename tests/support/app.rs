@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::OnceLock, time::Duration};
 use reqwest::Client;
 
 use super::{
-    Answer, Call, database, environment, found,
+    Answer, Call, database, environment, retry_until_ok,
     server::{Server, ServerBuilder},
 };
 
@@ -31,7 +31,7 @@ pub async fn spawn_app() -> App {
             assert_eq!(migrated.code, Some(0), "migrate: {}", migrated.output);
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(database::set_sequences_far_apart());
-            builder.set("DATABASE_URL", refusing_many_shards()).start()
+            builder.set("DATABASE_URL", url_refusing_multi_shard()).start()
         })
         .join()
         .expect("the shared server")
@@ -52,13 +52,13 @@ pub async fn spawn_console() -> App {
 }
 
 /// The application of the process that the console belongs to.
-pub async fn beside_console() -> App {
+pub async fn spawn_app_of_console() -> App {
     spawn_console().await;
     App::of(CONSOLE.get().expect("a server with a console"))
 }
 
 /// On Citus a statement that would touch more than one shard is an error: none may forget its tenant.
-pub fn refusing_many_shards() -> String {
+pub fn url_refusing_multi_shard() -> String {
     let mut url = url::Url::parse(&environment::database_url()).expect("a URL");
     if environment::on_citus() {
         url.query_pairs_mut().append_pair("options", "-c citus.multi_task_query_log_level=error");
@@ -106,8 +106,8 @@ impl App {
     }
 
     /// Repeats a set-up call while other tests keep the queue for password hashes full.
-    pub async fn patiently(&self, call: Call) -> Answer {
-        found(async || {
+    pub async fn answer_retrying(&self, call: Call) -> Answer {
+        retry_until_ok(async || {
             let answer = self.answer(call.clone()).await;
             let busy = matches!(answer.status, 503 | 429);
             if busy { Err(format!("{} {} stays busy", call.method, call.path)) } else { Ok(answer) }

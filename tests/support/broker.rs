@@ -9,9 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::postgres::free_port;
-use super::{aside, environment};
+use super::{environment, run_blocking};
 
-const LEASH: &str = r#"
+const SUPERVISOR: &str = r#"
 exec 3<&0
 epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 3<&- </dev/null >/dev/null 2>&1 &
 mapper=$!
@@ -19,9 +19,9 @@ mapper=$!
 server=$!
 echo $server >"$HOME/pid"
 ( cat <&3 >/dev/null; kill -KILL $server; kill $mapper ) >/dev/null 2>&1 &
-leash=$!
+supervisor=$!
 wait $server
-kill $leash $mapper 2>/dev/null
+kill $supervisor $mapper 2>/dev/null
 "#;
 
 /// Longer than a start takes on a busy machine.
@@ -33,7 +33,7 @@ pub struct Broker {
     port: u16,
     settings: Vec<(&'static str, String)>,
     program: PathBuf,
-    leash: Option<Child>,
+    supervisor: Option<Child>,
     directory: TempDir,
 }
 
@@ -44,7 +44,7 @@ impl Broker {
             environment::skipped("there is no RabbitMQ");
             return None;
         };
-        Some(aside(move || Self::start_with(program)).await)
+        Some(run_blocking(move || Self::start_with(program)).await)
     }
 
     /// The same, for who knows where the program is.
@@ -77,7 +77,7 @@ impl Broker {
             ("HOME", home),
         ];
         let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
-        let mut broker = Self { url, port, settings, program, leash: None, directory };
+        let mut broker = Self { url, port, settings, program, supervisor: None, directory };
         broker.resume();
         broker
     }
@@ -85,8 +85,12 @@ impl Broker {
     /// Starts it, after [`Broker::kill`] as well, and waits until it answers.
     pub fn resume(&mut self) {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", LEASH, "leash"]).arg(&self.program).env_clear().envs(self.settings.clone());
-        self.leash = Some(
+        command
+            .args(["-c", SUPERVISOR, "supervisor"])
+            .arg(&self.program)
+            .env_clear()
+            .envs(self.settings.clone());
+        self.supervisor = Some(
             command
                 .stdin(Stdio::piped())
                 .stdout(Stdio::null())
@@ -108,8 +112,8 @@ impl Broker {
     /// What a crash looks like.
     pub fn kill(&mut self) {
         let _ = kill_process(self.pid(), Signal::KILL);
-        if let Some(mut leash) = self.leash.take() {
-            leash.wait().expect("the end");
+        if let Some(mut supervisor) = self.supervisor.take() {
+            supervisor.wait().expect("the end");
         }
     }
 
@@ -142,9 +146,9 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        if let Some(mut leash) = self.leash.take() {
-            drop(leash.stdin.take());
-            let _ = leash.wait();
+        if let Some(mut supervisor) = self.supervisor.take() {
+            drop(supervisor.stdin.take());
+            let _ = supervisor.wait();
         }
     }
 }

@@ -4,7 +4,7 @@ use tokio_postgres::{Client, NoTls};
 use url::Url;
 
 use super::database_servers::{create_on, drop_everywhere};
-use super::{environment, found, names};
+use super::{environment, names, retry_until_ok};
 
 /// A connection as the superuser.
 pub async fn admin() -> Client {
@@ -22,7 +22,7 @@ pub async fn connect(url: &str) -> Client {
 /// ones; when two meet, the statements are repeated. Citus does not always pass on why a worker refused, so
 /// any failure is taken for that for a while.
 pub async fn change_roles(client: &Client, statements: &str) {
-    found(async || {
+    retry_until_ok(async || {
         let Err(error) = client.batch_execute(statements).await else { return Ok(()) };
         client.batch_execute("ROLLBACK").await.expect("the end of the failed attempt");
         Err(format!("{statements}: {error:?}"))
@@ -31,7 +31,7 @@ pub async fn change_roles(client: &Client, statements: &str) {
 }
 
 /// Whether somebody with that URL gets in.
-pub async fn opens(url: &str) -> bool {
+pub async fn can_connect(url: &str) -> bool {
     tokio_postgres::connect(url, NoTls).await.is_ok()
 }
 
@@ -64,7 +64,7 @@ pub async fn set_sequences_far_apart() {
 pub async fn open_tenant(tenant_id: i64) {
     let statement = "UPDATE shared.tenants SET join_policy = 'open' WHERE id = $1";
     let changed = admin().await.execute(statement, &[&tenant_id]).await;
-    assert_eq!(changed.expect("the tenant opens"), 1);
+    assert_eq!(changed.expect("the tenant can_connect"), 1);
 }
 
 /// A number from the database, such as a count.
@@ -75,7 +75,7 @@ pub async fn number(statement: &str, values: &[&(dyn tokio_postgres::types::ToSq
 
 /// A checksum of all that a tenant owns, but for what looking at things may change: when a session was last
 /// seen, and when a note that was shared was first opened.
-pub async fn fingerprint(tenant_id: i64) -> String {
+pub async fn tenant_checksum(tenant_id: i64) -> String {
     let client = admin().await;
     let mut parts = Vec::new();
     for (table, columns) in [
@@ -185,6 +185,6 @@ impl Drop for OwnDatabase {
 
 /// Waits until the application has forgotten what it knew of sessions: it may count on a look-up for a
 /// second.
-pub async fn let_sessions_be_looked_up_anew() {
+pub async fn wait_for_session_cache_expiry() {
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
 }

@@ -104,7 +104,7 @@ async fn open(url: &str) -> Result<Client, tokio_postgres::Error> {
 }
 
 /// What each server is busy with, in text: for the message of a test that waited too long.
-pub async fn busy_with(servers: &[String]) -> String {
+pub async fn server_activity(servers: &[String]) -> String {
     let mut told = String::new();
     for server in servers {
         told += &format!("\n--- {server}\n");

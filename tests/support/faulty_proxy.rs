@@ -1,4 +1,4 @@
-//! A door before a server that can be made silent, shut and opened again.
+//! A proxy before a server that can be made silent, shut and opened again.
 
 use std::sync::{
     Arc,
@@ -14,25 +14,25 @@ use url::Url;
 
 use super::environment;
 
-const OPEN: u8 = 0;
-const SILENT: u8 = 1;
-const SHUT: u8 = 2;
+const FORWARD: u8 = 0;
+const HANG: u8 = 1;
+const RESET: u8 = 2;
 
-pub struct Door {
-    /// The server's URL through this door.
+pub struct FaultyProxy {
+    /// The server's URL through this proxy.
     pub url: String,
     state: Arc<AtomicU8>,
     changed: Arc<Notify>,
 }
 
-impl Door {
-    /// An open door before the tests' database.
-    pub async fn open() -> Self {
-        Self::before(&environment::database_url()).await
+impl FaultyProxy {
+    /// An open proxy before the tests' database.
+    pub async fn to_database() -> Self {
+        Self::to(&environment::database_url()).await
     }
 
-    /// An open door before the server that a URL with a port names.
-    pub async fn before(url: &str) -> Self {
+    /// An open proxy before the server that a URL with a port names.
+    pub async fn to(url: &str) -> Self {
         let mut url = Url::parse(url).expect("a URL");
         let host = url.host_str().expect("a host");
         let behind = format!("{host}:{}", url.port().expect("a port"));
@@ -40,9 +40,12 @@ impl Door {
         let port = listener.local_addr().expect("an address").port();
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(port)).expect("a port");
-        let door =
-            Self { url: url.into(), state: Arc::new(AtomicU8::new(OPEN)), changed: Arc::new(Notify::new()) };
-        let (state, changed) = (door.state.clone(), door.changed.clone());
+        let proxy = Self {
+            url: url.into(),
+            state: Arc::new(AtomicU8::new(FORWARD)),
+            changed: Arc::new(Notify::new()),
+        };
+        let (state, changed) = (proxy.state.clone(), proxy.changed.clone());
         tokio::spawn(async move {
             loop {
                 let Ok((inside, _)) = listener.accept().await else {
@@ -52,21 +55,21 @@ impl Door {
                 tokio::spawn(serve(inside, behind, state, changed));
             }
         });
-        door
+        proxy
     }
 
     /// Connections are accepted, and nothing is ever said on them; those there are fall silent.
-    pub fn fall_silent(&self) {
-        self.change(SILENT);
+    pub fn stop_answering(&self) {
+        self.change(HANG);
     }
 
     /// Connections are reset at once, those there are as well, as when a server is killed.
-    pub fn shut(&self) {
-        self.change(SHUT);
+    pub fn reset_connections(&self) {
+        self.change(RESET);
     }
 
-    pub fn reopen(&self) {
-        self.change(OPEN);
+    pub fn resume(&self) {
+        self.change(FORWARD);
     }
 
     fn change(&self, state: u8) {
@@ -79,7 +82,7 @@ async fn serve(mut inside: TcpStream, behind: String, state: Arc<AtomicU8>, chan
     let woken = changed.notified();
     tokio::pin!(woken);
     woken.as_mut().enable();
-    if state.load(Ordering::SeqCst) == OPEN {
+    if state.load(Ordering::SeqCst) == FORWARD {
         let Ok(mut outside) = TcpStream::connect(&behind).await else {
             return;
         };
@@ -87,13 +90,13 @@ async fn serve(mut inside: TcpStream, behind: String, state: Arc<AtomicU8>, chan
             _ = copy_bidirectional(&mut inside, &mut outside) => return,
             () = &mut woken => {}
         }
-        if state.load(Ordering::SeqCst) == SILENT {
+        if state.load(Ordering::SeqCst) == HANG {
             changed.notified().await;
         }
         let _ = inside.set_zero_linger();
         return;
     }
-    if state.load(Ordering::SeqCst) == SILENT {
+    if state.load(Ordering::SeqCst) == HANG {
         woken.await;
     }
 }

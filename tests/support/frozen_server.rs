@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A process and everything that it started, as PostgreSQL's backends are in process groups of their own.
-pub fn family(postmaster: Pid) -> Vec<Pid> {
+pub fn process_tree(postmaster: Pid) -> Vec<Pid> {
     let children = format!("/proc/{0}/task/{0}/children", postmaster.as_raw_nonzero());
     let children = std::fs::read_to_string(children).expect("the children of the postmaster");
     let children = children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
@@ -11,13 +11,13 @@ pub fn family(postmaster: Pid) -> Vec<Pid> {
 }
 
 /// Stops a server in its tracks: it keeps its connections and answers nothing.
-pub struct Frozen(Vec<Pid>);
+pub struct FrozenServer(Vec<Pid>);
 
-impl Frozen {
+impl FrozenServer {
     pub fn freeze(postmaster: Pid) -> Self {
         // First the one that would start others.
         kill_process(postmaster, Signal::STOP).expect("frozen");
-        let all = family(postmaster);
+        let all = process_tree(postmaster);
         for process in &all {
             let _ = kill_process(*process, Signal::STOP);
         }
@@ -25,7 +25,7 @@ impl Frozen {
     }
 }
 
-impl Drop for Frozen {
+impl Drop for FrozenServer {
     fn drop(&mut self) {
         for process in &self.0 {
             let _ = kill_process(*process, Signal::CONT);

@@ -49,7 +49,7 @@ impl Page {
 
     /// The text that belongs to a field by aria-describedby.
     #[track_caller]
-    pub fn message_beside(&self, name: &str) -> String {
+    pub fn field_error(&self, name: &str) -> String {
         let field = self.one(&format!("input[name='{name}']:not([type=hidden]), textarea[name='{name}']"));
         let ids = field.value().attr("aria-describedby").unwrap_or_default();
         let described: String = ids
@@ -78,7 +78,7 @@ impl Page {
     }
 
     /// Every element with its attributes' names, to see whether a text became markup.
-    pub fn skeleton(&self) -> Vec<String> {
+    pub fn elements_with_attributes(&self) -> Vec<String> {
         self.all("*")
             .iter()
             .map(|element| {
@@ -121,12 +121,12 @@ pub fn as_submitted(text: &str) -> String {
 }
 
 /// The fields as the sender of a form needs them.
-pub fn borrowed(fields: &Fields) -> Vec<(&str, &str)> {
+pub fn as_pairs(fields: &Fields) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The same fields with one value replaced.
-pub fn replaced(fields: &Fields, name: &str, value: &str) -> Fields {
+pub fn with_value(fields: &Fields, name: &str, value: &str) -> Fields {
     fields
         .iter()
         .map(|(field, old)| {

@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod app;
 pub mod broker;
+pub mod command;
 pub mod data_folder;
 pub mod database;
 pub mod database_servers;
@@ -24,9 +25,9 @@ pub mod team;
 pub mod wait;
 
 pub use answer::{Answer, Call};
-pub use app::{App, beside_console, spawn_app, spawn_console};
+pub use app::{App, spawn_app, spawn_app_of_console, spawn_console};
 pub use html::Page;
 pub use names::unique;
 pub use people::{Browser, Person, Script};
 pub use team::Team;
-pub use wait::{TIMEOUT, aside, eventually, found, soon};
+pub use wait::{TIMEOUT, eventually, retry_until_ok, run_blocking, within_timeout};

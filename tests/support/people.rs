@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use serde_json::{Value, json};
 
-use super::{Answer, App, Call, Page, database, found, unique};
+use super::{Answer, App, Call, Page, database, retry_until_ok, unique};
 
 /// One account, with all that its owner knows.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Person {
             "username": username, "email": email, "password": password, "tenant_name": tenant_name,
         });
         let call = Call::new("POST", "/api/register").json(&body);
-        let registered = app.patiently(call).await.expect(201).json();
+        let registered = app.answer_retrying(call).await.expect(201).json();
         Self {
             tenant_id: registered["tenant_id"].as_i64().expect("a tenant's id"),
             user_id: registered["user_id"].as_i64().expect("a user's id"),
@@ -54,7 +54,8 @@ impl Person {
         let email = format!("{username}@example.test");
         let body =
             json!({"username": username, "email": email, "password": password, "invitation": invitation});
-        let joined = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+        let joined =
+            app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
         Self {
             tenant_id: joined["tenant_id"].as_i64().expect("a tenant's id"),
             user_id: joined["user_id"].as_i64().expect("a user's id"),
@@ -69,7 +70,8 @@ impl Person {
     pub async fn twin(&self, app: &App, tenant_name: &str) -> Self {
         let body = json!({"username": self.username, "email": self.email, "password": self.password,
             "tenant_name": tenant_name});
-        let founded = app.patiently(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
+        let founded =
+            app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
         let number = |name: &str| founded[name].as_i64().expect("a number");
         Self {
             tenant_id: number("tenant_id"),
@@ -84,7 +86,7 @@ impl Person {
         let body = json!({"username": self.username, "password": self.password, "tenant_id": self.tenant_id});
         let call = Call::new("POST", "/api/login").json(&body);
         let token =
-            app.patiently(call).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
+            app.answer_retrying(call).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
         Script { app: app.clone(), token }
     }
 
@@ -96,7 +98,7 @@ impl Person {
     }
 
     pub async fn log_in(&self, browser: &Browser) {
-        browser.post_patiently("/login", &self.credentials()).await.expect_see_other("/dashboard");
+        browser.post_retrying("/login", &self.credentials()).await.expect_see_other("/dashboard");
     }
 
     pub fn credentials(&self) -> [(&str, &str); 2] {
@@ -197,8 +199,8 @@ impl Browser {
     }
 
     /// Sends a form again while the answer is 503, as somebody with patience does.
-    pub async fn post_patiently(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        found(async || {
+    pub async fn post_retrying(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        retry_until_ok(async || {
             let answer = self.post(path, fields).await;
             if answer.status == 503 { Err(format!("{path} stays busy")) } else { Ok(answer) }
         })

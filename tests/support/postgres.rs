@@ -10,14 +10,14 @@ use tempfile::TempDir;
 
 use super::environment;
 
-const LEASH: &str = r#"
+const SUPERVISOR: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null >/dev/null 2>&1 &
 server=$!
 ( cat <&3 >/dev/null; kill -QUIT $server ) >/dev/null 2>&1 &
-leash=$!
+supervisor=$!
 wait $server
-kill $leash 2>/dev/null
+kill $supervisor 2>/dev/null
 "#;
 
 pub struct Postgres {
@@ -25,7 +25,7 @@ pub struct Postgres {
     port: u16,
     data: PathBuf,
     settings: Vec<String>,
-    leash: Option<Child>,
+    supervisor: Option<Child>,
     _directory: TempDir,
 }
 
@@ -53,7 +53,7 @@ impl Postgres {
         let port = free_port();
         let settings = settings.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]).collect();
         let mut postgres =
-            Self { url: url_at(port), port, data, settings, leash: None, _directory: directory };
+            Self { url: url_at(port), port, data, settings, supervisor: None, _directory: directory };
         postgres.resume();
         postgres
     }
@@ -63,7 +63,7 @@ impl Postgres {
         let mut wrapped = Command::new("/bin/sh");
         let server = as_postgres("postgres");
         wrapped
-            .args(["-c", LEASH, "leash"])
+            .args(["-c", SUPERVISOR, "supervisor"])
             .arg(server.get_program())
             .args(server.get_args())
             .arg("-D")
@@ -74,7 +74,7 @@ impl Postgres {
             .args(["-c", "fsync=off"])
             .args(&self.settings)
             .stdin(Stdio::piped());
-        self.leash = Some(wrapped.spawn().expect("postgres"));
+        self.supervisor = Some(wrapped.spawn().expect("postgres"));
         let deadline = Instant::now() + Duration::from_secs(60);
         while !self.is_ready() {
             assert!(Instant::now() < deadline, "PostgreSQL did not start");
@@ -104,13 +104,13 @@ impl Postgres {
     pub fn kill(&mut self) {
         let lock = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("a pid file");
         let pid = lock.lines().next().expect("a pid").trim().parse().expect("a pid");
-        let family: Vec<i32> = std::iter::once(pid).chain(children_of(pid)).collect();
-        for pid in family {
+        let process_tree: Vec<i32> = std::iter::once(pid).chain(children_of(pid)).collect();
+        for pid in process_tree {
             let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
-        if let Some(mut leash) = self.leash.take() {
-            leash.wait().expect("the end");
+        if let Some(mut supervisor) = self.supervisor.take() {
+            supervisor.wait().expect("the end");
         }
     }
 }
@@ -128,9 +128,9 @@ fn children_of(parent: i32) -> Vec<i32> {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if let Some(mut leash) = self.leash.take() {
-            drop(leash.stdin.take());
-            let _ = leash.wait();
+        if let Some(mut supervisor) = self.supervisor.take() {
+            drop(supervisor.stdin.take());
+            let _ = supervisor.wait();
         }
     }
 }

@@ -4,7 +4,7 @@ use pigeonhole::web::Route;
 use pigeonhole::{admin, api, pages};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct RouteEntry {
     pub method: String,
     pub path: String,
     pub public: bool,
@@ -12,7 +12,7 @@ pub struct Entry {
 }
 
 /// The pages and the API.
-pub fn all() -> Vec<Entry> {
+pub fn all() -> Vec<RouteEntry> {
     let pages = pages::routes::all().into_iter().map(|route| entry(&route, false));
     let api = api::routes::all().into_iter().map(|route| entry(&route, true));
     let all: Vec<_> = pages.chain(api).collect();
@@ -21,24 +21,24 @@ pub fn all() -> Vec<Entry> {
 }
 
 /// The operator's console.
-pub fn console() -> Vec<Entry> {
+pub fn console() -> Vec<RouteEntry> {
     let all: Vec<_> = admin::routes::all().iter().map(|route| entry(route, false)).collect();
     assert!(all.len() > 30, "the console's route map is nearly empty");
     all
 }
 
 /// What the header Allow says of a path.
-pub fn allow(rows: &[Entry], path: &str) -> String {
+pub fn allow(rows: &[RouteEntry], path: &str) -> String {
     let methods = rows.iter().filter(|row| row.path == path).map(|row| row.method.as_str());
     methods.map(|method| if method == "GET" { "GET, HEAD" } else { method }).collect::<Vec<_>>().join(", ")
 }
 
-fn entry(route: &Route, api: bool) -> Entry {
+fn entry(route: &Route, api: bool) -> RouteEntry {
     let method = route.method.as_str().to_owned();
-    Entry { method, path: route.path.to_owned(), public: route.public, api }
+    RouteEntry { method, path: route.path.to_owned(), public: route.public, api }
 }
 
-impl Entry {
+impl RouteEntry {
     pub fn is_unsafe(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
@@ -61,16 +61,16 @@ impl Entry {
     }
 
     /// Whether the address is worth something only with a secret in it.
-    pub fn needs_an_invitation(&self) -> bool {
+    pub fn needs_invitation(&self) -> bool {
         self.path.contains("{token}")
     }
 
-    pub fn is_of_a_note(&self) -> bool {
+    pub fn is_about_note(&self) -> bool {
         self.path.contains("/notes/{id}")
     }
 
     /// Whether an anonymous post is a typed note that must not be lost.
-    pub fn carries_a_draft(&self) -> bool {
+    pub fn keeps_draft(&self) -> bool {
         self.method == "POST" && matches!(self.path.as_str(), "/notes" | "/notes/{id}")
     }
 }

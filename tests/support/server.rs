@@ -12,20 +12,21 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{aside, environment, names};
+use super::command::{CommandOutput, SpawnedCommand};
+use super::{TIMEOUT, environment, names, run_blocking};
 
 /// Runs its arguments and stops them when its own standard input closes, which happens
 /// however the tests end.
-const LEASH: &str = r#"
+const SUPERVISOR: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
 server=$!
 echo "pid $server"
 ( cat <&3 >/dev/null; kill -TERM $server; sleep 5; kill -KILL $server ) >/dev/null 2>&1 &
-leash=$!
+supervisor=$!
 wait $server
 code=$?
-kill $leash 2>/dev/null
+kill $supervisor 2>/dev/null
 exit $code
 "#;
 
@@ -39,8 +40,6 @@ exec "$@" >&2
 "#;
 
 const ANY_PORT: &str = "127.0.0.1:0";
-/// Longer than any start should take; a hang then becomes a failure.
-const START_DEADLINE: Duration = super::TIMEOUT;
 
 /// How a server is started: only what is set here is in its environment.
 #[derive(Clone)]
@@ -50,13 +49,6 @@ pub struct ServerBuilder {
     directory: Option<PathBuf>,
     subcommand: &'static str,
     console: bool,
-}
-
-/// What a server said that did not start.
-#[derive(Debug)]
-pub struct Refusal {
-    pub code: Option<i32>,
-    pub output: String,
 }
 
 /// Which of its streams a process writes to without a reader.
@@ -72,7 +64,7 @@ pub struct Server {
     /// The operator's console; empty unless it was asked for.
     pub console: String,
     pub pid: i32,
-    leash: Child,
+    supervisor: Child,
     log: PathBuf,
     exit: Option<ExitStatus>,
     _directory: TempDir,
@@ -142,7 +134,7 @@ impl ServerBuilder {
     fn command(&self, subcommand: &str, directory: &Path) -> Command {
         let mut command = Command::new("/bin/sh");
         command
-            .args(["-c", LEASH, "leash", env!("CARGO_BIN_EXE_pigeonhole")])
+            .args(["-c", SUPERVISOR, "supervisor", env!("CARGO_BIN_EXE_pigeonhole")])
             .arg(subcommand)
             .args(&self.arguments)
             .env_clear()
@@ -163,41 +155,38 @@ impl ServerBuilder {
     }
 
     /// Starts `pigeonhole serve` and waits for the address that it prints.
-    pub fn try_start(self) -> Result<Server, Refusal> {
-        let _alone = alone_on_cluster();
-        self.try_start_beside_others()
+    pub fn try_start(self) -> Result<Server, CommandOutput> {
+        let _alone = lock_cluster();
+        self.try_start_unlocked()
     }
 
     /// The same while other processes of the same test may migrate the same database.
-    pub fn try_start_beside_others(self) -> Result<Server, Refusal> {
+    pub fn try_start_unlocked(self) -> Result<Server, CommandOutput> {
         let (builder, known) = self.with_known_port();
         let directory = tempfile::tempdir().expect("a temporary folder");
         let log = directory.path().join("server.log");
-        let mut leash = builder
+        let mut supervisor = builder
             .command(builder.subcommand, directory.path())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log file"))
             .spawn()
             .expect("a server process");
         let (lines, received) = mpsc::channel();
-        let output = BufReader::new(leash.stdout.take().expect("standard output"));
+        let output = BufReader::new(supervisor.stdout.take().expect("standard output"));
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
                 let _ = lines.send(line);
             }
         });
-        let deadline = Instant::now() + START_DEADLINE;
+        let deadline = Instant::now() + TIMEOUT;
         let (mut pid, mut said) = (0, String::new());
         let mut bases: Vec<String> = Vec::new();
         let wanted = if builder.console { 2 } else { 1 };
-        loop {
+        let addresses = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match received.recv_timeout(left) {
                 Ok(line) if line.starts_with("pid ") => pid = line[4..].parse().expect("a pid"),
-                Ok(line) if line == "working" => {
-                    let (base, console) = (String::new(), String::new());
-                    return Ok(Server { base, console, pid, leash, log, exit: None, _directory: directory });
-                }
+                Ok(line) if line == "working" => break Some((String::new(), String::new())),
                 Ok(line) if line.contains("http://") || line.contains("https://") => {
                     let start = line.find("http").expect("an address");
                     let base = line[start..].split_whitespace().next().expect("an address");
@@ -206,20 +195,22 @@ impl ServerBuilder {
                         continue;
                     }
                     let console = bases.get(1).cloned().unwrap_or_default();
-                    let base = known.unwrap_or_else(|| bases.swap_remove(0));
-                    return Ok(Server { base, console, pid, leash, log, exit: None, _directory: directory });
+                    break Some((known.unwrap_or_else(|| bases.swap_remove(0)), console));
                 }
                 Ok(line) => said = said + &line + "\n",
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     let log = std::fs::read_to_string(&log).unwrap_or_default();
-                    panic!("no address within {START_DEADLINE:?}:\n{said}{log}");
+                    panic!("no address within {TIMEOUT:?}:\n{said}{log}");
                 }
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Disconnected) => break None,
             }
+        };
+        if let Some((base, console)) = addresses {
+            return Ok(Server { base, console, pid, supervisor, log, exit: None, _directory: directory });
         }
-        let code = leash.wait().expect("an exit code").code();
+        let code = supervisor.wait().expect("an exit code").code();
         let log = std::fs::read_to_string(&log).unwrap_or_default();
-        Err(Refusal { code, output: said + &log })
+        Err(CommandOutput { code, output: said + &log })
     }
 
     pub fn start(self) -> Server {
@@ -227,17 +218,17 @@ impl ServerBuilder {
     }
 
     /// [`Self::start`] beside the runtime, for tests that do something meanwhile.
-    pub async fn start_aside(self) -> Server {
-        aside(move || self.start()).await
+    pub async fn start_async(self) -> Server {
+        run_blocking(move || self.start()).await
     }
 
     /// [`Self::expect_refusal`] beside the runtime.
-    pub async fn refusal_aside(self) -> Refusal {
-        aside(move || self.expect_refusal()).await
+    pub async fn refusal_async(self) -> CommandOutput {
+        run_blocking(move || self.expect_refusal()).await
     }
 
     /// Expects that the server does not start, within the deadline.
-    pub fn expect_refusal(self) -> Refusal {
+    pub fn expect_refusal(self) -> CommandOutput {
         match self.try_start() {
             Err(refusal) => {
                 assert_ne!(refusal.code, Some(0), "{}", refusal.output);
@@ -248,7 +239,7 @@ impl ServerBuilder {
     }
 
     /// Starts another subcommand, such as `migrate`, to be waited for.
-    pub fn spawn(&self, subcommand: &str) -> Running {
+    pub fn spawn(&self, subcommand: &str) -> SpawnedCommand {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let child = self
             .command(subcommand, directory.path())
@@ -256,7 +247,7 @@ impl ServerBuilder {
             .stderr(Stdio::piped())
             .spawn()
             .expect("a process");
-        Running { child, _directory: directory }
+        SpawnedCommand::new(child, directory)
     }
 
     /// Starts a subcommand whose standard output has no reader: each write there fails. With `Streams::Both`
@@ -270,7 +261,7 @@ impl ServerBuilder {
         drop(reader);
         let mut command = Command::new("/bin/sh");
         command
-            .args(["-c", LEASH, "leash", "/bin/sh", "-c", TO_ERROR, "to-error"])
+            .args(["-c", SUPERVISOR, "supervisor", "/bin/sh", "-c", TO_ERROR, "to-error"])
             .arg(if streams == Streams::Output { log.as_os_str() } else { std::ffi::OsStr::new("") })
             .arg(env!("CARGO_BIN_EXE_pigeonhole"))
             .args(subcommand.split_whitespace())
@@ -281,16 +272,18 @@ impl ServerBuilder {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(writer);
-        let mut leash = command.spawn().expect("a process");
+        let mut supervisor = command.spawn().expect("a process");
         let mut line = String::new();
-        BufReader::new(leash.stdout.take().expect("standard output")).read_line(&mut line).expect("a line");
+        BufReader::new(supervisor.stdout.take().expect("standard output"))
+            .read_line(&mut line)
+            .expect("a line");
         let pid = line.trim().trim_start_matches("pid ").parse().expect("a pid");
         let base = self.settings.get("BIND").map_or_else(String::new, |bind| format!("http://{bind}"));
-        Server { base, console: String::new(), pid, leash, log, exit: None, _directory: directory }
+        Server { base, console: String::new(), pid, supervisor, log, exit: None, _directory: directory }
     }
 
-    pub fn run(&self, subcommand: &str) -> Refusal {
-        let _alone = alone_on_cluster();
+    pub fn run(&self, subcommand: &str) -> CommandOutput {
+        let _alone = lock_cluster();
         self.spawn(subcommand).finish()
     }
 }
@@ -299,36 +292,8 @@ static CLUSTER: Mutex<()> = Mutex::new(());
 
 /// Citus copies roles, which belong to no database, to all workers while it distributes tables. Two of this
 /// program's databases on one cluster would stumble over each other there, as no two real ones do.
-pub fn alone_on_cluster() -> Option<MutexGuard<'static, ()>> {
+pub fn lock_cluster() -> Option<MutexGuard<'static, ()>> {
     environment::on_citus().then(|| CLUSTER.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// A subcommand under way.
-pub struct Running {
-    child: Child,
-    _directory: TempDir,
-}
-
-impl Running {
-    /// Its exit code and all that it printed.
-    pub fn finish(mut self) -> Refusal {
-        let deadline = Instant::now() + START_DEADLINE;
-        let mut leash = self.child.stdin.take();
-        let waited = std::thread::spawn(move || self.child.wait_with_output());
-        while !waited.is_finished() {
-            if Instant::now() > deadline {
-                leash = None;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        drop(leash);
-        let output = waited.join().expect("a thread").expect("the process' output");
-        Refusal {
-            code: output.status.code(),
-            output: String::from_utf8_lossy(&output.stdout).into_owned()
-                + &String::from_utf8_lossy(&output.stderr),
-        }
-    }
 }
 
 impl Server {
@@ -358,8 +323,8 @@ impl Server {
     }
 
     /// [`Self::stop`] beside the runtime.
-    pub async fn stop_aside(self) -> i32 {
-        aside(move || self.stop()).await
+    pub async fn stop_async(self) -> i32 {
+        run_blocking(move || self.stop()).await
     }
 
     pub fn kill(mut self) {
@@ -368,14 +333,14 @@ impl Server {
     }
 
     /// [`Self::kill`] beside the runtime.
-    pub async fn kill_aside(self) {
-        aside(move || self.kill()).await;
+    pub async fn kill_async(self) {
+        run_blocking(move || self.kill()).await;
     }
 
     pub fn wait(&mut self, deadline: Duration) -> i32 {
         let end = Instant::now() + deadline;
         while Instant::now() < end {
-            if let Some(status) = self.leash.try_wait().expect("an exit status") {
+            if let Some(status) = self.supervisor.try_wait().expect("an exit status") {
                 self.exit = Some(status);
                 return status.code().expect("an exit code");
             }
@@ -397,7 +362,7 @@ impl Drop for Server {
         if self.exit.is_some() {
             return;
         }
-        drop(self.leash.stdin.take());
-        let _ = self.leash.wait();
+        drop(self.supervisor.stdin.take());
+        let _ = self.supervisor.wait();
     }
 }

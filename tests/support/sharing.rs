@@ -36,7 +36,7 @@ pub async fn recipients(tenant_id: i64, note: i64) -> i64 {
 }
 
 /// Puts a note into somebody's inbox without a message, as if it had arrived.
-pub async fn deliver_by_hand(author: &Person, note: i64, recipient: &Person, access: &str) {
+pub async fn insert_delivery(author: &Person, note: i64, recipient: &Person, access: &str) {
     let client = database::admin().await;
     for (table, columns) in
         [("shares", "audience, access, shared_by"), ("shared_notes", "recipient_id, access, shared_by")]

@@ -1,6 +1,6 @@
 //! An organization with one person of each role.
 
-use super::{App, Person, Script, database, found};
+use super::{App, Person, Script, database, retry_until_ok};
 
 pub struct Team {
     pub owner: Person,
@@ -9,7 +9,7 @@ pub struct Team {
 }
 
 impl Team {
-    pub async fn founded(app: &App) -> Self {
+    pub async fn create(app: &App) -> Self {
         let owner = Person::founder(app).await;
         let (admin, member) = (owner.colleague(app).await, owner.colleague(app).await);
         set_role(owner.tenant_id, admin.user_id, "admin").await;
@@ -31,7 +31,7 @@ pub async fn set_role(tenant_id: i64, user_id: i64, role: &str) {
 }
 
 /// Somebody who is in the organization and never logs in.
-pub async fn silent_member(tenant_id: i64, role: &str) -> i64 {
+pub async fn member_without_login(tenant_id: i64, role: &str) -> i64 {
     let name = super::unique("silent");
     let statement = "INSERT INTO shared.users (tenant_id, username, username_key, password, role) \
         VALUES ($1, $2, $2, 'none', $3) RETURNING id";
@@ -59,8 +59,12 @@ pub async fn invitation(script: &Script, role: &str, uses: i64) -> String {
 }
 
 /// Waits until a count is what it should be: a message does its work after the answer.
-pub async fn comes_to(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)], wanted: i64) {
-    found(async || {
+pub async fn wait_for_count(
+    statement: &str,
+    values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    wanted: i64,
+) {
+    retry_until_ok(async || {
         let seen = database::number(statement, values).await;
         if seen == wanted { Ok(()) } else { Err(format!("{statement}: {seen} and not {wanted}")) }
     })

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::Report;
-use super::writers::{Journal, Office};
+use super::writers::{Journal, SharingTenant};
 use crate::support::database;
 
-/// Waits until every message is done, `patience` at most, and counts.
-pub async fn check(url: &str, offices: &[Office], journal: &Journal, patience: Duration) -> Report {
+/// Waits until every message is done, `timeout` at most, and counts.
+pub async fn check(url: &str, tenants: &[SharingTenant], journal: &Journal, timeout: Duration) -> Report {
     let admin = database::connect(url).await;
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     while open(&admin).await > 0 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let mut report = Report { messages_open: open(&admin).await, ..Report::default() };
     report.messages_failed = count(&admin, "SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL").await;
     report.prepared = settled(&admin, deadline).await;
-    for office in offices {
-        check_office(&admin, office, journal, &mut report).await;
+    for tenant in tenants {
+        check_tenant(&admin, tenant, journal, &mut report).await;
     }
     report
 }
@@ -45,15 +45,15 @@ async fn count(admin: &Client, sql: &str) -> usize {
     usize::try_from(number).expect("a count")
 }
 
-async fn check_office(admin: &Client, office: &Office, journal: &Journal, report: &mut Report) {
+async fn check_tenant(admin: &Client, tenant: &SharingTenant, journal: &Journal, report: &mut Report) {
     let mut notes: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     let sql = "SELECT content, id FROM notes WHERE tenant_id = $1";
-    for row in admin.query(sql, &[&office.tenant]).await.expect(sql) {
+    for row in admin.query(sql, &[&tenant.tenant]).await.expect(sql) {
         notes.entry(row.get(0)).or_default().push(row.get(1));
     }
     let sql = "SELECT note_id, recipient_id FROM shared_notes WHERE tenant_id = $1";
     let mut shares: BTreeSet<(i64, i64)> = admin
-        .query(sql, &[&office.tenant])
+        .query(sql, &[&tenant.tenant])
         .await
         .expect(sql)
         .iter()
@@ -61,17 +61,17 @@ async fn check_office(admin: &Client, office: &Office, journal: &Journal, report
         .collect();
     report.shares += shares.len();
     for ids in notes.values() {
-        for (id, reader) in ids.iter().flat_map(|id| office.readers.iter().map(move |reader| (*id, *reader)))
+        for (id, reader) in ids.iter().flat_map(|id| tenant.readers.iter().map(move |reader| (*id, *reader)))
         {
             report.shares_missing += usize::from(!shares.remove(&(id, reader)));
         }
     }
-    report.shares_invented += shares.len();
+    report.shares_unexpected += shares.len();
     let entries = journal.entries.lock().expect("the journal");
-    for (_, text, acknowledged) in entries.iter().filter(|(tenant, ..)| *tenant == office.tenant) {
+    for (_, text, acknowledged) in entries.iter().filter(|(id, ..)| *id == tenant.tenant) {
         let written = notes.remove(text).map_or(0, |ids| ids.len());
         report.attempted += 1;
-        report.doubled += usize::from(written > 1);
+        report.duplicated += usize::from(written > 1);
         if *acknowledged {
             report.acknowledged += 1;
             report.lost += usize::from(written == 0);
@@ -80,5 +80,5 @@ async fn check_office(admin: &Client, office: &Office, journal: &Journal, report
             report.unknown_written += usize::from(written > 0);
         }
     }
-    report.invented += notes.len();
+    report.unexpected += notes.len();
 }

@@ -1,4 +1,4 @@
-//! Writers that journal every answer, a nemesis that kills one process after the other with -9, and a checker
+//! Writers that journal every answer, a injector that kills one process after the other with -9, and a checker
 //! that compares the journal with what is in the database afterwards.
 
 mod check;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::aside;
+use super::run_blocking;
 use stack::Stack;
 
 /// How much of it.
@@ -41,11 +41,11 @@ pub struct Report {
     /// Of the unknown, those that were written all the same.
     pub unknown_written: usize,
     pub lost: usize,
-    pub doubled: usize,
-    pub invented: usize,
+    pub duplicated: usize,
+    pub unexpected: usize,
     pub shares: usize,
     pub shares_missing: usize,
-    pub shares_invented: usize,
+    pub shares_unexpected: usize,
     pub messages_failed: usize,
     pub messages_open: usize,
     pub prepared: usize,
@@ -59,10 +59,10 @@ impl Report {
     pub fn holds(&self) -> bool {
         let broken = [
             self.lost,
-            self.doubled,
-            self.invented,
+            self.duplicated,
+            self.unexpected,
             self.shares_missing,
-            self.shares_invented,
+            self.shares_unexpected,
             self.messages_failed,
             self.messages_open,
             self.prepared,
@@ -89,11 +89,11 @@ impl fmt::Display for Report {
             ("  of unknown fate (no answer, or 503)", self.unknown, false),
             ("    of these written all the same", self.unknown_written, false),
             ("acknowledged and lost", self.lost, true),
-            ("written twice", self.doubled, true),
-            ("written and never attempted", self.invented, true),
+            ("written twice", self.duplicated, true),
+            ("written and never attempted", self.unexpected, true),
             ("shares that arrived", self.shares, false),
             ("shares that are missing", self.shares_missing, true),
-            ("shares that nobody made", self.shares_invented, true),
+            ("shares that nobody made", self.shares_unexpected, true),
             ("messages given up", self.messages_failed, true),
             ("messages not delivered", self.messages_open, true),
             ("transactions left prepared", self.prepared, true),
@@ -114,25 +114,25 @@ impl fmt::Display for Report {
 /// Runs all of it.
 pub async fn run(options: Options) -> Report {
     let wanted = options.clone();
-    let stack = aside(move || Stack::start(&wanted)).await;
+    let stack = run_blocking(move || Stack::start(&wanted)).await;
     let environment = stack.describe();
     let base = stack.base();
-    let offices = writers::found(&base, &stack.database_url, 4).await;
+    let tenants = writers::create_tenants(&base, &stack.database_url, 4).await;
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = Arc::clone(&stop);
-    let nemesis = tokio::task::spawn_blocking(move || fault_injector::inject_faults(stack, &stopping));
+    let injector = tokio::task::spawn_blocking(move || fault_injector::inject_faults(stack, &stopping));
     let started = Instant::now();
-    let journal = writers::write(&base, &offices, &options).await;
+    let journal = writers::write(&base, &tenants, &options).await;
     let seconds = started.elapsed().as_secs_f64();
     stop.store(true, Ordering::Relaxed);
-    let (stack, kills) = nemesis.await.expect("the nemesis");
+    let (stack, kills) = injector.await.expect("the injector");
     let healed = Instant::now();
-    let mut report = check::check(&stack.database_url, &offices, &journal, Duration::from_secs(420)).await;
+    let mut report = check::check(&stack.database_url, &tenants, &journal, Duration::from_secs(420)).await;
     report.drained_seconds = healed.elapsed().as_secs_f64();
     report.environment = environment;
     report.seconds = seconds;
     report.kills = kills;
     report.journal = journal.keep(!report.holds());
-    aside(move || drop(stack)).await;
+    run_blocking(move || drop(stack)).await;
     report
 }

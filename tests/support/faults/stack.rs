@@ -7,7 +7,7 @@ use rustix::process::{Signal, kill_process};
 
 use super::Options;
 use crate::support::broker::Broker;
-use crate::support::data_folder::Folder;
+use crate::support::data_folder::DataFolder;
 use crate::support::environment;
 use crate::support::names;
 use crate::support::postgres::{Postgres, free_port};
@@ -20,8 +20,8 @@ enum Store {
     Plain(Postgres),
     /// Its keeper starts a node again that died.
     Cluster {
-        folder: Folder,
         _keeper: Server,
+        folder: DataFolder,
     },
 }
 
@@ -38,13 +38,13 @@ pub struct Stack {
 impl Stack {
     pub fn start(options: &Options) -> Self {
         let (store, database_url) = if options.citus && environment::on_citus() {
-            let folder = Folder::new();
+            let folder = DataFolder::new();
             let keeper = folder
                 .builder(&["--workers", "2"])
                 .set("WORKER", "off")
-                .try_start_beside_others()
+                .try_start_unlocked()
                 .expect("a cluster");
-            let url = folder.url(folder.ports()[0], &folder.kept("password"));
+            let url = folder.url(folder.ports()[0], &folder.read("password"));
             (Store::Cluster { folder, _keeper: keeper }, url)
         } else {
             let postgres = Postgres::start();
@@ -154,7 +154,7 @@ impl Stack {
 fn patiently(what: &str, builder: impl Fn() -> ServerBuilder) -> Server {
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        match builder().try_start_beside_others() {
+        match builder().try_start_unlocked() {
             Ok(server) => return server,
             Err(refusal) => assert!(Instant::now() < deadline, "{what} does not start: {refusal:?}"),
         }

@@ -13,7 +13,7 @@ use super::Options;
 use crate::support::{Call, database, unique};
 
 /// An author and two readers of one organization.
-pub struct Office {
+pub struct SharingTenant {
     pub tenant: i64,
     pub readers: Vec<i64>,
     token: String,
@@ -44,10 +44,10 @@ impl Journal {
 }
 
 /// Founds organizations with an author and two readers each.
-pub async fn found(base: &str, database_url: &str, count: usize) -> Vec<Office> {
+pub async fn create_tenants(base: &str, database_url: &str, count: usize) -> Vec<SharingTenant> {
     let http = client();
     let admin = database::connect(database_url).await;
-    let mut offices = Vec::new();
+    let mut tenants = Vec::new();
     for _ in 0..count {
         let organization = unique("Org ");
         let mut people = Vec::new();
@@ -67,13 +67,17 @@ pub async fn found(base: &str, database_url: &str, count: usize) -> Vec<Office> 
             Call::new("POST", "/api/login").json(&json!({"username": username, "password": password}));
         let token =
             login.send(&http, base).await.expect(200).json()["token"].as_str().expect("a token").to_owned();
-        offices.push(Office { tenant, readers: people[1..].iter().map(|person| person.0).collect(), token });
+        tenants.push(SharingTenant {
+            tenant,
+            readers: people[1..].iter().map(|person| person.0).collect(),
+            token,
+        });
     }
-    offices
+    tenants
 }
 
 /// Writes until there are enough notes or the time is over, at a pace that spreads them over the time.
-pub async fn write(base: &str, offices: &[Office], options: &Options) -> Journal {
+pub async fn write(base: &str, tenants: &[SharingTenant], options: &Options) -> Journal {
     let journal =
         Journal { file: Mutex::new(NamedTempFile::new().expect("a journal")), entries: Mutex::default() };
     let acknowledged = AtomicUsize::new(0);
@@ -81,7 +85,7 @@ pub async fn write(base: &str, offices: &[Office], options: &Options) -> Journal
         Duration::from_secs_f64(options.seconds as f64 * 0.7 * options.writers as f64 / options.notes as f64);
     let deadline = Instant::now() + Duration::from_secs(options.seconds);
     let writers = (0..options.writers).map(|number| {
-        let (journal, acknowledged, office) = (&journal, &acknowledged, &offices[number % offices.len()]);
+        let (journal, acknowledged, office) = (&journal, &acknowledged, &tenants[number % tenants.len()]);
         async move {
             let http = client();
             let mut attempt = 0;
@@ -105,7 +109,7 @@ pub async fn write(base: &str, offices: &[Office], options: &Options) -> Journal
 }
 
 /// Whether the note was acknowledged.
-async fn post(http: &Client, base: &str, office: &Office, text: &str) -> bool {
+async fn post(http: &Client, base: &str, office: &SharingTenant, text: &str) -> bool {
     let body = json!({"content": text, "share_with": office.readers});
     let call = Call::new("POST", "/api/notes")
         .json(&body)
