@@ -131,7 +131,7 @@ fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usi
     let api = |id: i64| format!("/api/notes/{id}");
     let page = |id: i64| format!("/notes/{id}");
     let edit = |id: i64| format!("/notes/{id}/edit");
-    let token = |call: Call| call.header("authorization", format!("Bearer {}", script.token));
+    let token = |call: Call| call.bearer(&script.token);
     let cookie = |call: Call| call.header("cookie", browser.cookie_header());
     vec![
         cases("GET", &api, &token),

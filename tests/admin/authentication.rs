@@ -13,7 +13,7 @@ async fn guarded() -> (Server, App) {
 }
 
 fn with_token(path: &str, token: &str) -> Call {
-    Call::new("GET", path).header("authorization", format!("Bearer {token}"))
+    Call::new("GET", path).bearer(token)
 }
 
 #[tokio::test]

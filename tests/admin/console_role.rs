@@ -52,13 +52,8 @@ async fn it_reads_no_row_of_a_tenant_on_any_node() {
     ] {
         console.batch_execute(change).await.expect_err(change);
     }
-    for node in environment::citus_nodes().iter().skip(1) {
-        let url = environment::database_url();
-        let mut url = url::Url::parse(&url).expect("a URL");
-        let (host, port) = node.rsplit_once(':').expect("host:port");
-        url.set_host(Some(host)).expect("a host");
-        url.set_port(Some(port.parse().expect("a port"))).expect("a port");
-        let there = as_console(url.as_str()).await;
+    for node in database::server_urls().iter().skip(1) {
+        let there = as_console(node).await;
         there.batch_execute("SET citus.override_table_visibility = off").await.expect("a setting");
         let sql = "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' \
             AND c.relname ~ '^(notes|sessions|users)_[0-9]+$' LIMIT 6";

@@ -19,10 +19,6 @@ fn script_of(app: &App, accepted: &Value) -> Script {
     Script { app: app.clone(), token: accepted["token"].as_str().expect("a token").to_owned() }
 }
 
-async fn people_of(tenant: i64) -> i64 {
-    database::number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&tenant]).await
-}
-
 #[tokio::test]
 async fn an_account_elsewhere_joins_by_its_token_and_has_two_accounts_from_then_on() {
     let app = spawn_app().await;
@@ -60,14 +56,15 @@ async fn who_is_there_already_or_whose_name_is_taken_there_joins_nothing_and_tak
     let theirs = owner.script(&app).await;
     let token = invitation(&theirs, "member", 5).await;
     theirs.answer(Call::new("POST", &place(&token))).await.expect_problem(409);
-    let twin = owner.twin(&app, &unique("Twin ")).await;
-    twin.script(&app)
+    let namesake = owner.namesake(&app, &unique("Second ")).await;
+    namesake
+        .script(&app)
         .await
         .answer(Call::new("POST", &place(&token)))
         .await
         .expect_field_problem(409, "username");
     app.post_json(&place(&token), &json!({})).await.expect_problem(401);
-    assert_eq!(people_of(owner.tenant_id).await, 1);
+    assert_eq!(database::user_count(owner.tenant_id).await, 1);
     assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 5);
 }
 
@@ -106,14 +103,14 @@ async fn a_repeated_acceptance_comes_to_the_same_account_and_takes_one_use() {
         script_of(&app, &accepted).get("/api/me").await.expect(200);
         users.insert(accepted["user_id"].as_i64());
     }
-    assert_eq!((users.len(), people_of(owner.tenant_id).await), (1, 2));
+    assert_eq!((users.len(), database::user_count(owner.tenant_id).await), (1, 2));
     assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 1);
     // Without the key it is another attempt, and with it for another link another request.
     here.answer(Call::new("POST", &place(&token))).await.expect_field_problem(409, "username");
     let other = invitation(&theirs, "admin", 1).await;
     here.answer(repeatable(&other, &key)).await.expect_field_problem(422, "Idempotency-Key");
     // Somebody of the same name, elsewhere, is somebody else.
-    let twin = joiner.twin(&app, &unique("Twin ")).await.script(&app).await;
-    twin.answer(repeatable(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
-    twin.answer(repeatable(&token, &unique("key-"))).await.expect_field_problem(409, "username");
+    let namesake = joiner.namesake(&app, &unique("Second ")).await.script(&app).await;
+    namesake.answer(repeatable(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
+    namesake.answer(repeatable(&token, &unique("key-"))).await.expect_field_problem(409, "username");
 }

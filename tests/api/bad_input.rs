@@ -153,8 +153,7 @@ async fn nobody_makes_oneself_owner_while_signing_up() {
         body[field] = value;
         app.post_json("/api/register", &body).await.expect_problem(422);
     }
-    let owners = "SELECT count(*) FROM shared.users WHERE tenant_id = $1";
-    assert_eq!(database::number(owners, &[&founder.tenant_id]).await, 1);
+    assert_eq!(database::user_count(founder.tenant_id).await, 1);
 }
 
 #[tokio::test]
@@ -193,13 +192,10 @@ async fn a_body_that_is_far_too_large_is_413() {
     let script = person.script(&app).await;
     let body = format!("{{\"content\": \"{}\"}}", "x".repeat(8 << 20));
     let call = Call::new("POST", "/api/notes").body("application/json", body);
-    if let Ok(answer) =
-        call.header("authorization", format!("Bearer {}", script.token)).try_send(&app.http, &app.base).await
-    {
+    if let Ok(answer) = call.bearer(&script.token).try_send(&app.http, &app.base).await {
         answer.expect_problem(413);
     }
-    let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
-    assert_eq!(database::number(notes, &[&person.tenant_id]).await, 0);
+    assert_eq!(database::note_count(person.tenant_id).await, 0);
 }
 
 #[tokio::test]

@@ -27,12 +27,12 @@ async fn the_four_calls_of_the_guide_work_from_a_fresh_start() {
 
     let note = json!({"content": "This is a test note", "tenant_id": 1});
     let call = Call::new("POST", "/api/notes").json(&note);
-    let created = app.answer(call.header("authorization", format!("Bearer {token}"))).await.expect(201);
+    let created = app.answer(call.bearer(&token)).await.expect(201);
     let id = created.json()["note_id"].as_i64().expect("a note's id");
     assert_eq!(created.json(), json!({"note_id": id, "message": "Note created successfully"}));
     assert_eq!(created.location(), format!("/api/notes/{id}"));
 
-    let call = Call::new("GET", "/api/notes").header("authorization", format!("Bearer {token}"));
+    let call = Call::new("GET", "/api/notes").bearer(&token);
     let notes = app.answer(call).await.expect(200).json();
     let notes = notes.as_array().expect("a list");
     assert_eq!(notes.len(), 1);

@@ -8,10 +8,6 @@ fn write(key: &str, body: &Value) -> Call {
     Call::new("POST", "/api/notes").json(body).header("idempotency-key", key)
 }
 
-async fn notes_of(person: &Person) -> i64 {
-    database::number("SELECT count(*) FROM notes WHERE tenant_id = $1", &[&person.tenant_id]).await
-}
-
 fn same(first: &Answer, second: &Answer) {
     assert_eq!(first.without_request_id(), second.without_request_id());
 }
@@ -31,7 +27,7 @@ async fn the_same_key_and_body_get_the_same_answer_and_write_once() {
     let id = first.json()["note_id"].as_i64().expect("an id");
     script.put(&format!("/api/notes/{id}"), &json!({"content": "changed"})).await.expect(200);
     same(&first, &script.answer(write(&key, &body)).await.expect(201));
-    assert_eq!(notes_of(&person).await, 1);
+    assert_eq!(database::note_count(person.tenant_id).await, 1);
 }
 
 #[tokio::test]
@@ -46,7 +42,7 @@ async fn requests_that_arrive_at_once_write_once() {
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.json()["note_id"], answers[0].json()["note_id"]);
     }
-    assert_eq!(notes_of(&person).await, 1);
+    assert_eq!(database::note_count(person.tenant_id).await, 1);
 }
 
 #[tokio::test]
@@ -64,7 +60,7 @@ async fn the_same_key_with_another_body_is_refused() {
         .answer(write(&key, &json!({"content": "one", "title": "more"})))
         .await
         .expect_field_problem(422, "Idempotency-Key");
-    assert_eq!(notes_of(&person).await, 1);
+    assert_eq!(database::note_count(person.tenant_id).await, 1);
 }
 
 #[tokio::test]
@@ -94,7 +90,7 @@ async fn a_key_that_is_none_is_refused() {
     }
     let twice = write("a", &json!({"content": "text"})).header("idempotency-key", "b");
     script.answer(twice).await.expect_field_problem(422, "Idempotency-Key");
-    assert_eq!(notes_of(&person).await, 0);
+    assert_eq!(database::note_count(person.tenant_id).await, 0);
 }
 
 #[tokio::test]
@@ -123,13 +119,13 @@ async fn a_second_click_on_a_forms_button_writes_once() {
     for _ in 0..2 {
         browser.post("/notes", &fields).await.expect_see_other("/notes");
     }
-    assert_eq!(notes_of(&person).await, 1);
+    assert_eq!(database::note_count(person.tenant_id).await, 1);
     // Back to the same page, something else typed: nothing of it is lost.
     browser
         .post("/notes", &[("content", "something else"), ("once", number.as_str())])
         .await
         .expect_see_other("/notes");
-    assert_eq!(notes_of(&person).await, 2);
+    assert_eq!(database::note_count(person.tenant_id).await, 2);
 }
 
 #[tokio::test]
@@ -184,8 +180,5 @@ async fn somebody_signs_up_once_and_only_with_the_same_password_again() {
     same(&first, &sign_up("a good password", &tenant).await.expect(201));
     sign_up("another password", &tenant).await.expect_problem(409);
     let person = first.json()["tenant_id"].as_i64().expect("a tenant");
-    assert_eq!(
-        database::number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&person]).await,
-        1
-    );
+    assert_eq!(database::user_count(person).await, 1);
 }

@@ -128,8 +128,7 @@ async fn of_two_who_take_the_last_use_at_two_servers_at_once_one_comes_in() {
         statuses.sort_unstable();
         assert_eq!(statuses, [201, 422], "round {round}: {} {}", here.text(), there.text());
         assert_eq!(uses_left(&token).await, 0);
-        let people = "SELECT count(*) FROM shared.users WHERE tenant_id = $1";
-        assert_eq!(database::number(people, &[&owner.tenant_id]).await, 2 + round);
+        assert_eq!(database::user_count(owner.tenant_id).await, 2 + round);
     }
 }
 

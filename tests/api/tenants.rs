@@ -12,11 +12,6 @@ async fn login(app: &App, body: serde_json::Value) -> crate::support::Answer {
     app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await
 }
 
-async fn users_of(tenant_id: i64) -> i64 {
-    let statement = "SELECT count(*) FROM shared.users WHERE tenant_id = $1";
-    database::number(statement, &[&tenant_id]).await
-}
-
 #[tokio::test]
 async fn a_tenant_that_invites_is_not_joined_by_typing_its_name_or_number() {
     let app = spawn_app().await;
@@ -32,7 +27,7 @@ async fn a_tenant_that_invites_is_not_joined_by_typing_its_name_or_number() {
         let refused = register(&app, body).await;
         assert!(matches!(refused.status, 403 | 409 | 422), "{tenant}: {} {}", refused.status, refused.text());
     }
-    assert_eq!(users_of(founder.tenant_id).await, 1);
+    assert_eq!(database::user_count(founder.tenant_id).await, 1);
 }
 
 #[tokio::test]
@@ -80,7 +75,7 @@ async fn names_and_emails_are_unique_in_a_tenant_in_any_case() {
     // The same answer to both, so that nobody learns whose e-mail is here.
     assert_eq!(name_taken.without_request_id(), email_taken.without_request_id());
     name_taken.expect_field_problem(409, "username");
-    assert_eq!(users_of(founder.tenant_id).await, 1);
+    assert_eq!(database::user_count(founder.tenant_id).await, 1);
 }
 
 #[tokio::test]
@@ -88,14 +83,14 @@ async fn of_two_sign_ups_with_one_name_at_once_exactly_one_succeeds() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     database::open_tenant(founder.tenant_id).await;
-    let name = unique("twin");
+    let name = unique("same");
     let body = |name: &str| json!({"username": name, "password": "testpass", "tenant_id": founder.tenant_id});
     let (first, second) =
         tokio::join!(register(&app, body(&name)), register(&app, body(&name.to_uppercase())));
     let mut statuses = [first.status, second.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409], "{} {}", first.text(), second.text());
-    assert_eq!(users_of(founder.tenant_id).await, 2);
+    assert_eq!(database::user_count(founder.tenant_id).await, 2);
 }
 
 #[tokio::test]
@@ -116,7 +111,7 @@ async fn of_two_foundings_with_one_name_at_once_exactly_one_succeeds() {
     let loser = if first.status == 201 { second } else { first };
     loser.expect_field_problem(409, "tenant_name");
     let id = database::tenant_named(&tenant).await.expect("the tenant");
-    assert_eq!(users_of(id).await, 1);
+    assert_eq!(database::user_count(id).await, 1);
 }
 
 #[tokio::test]
@@ -128,24 +123,18 @@ async fn a_refused_sign_up_leaves_no_tenant_behind() {
     assert_eq!(database::tenant_named(&tenant).await, None);
 }
 
-/// Makes the founder's twin with the same e-mail address in a tenant of its own.
-async fn twin(app: &App, person: &Person, password: &str) -> (i64, String) {
-    let tenant = unique("Twin ");
-    let body = json!({
-        "username": person.username, "email": person.email, "password": password,
-        "tenant_name": tenant,
-    });
-    let twin = register(app, body).await.expect(201).json();
-    (twin["tenant_id"].as_i64().expect("an id"), tenant)
+async fn namesake(app: &App, person: &Person, password: &str) -> Person {
+    let with_password = Person { password: password.to_owned(), ..person.clone() };
+    with_password.namesake(app, &unique("Second ")).await
 }
 
 #[tokio::test]
 async fn one_person_in_two_tenants_is_found_by_the_password() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    let (twin_tenant, _) = twin(&app, &person, "another password").await;
+    let second = namesake(&app, &person, "another password").await;
     for (password, tenant) in
-        [(person.password.as_str(), person.tenant_id), ("another password", twin_tenant)]
+        [(person.password.as_str(), person.tenant_id), ("another password", second.tenant_id)]
     {
         let body = json!({"username": person.email, "password": password});
         let token = login(&app, body).await.expect(200).json();
@@ -158,15 +147,17 @@ async fn one_person_in_two_tenants_is_found_by_the_password() {
 async fn the_same_password_in_two_tenants_asks_for_the_tenant() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    let (twin_tenant, twin_name) = twin(&app, &person, &person.password).await;
+    let second = namesake(&app, &person, &person.password).await;
     let body = json!({"username": person.username, "password": person.password});
     login(&app, body).await.expect_field_problem(422, "tenant_name");
-    for tenant in [json!({"tenant_name": twin_name.to_uppercase()}), json!({"tenant_id": twin_tenant})] {
+    for tenant in
+        [json!({"tenant_name": second.tenant_name.to_uppercase()}), json!({"tenant_id": second.tenant_id})]
+    {
         let mut body = json!({"username": person.username, "password": person.password});
         body.as_object_mut().expect("an object").extend(tenant.as_object().expect("an object").clone());
         let token = login(&app, body).await.expect(200).json();
         let token = token["token"].as_str().expect("a token");
-        assert!(token.starts_with(&format!("ph_{twin_tenant}_")));
+        assert!(token.starts_with(&format!("ph_{}_", second.tenant_id)));
     }
 }
 
@@ -176,7 +167,7 @@ async fn a_name_in_more_than_five_tenants_needs_the_tenants_name() {
     let person = Person::founder(&app).await;
     let mut last = String::new();
     for _ in 0..5 {
-        last = twin(&app, &person, "another password").await.1;
+        last = namesake(&app, &person, "another password").await.tenant_name;
     }
     for password in [person.password.as_str(), "wrong password"] {
         let body = json!({"username": person.email, "password": password});

@@ -33,8 +33,7 @@ fn pack(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 async fn export(script: &Script, scope: &str) -> Answer {
-    let call = Call::new("GET", &format!("/api/export?scope={scope}"))
-        .header("authorization", format!("Bearer {}", script.token));
+    let call = Call::new("GET", &format!("/api/export?scope={scope}")).bearer(&script.token);
     let sent = call.try_send(&script.app.http, &script.app.base).await;
     sent.unwrap_or_else(|error| panic!("{error:?}\n{}", script.app.log())).expect(200)
 }

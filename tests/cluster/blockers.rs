@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::nodes::{RunningCommand, number, run_on};
 use crate::support::data_folder::{start_or_skip, stop};
-use crate::support::database::{connect, url_of};
+use crate::support::database::{connect, url_of_database};
 use crate::support::frozen_server::FrozenServer;
 use crate::support::{eventually, retry_until_ok};
 
@@ -27,7 +27,7 @@ async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends()
     let port: i32 = folder.coordinator().await.query_one(home, &[]).await.expect("a place").get(0);
     let home = folder.url(u16::try_from(port).expect("a port"), &folder.read("password"));
 
-    let beside = connect(&url_of(&home, "postgres")).await;
+    let beside = connect(&url_of_database(&home, "postgres")).await;
     let pid: i32 = beside.query_one("SELECT pg_backend_pid()", &[]).await.expect("a pid").get(0);
     beside.batch_execute("BEGIN; SELECT txid_current()").await.expect("a transaction");
     let mut isolating = RunningCommand::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);

@@ -96,7 +96,7 @@ async fn try_once(
     report: &Mutex<HttpLoadReport>,
 ) -> Option<String> {
     let call = Call::new("POST", "/api/notes").json(&json!({"content": content}));
-    let call = call.header("authorization", format!("Bearer {}", script.token));
+    let call = call.bearer(&script.token);
     let answer = call.try_send(&script.app.http, &script.app.base).await;
     let mut report = report.lock().expect("the report");
     match answer {

@@ -22,7 +22,7 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;
     let second = nodes.addresses[2].clone();
-    let load = Load::start(&[nodes.url(0), nodes.url(1)], 1000..1060, 3, |_| false);
+    let load = Load::start(&[nodes.url(0), nodes.url(1)], 1000..1060, 3);
 
     nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(0).says("group 2");
     let limits = "SELECT count(*) FROM pg_roles WHERE rolname = 'pigeonhole_app' \

@@ -19,10 +19,6 @@ pub struct SqlLoadReport {
     pub errors: BTreeMap<String, usize>,
     /// The longest that one note took from its first attempt to its acknowledgement.
     pub longest: Duration,
-    /// The same for tenants of `apart`.
-    pub longest_apart: Duration,
-    /// Errors of tenants of `apart`.
-    pub errors_apart: usize,
 }
 
 /// Writers that run until they are stopped.
@@ -60,20 +56,14 @@ pub async fn create_tenants(admin: &Client, first: i64, count: i64) {
 }
 
 impl Load {
-    /// `writers` writers for each URL, over the tenants; those for whom `apart` is true are counted by
-    /// themselves too.
-    pub fn start(
-        urls: &[String],
-        tenants: std::ops::Range<i64>,
-        writers: usize,
-        apart: fn(i64) -> bool,
-    ) -> Self {
+    /// Starts so many writers for each URL. They write for the tenants in turn.
+    pub fn start(urls: &[String], tenants: std::ops::Range<i64>, writers: usize) -> Self {
         let (stop, report) =
             (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(SqlLoadReport::default())));
         let spawned = urls.iter().flat_map(|url| (0..writers).map(move |number| (url.clone(), number))).map(
             |(url, number)| {
                 let (stop, report, tenants) = (Arc::clone(&stop), Arc::clone(&report), tenants.clone());
-                tokio::spawn(async move { write(&url, number, tenants, &stop, &report, apart).await })
+                tokio::spawn(async move { write(&url, number, tenants, &stop, &report).await })
             },
         );
         Self { writers: spawned.collect(), stop, report }
@@ -95,7 +85,6 @@ async fn write(
     tenants: std::ops::Range<i64>,
     stop: &AtomicBool,
     report: &Mutex<SqlLoadReport>,
-    apart: fn(i64) -> bool,
 ) {
     let mut tenant = tenants.start + number as i64 * 7;
     let mut client = None;
@@ -110,7 +99,7 @@ async fn write(
                 insert(client.as_ref().expect("a client"), tenant).await
             };
             let result = tokio::time::timeout(TIMEOUT, attempt).await;
-            if record(report, tenant, apart(tenant), started.elapsed(), result) {
+            if record(report, tenant, started.elapsed(), result) {
                 break;
             }
             client = None;
@@ -127,7 +116,6 @@ async fn write(
 fn record(
     report: &Mutex<SqlLoadReport>,
     tenant: i64,
-    apart: bool,
     took: Duration,
     result: Result<Result<i64, tokio_postgres::Error>, tokio::time::error::Elapsed>,
 ) -> bool {
@@ -136,9 +124,6 @@ fn record(
         Ok(Ok(id)) => {
             report.acknowledged.push((tenant, id));
             report.longest = report.longest.max(took);
-            if apart {
-                report.longest_apart = report.longest_apart.max(took);
-            }
             return true;
         }
         Ok(Err(error)) => {
@@ -147,7 +132,6 @@ fn record(
         Err(_) => "no answer".to_owned(),
     };
     *report.errors.entry(code).or_default() += 1;
-    report.errors_apart += usize::from(apart);
     false
 }
 
@@ -176,11 +160,9 @@ impl SqlLoadReport {
     /// One line of figures.
     pub fn figures(&self, lost: usize) -> String {
         format!(
-            "{} acknowledged, {lost} lost, longest {} ms (apart {} ms, {} errors), errors {:?}",
+            "{} acknowledged, {lost} lost, longest {} ms, errors {:?}",
             self.acknowledged.len(),
             self.longest.as_millis(),
-            self.longest_apart.as_millis(),
-            self.errors_apart,
             self.errors
         )
     }

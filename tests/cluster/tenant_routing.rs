@@ -114,7 +114,7 @@ async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
     assert_eq!(nodes.number(&told).await, 1);
     let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' \
         AND datname = current_database()";
-    let there = connect(&crate::support::database::url_of(&own.url, &nodes.database)).await;
+    let there = connect(&crate::support::database::url_of_database(&own.url, &nodes.database)).await;
     eventually("tenants' work goes straight to the worker at its new port", async || {
         number(&there, direct).await > 0
     })

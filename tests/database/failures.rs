@@ -98,8 +98,7 @@ async fn locks_that_hold_the_whole_pool_end_in_503_and_then_all_is_well() {
     assert!(page.header("content-type").starts_with("text/html"));
     lock.rollback().await.expect("the lock is gone");
 
-    let bearer = format!("Bearer {}", script.token);
-    let list = Call::new("GET", "/api/notes").header("authorization", bearer);
+    let list = Call::new("GET", "/api/notes").bearer(&script.token);
     recovers(&app, list, 200).await;
     let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes.as_array().expect("a list").len(), 1, "a refused write was done");
@@ -119,10 +118,8 @@ async fn a_read_only_database_is_read_from_and_writes_are_503() {
         .await
         .expect("read-only");
     cut_connections(&client, name).await;
-    let bearer = format!("Bearer {}", script.token);
-    let write =
-        Call::new("POST", "/api/notes").json(&json!({"content": "second"})).header("authorization", &bearer);
-    let read = Call::new("GET", "/api/notes").header("authorization", &bearer);
+    let write = Call::new("POST", "/api/notes").json(&json!({"content": "second"})).bearer(&script.token);
+    let read = Call::new("GET", "/api/notes").bearer(&script.token);
     recovers(&app, read, 200).await;
     for _ in 0..20 {
         let answer = app.answer(write.clone()).await;
@@ -273,8 +270,7 @@ async fn a_fault_of_the_schema_is_500_with_nothing_but_a_number() {
     assert!(log.contains(&id), "the log does not know {id}");
     client.batch_execute("ALTER TABLE notes RENAME COLUMN gone TO content").await.expect("mended");
     cut_connections(&client, &database.name).await;
-    let bearer = format!("Bearer {}", script.token);
-    let list = Call::new("GET", "/api/notes").header("authorization", bearer);
+    let list = Call::new("GET", "/api/notes").bearer(&script.token);
     recovers(&app, list, 200).await;
 }
 

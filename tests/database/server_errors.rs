@@ -45,7 +45,7 @@ impl ServerErrorFixture {
     }
 
     fn call(&self, method: &str, path: &str) -> Call {
-        Call::new(method, path).header("authorization", format!("Bearer {}", self.script.token))
+        Call::new(method, path).bearer(&self.script.token)
     }
 
     fn write(&self, content: &str) -> Call {

@@ -1,21 +1,11 @@
 //! The time limits of the server, which end what our own clock has given up.
 
 use super::failures::on;
-use crate::support::database::{OwnDatabase, connect};
-use crate::support::environment::on_citus;
+use crate::support::database::{APPLICATION_ROLES, OwnDatabase, connect, create_trigger};
 use crate::support::server::ServerBuilder;
 use crate::support::{App, Person};
 
 const LIMITS: [&str; 3] = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
-const ROLES: [&str; 6] = [
-    "pigeonhole_app",
-    "pigeonhole_login",
-    "pigeonhole_signup",
-    "pigeonhole_maintenance",
-    "pigeonhole_relay",
-    "pigeonhole_console",
-];
-
 /// Has each note say under which limits and by whom it was written.
 const TELLING: &str = "CREATE FUNCTION tell_limits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     NEW.content := concat_ws(' ', current_user, current_setting('statement_timeout'),
@@ -28,13 +18,7 @@ async fn have_notes_tell(database: &OwnDatabase) {
     admin.batch_execute(TELLING).await.expect("a function");
     let trigger =
         "CREATE TRIGGER tell_limits BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION tell_limits()";
-    if !on_citus() {
-        admin.batch_execute(&trigger.replace("%s", "notes")).await.expect("a trigger");
-        return;
-    }
-    let everywhere = "SELECT bool_and(success), max(result) FROM run_command_on_shards('notes', $1)";
-    let made = admin.query_one(everywhere, &[&trigger]).await.expect("triggers");
-    assert!(made.get::<_, bool>(0), "{:?}", made.get::<_, Option<String>>(1));
+    create_trigger(&admin, "notes", trigger).await;
 }
 
 /// The limits of somebody who logs in as this role.
@@ -76,7 +60,7 @@ async fn the_servers_own_limits_are_set_on_every_node_and_each_way_to_it() {
     }
     // Citus opens the connections between its nodes as the role that asks, which brings its limits along.
     for node in database.nodes() {
-        for role in ROLES {
+        for role in APPLICATION_ROLES {
             assert_eq!(of_a_login(&node, role).await, ["2s", "1500ms", "10s"], "{role} on {node}");
         }
     }

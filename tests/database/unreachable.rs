@@ -5,7 +5,7 @@ use serde_json::json;
 use super::failures::{assert_no_driver_text, assert_unavailable, recovers};
 use crate::support::{
     App, Browser, Call, Person,
-    database::{OwnDatabase, url_of},
+    database::{OwnDatabase, url_of_database},
     faulty_proxy::FaultyProxy,
     postgres::Postgres,
     run_blocking,
@@ -24,11 +24,10 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
     app.get("/readyz").await.expect(200);
 
     postgres.kill();
-    let bearer = format!("Bearer {}", script.token);
     for call in [
-        Call::new("GET", "/api/notes").header("authorization", &bearer),
-        Call::new("POST", "/api/notes").json(&json!({"content": "lost?"})).header("authorization", &bearer),
-        Call::new("POST", "/api/logout").header("authorization", &bearer),
+        Call::new("GET", "/api/notes").bearer(&script.token),
+        Call::new("POST", "/api/notes").json(&json!({"content": "lost?"})).bearer(&script.token),
+        Call::new("POST", "/api/logout").bearer(&script.token),
         Call::new("GET", "/dashboard").header("cookie", browser.cookie_header()),
         Call::new("POST", "/logout").form(&[]).header("cookie", browser.cookie_header()),
         Call::new("POST", "/login").form(&person.credentials()),
@@ -46,7 +45,7 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
     Browser::new(&app).get("/login").await.expect(200);
 
     postgres.resume();
-    let list = Call::new("GET", "/api/notes").header("authorization", &bearer);
+    let list = Call::new("GET", "/api/notes").bearer(&script.token);
     recovers(&app, list, 200).await;
     recovers(&app, Call::new("GET", "/readyz"), 200).await;
     assert_eq!(script.read(id).await["content"], "kept");
@@ -60,15 +59,14 @@ async fn a_database_that_falls_silent_is_503_and_then_found_again() {
     let database = OwnDatabase::create().await;
     let proxy = FaultyProxy::to_database().await;
     let server = ServerBuilder::new()
-        .set("DATABASE_URL", url_of(&proxy.url, &database.name))
+        .set("DATABASE_URL", url_of_database(&proxy.url, &database.name))
         .set("POOL_SIZE", "4")
         .set("TENANT_ROUTING", "off")
         .start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    let bearer = format!("Bearer {}", script.token);
-    let list = Call::new("GET", "/api/notes").header("authorization", &bearer);
+    let list = Call::new("GET", "/api/notes").bearer(&script.token);
     app.answer(list.clone()).await.expect(200);
 
     proxy.stop_answering();

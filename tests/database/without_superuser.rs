@@ -26,8 +26,7 @@ async fn no_superuser_is_needed_and_too_many_connections_pass() {
     admin.execute("ALTER ROLE keeper CONNECTION LIMIT 0", &[]).await.expect("a limit");
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'keeper'";
     admin.execute(cut, &[]).await.expect("connections are cut");
-    let bearer = format!("Bearer {}", script.token);
-    let read = Call::new("GET", &format!("/api/notes/{id}")).header("authorization", bearer);
+    let read = Call::new("GET", &format!("/api/notes/{id}")).bearer(&script.token);
     for _ in 0..8 {
         assert_unavailable(&app.answer(read.clone()).await, "without a connection");
     }

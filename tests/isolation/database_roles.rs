@@ -15,14 +15,7 @@ pub async fn as_role(role: &str) -> Client {
 async fn no_role_of_the_application_owns_anything_or_bypasses_policies() {
     spawn_app().await;
     let client = database::admin().await;
-    for role in [
-        "pigeonhole_app",
-        "pigeonhole_login",
-        "pigeonhole_signup",
-        "pigeonhole_maintenance",
-        "pigeonhole_relay",
-        "pigeonhole_console",
-    ] {
+    for role in database::APPLICATION_ROLES {
         let row = client
             .query_one(
                 "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, \

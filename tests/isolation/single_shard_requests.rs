@@ -65,7 +65,7 @@ async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
     let own = OwnDatabase::create().await;
     for node in own.nodes() {
         // From a database without the extension, which does not pass it on by itself.
-        let beside = connect(&crate::support::database::url_of(&node, "postgres")).await;
+        let beside = connect(&crate::support::database::url_of_database(&node, "postgres")).await;
         let setting = format!("ALTER DATABASE {} SET citus.enable_stat_counters = on", own.name);
         beside.batch_execute(&setting).await.expect("the counters are on");
     }

@@ -55,25 +55,11 @@ impl MessagingFixture {
         self.admin.execute(open, &[&author.tenant_id]).await.expect("an open tenant");
         let mut readers = Vec::new();
         for _ in 0..2 {
-            readers.push(self.join(app, &author).await);
+            readers.push(Person::registered(app, &author.tenant_name).await);
         }
         let script = author.script(app).await;
         let readers = readers.try_into().expect("two people");
         People { author, readers, script }
-    }
-
-    async fn join(&self, app: &App, founder: &Person) -> Person {
-        let (username, password) = (unique("user"), unique("secret "));
-        let body = json!({"username": username, "password": password, "tenant_name": founder.tenant_name});
-        let joined =
-            app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
-        Person {
-            user_id: joined["user_id"].as_i64().expect("a number"),
-            username,
-            password,
-            email: String::new(),
-            ..founder.clone()
-        }
     }
 
     pub async fn number(&self, sql: &str, tenant: i64) -> i64 {

@@ -1,7 +1,7 @@
 //! An audience for which the usual time of a statement is too short.
 
 use super::fixture::MessagingFixture;
-use crate::support::environment::on_citus;
+use crate::support::database::create_trigger;
 
 /// Has each arrival take longer than half of what a statement may take.
 const SLOW: &str = "CREATE FUNCTION slow_arrival() RETURNS trigger LANGUAGE plpgsql
@@ -11,13 +11,7 @@ async fn slow_down(fixture: &MessagingFixture) {
     fixture.admin.batch_execute(SLOW).await.expect("a function");
     let trigger =
         "CREATE TRIGGER slow_arrival BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION slow_arrival()";
-    if !on_citus() {
-        fixture.admin.batch_execute(&trigger.replace("%s", "shared_notes")).await.expect("a trigger");
-        return;
-    }
-    let everywhere = "SELECT bool_and(success), max(result) FROM run_command_on_shards('shared_notes', $1)";
-    let made = fixture.admin.query_one(everywhere, &[&trigger]).await.expect("triggers");
-    assert!(made.get::<_, bool>(0), "{:?}", made.get::<_, Option<String>>(1));
+    create_trigger(&fixture.admin, "shared_notes", trigger).await;
 }
 
 #[tokio::test]

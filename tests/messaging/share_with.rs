@@ -77,8 +77,7 @@ async fn an_audience_that_cannot_be_is_refused_by_name_and_nothing_is_written() 
     let removed = "UPDATE shared.users SET removed_at = now() WHERE tenant_id = $1 AND id = $2";
     database::admin().await.execute(removed, &[&reader.tenant_id, &reader.user_id]).await.expect("removed");
     share(&script, json!([reader.user_id])).await.expect_field_problem(422, "share_with");
-    let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
-    assert_eq!(database::number(notes, &[&author.tenant_id]).await, 0);
+    assert_eq!(database::note_count(author.tenant_id).await, 0);
 }
 
 #[tokio::test]

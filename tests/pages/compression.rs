@@ -83,9 +83,7 @@ async fn what_may_be_compressed_says_so_once_and_nothing_is_called_identity() {
         once(&console, path).await;
     }
     for coding in ["identity", "gzip"] {
-        let token = format!("Bearer {}", script.token);
-        let archive =
-            Call::new("GET", "/api/export").header("accept-encoding", coding).header("authorization", token);
+        let archive = Call::new("GET", "/api/export").header("accept-encoding", coding).bearer(&script.token);
         let archive = app.answer(archive).await.expect(200);
         let page = browser
             .copy()

@@ -33,8 +33,7 @@ async fn a_new_note_comes_back_after_the_login() {
     let form = page.form("/notes");
     assert_eq!(page.value("title"), "A \"title\"");
     assert_eq!(page.value("content"), TYPED);
-    let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
-    assert_eq!(database::number(notes, &[&person.tenant_id]).await, 0);
+    assert_eq!(database::note_count(person.tenant_id).await, 0);
     browser.post("/notes", &html::as_pairs(&form)).await.expect(303);
     let script = person.script(&app).await;
     let listed = script.get("/api/notes").await.expect(200).json();

@@ -149,10 +149,10 @@ async fn a_member_uses_nothing_up() {
             .contains("already a member")
     );
     // Not logged in there, but somebody there has the same name.
-    let twin = owner.twin(&app, &unique("Twin ")).await;
+    let namesake = owner.namesake(&app, &unique("Second ")).await;
     let elsewhere = Browser::new(&app);
-    let mut fields = twin.credentials().to_vec();
-    fields.push(("tenant_name", &twin.tenant_name));
+    let mut fields = namesake.credentials().to_vec();
+    fields.push(("tenant_name", &namesake.tenant_name));
     elsewhere.post_retrying("/login", &fields).await.expect_see_other("/dashboard");
     elsewhere.post(&format!("{path}/membership"), &[]).await.expect(409);
     let left = "SELECT uses_left::bigint FROM invitations WHERE tenant_id = $1";

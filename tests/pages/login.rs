@@ -1,8 +1,6 @@
 //! Logging in by the form, and where one goes from there.
 
-use serde_json::json;
-
-use crate::support::{Answer, App, Browser, Call, Page, Person, spawn_app, unique};
+use crate::support::{Answer, App, Browser, Page, Person, spawn_app, unique};
 
 async fn post_login(browser: &Browser, fields: &[(&str, &str)]) -> Answer {
     browser.post_retrying("/login", fields).await
@@ -222,13 +220,7 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    let twin_name = unique("Twin ");
-    let body = json!({
-        "username": person.username, "email": person.email, "password": person.password,
-        "tenant_name": twin_name,
-    });
-    let call = Call::new("POST", "/api/register").json(&body);
-    let twin = app.answer_retrying(call).await.expect(201).json();
+    let namesake = person.namesake(&app, &unique("Second ")).await;
     let browser = Browser::new(&app);
     let mut fields = person.credentials().to_vec();
     fields.push(("next", "/notes"));
@@ -236,7 +228,7 @@ async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
     let page = Page::parse(&answer.text());
     assert!(!answer.text().contains(&person.password));
     let text = page.text();
-    assert!(text.contains(&twin_name) && text.contains(&person.tenant_name));
+    assert!(text.contains(&namesake.tenant_name) && text.contains(&person.tenant_name));
     assert!(!browser.is_logged_in().await, "logged in before choosing");
     let ticket = page.value("ticket");
     for bad in ["7", "-1", "x", ""] {
@@ -250,19 +242,18 @@ async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
         assert!((400..500).contains(&answer.status), "{forged}: {}", answer.status);
         assert!(!browser.is_logged_in().await);
     }
-    let choice = choice_of(&page, &twin_name);
+    let choice = choice_of(&page, &namesake.tenant_name);
     let fields = [("ticket", ticket.as_str()), ("choice", choice.as_str()), ("next", "/notes")];
     browser.post("/login", &fields).await.expect_see_other("/notes");
     let account = browser.page("/account").await.text();
-    assert!(account.contains(&twin_name), "the other tenant was entered");
-    drop(twin);
+    assert!(account.contains(&namesake.tenant_name), "the other tenant was entered");
 }
 
 #[tokio::test]
 async fn a_choice_that_a_new_password_overtook_admits_nobody() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    let twin = person.twin(&app, &unique("Twin ")).await;
+    let namesake = person.namesake(&app, &unique("Second ")).await;
     let asked = Page::parse(&post_login(&Browser::new(&app), &person.credentials()).await.expect(200).text());
     let ticket = asked.value("ticket");
     let choose = |name: &str| [("ticket", ticket.clone()), ("choice", choice_of(&asked, name))];
@@ -272,7 +263,7 @@ async fn a_choice_that_a_new_password_overtook_admits_nobody() {
         browser.post("/login", &fields).await
     };
     let insider = Browser::new(&app);
-    enter(&insider, &twin.tenant_name).await.expect_see_other("/dashboard");
+    enter(&insider, &namesake.tenant_name).await.expect_see_other("/dashboard");
     let passwords = [("current_password", person.password.as_str()), ("password", "another password")];
     let mut changed = insider.post("/account/password", &passwords).await;
     while changed.status == 503 {
@@ -280,12 +271,12 @@ async fn a_choice_that_a_new_password_overtook_admits_nobody() {
     }
     changed.expect_see_other("/account");
     let late = Browser::new(&app);
-    let answer = enter(&late, &twin.tenant_name).await;
+    let answer = enter(&late, &namesake.tenant_name).await;
     assert!((400..500).contains(&answer.status), "{}", answer.status);
     assert!(!late.is_logged_in().await);
     // The other account's password is what it was; with it comes no session of the one whose is not.
     enter(&late, &person.tenant_name).await.expect_see_other("/dashboard");
-    late.post(&format!("/tenants/{}/activation", twin.tenant_id), &[]).await.expect(404);
+    late.post(&format!("/tenants/{}/activation", namesake.tenant_id), &[]).await.expect(404);
 }
 
 /// The value of the choice whose label, button or row names the tenant.
@@ -320,12 +311,9 @@ fn choice_of(page: &Page, tenant_name: &str) -> String {
 async fn a_name_in_more_than_five_tenants_is_asked_for_the_tenant() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
+    let with_another_password = Person { password: "another password".to_owned(), ..person.clone() };
     for _ in 0..5 {
-        let body = json!({
-            "username": person.username, "email": person.email, "password": "another password",
-            "tenant_name": unique("Twin "),
-        });
-        app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201);
+        with_another_password.namesake(&app, &unique("Second ")).await;
     }
     let browser = Browser::new(&app);
     let answer = post_login(&browser, &person.credentials()).await.expect(422);

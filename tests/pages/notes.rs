@@ -165,8 +165,7 @@ async fn fields_that_no_form_has_change_nothing() {
         let answer = browser.post("/notes", &[("content", "x"), (name, value)]).await;
         assert!(matches!(answer.status, 303 | 422), "{name}: {}", answer.status);
     }
-    let notes = "SELECT count(*) FROM notes WHERE tenant_id = $1";
-    assert_eq!(database::number(notes, &[&other.tenant_id]).await, 0);
+    assert_eq!(database::note_count(other.tenant_id).await, 0);
     let foreign = "SELECT count(*) FROM notes WHERE tenant_id = $1 AND \
                    (user_id <> $2 OR id = 7 OR created_at < now() - interval '1 day')";
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&person.tenant_id, &person.user_id];

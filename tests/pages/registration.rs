@@ -106,8 +106,7 @@ async fn a_tenant_that_invites_is_not_joined_by_the_form() {
     assert!(matches!(answer.status, 403 | 409 | 422), "{}", answer.status);
     let page = Page::parse(&answer.text());
     page.field_error("tenant_name");
-    let users = "SELECT count(*) FROM shared.users WHERE tenant_id = $1";
-    assert_eq!(database::number(users, &[&founder.tenant_id]).await, 1);
+    assert_eq!(database::user_count(founder.tenant_id).await, 1);
 }
 
 #[tokio::test]

@@ -175,11 +175,9 @@ async fn a_logout_on_one_server_counts_on_another_within_two_seconds() {
     let key = crate::support::names::secret_key();
     let other = crate::support::server::ServerBuilder::new().set("SECRET_KEY", &key).start();
     let there = crate::support::App::of(&other);
-    let ask = || Call::new("GET", "/api/me").header("authorization", format!("Bearer {}", script.token));
+    let ask = || Call::new("GET", "/api/me").bearer(&script.token);
     there.answer(ask()).await.expect(200);
-    here.answer(Call::new("POST", "/api/logout").header("authorization", format!("Bearer {}", script.token)))
-        .await
-        .expect(204);
+    here.answer(Call::new("POST", "/api/logout").bearer(&script.token)).await.expect(204);
     here.answer(ask()).await.expect(401);
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     there.answer(ask()).await.expect(401);

@@ -40,7 +40,7 @@ async fn sessions_of(person: &Person) -> i64 {
 
 async fn pair(app: &App) -> (Person, Person) {
     let first = Person::founder(app).await;
-    let second = first.twin(app, &unique("Twin ")).await;
+    let second = first.namesake(app, &unique("Second ")).await;
     (first, second)
 }
 
@@ -149,7 +149,7 @@ async fn six_are_one_too_many_and_the_cookie_stays_small() {
     for index in 0..6 {
         let founder = Person::founder(&app).await;
         let name = format!("{}{}", "🕊".repeat(80), unique(""));
-        let person = founder.twin(&app, &name).await;
+        let person = founder.namesake(&app, &name).await;
         let mut fields = vec![("tenant_name", name.as_str())];
         if index > 0 {
             fields.push(("add", "1"));

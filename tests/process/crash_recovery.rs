@@ -64,7 +64,7 @@ async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_
         let app = App::of(&server);
         let old = opens(&app, &person, &person.password).await;
         assert_ne!(opens(&app, &person, "a new password").await, old);
-        let call = Call::new("GET", "/api/me").header("authorization", format!("Bearer {}", elsewhere.token));
+        let call = Call::new("GET", "/api/me").bearer(&elsewhere.token);
         assert_eq!(
             app.answer(call).await.status,
             if old { 200 } else { 401 },

@@ -19,9 +19,8 @@ async fn the_data_survives_a_clean_restart_and_the_database_stops_with_the_serve
     assert!(!folder.postgres_runs(), "PostgreSQL outlives the server");
 
     let (server, app) = folder.start(&[]).await;
-    let bearer = format!("Bearer {}", script.token);
     let call = Call::new("GET", &format!("/api/notes/{id}"));
-    let note = app.answer(call.header("authorization", bearer)).await.expect(200).json();
+    let note = app.answer(call.bearer(&script.token)).await.expect(200).json();
     assert_eq!(note["content"], "kept over the night");
     let call = Call::new("GET", "/dashboard");
     app.answer(call.header("cookie", browser.cookie_header())).await.expect(200);
@@ -68,7 +67,7 @@ async fn a_killed_database_is_brought_up_again() {
     let mut back = false;
     for _ in 0..300 {
         let call = Call::new("GET", &format!("/api/notes/{id}"));
-        let call = call.header("authorization", format!("Bearer {}", script.token));
+        let call = call.bearer(&script.token);
         match call.try_send(&app.http, &app.base).await {
             Ok(answer) if answer.status == 200 => {
                 assert_eq!(answer.json()["content"], "kept");

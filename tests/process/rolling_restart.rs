@@ -98,15 +98,14 @@ async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
         })
         .collect();
 
-    let written = "SELECT count(*) FROM notes WHERE tenant_id = $1";
     for round in 0..4 {
-        let before = database::number(written, &[&person.tenant_id]).await;
+        let before = database::note_count(person.tenant_id).await;
         let server = servers.remove(0);
         let code = server.stop_async().await;
         assert_eq!(code, 0, "round {round}");
         servers.push(builder(ports[round % 2]).start_async().await);
         // Work goes on before the next one ends.
-        while database::number(written, &[&person.tenant_id]).await < before + 20 {
+        while database::note_count(person.tenant_id).await < before + 20 {
             assert!(clients.iter().all(|client| !client.is_finished()), "a client gave up in round {round}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

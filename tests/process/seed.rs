@@ -35,8 +35,7 @@ async fn seeded_people_log_in_and_find_their_notes() {
         .as_str()
         .expect("a token")
         .to_owned();
-    let notes =
-        app.answer(Call::new("GET", "/api/notes").header("authorization", format!("Bearer {token}"))).await;
+    let notes = app.answer(Call::new("GET", "/api/notes").bearer(&token)).await;
     assert!(!notes.expect(200).json().as_array().expect("notes").is_empty());
 }
 

@@ -6,16 +6,29 @@ use url::Url;
 use super::database_servers::{create_on, drop_everywhere};
 use super::{environment, names, retry_until_ok};
 
+/// The roles that the processes of the application run as.
+pub const APPLICATION_ROLES: [&str; 6] = [
+    "pigeonhole_app",
+    "pigeonhole_login",
+    "pigeonhole_signup",
+    "pigeonhole_maintenance",
+    "pigeonhole_relay",
+    "pigeonhole_console",
+];
+
 /// A connection as the superuser.
 pub async fn admin() -> Client {
     connect(&environment::database_url()).await
 }
 
 pub async fn connect(url: &str) -> Client {
-    let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+    try_connect(url).await.unwrap_or_else(|error| panic!("{url}: {error:?}"))
+}
+
+pub async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
-    client
+    Ok(client)
 }
 
 /// Runs what changes roles. They belong to whole servers, so the databases of other tests change the same
@@ -30,13 +43,12 @@ pub async fn change_roles(client: &Client, statements: &str) {
     .await;
 }
 
-/// Whether somebody with that URL gets in.
 pub async fn can_connect(url: &str) -> bool {
-    tokio_postgres::connect(url, NoTls).await.is_ok()
+    try_connect(url).await.is_ok()
 }
 
 /// The same server, another database.
-pub fn url_of(server: &str, database: &str) -> String {
+pub fn url_of_database(server: &str, database: &str) -> String {
     let mut url = Url::parse(server).expect("TEST_DATABASE_URL is a URL");
     url.set_path(database);
     url.into()
@@ -71,6 +83,15 @@ pub async fn open_tenant(tenant_id: i64) {
 pub async fn number(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> i64 {
     let row = admin().await.query_one(statement, values).await;
     row.unwrap_or_else(|error| panic!("{statement}: {error:?}")).get(0)
+}
+
+pub async fn user_count(tenant_id: i64) -> i64 {
+    number("SELECT count(*) FROM shared.users WHERE tenant_id = $1", &[&tenant_id]).await
+}
+
+/// Notes in the bin included.
+pub async fn note_count(tenant_id: i64) -> i64 {
+    number("SELECT count(*) FROM notes WHERE tenant_id = $1", &[&tenant_id]).await
 }
 
 /// A checksum of all that a tenant owns, but for what looking at things may change: when a session was last
@@ -119,11 +140,11 @@ impl OwnDatabase {
     pub async fn create() -> Self {
         let name = names::unique("pigeonhole_");
         let coordinator = environment::database_url();
-        let servers = servers();
+        let servers = server_urls();
         for server in &servers {
             create_on(server, &name).await;
         }
-        let own = Self { url: url_of(&coordinator, &name), name, servers };
+        let own = Self { url: url_of_database(&coordinator, &name), name, servers };
         if environment::on_citus() {
             own.join_nodes().await;
         }
@@ -132,7 +153,7 @@ impl OwnDatabase {
 
     async fn join_nodes(&self) {
         for server in &self.servers {
-            let client = connect(&url_of(server, &self.name)).await;
+            let client = connect(&url_of_database(server, &self.name)).await;
             client.batch_execute("CREATE EXTENSION citus").await.expect("the extension");
         }
         let coordinator = connect(&self.url).await;
@@ -154,12 +175,12 @@ impl OwnDatabase {
 
     /// The superuser's URL of this database on every node, the coordinator first.
     pub fn nodes(&self) -> Vec<String> {
-        self.servers.iter().map(|server| url_of(server, &self.name)).collect()
+        self.servers.iter().map(|server| url_of_database(server, &self.name)).collect()
     }
 }
 
 /// The superuser's URL of every node, the coordinator first.
-fn servers() -> Vec<String> {
+pub fn server_urls() -> Vec<String> {
     let coordinator = environment::database_url();
     let nodes = environment::citus_nodes();
     if nodes.is_empty() {
@@ -187,4 +208,17 @@ impl Drop for OwnDatabase {
 /// second.
 pub async fn wait_for_session_cache_expiry() {
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+}
+
+/// Creates a trigger; `%s` in the statement stands for the table. On Citus it is created on each shard, since
+/// a distributed table cannot have one.
+pub async fn create_trigger(admin: &Client, table: &str, statement: &str) {
+    if !environment::on_citus() {
+        admin.batch_execute(&statement.replace("%s", table)).await.expect("a trigger");
+        return;
+    }
+    let on_shards =
+        "SELECT bool_and(success), max(result) FROM run_command_on_shards($1::text::regclass, $2)";
+    let created = admin.query_one(on_shards, &[&table, &statement]).await.expect("triggers");
+    assert!(created.get::<_, bool>(0), "{:?}", created.get::<_, Option<String>>(1));
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
-use url::Url;
+use tokio_postgres::SimpleQueryMessage;
 
+use super::database::{try_connect, url_of_database};
 use super::environment;
 
 /// How often a drop is tried; what holds a database up ends within seconds.
@@ -17,7 +17,7 @@ pub const SHARDS: u32 = 8;
 
 /// Creates the database `name` on the server of a superuser's URL.
 pub async fn create_on(server: &str, name: &str) {
-    let client = open(server).await.expect("a connection");
+    let client = try_connect(server).await.expect("a connection");
     client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
     if environment::on_citus() {
         client
@@ -61,7 +61,7 @@ pub async fn drop_on(server: &str, name: &str) {
 }
 
 async fn attempt(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
-    let client = open(server).await?;
+    let client = try_connect(server).await?;
     let exists = client.query("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?;
     if exists.is_empty() {
         return Ok(());
@@ -72,7 +72,7 @@ async fn attempt(server: &str, name: &str) -> Result<(), tokio_postgres::Error> 
 
 /// Takes away what would hold the drop up: prepared transactions and subscriptions.
 async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
-    let inside = open(&with_database(server, name)).await?;
+    let inside = try_connect(&url_of_database(server, name)).await?;
     for row in inside.query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&name]).await? {
         inside.batch_execute(&format!("ROLLBACK PREPARED '{}'", row.get::<_, &str>(0))).await?;
     }
@@ -89,18 +89,6 @@ async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
         }
     }
     Ok(())
-}
-
-fn with_database(server: &str, name: &str) -> String {
-    let mut url = Url::parse(server).expect("a server's URL");
-    url.set_path(name);
-    url.into()
-}
-
-async fn open(url: &str) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 /// What each server is busy with, in text: for the message of a test that waited too long.
@@ -127,7 +115,7 @@ pub async fn server_activity(servers: &[String]) -> String {
 
 async fn answer(server: &str, question: &str) -> Result<String, tokio_postgres::Error> {
     let mut lines = String::new();
-    for message in open(server).await?.simple_query(question).await? {
+    for message in try_connect(server).await?.simple_query(question).await? {
         if let SimpleQueryMessage::Row(row) = message {
             let fields: Vec<String> = row
                 .columns()

@@ -16,5 +16,5 @@ pub fn unique(prefix: &str) -> String {
 pub fn secret_key() -> String {
     let mut bytes = [0u8; 64];
     getrandom::fill(&mut bytes).expect("randomness");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }

@@ -29,56 +29,45 @@ impl Person {
         Self::registered(app, &self.tenant_name).await
     }
 
-    async fn registered(app: &App, tenant_name: &str) -> Self {
+    /// Joins a tenant, or founds it if it does not exist.
+    pub async fn registered(app: &App, tenant_name: &str) -> Self {
+        Self::register(app, tenant_name, &json!({"tenant_name": tenant_name})).await
+    }
+
+    /// A new user who joins by an invitation.
+    pub async fn invited(app: &App, tenant_name: &str, invitation: &str) -> Self {
+        Self::register(app, tenant_name, &json!({"invitation": invitation})).await
+    }
+
+    async fn register(app: &App, tenant_name: &str, joining: &Value) -> Self {
         let username = unique("user");
-        let email = format!("{username}@example.test");
-        let password = unique("secret ");
-        let body = json!({
-            "username": username, "email": email, "password": password, "tenant_name": tenant_name,
-        });
+        let person = Self {
+            tenant_id: 0,
+            user_id: 0,
+            email: format!("{username}@example.test"),
+            username,
+            password: unique("secret "),
+            tenant_name: tenant_name.to_owned(),
+        };
+        person.sign_up(app, joining).await
+    }
+
+    /// The owner of another, new tenant, with the same name, e-mail and password.
+    pub async fn namesake(&self, app: &App, tenant_name: &str) -> Self {
+        let namesake = Self { tenant_name: tenant_name.to_owned(), ..self.clone() };
+        namesake.sign_up(app, &json!({"tenant_name": tenant_name})).await
+    }
+
+    /// Signs up with these further fields; gives the person with the ids of the account.
+    async fn sign_up(self, app: &App, joining: &Value) -> Self {
+        let mut body = json!({"username": self.username, "email": self.email, "password": self.password});
+        for (field, value) in joining.as_object().expect("fields") {
+            body[field] = value.clone();
+        }
         let call = Call::new("POST", "/api/register").json(&body);
         let registered = app.answer_retrying(call).await.expect(201).json();
-        Self {
-            tenant_id: registered["tenant_id"].as_i64().expect("a tenant's id"),
-            user_id: registered["user_id"].as_i64().expect("a user's id"),
-            username,
-            email,
-            password,
-            tenant_name: tenant_name.to_owned(),
-        }
-    }
-
-    /// Comes by invitation, as somebody new.
-    pub async fn invited(app: &App, tenant_name: &str, invitation: &str) -> Self {
-        let (username, password) = (unique("user"), unique("secret "));
-        let email = format!("{username}@example.test");
-        let body =
-            json!({"username": username, "email": email, "password": password, "invitation": invitation});
-        let joined =
-            app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
-        Self {
-            tenant_id: joined["tenant_id"].as_i64().expect("a tenant's id"),
-            user_id: joined["user_id"].as_i64().expect("a user's id"),
-            username,
-            email,
-            password,
-            tenant_name: tenant_name.to_owned(),
-        }
-    }
-
-    /// Founds another tenant under the same name and password.
-    pub async fn twin(&self, app: &App, tenant_name: &str) -> Self {
-        let body = json!({"username": self.username, "email": self.email, "password": self.password,
-            "tenant_name": tenant_name});
-        let founded =
-            app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
-        let number = |name: &str| founded[name].as_i64().expect("a number");
-        Self {
-            tenant_id: number("tenant_id"),
-            user_id: number("user_id"),
-            tenant_name: tenant_name.to_owned(),
-            ..self.clone()
-        }
+        let number = |name: &str| registered[name].as_i64().expect("an id");
+        Self { tenant_id: number("tenant_id"), user_id: number("user_id"), ..self }
     }
 
     /// A script that is logged in.
@@ -115,7 +104,7 @@ pub struct Script {
 
 impl Script {
     pub async fn answer(&self, call: Call) -> Answer {
-        let call = call.header("authorization", format!("Bearer {}", self.token));
+        let call = call.bearer(&self.token);
         self.app.answer(call).await
     }
 

@@ -111,9 +111,7 @@ pub async fn write(base: &str, tenants: &[SharingTenant], options: &Options) -> 
 /// Whether the note was acknowledged.
 async fn post(http: &Client, base: &str, office: &SharingTenant, text: &str) -> bool {
     let body = json!({"content": text, "share_with": office.readers});
-    let call = Call::new("POST", "/api/notes")
-        .json(&body)
-        .header("authorization", format!("Bearer {}", office.token));
+    let call = Call::new("POST", "/api/notes").json(&body).bearer(&office.token);
     match call.try_send(http, base).await {
         Ok(answer) if answer.status == 201 => true,
         Ok(answer) if answer.status >= 500 => false,
