@@ -36,7 +36,7 @@ async fn event(console: &App, command: &str, what: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_console_does_nothing_for_a_page_of_another_origin() {
+async fn console_actions_refuse_cross_origin_requests() {
     let console = spawn_console().await;
     for action in [
         "/jobs/rebalance",
@@ -52,7 +52,7 @@ async fn the_console_does_nothing_for_a_page_of_another_origin() {
 }
 
 #[tokio::test]
-async fn a_statement_is_cancelled_after_a_question_and_the_record_says_by_whom() {
+async fn cancelling_a_statement_needs_confirmation_and_is_recorded_with_its_operator() {
     let console = spawn_console().await;
     let name = unique("cancelled");
     let client = session(&name).await;
@@ -88,7 +88,7 @@ async fn a_statement_is_cancelled_after_a_question_and_the_record_says_by_whom()
 }
 
 #[tokio::test]
-async fn a_session_is_closed_after_a_question() {
+async fn closing_a_session_needs_confirmation() {
     let console = spawn_console().await;
     let name = unique("closed");
     let client = session(&name).await;
@@ -104,7 +104,7 @@ async fn a_session_is_closed_after_a_question() {
 
 /// On Citus both sessions are on the coordinator and wait for each other on a worker.
 #[tokio::test]
-async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
+async fn lock_waits_are_shown_as_a_tree_over_all_nodes() {
     let (app, console) = (spawn_app().await, spawn_console().await);
     let person = Person::founder(&app).await;
     person.script(&app).await.note("to be locked").await;
@@ -137,7 +137,7 @@ async fn who_waits_for_whom_is_a_tree_over_all_nodes() {
 }
 
 #[tokio::test]
-async fn what_needs_a_cluster_is_refused_with_a_sentence_on_plain_postgresql() {
+async fn cluster_actions_on_plain_postgresql_are_409_with_an_explanation() {
     if environment::on_citus() {
         environment::skipped("it is about plain PostgreSQL: bin/test --plain");
         return;

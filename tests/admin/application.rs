@@ -4,7 +4,7 @@ use super::console_server::ConsoleServer;
 use crate::support::{Page, Person, unique};
 
 #[tokio::test]
-async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() {
+async fn the_application_page_its_json_and_its_text_agree_for_the_chosen_period() {
     let (console, _database) = ConsoleServer::start().await;
     let script = Person::founder(&console.app).await.script(&console.app).await;
     for _ in 0..4 {
@@ -36,7 +36,7 @@ async fn the_page_its_json_and_its_text_tell_the_same_and_reach_back_as_asked() 
 }
 
 #[tokio::test]
-async fn a_message_that_failed_is_tried_again_or_given_up_after_a_question() {
+async fn a_failed_message_is_replayed_or_dropped_after_confirmation() {
     let (console, database) = ConsoleServer::start().await;
     let admin = database.client().await;
     let insert = "INSERT INTO outbox (tenant_id, route, user_id, payload, failed_at, attempts, last_error)

@@ -17,7 +17,7 @@ fn with_token(path: &str, token: &str) -> Call {
 }
 
 #[tokio::test]
-async fn with_a_token_nobody_gets_in_without_it() {
+async fn a_console_with_a_token_refuses_requests_without_it() {
     let (_server, console) = guarded().await;
     for path in ["/verdicts.json", "/shards.txt"] {
         let refused = console.get(path).await.expect(401);
@@ -35,7 +35,7 @@ async fn with_a_token_nobody_gets_in_without_it() {
 }
 
 #[tokio::test]
-async fn a_browser_gives_the_token_once_and_can_leave() {
+async fn a_browser_logs_in_with_the_token_and_logs_out() {
     let (_server, console) = guarded().await;
     console.get("/login?next=%2Fshards").await.expect(200);
     let wrong =
@@ -66,7 +66,7 @@ async fn a_browser_gives_the_token_once_and_can_leave() {
 }
 
 #[tokio::test]
-async fn whoever_guesses_is_slowed_down() {
+async fn wrong_tokens_are_rate_limited() {
     let (_server, console) = guarded().await;
     for _ in 0..5 {
         console.answer(with_token("/verdicts.json", "a guess of the token")).await.expect(401);
@@ -79,7 +79,7 @@ async fn whoever_guesses_is_slowed_down() {
 }
 
 #[tokio::test]
-async fn the_console_answers_to_its_own_name_and_pages_only() {
+async fn the_console_refuses_foreign_hosts_and_origins() {
     let console = spawn_console().await;
     // A page of another site that leads its own name here.
     console
@@ -144,14 +144,14 @@ async fn head_and_allow_are_right_on_every_path_of_the_console() {
 }
 
 #[tokio::test]
-async fn head_is_led_to_the_login_as_get_is() {
+async fn head_without_a_login_redirects_as_get_does() {
     let (_server, console) = guarded().await;
     console.answer(Call::new("HEAD", "/shards")).await.expect_see_other("/login?next=%2Fshards");
     console.answer(Call::new("HEAD", "/shards.json")).await.expect(401);
 }
 
 #[tokio::test]
-async fn an_address_that_others_can_reach_needs_a_token() {
+async fn a_console_on_a_public_address_needs_a_token() {
     for (settings, named) in [
         (vec![("ADMIN_BIND", "0.0.0.0:0")], "ADMIN_TOKEN"),
         (vec![("ADMIN_BIND", "0.0.0.0:0"), ("ADMIN_TOKEN", "short")], "ADMIN_TOKEN is too short"),
@@ -167,7 +167,7 @@ async fn an_address_that_others_can_reach_needs_a_token() {
 }
 
 #[tokio::test]
-async fn a_chosen_address_that_is_taken_is_named() {
+async fn a_console_address_in_use_is_named_in_the_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let builder = ServerBuilder::new().set("ADMIN_BIND", &address);

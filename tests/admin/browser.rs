@@ -13,7 +13,7 @@ fn axe() -> Option<String> {
 }
 
 #[tokio::test]
-async fn every_page_is_quiet_fits_and_can_be_used_by_everybody() {
+async fn console_pages_fit_the_screen_pass_axe_and_log_no_errors() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, true).await else { return };
     let axe = axe();
@@ -50,7 +50,7 @@ async fn every_page_is_quiet_fits_and_can_be_used_by_everybody() {
 }
 
 #[tokio::test]
-async fn pages_refresh_themselves_and_keep_what_is_open() {
+async fn console_pages_refresh_in_place() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, true).await else { return };
     chromium.open("/verdicts").await;
@@ -68,7 +68,7 @@ async fn pages_refresh_themselves_and_keep_what_is_open() {
 }
 
 #[tokio::test]
-async fn pages_work_without_javascript() {
+async fn console_pages_work_without_javascript() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, false).await else { return };
     chromium.open("/").await;

@@ -13,7 +13,7 @@ async fn as_console(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn it_may_monitor_and_nothing_more() {
+async fn the_console_role_is_a_member_of_pg_monitor_only() {
     spawn_app().await;
     let client = database::admin().await;
     let sql = "SELECT array_agg(r.rolname::text) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
@@ -23,7 +23,7 @@ async fn it_may_monitor_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn it_reads_no_row_of_a_tenant_on_any_node() {
+async fn the_console_role_reads_no_tenant_data_on_any_node() {
     spawn_app().await;
     let client = database::admin().await;
     let sql = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -23,7 +23,7 @@ fn silent() -> BTreeSet<&'static str> {
 }
 
 #[tokio::test]
-async fn requests_are_counted_under_their_route_and_every_name_is_given() {
+async fn metrics_count_requests_by_route_and_include_every_documented_name() {
     let (console, _database) = ConsoleServer::start().await;
     let script = Person::founder(&console.app).await.script(&console.app).await;
     let note = script.note("Counted").await;
@@ -68,7 +68,7 @@ async fn requests_are_counted_under_their_route_and_every_name_is_given() {
 }
 
 #[tokio::test]
-async fn numbers_are_given_while_the_database_says_nothing() {
+async fn metrics_are_served_while_the_database_hangs() {
     let proxy = FaultyProxy::to_database().await;
     let console = ConsoleServer::start_with(
         ServerBuilder::new().set("DATABASE_URL", &proxy.url).set("NODE_PATIENCE", "2"),

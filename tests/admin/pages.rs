@@ -25,7 +25,7 @@ pub async fn pages(console: &App) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_page_says_the_same_to_people_programs_and_terminals() {
+async fn every_console_page_exists_as_html_json_and_text() {
     let console = spawn_console().await;
     for page in pages(&console).await {
         let html = console.get(&page).await.expect(200);
@@ -45,7 +45,7 @@ async fn every_page_says_the_same_to_people_programs_and_terminals() {
 }
 
 #[tokio::test]
-async fn verdicts_have_a_line_for_everything_and_each_bad_one_a_cure() {
+async fn every_subject_has_a_verdict_and_every_bad_verdict_a_remedy() {
     let console = spawn_console().await;
     let report = console.get("/verdicts.json").await.expect(200).json();
     let verdicts = report["verdicts"].as_array().expect("verdicts");
@@ -84,7 +84,7 @@ async fn verdicts_have_a_line_for_everything_and_each_bad_one_a_cure() {
 }
 
 #[tokio::test]
-async fn a_table_without_its_policy_is_seen() {
+async fn a_table_without_row_level_security_is_reported_as_down() {
     // In a database of its own, as everything else would stop serving on this one.
     let database = OwnDatabase::create().await;
     let url = database.url.clone();
@@ -103,7 +103,7 @@ async fn a_table_without_its_policy_is_seen() {
 }
 
 #[tokio::test]
-async fn the_busiest_tenant_is_on_the_list_and_on_the_map() {
+async fn the_busiest_tenant_is_listed_and_its_shard_is_on_the_map() {
     let console = spawn_console().await;
     let app = spawn_app_of_console().await;
     let person = Person::founder(&app).await;
@@ -132,7 +132,7 @@ async fn the_busiest_tenant_is_on_the_list_and_on_the_map() {
 }
 
 #[tokio::test]
-async fn statements_of_all_shards_are_one_line() {
+async fn statements_on_all_shards_are_merged_into_one_row() {
     let console = spawn_console().await;
     let found = console.get("/statements.json").await.expect(200).json();
     if found["counting"].as_array().expect("nodes").is_empty() {
@@ -154,7 +154,7 @@ async fn statements_of_all_shards_are_one_line() {
 }
 
 #[tokio::test]
-async fn the_network_is_measured_when_somebody_asks() {
+async fn the_network_is_measured_only_on_request() {
     let console = spawn_console().await;
     let quiet = console.get("/network.json").await.expect(200).json();
     assert_eq!(
@@ -172,7 +172,7 @@ async fn the_network_is_measured_when_somebody_asks() {
 }
 
 #[tokio::test]
-async fn a_stretch_of_time_is_one_of_those_that_are_offered() {
+async fn an_unknown_period_is_400() {
     let console = spawn_console().await;
     console.get("/tenants?since=14d").await.expect(200);
     console.get("/tenants?since=1y").await.expect(400);
@@ -186,7 +186,7 @@ async fn a_stretch_of_time_is_one_of_those_that_are_offered() {
 }
 
 #[tokio::test]
-async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
+async fn a_frozen_node_is_named_on_every_page_and_other_nodes_are_still_shown() {
     if !environment::on_citus() {
         return;
     }
@@ -240,7 +240,7 @@ async fn a_frozen_node_is_named_on_every_page_and_hides_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_command_prints_what_the_page_says() {
+async fn the_console_command_prints_the_text_of_the_page() {
     let console = spawn_console().await;
     let builder = ServerBuilder::new().set("ADMIN_BIND", console.address.to_string());
     let printed = run_blocking(move || builder.arguments(&["verdicts"]).run("console")).await;
@@ -250,7 +250,7 @@ async fn the_command_prints_what_the_page_says() {
 }
 
 #[tokio::test]
-async fn statements_are_counted_anew_after_a_question() {
+async fn resetting_statement_counters_needs_confirmation_and_is_recorded() {
     // On a server of its own, as others look at what theirs has counted.
     let folder = DataFolder::new();
     let builder = folder.builder(&[]).with_console();

@@ -35,7 +35,7 @@ fn event<'a>(events: &'a Value, command: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn a_worker_gets_its_share_and_a_tenant_its_shard_over_the_console_alone() {
+async fn rebalance_isolation_and_drain_work_through_the_console() {
     let _alone = lock_shard_moves().await;
     let Some(nodes) = Nodes::create().await else {
         environment::skipped("there is no Citus");

@@ -20,7 +20,7 @@ fn script_of(app: &App, accepted: &Value) -> Script {
 }
 
 #[tokio::test]
-async fn an_account_elsewhere_joins_by_its_token_and_has_two_accounts_from_then_on() {
+async fn accepting_an_invitation_with_a_token_creates_a_second_account() {
     let app = spawn_app().await;
     let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);
     let (theirs, mine) = (owner.script(&app).await, joiner.script(&app).await);
@@ -50,7 +50,7 @@ async fn an_account_elsewhere_joins_by_its_token_and_has_two_accounts_from_then_
 }
 
 #[tokio::test]
-async fn who_is_there_already_or_whose_name_is_taken_there_joins_nothing_and_takes_no_use() {
+async fn members_and_taken_names_are_409_and_use_up_no_invitation() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let theirs = owner.script(&app).await;
@@ -69,7 +69,7 @@ async fn who_is_there_already_or_whose_name_is_taken_there_joins_nothing_and_tak
 }
 
 #[tokio::test]
-async fn invitations_that_do_not_count_are_all_the_same_to_scripts() {
+async fn all_invalid_invitations_get_the_same_404_from_the_api() {
     let app = spawn_app().await;
     let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);
     let (theirs, mine) = (owner.script(&app).await, joiner.script(&app).await);
@@ -88,7 +88,7 @@ async fn invitations_that_do_not_count_are_all_the_same_to_scripts() {
 }
 
 #[tokio::test]
-async fn a_repeated_acceptance_comes_to_the_same_account_and_takes_one_use() {
+async fn a_repeated_acceptance_returns_the_same_account_and_uses_the_invitation_once() {
     let app = spawn_app().await;
     let second = ServerBuilder::new().start();
     let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);

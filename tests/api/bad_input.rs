@@ -22,7 +22,7 @@ const STRANGE_IDS: [&str; 14] = [
 ];
 
 #[tokio::test]
-async fn a_number_that_is_no_id_is_not_found() {
+async fn an_invalid_id_is_not_found() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let digits = "9".repeat(10_000);
@@ -41,7 +41,7 @@ async fn a_number_that_is_no_id_is_not_found() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_no_text_is_refused() {
+async fn a_path_that_is_not_utf8_is_refused() {
     let app = spawn_app().await;
     for path in
         ["/%ff", "/notes/%ff", "/api/notes/%ff", "/api/notes/%C0%AF", "/%00", "/notes/%", "/notes/%zz"]
@@ -52,7 +52,7 @@ async fn an_address_that_is_no_text_is_refused() {
 }
 
 #[tokio::test]
-async fn a_nul_is_refused_in_every_field_by_its_name() {
+async fn nul_characters_are_refused_with_the_name_of_the_field() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -121,7 +121,7 @@ async fn wrong_types_and_unknown_fields_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_field_of_a_wrong_type_or_missing_is_named() {
+async fn a_missing_or_mistyped_field_is_named() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for (body, field) in [
@@ -135,7 +135,7 @@ async fn a_field_of_a_wrong_type_or_missing_is_named() {
 }
 
 #[tokio::test]
-async fn nobody_makes_oneself_owner_while_signing_up() {
+async fn sign_up_refuses_role_and_id_fields() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     database::open_tenant(founder.tenant_id).await;
@@ -157,7 +157,7 @@ async fn nobody_makes_oneself_owner_while_signing_up() {
 }
 
 #[tokio::test]
-async fn a_field_given_twice_is_refused() {
+async fn a_duplicate_json_field_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for body in [
@@ -171,7 +171,7 @@ async fn a_field_given_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn deep_json_is_refused_and_the_server_lives_on() {
+async fn deeply_nested_json_is_refused_and_the_server_keeps_running() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for (open, close) in [("[", "]"), ("{\"content\":", "}")] {
@@ -186,7 +186,7 @@ async fn deep_json_is_refused_and_the_server_lives_on() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_far_too_large_is_413() {
+async fn a_body_of_8_mib_is_413() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -199,7 +199,7 @@ async fn a_body_that_is_far_too_large_is_413() {
 }
 
 #[tokio::test]
-async fn a_body_without_a_length_is_bounded_too() {
+async fn a_chunked_body_over_the_limit_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
@@ -216,7 +216,7 @@ async fn a_body_without_a_length_is_bounded_too() {
 }
 
 #[tokio::test]
-async fn a_compressed_bomb_is_not_unpacked() {
+async fn a_compressed_body_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let call = Call::new("POST", "/api/notes")
@@ -237,7 +237,7 @@ async fn empty_and_blank_notes_are_refused() {
 }
 
 #[tokio::test]
-async fn an_endless_title_is_refused() {
+async fn a_title_of_10000_characters_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let body = json!({"content": "x", "title": "t".repeat(10_000)});

@@ -12,7 +12,7 @@ async fn put_if_match(script: &Script, path: &str, tag: &str, content: &str) -> 
 }
 
 #[tokio::test]
-async fn if_match_lets_the_current_version_through_and_stops_a_stale_one() {
+async fn if_match_accepts_the_current_version_and_refuses_a_stale_one() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note(POEM).await;
@@ -31,7 +31,7 @@ async fn if_match_lets_the_current_version_through_and_stops_a_stale_one() {
 }
 
 #[tokio::test]
-async fn a_note_is_deleted_only_in_the_version_that_was_named() {
+async fn delete_with_if_match_deletes_only_that_version() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("first").await;
@@ -45,7 +45,7 @@ async fn a_note_is_deleted_only_in_the_version_that_was_named() {
 }
 
 #[tokio::test]
-async fn edits_in_different_places_are_merged() {
+async fn edits_of_different_lines_are_merged() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note(POEM).await;
@@ -62,7 +62,7 @@ async fn edits_in_different_places_are_merged() {
 }
 
 #[tokio::test]
-async fn edits_in_the_same_place_are_refused_and_change_nothing() {
+async fn edits_of_the_same_line_are_412_and_change_nothing() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -78,7 +78,7 @@ async fn edits_in_the_same_place_are_refused_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_version_from_the_future_is_refused() {
+async fn a_version_that_does_not_exist_yet_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("text").await;
@@ -95,7 +95,7 @@ async fn a_version_from_the_future_is_refused() {
 }
 
 #[tokio::test]
-async fn of_many_edits_at_once_none_is_lost() {
+async fn no_concurrent_edit_that_was_accepted_is_lost() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -126,7 +126,7 @@ async fn of_many_edits_at_once_none_is_lost() {
 }
 
 #[tokio::test]
-async fn every_replaced_text_is_kept() {
+async fn every_replaced_text_is_kept_as_a_revision() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;

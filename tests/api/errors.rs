@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Call, Person, raw_http, routes, spawn_app};
 
 #[tokio::test]
-async fn an_unknown_address_below_api_is_a_problem() {
+async fn an_unknown_api_path_is_a_404_problem() {
     let app = spawn_app().await;
     for path in ["/api/nothing", "/api/notes/1/nothing", "/api/register/", "/api/NOTES"] {
         app.get(path).await.expect_problem(404);
@@ -14,7 +14,7 @@ async fn an_unknown_address_below_api_is_a_problem() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_route_lacks_is_405_and_names_those_it_has() {
+async fn an_unsupported_api_method_is_405_with_allow() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let all = routes::all();
@@ -49,7 +49,7 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn trace_is_never_answered() {
+async fn trace_is_refused() {
     let app = spawn_app().await;
     for path in ["/", "/api/notes", "/nothing"] {
         let answer = raw_http::request(&app, &format!("TRACE {path}"), "Cookie: secret=1\r\n").await;
@@ -59,7 +59,7 @@ async fn trace_is_never_answered() {
 }
 
 #[tokio::test]
-async fn only_json_is_read() {
+async fn a_body_that_is_not_json_is_415() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("text").await;
@@ -83,7 +83,7 @@ async fn only_json_is_read() {
 }
 
 #[tokio::test]
-async fn only_json_is_read_before_login_too() {
+async fn a_body_that_is_not_json_is_415_without_a_login_too() {
     let app = spawn_app().await;
     for path in ["/api/register", "/api/login"] {
         let body = json!({"username": "someone", "password": "testpass"}).to_string();
@@ -95,7 +95,7 @@ async fn only_json_is_read_before_login_too() {
 }
 
 #[tokio::test]
-async fn broken_json_is_400() {
+async fn malformed_json_is_400() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for body in [
@@ -124,7 +124,7 @@ async fn broken_json_is_400() {
 }
 
 #[tokio::test]
-async fn a_refused_body_names_its_fields() {
+async fn a_refused_body_names_every_invalid_field() {
     let app = spawn_app().await;
     let body = json!({"username": "", "password": "short", "email": "nonsense", "tenant_name": ""});
     let problem = app.post_json("/api/register", &body).await.expect_problem(422);
@@ -140,7 +140,7 @@ async fn a_refused_body_names_its_fields() {
 }
 
 #[tokio::test]
-async fn every_private_route_of_the_api_asks_for_a_token() {
+async fn every_private_api_route_is_401_without_a_token() {
     let app = spawn_app().await;
     for route in routes::all().iter().filter(|route| route.api && !route.public) {
         let call = Call::new(&route.method, &route.with_id("1")).json(&json!({"content": "x"}));
@@ -152,7 +152,7 @@ async fn every_private_route_of_the_api_asks_for_a_token() {
 }
 
 #[tokio::test]
-async fn a_foreign_preflight_gets_no_permission() {
+async fn a_cors_preflight_is_not_granted() {
     let app = spawn_app().await;
     for path in ["/api/notes", "/api/login", "/notes"] {
         let call = Call::new("OPTIONS", path)
@@ -167,7 +167,7 @@ async fn a_foreign_preflight_gets_no_permission() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_works_from_any_site() {
+async fn a_bearer_token_works_from_any_origin() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for site in ["cross-site", "same-site", "none"] {
@@ -180,7 +180,7 @@ async fn a_bearer_token_works_from_any_site() {
 }
 
 #[tokio::test]
-async fn another_method_in_a_header_or_field_is_ignored() {
+async fn method_override_headers_and_fields_are_ignored() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("text").await;

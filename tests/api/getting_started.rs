@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{App, Call, database::OwnDatabase, server::ServerBuilder, spawn_app, unique};
 
 #[tokio::test]
-async fn the_four_calls_of_the_guide_work_from_a_fresh_start() {
+async fn the_four_calls_of_the_readme_work_on_an_empty_database() {
     let database = OwnDatabase::create().await;
     let server = ServerBuilder::new().set("DATABASE_URL", &database.url).start();
     let app = App::of(&server);
@@ -81,7 +81,7 @@ async fn production_has_no_demo_tenant_unless_asked() {
 }
 
 #[tokio::test]
-async fn a_new_tenant_is_founded_by_its_name_and_its_founder_is_owner() {
+async fn signing_up_with_a_new_tenant_name_makes_its_owner() {
     let app = spawn_app().await;
     let name = unique("Founders ");
     let username = unique("founder");

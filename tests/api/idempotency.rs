@@ -13,7 +13,7 @@ fn same(first: &Answer, second: &Answer) {
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_get_the_same_answer_and_write_once() {
+async fn the_same_key_and_body_write_once_and_repeat_the_answer() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -31,7 +31,7 @@ async fn the_same_key_and_body_get_the_same_answer_and_write_once() {
 }
 
 #[tokio::test]
-async fn requests_that_arrive_at_once_write_once() {
+async fn concurrent_requests_with_one_key_write_once() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -46,7 +46,7 @@ async fn requests_that_arrive_at_once_write_once() {
 }
 
 #[tokio::test]
-async fn the_same_key_with_another_body_is_refused() {
+async fn a_key_reused_for_another_body_is_refused() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -78,7 +78,7 @@ async fn a_key_belongs_to_its_user_and_tenant() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused() {
+async fn an_invalid_idempotency_key_is_refused() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -94,7 +94,7 @@ async fn a_key_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_that_failed_may_be_repeated_with_its_key() {
+async fn a_failed_request_can_be_retried_with_its_key() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -104,7 +104,7 @@ async fn a_request_that_failed_may_be_repeated_with_its_key() {
 }
 
 #[tokio::test]
-async fn a_second_click_on_a_forms_button_writes_once() {
+async fn submitting_a_form_twice_writes_once() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -129,7 +129,7 @@ async fn a_second_click_on_a_forms_button_writes_once() {
 }
 
 #[tokio::test]
-async fn an_invitation_is_made_once_and_its_token_shown_to_the_same_request_again() {
+async fn a_repeated_invitation_request_returns_the_same_token() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let key = unique("key-");
@@ -149,7 +149,7 @@ async fn an_invitation_is_made_once_and_its_token_shown_to_the_same_request_agai
 }
 
 #[tokio::test]
-async fn a_note_is_shared_once() {
+async fn a_repeated_share_request_shares_once() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     owner.colleague(&app).await;
@@ -169,7 +169,7 @@ async fn a_note_is_shared_once() {
 }
 
 #[tokio::test]
-async fn somebody_signs_up_once_and_only_with_the_same_password_again() {
+async fn a_repeated_sign_up_needs_the_same_password() {
     let app = spawn_app().await;
     let (key, tenant) = (unique("key-"), unique("Org "));
     let sign_up = |password: &str, tenant: &str| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Person, database, sharing::insert_delivery, spawn_app};
 
 #[tokio::test]
-async fn what_is_shared_with_everyone_is_in_everybodys_inbox_but_the_authors() {
+async fn a_note_shared_with_everyone_is_in_every_inbox_but_the_authors() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let (first, second) = (author.colleague(&app).await, author.colleague(&app).await);
@@ -34,7 +34,7 @@ async fn what_is_shared_with_everyone_is_in_everybodys_inbox_but_the_authors() {
 }
 
 #[tokio::test]
-async fn opening_a_note_marks_it_as_read_and_so_does_marking_all() {
+async fn opening_a_note_or_marking_all_marks_notes_as_read() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;
@@ -64,7 +64,7 @@ async fn opening_a_note_marks_it_as_read_and_so_does_marking_all() {
 }
 
 #[tokio::test]
-async fn the_pages_of_the_inbox_hold_every_note_once_newest_first() {
+async fn paging_through_the_inbox_lists_every_note_once_newest_first() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;

@@ -48,7 +48,7 @@ async fn an_invitation_is_listed_without_its_token_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn owners_invite_everybody_admins_no_owners_and_members_nobody() {
+async fn owners_invite_all_roles_admins_no_owners_and_members_none() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     for (role, person) in team.all() {
@@ -71,7 +71,7 @@ async fn owners_invite_everybody_admins_no_owners_and_members_nobody() {
 }
 
 #[tokio::test]
-async fn terms_outside_their_bounds_are_refused_by_name() {
+async fn invitation_terms_out_of_range_are_refused_with_their_field() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for (body, field) in [
@@ -89,7 +89,7 @@ async fn terms_outside_their_bounds_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn an_invitation_gives_its_role_and_counts_as_often_as_it_says() {
+async fn an_invitation_gives_its_role_and_works_for_its_number_of_uses() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let script = owner.script(&app).await;
@@ -115,7 +115,7 @@ async fn an_invitation_gives_its_role_and_counts_as_often_as_it_says() {
 }
 
 #[tokio::test]
-async fn of_two_who_take_the_last_use_at_two_servers_at_once_one_comes_in() {
+async fn two_servers_never_accept_the_last_use_twice() {
     let app = spawn_app().await;
     let second = ServerBuilder::new().start();
     let elsewhere = App::of(&second);
@@ -133,7 +133,7 @@ async fn of_two_who_take_the_last_use_at_two_servers_at_once_one_comes_in() {
 }
 
 #[tokio::test]
-async fn an_invitation_ends_with_its_givers_right_to_give_it() {
+async fn an_invitation_ends_when_its_author_may_no_longer_invite() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let (owner, admin) = (team.owner.script(&app).await, team.admin.script(&app).await);
@@ -152,7 +152,7 @@ async fn an_invitation_ends_with_its_givers_right_to_give_it() {
 }
 
 #[tokio::test]
-async fn an_invitation_of_another_tenant_is_like_none() {
+async fn an_invitation_of_another_tenant_is_404() {
     let app = spawn_app().await;
     let (owner, stranger) = (Person::founder(&app).await, Person::founder(&app).await);
     let made = owner.script(&app).await.post("/api/invitations", &json!({})).await.expect(201).json();

@@ -6,7 +6,7 @@ use crate::support::team::{invitation, member_without_login, owners_of, role_of,
 use crate::support::{App, Call, Person, Team, database, spawn_app};
 
 #[tokio::test]
-async fn everybody_sees_who_is_here_and_only_owners_and_admins_see_emails() {
+async fn all_members_see_the_list_and_only_owners_and_admins_see_emails() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     for (role, person) in team.all() {
@@ -23,7 +23,7 @@ async fn everybody_sees_who_is_here_and_only_owners_and_admins_see_emails() {
 }
 
 #[tokio::test]
-async fn a_long_list_comes_in_pages() {
+async fn a_long_list_of_members_is_paged() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let statement = "INSERT INTO shared.users (tenant_id, username, username_key, password, role) \
@@ -59,7 +59,7 @@ fn rules(actor: &str, other: &str) -> bool {
 }
 
 #[tokio::test]
-async fn who_decides_about_whom_is_this_table() {
+async fn roles_may_change_and_remove_members_as_this_table_says() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let tenant = team.owner.tenant_id;
@@ -94,7 +94,7 @@ async fn who_decides_about_whom_is_this_table() {
 }
 
 #[tokio::test]
-async fn a_member_of_another_tenant_is_like_nobody() {
+async fn a_member_of_another_tenant_is_404() {
     let app = spawn_app().await;
     let (team, stranger) = (Team::create(&app).await, Person::founder(&app).await);
     let before = database::tenant_checksum(team.owner.tenant_id).await;
@@ -115,7 +115,7 @@ async fn a_member_of_another_tenant_is_like_nobody() {
 }
 
 #[tokio::test]
-async fn the_last_owner_stays_an_owner_until_there_is_another() {
+async fn the_last_owner_cannot_be_demoted_or_removed() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let (tenant, owner) = (team.owner.tenant_id, team.owner.user_id);
@@ -143,7 +143,7 @@ async fn the_last_owner_stays_an_owner_until_there_is_another() {
 }
 
 #[tokio::test]
-async fn two_owners_at_once_never_leave_the_organization_without_one() {
+async fn concurrent_demotions_never_leave_a_tenant_without_an_owner() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let (tenant, first, second) = (team.owner.tenant_id, team.owner.user_id, team.admin.user_id);
@@ -172,7 +172,7 @@ async fn two_owners_at_once_never_leave_the_organization_without_one() {
 }
 
 #[tokio::test]
-async fn somebody_removed_is_out_at_the_next_request_and_what_they_wrote_stays() {
+async fn a_removed_member_is_401_at_once_and_their_notes_stay() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let (tenant, member) = (team.owner.tenant_id, &team.member);
@@ -234,7 +234,7 @@ async fn comes_back(app: &App, owner: &crate::support::Script, member: &Person) 
 }
 
 #[tokio::test]
-async fn a_stale_entry_of_the_login_directory_harms_nobody() {
+async fn a_stale_entry_of_the_login_directory_logs_no_user_in() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let (tenant, member) = (team.owner.tenant_id, &team.member);

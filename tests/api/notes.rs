@@ -51,7 +51,7 @@ async fn a_note_is_created_read_replaced_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_title_can_be_given_and_taken_away() {
+async fn a_title_can_be_set_and_removed() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("text").await;
@@ -76,7 +76,7 @@ async fn the_text_of_a_note_is_kept_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn head_answers_like_get_without_a_body() {
+async fn api_head_is_get_without_a_body() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let id = script.note("text").await;
@@ -91,7 +91,7 @@ async fn head_answers_like_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn the_owner_of_a_new_note_may_be_named_but_only_as_oneself() {
+async fn naming_another_tenant_or_user_for_a_new_note_is_403() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let colleague = person.colleague(&app).await;
@@ -111,7 +111,7 @@ async fn the_owner_of_a_new_note_may_be_named_but_only_as_oneself() {
 }
 
 #[tokio::test]
-async fn a_note_of_the_largest_size_is_kept_and_one_byte_more_is_refused() {
+async fn a_note_of_256_kib_is_kept_and_one_byte_more_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let largest = "🕊".repeat(262_144 / 4);
@@ -126,7 +126,7 @@ async fn a_note_of_the_largest_size_is_kept_and_one_byte_more_is_refused() {
 }
 
 #[tokio::test]
-async fn a_note_of_the_largest_size_may_be_escaped_to_the_last_character() {
+async fn a_note_of_256_kib_may_be_all_json_escapes() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let escaped = "\\ud83d\\udd4a".repeat(262_144 / 4);

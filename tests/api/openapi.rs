@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::{routes, spawn_app};
 
 #[tokio::test]
-async fn the_description_lists_exactly_the_routes_of_the_api() {
+async fn the_openapi_description_lists_exactly_the_api_routes() {
     let app = spawn_app().await;
     let answer = app.get("/api/openapi.json").await.expect(200);
     assert!(answer.header("content-type").starts_with("application/json"));
@@ -35,7 +35,7 @@ async fn the_description_lists_exactly_the_routes_of_the_api() {
 }
 
 #[tokio::test]
-async fn every_reference_in_the_description_leads_somewhere() {
+async fn every_reference_in_the_openapi_description_resolves() {
     let app = spawn_app().await;
     let description = app.get("/api/openapi.json").await.expect(200).json();
     let mut references = Vec::new();
@@ -67,7 +67,7 @@ fn collect(value: &serde_json::Value, references: &mut Vec<String>) {
 }
 
 #[tokio::test]
-async fn the_description_says_which_calls_need_a_token() {
+async fn the_openapi_description_says_which_calls_need_a_token() {
     let app = spawn_app().await;
     let description = app.get("/api/openapi.json").await.expect(200).json();
     for route in routes::all().iter().filter(|route| route.api) {
@@ -86,7 +86,7 @@ async fn the_description_says_which_calls_need_a_token() {
 }
 
 #[tokio::test]
-async fn the_api_page_is_for_people() {
+async fn the_api_page_is_html_and_names_the_main_calls() {
     let app = spawn_app().await;
     let answer = app.get("/api").await.expect(200);
     assert!(answer.header("content-type").starts_with("text/html"));

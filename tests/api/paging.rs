@@ -41,7 +41,7 @@ async fn a_list_has_twenty_notes_and_a_link_to_the_next_page() {
 }
 
 #[tokio::test]
-async fn every_note_is_listed_once_though_many_share_a_time() {
+async fn every_note_is_listed_once_when_many_share_a_timestamp() {
     let (_, script) = with_notes(31).await;
     let mut path = "/api/notes?limit=7".to_owned();
     let mut seen = HashSet::new();
@@ -71,7 +71,7 @@ async fn a_full_last_page_has_no_next_one() {
 }
 
 #[tokio::test]
-async fn the_limit_stays_between_one_and_a_hundred() {
+async fn a_limit_is_clamped_to_1_to_100() {
     let (_, script) = with_notes(105).await;
     for (limit, expected) in [("1", 1), ("100", 100)] {
         let page = script.get(&format!("/api/notes?limit={limit}")).await.expect(200);
@@ -95,7 +95,7 @@ async fn the_limit_stays_between_one_and_a_hundred() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_was_not_given_out_is_refused() {
+async fn a_forged_cursor_is_refused() {
     let (_, script) = with_notes(2).await;
     for cursor in ["x", "%00", "%FF", "🕊", "1.2.3", "-1", "9223372036854775808", "%27%20OR%201"] {
         let answer = script.get(&format!("/api/notes?cursor={cursor}")).await;
@@ -120,7 +120,7 @@ async fn a_cursor_of_another_tenant_shows_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_an_empty_list() {
+async fn no_notes_give_an_empty_list() {
     let (_, script) = with_notes(0).await;
     let answer = script.get("/api/notes").await.expect(200);
     assert_eq!(answer.json(), json!([]));

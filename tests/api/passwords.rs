@@ -49,7 +49,7 @@ fn prehashed(password: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_long_password_counts_to_its_last_byte() {
+async fn a_long_password_is_not_truncated() {
     let app = spawn_app().await;
     let password = "0123456789".repeat(10);
     let (username, _) = founded_with(&app, &password).await;
@@ -60,7 +60,7 @@ async fn a_long_password_counts_to_its_last_byte() {
 }
 
 #[tokio::test]
-async fn sixty_four_emoji_are_a_password() {
+async fn a_password_of_64_emoji_works() {
     let app = spawn_app().await;
     let password = "🕊".repeat(64);
     let (username, _) = founded_with(&app, &password).await;
@@ -90,7 +90,7 @@ async fn passwords_are_never_trimmed_or_normalized() {
 }
 
 #[tokio::test]
-async fn short_common_and_endless_passwords_are_refused_and_no_rule_of_composition_is() {
+async fn short_common_and_over_long_passwords_are_refused_without_composition_rules() {
     let app = spawn_app().await;
     for password in ["", "1234567", "password", "12345678", "PASSWORD", "qwertyuiop", "iloveyou"] {
         refused_with(&app, password).await.expect_field_problem(422, "password");
@@ -123,7 +123,7 @@ async fn hashes(console: &App) -> u64 {
 }
 
 #[tokio::test]
-async fn a_password_of_a_megabyte_is_refused_everywhere_and_costs_no_hash() {
+async fn a_password_of_a_mebibyte_is_refused_without_hashing() {
     let (_server, app, console) = spawn_counting().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -155,7 +155,7 @@ async fn a_password_of_a_megabyte_is_refused_everywhere_and_costs_no_hash() {
 }
 
 #[tokio::test]
-async fn a_failed_login_costs_one_hash_whatever_was_wrong() {
+async fn every_failed_login_costs_one_hash() {
     let (_server, app, console) = spawn_counting().await;
     let person = Person::founder(&app).await;
     let stranger = unique("nobody");
@@ -198,7 +198,7 @@ async fn a_failed_login_costs_one_hash_whatever_was_wrong() {
 }
 
 #[tokio::test]
-async fn the_hash_is_bcrypt_of_cost_twelve_over_the_whole_password() {
+async fn passwords_are_hashed_with_bcrypt_of_cost_12_in_full_length() {
     spawn_app().await;
     let server = ServerBuilder::new().without("BCRYPT_COST").start_async().await;
     let app = App::of(&server);
@@ -210,7 +210,7 @@ async fn the_hash_is_bcrypt_of_cost_twelve_over_the_whole_password() {
 }
 
 #[tokio::test]
-async fn a_cheap_hash_is_replaced_at_the_next_login() {
+async fn a_hash_of_lower_cost_is_upgraded_at_login() {
     let app = spawn_app().await;
     let (username, tenant_id) = founded_with(&app, "first password").await;
     let cheap = bcrypt::hash(prehashed("second password"), 4).expect("a hash");
@@ -222,7 +222,7 @@ async fn a_cheap_hash_is_replaced_at_the_next_login() {
 }
 
 #[tokio::test]
-async fn a_broken_hash_refuses_the_login_like_a_wrong_password() {
+async fn a_corrupt_hash_fails_like_a_wrong_password() {
     let app = spawn_app().await;
     let (username, tenant_id) = founded_with(&app, "first password").await;
     let wrong = login(&app, &username, "wrong password").await.without_request_id();

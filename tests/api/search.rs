@@ -26,7 +26,7 @@ async fn found(script: &Script, list: &str, words: &str) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn words_are_found_by_their_beginning_in_any_case_and_language() {
+async fn words_are_found_by_prefix_in_any_case_and_language() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -53,7 +53,7 @@ async fn words_are_found_by_their_beginning_in_any_case_and_language() {
 }
 
 #[tokio::test]
-async fn pages_of_what_was_found_follow_each_other_with_its_words() {
+async fn the_next_page_of_a_search_keeps_its_words() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -75,7 +75,7 @@ async fn pages_of_what_was_found_follow_each_other_with_its_words() {
 }
 
 #[tokio::test]
-async fn only_ones_own_notes_and_what_was_shared_are_found() {
+async fn a_search_finds_only_own_and_shared_notes() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let (reader, stranger) = (author.colleague(&app).await, author.colleague(&app).await);
@@ -100,7 +100,7 @@ async fn only_ones_own_notes_and_what_was_shared_are_found() {
 }
 
 #[tokio::test]
-async fn words_that_cannot_be_looked_for_are_refused_by_their_name() {
+async fn invalid_search_words_are_refused_with_their_field() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for list in ["/api/notes", "/api/inbox"] {
@@ -133,7 +133,7 @@ fn words(kind: impl Fn(&str, usize) -> String) -> String {
 }
 
 #[tokio::test]
-async fn a_note_of_full_size_is_saved_and_found_whatever_its_words_are() {
+async fn a_note_of_256_kib_of_different_words_is_saved_and_found() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let texts: [String; 6] = [

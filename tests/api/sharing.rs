@@ -33,7 +33,7 @@ impl Pair {
 }
 
 #[tokio::test]
-async fn a_note_is_shared_read_edited_by_a_second_person_and_taken_back() {
+async fn a_note_is_shared_edited_by_the_recipient_and_unshared() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let id = pair.mine.note(POEM).await;
@@ -98,7 +98,7 @@ async fn a_note_is_shared_read_edited_by_a_second_person_and_taken_back() {
 }
 
 #[tokio::test]
-async fn a_share_for_reading_is_not_one_for_editing() {
+async fn a_read_share_does_not_allow_edits() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let id = pair.shared("text", "read").await;
@@ -119,7 +119,7 @@ async fn a_share_for_reading_is_not_one_for_editing() {
 }
 
 #[tokio::test]
-async fn the_author_sees_who_has_it_and_who_opened_it() {
+async fn the_author_sees_recipients_and_whether_they_opened_the_note() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let third = pair.author.colleague(&app).await;
@@ -143,7 +143,7 @@ async fn the_author_sees_who_has_it_and_who_opened_it() {
 }
 
 #[tokio::test]
-async fn of_two_shares_with_one_person_the_other_remains() {
+async fn revoking_one_of_two_shares_keeps_the_other() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let id = pair.shared("text", "edit").await;
@@ -159,7 +159,7 @@ async fn of_two_shares_with_one_person_the_other_remains() {
 }
 
 #[tokio::test]
-async fn sharing_again_for_reading_ends_editing_at_once() {
+async fn sharing_again_with_read_access_revokes_edit_access_at_once() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let id = pair.shared("text", "edit").await;
@@ -174,7 +174,7 @@ async fn sharing_again_for_reading_ends_editing_at_once() {
 }
 
 #[tokio::test]
-async fn a_note_is_shared_with_people_of_its_tenant_only_and_otherwise_nothing_is_written() {
+async fn sharing_outside_the_tenant_is_422_and_writes_nothing() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let stranger = Person::founder(&app).await;
@@ -229,7 +229,7 @@ async fn a_note_is_shared_with_people_of_its_tenant_only_and_otherwise_nothing_i
 }
 
 #[tokio::test]
-async fn what_is_in_the_bin_is_in_nobodys_inbox_and_comes_back_with_its_shares() {
+async fn deleting_a_note_hides_it_from_inboxes_and_restoring_keeps_its_shares() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let id = pair.shared("text", "edit").await;
@@ -258,7 +258,7 @@ async fn insert_share_with_message(pair: &Pair, note: i64) {
 }
 
 #[tokio::test]
-async fn what_was_taken_back_or_deleted_before_it_arrived_does_not_arrive() {
+async fn a_share_revoked_or_deleted_before_delivery_is_not_delivered() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let (revoked, deleted, kept) =
@@ -276,7 +276,7 @@ async fn what_was_taken_back_or_deleted_before_it_arrived_does_not_arrive() {
 }
 
 #[tokio::test]
-async fn taking_back_waits_for_a_delivery_that_runs_and_removes_what_it_brings() {
+async fn revoking_waits_for_a_running_delivery_and_removes_its_rows() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let id = pair.mine.note("text").await;
@@ -302,7 +302,7 @@ async fn taking_back_waits_for_a_delivery_that_runs_and_removes_what_it_brings()
 }
 
 #[tokio::test]
-async fn sharing_and_taking_back_at_once_never_leaves_access_without_a_share() {
+async fn concurrent_sharing_and_revoking_never_leave_access_without_a_share() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     let tenant = pair.author.tenant_id;
@@ -323,7 +323,7 @@ async fn sharing_and_taking_back_at_once_never_leaves_access_without_a_share() {
 }
 
 #[tokio::test]
-async fn once_a_share_is_taken_back_no_edit_that_rests_on_it_is_stored() {
+async fn after_a_share_is_revoked_no_edit_through_it_is_stored() {
     let app = spawn_app().await;
     let pair = pair(&app).await;
     for round in 0..6 {

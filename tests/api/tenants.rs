@@ -13,7 +13,7 @@ async fn login(app: &App, body: serde_json::Value) -> crate::support::Answer {
 }
 
 #[tokio::test]
-async fn a_tenant_that_invites_is_not_joined_by_typing_its_name_or_number() {
+async fn a_tenant_by_invitation_is_not_joined_by_name_or_number() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     for tenant in [
@@ -46,7 +46,7 @@ async fn an_open_tenant_is_joined_as_a_member() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_does_not_exist_is_not_joined_by_number() {
+async fn joining_an_unknown_tenant_number_is_refused() {
     let app = spawn_app().await;
     for tenant_id in [999_999_999_i64, i64::MAX, 0, -1] {
         let body = json!({
@@ -79,7 +79,7 @@ async fn names_and_emails_are_unique_in_a_tenant_in_any_case() {
 }
 
 #[tokio::test]
-async fn of_two_sign_ups_with_one_name_at_once_exactly_one_succeeds() {
+async fn of_two_concurrent_sign_ups_with_one_name_one_succeeds() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     database::open_tenant(founder.tenant_id).await;
@@ -94,7 +94,7 @@ async fn of_two_sign_ups_with_one_name_at_once_exactly_one_succeeds() {
 }
 
 #[tokio::test]
-async fn of_two_foundings_with_one_name_at_once_exactly_one_succeeds() {
+async fn of_two_concurrent_sign_ups_with_one_new_tenant_one_succeeds() {
     let app = spawn_app().await;
     let tenant = unique("Race ");
     let body = |user: String| json!({"username": user, "password": "testpass", "tenant_name": tenant});
@@ -129,7 +129,7 @@ async fn namesake(app: &App, person: &Person, password: &str) -> Person {
 }
 
 #[tokio::test]
-async fn one_person_in_two_tenants_is_found_by_the_password() {
+async fn a_user_of_two_tenants_is_matched_by_the_password() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let second = namesake(&app, &person, "another password").await;
@@ -144,7 +144,7 @@ async fn one_person_in_two_tenants_is_found_by_the_password() {
 }
 
 #[tokio::test]
-async fn the_same_password_in_two_tenants_asks_for_the_tenant() {
+async fn the_same_password_in_two_tenants_requires_the_tenant() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let second = namesake(&app, &person, &person.password).await;
@@ -162,7 +162,7 @@ async fn the_same_password_in_two_tenants_asks_for_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_name_in_more_than_five_tenants_needs_the_tenants_name() {
+async fn a_name_in_more_than_five_tenants_requires_the_tenant() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let mut last = String::new();
@@ -184,7 +184,7 @@ async fn a_name_in_more_than_five_tenants_needs_the_tenants_name() {
 }
 
 #[tokio::test]
-async fn names_that_look_alike_to_unicode_are_one_name_or_refused() {
+async fn names_that_look_alike_in_unicode_are_equal_or_refused() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     database::open_tenant(founder.tenant_id).await;

@@ -12,7 +12,7 @@ async fn me_with(app: &App, authorization: &[u8]) -> crate::support::Answer {
 }
 
 #[tokio::test]
-async fn me_says_who_the_token_is() {
+async fn me_returns_the_user_of_the_token() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     let member = founder.colleague(&app).await;
@@ -30,7 +30,7 @@ async fn me_says_who_the_token_is() {
 }
 
 #[tokio::test]
-async fn logout_ends_the_token_and_no_other() {
+async fn logout_revokes_only_its_own_token() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (first, second) = (person.script(&app).await, person.script(&app).await);
@@ -125,7 +125,7 @@ async fn a_dump_of_the_database_holds_no_token_cookie_or_password() {
 }
 
 #[tokio::test]
-async fn the_scheme_is_read_in_any_case() {
+async fn the_bearer_scheme_is_case_insensitive() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     for scheme in ["Bearer", "bearer", "BEARER"] {
@@ -134,7 +134,7 @@ async fn the_scheme_is_read_in_any_case() {
 }
 
 #[tokio::test]
-async fn everything_that_is_no_token_is_anonymous() {
+async fn malformed_and_foreign_tokens_are_401() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let other = Person::founder(&app).await;
@@ -176,7 +176,7 @@ async fn everything_that_is_no_token_is_anonymous() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_no_login() {
+async fn two_authorization_headers_are_401() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let bearer = format!("Bearer {}", script.token);
@@ -185,7 +185,7 @@ async fn two_authorization_headers_are_no_login() {
 }
 
 #[tokio::test]
-async fn a_header_of_64_kib_is_refused_without_an_error() {
+async fn a_header_of_64_kib_is_refused_and_the_server_keeps_running() {
     let app = spawn_app().await;
     let value = format!("Bearer {}", "a".repeat(65_536));
     let request = format!(
@@ -213,7 +213,7 @@ async fn a_token_anywhere_but_in_the_header_is_ignored() {
 }
 
 #[tokio::test]
-async fn a_browsers_cookie_is_no_login_for_the_api() {
+async fn a_browser_cookie_is_401_at_the_api() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -225,7 +225,7 @@ async fn a_browsers_cookie_is_no_login_for_the_api() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_is_no_login_for_the_pages_that_write() {
+async fn a_bearer_token_does_not_authorize_page_forms() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -236,7 +236,7 @@ async fn a_bearer_token_is_no_login_for_the_pages_that_write() {
 }
 
 #[tokio::test]
-async fn an_expired_token_and_an_idle_one_are_refused() {
+async fn expired_and_idle_tokens_are_refused() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let client = database::admin().await;
@@ -262,7 +262,7 @@ async fn set_time(client: &tokio_postgres::Client, script: &Script, assignment: 
 }
 
 #[tokio::test]
-async fn one_logs_in_by_email_and_by_user_name_in_any_case() {
+async fn login_accepts_email_or_username_in_any_case() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     for name in [person.email.clone(), person.email.to_uppercase(), person.username.to_uppercase()] {
@@ -272,7 +272,7 @@ async fn one_logs_in_by_email_and_by_user_name_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_failed_login_is_the_same_whatever_was_wrong() {
+async fn every_failed_login_gets_the_same_answer() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let mut answers = Vec::new();

@@ -84,7 +84,7 @@ async fn write_all(script: &Script) -> i64 {
 }
 
 #[tokio::test]
-async fn what_leaves_comes_in_elsewhere_with_its_texts_and_times() {
+async fn an_export_is_imported_elsewhere_with_texts_and_times() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
@@ -129,7 +129,7 @@ async fn what_leaves_comes_in_elsewhere_with_its_texts_and_times() {
 }
 
 #[tokio::test]
-async fn only_an_owner_takes_everything_along_and_nobody_anything_of_others() {
+async fn only_owners_export_the_tenant_and_no_export_holds_foreign_notes() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let (colleague, stranger) = (owner.colleague(&app).await, Person::founder(&app).await);
@@ -159,7 +159,7 @@ async fn only_an_owner_takes_everything_along_and_nobody_anything_of_others() {
 }
 
 #[tokio::test]
-async fn what_is_no_note_is_refused_by_name_and_the_rest_comes_in() {
+async fn an_import_names_refused_files_and_imports_the_rest() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let long = vec![b'x'; 300 * 1024];
@@ -188,7 +188,7 @@ async fn what_is_no_note_is_refused_by_name_and_the_rest_comes_in() {
 }
 
 #[tokio::test]
-async fn what_is_no_archive_is_refused() {
+async fn a_file_that_is_not_a_zip_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     import(&script, b"no ZIP".to_vec()).await.expect_field_problem(422, "file");
@@ -198,7 +198,7 @@ async fn what_is_no_archive_is_refused() {
 }
 
 #[tokio::test]
-async fn a_person_takes_notes_along_and_brings_them_in_by_the_page() {
+async fn notes_are_exported_and_imported_through_the_pages() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;

@@ -7,7 +7,7 @@ use super::source::{Source, closing_brace, is_word};
 /// Each function with the line of its `fn` and its number of lines; those without a body left out.
 pub fn functions_of(source: &Source) -> Vec<(String, usize, usize)> {
     let mut functions = Vec::new();
-    for (name, position) in named_after(&source.code, "fn") {
+    for (name, position) in names_after(&source.code, "fn") {
         let open = source.code[position..].find(['{', ';']).map(|offset| position + offset);
         if let Some(open) = open.filter(|open| source.code[*open..].starts_with('{')) {
             let line = source.line_of(position);
@@ -23,7 +23,7 @@ pub fn functions_of(source: &Source) -> Vec<(String, usize, usize)> {
 pub fn types_of(source: &Source) -> Vec<(String, usize)> {
     let mut types = Vec::new();
     for keyword in ["struct", "enum", "trait", "type"] {
-        for (name, position) in named_after(&source.code, keyword) {
+        for (name, position) in names_after(&source.code, keyword) {
             let start_of_line = source.code[..position].rfind('\n').map_or(0, |end| end + 1);
             let indented = source.code[start_of_line..].starts_with(' ');
             if keyword != "type" || !indented {
@@ -35,7 +35,7 @@ pub fn types_of(source: &Source) -> Vec<(String, usize)> {
 }
 
 /// The names after a keyword, with the keyword's position.
-fn named_after(code: &str, keyword: &str) -> Vec<(String, usize)> {
+pub fn names_after(code: &str, keyword: &str) -> Vec<(String, usize)> {
     let bytes = code.as_bytes();
     let alone = |position: usize| {
         let starts = position == 0 || !(is_word(bytes[position - 1]) || bytes[position - 1] == b'$');

@@ -20,27 +20,31 @@ pub struct Source {
 pub fn of_src() -> &'static [Source] {
     static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
     SOURCES.get_or_init(|| {
-        let files = files_in("src").into_iter();
+        let files = files_in("src", "rs").into_iter();
         files.map(|(path, text)| Source::new(&path, text)).collect()
     })
 }
 
-/// The path and the text of each Rust file below a folder, in the order of their paths.
-pub fn files_in(folder: &str) -> Vec<(String, String)> {
+/// The path and the text of each file with this extension below a folder, in the order of their paths.
+pub fn files_in(folder: &str, extension: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    read_folder(root, &root.join(folder), &mut files);
+    read_folder(root, &root.join(folder), extension, &mut files);
     files.sort();
     files
 }
 
-fn read_folder(root: &Path, folder: &Path, files: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(folder).expect("a folder of sources") {
+fn read_folder(root: &Path, folder: &Path, extension: &str, files: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
         if path.is_dir() {
-            read_folder(root, &path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("a source");
+            // Build products, and folders such as .git.
+            if name != "target" && !name.starts_with('.') {
+                read_folder(root, &path, extension, files);
+            }
+        } else if path.extension().is_some_and(|found| found == extension) {
+            let text = fs::read_to_string(&path).expect("a text");
             let path = path.strip_prefix(root).expect("below the root").to_str().expect("UTF-8");
             files.push((path.to_owned(), text));
         }
@@ -95,7 +99,7 @@ fn blank(text: &str) -> String {
     text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
-fn without_comments_and_literals(text: &str) -> String {
+pub fn without_comments_and_literals(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut position = 0;
     while let Some(offset) = text[position..].find(['/', '"', '\'', 'r']) {

@@ -30,12 +30,12 @@ async fn journey(javascript: bool) {
 }
 
 #[tokio::test]
-async fn a_person_keeps_notes_with_javascript() {
+async fn the_user_journey_works_with_javascript() {
     journey(true).await;
 }
 
 #[tokio::test]
-async fn a_person_keeps_notes_without_javascript() {
+async fn the_user_journey_works_without_javascript() {
     journey(false).await;
 }
 

@@ -18,7 +18,7 @@ async fn status_that_says(url: &str, words: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_move_that_waits_for_a_transaction_names_it_and_goes_on_when_it_ends() {
+async fn a_move_blocked_by_a_transaction_names_it_and_continues_when_it_ends() {
     // A cluster of its own, as others' moves would wait too.
     let Some((folder, server, _)) = start_or_skip().await else { return };
     let url = folder.coordinator_url();

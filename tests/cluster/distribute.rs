@@ -6,7 +6,7 @@ use super::sql_load;
 use crate::support::{database::change_roles, eventually};
 
 #[tokio::test]
-async fn servers_become_a_cluster_once_however_often_init_runs() {
+async fn init_is_idempotent() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0).says("group 1").says("group 2").says("the cluster is ready");
     nodes.init(&[1, 2]).await.expect(0).says("already a worker");
@@ -47,14 +47,14 @@ async fn older_names_answer(nodes: &Nodes) {
 }
 
 #[tokio::test]
-async fn a_server_that_never_comes_is_named() {
+async fn init_names_a_server_that_does_not_answer() {
     let nodes = citus_or_skip!();
     let words = ["cluster", "init", "--wait", "1", "--workers", "127.0.0.1:9"];
     nodes.run(&words).await.expect(1).says("waiting for 127.0.0.1:9").says("127.0.0.1:9 does not answer");
 }
 
 #[tokio::test]
-async fn a_looking_init_changes_nothing() {
+async fn init_check_changes_nothing() {
     let nodes = citus_or_skip!();
     nodes
         .run(&["cluster", "init", "--check", "--workers", &nodes.addresses[1]])
@@ -65,7 +65,7 @@ async fn a_looking_init_changes_nothing() {
 }
 
 #[tokio::test]
-async fn commands_say_what_is_missing_first() {
+async fn commands_name_the_missing_precondition() {
     let nodes = citus_or_skip!();
     for words in [
         &["cluster", "distribute", "--yes"][..],
@@ -99,7 +99,7 @@ async fn commands_say_what_is_missing_first() {
 }
 
 #[tokio::test]
-async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() {
+async fn distribute_keeps_every_row_and_policy() {
     let nodes = citus_or_skip!();
     nodes.run(&["migrate"]).await.expect(0);
     let admin = nodes.client(0).await;
@@ -167,7 +167,7 @@ async fn a_database_with_data_is_distributed_without_losing_a_row_or_a_policy() 
 }
 
 #[tokio::test]
-async fn a_distribution_that_meets_another_database_of_the_same_servers_is_done_all_the_same() {
+async fn distribute_waits_for_role_changes_of_another_database() {
     let nodes = citus_or_skip!();
     nodes.run(&["migrate"]).await.expect(0);
     nodes.init(&[1, 2]).await.expect(0).says("pigeonhole cluster distribute");

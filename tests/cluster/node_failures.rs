@@ -58,7 +58,7 @@ async fn reads_and_writes(script: &Script) {
 }
 
 #[tokio::test]
-async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others() {
+async fn a_frozen_or_killed_worker_is_503_for_its_own_tenants_only() {
     let Some((folder, server, app)) = start_or_skip().await else { return };
     let [hit, spared] = one_on_each_worker(&folder, &app).await;
     // The server learns within moments which worker has whom.
@@ -87,7 +87,7 @@ async fn a_frozen_or_killed_worker_is_503_for_its_tenants_and_nothing_for_others
 }
 
 #[tokio::test]
-async fn without_the_coordinator_tenants_read_and_write_and_only_sign_up_is_503() {
+async fn without_the_coordinator_only_sign_up_is_503() {
     let Some((folder, server, app)) = start_or_skip().await else { return };
     let scripts = one_on_each_worker(&folder, &app).await;
     until_routed(&app).await;

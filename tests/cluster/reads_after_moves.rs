@@ -12,7 +12,7 @@ async fn contents(script: &Script) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_shard_that_moved_is_read_where_it_is_now() {
+async fn a_moved_shard_is_read_from_its_new_node() {
     let Some((folder, server, app)) = start_or_skip().await else { return };
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;

@@ -17,7 +17,7 @@ async fn cluster_of_one_worker(nodes: &Nodes) {
 }
 
 #[tokio::test]
-async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
+async fn adding_and_removing_a_worker_under_load_loses_no_acknowledged_note() {
     let _alone = lock_shard_moves().await;
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;
@@ -74,7 +74,7 @@ async fn a_cluster_grows_and_shrinks_under_load_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_pinned_tenant_stays_and_a_stopped_job_leaves_a_sound_cluster() {
+async fn a_pinned_tenant_is_not_moved_and_a_stopped_rebalance_leaves_the_cluster_healthy() {
     let _alone = lock_shard_moves().await;
     let nodes = citus_or_skip!();
     cluster_of_one_worker(&nodes).await;

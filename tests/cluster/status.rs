@@ -6,7 +6,7 @@ use crate::support::database_servers::SHARDS;
 use crate::support::within_timeout;
 
 #[tokio::test]
-async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
+async fn status_of_a_healthy_cluster_is_fine_in_text_and_json() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     nodes.run(&["cluster", "status"]).await.expect(0).says("FINE").says("NODES").says(&nodes.addresses[2]);
@@ -35,13 +35,13 @@ async fn a_sound_cluster_is_fine_for_people_and_for_scripts() {
 }
 
 #[tokio::test]
-async fn a_coordinator_that_is_not_there_is_down() {
+async fn status_without_a_coordinator_is_down() {
     let status = run_on("postgresql://postgres@127.0.0.1:9/x", &["cluster", "status"]);
     within_timeout("status", status).await.expect(2).says("DOWN");
 }
 
 #[tokio::test]
-async fn a_node_that_accepts_and_never_answers_is_down_and_holds_nothing_up() {
+async fn a_node_that_hangs_is_down_and_delays_no_command() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     // As a stopped process does: the kernel still accepts for it.
@@ -63,7 +63,7 @@ async fn a_node_that_accepts_and_never_answers_is_down_and_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn an_upgrade_of_citus_that_was_left_half_way_is_named_with_its_cure() {
+async fn an_unfinished_citus_upgrade_is_named_with_its_remedy() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     // As it is when the package is new and the database's extension is not.
@@ -80,7 +80,7 @@ async fn an_upgrade_of_citus_that_was_left_half_way_is_named_with_its_cure() {
 }
 
 #[tokio::test]
-async fn what_would_hurt_later_is_found_now() {
+async fn status_finds_leftovers_and_missing_row_level_security() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     let admin = nodes.client(0).await;

@@ -31,7 +31,7 @@ async fn goes_on(load: &HttpLoad) {
 }
 
 #[tokio::test]
-async fn requests_go_on_while_workers_join_share_and_leave() {
+async fn requests_succeed_while_workers_are_added_rebalanced_and_removed() {
     let nodes = citus_or_skip!();
     let _alone = lock_shard_moves().await;
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
@@ -73,7 +73,7 @@ async fn requests_go_on_while_workers_join_share_and_leave() {
 }
 
 #[tokio::test]
-async fn a_worker_that_comes_back_at_another_port_is_found_without_a_restart() {
+async fn a_worker_at_a_new_port_is_found_without_a_restart() {
     let nodes = citus_or_skip!();
     let mut own = Postgres::start_with(&[
         "shared_preload_libraries=citus",

@@ -67,7 +67,7 @@ pub async fn start(builder: ServerBuilder) -> (Server, App, Person) {
 }
 
 #[tokio::test]
-async fn locks_that_hold_the_whole_pool_end_in_503_and_then_all_is_well() {
+async fn requests_blocked_by_locks_are_503_and_succeed_after_the_release() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database).set("POOL_SIZE", "4")).await;
     let (script, browser) = (person.script(&app).await, person.browser(&app).await);
@@ -106,7 +106,7 @@ async fn locks_that_hold_the_whole_pool_end_in_503_and_then_all_is_well() {
 }
 
 #[tokio::test]
-async fn a_read_only_database_is_read_from_and_writes_are_503() {
+async fn a_read_only_database_serves_reads_and_writes_are_503() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database)).await;
     let script = person.script(&app).await;
@@ -147,7 +147,7 @@ async fn cut_connections(client: &tokio_postgres::Client, database: &str) {
 }
 
 #[tokio::test]
-async fn connections_that_were_cut_are_replaced() {
+async fn terminated_connections_are_replaced() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database).set("POOL_SIZE", "4")).await;
     let script = person.script(&app).await;
@@ -204,7 +204,7 @@ async fn a_pool_of_one_connection_never_mixes_tenants() {
 }
 
 #[tokio::test]
-async fn clients_that_go_away_leave_no_transaction_behind() {
+async fn disconnected_clients_leave_no_open_transaction() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database).set("POOL_SIZE", "4")).await;
     let script = person.script(&app).await;
@@ -245,7 +245,7 @@ async fn clients_that_go_away_leave_no_transaction_behind() {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_schema_is_500_with_nothing_but_a_number() {
+async fn a_broken_schema_is_500_with_a_request_id_only() {
     let database = OwnDatabase::create().await;
     let (server, app, person) = start(on(&database)).await;
     let (script, browser) = (person.script(&app).await, person.browser(&app).await);
@@ -275,7 +275,7 @@ async fn a_fault_of_the_schema_is_500_with_nothing_but_a_number() {
 }
 
 #[tokio::test]
-async fn a_slow_body_is_given_up() {
+async fn a_slow_request_body_times_out() {
     let database = OwnDatabase::create().await;
     let server = on(&database).start();
     let app = App::of(&server);

@@ -8,7 +8,7 @@ use super::failures::{assert_unavailable, on, recovers};
 use crate::support::{App, Call, Person, database::OwnDatabase};
 
 #[tokio::test]
-async fn of_two_hundred_logins_at_once_some_succeed_and_the_rest_is_503() {
+async fn of_200_concurrent_logins_some_succeed_and_the_rest_are_503() {
     let database = OwnDatabase::create().await;
     // Hashes that take so long that two hundred cannot have their turns in time, on whatever machine.
     let server = on(&database).set("BCRYPT_COST", "14").start();
@@ -44,7 +44,7 @@ async fn of_two_hundred_logins_at_once_some_succeed_and_the_rest_is_503() {
 }
 
 #[tokio::test]
-async fn clients_that_give_up_leave_their_place_in_the_queue() {
+async fn disconnected_clients_leave_the_hash_queue() {
     let database = OwnDatabase::create().await;
     let server = on(&database).start();
     let app = App::of(&server);

@@ -22,7 +22,7 @@ async fn history(database: &OwnDatabase) -> Vec<(i32, i64)> {
 }
 
 #[tokio::test]
-async fn five_processes_migrate_an_empty_database_at_once() {
+async fn five_concurrent_migrations_of_an_empty_database_succeed() {
     let database = OwnDatabase::create().await;
     let alone = lock_cluster();
     let running: Vec<_> = (0..5).map(|_| on(&database).spawn("migrate")).collect();
@@ -39,7 +39,7 @@ async fn five_processes_migrate_an_empty_database_at_once() {
 }
 
 #[tokio::test]
-async fn three_servers_start_on_an_empty_database_at_once() {
+async fn three_servers_start_concurrently_on_an_empty_database() {
     let database = OwnDatabase::create().await;
     let alone = lock_cluster();
     let builders: Vec<_> = (0..3).map(|_| on(&database)).collect();
@@ -55,7 +55,7 @@ async fn three_servers_start_on_an_empty_database_at_once() {
 }
 
 #[tokio::test]
-async fn a_second_run_changes_nothing() {
+async fn a_second_migration_changes_nothing() {
     let database = OwnDatabase::create().await;
     for _ in 0..2 {
         let ended = on(&database).run("migrate");
@@ -106,7 +106,7 @@ async fn set_back(database: &OwnDatabase) -> String {
 }
 
 #[tokio::test]
-async fn an_older_schema_is_refused_where_migrating_is_an_operators_decision() {
+async fn an_older_schema_is_refused_in_production_and_by_workers() {
     let database = OwnDatabase::create().await;
     let production =
         || on(&database).set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test");
@@ -137,7 +137,7 @@ async fn an_older_schema_is_refused_where_migrating_is_an_operators_decision() {
 }
 
 #[tokio::test]
-async fn the_killed_holder_of_the_lock_is_followed_by_another() {
+async fn a_killed_migration_releases_its_lock_to_the_next() {
     let database = OwnDatabase::create().await;
     let alone = lock_cluster();
     let running: Vec<_> = (0..3).map(|_| on(&database).spawn("migrate")).collect();
@@ -162,7 +162,7 @@ async fn the_killed_holder_of_the_lock_is_followed_by_another() {
 }
 
 #[tokio::test]
-async fn an_organization_named_like_the_demo_does_not_stop_a_later_demo() {
+async fn a_tenant_named_demo_does_not_prevent_the_demo_tenant() {
     let database = OwnDatabase::create().await;
     {
         let server = on(&database).set("DEMO_TENANT", "off").start();

@@ -7,7 +7,7 @@ use crate::support::server::ServerBuilder;
 use crate::support::spawn_app;
 
 #[tokio::test]
-async fn expired_sessions_of_more_tenants_than_one_look_finds_are_removed_and_no_others() {
+async fn all_expired_sessions_and_no_others_are_purged() {
     // The first one makes the roles, which all databases of these servers share.
     spawn_app().await;
     let own = OwnDatabase::create().await;

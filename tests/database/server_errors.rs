@@ -78,7 +78,7 @@ impl ServerErrorFixture {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_503_for_whoever_writes_and_nothing_for_whoever_reads() {
+async fn a_full_disk_is_503_for_writes_and_reads_succeed() {
     let fixture = ServerErrorFixture::create().await;
     let browser = fixture.person.browser(&fixture.app).await;
     let id = fixture.script.note("first").await;
@@ -105,7 +105,7 @@ async fn a_full_disk_is_503_for_whoever_writes_and_nothing_for_whoever_reads() {
 }
 
 #[tokio::test]
-async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on() {
+async fn requests_without_a_connection_are_503_and_others_succeed() {
     const LIMIT: usize = 4;
     const WRITERS: usize = 12;
     let mut fixture = ServerErrorFixture::create().await;
@@ -149,7 +149,7 @@ async fn whoever_finds_no_connection_is_told_to_come_back_and_the_others_go_on()
 }
 
 #[tokio::test]
-async fn a_transaction_that_meets_another_is_repeated_three_times_and_then_503() {
+async fn serialization_failures_are_retried_three_times_and_then_503() {
     let fixture = ServerErrorFixture::create().await;
     for state in ["40001", "40P01"] {
         let before = fixture.stored().await.len();

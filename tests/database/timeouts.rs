@@ -34,7 +34,7 @@ async fn of_a_login(node: &str, role: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_servers_own_limits_are_set_on_every_node_and_each_way_to_it() {
+async fn statement_timeouts_are_set_on_every_node_and_connection() {
     let database = OwnDatabase::create().await;
     // Through the coordinator, and by the server's own connections to the workers.
     let builders = [on(&database), ServerBuilder::new().set("DATABASE_URL", &database.url)];

@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_database_that_is_killed_and_comes_back_is_found_again() {
+async fn a_killed_database_is_503_until_it_is_back() {
     let mut postgres = run_blocking(Postgres::start).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("POOL_SIZE", "4").start();
     let app = App::of(&server);
@@ -55,7 +55,7 @@ async fn a_database_that_is_killed_and_comes_back_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_falls_silent_is_503_and_then_found_again() {
+async fn a_hanging_database_is_503_until_it_answers_again() {
     let database = OwnDatabase::create().await;
     let proxy = FaultyProxy::to_database().await;
     let server = ServerBuilder::new()
@@ -88,7 +88,7 @@ async fn a_database_that_falls_silent_is_503_and_then_found_again() {
 }
 
 #[tokio::test]
-async fn a_silent_address_is_named_and_nothing_waits_for_ever() {
+async fn starting_with_a_hanging_database_fails_and_names_its_address() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("an address").port();
     let url = format!("postgresql://somebody:hidden-word@127.0.0.1:{port}/nothing");

@@ -21,7 +21,7 @@ fn kept(answer: &Answer, shown: &str) -> Page {
 }
 
 #[tokio::test]
-async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
+async fn a_note_that_cannot_be_saved_is_returned_in_the_form_and_saved_once() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database)).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
@@ -57,7 +57,7 @@ async fn a_note_that_cannot_be_saved_comes_back_and_is_saved_once() {
 }
 
 #[tokio::test]
-async fn an_edit_that_cannot_be_saved_comes_back_with_its_version() {
+async fn an_edit_that_cannot_be_saved_is_returned_with_its_version() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database)).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
@@ -78,7 +78,7 @@ async fn an_edit_that_cannot_be_saved_comes_back_with_its_version() {
 }
 
 #[tokio::test]
-async fn a_login_and_a_sign_up_that_cannot_be_done_come_back_filled_in_but_for_the_password() {
+async fn a_failed_login_or_sign_up_returns_every_field_but_the_password() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database)).await;
     let browser = Browser::new(&app);

@@ -15,7 +15,7 @@ async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
 }
 
 #[tokio::test]
-async fn no_superuser_is_needed_and_too_many_connections_pass() {
+async fn an_ordinary_database_owner_suffices_and_connection_limits_are_503() {
     let postgres = run_blocking(Postgres::start).await;
     let (admin, url) = owned(&postgres).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &url).set("POOL_SIZE", "4").start();
@@ -35,7 +35,7 @@ async fn no_superuser_is_needed_and_too_many_connections_pass() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_make_no_roles_is_told_so() {
+async fn migrate_without_createrole_says_so() {
     let postgres = run_blocking(Postgres::start).await;
     let (admin, url) = owned(&postgres).await;
     admin.execute("ALTER ROLE keeper NOCREATEROLE", &[]).await.expect("fewer rights");

@@ -244,7 +244,7 @@ fn body_for(route: &RouteEntry, call: Call) -> Call {
 }
 
 #[tokio::test]
-async fn every_route_answers_every_role_as_the_matrix_says() {
+async fn every_route_answers_every_user_as_the_matrix_says() {
     let app = spawn_app().await;
     let actors = Actors::assemble(&app).await;
     let all = routes::all();

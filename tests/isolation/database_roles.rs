@@ -37,7 +37,7 @@ async fn no_role_of_the_application_owns_anything_or_bypasses_policies() {
 }
 
 #[tokio::test]
-async fn the_servers_connections_run_as_the_applications_role() {
+async fn the_application_role_may_not_truncate_tables() {
     let app = spawn_app().await;
     app.get("/readyz").await.expect(200);
     let client = database::admin().await;
@@ -57,7 +57,7 @@ async fn the_servers_connections_run_as_the_applications_role() {
 }
 
 #[tokio::test]
-async fn the_role_changes_no_schema() {
+async fn the_application_role_may_not_change_the_schema() {
     let client = as_role("pigeonhole_app").await;
     for statement in [
         "CREATE TABLE mine (id int)",
@@ -82,7 +82,7 @@ async fn the_role_changes_no_schema() {
 }
 
 #[tokio::test]
-async fn the_roles_of_login_and_sign_up_reach_only_what_they_need() {
+async fn every_application_role_reads_and_writes_only_what_it_needs() {
     for (role, statements) in [
         (
             "pigeonhole_login",

@@ -32,7 +32,7 @@ async fn ask(app: &App, browser: &Browser, script: &Script, route: &RouteEntry, 
 }
 
 #[tokio::test]
-async fn the_public_routes_are_this_short_list() {
+async fn the_public_routes_are_exactly_this_list() {
     let mut public: Vec<String> = routes::all()
         .iter()
         .filter(|route| route.public)
@@ -64,7 +64,7 @@ async fn the_public_routes_are_this_short_list() {
 }
 
 #[tokio::test]
-async fn nobody_gets_into_a_private_route_without_a_login() {
+async fn every_private_route_requires_a_login() {
     let app = spawn_app().await;
     for route in routes::all().iter().filter(|route| !route.public) {
         let shown = format!("{} {}", route.method, route.path);
@@ -84,7 +84,7 @@ async fn nobody_gets_into_a_private_route_without_a_login() {
 }
 
 #[tokio::test]
-async fn a_public_page_is_open_to_everybody() {
+async fn every_public_page_is_200_without_a_login() {
     let app = spawn_app().await;
     for route in routes::all() {
         if route.public && route.method == "GET" && !route.is_static() && !route.needs_invitation() {
@@ -128,7 +128,7 @@ async fn assert_unreachable(owner: &Person, intruder: &Person) {
 }
 
 #[tokio::test]
-async fn a_note_of_another_tenant_is_like_no_note_at_all() {
+async fn another_tenants_note_is_404() {
     let app = spawn_app().await;
     let (first, second) = (Person::founder(&app).await, Person::founder(&app).await);
     assert_unreachable(&first, &second).await;
@@ -136,7 +136,7 @@ async fn a_note_of_another_tenant_is_like_no_note_at_all() {
 }
 
 #[tokio::test]
-async fn a_note_of_a_colleague_is_like_no_note_at_all() {
+async fn a_colleagues_note_is_404() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let colleague = owner.colleague(&app).await;
@@ -145,7 +145,7 @@ async fn a_note_of_a_colleague_is_like_no_note_at_all() {
 }
 
 #[tokio::test]
-async fn two_tenants_with_the_same_note_number_touch_only_their_own() {
+async fn two_tenants_with_the_same_note_id_change_only_their_own() {
     let app = spawn_app().await;
     let (first, second) = (Person::founder(&app).await, Person::founder(&app).await);
     let shared = 1_000_000 + first.tenant_id;
@@ -176,7 +176,7 @@ async fn two_tenants_with_the_same_note_number_touch_only_their_own() {
 }
 
 #[tokio::test]
-async fn a_crawl_by_another_tenant_finds_no_trace() {
+async fn a_crawl_by_another_tenant_finds_no_foreign_data() {
     let app = spawn_app().await;
     let canary = unique("canary");
     let victim = Person::founder(&app).await;
@@ -257,7 +257,7 @@ async fn reading_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_owner_gets_in_everywhere() {
+async fn the_owner_reads_every_page() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);

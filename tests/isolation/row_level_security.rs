@@ -52,7 +52,7 @@ async fn connections() -> Vec<Client> {
 }
 
 #[tokio::test]
-async fn without_a_tenant_nothing_is_seen() {
+async fn without_a_tenant_no_row_is_visible() {
     let person = person_with_rows().await;
     for mut client in connections().await {
         for (table, column) in TABLES {
@@ -98,7 +98,7 @@ async fn a_tenant_sees_its_own_rows_only_with_and_without_a_condition() {
 }
 
 #[tokio::test]
-async fn a_row_for_another_tenant_is_refused() {
+async fn inserting_a_row_for_another_tenant_is_refused() {
     let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
     let before = database::tenant_checksum(theirs.tenant_id).await;
     let (tenant, user) = (theirs.tenant_id, theirs.user_id);
@@ -124,7 +124,7 @@ async fn a_row_for_another_tenant_is_refused() {
 }
 
 #[tokio::test]
-async fn rows_of_another_tenant_are_neither_changed_nor_deleted_nor_moved() {
+async fn rows_of_another_tenant_cannot_be_updated_deleted_or_moved() {
     let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
     let before = database::tenant_checksum(theirs.tenant_id).await;
     let (own, tenant) = (mine.tenant_id, theirs.tenant_id);
@@ -154,7 +154,7 @@ async fn rows_of_another_tenant_are_neither_changed_nor_deleted_nor_moved() {
 }
 
 #[tokio::test]
-async fn an_update_or_delete_without_a_condition_stays_in_its_tenant() {
+async fn update_and_delete_without_a_condition_affect_one_tenant() {
     let (mine, theirs) = (person_with_rows().await, person_with_rows().await);
     let before = database::tenant_checksum(theirs.tenant_id).await;
     for mut client in connections().await {
@@ -169,7 +169,7 @@ async fn an_update_or_delete_without_a_condition_stays_in_its_tenant() {
 }
 
 #[tokio::test]
-async fn two_tenants_in_one_shard_are_as_far_apart_as_in_two() {
+async fn two_tenants_in_one_shard_are_isolated() {
     if !environment::on_citus() {
         environment::skipped("there is no Citus");
         return;
@@ -228,7 +228,7 @@ async fn insert_tenant(admin: &Client, tenant_id: i64) {
 }
 
 #[tokio::test]
-async fn the_shared_server_would_fail_on_a_statement_over_many_shards() {
+async fn the_shared_test_server_fails_on_multi_shard_statements() {
     if !environment::on_citus() {
         environment::skipped("there is no Citus");
         return;

@@ -24,7 +24,7 @@ async fn assert_refused_after(damage: &str, table: &str) {
 }
 
 #[tokio::test]
-async fn a_sound_database_is_served() {
+async fn the_server_starts_on_a_migrated_database() {
     let (database, _) = migrated().await;
     let server = on(&database).start();
     App::of(&server).get("/readyz").await.expect(200);
@@ -36,22 +36,22 @@ async fn a_table_without_its_policy_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_table_with_its_policies_switched_off_stops_the_start() {
+async fn a_table_with_row_level_security_disabled_stops_the_start() {
     assert_refused_after("ALTER TABLE sessions DISABLE ROW LEVEL SECURITY", "sessions").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_lets_everything_through_stops_the_start() {
+async fn a_permissive_policy_stops_the_start() {
     assert_refused_after("CREATE POLICY everybody ON notes TO pigeonhole_app USING (true)", "notes").await;
 }
 
 #[tokio::test]
-async fn a_policy_for_everybody_that_lets_everything_through_stops_the_start() {
+async fn a_permissive_policy_for_all_roles_stops_the_start() {
     assert_refused_after("CREATE POLICY everybody ON shared.users USING (true)", "users").await;
 }
 
 #[tokio::test]
-async fn a_new_table_of_tenants_without_a_policy_stops_the_start() {
+async fn a_new_tenant_table_without_a_policy_stops_the_start() {
     assert_refused_after(
         "CREATE TABLE forgotten (tenant_id bigint, text text); \
          GRANT SELECT ON forgotten TO pigeonhole_app",
@@ -61,7 +61,7 @@ async fn a_new_table_of_tenants_without_a_policy_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_table_that_belongs_to_the_applications_role_stops_the_start() {
+async fn a_table_owned_by_the_application_role_stops_the_start() {
     assert_refused_after(
         "GRANT CREATE ON SCHEMA public TO pigeonhole_app; \
          ALTER TABLE note_revisions OWNER TO pigeonhole_app",

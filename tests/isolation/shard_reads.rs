@@ -25,7 +25,7 @@ async fn on_owning_node(person: &Person) -> (Client, String) {
 }
 
 #[tokio::test]
-async fn a_shard_read_by_name_shows_a_tenant_its_own_rows_only() {
+async fn reading_a_shard_directly_shows_only_the_tenants_own_rows() {
     if !environment::on_citus() {
         environment::skipped("there is no Citus");
         return;
@@ -65,7 +65,7 @@ async fn shards_of(tenant_id: i64) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_shard_asked_by_name_keeps_two_tenants_apart_without_any_condition() {
+async fn a_shard_queried_without_a_condition_isolates_two_tenants() {
     if !environment::on_citus() {
         environment::skipped("there is no Citus");
         return;

@@ -55,7 +55,7 @@ async fn walk(person: &Person, browser: &Browser, script: &Script) -> usize {
 }
 
 #[tokio::test]
-async fn a_walk_through_all_routes_never_asks_more_than_one_shard() {
+async fn no_route_queries_more_than_one_shard() {
     if !environment::on_citus() {
         environment::skipped("there is no Citus");
         return;

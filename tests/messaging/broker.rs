@@ -10,7 +10,7 @@ use crate::support::broker::Broker;
 use crate::support::eventually;
 
 #[tokio::test]
-async fn messages_go_through_the_broker_and_what_fails_or_cannot_be_read_is_put_aside() {
+async fn messages_pass_the_broker_and_failed_or_unreadable_ones_are_dead_lettered() {
     let Some(broker) = Broker::start().await else { return };
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;

@@ -18,7 +18,7 @@ async fn shares_stay_pending(people: &People) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
+async fn a_killed_or_full_broker_delays_messages_and_loses_none() {
     let Some(mut broker) = Broker::start().await else { return };
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;
@@ -44,7 +44,7 @@ async fn a_broker_that_is_killed_or_full_delays_messages_and_loses_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
+async fn confirmed_messages_survive_the_death_of_broker_and_consumer() {
     let Some(mut broker) = Broker::start().await else { return };
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;
@@ -79,7 +79,7 @@ async fn what_a_broker_confirmed_survives_its_death_and_the_consumers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_whose_connections_break_again_and_again_goes_on_taking_messages() {
+async fn a_worker_with_breaking_connections_keeps_consuming() {
     let Some(broker) = Broker::start().await else { return };
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;

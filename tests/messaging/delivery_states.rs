@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fixture::MessagingFixture;
 
 #[tokio::test]
-async fn an_author_reads_in_the_note_and_on_its_pages_how_far_it_has_come() {
+async fn the_author_sees_the_delivery_state_in_the_api_and_on_pages() {
     let fixture = MessagingFixture::create().await;
     let (web, app) = fixture.web().await;
     let people = fixture.people(&app).await;

@@ -15,7 +15,7 @@ async fn slow_down(fixture: &MessagingFixture) {
 }
 
 #[tokio::test]
-async fn what_takes_longer_than_a_statement_may_arrives_all_the_same() {
+async fn a_delivery_slower_than_the_statement_timeout_is_completed() {
     let fixture = MessagingFixture::create().await;
     let (web, app) = fixture.web().await;
     let people = fixture.people(&app).await;

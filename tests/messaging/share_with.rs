@@ -23,7 +23,7 @@ async fn author_and_reader(app: &App) -> (Person, Script, Person) {
 }
 
 #[tokio::test]
-async fn a_note_shared_with_a_user_is_in_the_inbox_when_the_answer_says_acknowledged() {
+async fn a_note_is_in_the_inbox_when_the_answer_says_acknowledged() {
     let app = spawn_app().await;
     let (author, script, reader) = author_and_reader(&app).await;
     let answer = share(&script, json!([reader.user_id])).await.expect(201);
@@ -53,7 +53,7 @@ async fn a_note_shared_with_everyone_reaches_all_but_its_author() {
 }
 
 #[tokio::test]
-async fn an_audience_that_cannot_be_is_refused_by_name_and_nothing_is_written() {
+async fn an_invalid_audience_is_refused_with_its_field_and_writes_nothing() {
     let app = spawn_app().await;
     let (author, script, reader) = author_and_reader(&app).await;
     let stranger = Person::founder(&app).await;
@@ -81,7 +81,7 @@ async fn an_audience_that_cannot_be_is_refused_by_name_and_nothing_is_written() 
 }
 
 #[tokio::test]
-async fn without_a_preference_the_answer_comes_at_once_and_the_note_still_arrives() {
+async fn without_prefer_the_answer_is_immediate_and_the_note_is_delivered() {
     let app = spawn_app().await;
     let (_, script, reader) = author_and_reader(&app).await;
     let body = json!({"content": "at once", "share_with": [reader.user_id], "access": "edit"});

@@ -6,7 +6,7 @@ use super::fixture::MessagingFixture;
 use crate::support::eventually;
 
 #[tokio::test]
-async fn a_server_killed_between_the_answer_and_the_delivery_loses_nothing() {
+async fn killing_the_server_between_answer_and_delivery_loses_nothing() {
     let fixture = MessagingFixture::create().await;
     let (web, app) = fixture.web().await;
     let people = fixture.people(&app).await;
@@ -42,7 +42,7 @@ async fn a_worker_is_notified_of_what_another_process_wrote() {
 }
 
 #[tokio::test]
-async fn two_workers_deliver_each_message_once_and_one_that_is_killed_leaves_none_behind() {
+async fn two_workers_deliver_each_message_once_even_if_one_is_killed() {
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;
     let people = fixture.people(&app).await;
@@ -58,7 +58,7 @@ async fn two_workers_deliver_each_message_once_and_one_that_is_killed_leaves_non
 }
 
 #[tokio::test]
-async fn what_is_taken_back_before_it_is_delivered_does_not_arrive() {
+async fn a_revoked_share_is_not_delivered() {
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;
     let people = fixture.people(&app).await;
@@ -76,7 +76,7 @@ async fn what_is_taken_back_before_it_is_delivered_does_not_arrive() {
 }
 
 #[tokio::test]
-async fn a_message_that_always_fails_is_given_up_after_five_attempts_listed_replayed_and_dropped() {
+async fn a_failing_message_stops_after_five_attempts_and_is_listed_replayed_and_dropped() {
     let fixture = MessagingFixture::create().await;
     let (_web, app) = fixture.web().await;
     let people = fixture.people(&app).await;

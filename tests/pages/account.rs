@@ -7,7 +7,7 @@ async fn change(browser: &Browser, current: &str, new: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_all_other_sessions_and_renews_this_one() {
+async fn changing_the_password_ends_all_other_sessions() {
     let app = spawn_app().await;
     let mut person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -27,7 +27,7 @@ async fn a_new_password_ends_all_other_sessions_and_renews_this_one() {
 }
 
 #[tokio::test]
-async fn a_new_password_needs_the_current_one_and_must_be_good() {
+async fn changing_the_password_requires_the_current_and_a_strong_one() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -78,7 +78,7 @@ async fn id_of(person: &Person, kind: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn nobody_ends_another_persons_session() {
+async fn ending_another_users_session_is_404() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let colleague = person.colleague(&app).await;
@@ -97,7 +97,7 @@ async fn nobody_ends_another_persons_session() {
 }
 
 #[tokio::test]
-async fn the_account_page_names_the_person_and_no_hash() {
+async fn the_account_page_shows_the_user_and_no_hash() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;

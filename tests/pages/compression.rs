@@ -18,7 +18,7 @@ async fn a_compressed_page_has_the_same_headers() {
 }
 
 #[tokio::test]
-async fn each_coding_of_a_note_has_a_tag_of_its_own_and_all_of_them_count() {
+async fn each_content_coding_has_its_own_etag_and_all_match() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let path = format!("/api/notes/{}", script.note("a text that is long enough to be compressed").await);
@@ -63,7 +63,7 @@ async fn replace_under_each_tag(script: &Script, path: &str) {
 }
 
 #[tokio::test]
-async fn what_may_be_compressed_says_so_once_and_nothing_is_called_identity() {
+async fn compressible_answers_have_one_vary_and_no_identity_coding() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (script, browser) = (person.script(&app).await, person.browser(&app).await);

@@ -60,7 +60,7 @@ fn foreign_headers(base: &str) -> Vec<Vec<(&'static str, String)>> {
 }
 
 #[tokio::test]
-async fn every_route_that_writes_refuses_other_sites() {
+async fn every_writing_route_refuses_cross_site_requests() {
     let (app, person, browser, id) = logged_in().await;
     let before = database::tenant_checksum(person.tenant_id).await;
     let anonymous = Browser::new(&app);
@@ -78,7 +78,7 @@ async fn every_route_that_writes_refuses_other_sites() {
 }
 
 #[tokio::test]
-async fn every_route_that_writes_accepts_its_own_pages() {
+async fn every_writing_route_accepts_same_origin_requests() {
     let (app, _, browser, id) = logged_in().await;
     let own = app.base.clone();
     for route in unsafe_pages() {
@@ -107,7 +107,7 @@ async fn every_route_that_writes_accepts_its_own_pages() {
 }
 
 #[tokio::test]
-async fn two_headers_of_one_name_do_not_slip_through() {
+async fn duplicate_origin_headers_are_refused() {
     let (app, _, browser, _) = logged_in().await;
     for (name, own, foreign) in
         [("sec-fetch-site", "same-origin", "cross-site"), ("origin", app.base.as_str(), "https://evil.test")]
@@ -122,7 +122,7 @@ async fn two_headers_of_one_name_do_not_slip_through() {
 }
 
 #[tokio::test]
-async fn the_refusal_is_a_page_with_a_way_on() {
+async fn a_cross_site_refusal_is_an_html_page() {
     let (_, _, browser, _) = logged_in().await;
     let call = Call::new("POST", "/notes").form(&[("content", "x")]).header("sec-fetch-site", "cross-site");
     let answer = browser.answer(call).await.expect(403);
@@ -131,7 +131,7 @@ async fn the_refusal_is_a_page_with_a_way_on() {
 }
 
 #[tokio::test]
-async fn the_public_origin_is_the_one_that_was_set_and_not_the_host() {
+async fn the_allowed_origin_is_public_origin_and_not_the_host_header() {
     let server = ServerBuilder::new()
         .set("PUBLIC_ORIGIN", "http://pigeonhole.test:8080,https://notes.example.test")
         .start();
@@ -151,7 +151,7 @@ async fn the_public_origin_is_the_one_that_was_set_and_not_the_host() {
 }
 
 #[tokio::test]
-async fn an_unknown_host_is_misdirected_and_never_repeated() {
+async fn an_unknown_host_is_421_and_never_echoed() {
     let app = spawn_app().await;
     for host in ["evil.test", "localhost.evil.test", "127.0.0.1.evil.test"] {
         for path in ["/", "/login", "/dashboard", "/api/notes", "/nothing"] {

@@ -99,7 +99,7 @@ fn assert_harmless(page: &Page, payload: &str) {
 }
 
 #[tokio::test]
-async fn a_note_never_becomes_markup_beyond_markdown() {
+async fn a_note_renders_as_markdown_without_scripts_or_html() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (script, browser) = (person.script(&app).await, person.browser(&app).await);
@@ -120,7 +120,7 @@ async fn a_note_never_becomes_markup_beyond_markdown() {
 }
 
 #[tokio::test]
-async fn what_is_not_markdown_adds_no_element_and_no_attribute() {
+async fn a_title_adds_no_element_or_attribute() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (script, browser) = (person.script(&app).await, person.browser(&app).await);
@@ -168,7 +168,7 @@ async fn refused_forms_show_payloads_as_text() {
 }
 
 #[tokio::test]
-async fn the_text_that_waits_for_a_login_stays_text() {
+async fn a_draft_on_the_login_page_stays_text() {
     let app = spawn_app().await;
     for payload in PAYLOADS {
         let fields = [("title", payload), ("content", payload)];

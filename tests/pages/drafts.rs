@@ -20,7 +20,7 @@ async fn log_in_on(browser: &Browser, person: &Person, answer: &Answer) -> Answe
 }
 
 #[tokio::test]
-async fn a_new_note_comes_back_after_the_login() {
+async fn a_new_note_is_kept_through_the_login() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -42,7 +42,7 @@ async fn a_new_note_comes_back_after_the_login() {
 }
 
 #[tokio::test]
-async fn an_edit_comes_back_with_its_version_even_after_a_mistyped_password() {
+async fn an_edit_is_kept_through_a_failed_and_a_successful_login() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -114,7 +114,7 @@ async fn a_draft_cannot_be_sent_elsewhere() {
 }
 
 #[tokio::test]
-async fn somebody_elses_login_does_not_write_into_the_first_ones_note() {
+async fn another_users_login_cannot_save_the_draft_to_a_foreign_note() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let other = Person::founder(&app).await;

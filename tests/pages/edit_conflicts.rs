@@ -5,7 +5,7 @@ use crate::support::{Page, Person, database, html, spawn_app};
 const POEM: &str = "one\ntwo\nthree\nfour\nfive\nsix\nseven";
 
 #[tokio::test]
-async fn edits_in_different_places_are_merged() {
+async fn edits_of_different_lines_are_merged() {
     let app = spawn_app().await;
     let browser = Person::founder(&app).await.browser(&app).await;
     let id = browser.note(POEM).await;
@@ -24,7 +24,7 @@ async fn edits_in_different_places_are_merged() {
 }
 
 #[tokio::test]
-async fn edits_in_the_same_place_are_settled_on_a_page_with_both_texts() {
+async fn edits_of_the_same_line_show_a_conflict_page_with_both_texts() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -54,7 +54,7 @@ async fn edits_in_the_same_place_are_settled_on_a_page_with_both_texts() {
 }
 
 #[tokio::test]
-async fn an_edit_without_a_version_never_overwrites_in_silence() {
+async fn an_edit_without_a_valid_version_is_refused() {
     let app = spawn_app().await;
     let browser = Person::founder(&app).await.browser(&app).await;
     let id = browser.note("first").await;

@@ -39,7 +39,7 @@ fn assert_guarded(shown: &str, answer: &Answer) {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_headers_that_guard_it() {
+async fn every_answer_has_the_security_headers() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
@@ -86,7 +86,7 @@ async fn every_answer_carries_the_headers_that_guard_it() {
 }
 
 #[tokio::test]
-async fn what_is_private_is_never_stored() {
+async fn private_answers_are_not_cached() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
@@ -108,7 +108,7 @@ async fn what_is_private_is_never_stored() {
 }
 
 #[tokio::test]
-async fn static_files_have_hashed_names_and_stay() {
+async fn static_files_have_hashed_names_and_are_immutable() {
     let app = spawn_app().await;
     let page = Browser::new(&app).page("/").await;
     let mut files = Vec::new();
@@ -184,7 +184,7 @@ async fn production_cookies_and_headers_are_for_https_only() {
 }
 
 #[tokio::test]
-async fn no_page_has_scripts_or_styles_of_its_own() {
+async fn no_page_has_inline_scripts_or_styles() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;

@@ -11,7 +11,7 @@ async fn in_the_frame(browser: &Browser, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_frame_and_the_dashboard_count_what_is_unread_and_are_right_at_once() {
+async fn navigation_and_dashboard_show_the_unread_count_at_once() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;
@@ -62,7 +62,7 @@ async fn the_inbox_shows_twenty_notes_a_page_newest_first() {
 }
 
 #[tokio::test]
-async fn more_than_ninety_nine_unread_notes_are_not_counted_one_by_one() {
+async fn more_than_99_unread_notes_are_shown_as_99_plus() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;

@@ -34,7 +34,7 @@ async fn a_link_is_shown_once_and_listed_without_its_secret() {
 }
 
 #[tokio::test]
-async fn somebody_new_signs_up_by_the_link_and_is_logged_in() {
+async fn a_new_user_signs_up_by_invitation_and_is_logged_in() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let token = invitation(&owner.script(&app).await, "admin", 1).await;
@@ -66,7 +66,7 @@ async fn somebody_new_signs_up_by_the_link_and_is_logged_in() {
 }
 
 #[tokio::test]
-async fn links_that_do_not_count_are_all_the_same() {
+async fn all_invalid_invitation_links_get_the_same_404() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let script = owner.script(&app).await;
@@ -97,7 +97,7 @@ async fn links_that_do_not_count_are_all_the_same() {
 }
 
 #[tokio::test]
-async fn somebody_with_an_account_elsewhere_joins_with_it_and_is_in_both() {
+async fn a_user_of_another_tenant_joins_by_invitation_and_is_in_both() {
     let app = spawn_app().await;
     let (owner, person) = (Person::founder(&app).await, Person::founder(&app).await);
     let token = invitation(&owner.script(&app).await, "member", 1).await;
@@ -133,7 +133,7 @@ async fn somebody_with_an_account_elsewhere_joins_with_it_and_is_in_both() {
 }
 
 #[tokio::test]
-async fn a_member_uses_nothing_up() {
+async fn a_member_opening_an_invitation_takes_no_use() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let token = invitation(&owner.script(&app).await, "member", 3).await;
@@ -171,7 +171,7 @@ async fn share_with_everyone(person: &Person, note: i64) {
 }
 
 #[tokio::test]
-async fn a_newcomer_finds_what_is_shared_with_everybody() {
+async fn a_new_member_receives_notes_shared_with_everyone() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let script = owner.script(&app).await;

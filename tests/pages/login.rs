@@ -13,7 +13,7 @@ fn session_cookie(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_login_lasts_as_long_as_the_browser_or_thirty_days() {
+async fn a_login_lasts_12_hours_or_30_days_when_remembered() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = Browser::new(&app);
@@ -40,7 +40,7 @@ async fn a_login_lasts_as_long_as_the_browser_or_thirty_days() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+async fn the_session_cookie_is_http_only_and_same_site() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = Browser::new(&app);
@@ -75,7 +75,7 @@ async fn a_wrong_password_is_401_with_the_form_filled() {
 }
 
 #[tokio::test]
-async fn empty_fields_have_their_messages() {
+async fn empty_login_fields_show_messages() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     let answer = browser.post("/login", &[]).await;
@@ -86,7 +86,7 @@ async fn empty_fields_have_their_messages() {
 }
 
 #[tokio::test]
-async fn who_is_logged_in_is_sent_from_the_welcome_page_to_the_dashboard() {
+async fn a_logged_in_user_is_redirected_from_the_welcome_page() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = Browser::new(&app);
@@ -96,7 +96,7 @@ async fn who_is_logged_in_is_sent_from_the_welcome_page_to_the_dashboard() {
 }
 
 #[tokio::test]
-async fn a_private_page_is_reached_through_the_login() {
+async fn login_returns_to_the_requested_page() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = Browser::new(&app);
@@ -217,7 +217,7 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
+async fn a_password_valid_in_two_tenants_offers_a_choice() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let namesake = person.namesake(&app, &unique("Second ")).await;
@@ -250,7 +250,7 @@ async fn a_login_with_one_password_in_two_tenants_lets_one_choose() {
 }
 
 #[tokio::test]
-async fn a_choice_that_a_new_password_overtook_admits_nobody() {
+async fn a_choice_made_before_a_password_change_is_refused() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let namesake = person.namesake(&app, &unique("Second ")).await;
@@ -308,7 +308,7 @@ fn choice_of(page: &Page, tenant_name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_name_in_more_than_five_tenants_is_asked_for_the_tenant() {
+async fn the_login_form_asks_for_the_tenant_of_a_name_in_more_than_five() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let with_another_password = Person { password: "another password".to_owned(), ..person.clone() };

@@ -37,7 +37,7 @@ async fn the_page_offers_each_role_what_it_may_do() {
 }
 
 #[tokio::test]
-async fn who_leaves_is_logged_out_and_told() {
+async fn a_member_who_leaves_is_logged_out_with_a_message() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let browser = team.member.browser(&app).await;
@@ -51,7 +51,7 @@ async fn who_leaves_is_logged_out_and_told() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_none_is_refused_with_a_sentence() {
+async fn an_invalid_role_is_422_with_an_explanation() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let browser: Browser = team.owner.browser(&app).await;

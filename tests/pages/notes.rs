@@ -114,7 +114,7 @@ fn link_to(page: &Page, here: &str, direction: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn strange_cursors_and_numbers_are_no_error() {
+async fn invalid_cursors_and_ids_are_4xx() {
     let app = spawn_app().await;
     let browser = Person::founder(&app).await.browser(&app).await;
     let own = browser.page("/notes").await;
@@ -149,7 +149,7 @@ async fn an_empty_note_is_refused_beside_its_field() {
 }
 
 #[tokio::test]
-async fn fields_that_no_form_has_change_nothing() {
+async fn unknown_form_fields_change_nothing() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let other = Person::founder(&app).await;

@@ -5,7 +5,7 @@ use crate::support::team::wait_for_count;
 use crate::support::{App, Browser, Call, Page, Person, Team, database, spawn_app, unique};
 
 #[tokio::test]
-async fn settings_are_for_owners() {
+async fn only_owners_see_and_change_settings() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let before = database::tenant_checksum(team.owner.tenant_id).await;
@@ -26,7 +26,7 @@ async fn settings_are_for_owners() {
 }
 
 #[tokio::test]
-async fn a_new_name_counts_at_once_and_a_taken_one_is_told_beside_the_field() {
+async fn a_new_tenant_name_applies_at_once_and_a_taken_one_is_409() {
     let app = spawn_app().await;
     let (owner, other) = (Person::founder(&app).await, Person::founder(&app).await);
     let browser = owner.browser(&app).await;
@@ -61,7 +61,7 @@ async fn a_new_name_counts_at_once_and_a_taken_one_is_told_beside_the_field() {
 }
 
 #[tokio::test]
-async fn the_end_needs_the_name_shows_everywhere_and_can_be_called_off() {
+async fn deleting_a_tenant_needs_its_name_is_announced_and_can_be_cancelled() {
     let app = spawn_app().await;
     let team = Team::create(&app).await;
     let (owner, member) = (team.owner.browser(&app).await, team.member.browser(&app).await);
@@ -137,7 +137,7 @@ async fn furnish(app: &App, team: &Team) {
 }
 
 #[tokio::test]
-async fn when_its_time_has_come_every_row_of_the_organization_is_removed_and_no_other() {
+async fn an_overdue_tenant_is_removed_completely_and_no_other() {
     let app = spawn_app().await;
     let (team, bystander) = (Team::create(&app).await, Team::create(&app).await);
     furnish(&app, &team).await;

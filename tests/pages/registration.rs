@@ -39,7 +39,7 @@ async fn the_email_is_optional() {
 }
 
 #[tokio::test]
-async fn a_refused_form_keeps_what_was_typed_but_the_password() {
+async fn a_refused_form_keeps_every_field_but_the_password() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     let tenant = unique("Org ");
@@ -62,7 +62,7 @@ async fn a_refused_form_keeps_what_was_typed_but_the_password() {
 }
 
 #[tokio::test]
-async fn every_missing_field_has_its_message() {
+async fn every_missing_field_shows_a_message() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     let answer = browser.post_retrying("/register", &[]).await.expect(422);
@@ -92,7 +92,7 @@ async fn a_taken_name_is_409_with_the_form_filled() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_invites_is_not_joined_by_the_form() {
+async fn a_tenant_by_invitation_is_not_joined_by_the_form() {
     let app = spawn_app().await;
     let founder = Person::founder(&app).await;
     let browser = Browser::new(&app);
@@ -110,7 +110,7 @@ async fn a_tenant_that_invites_is_not_joined_by_the_form() {
 }
 
 #[tokio::test]
-async fn the_fields_help_password_managers() {
+async fn password_fields_support_password_managers() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     for (path, autocomplete) in [("/register", "new-password"), ("/login", "current-password")] {

@@ -21,17 +21,17 @@ async fn assert_harmless(content: String) {
 }
 
 #[tokio::test]
-async fn quotes_within_quotes_are_rendered_in_time() {
+async fn nested_quotes_are_rendered_in_time() {
     assert_harmless(">".repeat(262_000)).await;
 }
 
 #[tokio::test]
-async fn elements_within_elements_are_rendered_in_time() {
+async fn nested_html_elements_are_rendered_in_time() {
     assert_harmless("<div>".repeat(52_000)).await;
 }
 
 #[tokio::test]
-async fn lists_within_lists_are_rendered_in_time() {
+async fn nested_lists_are_rendered_in_time() {
     let lines: Vec<String> = (0..700).map(|depth| " ".repeat(depth) + "- x").collect();
     assert_harmless(lines.join("\n")).await;
 }

@@ -3,7 +3,7 @@
 use crate::support::{App, Browser, Call, Page, Person, raw_http, routes, server::ServerBuilder, spawn_app};
 
 #[tokio::test]
-async fn ambiguous_lengths_are_refused_and_the_connection_is_closed() {
+async fn ambiguous_content_lengths_are_400_and_close_the_connection() {
     let app = spawn_app().await;
     let host = app.base.trim_start_matches("http://").to_owned();
     for headers in [
@@ -28,7 +28,7 @@ async fn ambiguous_lengths_are_refused_and_the_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn a_request_names_exactly_one_host() {
+async fn a_request_without_exactly_one_host_is_refused() {
     let app = spawn_app().await;
     let host = app.base.trim_start_matches("http://").to_owned();
     for request in [
@@ -50,7 +50,7 @@ async fn status_at(app: &App, target: &str, host: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn the_default_port_is_named_or_not_and_is_the_same_host() {
+async fn a_host_with_and_without_its_default_port_is_the_same() {
     let console = crate::support::postgres::free_port();
     let server = ServerBuilder::new()
         .set("PUBLIC_ORIGIN", "https://notes.example.test,http://plain.example.test")
@@ -96,7 +96,7 @@ async fn the_default_port_is_named_or_not_and_is_the_same_host() {
 }
 
 #[tokio::test]
-async fn an_address_with_two_slashes_never_leads_to_another_site() {
+async fn a_path_with_two_slashes_never_redirects_to_another_site() {
     let app = spawn_app().await;
     for target in [
         "//evil.test/%2e%2e/",
@@ -118,7 +118,7 @@ async fn an_address_with_two_slashes_never_leads_to_another_site() {
 }
 
 #[tokio::test]
-async fn a_target_that_is_a_whole_url_of_another_host_is_misdirected() {
+async fn an_absolute_url_of_another_host_is_421() {
     let app = spawn_app().await;
     let host = app.base.trim_start_matches("http://");
     let (name, port) = host.split_once(':').expect("a port");
@@ -141,7 +141,7 @@ async fn a_target_that_is_a_whole_url_of_another_host_is_misdirected() {
 }
 
 #[tokio::test]
-async fn a_page_knows_its_methods() {
+async fn an_unsupported_page_method_is_405_with_allow() {
     let app = spawn_app().await;
     let all = routes::all();
     for path in all.iter().filter(|route| !route.api && !route.is_static()).map(|r| &r.path) {
@@ -175,7 +175,7 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn an_unknown_page_is_a_page_that_repeats_nothing() {
+async fn an_unknown_page_is_a_404_page_without_echo() {
     let app = spawn_app().await;
     for path in ["/nothing", "/%3Cscript%3Ealert(1)%3C/script%3E", "/notes/1/nothing"] {
         let answer = app.get(path).await.expect(404);
@@ -188,7 +188,7 @@ async fn an_unknown_page_is_a_page_that_repeats_nothing() {
 }
 
 #[tokio::test]
-async fn forms_in_other_clothes_are_refused_without_an_error() {
+async fn forms_of_another_content_type_or_encoding_are_refused() {
     let app = spawn_app().await;
     let browser = Person::founder(&app).await.browser(&app).await;
     for (kind, body) in [
@@ -212,7 +212,7 @@ async fn forms_in_other_clothes_are_refused_without_an_error() {
 }
 
 #[tokio::test]
-async fn nul_in_a_form_is_named_beside_its_field() {
+async fn a_nul_character_in_a_form_is_named_beside_its_field() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     for field in ["username", "email", "tenant_name"] {
@@ -229,7 +229,7 @@ async fn nul_in_a_form_is_named_beside_its_field() {
 }
 
 #[tokio::test]
-async fn a_name_with_control_characters_stays_on_one_line_of_the_log() {
+async fn control_characters_are_escaped_in_the_log() {
     let app = spawn_app().await;
     let mark = crate::support::unique("mark");
     let name = format!("{mark}\n{{\"level\":\"x\"}}\r\n\u{1b}[31m{mark}");
@@ -244,7 +244,7 @@ async fn a_name_with_control_characters_stays_on_one_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn the_log_tells_of_logins_without_secrets() {
+async fn the_log_names_failed_logins_and_no_secrets() {
     let server = ServerBuilder::new().set("RUST_LOG", "trace").start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;

@@ -11,7 +11,7 @@ fn encoded(path: &str, words: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_found_is_marked_and_everything_else_is_left_out() {
+async fn matches_are_highlighted_and_other_notes_are_left_out() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -40,7 +40,7 @@ async fn what_is_found_is_marked_and_everything_else_is_left_out() {
 }
 
 #[tokio::test]
-async fn an_edit_is_found_by_its_new_words_and_what_is_in_the_bin_by_none() {
+async fn an_edited_note_is_found_by_its_new_words_and_a_deleted_one_not_at_all() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
@@ -61,7 +61,7 @@ async fn an_edit_is_found_by_its_new_words_and_what_is_in_the_bin_by_none() {
 }
 
 #[tokio::test]
-async fn more_than_a_page_is_found_page_by_page_and_back() {
+async fn search_results_are_paged_forward_and_back() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     crate::api::search::write(&person, 45, "needle & thread").await;
@@ -79,7 +79,7 @@ async fn more_than_a_page_is_found_page_by_page_and_back() {
 }
 
 #[tokio::test]
-async fn the_inbox_is_searched_apart_from_ones_own_notes() {
+async fn the_inbox_is_searched_apart_from_own_notes() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;
@@ -102,7 +102,7 @@ async fn the_inbox_is_searched_apart_from_ones_own_notes() {
 }
 
 #[tokio::test]
-async fn whatever_is_typed_is_a_search_or_is_refused_beside_the_field() {
+async fn every_input_is_a_search_or_is_refused_beside_the_field() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;

@@ -23,7 +23,7 @@ async fn logout_ends_every_copy_of_the_cookie() {
 }
 
 #[tokio::test]
-async fn logout_is_no_link() {
+async fn logout_by_get_is_405() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -33,7 +33,7 @@ async fn logout_is_no_link() {
 }
 
 #[tokio::test]
-async fn a_cookie_from_before_the_login_stays_anonymous() {
+async fn a_cookie_from_before_the_login_is_not_logged_in() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = Browser::new(&app);
@@ -61,7 +61,7 @@ async fn logging_in_over_another_session_ends_it() {
 }
 
 #[tokio::test]
-async fn a_session_that_idled_or_is_too_old_is_over() {
+async fn idle_and_expired_sessions_end() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let client = database::admin().await;
@@ -83,7 +83,7 @@ async fn a_session_that_idled_or_is_too_old_is_over() {
 }
 
 #[tokio::test]
-async fn a_session_row_that_is_gone_ends_the_session_within_a_moment() {
+async fn deleting_the_session_row_ends_the_session_within_a_second() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -95,7 +95,7 @@ async fn a_session_row_that_is_gone_ends_the_session_within_a_moment() {
 }
 
 #[tokio::test]
-async fn a_tampered_cookie_is_anonymous_and_no_error() {
+async fn a_tampered_cookie_is_not_logged_in() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -128,7 +128,7 @@ async fn a_tampered_cookie_is_anonymous_and_no_error() {
 }
 
 #[tokio::test]
-async fn strange_cookie_headers_are_no_error() {
+async fn malformed_cookie_headers_are_no_server_error() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let cookie = person.browser(&app).await.cookie_header();
@@ -168,7 +168,7 @@ async fn a_flash_is_shown_once() {
 }
 
 #[tokio::test]
-async fn a_logout_on_one_server_counts_on_another_within_two_seconds() {
+async fn a_logout_reaches_another_server_within_two_seconds() {
     let here = spawn_app().await;
     let person = Person::founder(&here).await;
     let script = person.script(&here).await;

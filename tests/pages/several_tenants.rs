@@ -45,7 +45,7 @@ async fn pair(app: &App) -> (Person, Person) {
 }
 
 #[tokio::test]
-async fn one_login_opens_every_organization_that_the_password_fits_and_switches_without_another() {
+async fn one_login_opens_every_tenant_with_that_password() {
     let app = spawn_app().await;
     let (first, second) = pair(&app).await;
     let browser = Browser::new(&app);
@@ -69,7 +69,7 @@ async fn one_login_opens_every_organization_that_the_password_fits_and_switches_
 }
 
 #[tokio::test]
-async fn logging_out_of_one_goes_on_in_the_next() {
+async fn logging_out_of_one_tenant_switches_to_the_next() {
     let app = spawn_app().await;
     let (first, second) = pair(&app).await;
     let browser = Browser::new(&app);
@@ -86,7 +86,7 @@ async fn logging_out_of_one_goes_on_in_the_next() {
 }
 
 #[tokio::test]
-async fn a_session_that_ended_elsewhere_gives_way_to_the_next() {
+async fn a_session_ended_elsewhere_switches_to_the_next_tenant() {
     let app = spawn_app().await;
     let (first, second) = pair(&app).await;
     let browser = Browser::new(&app);
@@ -104,7 +104,7 @@ async fn a_session_that_ended_elsewhere_gives_way_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_login_as_another_person_leaves_no_trace_of_the_one_before() {
+async fn a_login_as_another_user_ends_all_sessions_of_the_first() {
     let app = spawn_app().await;
     let (first, second) = pair(&app).await;
     let stranger = Person::founder(&app).await;
@@ -120,7 +120,7 @@ async fn a_login_as_another_person_leaves_no_trace_of_the_one_before() {
 }
 
 #[tokio::test]
-async fn another_organization_is_added_only_by_asking_for_it_while_logged_in() {
+async fn a_second_tenant_is_added_only_on_request_while_logged_in() {
     let app = spawn_app().await;
     let (first, second) = (Person::founder(&app).await, Person::founder(&app).await);
     let browser = first.browser(&app).await;
@@ -142,7 +142,7 @@ async fn another_organization_is_added_only_by_asking_for_it_while_logged_in() {
 }
 
 #[tokio::test]
-async fn six_are_one_too_many_and_the_cookie_stays_small() {
+async fn the_sixth_tenant_replaces_the_least_recently_used_one() {
     let app = spawn_app().await;
     let browser = Browser::new(&app);
     let mut people = Vec::new();
@@ -169,7 +169,7 @@ async fn six_are_one_too_many_and_the_cookie_stays_small() {
 }
 
 #[tokio::test]
-async fn a_new_password_here_keeps_the_sessions_beside() {
+async fn changing_one_password_keeps_the_sessions_in_other_tenants() {
     let app = spawn_app().await;
     let (first, second) = pair(&app).await;
     let browser = Browser::new(&app);

@@ -7,7 +7,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_note_is_shared_with_a_colleague_edited_by_them_and_taken_back() {
+async fn a_note_is_shared_edited_by_a_colleague_and_unshared_on_the_pages() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let other = author.colleague(&app).await;
@@ -56,7 +56,7 @@ async fn a_note_is_shared_with_a_colleague_edited_by_them_and_taken_back() {
 }
 
 #[tokio::test]
-async fn a_choice_that_cannot_be_is_refused_and_stays_chosen() {
+async fn an_invalid_choice_of_recipients_is_422_and_stays_selected() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let (other, stranger) = (author.colleague(&app).await, Person::founder(&app).await);
@@ -81,7 +81,7 @@ async fn a_choice_that_cannot_be_is_refused_and_stays_chosen() {
 }
 
 #[tokio::test]
-async fn a_large_tenant_is_shared_with_by_name_or_as_a_whole() {
+async fn in_a_large_tenant_notes_are_shared_by_name_or_with_everyone() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let tail = unique("");
@@ -135,7 +135,7 @@ async fn crawl(browser: &Browser) -> String {
 }
 
 #[tokio::test]
-async fn a_crawl_finds_what_was_shared_as_long_as_it_is_and_nothing_else() {
+async fn a_crawl_finds_shared_notes_only_while_they_are_shared() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let (reader, colleague) = (author.colleague(&app).await, author.colleague(&app).await);

@@ -51,7 +51,7 @@ async fn a_form_that_is_shown_again_keeps_every_byte() {
 }
 
 #[tokio::test]
-async fn a_text_with_carriage_returns_from_a_script_is_the_same_text() {
+async fn carriage_returns_survive_an_untouched_form() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (script, browser) = (person.script(&app).await, person.browser(&app).await);
@@ -64,7 +64,7 @@ async fn a_text_with_carriage_returns_from_a_script_is_the_same_text() {
 }
 
 #[tokio::test]
-async fn a_note_of_the_largest_size_is_saved_by_the_form() {
+async fn a_note_of_256_kib_is_saved_by_the_form() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -78,7 +78,7 @@ async fn a_note_of_the_largest_size_is_saved_by_the_form() {
 }
 
 #[tokio::test]
-async fn a_note_of_the_largest_size_may_be_all_line_ends() {
+async fn a_note_of_256_kib_may_be_all_line_ends() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -91,7 +91,7 @@ async fn a_note_of_the_largest_size_may_be_all_line_ends() {
 }
 
 #[tokio::test]
-async fn one_byte_too_many_is_refused_and_the_text_is_kept() {
+async fn a_form_one_byte_too_large_is_refused_and_keeps_the_text() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -111,7 +111,7 @@ async fn one_byte_too_many_is_refused_and_the_text_is_kept() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_far_too_large_is_413() {
+async fn a_form_of_8_mib_is_413() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;

@@ -33,7 +33,7 @@ async fn is_ready(base: &str) -> bool {
 }
 
 #[tokio::test]
-async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
+async fn serve_works_with_closed_output_and_logs_its_address() {
     let own = OwnDatabase::create().await;
     for streams in BOTH {
         let builder = at_free_port(ServerBuilder::new().set("DATABASE_URL", &own.url));
@@ -55,7 +55,7 @@ async fn serve_goes_on_without_a_reader_and_tells_its_address_to_the_log() {
 }
 
 #[tokio::test]
-async fn the_embedded_database_stops_with_a_server_whose_output_has_no_reader() {
+async fn the_embedded_database_stops_with_a_server_with_closed_output() {
     let folder = DataFolder::new();
     let server = at_free_port(folder.builder(&[])).spawn_unread("serve", Streams::Output);
     eventually("it is ready", async || is_ready(&server.base).await).await;
@@ -65,7 +65,7 @@ async fn the_embedded_database_stops_with_a_server_whose_output_has_no_reader() 
 }
 
 #[tokio::test]
-async fn a_worker_goes_on_without_a_reader() {
+async fn a_worker_works_with_closed_output() {
     let own = OwnDatabase::create().await;
     let migrate = ServerBuilder::new().set("DATABASE_URL", &own.url);
     assert_eq!(run_blocking(move || migrate.run("migrate").code).await, Some(0));
@@ -80,7 +80,7 @@ async fn a_worker_goes_on_without_a_reader() {
 }
 
 #[tokio::test]
-async fn commands_that_print_and_end_do_so_quietly() {
+async fn commands_with_closed_output_exit_with_their_code_and_no_error() {
     let own = OwnDatabase::create().await;
     let builder = move || ServerBuilder::new().set("DATABASE_URL", &own.url);
     for command in [
@@ -105,7 +105,7 @@ async fn commands_that_print_and_end_do_so_quietly() {
 }
 
 #[tokio::test]
-async fn commands_that_ask_a_server_end_quietly_too() {
+async fn commands_that_call_a_server_ignore_closed_output() {
     let own = OwnDatabase::create().await;
     let (console, bind) = (postgres::free_port(), postgres::free_port());
     let builder = move || {
@@ -125,7 +125,7 @@ async fn commands_that_ask_a_server_end_quietly_too() {
 }
 
 #[tokio::test]
-async fn secrets_are_made_without_a_reader() {
+async fn secrets_are_created_with_closed_output() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("a path").to_owned();
     let builder = ServerBuilder::bare().arguments(&["--nodes", &path, "--web", &path]);
@@ -134,7 +134,7 @@ async fn secrets_are_made_without_a_reader() {
 }
 
 #[tokio::test]
-async fn an_error_has_the_same_exit_code_without_a_reader() {
+async fn errors_keep_their_exit_code_with_closed_output() {
     let nowhere = || ServerBuilder::new().set("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none");
     for (command, expected) in [
         ("migrate", 1),
@@ -158,7 +158,7 @@ async fn an_error_has_the_same_exit_code_without_a_reader() {
 }
 
 #[tokio::test]
-async fn a_result_that_cannot_be_written_is_a_failure() {
+async fn output_to_a_full_device_is_exit_code_1() {
     let name = names::unique("full");
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);

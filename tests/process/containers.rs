@@ -16,7 +16,7 @@ fn of_web(postgres: &Postgres) -> String {
 }
 
 #[tokio::test]
-async fn the_webs_login_serves_and_can_do_nothing_else() {
+async fn the_web_database_login_can_serve_and_nothing_else() {
     let postgres = run_blocking(Postgres::start).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("database_url");
@@ -60,7 +60,7 @@ async fn the_webs_login_serves_and_can_do_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_named_and_missing_stops_the_start() {
+async fn a_missing_settings_file_stops_the_start() {
     let builder =
         ServerBuilder::new().without("SECRET_KEY").set("SECRET_KEY_FILE", "/nonexistent/secret_key");
     let refused = builder.refusal_async().await;

@@ -31,7 +31,7 @@ async fn opens(app: &App, person: &Person, password: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_new_password_and_the_end_of_other_sessions_happen_together_or_not_at_all() {
+async fn a_password_change_and_the_end_of_other_sessions_are_atomic() {
     let database = OwnDatabase::create().await;
     let nodes = nodes_of(&database).await;
     let mut admin = database.client().await;
@@ -113,7 +113,7 @@ async fn organization(app: &App) -> Person {
 }
 
 #[tokio::test]
-async fn the_removal_of_an_organization_that_was_killed_in_the_middle_goes_on_at_the_next_start() {
+async fn an_interrupted_tenant_removal_continues_at_the_next_start() {
     let database = OwnDatabase::create().await;
     let nodes = nodes_of(&database).await;
     let (admin, mut holder) = (database.client().await, database.client().await);

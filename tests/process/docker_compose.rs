@@ -52,7 +52,7 @@ fn environments() -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn no_container_but_the_one_that_makes_secrets_is_given_any_by_its_environment() {
+fn only_the_secrets_container_has_secrets_in_its_environment() {
     let all = environments();
     for known in ["x-node", "secrets", "init", "web", "rabbitmq", "worker"] {
         assert!(all.iter().any(|(owner, _, _)| owner == known), "the environment of {known} was not found");
@@ -79,7 +79,7 @@ fn no_container_but_the_one_that_makes_secrets_is_given_any_by_its_environment()
 /// At a second start old releases of runc give a tmpfs the mode of a folder that they made themselves at the
 /// first.
 #[test]
-fn what_is_kept_in_memory_lies_in_folders_that_the_images_have() {
+fn tmpfs_mounts_are_at_folders_of_the_images() {
     let have = ["/tmp", "/var/run/postgresql", "/var/lib/postgresql/data", "/var/log/rabbitmq"];
     let lines: Vec<&str> = FILE.lines().map(str::trim).filter(|line| line.starts_with("tmpfs:")).collect();
     assert_eq!(lines.len(), 2);
@@ -92,7 +92,7 @@ fn what_is_kept_in_memory_lies_in_folders_that_the_images_have() {
 }
 
 #[test]
-fn an_upload_waits_on_a_volume_and_no_engine_is_asked_for_too_many_files() {
+fn uploads_are_on_a_volume_and_file_limits_are_16384() {
     assert!(DOCKERFILE.contains("TMPDIR=/var/lib/pigeonhole"));
     assert!(
         below(FILE, "  web:")
@@ -104,7 +104,7 @@ fn an_upload_waits_on_a_volume_and_no_engine_is_asked_for_too_many_files() {
 }
 
 #[test]
-fn the_guide_knows_each_setting_and_backs_up_each_volume() {
+fn the_docker_guide_names_every_setting_and_backs_up_every_volume() {
     for part in FILE.split("${").skip(1) {
         let name = part.split([':', '}']).next().unwrap_or_default();
         if name != "PIGEONHOLE_TAG" {
@@ -183,7 +183,7 @@ impl Node {
 }
 
 #[test]
-fn a_nodes_server_has_no_password_in_its_environment_or_arguments() {
+fn a_database_node_has_no_password_in_its_environment_or_arguments() {
     let node = Node::new();
     let output = node.start();
     assert!(output.status.success(), "{output:?}");
@@ -209,7 +209,7 @@ fn a_nodes_server_has_no_password_in_its_environment_or_arguments() {
 }
 
 #[test]
-fn a_first_start_that_was_interrupted_is_begun_again_and_a_whole_folder_is_kept() {
+fn an_interrupted_first_start_is_repeated_and_a_complete_folder_is_kept() {
     let node = Node::new();
     fs::write(node.at("interrupted"), "").expect("a file");
     assert!(!node.start().status.success());
@@ -229,7 +229,7 @@ fn a_first_start_that_was_interrupted_is_begun_again_and_a_whole_folder_is_kept(
 }
 
 #[test]
-fn tables_of_another_postgresql_are_left_alone_and_named() {
+fn data_of_another_postgresql_version_is_refused_by_name() {
     let node = Node::new();
     assert!(node.start().status.success());
     fs::write(node.at("pgdata/PG_VERSION"), "14\n").expect("a version");

@@ -40,7 +40,7 @@ fn assert_no_tcp_port(folder: &DataFolder) {
 }
 
 #[tokio::test]
-async fn a_killed_server_is_started_again_by_hand_and_nothing_else() {
+async fn a_killed_server_starts_again_without_repair() {
     let folder = DataFolder::new();
     let (server, app) = folder.start(&[]).await;
     let person = Person::founder(&app).await;
@@ -55,7 +55,7 @@ async fn a_killed_server_is_started_again_by_hand_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_killed_database_is_brought_up_again() {
+async fn a_killed_embedded_database_is_restarted() {
     let folder = DataFolder::new();
     let (server, app) = folder.start(&[]).await;
     let person = Person::founder(&app).await;
@@ -91,7 +91,7 @@ async fn a_killed_database_is_brought_up_again() {
 }
 
 #[tokio::test]
-async fn both_killed_at_once_recover_at_the_next_start() {
+async fn server_and_database_killed_together_recover_at_the_next_start() {
     let folder = DataFolder::new();
     let (server, app) = folder.start(&[]).await;
     let script = Person::founder(&app).await.script(&app).await;
@@ -107,7 +107,7 @@ async fn both_killed_at_once_recover_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_second_start_on_the_same_folder_names_its_holder() {
+async fn a_second_start_on_the_same_data_folder_names_the_first_process() {
     let folder = DataFolder::new();
     let (server, app) = folder.start(&[]).await;
     let refusal = folder.refusal(&[]).await;
@@ -118,7 +118,7 @@ async fn a_second_start_on_the_same_folder_names_its_holder() {
 }
 
 #[tokio::test]
-async fn a_clean_end_is_no_reason_to_complain() {
+async fn a_clean_shutdown_logs_no_warning() {
     let folder = DataFolder::new();
     let (mut server, app) = folder.start(&[]).await;
     Person::founder(&app).await.script(&app).await.note("kept").await;
@@ -133,7 +133,7 @@ async fn a_clean_end_is_no_reason_to_complain() {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_both_cleanly() {
+async fn ctrl_c_stops_server_and_database_cleanly() {
     let folder = DataFolder::new();
     let (mut server, _) = folder.start(&[]).await;
     server.signal(rustix::process::Signal::INT);

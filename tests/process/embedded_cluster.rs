@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
+async fn an_embedded_cluster_distributes_restarts_and_grows() {
     if !environment::on_citus() {
         return;
     }
@@ -54,7 +54,7 @@ async fn a_cluster_of_ones_own_distributes_survives_and_grows() {
 }
 
 #[tokio::test]
-async fn the_data_of_a_server_alone_is_taken_along_into_a_cluster() {
+async fn data_of_an_embedded_server_is_kept_when_it_becomes_a_cluster() {
     if !environment::on_citus() {
         return;
     }

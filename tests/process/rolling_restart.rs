@@ -75,7 +75,7 @@ async fn use_it(proxy: Proxy, authorization: String, name: String, stop: Arc<Ato
 }
 
 #[tokio::test]
-async fn two_servers_are_restarted_one_after_the_other_and_no_request_fails() {
+async fn no_request_fails_during_a_rolling_restart() {
     spawn_app().await;
     let key = names::secret_key();
     let builder =

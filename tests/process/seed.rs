@@ -3,7 +3,7 @@
 use crate::support::{App, Call, database::OwnDatabase, run_blocking, server::ServerBuilder};
 
 #[tokio::test]
-async fn seeded_people_log_in_and_find_their_notes() {
+async fn seeded_users_log_in_and_find_their_notes() {
     let own = OwnDatabase::create().await;
     let client = own.client().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
@@ -40,7 +40,7 @@ async fn seeded_people_log_in_and_find_their_notes() {
 }
 
 #[tokio::test]
-async fn production_is_seeded_only_when_told_so_twice() {
+async fn production_is_seeded_only_with_yes() {
     let builder =
         ServerBuilder::new().set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.org");
     let refused = run_blocking(move || {

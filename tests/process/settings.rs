@@ -37,7 +37,7 @@ async fn production_refuses_an_origin_that_is_missing_or_not_https() {
 }
 
 #[tokio::test]
-async fn settings_that_make_no_sense_are_named() {
+async fn invalid_settings_are_named() {
     spawn_app().await;
     for (name, value) in [
         ("BIND", "nonsense"),
@@ -70,7 +70,7 @@ async fn a_short_key_is_stretched_with_a_warning_in_development() {
 }
 
 #[tokio::test]
-async fn development_for_other_machines_starts_with_a_warning() {
+async fn development_with_a_public_origin_starts_with_a_warning() {
     spawn_app().await;
     let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://notes.example.test").start();
     let log = server.log();
@@ -94,7 +94,7 @@ async fn a_port_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn a_dotenv_file_of_the_working_directory_is_read() {
+async fn a_dotenv_file_in_the_working_directory_is_read() {
     let app = spawn_app().await;
     drop(app);
     let folder = tempfile::tempdir().expect("a folder");
@@ -106,7 +106,7 @@ async fn a_dotenv_file_of_the_working_directory_is_read() {
 }
 
 #[tokio::test]
-async fn a_new_key_writes_and_the_previous_one_still_reads() {
+async fn the_previous_secret_key_still_reads_cookies() {
     let database = OwnDatabase::create().await;
     let (old, new) = (names::secret_key(), names::secret_key());
     let on = |key: &str| ServerBuilder::new().set("DATABASE_URL", &database.url).set("SECRET_KEY", key);
@@ -168,7 +168,7 @@ async fn sigterm_lets_requests_finish_and_exits_cleanly() {
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_hold_up_the_end() {
+async fn idle_connections_do_not_delay_shutdown() {
     spawn_app().await;
     let server = ServerBuilder::new().start();
     let app = App::of(&server);
