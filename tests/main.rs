@@ -1,7 +1,7 @@
-//! Black-box tests of the real binary, over HTTP, with the database looked at from beside.
+//! Black-box tests of the real binary over HTTP. They also look into the database directly.
 //!
-//! Each test founds a tenant of its own, so that all of them share one server and one database
-//! and run at once. Tests that need other settings, a broken database or an empty one start their own.
+//! Each test creates its own tenant, so all of them share one server and one database and run concurrently.
+//! Tests that need other settings, a broken database or an empty one start their own.
 
 #[allow(
     clippy::disallowed_methods,

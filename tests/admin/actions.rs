@@ -1,4 +1,4 @@
-//! Actions of the console: what is asked first, what is done, what is refused, and what is written down.
+//! Actions of the console: the confirmation page, the effect, the refusals and the entry in operator.events.
 
 use serde_json::Value;
 
@@ -6,14 +6,14 @@ use crate::support::{
     App, Call, Person, database, environment, retry_until_ok, spawn_app, spawn_console, unique,
 };
 
-/// A session of a test's own by a name that nobody else has.
+/// A database session under this application name, to find it among others.
 async fn session(name: &str) -> tokio_postgres::Client {
     let client = database::connect(&environment::database_url()).await;
     client.batch_execute(&format!("SET application_name = '{name}'")).await.expect("a name");
     client
 }
 
-/// What the console shows of it, once it is there.
+/// Waits until the session meets the condition; returns the session and the whole page.
 async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Value, Value) {
     retry_until_ok(async || {
         let activity = console.get("/activity.json").await.expect(200).json();
@@ -25,7 +25,7 @@ async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Va
     .await
 }
 
-/// The last line of the record with this command that names `what`.
+/// The latest entry of this command whose detail contains `what`.
 async fn event(console: &App, command: &str, what: &str) -> Value {
     let events = console.get("/events.json?since=1h").await.expect(200).json();
     let lines = events["events"].as_array().expect("events");
@@ -71,13 +71,13 @@ async fn cancelling_a_statement_needs_confirmation_and_is_recorded_with_its_oper
     assert!(!statement.is_finished());
 
     let (began, statement_began) = (session["began"][0].to_string(), session["began"][1].to_string());
-    // Another statement of the same process is not the one that was meant.
+    // The process runs another statement than the one on the confirmation page.
     let other = [("began", began.as_str()), ("statement_began", "1")];
     assert!(console.post_form(&path, &other).await.expect(409).text().contains("has ended meanwhile"));
     let meant = [("began", began.as_str()), ("statement_began", statement_began.as_str())];
     let answer = console.post_form(&path, &meant).await.expect(303);
-    let said = console.get(answer.location()).await.expect(200).text();
-    assert!(said.contains("The statement was told to end"), "{said}");
+    let page = console.get(answer.location()).await.expect(200).text();
+    assert!(page.contains("The statement was told to end"), "{page}");
     let error = statement.await.expect("a task").expect_err("it was cancelled");
     assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::QUERY_CANCELED));
 
@@ -102,7 +102,7 @@ async fn closing_a_session_needs_confirmation() {
     assert_eq!(event(&console, "terminate", &name).await["outcome"], "done");
 }
 
-/// On Citus both sessions are on the coordinator and wait for each other on a worker.
+/// On Citus both sessions are on the coordinator, and the lock that one waits for is on a worker.
 #[tokio::test]
 async fn lock_waits_are_shown_as_a_tree_over_all_nodes() {
     let (app, console) = (spawn_app().await, spawn_console().await);

@@ -1,4 +1,4 @@
-//! The page about the application, and what is done there about messages that failed.
+//! The page about the application, and its actions on failed messages.
 
 use super::console_server::ConsoleServer;
 use crate::support::{Page, Person, unique};
@@ -58,8 +58,8 @@ async fn a_failed_message_is_replayed_or_dropped_after_confirmation() {
         "asking changes nothing"
     );
     let done = console.post("/messages/removal", &[("message", &names[0])]).await.expect(303);
-    let told = console.get(done.location()).await.expect(200).text();
-    assert!(told.contains("1 message is given up."), "{told}");
+    let page = console.get(done.location()).await.expect(200).text();
+    assert!(page.contains("1 message is given up."), "{page}");
     console.post("/messages/replay", &[("message", "")]).await.expect(303);
     let again = "SELECT count(*) FROM outbox WHERE tenant_id = 7";
     assert_eq!(admin.query_one(again, &[]).await.expect("a count").get::<_, i64>(0), 2);

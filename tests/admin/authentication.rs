@@ -1,4 +1,4 @@
-//! Who may open the console, and from where.
+//! Access to the console: the token, the login page, the rate limit, and the checks of Host and Origin.
 
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Call, Page, routes, spawn_console};
@@ -30,7 +30,7 @@ async fn a_console_with_a_token_refuses_requests_without_it() {
         .answer(Call::new("GET", "/verdicts.json").header("cookie", "pigeonhole-console=9999999999.00"))
         .await
         .expect(401);
-    // A token in the address would stand in logs.
+    // A token in the URL would be written to access logs.
     console.get(&format!("/verdicts.json?token={TOKEN}")).await.expect(401);
 }
 
@@ -58,7 +58,7 @@ async fn a_browser_logs_in_with_the_token_and_logs_out() {
         .await
         .expect_see_other("/login");
     assert!(left.set_cookies().pop().expect("a cookie").contains("Max-Age=0"));
-    // It leads to no other site afterwards.
+    // `next` never redirects to another site.
     console
         .post_form("/login", &[("token", TOKEN), ("next", "//elsewhere.example")])
         .await
@@ -73,7 +73,7 @@ async fn wrong_tokens_are_rate_limited() {
     }
     let slowed = console.answer(with_token("/verdicts.json", "another guess of the token")).await.expect(429);
     assert_eq!(slowed.header("retry-after"), "60");
-    // The right one as well, or the answer would tell which it is.
+    // The right token is refused as well, or the answer would confirm a guess.
     console.answer(with_token("/verdicts.json", TOKEN)).await.expect(429);
     console.post_form("/login", &[("token", TOKEN)]).await.expect(429);
 }
@@ -81,7 +81,7 @@ async fn wrong_tokens_are_rate_limited() {
 #[tokio::test]
 async fn the_console_refuses_foreign_hosts_and_origins() {
     let console = spawn_console().await;
-    // A page of another site that leads its own name here.
+    // DNS rebinding: a foreign host name that resolves to this address.
     console
         .answer(Call::new("GET", "/verdicts.json").header("host", "rebound.example:5001"))
         .await
@@ -93,11 +93,11 @@ async fn the_console_refuses_foreign_hosts_and_origins() {
     ] {
         console.answer(Call::new("POST", "/logout").header(foreign.0, foreign.1).form(&[])).await.expect(403);
     }
-    // The application's pages are not here, nor the console's there.
+    // The two route maps do not overlap.
     console.get("/register").await.expect(404);
     crate::support::spawn_app().await.get("/verdicts").await.expect(404);
     let (_server, guarded) = guarded().await;
-    // A program that watches by address and knows the token is no such page.
+    // A monitoring program may use the IP address, since it sends the token.
     guarded.answer(with_token("/verdicts.json", TOKEN).header("host", "10.1.2.3:5001")).await.expect(200);
 }
 

@@ -1,4 +1,4 @@
-//! The console in Chromium: with and without JavaScript, in both themes, and under the eyes of axe-core.
+//! The console's pages in Chromium: with and without JavaScript, in both themes, checked by axe-core.
 
 use super::pages::pages;
 use crate::browser::webdriver::Chromium;
@@ -54,7 +54,7 @@ async fn console_pages_refresh_in_place() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, true).await else { return };
     chromium.open("/verdicts").await;
-    // In one step: what was found a moment ago may have been swapped since.
+    // One script call, as the refresh may replace an element between two calls.
     let shown = "return document.querySelector('.console-time').textContent";
     let time = chromium.run(shown).await;
     chromium.run("document.querySelector('main').dataset.same = 'yes'").await;
@@ -62,7 +62,7 @@ async fn console_pages_refresh_in_place() {
     assert_eq!(
         chromium.run("return document.querySelector('main').dataset.same").await,
         "yes",
-        "the page was loaded anew"
+        "the whole page was reloaded"
     );
     assert_eq!(chromium.browser_errors().await, Vec::<String>::new());
 }

@@ -1,4 +1,4 @@
-//! The console's role: it sees what PostgreSQL and Citus say of themselves, and no row of a tenant.
+//! The database role of the console reads the statistics of PostgreSQL and Citus, and no tenant data.
 
 use tokio_postgres::Client;
 

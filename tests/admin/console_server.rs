@@ -1,4 +1,4 @@
-//! A server with a console.
+//! A server with a console, for tests that need a database or settings of their own.
 
 use crate::support::database::OwnDatabase;
 use crate::support::server::{Server, ServerBuilder};
@@ -11,7 +11,6 @@ pub struct ConsoleServer {
 }
 
 impl ConsoleServer {
-    /// With a database of its own.
     pub async fn start() -> (Self, OwnDatabase) {
         let database = OwnDatabase::create().await;
         let builder = ServerBuilder::new().set("DATABASE_URL", &database.url);
@@ -23,12 +22,11 @@ impl ConsoleServer {
         Self { app: App::of(&server), console: App::console_of(&server), _server: server }
     }
 
-    /// Asks the console.
     pub async fn get(&self, path: &str) -> Answer {
         self.console.get(path).await
     }
 
-    /// Sends the console a form.
+    /// Posts a form to the console.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.console.post_form(path, fields).await
     }

@@ -1,4 +1,4 @@
-//! What Prometheus is given.
+//! `GET /metrics` of the console.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::support::faulty_proxy::FaultyProxy;
 use crate::support::server::ServerBuilder;
 use crate::support::{Person, environment, within_timeout};
 
-/// Names that have no value on a quiet server of this kind.
+/// Metrics without a sample on a server that has just started.
 fn silent() -> BTreeSet<&'static str> {
     let of_clusters = ["pigeonhole_node_disk_free_bytes", "pigeonhole_node_disk_bytes"];
     let of_tenants = ["pigeonhole_tenant_statements", "pigeonhole_tenant_seconds"];
@@ -61,7 +61,7 @@ async fn metrics_count_requests_by_route_and_include_every_documented_name() {
         .collect();
     let known: BTreeSet<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
     let unknown: Vec<_> = typed.difference(&known).collect();
-    assert!(unknown.is_empty(), "nobody knows {unknown:?}");
+    assert!(unknown.is_empty(), "undocumented: {unknown:?}");
     let missing: Vec<_> = known.difference(&typed).filter(|name| !silent().contains(**name)).collect();
     assert!(missing.is_empty(), "no value of {missing:?} in\n{text}");
     is_liked_by_promtool(&text);
@@ -88,7 +88,7 @@ async fn metrics_are_served_while_the_database_hangs() {
     assert!(up.iter().any(|line| line.ends_with(" 0")), "{up:?}");
 }
 
-/// Prometheus' own tool reads it, where it is installed.
+/// promtool accepts the text. Not checked where promtool is not installed.
 fn is_liked_by_promtool(text: &str) {
     let Ok(mut tool) = Command::new("promtool")
         .args(["check", "metrics"])
@@ -100,6 +100,6 @@ fn is_liked_by_promtool(text: &str) {
         return;
     };
     tool.stdin.take().expect("standard input").write_all(text.as_bytes()).expect("written");
-    let said = tool.wait_with_output().expect("an end");
-    assert!(said.status.success(), "{}\n{text}", String::from_utf8_lossy(&said.stderr));
+    let output = tool.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{}\n{text}", String::from_utf8_lossy(&output.stderr));
 }

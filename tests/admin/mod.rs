@@ -1,5 +1,4 @@
-//! The operator's console: who may open it, what its pages show, what it does, and what it gives to be
-//! scraped.
+//! The operator's console: access, pages, actions, and the metrics for Prometheus.
 
 mod actions;
 mod application;

@@ -1,5 +1,4 @@
-//! The console's pages: what each shows in its three faces, with a node that is silent, and with plain
-//! PostgreSQL.
+//! The console's pages as HTML, JSON and text, with a frozen node and on plain PostgreSQL.
 
 use serde_json::Value;
 
@@ -14,7 +13,7 @@ use crate::support::{
 
 const NO_STATEMENTS: &str = "this server does not load pg_stat_statements";
 
-/// The pages that the navigation leads to.
+/// The paths in the navigation.
 pub async fn pages(console: &App) -> Vec<String> {
     let page = Page::parse(&console.get("/verdicts").await.expect(200).text());
     let links =
@@ -35,7 +34,7 @@ async fn every_console_page_exists_as_html_json_and_text() {
         assert!(json.json().is_object(), "{page}");
         let text = console.get(&format!("{page}.txt")).await.expect(200);
         assert!(text.header("content-type").starts_with("text/plain"), "{page}");
-        // Each table of the terminal is on the page too, by its title.
+        // Each text begins with the title of a table in capitals.
         assert!(
             text.text().lines().next().is_some_and(|line| line.chars().any(char::is_uppercase)),
             "{page}: {}",
@@ -85,7 +84,7 @@ async fn every_subject_has_a_verdict_and_every_bad_verdict_a_remedy() {
 
 #[tokio::test]
 async fn a_table_without_row_level_security_is_reported_as_down() {
-    // In a database of its own, as everything else would stop serving on this one.
+    // A separate database, as the schema check would stop other servers on this one.
     let database = OwnDatabase::create().await;
     let url = database.url.clone();
     let server = ServerBuilder::new().set("DATABASE_URL", url).with_console().start_async().await;
@@ -121,12 +120,12 @@ async fn the_busiest_tenant_is_listed_and_its_shard_is_on_the_map() {
         let map = console.get("/shards.json").await.expect(200).json();
         let nodes = map["nodes"].as_array().expect("nodes");
         let shards = nodes.iter().flat_map(|node| node["shards"].as_array().expect("shards"));
-        let home = shards
+        let owning_shard = shards
             .clone()
             .find(|shard| shard["shard"] == row["shard"])
             .unwrap_or_else(|| panic!("no shard {}", row["shard"]));
-        assert!(home["statements"].as_i64().expect("a number") >= 20, "{home}");
-        assert!(home["bytes"].as_i64().expect("bytes") > 0, "{home}");
+        assert!(owning_shard["statements"].as_i64().expect("a number") >= 20, "{owning_shard}");
+        assert!(owning_shard["bytes"].as_i64().expect("bytes") > 0, "{owning_shard}");
         assert_eq!(shards.filter(|shard| shard["tables"].to_string().contains("shared.users")).count(), 32);
     }
 }
@@ -177,7 +176,7 @@ async fn an_unknown_period_is_400() {
     console.get("/tenants?since=14d").await.expect(200);
     console.get("/tenants?since=1y").await.expect(400);
     let page = Page::parse(&console.get("/tenants?since=7d").await.expect(200).text());
-    // The choice stays when one goes on.
+    // The links of the navigation keep the period.
     assert!(
         page.all(".console-nav a")
             .iter()
@@ -200,12 +199,11 @@ async fn a_frozen_node_is_named_on_every_page_and_other_nodes_are_still_shown() 
     }
     let frozen_port = folder.ports()[2];
     let frozen = FrozenServer::freeze(folder.postmaster("worker2"));
-    // On a busy machine another node may be silent for a while as well, and the console says so: then it is
-    // asked again.
+    // On a busy machine another node may time out as well; then the request is repeated.
     for page in &all {
         let path =
             if page == "/network" { "/network.json?measure=1".to_owned() } else { format!("{page}.json") };
-        // What is kept in one place, or in this process, needs no other node.
+        // The other pages read one node or this process only.
         let asks_nodes = ["/verdicts", "/shards", "/statements", "/connections", "/network", "/activity"]
             .contains(&page.as_str());
         retry_until_ok(async || {
@@ -251,7 +249,7 @@ async fn the_console_command_prints_the_text_of_the_page() {
 
 #[tokio::test]
 async fn resetting_statement_counters_needs_confirmation_and_is_recorded() {
-    // On a server of its own, as others look at what theirs has counted.
+    // A separate server, as resetting the counters would disturb other tests.
     let folder = DataFolder::new();
     let builder = folder.builder(&[]).with_console();
     let server = builder.start_async().await;

@@ -1,4 +1,4 @@
-//! Moves that are planned, started, followed and taken back over the console alone.
+//! Rebalance, tenant isolation and drain, planned, started, followed and cancelled through the console alone.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ async fn serve(url: String) -> (Server, App) {
     (server, console)
 }
 
-/// What is said once after an action.
+/// The page after an action, with its flash message.
 async fn done(console: &App, action: &str, fields: &[(&str, &str)]) -> String {
     let answer = console.post_form(action, fields).await.expect(303);
     console.get(answer.location()).await.expect(200).text()
@@ -77,7 +77,7 @@ async fn rebalance_isolation_and_drain_work_through_the_console() {
     until(&console, "/events.json", |events| event(events, "isolate-tenant")["outcome"] == "done").await;
     assert_eq!(nodes.number("SELECT groupid::bigint FROM operator.pins WHERE tenant = 2007").await, 2);
 
-    // A drain is begun, stopped and taken back.
+    // Start a drain, cancel its job, and undo it.
     let question = console.get("/nodes/2/drain/new").await.expect(200).text();
     assert!(question.contains("Move everything away"), "{question}");
     assert!(done(&console, "/nodes/2/drain", &[]).await.contains("has started"));

@@ -1,4 +1,4 @@
-//! Joining another organization by JSON, with the account that one has elsewhere.
+//! Accepting an invitation with the token of an account in another tenant.
 
 use serde_json::{Value, json};
 
@@ -38,13 +38,13 @@ async fn accepting_an_invitation_with_a_token_creates_a_second_account() {
     until_delivered(owner.tenant_id).await;
     assert_eq!(there.inbox().await[0]["note_id"], shared);
 
-    // The token that was sent is what it was, and the password opens both.
+    // The old token still works, and the password logs in to both tenants.
     assert_eq!(mine.get("/api/me").await.expect(200).json()["tenant_id"], joiner.tenant_id);
     let login = json!({"username": joiner.email, "password": joiner.password, "tenant_id": owner.tenant_id});
     app.answer_retrying(Call::new("POST", "/api/login").json(&login)).await.expect(200);
     there.post("/api/logout", &json!({})).await.expect(204);
     mine.get("/api/me").await.expect(200);
-    // Its one use is taken.
+    // The only use is taken.
     let late = Person::founder(&app).await.script(&app).await;
     late.answer(Call::new("POST", &place(&token))).await.expect_problem(404);
 }
@@ -105,11 +105,11 @@ async fn a_repeated_acceptance_returns_the_same_account_and_uses_the_invitation_
     }
     assert_eq!((users.len(), database::user_count(owner.tenant_id).await), (1, 2));
     assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 1);
-    // Without the key it is another attempt, and with it for another link another request.
+    // Without the key it is a new attempt; the key with another invitation is refused.
     here.answer(Call::new("POST", &place(&token))).await.expect_field_problem(409, "username");
     let other = invitation(&theirs, "admin", 1).await;
     here.answer(repeatable(&other, &key)).await.expect_field_problem(422, "Idempotency-Key");
-    // Somebody of the same name, elsewhere, is somebody else.
+    // A user of the same name in a third tenant is another user.
     let namesake = joiner.namesake(&app, &unique("Second ")).await.script(&app).await;
     namesake.answer(repeatable(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
     namesake.answer(repeatable(&token, &unique("key-"))).await.expect_field_problem(409, "username");

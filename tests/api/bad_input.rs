@@ -1,4 +1,4 @@
-//! Input that no honest script sends: refused in clear words, and nothing changes.
+//! Invalid input is refused with a clear problem and changes nothing.
 
 use serde_json::json;
 

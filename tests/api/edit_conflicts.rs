@@ -1,4 +1,4 @@
-//! Edits that meet: If-Match, versions and merges. Nothing is ever overwritten unseen.
+//! Concurrent edits: If-Match, versions and merges. No text is overwritten silently.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Refusals of the API: always a problem, always the same shape.
+//! Errors of the API are problem documents (RFC 9457) of one shape.
 
 use serde_json::json;
 

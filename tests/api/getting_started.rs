@@ -1,4 +1,4 @@
-//! The four calls of the guide, in their order, to the letter.
+//! The four API calls of the README, word for word, and the demo tenant.
 
 use serde_json::json;
 

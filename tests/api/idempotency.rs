@@ -1,4 +1,4 @@
-//! A request that is sent twice does its work once.
+//! Idempotency-Key: a repeated request does its work once.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn the_same_key_and_body_write_once_and_repeat_the_answer() {
     same(&first, &second);
     let quoted = script.answer(write(&format!("\"{key}\""), &body)).await.expect(201);
     same(&first, &quoted);
-    // Also when the note has changed since.
+    // The answer is repeated even after the note has changed.
     let id = first.json()["note_id"].as_i64().expect("an id");
     script.put(&format!("/api/notes/{id}"), &json!({"content": "changed"})).await.expect(200);
     same(&first, &script.answer(write(&key, &body)).await.expect(201));
@@ -120,7 +120,7 @@ async fn submitting_a_form_twice_writes_once() {
         browser.post("/notes", &fields).await.expect_see_other("/notes");
     }
     assert_eq!(database::note_count(person.tenant_id).await, 1);
-    // Back to the same page, something else typed: nothing of it is lost.
+    // After the Back button, another text in the same form is a new note.
     browser
         .post("/notes", &[("content", "something else"), ("once", number.as_str())])
         .await

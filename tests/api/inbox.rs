@@ -1,4 +1,4 @@
-//! The inbox of scripts.
+//! The inbox in the API.
 
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ async fn paging_through_the_inbox_lists_every_note_once_newest_first() {
     }
 }
 
-/// Puts as many notes into an inbox, three of each second.
+/// Puts this many notes into an inbox, three with each timestamp.
 pub async fn fill(author: &Person, reader: &Person, count: i32) {
     let client = database::admin().await;
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =

@@ -1,4 +1,4 @@
-//! Invitations by JSON: who gives them, what they say, and how often they count.
+//! Invitations through the API: creation, terms, and use.
 
 use serde_json::json;
 
@@ -34,8 +34,8 @@ async fn an_invitation_is_listed_without_its_token_until_it_is_revoked() {
     assert!(!listed.text().contains(token));
     let listed = listed.json();
     assert_eq!(listed[0]["invitation_id"], made["invitation_id"]);
-    let told = (&listed[0]["role"], &listed[0]["uses_left"], &listed[0]["used"], &listed[0]["invited_by"]);
-    assert_eq!(told, (&json!("admin"), &json!(3), &json!(0), &json!(owner.user_id)));
+    let listing = (&listed[0]["role"], &listed[0]["uses_left"], &listed[0]["used"], &listed[0]["invited_by"]);
+    assert_eq!(listing, (&json!("admin"), &json!(3), &json!(0), &json!(owner.user_id)));
     let stored = "SELECT count(*) FROM invitations i WHERE tenant_id = $1 AND (i::text LIKE '%phi%' \
         OR i::text LIKE $2)";
     let secret = format!("%{}%", token.rsplit_once('_').expect("a secret").1);
@@ -160,7 +160,7 @@ async fn an_invitation_of_another_tenant_is_404() {
     let (script, browser) = (stranger.script(&app).await, stranger.browser(&app).await);
     script.delete(&format!("/api/invitations/{id}")).await.expect_problem(404);
     browser.post(&format!("/invitations/{id}/revocation"), &[]).await.expect(404);
-    // The tenant in a token is no right: under another number nothing is found.
+    // With another tenant's number in the token, nothing is found.
     let moved = token.replace(&owner.tenant_id.to_string(), &stranger.tenant_id.to_string());
     join(&app, &moved).await.expect_field_problem(422, "invitation");
     app.get(&format!("/invitations/{moved}")).await.expect(404);

@@ -1,4 +1,4 @@
-//! Members: who is listed, who decides about whom, and what is left of somebody who was removed.
+//! Members: the list, changing roles, removal, and what remains of a removed member.
 
 use serde_json::json;
 
@@ -53,7 +53,7 @@ async fn a_long_list_of_members_is_paged() {
     assert!(page.has("a[rel='next']"));
 }
 
-/// Whether people of a role decide about people of another one.
+/// Whether a user of one role may decide about a user of another.
 fn rules(actor: &str, other: &str) -> bool {
     actor == "owner" || actor == "admin" && other != "owner"
 }
@@ -158,7 +158,7 @@ async fn concurrent_demotions_never_leave_a_tenant_without_an_owner() {
         let (left, right) = tokio::join!(one.patch(left, &member), other.patch(right, &member));
         let mut statuses = [left.status, right.status];
         statuses.sort_unstable();
-        // Of two who demote each other the second is no owner any more when its turn comes.
+        // If both demote each other, the second is no owner any more and gets 403.
         assert_eq!(statuses, if each_other { [200, 403] } else { [200, 409] }, "round {round}");
         assert_eq!(owners_of(tenant).await, 1, "round {round}");
     }
@@ -222,7 +222,7 @@ async fn a_removed_member_is_401_at_once_and_their_notes_stay() {
     comes_back(&app, &owner, member).await;
 }
 
-/// The name and e-mail are free, and who takes them is somebody new.
+/// Name and e-mail can be used again, and the new account is another one.
 async fn comes_back(app: &App, owner: &crate::support::Script, member: &Person) {
     let invitation = invitation(owner, "member", 1).await;
     let body = json!({"username": member.username, "email": member.email, "password": member.password,

@@ -1,4 +1,4 @@
-//! The JSON API, as a script uses it.
+//! The JSON API.
 
 mod acceptances;
 mod bad_input;

@@ -1,4 +1,4 @@
-//! Notes of one author: create, read, replace, delete.
+//! Creating, reading, replacing and deleting notes.
 
 use serde_json::json;
 

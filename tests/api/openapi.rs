@@ -1,4 +1,4 @@
-//! The description of the API says what the API does.
+//! The OpenAPI description matches the API.
 
 use std::collections::BTreeSet;
 

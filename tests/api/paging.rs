@@ -1,4 +1,4 @@
-//! Pages of a list by cursors in the Link header.
+//! Lists are paged by cursors in the Link header.
 
 use std::collections::HashSet;
 

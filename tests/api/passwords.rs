@@ -1,4 +1,4 @@
-//! What a password may be and how it is kept.
+//! Rules for passwords and how they are stored.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -101,7 +101,7 @@ async fn short_common_and_over_long_passwords_are_refused_without_composition_ru
     founded_with(&app, &"x y".repeat(341)).await;
 }
 
-/// A process of its own, which counts its own hashes only.
+/// A separate server, whose metrics count only the hashes of this test.
 async fn spawn_counting() -> (Server, App, App) {
     spawn_app().await;
     let server = ServerBuilder::new().with_console().start_async().await;
@@ -109,7 +109,7 @@ async fn spawn_counting() -> (Server, App, App) {
     (server, app, console)
 }
 
-/// The hashes that a process has computed, and those that it had no time for.
+/// Password hashes that the server has computed or refused for lack of time.
 async fn hashes(console: &App) -> u64 {
     let text = console.get("/metrics").await.expect(200).text();
     let count = |name: &str| -> u64 {

@@ -1,11 +1,11 @@
-//! Looking for words over the API.
+//! Full-text search through the API.
 
 use serde_json::{Value, json};
 
 use super::paging::{link, path_of};
 use crate::support::{Person, Script, database, sharing::insert_delivery, spawn_app};
 
-/// Writes as many notes, three of each second.
+/// Writes this many notes, three with each timestamp.
 pub async fn write(person: &Person, count: i64, content: &str) {
     database::admin()
         .await
@@ -111,8 +111,7 @@ async fn invalid_search_words_are_refused_with_their_field() {
     }
 }
 
-/// As many different words as fit into a note, each as short as its kind allows, so that what is kept of them
-/// is as long as it can be.
+/// As many different short words as fit into 256 KiB, which makes the search vector as long as possible.
 fn words(kind: impl Fn(&str, usize) -> String) -> String {
     let letters: Vec<char> = ('a'..='z').chain('0'..='9').chain("éèêëàâäôöûüîïçñåøæœß".chars()).collect();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Sharing by scripts: two people, one note, and the end of a share.
+//! Sharing through the API: access of the recipient, and revoking.
 
 use serde_json::json;
 
@@ -75,7 +75,7 @@ async fn a_note_is_shared_edited_by_the_recipient_and_unshared() {
     let fresh = Call::new("PUT", &path).json(&json!({"content": "new"})).header("if-match", "\"4\"");
     pair.theirs.answer(fresh).await.expect(200);
     pair.theirs.put(&path, &json!({"content": "newer"})).await.expect(200);
-    // A save that changes nothing makes no version.
+    // An unchanged save creates no version.
     assert_eq!(
         pair.theirs
             .put(
@@ -245,7 +245,7 @@ async fn deleting_a_note_hides_it_from_inboxes_and_restoring_keeps_its_shares() 
     assert_eq!(pair.theirs.inbox().await.len(), 1);
 }
 
-/// A share with its message, which nobody has been told of yet.
+/// A share and its outbox message, without notifying a relay.
 async fn insert_share_with_message(pair: &Pair, note: i64) {
     let client = database::admin().await;
     let (tenant, author) = (pair.author.tenant_id, pair.author.user_id);

@@ -1,4 +1,4 @@
-//! Founding and joining tenants, and one person in several of them.
+//! Creating and joining tenants, and one user in several of them.
 
 use serde_json::json;
 
@@ -72,7 +72,7 @@ async fn names_and_emails_are_unique_in_a_tenant_in_any_case() {
         "password": "testpass", "tenant_name": tenant,
     });
     let email_taken = register(&app, same_email).await;
-    // The same answer to both, so that nobody learns whose e-mail is here.
+    // Both get the same answer, so that nobody learns whose e-mail is registered.
     assert_eq!(name_taken.without_request_id(), email_taken.without_request_id());
     name_taken.expect_field_problem(409, "username");
     assert_eq!(database::user_count(founder.tenant_id).await, 1);

@@ -1,4 +1,4 @@
-//! Tokens: logging in, being oneself, logging out.
+//! Bearer tokens: login, /api/me, logout, and everything that is no valid token.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -65,7 +65,6 @@ async fn the_database_holds_only_a_hash_of_the_token() {
     assert_eq!(rows, 1);
 }
 
-/// Every row of every table, as text.
 async fn dump(client: &tokio_postgres::Client) -> String {
     let tables = "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
                   WHERE relkind IN ('r', 'p') AND nspname IN ('public', 'shared', 'operator') ORDER BY 1";

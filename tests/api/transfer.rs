@@ -1,4 +1,4 @@
-//! Leaving with everything and coming in again.
+//! Export and import.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -42,7 +42,7 @@ async fn import(script: &Script, archive: Vec<u8>) -> Answer {
     script.answer(Call::new("POST", "/api/import").body("application/zip", archive)).await
 }
 
-/// What makes a note the same one elsewhere.
+/// The parts of a note that survive an export and an import.
 fn essence(document: &Value) -> Vec<(String, String, String, String, bool)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut all: Vec<_> = document["notes"]
@@ -108,7 +108,7 @@ async fn an_export_is_imported_elsewhere_with_texts_and_times() {
     );
     assert_eq!(files(&left).len(), TEXTS.len() + 3);
 
-    // An empty installation: another database, another server.
+    // Another installation: another database and another server.
     let elsewhere = database::OwnDatabase::create().await;
     let url = elsewhere.url.clone();
     let server = ServerBuilder::new().set("DATABASE_URL", url).start_async().await;
@@ -122,7 +122,7 @@ async fn an_export_is_imported_elsewhere_with_texts_and_times() {
     );
     assert_eq!(essence(&document(&export(&newcomer, "user").await)), essence(&all));
 
-    // The same again, as after an interruption.
+    // Importing again, as after an interruption, adds nothing.
     let again = import(&newcomer, left.body.clone()).await.expect(200).json();
     assert_eq!((&again["taken"], &again["known"]), (&0.into(), &(TEXTS.len() + 2).into()), "{again}");
     assert_eq!(essence(&document(&export(&newcomer, "user").await)).len(), TEXTS.len() + 2);

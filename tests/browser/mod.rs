@@ -1,4 +1,4 @@
-//! The journey of a person in a real browser, with JavaScript and without.
+//! A user's journey in Chromium, with JavaScript and without.
 
 mod user_journey;
 pub mod webdriver;

@@ -1,4 +1,4 @@
-//! From the welcome page to the last log-out.
+//! From the welcome page to the logout.
 
 use serde_json::json;
 
@@ -60,7 +60,7 @@ async fn sign_up(app: &App, chromium: &Chromium) -> Person {
         password: unique("secret "),
         tenant_name: unique("Org "),
     };
-    // A server that has too much to do asks to come back, and a person does.
+    // A busy server answers 503; the user submits again.
     for _ in 0..60 {
         fill_in_the_registration(chromium, &person).await;
         if chromium.path().await != "/register" {
@@ -87,7 +87,7 @@ async fn fill_in_the_registration(chromium: &Chromium, person: &Person) {
     chromium.click_and_wait("form[action='/register'] [type=submit]").await;
 }
 
-/// Tries again while the form comes back, as it does when the server has too much to do.
+/// Submits again while a busy server returns the form.
 async fn log_in(chromium: &Chromium, person: &Person) {
     for _ in 0..60 {
         chromium.fill("form[action='/login'] [name=email]", &person.email).await;

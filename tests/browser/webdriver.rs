@@ -1,4 +1,4 @@
-//! Just enough of the WebDriver protocol to drive headless Chromium.
+//! A client of the WebDriver protocol for headless Chromium.
 
 use std::{
     path::Path,
@@ -15,7 +15,7 @@ use crate::support::{TIMEOUT, environment, eventually};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
-/// The name of an element's reference in the protocol.
+/// The key of an element's id in the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const SUPERVISOR: &str = r#"
 exec 3<&0
@@ -34,7 +34,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// A fresh browser; none where Chromium or its driver is missing, which is said aloud.
+    /// A new browser. None where Chromium or its driver is missing; the test then counts as skipped.
     pub async fn start(app_base: &str, javascript: bool) -> Option<Self> {
         if !Path::new(CHROMIUM).exists() || !Path::new(CHROMEDRIVER).exists() {
             environment::skipped("there is no Chromium or no driver for it");
@@ -89,7 +89,7 @@ impl Chromium {
         self.call(Method::POST, "/url", json!({"url": url})).await;
     }
 
-    /// The address below the application, without its origin.
+    /// The current path, without the origin.
     pub async fn path(&self) -> String {
         let url = self.call(Method::GET, "/url", Value::Null).await;
         let url = url.as_str().expect("an address").to_owned();
@@ -127,7 +127,7 @@ impl Chromium {
         self.try_call(Method::POST, "/element", wanted).await.is_ok()
     }
 
-    /// Clicks, once a page that still scrolls has come to rest.
+    /// Clicks, and retries while the page still scrolls.
     pub async fn click(&self, selector: &str) {
         let mut refusal = Value::Null;
         let end = Instant::now() + TIMEOUT;
@@ -142,25 +142,24 @@ impl Chromium {
         panic!("{selector} at {} takes no click: {refusal}", self.path().await);
     }
 
-    /// Clicks something that leads to another page, as a link and the button of a form do, and waits until
-    /// that is there.
+    /// Clicks a link or a form's button and waits until the next page has replaced this one.
     pub async fn click_and_wait(&self, selector: &str) {
         let page = self.find("html").await;
         self.click(selector).await;
-        // An element of a page that is gone is unknown. Whoever asks while the next one loads waits for it.
+        // The driver reports an element of a replaced page as unknown. During a page load it waits.
         let gone =
             async || self.try_call(Method::GET, &format!("/element/{page}/name"), Value::Null).await.is_err();
         eventually(&format!("another page after {selector}"), gone).await;
     }
 
-    /// The same, and it has to lead to this address.
+    /// The same; the next page must have this path.
     pub async fn click_and_expect(&self, selector: &str, path: &str) {
         self.click_and_wait(selector).await;
         let there = self.path().await;
         assert_eq!(there, path, "{selector} leads to: {}", self.source().await);
     }
 
-    /// Replaces what is in a field.
+    /// Replaces the text of a field.
     pub async fn fill(&self, selector: &str, text: &str) {
         let element = self.find(selector).await;
         self.call(Method::POST, &format!("/element/{element}/clear"), json!({})).await;
@@ -184,12 +183,12 @@ impl Chromium {
         self.call(Method::POST, "/execute/sync", json!({"script": script, "args": []})).await
     }
 
-    /// The same for a script that says by its last argument when it is done.
+    /// The same for a script that calls its last argument when it is done.
     pub async fn run_async(&self, script: &str) -> Value {
         self.call(Method::POST, "/execute/async", json!({"script": script, "args": []})).await
     }
 
-    /// Has pages see a reader who prefers this colour scheme.
+    /// Sets the preferred colour scheme.
     pub async fn prefer(&self, scheme: &str) {
         let params = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.call(
@@ -209,8 +208,8 @@ impl Chromium {
         self.try_call(Method::GET, "/alert/text", Value::Null).await.is_ok()
     }
 
-    /// Errors and reports of the console since the last question. Refused forms answer with a
-    /// status that Chromium notes as an error of the network; that is what they are for.
+    /// Errors and security reports in the browser's console since the last call. Refused forms are 4xx by
+    /// design, which Chromium logs as network errors.
     pub async fn browser_errors(&self) -> Vec<String> {
         let log = self.call(Method::POST, "/se/log", json!({"type": "browser"})).await;
         let entries = log.as_array().cloned().unwrap_or_default();

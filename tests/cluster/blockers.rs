@@ -1,4 +1,4 @@
-//! A move that waits for somebody's transaction says whose it is, and goes on when it ends.
+//! A shard move blocked by a transaction names it, and continues when it ends.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::support::database::{connect, url_of_database};
 use crate::support::frozen_server::FrozenServer;
 use crate::support::{eventually, retry_until_ok};
 
-/// What `status` says as soon as it says this.
+/// Waits until the output of `status` contains these words.
 async fn status_that_says(url: &str, words: &str) -> String {
     retry_until_ok(async || {
         let text = run_on(url, &["cluster", "status"]).await.output;
@@ -19,34 +19,34 @@ async fn status_that_says(url: &str, words: &str) -> String {
 
 #[tokio::test]
 async fn a_move_blocked_by_a_transaction_names_it_and_continues_when_it_ends() {
-    // A cluster of its own, as others' moves would wait too.
+    // A separate cluster, as moves of other tests would be blocked too.
     let Some((folder, server, _)) = start_or_skip().await else { return };
     let url = folder.coordinator_url();
-    let home = "SELECT nodeport FROM pg_dist_node JOIN pg_dist_placement USING (groupid)
+    let placement = "SELECT nodeport FROM pg_dist_node JOIN pg_dist_placement USING (groupid)
                 WHERE shardid = get_shard_id_for_distribution_column('notes', 1)";
-    let port: i32 = folder.coordinator().await.query_one(home, &[]).await.expect("a place").get(0);
-    let home = folder.url(u16::try_from(port).expect("a port"), &folder.read("password"));
+    let port: i32 = folder.coordinator().await.query_one(placement, &[]).await.expect("a place").get(0);
+    let owning_node = folder.url(u16::try_from(port).expect("a port"), &folder.read("password"));
 
-    let beside = connect(&url_of_database(&home, "postgres")).await;
-    let pid: i32 = beside.query_one("SELECT pg_backend_pid()", &[]).await.expect("a pid").get(0);
-    beside.batch_execute("BEGIN; SELECT txid_current()").await.expect("a transaction");
+    let other_database = connect(&url_of_database(&owning_node, "postgres")).await;
+    let pid: i32 = other_database.query_one("SELECT pg_backend_pid()", &[]).await.expect("a pid").get(0);
+    other_database.batch_execute("BEGIN; SELECT txid_current()").await.expect("a transaction");
     let mut isolating = RunningCommand::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);
     let end = format!("SELECT pg_terminate_backend({pid});");
     isolating.until_it_says("WAITING").await;
     let status = status_that_says(&url, &end).await;
     assert!(status.contains(&format!("pid {pid} in database postgres on 127.0.0.1:{port}")), "{status}");
     assert!(isolating.runs());
-    beside.batch_execute("COMMIT").await.expect("an end");
+    other_database.batch_execute("COMMIT").await.expect("an end");
     isolating.finish().await.expect(0).says(&end).says("pinned to");
 
     let prepared = "BEGIN; SELECT txid_current(); PREPARE TRANSACTION 'left behind'";
-    beside.batch_execute(prepared).await.expect("a prepared transaction");
+    other_database.batch_execute(prepared).await.expect("a prepared transaction");
     let mut draining =
         RunningCommand::start(&url, &["cluster", "drain", &format!("127.0.0.1:{port}"), "--yes"]);
     let end = "ROLLBACK PREPARED 'left behind';";
     draining.until_it_says("WAITING").await;
     status_that_says(&url, end).await;
-    beside.batch_execute(end).await.expect("an end");
+    other_database.batch_execute(end).await.expect("an end");
     let done = "SELECT count(*) FROM pg_dist_background_task WHERE status = 'done'";
     let coordinator = folder.coordinator().await;
     eventually("a move goes on", async || number(&coordinator, done).await > 0).await;
@@ -61,8 +61,8 @@ async fn a_command_waits_for_a_node_that_is_slow_to_answer() {
     let url = folder.coordinator_url();
     let frozen = FrozenServer::freeze(folder.postmaster("worker2"));
     let planning = RunningCommand::start(&url, &["cluster", "rebalance", "--plan"]);
-    // Longer than a node may take that is only looked at, and shorter than one may take that an operation
-    // needs.
+    // Longer than the timeout for a node that is only inspected, and shorter than that for one that an
+    // operation needs.
     tokio::time::sleep(Duration::from_secs(3)).await;
     drop(frozen);
     planning.finish().await.expect(0).says("no shard has to move");

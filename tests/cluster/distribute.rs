@@ -1,4 +1,4 @@
-//! Servers become a cluster, and a database that grew on plain PostgreSQL becomes a distributed one.
+//! `cluster init` and `cluster distribute`.
 
 use super::citus_or_skip;
 use super::nodes::{Nodes, number, run_on};
@@ -25,7 +25,7 @@ async fn init_is_idempotent() {
     older_names_answer(&nodes).await;
 }
 
-/// What an older guide asks for answers, and stands in the way of no update of the extension.
+/// Views of older releases of Citus exist and do not block an update of the extension.
 async fn older_names_answer(nodes: &Nodes) {
     let admin = nodes.client(0).await;
     let shards = number(&admin, "SELECT count(*) FROM citus_shards").await;
@@ -155,7 +155,7 @@ async fn distribute_keeps_every_row_and_policy() {
     older_names_answer(&nodes).await;
     nodes.run(&["cluster", "status"]).await.expect(0);
 
-    // As the application's role, through a worker: grants and policies are on the shards.
+    // As the application role through a worker: grants and policies are on the shards.
     let mut app = sql_load::application(&nodes.url(1)).await.expect("a connection");
     let transaction = app.transaction().await.expect("a transaction");
     transaction.batch_execute("SET LOCAL app.tenant_id = '1003'").await.expect("a tenant");
@@ -171,7 +171,7 @@ async fn distribute_waits_for_role_changes_of_another_database() {
     let nodes = citus_or_skip!();
     nodes.run(&["migrate"]).await.expect(0);
     nodes.init(&[1, 2]).await.expect(0).says("pigeonhole cluster distribute");
-    // What any migration of another database does to the roles, which belong to the whole server.
+    // As a migration of another database changes the roles, which belong to the whole server.
     let met = nodes.client_of_postgres(1).await;
     change_roles(&met, "BEGIN; ALTER ROLE pigeonhole_owner CONNECTION LIMIT -1").await;
     let (watcher, worker) = (nodes.client(1).await, nodes.client(2).await);
@@ -187,7 +187,7 @@ async fn distribute_waits_for_role_changes_of_another_database() {
     };
     tokio::pin!(distributed);
     tokio::select! {
-        () = &mut distributed => panic!("it met nobody"),
+        () = &mut distributed => panic!("it did not wait for the other change"),
         () = let_go => distributed.await,
     }
     assert_eq!(

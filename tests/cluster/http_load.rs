@@ -1,5 +1,4 @@
-//! A writing load through the program itself: notes of many tenants over HTTP, each acknowledged one
-//! remembered.
+//! A load of writes over HTTP by many tenants, which records every acknowledged note.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +12,18 @@ use crate::support::{Call, Person, Script, TIMEOUT};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What happened.
 #[derive(Default)]
 pub struct HttpLoadReport {
     /// Tenant, id and content of each note that was answered 201.
     acknowledged: Vec<(i64, i64, String)>,
-    /// How often 503 with Retry-After was the answer.
+    /// Answers of 503 with Retry-After.
     pub busy: usize,
-    /// Anything else, and notes that stayed 503.
+    /// Other answers, and notes that stayed 503.
     pub failures: Vec<String>,
-    /// The longest from the first attempt for a note to its 201.
+    /// The longest time from the first attempt for a note to its 201.
     longest: Duration,
 }
 
-/// Writers that run until they are stopped.
 pub struct HttpLoad {
     stop: Arc<AtomicBool>,
     report: Arc<Mutex<HttpLoadReport>>,
@@ -34,7 +31,7 @@ pub struct HttpLoad {
 }
 
 impl HttpLoad {
-    /// Each writer has a share of the people and writes for one after the other.
+    /// Each writer has a part of the users and writes for one after the other.
     pub fn start(people: &[(Person, Script)], writers: usize) -> Self {
         let (stop, report) =
             (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(HttpLoadReport::default())));
@@ -51,12 +48,10 @@ impl HttpLoad {
         Self { writers: spawned.collect(), stop, report }
     }
 
-    /// How many notes were acknowledged so far.
     pub fn acknowledged(&self) -> usize {
         self.report.lock().expect("the report").acknowledged.len()
     }
 
-    /// Ends the load.
     pub async fn stop(self) -> HttpLoadReport {
         self.stop.store(true, Ordering::Relaxed);
         for writer in self.writers {
@@ -87,7 +82,7 @@ async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, report
     }
 }
 
-/// One request. Gives what was answered when it is worth another.
+/// One request. Returns the answer if it is worth a retry.
 async fn try_once(
     content: &str,
     tenant: i64,
@@ -122,8 +117,8 @@ async fn try_once(
 }
 
 impl HttpLoadReport {
-    /// Compares with what is there and prints the figures; fails unless every acknowledged note is there
-    /// exactly once.
+    /// Compares with the database and prints the figures. Fails unless every acknowledged note exists exactly
+    /// once.
     pub async fn assert_nothing_lost(self, what: &str, admin: &Client) {
         let rows = admin
             .query("SELECT tenant_id, id, content FROM notes WHERE content LIKE 'load %'", &[])
@@ -141,11 +136,10 @@ impl HttpLoadReport {
             .count();
         let duplicated =
             self.acknowledged.iter().filter(|note| found(note).is_some_and(|ids| ids.len() > 1)).count();
-        let unsaid = there.values().map(Vec::len).sum::<usize>() + lost - self.acknowledged.len();
+        let unacknowledged = there.values().map(Vec::len).sum::<usize>() + lost - self.acknowledged.len();
         let figures = format!(
-            "{what}: {} acknowledged, {lost} lost, {duplicated} duplicated, {} answers of 503, {unsaid} of them \
-             had taken effect, \
-             {} failures, longest stall {} ms",
+            "{what}: {} acknowledged, {lost} lost, {duplicated} duplicated, {} answers of 503, of which \
+             {unacknowledged} had taken effect, {} failures, longest stall {} ms",
             self.acknowledged.len(),
             self.busy,
             self.failures.len(),

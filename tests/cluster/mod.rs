@@ -1,5 +1,4 @@
-//! `pigeonhole cluster` on real Citus servers: databases of the tests' own on the nodes that TEST_CITUS_NODES
-//! names.
+//! `pigeonhole cluster` and tenant routing on the Citus servers in TEST_CITUS_NODES.
 
 mod blockers;
 mod distribute;
@@ -12,7 +11,7 @@ pub mod sql_load;
 mod status;
 mod tenant_routing;
 
-/// Ends a test that needs Citus where there is none, loudly.
+/// Skips a test that needs Citus where it is not installed.
 macro_rules! citus_or_skip {
     () => {
         match super::nodes::Nodes::create().await {

@@ -1,4 +1,4 @@
-//! What people notice when a node of the cluster freezes or dies: its own tenants a 503, all others nothing.
+//! A frozen or killed node: its own tenants get 503, all others notice nothing.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::support::data_folder::{DataFolder, start_or_skip, stop};
 use crate::support::frozen_server::FrozenServer;
 use crate::support::{App, Call, Person, Script, eventually, unique};
 
-/// Somebody whose tenant lives on each of the two workers.
-async fn one_on_each_worker(folder: &DataFolder, app: &App) -> [Script; 2] {
+/// A user on each of the two workers.
+async fn user_on_each_worker(folder: &DataFolder, app: &App) -> [Script; 2] {
     let coordinator = folder.coordinator().await;
     let workers = [folder.ports()[1], folder.ports()[2]];
     let mut found: [Option<Script>; 2] = [None, None];
@@ -29,11 +29,11 @@ async fn one_on_each_worker(folder: &DataFolder, app: &App) -> [Script; 2] {
             return found.map(|script| script.expect("found"));
         }
     }
-    panic!("all tenants live on one worker");
+    panic!("all tenants are on one worker");
 }
 
-/// Waits until the server has read where tenants are, which a busy machine can put off.
-async fn until_routed(app: &App) {
+/// Waits until the server has loaded the placement of tenants.
+async fn wait_until_topology_loaded(app: &App) {
     eventually("the map of tenants is read", async || {
         app.log().contains("tenants' work goes to 2 worker nodes")
     })
@@ -48,7 +48,7 @@ async fn list(script: &Script) -> u16 {
     answer.status
 }
 
-async fn heals(script: &Script) {
+async fn wait_until_served(script: &Script) {
     eventually("the tenant is served again", async || list(script).await == 200).await;
 }
 
@@ -60,37 +60,36 @@ async fn reads_and_writes(script: &Script) {
 #[tokio::test]
 async fn a_frozen_or_killed_worker_is_503_for_its_own_tenants_only() {
     let Some((folder, server, app)) = start_or_skip().await else { return };
-    let [hit, spared] = one_on_each_worker(&folder, &app).await;
-    // The server learns within moments which worker has whom.
-    until_routed(&app).await;
+    let [affected, unaffected] = user_on_each_worker(&folder, &app).await;
+    wait_until_topology_loaded(&app).await;
 
     let frozen = FrozenServer::freeze(folder.postmaster("worker1"));
     for _ in 0..4 {
-        assert_eq!(list(&hit).await, 503, "a frozen worker answered");
+        assert_eq!(list(&affected).await, 503, "a frozen worker answered");
         for _ in 0..5 {
-            reads_and_writes(&spared).await;
+            reads_and_writes(&unaffected).await;
         }
     }
-    let refused = hit.post("/api/notes", &json!({"content": "lost, and said so"})).await;
+    let refused = affected.post("/api/notes", &json!({"content": "lost, and said so"})).await;
     assert_eq!(refused.status, 503);
     drop(frozen);
-    heals(&hit).await;
-    reads_and_writes(&hit).await;
+    wait_until_served(&affected).await;
+    reads_and_writes(&affected).await;
 
     kill_process(folder.postmaster("worker1"), Signal::KILL).expect("a kill");
     for _ in 0..20 {
-        assert!(matches!(list(&hit).await, 200 | 503));
-        reads_and_writes(&spared).await;
+        assert!(matches!(list(&affected).await, 200 | 503));
+        reads_and_writes(&unaffected).await;
     }
-    heals(&hit).await;
+    wait_until_served(&affected).await;
     stop(server).await;
 }
 
 #[tokio::test]
 async fn without_the_coordinator_only_sign_up_is_503() {
     let Some((folder, server, app)) = start_or_skip().await else { return };
-    let scripts = one_on_each_worker(&folder, &app).await;
-    until_routed(&app).await;
+    let scripts = user_on_each_worker(&folder, &app).await;
+    wait_until_topology_loaded(&app).await;
     let newcomer = || {
         let body =
             json!({"username": unique("user"), "password": "a good password", "tenant_name": unique("Org ")});
@@ -98,7 +97,7 @@ async fn without_the_coordinator_only_sign_up_is_503() {
     };
 
     let frozen = FrozenServer::freeze(folder.postmaster("."));
-    // Longer than the map of tenants lives, so that it is kept although it cannot be read again from there.
+    // Longer than the topology is cached: it must be kept although it cannot be reloaded.
     for _ in 0..14 {
         for script in &scripts {
             reads_and_writes(script).await;

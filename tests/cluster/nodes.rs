@@ -1,4 +1,4 @@
-//! A database of a test's own on every node, without the extension and without a cluster, dropped at the end.
+//! An empty database for one test on every Citus node, without the extension, dropped at the end.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -14,31 +14,31 @@ use crate::support::database::connect;
 use crate::support::database_servers::{create_on, drop_everywhere, drop_on, server_activity};
 use crate::support::spawn_app;
 
-/// No command takes this long; one that hangs becomes a failure which says what the servers were doing.
+/// No command takes this long. A command that hangs fails the test with the activity of the servers.
 const DEADLINE: Duration = Duration::from_secs(300);
 static MOVES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Held by a test that moves shards between the shared servers. A replication slot waits for every
-/// transaction of its server, also for those of other databases, so two moves in opposite directions could
-/// wait for each other for ever.
+/// transaction of its server, also of other databases, so two moves in opposite directions could wait for
+/// each other for ever.
 pub async fn lock_shard_moves() -> tokio::sync::MutexGuard<'static, ()> {
     MOVES.lock().await
 }
 
-/// The coordinator first.
+/// The coordinator is first.
 pub struct Nodes {
     pub addresses: Vec<String>,
     pub database: String,
     user: String,
 }
 
-#[allow(clippy::disallowed_methods, reason = "a test is told by bin/test")]
+#[allow(clippy::disallowed_methods, reason = "bin/test sets these variables")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 impl Nodes {
-    /// None where there is no Citus.
+    /// None where Citus is not installed.
     pub async fn create() -> Option<Self> {
         let addresses: Vec<String> = variable("TEST_CITUS_NODES")?.split(',').map(str::to_owned).collect();
         let url = url::Url::parse(&variable("TEST_DATABASE_URL")?).expect("TEST_DATABASE_URL is a URL");
@@ -46,8 +46,8 @@ impl Nodes {
         getrandom::fill(&mut number).expect("a random number");
         let database = format!("pigeonhole_cluster_{:x}", u64::from_le_bytes(number));
         let nodes = Self { addresses, database, user: url.username().to_owned() };
-        // Roles belong to whole servers: the shared cluster must have brought them to its workers before a
-        // database without Citus makes them on the coordinator alone.
+        // Roles belong to whole servers: the shared cluster must propagate them to its workers before a
+        // database without Citus creates them on the coordinator alone.
         spawn_app().await;
         for index in 0..nodes.addresses.len() {
             nodes.make_database(index).await;
@@ -81,34 +81,33 @@ impl Nodes {
         connect(&self.url(index)).await
     }
 
-    /// On a node, beside our database.
+    /// A connection to the database `postgres` of a node.
     pub async fn client_of_postgres(&self, index: usize) -> Client {
         connect(&self.url_of(index, "postgres")).await
     }
 
-    /// Runs the program with these words on the coordinator.
+    /// Runs a command of the program against the coordinator.
     pub async fn run(&self, words: &[&str]) -> CommandOutput {
         run_on(&self.url(0), words).await
     }
 
-    /// Makes a cluster with these of the workers.
+    /// Runs `cluster init` with these workers.
     pub async fn init(&self, workers: &[usize]) -> CommandOutput {
         let list: Vec<&str> = workers.iter().map(|index| self.addresses[*index].as_str()).collect();
         self.run(&["cluster", "init", "--workers", &list.join(",")]).await
     }
 
-    /// A number from the coordinator.
     pub async fn number(&self, statement: &str) -> i64 {
         number(&self.client(0).await, statement).await
     }
 }
 
-/// Runs the program with another DATABASE_URL.
+/// Runs a command of the program with this DATABASE_URL.
 pub async fn run_on(url: &str, words: &[&str]) -> CommandOutput {
     RunningCommand::start(url, words).finish().await
 }
 
-/// A command under way, which ends with the test.
+/// A running command, ended with the test.
 pub struct RunningCommand {
     child: Child,
     text: Arc<Mutex<String>>,
@@ -118,7 +117,6 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Starts the program with these words and this DATABASE_URL.
     pub fn start(url: &str, words: &[&str]) -> Self {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pigeonhole"));
         command
@@ -143,12 +141,12 @@ impl RunningCommand {
         Self { child, text, readers, url: url.to_owned(), words: words.join(" ") }
     }
 
-    /// What it said so far.
+    /// The output so far.
     pub fn text(&self) -> String {
         self.text.lock().expect("the output").clone()
     }
 
-    /// Waits until it has said these words, and fails the test when it ends without.
+    /// Waits until the output contains these words; fails the test if the command ends without them.
     pub async fn until_it_says(&mut self, words: &str) {
         let end = tokio::time::Instant::now() + DEADLINE;
         while !self.text().contains(words) {
@@ -164,12 +162,10 @@ impl RunningCommand {
         }
     }
 
-    /// Whether it is still at work.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("a state").is_none()
     }
 
-    /// Waits for its end.
     pub async fn finish(mut self) -> CommandOutput {
         let Ok(status) = tokio::time::timeout(DEADLINE, self.child.wait()).await else {
             let nodes =
@@ -192,7 +188,7 @@ async fn collect(pipe: impl AsyncRead + Unpin, text: Arc<Mutex<String>>) {
     }
 }
 
-/// The URL of each of these nodes, as `url` names the first.
+/// The URLs of these nodes, like `url`, which names the first.
 fn urls_of(url: &str, nodes: &str) -> Vec<String> {
     let database = url.rsplit('/').next().unwrap_or("postgres");
     nodes.split(',').map(|node| format!("postgresql://postgres@{node}/{database}")).collect()

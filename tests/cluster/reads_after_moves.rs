@@ -1,4 +1,4 @@
-//! What people read when their shard has just moved, and the server's map still names the old place.
+//! Reads of a shard that has just moved, while the server's cached topology names the old node.
 
 use serde_json::json;
 
@@ -17,12 +17,12 @@ async fn a_moved_shard_is_read_from_its_new_node() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     script.note("0").await;
-    // The server learns within moments which worker has whom, and reads there.
+    // Wait until the server reads from the owning node.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(contents(&script).await, ["0"]);
 
     let coordinator = folder.coordinator().await;
-    // What was copied away stays at the old place, as it does when a long query holds on to it.
+    // The old placement is not removed, as when a long query still uses it.
     for statement in ["ALTER SYSTEM SET citus.defer_shard_delete_interval = -1", "SELECT pg_reload_conf()"] {
         coordinator.batch_execute(statement).await.expect(statement);
     }

@@ -1,12 +1,11 @@
-//! A worker joins, takes its share, gives it back and leaves, a tenant gets a node of its own, all under a
-//! writing load through every node, and no acknowledged note is lost.
+//! add-worker, rebalance, isolate-tenant, drain and remove-worker under a load of writes through every node.
 
 use super::citus_or_skip;
 use super::nodes::{Nodes, lock_shard_moves, number};
 use super::sql_load::{self, Load};
 
 async fn cluster_of_one_worker(nodes: &Nodes) {
-    // Few shards make few moves, each of which takes seconds.
+    // Few shards keep the test short; each move takes seconds.
     nodes.run(&["cluster", "init", "--shards", "8", "--workers", &nodes.addresses[1]]).await.expect(0);
     let admin = nodes.client(0).await;
     sql_load::create_tenants(&admin, 1000, 60).await;
@@ -43,10 +42,10 @@ async fn adding_and_removing_a_worker_under_load_loses_no_acknowledged_note() {
         .await
         .expect(0)
         .says("for itself already");
-    let home = "SELECT groupid::bigint FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
+    let owning_group = "SELECT groupid::bigint FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
                 WHERE shardid = get_shard_id_for_distribution_column('notes', 1007)
                 AND shardminvalue = shardmaxvalue";
-    assert_eq!(nodes.number(home).await, 2);
+    assert_eq!(nodes.number(owning_group).await, 2);
     nodes
         .run(&["cluster", "backup-point", "under-load", "--yes"])
         .await
@@ -54,7 +53,7 @@ async fn adding_and_removing_a_worker_under_load_loses_no_acknowledged_note() {
         .says("restore point under-load");
 
     nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
-    assert_eq!(nodes.number(home).await, 1);
+    assert_eq!(nodes.number(owning_group).await, 1);
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
     assert_eq!(nodes.number("SELECT groupid::bigint FROM operator.pins WHERE tenant = 1007").await, 1);
 
@@ -65,7 +64,7 @@ async fn adding_and_removing_a_worker_under_load_loses_no_acknowledged_note() {
     assert!(report.errors.is_empty(), "{}", report.figures(lost));
     assert!(report.acknowledged.len() > 1000);
 
-    // The server believes that it is a member, and its number is not given out again.
+    // The removed server still has the extension's metadata. Its group number is not reused.
     nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(1).says("DROP EXTENSION");
     nodes.drop_database(2).await;
     nodes.make_database(2).await;
@@ -81,7 +80,7 @@ async fn a_pinned_tenant_is_not_moved_and_a_stopped_rebalance_leaves_the_cluster
     let (first, second) = (nodes.addresses[1].clone(), nodes.addresses[2].clone());
     nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(0);
     nodes.run(&["cluster", "isolate-tenant", "1011", "--to", &first, "--alone", "--yes"]).await.expect(0);
-    // By the command's plan and by one made by hand.
+    // Neither our plan nor the plan of Citus moves the pinned shard.
     nodes.run(&["cluster", "rebalance", "--plan"]).await.expect(0).says(&format!("{first} to {second}"));
     let pinned = "SELECT count(*) FROM get_rebalance_table_shards_plan()
         WHERE shardid IN (SELECT shardid FROM pg_dist_shard

@@ -1,5 +1,4 @@
-//! A writing load as the application's role: notes of many tenants through every node, each acknowledged id
-//! remembered.
+//! A load of writes by SQL as the application role, through every node, which records every acknowledged id.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,26 +9,24 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::support::TIMEOUT;
 
-/// What happened.
 #[derive(Default)]
 pub struct SqlLoadReport {
-    /// Tenant and id of each note whose COMMIT was answered.
+    /// Tenant and id of each note whose COMMIT succeeded.
     pub acknowledged: Vec<(i64, i64)>,
-    /// How often each SQLSTATE (or "lost connection") was seen.
+    /// Errors by SQLSTATE, "lost connection" or "no answer".
     pub errors: BTreeMap<String, usize>,
-    /// The longest that one note took from its first attempt to its acknowledgement.
+    /// The longest time from the first attempt for a note to its acknowledgement.
     pub longest: Duration,
 }
 
-/// Writers that run until they are stopped.
 pub struct Load {
     stop: Arc<AtomicBool>,
     report: Arc<Mutex<SqlLoadReport>>,
     writers: Vec<tokio::task::JoinHandle<()>>,
 }
 
-/// A connection as the application makes it, but for the time that a statement may take: on a busy machine a
-/// write may wait longer for the end of a move, and how long it waits is for bin/cluster-faults to measure.
+/// A connection like the application's, with a longer statement timeout: on a busy machine a write may wait
+/// longer for the end of a move. bin/cluster-faults measures that wait.
 pub async fn application(url: &str) -> Result<Client, tokio_postgres::Error> {
     let mut config: Config = url.parse().expect("a URL");
     config.options("-c role=pigeonhole_app -c citus.propagate_set_commands=local -c statement_timeout=180s");
@@ -38,7 +35,7 @@ pub async fn application(url: &str) -> Result<Client, tokio_postgres::Error> {
     Ok(client)
 }
 
-/// Founds tenants with one user each, numbered from `first`.
+/// Creates tenants with one user each, numbered from `first`.
 pub async fn create_tenants(admin: &Client, first: i64, count: i64) {
     let last = first + count - 1;
     for statement in [
@@ -69,7 +66,6 @@ impl Load {
         Self { writers: spawned.collect(), stop, report }
     }
 
-    /// Ends the load.
     pub async fn stop(self) -> SqlLoadReport {
         self.stop.store(true, Ordering::Relaxed);
         for writer in self.writers {
@@ -112,7 +108,7 @@ async fn write(
     }
 }
 
-/// Notes how an attempt ended; true when it was acknowledged.
+/// Records an attempt; true if it was acknowledged.
 fn record(
     report: &Mutex<SqlLoadReport>,
     tenant: i64,
@@ -145,7 +141,7 @@ async fn insert(client: &Client, tenant: i64) -> Result<i64, tokio_postgres::Err
 }
 
 impl SqlLoadReport {
-    /// How many acknowledged notes are not there.
+    /// Counts acknowledged notes that do not exist.
     pub async fn lost(&self, admin: &Client) -> usize {
         let mut there = HashSet::new();
         let tenants: HashSet<i64> = self.acknowledged.iter().map(|(tenant, _)| *tenant).collect();
@@ -157,7 +153,6 @@ impl SqlLoadReport {
         self.acknowledged.iter().filter(|note| !there.contains(note)).count()
     }
 
-    /// One line of figures.
     pub fn figures(&self, lost: usize) -> String {
         format!(
             "{} acknowledged, {lost} lost, longest {} ms, errors {:?}",

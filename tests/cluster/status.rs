@@ -1,4 +1,4 @@
-//! `status` finds what is wrong, says so in its exit code, and never waits for what is dead or frozen.
+//! `cluster status` reports faults in its exit code and does not wait for dead or frozen nodes.
 
 use super::citus_or_skip;
 use super::nodes::run_on;
@@ -10,8 +10,8 @@ async fn status_of_a_healthy_cluster_is_fine_in_text_and_json() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
     nodes.run(&["cluster", "status"]).await.expect(0).says("FINE").says("NODES").says(&nodes.addresses[2]);
-    let said = nodes.run(&["cluster", "status", "--json"]).await.expect(0);
-    let report: serde_json::Value = serde_json::from_str(&said.output).expect("JSON");
+    let output = nodes.run(&["cluster", "status", "--json"]).await.expect(0);
+    let report: serde_json::Value = serde_json::from_str(&output.output).expect("JSON");
     assert_eq!(report["severity"], "fine");
     assert_eq!(report["nodes"].as_array().map(Vec::len), Some(3));
     let tables = report["tables"].as_array().expect("tables");
@@ -21,7 +21,7 @@ async fn status_of_a_healthy_cluster_is_fine_in_text_and_json() {
     for node in report["nodes"].as_array().expect("nodes") {
         let connections = &node["inside"]["connections"];
         let number = |name: &str| connections[name].as_i64().expect(name);
-        // This very command is one of them.
+        // The command counts its own connection.
         assert!(connections["ours"]["pigeonhole cluster"].as_i64() >= Some(1), "{connections}");
         let ours: i64 = connections["ours"]
             .as_object()
@@ -44,7 +44,7 @@ async fn status_without_a_coordinator_is_down() {
 async fn a_node_that_hangs_is_down_and_delays_no_command() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
-    // As a stopped process does: the kernel still accepts for it.
+    // As with a stopped process: the kernel still accepts connections.
     let frozen = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = frozen.local_addr().expect("an address").port();
     let admin = nodes.client(0).await;
@@ -66,7 +66,7 @@ async fn a_node_that_hangs_is_down_and_delays_no_command() {
 async fn an_unfinished_citus_upgrade_is_named_with_its_remedy() {
     let nodes = citus_or_skip!();
     nodes.init(&[1, 2]).await.expect(0);
-    // As it is when the package is new and the database's extension is not.
+    // As after an update of the package without ALTER EXTENSION.
     let older = "SET allow_system_table_mods = on; UPDATE pg_extension SET extversion = '12.0-1' \
         WHERE extname = 'citus'";
     nodes.client(1).await.batch_execute(older).await.expect("an older extension");

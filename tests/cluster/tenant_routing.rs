@@ -1,4 +1,4 @@
-//! The real program, with tenants' work sent to the workers, while the cluster changes under it.
+//! The server, which sends the statements of tenants to the workers, while the cluster changes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Person, Script, eventually, run_blocking};
 
-/// The program on that cluster, with routing, and people of as many tenants.
+/// A server on this cluster, and this many users of different tenants.
 async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
     let builder = ServerBuilder::new().set("DATABASE_URL", nodes.url(0));
     let server = builder.start_async().await;
@@ -24,8 +24,8 @@ async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>)
     (server, people)
 }
 
-/// Waits until so many notes more were acknowledged: the program works on.
-async fn goes_on(load: &HttpLoad) {
+/// Waits until 50 more notes are acknowledged.
+async fn wait_for_more_notes(load: &HttpLoad) {
     let enough = load.acknowledged() + 50;
     eventually("the load goes on", async || load.acknowledged() >= enough).await;
 }
@@ -41,31 +41,31 @@ async fn requests_succeed_while_workers_are_added_rebalanced_and_removed() {
                 SELECT tenant_id, id, repeat('filling ', 40) FROM shared.users, generate_series(1, 1500)";
     nodes.client(0).await.batch_execute(fill).await.expect("notes");
     let load = HttpLoad::start(&people, 6);
-    goes_on(&load).await;
+    wait_for_more_notes(&load).await;
 
     nodes.run(&["cluster", "add-worker", &second, "--yes"]).await.expect(0);
     nodes.run(&["cluster", "rebalance", "--yes"]).await.expect(0).says("finished");
     let on_second = "SELECT count(*) FROM pg_dist_placement JOIN pg_dist_shard USING (shardid)
                      WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
     assert!(nodes.number(on_second).await >= 2);
-    goes_on(&load).await;
+    wait_for_more_notes(&load).await;
     let tenant = people[0].0.tenant_id.to_string();
     nodes
         .run(&["cluster", "isolate-tenant", &tenant, "--to", &second, "--yes"])
         .await
         .expect(0)
         .says("pinned to");
-    goes_on(&load).await;
-    // By itself, and not through the coordinator.
+    wait_for_more_notes(&load).await;
+    // The server connects to the new worker directly.
     let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' \
         AND datname = current_database()";
     let there = nodes.client(2).await;
     eventually("tenants' work goes straight to the new worker", async || number(&there, direct).await > 0)
         .await;
     nodes.run(&["cluster", "drain", &second, "--yes"]).await.expect(0).says("finished");
-    goes_on(&load).await;
+    wait_for_more_notes(&load).await;
     nodes.run(&["cluster", "remove-worker", &second, "--yes"]).await.expect(0).says("removed");
-    goes_on(&load).await;
+    wait_for_more_notes(&load).await;
 
     let report = load.stop().await;
     report.assert_nothing_lost("added, rebalanced, isolated, drained, removed", &nodes.client(0).await).await;
@@ -87,18 +87,21 @@ async fn a_worker_at_a_new_port_is_found_without_a_restart() {
         "citus.local_hostname=127.0.0.1",
         "citus.enable_statistics_collection=off",
     ]);
-    let beside = connect(&own.url).await;
-    beside.batch_execute(&format!("CREATE DATABASE {}", nodes.database)).await.expect("a database");
+    let postgres_database = connect(&own.url).await;
+    postgres_database
+        .batch_execute(&format!("CREATE DATABASE {}", nodes.database))
+        .await
+        .expect("a database");
     let workers = format!("{},127.0.0.1:{}", nodes.addresses[1], own.port());
     nodes.run(&["cluster", "init", "--workers", &workers]).await.expect(0);
     let (server, people) = serve(&nodes, 12).await;
     let moved = "SELECT count(*) FROM shared.tenants t JOIN pg_dist_placement p
                    ON p.shardid = get_shard_id_for_distribution_column('notes', t.id) WHERE p.groupid = 2";
-    assert!(nodes.number(moved).await > 0, "no tenant lives on the worker that moves");
+    assert!(nodes.number(moved).await > 0, "no tenant is on the worker that moves");
     let load = HttpLoad::start(&people, 6);
-    goes_on(&load).await;
+    wait_for_more_notes(&load).await;
 
-    // Elsewhere, as waiting here would hold up the load too.
+    // Outside the runtime, as blocking it would stop the load.
     let own = run_blocking(move || {
         own.kill();
         std::thread::sleep(Duration::from_secs(1));
@@ -106,12 +109,12 @@ async fn a_worker_at_a_new_port_is_found_without_a_restart() {
         own
     })
     .await;
-    let told = format!(
+    let moved_to = format!(
         "SELECT count(*) FROM (SELECT citus_update_node(nodeid, '127.0.0.1', {}) FROM pg_dist_node \
          WHERE groupid = 2) moved",
         own.port()
     );
-    assert_eq!(nodes.number(&told).await, 1);
+    assert_eq!(nodes.number(&moved_to).await, 1);
     let direct = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pigeonhole_app' \
         AND datname = current_database()";
     let there = connect(&crate::support::database::url_of_database(&own.url, &nodes.database)).await;
@@ -119,9 +122,9 @@ async fn a_worker_at_a_new_port_is_found_without_a_restart() {
         number(&there, direct).await > 0
     })
     .await;
-    goes_on(&load).await;
+    wait_for_more_notes(&load).await;
     let report = load.stop().await;
-    assert!(report.busy > 0, "nobody noticed that the worker was away");
+    assert!(report.busy > 0, "no request noticed that the worker was away");
     report.assert_nothing_lost("killed, back at another port", &nodes.client(0).await).await;
     server.stop_async().await;
 }

@@ -1,4 +1,4 @@
-//! A database that is slow, locked, read-only or cuts its connections.
+//! A database that is slow, locked or read-only, or terminates connections.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::support::{
     within_timeout,
 };
 
-/// A server whose every call takes the way through the one server that these tests disturb.
+/// A server that sends every statement to the coordinator, which these tests disturb.
 pub fn on(database: &OwnDatabase) -> ServerBuilder {
     ServerBuilder::new().set("DATABASE_URL", &database.url).set("TENANT_ROUTING", "off")
 }
 
-/// An error that may pass by itself, in the face that fits the asker.
+/// A 503 with Retry-After and without text of the database driver.
 #[track_caller]
 pub fn assert_unavailable(answer: &Answer, shown: &str) {
     assert_eq!(answer.status, 503, "{shown}: {}", String::from_utf8_lossy(&answer.body));
@@ -44,7 +44,7 @@ pub fn assert_no_driver_text(answer: &Answer, shown: &str) {
     }
 }
 
-/// Waits until this call succeeds; the server is never restarted.
+/// Waits until this call succeeds. The server is not restarted.
 pub async fn recovers(app: &App, call: Call, status: u16) {
     retry_until_ok(async || {
         let Ok(answer) = call.try_send(&app.http, &app.base).await else {
@@ -236,7 +236,7 @@ async fn disconnected_clients_leave_no_open_transaction() {
         left == 0
     })
     .await;
-    // Connections that were lost for good would be missing in every round.
+    // A leaked connection would be missing in every round.
     eventually("as many reads at once as before", async || {
         let reads = (0..16).map(|_| script.get("/api/notes"));
         futures_util::future::join_all(reads).await.iter().all(|answer| answer.status == 200)
@@ -288,7 +288,7 @@ async fn a_slow_request_body_times_out() {
     tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("sent");
     let mut answer = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer);
-    // An end by reset is an end.
+    // A reset connection counts as closed.
     let _ = within_timeout("the end of the connection", read).await;
     let answer = String::from_utf8_lossy(&answer);
     assert!(matches!(raw_http::status(&answer), 0 | 400 | 408), "{answer}");

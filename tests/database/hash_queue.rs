@@ -1,4 +1,5 @@
-//! Many logins at once: as many hashes as cores, the rest is told to come back.
+//! Concurrent logins: as many password hashes run as there are cores; the queue is bounded and the rest gets
+//! 503.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::support::{App, Call, Person, database::OwnDatabase};
 #[tokio::test]
 async fn of_200_concurrent_logins_some_succeed_and_the_rest_are_503() {
     let database = OwnDatabase::create().await;
-    // Hashes that take so long that two hundred cannot have their turns in time, on whatever machine.
+    // At this cost two hundred hashes cannot finish within the queue's timeout on any machine.
     let server = on(&database).set("BCRYPT_COST", "14").start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;
@@ -38,8 +39,8 @@ async fn of_200_concurrent_logins_some_succeed_and_the_rest_are_503() {
             other => panic!("{other}: {}", answer.text()),
         }
     }
-    assert!(counts.get(&200).or(counts.get(&303)).is_some(), "nobody got in: {counts:?}");
-    assert!(counts.contains_key(&503), "nobody was turned away: {counts:?}");
+    assert!(counts.get(&200).or(counts.get(&303)).is_some(), "no login succeeded: {counts:?}");
+    assert!(counts.contains_key(&503), "no login was refused: {counts:?}");
     recovers(&app, by_api, 200).await;
 }
 

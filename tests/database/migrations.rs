@@ -1,4 +1,4 @@
-//! Migrations: once each, however many processes start, and never onto a schema that is not ours.
+//! Migrations: each is applied once however many processes start, and never to a changed or newer schema.
 
 use crate::support::{
     App,
@@ -93,7 +93,7 @@ async fn a_newer_schema_is_refused() {
     .await;
 }
 
-/// Makes the schema one migration older than this program, and names that migration.
+/// Makes the schema one migration older than this program, and returns that migration's name.
 async fn set_back(database: &OwnDatabase) -> String {
     let newest =
         "SELECT 'V' || version || '__' || name FROM refinery_schema_history ORDER BY version DESC LIMIT 1";
@@ -110,7 +110,7 @@ async fn an_older_schema_is_refused_in_production_and_by_workers() {
     let database = OwnDatabase::create().await;
     let production =
         || on(&database).set("APP_ENV", "production").set("PUBLIC_ORIGIN", "https://notes.example.test");
-    // No schema at all is the oldest.
+    // An empty database counts as an older schema.
     assert!(production().expect_refusal().output.contains("run `pigeonhole migrate` first"));
     let client = database.client().await;
     let table = "SELECT to_regclass('public.refinery_schema_history') IS NULL";

@@ -1,4 +1,5 @@
-//! Trouble with the database: answered in time, survived, and never taken for success.
+//! Faults of the database: requests are answered in time, the server recovers, and no failed write is
+//! reported as done.
 
 mod failures;
 mod hash_queue;

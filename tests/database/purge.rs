@@ -1,4 +1,4 @@
-//! Expired sessions go, whosever they are, and no others.
+//! The purge of expired sessions.
 
 use crate::support::{eventually, run_blocking};
 
@@ -8,7 +8,7 @@ use crate::support::spawn_app;
 
 #[tokio::test]
 async fn all_expired_sessions_and_no_others_are_purged() {
-    // The first one makes the roles, which all databases of these servers share.
+    // The shared server creates the roles first; all databases of these servers share them.
     spawn_app().await;
     let own = OwnDatabase::create().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);

@@ -1,5 +1,5 @@
-//! A server that answers and refuses: full, crowded, or in the middle of somebody else's transaction. It is
-//! plain PostgreSQL in each case, as it is one server that refuses.
+//! Errors that PostgreSQL itself reports: disk full, too many connections, serialization failure, deadlock.
+//! Always on plain PostgreSQL, since the error has to come from one known server.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -25,7 +25,7 @@ struct ServerErrorFixture {
 }
 
 impl ServerErrorFixture {
-    /// A server that connects as a login whose connections can be limited, as a superuser's cannot.
+    /// The server connects as a login with a connection limit, which a superuser would bypass.
     async fn create() -> Self {
         let postgres = run_blocking(Postgres::start).await;
         let builder =
@@ -52,8 +52,8 @@ impl ServerErrorFixture {
         self.call("POST", "/api/notes").json(&json!({"content": content}))
     }
 
-    /// Refuses to write notes with this SQLSTATE the next `times` times, which are counted where no rollback
-    /// reaches.
+    /// The next `times` writes to notes fail with this SQLSTATE. A sequence counts them, since a rollback
+    /// does not undo it.
     async fn refuse(&self, state: &str, times: i64) {
         let statement = format!(
             "CREATE SEQUENCE IF NOT EXISTS tries;
@@ -117,7 +117,7 @@ async fn requests_without_a_connection_are_503_and_others_succeed() {
     fixture.admin.query_one(cut, &[]).await.expect("no connections");
     recovers(&fixture.app, fixture.call("GET", "/api/notes"), 200).await;
 
-    // Who has a connection waits here, so that all of them are taken.
+    // Writers with a connection wait for this lock, so all connections are taken.
     let calls: Vec<Call> = (0..WRITERS).map(|number| fixture.write(&format!("note {number}"))).collect();
     let lock = fixture.admin.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN SHARE MODE").await.expect("a lock");
@@ -138,7 +138,7 @@ async fn requests_without_a_connection_are_503_and_others_succeed() {
         }
     }
     assert_eq!(fixture.stored().await.len(), 1 + written);
-    // Crowded as it is, whoever comes alone is served.
+    // A single request finds a connection even at the limit.
     recovers(&fixture.app, fixture.call("GET", "/api/notes"), 200).await;
     recovers(&fixture.app, fixture.write("alone"), 201).await;
     fixture.admin.batch_execute("ALTER ROLE pigeonhole_web CONNECTION LIMIT -1").await.expect("no limit");

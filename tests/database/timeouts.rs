@@ -1,4 +1,4 @@
-//! The time limits of the server, which end what our own clock has given up.
+//! The timeouts of the database roles, which end statements that our own timeouts have abandoned.
 
 use super::failures::on;
 use crate::support::database::{APPLICATION_ROLES, OwnDatabase, connect, create_trigger};
@@ -6,7 +6,7 @@ use crate::support::server::ServerBuilder;
 use crate::support::{App, Person};
 
 const LIMITS: [&str; 3] = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
-/// Has each note say under which limits and by whom it was written.
+/// Replaces the content of each new note by the role and the timeouts of the session that wrote it.
 const TELLING: &str = "CREATE FUNCTION tell_limits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     NEW.content := concat_ws(' ', current_user, current_setting('statement_timeout'),
     current_setting('lock_timeout'),
@@ -21,7 +21,7 @@ async fn have_notes_tell(database: &OwnDatabase) {
     create_trigger(&admin, "notes", trigger).await;
 }
 
-/// The limits of somebody who logs in as this role.
+/// The timeouts of a login as this role.
 async fn of_a_login(node: &str, role: &str) -> Vec<String> {
     let mut url = url::Url::parse(node).expect("a URL");
     url.set_username(role).expect("a user");
@@ -36,7 +36,7 @@ async fn of_a_login(node: &str, role: &str) -> Vec<String> {
 #[tokio::test]
 async fn statement_timeouts_are_set_on_every_node_and_connection() {
     let database = OwnDatabase::create().await;
-    // Through the coordinator, and by the server's own connections to the workers.
+    // One server that sends everything to the coordinator, and one that connects to the workers.
     let builders = [on(&database), ServerBuilder::new().set("DATABASE_URL", &database.url)];
     for builder in builders {
         let server = builder.start_async().await;
@@ -51,14 +51,14 @@ async fn statement_timeouts_are_set_on_every_node_and_connection() {
         {
             have_notes_tell(&database).await;
         }
-        // Of so many, each worker has some.
+        // With six tenants, each worker holds some.
         for _ in 0..6 {
             let script = Person::founder(&app).await.script(&app).await;
             let id = script.note("limits?").await;
             assert_eq!(script.read(id).await["content"], "pigeonhole_app 2s 1500ms 10s");
         }
     }
-    // Citus opens the connections between its nodes as the role that asks, which brings its limits along.
+    // Citus connects to other nodes as the role of the query, and each node applies that role's timeouts.
     for node in database.nodes() {
         for role in APPLICATION_ROLES {
             assert_eq!(of_a_login(&node, role).await, ["2s", "1500ms", "10s"], "{role} on {node}");

@@ -1,4 +1,4 @@
-//! A database that died, or that took the call and says nothing.
+//! A database that is down, hangs, or resets connections.
 
 use serde_json::json;
 
@@ -112,7 +112,7 @@ async fn a_role_that_bypasses_policies_stops_the_start() {
     for (damage, mend) in [("BYPASSRLS", "NOBYPASSRLS"), ("SUPERUSER", "NOSUPERUSER")] {
         let alter = format!("ALTER ROLE pigeonhole_app {damage}");
         client.batch_execute(&alter).await.expect(damage);
-        // A start may repair the role or refuse; it must not serve with it.
+        // A start may repair the role or refuse. It must not serve with it.
         match builder().try_start() {
             Err(refusal) => assert!(refusal.output.contains("pigeonhole_app"), "{refusal:?}"),
             Ok(_server) => {

@@ -1,4 +1,4 @@
-//! What somebody typed comes back when the database does not let it be saved.
+//! Text typed into a form is returned when the database cannot save it.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{Answer, Browser, Page, Person};
 
 const TYPED: &str = "\n\n  typed for an hour: <b>&amp; \"quoted\" </textarea> 🕊\n\n";
 
-/// The answer's page, after a look at what every such page is like.
+/// Parses the page, after the checks that hold for each page of this kind.
 #[track_caller]
 fn kept(answer: &Answer, shown: &str) -> Page {
     assert_unavailable(answer, shown);
@@ -33,7 +33,7 @@ async fn a_note_that_cannot_be_saved_is_returned_in_the_form_and_saved_once() {
     );
 
     let mut client = database.client().await;
-    // One after the other: the session cannot be looked up, and the note cannot be written.
+    // With the first lock the session cannot be looked up; with the second the note cannot be written.
     for table in ["sessions", "notes"] {
         let lock = client.transaction().await.expect("a transaction");
         lock.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.expect("a lock");
@@ -45,11 +45,11 @@ async fn a_note_that_cannot_be_saved_is_returned_in_the_form_and_saved_once() {
             "{table}"
         );
         assert_eq!(page.form("/notes"), form, "{table}: a second sending would not be the same request");
-        assert!(!page.text().contains(&person.username), "{table}: nobody is known to be logged in");
+        assert!(!page.text().contains(&person.username), "{table}: the page must not show a user");
         lock.rollback().await.expect("the lock is gone");
     }
     browser.post_retrying("/notes", &html::as_pairs(&form)).await.expect_see_other("/notes");
-    // As after an answer that got lost on its way.
+    // As a browser that repeats the request after a lost answer.
     browser.post_retrying("/notes", &html::as_pairs(&form)).await.expect_see_other("/notes");
     let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes.as_array().map(Vec::len), Some(1), "{notes}");

@@ -1,11 +1,11 @@
-//! A database that belongs to an ordinary user, as hosted ones do.
+//! A database owned by a user without superuser rights, as at hosting providers.
 
 use super::failures::{assert_unavailable, recovers};
 use crate::support::{
     App, Call, Person, database::connect, postgres::Postgres, run_blocking, server::ServerBuilder,
 };
 
-/// An empty database of a user who may make roles and nothing more, and the URL for that user.
+/// An empty database whose owner has only CREATEROLE, and the URL of that owner.
 async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
     let admin = connect(&postgres.url).await;
     admin.execute("CREATE ROLE keeper LOGIN CREATEROLE", &[]).await.expect("a role");

@@ -1,5 +1,5 @@
-//! Who may do what: every route, asked by every kind of person, about a note that is their own, shared with
-//! them or neither. A route that has no row here fails the test by its name.
+//! The authorization matrix: every route, requested by every kind of user, about their own note, one shared
+//! with them, and a foreign one. A route without a row here fails the test by its name.
 
 use serde_json::json;
 
@@ -9,42 +9,41 @@ use crate::support::{
     spawn_app,
 };
 
-/// The people, in the order of the columns.
-const PEOPLE: [&str; 8] = [
-    "nobody",
+/// The users, in the order of the columns.
+const USERS: [&str; 8] = [
+    "anonymous",
     "the author",
     "a reader",
     "an editor",
     "a colleague",
     "the tenant's owner",
     "another tenant",
-    "somebody removed",
+    "a removed user",
 ];
-const NOBODY: usize = 0;
+const ANONYMOUS: usize = 0;
 const AUTHOR: usize = 1;
 const REMOVED: usize = 7;
 
-/// What each of them is answered, about a note in use that the author wrote and shared with the reader and
-/// the editor.
-type Codes = [u16; PEOPLE.len()];
-const PUBLIC: Codes = [200; PEOPLE.len()];
+/// The status for each user. The note is in use; the author shared it with the reader and the editor.
+type Codes = [u16; USERS.len()];
+const PUBLIC: Codes = [200; USERS.len()];
 const PAGE: Codes = [303, 200, 200, 200, 200, 200, 200, 303];
-const POST: Codes = [303; PEOPLE.len()];
+const POST: Codes = [303; USERS.len()];
 const CALL: Codes = [401, 200, 200, 200, 200, 200, 200, 401];
 
-/// For everybody with a login the same, and `nobody` for those without.
-const fn all(nobody: u16, code: u16) -> Codes {
-    [nobody, code, code, code, code, code, code, nobody]
+/// The same status for all logged-in users, and `anonymous` for the others.
+const fn all(anonymous: u16, code: u16) -> Codes {
+    [anonymous, code, code, code, code, code, code, anonymous]
 }
 
-/// About one note: the author, the reader and the editor, everybody else with a login, and those without.
-const fn note(nobody: u16, author: u16, reader: u16, editor: u16) -> Codes {
-    [nobody, author, reader, editor, 404, 404, 404, nobody]
+/// Routes of one note: the statuses of an anonymous user, the author, the reader and the editor; all others get 404.
+const fn note(anonymous: u16, author: u16, reader: u16, editor: u16) -> Codes {
+    [anonymous, author, reader, editor, 404, 404, 404, anonymous]
 }
 
-/// What only owners may: everybody else with a login is refused.
-const fn owners(nobody: u16, code: u16) -> Codes {
-    [nobody, 403, 403, 403, 403, code, code, nobody]
+/// Routes for owners: all other logged-in users get 403.
+const fn owners(anonymous: u16, code: u16) -> Codes {
+    [anonymous, 403, 403, 403, 403, code, code, anonymous]
 }
 
 /// Every route. Those that end sessions come last.
@@ -54,14 +53,14 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/api/openapi.json", PUBLIC),
     ("GET", "/livez", PUBLIC),
     ("GET", "/readyz", PUBLIC),
-    ("GET", "/static/{file}", [404; PEOPLE.len()]),
+    ("GET", "/static/{file}", [404; USERS.len()]),
     ("GET", "/favicon.ico", PUBLIC),
     ("GET", "/register", all(200, 303)),
-    ("POST", "/register", [422; PEOPLE.len()]),
+    ("POST", "/register", [422; USERS.len()]),
     ("GET", "/login", all(200, 303)),
-    ("POST", "/login", [422; PEOPLE.len()]),
-    ("POST", "/api/register", [422; PEOPLE.len()]),
-    ("POST", "/api/login", [422; PEOPLE.len()]),
+    ("POST", "/login", [422; USERS.len()]),
+    ("POST", "/api/register", [422; USERS.len()]),
+    ("POST", "/api/login", [422; USERS.len()]),
     ("GET", "/dashboard", PAGE),
     ("GET", "/notes", PAGE),
     ("POST", "/notes", all(401, 303)),
@@ -104,8 +103,8 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("DELETE", "/api/members/{id}", all(401, 404)),
     ("POST", "/invitations", owners(303, 303)),
     ("POST", "/invitations/{id}/revocation", owners(303, 404)),
-    ("GET", "/invitations/{token}", [404; PEOPLE.len()]),
-    ("POST", "/invitations/{token}/registration", [404; PEOPLE.len()]),
+    ("GET", "/invitations/{token}", [404; USERS.len()]),
+    ("POST", "/invitations/{token}/registration", [404; USERS.len()]),
     ("POST", "/invitations/{token}/membership", all(303, 404)),
     ("GET", "/api/invitations", owners(401, 200)),
     ("POST", "/api/invitations", owners(401, 201)),
@@ -119,17 +118,16 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("POST", "/account/password", all(303, 422)),
     ("POST", "/account/sessions/{id}/revocation", all(303, 404)),
     ("POST", "/api/logout", all(401, 204)),
-    // The owners here are the only ones of their tenants.
+    // Both owners are the last owners of their tenants.
     ("POST", "/membership/removal", [303, 303, 303, 303, 303, 409, 409, 303]),
     ("POST", "/account/sessions/revocation", POST),
     ("POST", "/logout", POST),
 ];
 
-/// The same routes about a note in the bin: nobody but its author is told that it is there, and only to take
-/// it out.
-fn about_the_bin(method: &str, path: &str, (nobody, author): (u16, u16)) -> Codes {
+/// The same routes for a note in the bin: only its author sees it, and may only restore it.
+fn about_the_bin(method: &str, path: &str, (anonymous, author): (u16, u16)) -> Codes {
     let author = if (method, path) == ("POST", "/notes/{id}/restoration") { 303 } else { author };
-    [nobody, author, 404, 404, 404, 404, 404, nobody]
+    [anonymous, author, 404, 404, 404, 404, 404, anonymous]
 }
 
 #[test]
@@ -145,7 +143,7 @@ fn every_route_has_a_row_in_the_matrix() {
 struct Actors {
     app: App,
     database: tokio_postgres::Client,
-    people: Vec<Person>,
+    users: Vec<Person>,
     browsers: Vec<Browser>,
     scripts: Vec<Script>,
 }
@@ -154,19 +152,19 @@ impl Actors {
     async fn assemble(app: &App) -> Self {
         let owner = Person::founder(app).await;
         let author = owner.colleague(app).await;
-        let mut people = vec![author.clone(), author];
+        let mut users = vec![author.clone(), author];
         for _ in 0..3 {
-            people.push(owner.colleague(app).await);
+            users.push(owner.colleague(app).await);
         }
         let removed = owner.colleague(app).await;
-        people.extend([owner, Person::founder(app).await, removed]);
+        users.extend([owner, Person::founder(app).await, removed]);
         let (mut browsers, mut scripts) =
             (vec![Browser::new(app)], vec![Script { app: app.clone(), token: String::new() }]);
-        for person in people.iter().skip(1) {
+        for person in users.iter().skip(1) {
             browsers.push(person.browser(app).await);
             scripts.push(person.script(app).await);
         }
-        let (database, gone) = (database::admin().await, &people[REMOVED]);
+        let (database, gone) = (database::admin().await, &users[REMOVED]);
         for statement in [
             "UPDATE shared.users SET removed_at = now() WHERE tenant_id = $1 AND id = $2",
             "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2",
@@ -174,12 +172,12 @@ impl Actors {
             database.execute(statement, &[&gone.tenant_id, &gone.user_id]).await.expect(statement);
         }
         database::wait_for_session_cache_expiry().await;
-        Self { app: app.clone(), database, people, browsers, scripts }
+        Self { app: app.clone(), database, users, browsers, scripts }
     }
 
-    /// A note of the author's, shared with the reader, the editor and the one who was removed.
+    /// A note of the author, shared with the reader, the editor and the removed user.
     async fn note(&self, binned: bool) -> i64 {
-        let author = &self.people[AUTHOR];
+        let author = &self.users[AUTHOR];
         let (tenant, deleted) = (author.tenant_id, binned.then(chrono::Utc::now));
         let note = "INSERT INTO notes (tenant_id, user_id, content, deleted_at) \
             VALUES ($1, $2, 'text', $3) RETURNING id";
@@ -187,8 +185,8 @@ impl Actors {
         let id: i64 = row.expect("a note").get(0);
         let recipients = [(2, "read"), (3, "edit"), (REMOVED, "edit")];
         for (table, column) in [("shares", "audience"), ("shared_notes", "recipient_id")] {
-            let rows = recipients.map(|(who, access)| {
-                format!("({tenant}, {id}, {}, '{access}', {})", self.people[who].user_id, author.user_id)
+            let rows = recipients.map(|(user, access)| {
+                format!("({tenant}, {id}, {}, '{access}', {})", self.users[user].user_id, author.user_id)
             });
             let statement = format!(
                 "INSERT INTO {table} (tenant_id, note_id, {column}, access, shared_by) VALUES {}",
@@ -199,7 +197,7 @@ impl Actors {
         id
     }
 
-    /// All that a refused request must leave as it was.
+    /// A checksum of everything that a refused request must not change.
     async fn state_of(&self, note: i64) -> String {
         let statement = "SELECT concat_ws('/',
             (SELECT md5(n::text) FROM notes n WHERE tenant_id = $1 AND id = $2),
@@ -210,27 +208,27 @@ impl Actors {
             (SELECT count(*) FROM note_revisions WHERE tenant_id = $1 AND note_id = $2),
             (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND note_id = $2))";
         self.database
-            .query_one(statement, &[&self.people[AUTHOR].tenant_id, &note])
+            .query_one(statement, &[&self.users[AUTHOR].tenant_id, &note])
             .await
             .expect("a state")
             .get(0)
     }
 
-    async fn ask(&self, who: usize, route: &RouteEntry, note: i64) -> Answer {
+    async fn ask(&self, user: usize, route: &RouteEntry, note: i64) -> Answer {
         let path = route
             .path
             .replace("{id}", &note.to_string())
-            .replace("{user_id}", &self.people[2].user_id.to_string());
+            .replace("{user_id}", &self.users[2].user_id.to_string());
         let call = body_for(route, Call::new(&route.method, &path));
-        match (who, route.api) {
-            (NOBODY, _) => self.app.answer(call).await,
-            (_, true) => self.scripts[who].answer(call).await,
-            (_, false) => self.browsers[who].copy().answer(call).await,
+        match (user, route.api) {
+            (ANONYMOUS, _) => self.app.answer(call).await,
+            (_, true) => self.scripts[user].answer(call).await,
+            (_, false) => self.browsers[user].copy().answer(call).await,
         }
     }
 }
 
-/// What makes the request one that its author could send.
+/// Adds the body of a valid request.
 fn body_for(route: &RouteEntry, call: Call) -> Call {
     match (route.method.as_str(), route.api) {
         ("GET" | "DELETE", _) => call,
@@ -253,12 +251,12 @@ async fn every_route_answers_every_user_as_the_matrix_says() {
         let route = all.iter().find(|route| (route.method.as_str(), route.path.as_str()) == (*method, *path));
         let route = route.unwrap_or_else(|| panic!("there is no {method} {path}"));
         if !route.is_about_note() {
-            for (who, code) in expected.iter().enumerate() {
-                let answer = actors.ask(who, route, 1).await;
+            for (user, code) in expected.iter().enumerate() {
+                let answer = actors.ask(user, route, 1).await;
                 if answer.status != *code {
                     wrong.push(format!(
                         "{method} {path} of {}: {} and not {code}",
-                        PEOPLE[who], answer.status
+                        USERS[user], answer.status
                     ));
                 }
             }
@@ -266,27 +264,27 @@ async fn every_route_answers_every_user_as_the_matrix_says() {
         }
         wrong.extend(ask_about_a_note(&actors, route, *expected, false).await);
         wrong.extend(
-            ask_about_a_note(&actors, route, about_the_bin(method, path, (expected[NOBODY], 404)), true)
+            ask_about_a_note(&actors, route, about_the_bin(method, path, (expected[ANONYMOUS], 404)), true)
                 .await,
         );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is not as expected when everybody asks about one note, or about a new one after somebody was let to
-/// change it.
+/// Requests the route as each user and returns the deviations. After a request that may change the note, the
+/// next user gets a new one.
 async fn ask_about_a_note(actors: &Actors, route: &RouteEntry, expected: Codes, binned: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut note = actors.note(binned).await;
     let mut before = actors.state_of(note).await;
-    for (who, code) in expected.into_iter().enumerate() {
-        let answer = actors.ask(who, route, note).await;
+    for (user, code) in expected.into_iter().enumerate() {
+        let answer = actors.ask(user, route, note).await;
         let place = if binned { ", in the bin" } else { "" };
-        let shown = format!("{} {} of {}{place}", route.method, route.path, PEOPLE[who]);
+        let shown = format!("{} {} of {}{place}", route.method, route.path, USERS[user]);
         if answer.status != code {
             wrong.push(format!("{shown}: {} and not {code}", answer.status));
         }
-        let may_change = route.is_unsafe() && code < 400 && who != NOBODY && who != REMOVED;
+        let may_change = route.is_unsafe() && code < 400 && user != ANONYMOUS && user != REMOVED;
         let after = actors.state_of(note).await;
         if may_change {
             note = actors.note(binned).await;

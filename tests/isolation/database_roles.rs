@@ -1,4 +1,4 @@
-//! The application's role and what it cannot do.
+//! The database roles of the application and what each may do.
 
 use tokio_postgres::Client;
 

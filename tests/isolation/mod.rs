@@ -1,4 +1,5 @@
-//! Row-level security, tried by everything that the application's role may do.
+//! Tenant isolation: row-level security, database roles, authorization of routes, and single-shard
+//! statements.
 
 mod authorization_matrix;
 mod database_roles;

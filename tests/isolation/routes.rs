@@ -1,4 +1,4 @@
-//! Every route, asked by nobody, by another tenant, by a colleague and by the owner.
+//! Every route, requested without a login, by another tenant, by a colleague and by the owner.
 
 use crate::support::{
     Answer, App, Browser, Call, Person, Script, database,
@@ -7,7 +7,7 @@ use crate::support::{
     spawn_app, unique,
 };
 
-/// A request to a route that would be valid for the owner of the note or session.
+/// A request that would be valid for the owner of the note or session.
 fn call_to(route: &RouteEntry, id: &str) -> Call {
     let call = Call::new(&route.method, &route.with_id(id));
     match (route.api, route.is_unsafe()) {
@@ -93,7 +93,7 @@ async fn every_public_page_is_200_without_a_login() {
     }
 }
 
-/// What a foreign note answers must be what an unused number answers, to the byte.
+/// The answer for a foreign note equals the answer for an unused id, byte for byte.
 async fn assert_unreachable(owner: &Person, intruder: &Person) {
     let app = spawn_app().await;
     let script = owner.script(&app).await;
@@ -202,8 +202,7 @@ async fn a_crawl_by_another_tenant_finds_no_foreign_data() {
         waiting.push(route.with_id("1"));
         waiting.push(route.with_id(&victim.user_id.to_string()));
     }
-    // The words of another tenant's notes find nothing; that they were looked for is said on the page, so it
-    // is not these.
+    // A search for these words finds nothing. The page repeats the words, so the canary is not among them.
     for path in ["/notes?q=text", "/inbox?q=text", "/api/notes?q=text", "/api/inbox?q=text"] {
         waiting.push(path.to_owned());
     }
@@ -237,7 +236,7 @@ async fn reading_changes_nothing() {
     insert_delivery(&colleague, shared, &person, "edit").await;
     let id = script.note("text").await.to_string();
     let before = database::tenant_checksum(person.tenant_id).await;
-    // Opening what was shared notes when it was first opened, and that is all that reading may change.
+    // The first opening sets read_at. Nothing else may change by reading.
     browser.get(&format!("/notes/{shared}")).await.expect(200);
     script.get(&format!("/api/notes/{shared}")).await.expect(200);
     for route in routes::all() {

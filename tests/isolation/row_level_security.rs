@@ -1,4 +1,4 @@
-//! Rows of another tenant, asked for in every way by the application's own role.
+//! Row-level security: the application role cannot reach rows of another tenant by any statement.
 
 use tokio_postgres::{Client, Transaction};
 
@@ -13,7 +13,6 @@ const TABLES: [(&str, &str); 5] = [
     ("sessions", "tenant_id"),
 ];
 
-/// A person with a row in every table.
 pub async fn person_with_rows() -> Person {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
@@ -33,7 +32,7 @@ async fn transaction_for<'a>(client: &'a mut Client, tenant_id: i64) -> Transact
     transaction
 }
 
-/// On Citus the policy must hold on the shards as well, when they are reached over a connection.
+/// On Citus the policies must also hold on shards reached through a connection to another node.
 async fn connections() -> Vec<Client> {
     let mut clients = vec![as_role("pigeonhole_app").await];
     if environment::on_citus() {
@@ -61,7 +60,7 @@ async fn without_a_tenant_no_row_is_visible() {
             let statement = format!("{statement} WHERE {column} = {}", person.tenant_id);
             assert_closed(&client, &statement).await;
         }
-        // After a transaction the setting is the empty text, which is another way to have none.
+        // After a transaction the setting is an empty string, which must count as no tenant.
         transaction_for(&mut client, person.tenant_id).await.commit().await.expect("the end");
         for (table, _) in TABLES {
             assert_closed(&client, &format!("SELECT count(*) FROM {table}")).await;
@@ -146,7 +145,7 @@ async fn rows_of_another_tenant_cannot_be_updated_deleted_or_moved() {
             let transaction = transaction_for(&mut client, own).await;
             let error = transaction.execute(&statement, &[]).await.expect_err(&statement);
             let code = error.code().expect("a refusal of the database").code();
-            // Citus refuses to change a distribution column before any policy is asked.
+            // Citus refuses to update a distribution column before PostgreSQL checks policies.
             assert!(["42501", "0A000"].contains(&code), "{statement}: {error:?}");
         }
     }
@@ -190,17 +189,17 @@ async fn two_tenants_in_one_shard_are_isolated() {
     }
 }
 
-/// A new tenant whose rows lie beside those of this person's tenant, with one user and one note.
+/// A new tenant in the same shard as this person's tenant, with one user and one note.
 pub async fn create_tenant_in_same_shard(first: &Person) -> i64 {
     let admin = database::admin().await;
     let shard = "SELECT get_shard_id_for_distribution_column('notes', $1::bigint)";
     let of = |row: tokio_postgres::Row| row.get::<_, i64>(0);
-    let home = of(admin.query_one(shard, &[&first.tenant_id]).await.expect("a shard"));
-    // Far from what the sequence gives out, or a later sign-up would meet this tenant.
+    let shard_of_first = of(admin.query_one(shard, &[&first.tenant_id]).await.expect("a shard"));
+    // Far above the sequence, so that no later sign-up gets this id.
     let start = 1_000_000_000_000 + first.tenant_id * 1_000;
     let mut neighbour = None;
     for id in start..start + 2_000 {
-        if of(admin.query_one(shard, &[&id]).await.expect("a shard")) == home {
+        if of(admin.query_one(shard, &[&id]).await.expect("a shard")) == shard_of_first {
             neighbour = Some(id);
             break;
         }

@@ -1,4 +1,4 @@
-//! A start on a database that is not guarded as it must be is refused.
+//! The server refuses to start on a database whose row-level security is incomplete.
 
 use crate::support::{App, database::OwnDatabase, server::ServerBuilder};
 

@@ -1,11 +1,12 @@
-//! The shards themselves, which the application reads by name on the node that holds them.
+//! Shards read directly, by their table name on the node that holds them.
 
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::row_level_security::{create_tenant_in_same_shard, person_with_rows};
 use crate::support::{Person, database, environment, spawn_app};
 
-/// A connection of the application's role to the node that holds a tenant's shard, and the name of the shard.
+/// A connection as the application role to the node that holds the tenant's shard, and the shard's table
+/// name.
 async fn on_owning_node(person: &Person) -> (Client, String) {
     let admin = database::admin().await;
     let place = "SELECT n.nodename, n.nodeport, p.shardid, current_database()::text FROM pg_dist_placement p
@@ -45,12 +46,12 @@ async fn reading_a_shard_directly_shows_only_the_tenants_own_rows() {
             _ => None,
         });
         assert_eq!(counted, Some(expected), "as tenant {tenant}");
-        // The setting ended with the message.
+        // SET LOCAL ended with the message.
         assert!(client.simple_query("EXECUTE read").await.is_err(), "read with the tenant of before");
     }
 }
 
-/// The shards of this tenant, of every table that is spread by tenant and that the role may read.
+/// The table and the shard name of this tenant for each table distributed by tenant that the role may read.
 async fn shards_of(tenant_id: i64) -> Vec<(String, String)> {
     let admin = database::admin().await;
     let query = "SELECT logicalrelid::regclass::text,
@@ -83,7 +84,7 @@ async fn a_shard_queried_without_a_condition_isolates_two_tenants() {
             "{table} is open without a tenant"
         );
     }
-    // A shard takes no writes by its name unless one insists.
+    // Citus refuses direct writes to a shard without this setting.
     let transaction = client.transaction().await.expect("a transaction");
     let inside =
         format!("SET LOCAL app.tenant_id = '{tenant}'; SET LOCAL citus.enable_manual_changes_to_shards = on");

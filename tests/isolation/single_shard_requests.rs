@@ -1,5 +1,4 @@
-//! Citus' own counters as witness: whatever somebody does in the application, no node asks more than one
-//! shard for it.
+//! The statistics counters of Citus show that no request queries more than one shard.
 
 use serde_json::json;
 
@@ -8,7 +7,7 @@ use crate::support::routes::{self, RouteEntry};
 use crate::support::server::ServerBuilder;
 use crate::support::{App, Browser, Call, Person, Script, environment, eventually, spawn_app};
 
-/// Reading first, then writing, and last what ends the sessions that all this is done with.
+/// Reads first, then writes, then the routes that end the sessions used here.
 fn in_order() -> Vec<RouteEntry> {
     let mut all = routes::all();
     all.retain(|route| !route.path.ends_with("/register"));
@@ -36,11 +35,11 @@ fn call_to(route: &RouteEntry, person: &Person, id: &str) -> Call {
     }
 }
 
-/// A walk as the owner of notes; gives the number of routes that did what was asked.
+/// Requests every route as the owner of notes; returns how many succeeded.
 async fn walk(person: &Person, browser: &Browser, script: &Script) -> usize {
     let mut succeeded = 0;
     for route in in_order() {
-        // One note for each route, as some of them take it away. No session has the number 1.
+        // A new note for each route, as some routes delete it. No session has the id 1.
         let id = if ends_sessions(&route) {
             "1".to_owned()
         } else {
@@ -60,14 +59,14 @@ async fn no_route_queries_more_than_one_shard() {
         environment::skipped("there is no Citus");
         return;
     }
-    // The first one makes the roles, which all databases of these servers share.
+    // The shared server creates the roles first; all databases of these servers share them.
     spawn_app().await;
     let own = OwnDatabase::create().await;
     for node in own.nodes() {
-        // From a database without the extension, which does not pass it on by itself.
-        let beside = connect(&crate::support::database::url_of_database(&node, "postgres")).await;
+        // From a database without Citus, which would propagate the statement to all nodes.
+        let postgres_database = connect(&crate::support::database::url_of_database(&node, "postgres")).await;
         let setting = format!("ALTER DATABASE {} SET citus.enable_stat_counters = on", own.name);
-        beside.batch_execute(&setting).await.expect("the counters are on");
+        postgres_database.batch_execute(&setting).await.expect("the counters are on");
     }
     let builder = ServerBuilder::new()
         .set("DATABASE_URL", &own.url)
@@ -76,7 +75,7 @@ async fn no_route_queries_more_than_one_shard() {
     let server = builder.start_async().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
-    // Sign-up and the first removal of expired sessions are meant to see more.
+    // Sign-up and the purge at the start query all shards by design.
     eventually("the removal at the start is done", async || server.log().contains("what expired is removed"))
         .await;
     for node in own.nodes() {

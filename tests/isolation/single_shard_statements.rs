@@ -1,4 +1,4 @@
-//! Every statement of the store for a tenant touches one shard.
+//! Every tenant statement of the store touches one shard.
 
 use pigeonhole::store::tenant_statements;
 use tokio_postgres::types::Type;
@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use crate::support::database::admin;
 use crate::support::{environment, spawn_app};
 
-/// A value for each parameter, the first of which is always the tenant.
+/// A literal for each parameter. The first is always the tenant.
 fn literals(sql: &str, types: &[Type]) -> Vec<&'static str> {
     let literal = |(index, kind): (usize, &Type)| match *kind {
         Type::INT8 => "7::bigint",
@@ -22,13 +22,13 @@ fn literals(sql: &str, types: &[Type]) -> Vec<&'static str> {
     types.iter().enumerate().map(literal).collect()
 }
 
-/// A statement with literals in place of its parameters.
+/// The statement with literals in place of its parameters.
 fn with_literals(sql: &str, literals: &[&str]) -> String {
     let numbered = literals.iter().enumerate().rev();
     numbered.fold(sql.to_owned(), |text, (index, literal)| text.replace(&format!("${}", index + 1), literal))
 }
 
-/// What keeps the plan from being that of one task.
+/// The plan or the error, unless the plan is one task.
 async fn fault(client: &tokio_postgres::Client, explained: &str) -> Option<String> {
     client.batch_execute("SAVEPOINT before").await.expect("a savepoint");
     let shown = match client.query(&format!("EXPLAIN (COSTS off) {explained}"), &[]).await {
@@ -47,7 +47,7 @@ async fn every_statement_for_a_tenant_touches_one_shard() {
     }
     spawn_app().await;
     let client = admin().await;
-    // What follows a new note asks its sequence, as it does in the transaction that wrote the note.
+    // Some statements call currval, which needs a nextval in the same session.
     client
         .batch_execute(
             "SELECT nextval('notes_id_seq'), nextval('outbox_id_seq'), nextval('invitations_id_seq')",
@@ -69,8 +69,8 @@ async fn every_statement_for_a_tenant_touches_one_shard() {
         let prepared = client.prepare(sql).await.expect(sql);
         let values = literals(sql, prepared.params());
         let mut shown = fault(&client, &with_literals(sql, &values)).await;
-        // A prepared statement may get a plan for any value at its sixth run, which must not ask all shards
-        // either, nor may Citus even try such a plan.
+        // PostgreSQL may switch to a generic plan at the sixth execution. That plan must not query all shards
+        // either.
         client.batch_execute(&format!("PREPARE again AS {sql}")).await.expect(sql);
         for _ in 0..8 {
             shown = shown.or(fault(&client, &format!("EXECUTE again ({})", values.join(", "))).await);

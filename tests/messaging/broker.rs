@@ -1,5 +1,4 @@
-//! Through RabbitMQ: what is shared arrives, what nobody can do or read is put aside, and the broker can be
-//! taken away and given back.
+//! Delivery through RabbitMQ, dead letters, and switching between broker and in-process delivery.
 
 use lapin::options::{BasicPublishOptions, QueueBindOptions};
 use lapin::types::FieldTable;
@@ -31,7 +30,7 @@ async fn messages_pass_the_broker_and_failed_or_unreadable_ones_are_dead_lettere
         AND published_at IS NOT NULL";
     assert!(fixture.number(published, tenant).await > 0, "nothing went through the broker");
 
-    // The rest flows on past what always fails.
+    // Other messages pass one that always fails.
     let poison = fixture.insert_poison_message(&people.author).await;
     fixture.wait_until_failed(tenant, poison).await;
     assert_eq!(people.share_preferring("wait=30").await.expect(201).json()["delivery"], "acknowledged");
@@ -61,7 +60,7 @@ async fn messages_pass_the_broker_and_failed_or_unreadable_ones_are_dead_lettere
         json!(3)
     );
 
-    // Without the binding a message stays where it is, and arrives when it is there again.
+    // Without the queue's binding a message stays in the outbox, and is delivered once the binding is back.
     let (queue, exchange, key) = ("pigeonhole.insert_to_shared", "pigeonhole", "insert_to_shared");
     channel
         .queue_unbind(queue.into(), exchange.into(), key.into(), FieldTable::default())
@@ -85,7 +84,7 @@ async fn messages_pass_the_broker_and_failed_or_unreadable_ones_are_dead_lettere
         .expect("bound");
     fixture.wait_until(tenant, "acknowledged", 63).await;
 
-    // From the broker to this process and back.
+    // From the broker to in-process delivery and back.
     assert_eq!((worker.stop_async().await, second.stop_async().await), (0, 0));
     people.share().await.expect(201);
     let worker = fixture.worker("").await;

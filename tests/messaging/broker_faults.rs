@@ -1,5 +1,5 @@
-//! A broker that is killed, absent, or out of memory: notes are saved, answers come in time, and all of it
-//! arrives later.
+//! RabbitMQ killed, absent or out of memory: notes are saved, requests are answered in time, and shares are
+//! delivered later.
 
 use std::time::Duration;
 
@@ -28,13 +28,13 @@ async fn a_killed_or_full_broker_delays_messages_and_loses_none() {
     for _ in 0..20 {
         people.share().await.expect(201);
     }
-    // In the middle of it.
+    // While messages are published.
     tokio::task::block_in_place(|| broker.kill());
     shares_stay_pending(&people).await;
     tokio::task::block_in_place(|| broker.resume());
     fixture.wait_until_acknowledged_after_crash(tenant, 22).await;
 
-    // A full broker takes nothing and says so.
+    // A broker over its memory limit blocks publishers.
     tokio::task::block_in_place(|| broker.control(&["set_vm_memory_high_watermark", "0.00001"]));
     shares_stay_pending(&people).await;
     assert_eq!(fixture.messages(tenant, "pending").await, 2);
@@ -50,7 +50,7 @@ async fn confirmed_messages_survive_the_death_of_broker_and_consumer() {
     let (_web, app) = fixture.web().await;
     let people = fixture.people(&app).await;
     let tenant = people.tenant();
-    // Somebody takes the messages and dies before acknowledging one.
+    // Another consumer takes the messages and disconnects before it acknowledges one.
     {
         let worker = fixture.worker(&broker.url).await;
         people.share().await.expect(201);
@@ -89,7 +89,7 @@ async fn a_worker_with_breaking_connections_keeps_consuming() {
     let mut shared = 0;
     for round in 0..20 {
         let sharing = futures_util::future::join_all((0..24).map(|_| people.share()));
-        // At another moment of the work each time.
+        // Each round cuts the connections at another moment.
         let cutting = async {
             tokio::time::sleep(Duration::from_millis(100 + 17 * round)).await;
             proxy.reset_connections();
@@ -98,7 +98,7 @@ async fn a_worker_with_breaking_connections_keeps_consuming() {
         let (answers, ()) = tokio::join!(sharing, cutting);
         shared +=
             i64::try_from(answers.iter().filter(|answer| answer.status == 201).count()).expect("a count");
-        // Until the work is taken up again, so that there is something to break.
+        // Wait for an acknowledgement, so that the next cut hits running work.
         let done = fixture.messages(people.tenant(), "acknowledged").await;
         eventually("messages are taken again", async || {
             fixture.messages(people.tenant(), "acknowledged").await > done.min(shared - 1)

@@ -1,4 +1,4 @@
-//! How far a share has come, as its author sees it: in the note and on its pages.
+//! The delivery state of a share, as its author sees it in the API and on pages.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn the_author_sees_the_delivery_state_in_the_api_and_on_pages() {
     let others = people.readers[0].script(&app).await;
     let browser = people.author.browser(&app).await;
 
-    let note = script.note("nobody's business").await;
+    let note = script.note("not shared").await;
     let (path, page, shares) =
         (format!("/api/notes/{note}"), format!("/notes/{note}"), format!("/notes/{note}/shares"));
     assert!(script.read(note).await.get("delivery").is_none());
@@ -35,7 +35,7 @@ async fn the_author_sees_the_delivery_state_in_the_api_and_on_pages() {
             assert!(text.contains(words), "{path}, {state}: {text}");
         }
     }
-    // A second attempt, and the state of the latest one counts.
+    // The state of the latest share counts.
     script.post(&format!("{path}/shares"), &json!({"share_with": "everyone"})).await.expect(201);
     assert_eq!(script.read(note).await["delivery"], "pending");
     let worker = fixture.worker("").await;
@@ -48,7 +48,7 @@ async fn the_author_sees_the_delivery_state_in_the_api_and_on_pages() {
         script.get("/api/notes").await.expect(200).json().as_array().expect("a list").clone();
     assert!(list.iter().all(|note| note.get("delivery").is_none()));
 
-    // Its messages are removed after a week, and it is still shared.
+    // Messages are removed after a week; the note stays shared.
     fixture.admin.execute("DELETE FROM outbox WHERE tenant_id = $1", &[&tenant]).await.expect("no messages");
     assert_eq!(script.read(note).await["delivery"], "acknowledged");
     for audience in ["everyone".to_owned(), people.readers[0].user_id.to_string()] {

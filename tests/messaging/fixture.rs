@@ -1,4 +1,4 @@
-//! A database of a test's own, with servers and workers on it, and three people of one organization.
+//! A separate database with servers and workers on it, and three users of one tenant.
 
 use std::time::Duration;
 
@@ -10,8 +10,7 @@ use crate::support::database::OwnDatabase;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{Answer, App, Call, Person, Script, TIMEOUT, eventually, run_blocking, unique};
 
-/// When a message that the broker confirmed has not arrived for so long, it is published again, which is
-/// harmless.
+/// After this time a message counts as lost by the broker. Publishing it twice is harmless.
 const MAY_BE_LOST_AFTER: Duration = Duration::from_secs(20);
 
 pub struct MessagingFixture {
@@ -19,7 +18,6 @@ pub struct MessagingFixture {
     pub admin: Client,
 }
 
-/// An author and two others.
 pub struct People {
     pub author: Person,
     pub readers: [Person; 2],
@@ -37,7 +35,7 @@ impl MessagingFixture {
         ServerBuilder::new().set("DATABASE_URL", &self.database.url)
     }
 
-    /// A server that leaves messages to a worker.
+    /// A server that does not process the outbox.
     pub async fn web(&self) -> (Server, App) {
         start(self.builder().set("WORKER", "off")).await
     }
@@ -66,7 +64,7 @@ impl MessagingFixture {
         self.admin.query_one(sql, &[&tenant]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
     }
 
-    /// How many messages of the tenant are in that state, without those that welcome newcomers.
+    /// How many messages of the tenant are in this state, without `catch_up` messages of new members.
     pub async fn messages(&self, tenant: i64, state: &str) -> i64 {
         let condition = match state {
             "acknowledged" => "acknowledged_at IS NOT NULL",
@@ -87,7 +85,7 @@ impl MessagingFixture {
         self.number("SELECT count(*) FROM shared_notes WHERE tenant_id = $1", tenant).await
     }
 
-    /// Waits until so many messages of the tenant are in that state.
+    /// Waits until this many messages of the tenant are in this state.
     pub async fn wait_until(&self, tenant: i64, state: &str, count: i64) {
         let end = tokio::time::Instant::now() + TIMEOUT;
         while self.messages(tenant, state).await != count {
@@ -102,9 +100,8 @@ impl MessagingFixture {
         }
     }
 
-    /// Waits until all of so many messages are acknowledged after the broker was killed. What it had
-    /// confirmed it may have lost all the same; such a message is due again five minutes after it was
-    /// published, which are taken away here.
+    /// Waits until this many messages are acknowledged after the broker was killed. The broker may lose
+    /// confirmed messages. The relay publishes them again after five minutes, which this shortens.
     pub async fn wait_until_acknowledged_after_crash(&self, tenant: i64, count: i64) {
         let end = tokio::time::Instant::now() + MAY_BE_LOST_AFTER;
         while tokio::time::Instant::now() < end {
@@ -120,14 +117,14 @@ impl MessagingFixture {
         self.wait_until(tenant, "acknowledged", count).await;
     }
 
-    /// Writes a message that no handler can do, and gives its number.
+    /// Writes a message that every handler fails on, and returns its id.
     pub async fn insert_poison_message(&self, person: &Person) -> i64 {
         let sql =
             "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, 'insert_to_shared', $2) RETURNING id";
         self.admin.query_one(sql, &[&person.tenant_id, &person.user_id]).await.expect("poison").get(0)
     }
 
-    /// Waits until the message has failed for good, and takes the pauses between its attempts away.
+    /// Waits until the message has failed for good, and skips the pauses between its attempts.
     pub async fn wait_until_failed(&self, tenant: i64, message: i64) {
         let hurry = "UPDATE outbox SET due_at = now() WHERE tenant_id = $1 AND id = $2
             AND failed_at IS NULL AND due_at > now()
@@ -140,11 +137,11 @@ impl MessagingFixture {
         .await;
     }
 
-    /// What `pigeonhole messages … --json` says.
+    /// The output of `pigeonhole messages … --json`.
     pub async fn command(&self, amqp_url: &str, arguments: &[&str]) -> Value {
         let ran = self.run(amqp_url, arguments).await;
         assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.output);
-        // The first line is from the supervisor and names the process.
+        // The supervisor's first line holds the process id.
         let json = ran.output.split_once('\n').map_or("", |(_, json)| json);
         serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {}", ran.output))
     }
@@ -161,7 +158,6 @@ impl People {
         self.author.tenant_id
     }
 
-    /// A note for both readers.
     pub async fn share(&self) -> Answer {
         self.share_preferring("").await
     }

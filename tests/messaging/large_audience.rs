@@ -1,9 +1,9 @@
-//! An audience for which the usual time of a statement is too short.
+//! A delivery that takes longer than the statement timeout.
 
 use super::fixture::MessagingFixture;
 use crate::support::database::create_trigger;
 
-/// Has each arrival take longer than half of what a statement may take.
+/// Each insert then takes longer than half of the statement timeout.
 const SLOW: &str = "CREATE FUNCTION slow_arrival() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END $$";
 

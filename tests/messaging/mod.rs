@@ -1,5 +1,4 @@
-//! What is shared arrives: through the outbox in process, through a broker, and past everything that is
-//! killed on the way.
+//! Delivery of shares: through the outbox in process, through a broker, and after crashes.
 
 mod broker;
 mod broker_faults;

@@ -1,4 +1,4 @@
-//! `share_with` on a new note, and what a script learns of the delivery.
+//! `share_with` on a new note, and the delivery state in the answer.
 
 use serde_json::{Value, json};
 

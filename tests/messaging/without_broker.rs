@@ -1,4 +1,4 @@
-//! Without a broker: what is in the outbox is delivered by whoever runs, once.
+//! Delivery without a broker: a server or a worker processes the outbox, each message once.
 
 use serde_json::json;
 
@@ -107,7 +107,7 @@ async fn a_failing_message_stops_after_five_attempts_and_is_listed_replayed_and_
         "{summary}"
     );
 
-    // Replayed it fails again; mended it is done, and replaying what is done changes nothing.
+    // A replay fails again; after a repair it succeeds; a replay of a finished message changes nothing.
     assert_eq!(fixture.command("", &["replay", &name]).await["replayed"], json!([name]));
     fixture.wait_until_failed(tenant, poison).await;
     let note = fixture.number("SELECT min(id) FROM notes WHERE tenant_id = $1", tenant).await;

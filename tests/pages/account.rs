@@ -1,4 +1,4 @@
-//! The account: a new password, a list of sessions and their ends.
+//! The account page: changing the password, listing and ending sessions.
 
 use crate::support::{Answer, Browser, Page, Person, database, spawn_app};
 

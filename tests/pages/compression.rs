@@ -1,4 +1,4 @@
-//! Compressed answers, as every browser asks for them.
+//! Compressed answers and their headers.
 
 use crate::support::{App, Call, Person, Script, spawn_app, spawn_console};
 
@@ -54,7 +54,7 @@ async fn replace_under_each_tag(script: &Script, path: &str) {
             .json(&serde_json::json!({"content": content}))
     };
     for (tag, next) in [("\"1-gzip\"", "\"2\""), ("\"2-br\"", "\"3\""), ("\"3\"", "\"4\"")] {
-        // Its answer is not the note as it is read, and keeps the plain tag.
+        // The answer to PUT is not the stored representation and keeps the plain tag.
         assert_eq!(script.answer(replace(tag, next)).await.expect(200).header("etag"), next);
     }
     for tag in ["\"3-gzip\"", "W/\"4-gzip\"", "\"4-zip\"", "\"4-\""] {

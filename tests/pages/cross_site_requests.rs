@@ -1,4 +1,4 @@
-//! Forms on other sites: refused on every route that writes, before a login as well.
+//! Cross-site requests are refused on every writing route, with and without a login.
 
 use crate::support::{
     Answer, App, Browser, Call, Person, database,
@@ -30,7 +30,7 @@ async fn logged_in() -> (App, Person, Browser, String) {
     (app, person, browser, id)
 }
 
-/// What comes with a request from another place.
+/// Headers of requests from other origins.
 fn foreign_headers(base: &str) -> Vec<Vec<(&'static str, String)>> {
     let host = base.trim_start_matches("http://").to_owned();
     let port: u16 = host.rsplit(':').next().expect("a port").parse().expect("a port");
@@ -67,9 +67,9 @@ async fn every_writing_route_refuses_cross_site_requests() {
     for route in unsafe_pages() {
         for headers in foreign_headers(&app.base) {
             let borrowed: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-            for (who, sender) in [("logged in", &browser), ("anonymous", &anonymous)] {
+            for (sender_name, sender) in [("logged in", &browser), ("anonymous", &anonymous)] {
                 let answer = post_with(sender, &route, &id, &borrowed).await;
-                assert_eq!(answer.status, 403, "{} {who} {headers:?}", route.path);
+                assert_eq!(answer.status, 403, "{} {sender_name} {headers:?}", route.path);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Texts that want to be markup stay text, wherever they are shown.
+//! Cross-site scripting: user text never becomes markup.
 
 use crate::support::{Browser, Call, Page, Person, database, spawn_app, unique};
 
@@ -64,7 +64,7 @@ const MARKDOWN: [&str; 16] = [
     "# <img src=x onerror=alert(1)>",
 ];
 
-/// What must never come out of anybody's text.
+/// Fails if the page contains markup that user text must never produce.
 #[track_caller]
 fn assert_harmless(page: &Page, payload: &str) {
     let forbidden = "iframe, object, embed, base, style, svg script, math, video, audio, \

@@ -1,4 +1,4 @@
-//! What was typed survives a session that expired meanwhile.
+//! Typed text survives an expired session.
 
 use crate::support::{Answer, Browser, Page, Person, database, html, spawn_app};
 
@@ -11,7 +11,7 @@ async fn expire(person: &Person) {
     database::wait_for_session_cache_expiry().await;
 }
 
-/// Fills in the login page that answered, as a person would.
+/// Submits the login form of this answer.
 async fn log_in_on(browser: &Browser, person: &Person, answer: &Answer) -> Answer {
     let form = Page::parse(&answer.text()).form("/login");
     let form = html::with_value(&form, "email", &person.email);

@@ -1,4 +1,4 @@
-//! Edits that meet, settled by hand and without JavaScript.
+//! Concurrent edits on the pages: merges and the conflict page.
 
 use crate::support::{Page, Person, database, html, spawn_app};
 

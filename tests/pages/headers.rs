@@ -1,4 +1,4 @@
-//! The headers that every answer carries.
+//! Response headers: security, caching, static files.
 
 use crate::support::{
     Answer, App, Browser, Call, Page, Person, database::OwnDatabase, routes, server::ServerBuilder, spawn_app,

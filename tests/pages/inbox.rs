@@ -1,9 +1,9 @@
-//! The inbox on pages: what is unread, in the frame, on the dashboard and in the list.
+//! The inbox on the pages: unread counts and paging.
 
 use crate::api::inbox::fill;
 use crate::support::{Browser, Page, Person, sharing::insert_delivery, spawn_app};
 
-/// What the frame says about the inbox.
+/// The inbox entry of the navigation.
 async fn in_the_frame(browser: &Browser, path: &str) -> String {
     let page = browser.page(path).await;
     let words: String = page.one(".tabs a[href='/inbox']").text().collect();

@@ -1,4 +1,4 @@
-//! What a link leads to.
+//! Invitation links.
 
 use crate::support::team::{invitation, role_of, wait_for_count};
 use crate::support::{App, Browser, Page, Person, database, spawn_app, unique};
@@ -117,7 +117,7 @@ async fn a_user_of_another_tenant_joins_by_invitation_and_is_in_both() {
     let there = "SELECT id FROM shared.users WHERE tenant_id = $1 AND username = $2";
     let id = database::number(there, &[&owner.tenant_id, &person.username]).await;
     assert_eq!(role_of(owner.tenant_id, id).await.as_deref(), Some("member"));
-    // The same password opens both, and the switcher leads back without it.
+    // The password logs in to both tenants, and the switcher leads back without it.
     Person { tenant_id: owner.tenant_id, user_id: id, ..person.clone() }
         .script(&app)
         .await
@@ -148,7 +148,7 @@ async fn a_member_opening_an_invitation_takes_no_use() {
             .text()
             .contains("already a member")
     );
-    // Not logged in there, but somebody there has the same name.
+    // Logged in elsewhere, while a member here has the same name.
     let namesake = owner.namesake(&app, &unique("Second ")).await;
     let elsewhere = Browser::new(&app);
     let mut fields = namesake.credentials().to_vec();
@@ -159,7 +159,7 @@ async fn a_member_opening_an_invitation_takes_no_use() {
     assert_eq!(database::number(left, &[&owner.tenant_id]).await, 3);
 }
 
-/// A note that its author has shared with everybody.
+/// Shares a note with everyone directly in the database.
 async fn share_with_everyone(person: &Person, note: i64) {
     let statement =
         "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) VALUES ($1, $2, 0, 'read', $3)";

@@ -1,4 +1,4 @@
-//! Logging in by the form, and where one goes from there.
+//! The login form and its redirects.
 
 use crate::support::{Answer, App, Browser, Page, Person, spawn_app, unique};
 
@@ -183,7 +183,8 @@ async fn the_next_page_is_never_on_another_site() {
         if !kept.is_empty() {
             assert_local(&base, &next, &kept);
         }
-        // Whoever is logged in is sent on at once; the form itself costs a hash for each try.
+        // A logged-in user is redirected at once. The form itself costs a password hash, so it is tried for
+        // every sixth target.
         let mut answer = known.copy().get(&path).await;
         if number % 6 == 0 {
             assert_local(&base, &next, answer.location());
@@ -274,12 +275,13 @@ async fn a_choice_made_before_a_password_change_is_refused() {
     let answer = enter(&late, &namesake.tenant_name).await;
     assert!((400..500).contains(&answer.status), "{}", answer.status);
     assert!(!late.is_logged_in().await);
-    // The other account's password is what it was; with it comes no session of the one whose is not.
+    // The password of the other account has not changed. That login does not include the account whose
+    // password changed.
     enter(&late, &person.tenant_name).await.expect_see_other("/dashboard");
     late.post(&format!("/tenants/{}/activation", namesake.tenant_id), &[]).await.expect(404);
 }
 
-/// The value of the choice whose label, button or row names the tenant.
+/// The value of the choice whose label, button or row contains the tenant's name.
 fn choice_of(page: &Page, tenant_name: &str) -> String {
     for choice in page.all("[name='choice']") {
         let around: Vec<String> = choice

@@ -1,4 +1,4 @@
-//! The page of the members, as each role sees it.
+//! The members page, for each role.
 
 use crate::support::{Browser, Page, Person, Team, spawn_app};
 

@@ -1,4 +1,4 @@
-//! The pages, as a browser without JavaScript uses them.
+//! The HTML pages, without JavaScript.
 
 mod account;
 mod compression;

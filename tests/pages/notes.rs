@@ -1,4 +1,4 @@
-//! Notes by the forms: list, add, read, delete, restore.
+//! Notes on the pages: list, add, read, delete, restore.
 
 use scraper::ElementRef;
 
@@ -97,7 +97,6 @@ async fn the_list_shows_twenty_notes_a_page_and_every_note_once() {
     assert_eq!(ids, pages[1]);
 }
 
-/// The link to the older or newer page.
 fn link_to(page: &Page, here: &str, direction: &str) -> Option<String> {
     let relation = if direction == "older" { "next" } else { "prev" };
     page.all("a[href]")

@@ -1,4 +1,4 @@
-//! The organization's settings and its end.
+//! Settings and deletion of a tenant.
 
 use crate::support::server::ServerBuilder;
 use crate::support::team::wait_for_count;
@@ -48,12 +48,12 @@ async fn a_new_tenant_name_applies_at_once_and_a_taken_one_is_409() {
     assert!(browser.page("/account").await.text().contains(&name));
     let renamed = Person { tenant_name: name, ..owner.clone() };
     renamed.browser(&app).await;
-    // The old name is free, and the new one open.
+    // The old name can be used again, and the renamed tenant can be joined.
     let body = serde_json::json!({"username": unique("user"), "password": "testpass",
         "tenant_name": owner.tenant_name});
-    let founded =
+    let created =
         app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
-    assert_ne!(founded["tenant_id"], owner.tenant_id);
+    assert_ne!(created["tenant_id"], owner.tenant_id);
     let body = serde_json::json!({"username": unique("user"), "password": "testpass",
         "tenant_name": renamed.tenant_name});
     let joined = app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await.expect(201).json();
@@ -105,7 +105,7 @@ const TABLES: [&str; 10] = [
     "logins",
 ];
 
-/// A row in every table, and somebody who left before the login directory heard of it.
+/// A row in every table, and a removed member whose login entries may still exist.
 async fn furnish(app: &App, team: &Team) {
     let script = team.owner.script(app).await;
     let note = script.note("first").await;
@@ -157,7 +157,7 @@ async fn an_overdue_tenant_is_removed_completely_and_no_other() {
     assert!(browser.get("/dashboard").await.expect(303).location().starts_with("/login"));
     let body = serde_json::json!({"username": team.owner.username, "password": team.owner.password});
     app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await.expect_problem(401);
-    // A server looks for such organizations when it starts, and every hour.
+    // A server purges overdue tenants when it starts, and every hour.
     let server = ServerBuilder::new().start();
     wait_for_count("SELECT count(*) FROM shared.tenants WHERE id = $1", &[&tenant], 0).await;
     drop(server);

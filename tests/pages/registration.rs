@@ -1,4 +1,4 @@
-//! Signing up by the form.
+//! The sign-up form.
 
 use crate::support::{Browser, Page, Person, database, spawn_app, unique};
 
@@ -17,7 +17,7 @@ async fn a_founder_signs_up_logs_in_and_sees_the_dashboard() {
     let answer = browser.post_retrying("/register", &fields).await.expect(303);
     let page = browser.page(answer.location()).await;
     assert!(page.has("main [role='status']"), "no flash after signing up");
-    // Old scripts log in after signing up, whether or not they already are.
+    // Older scripts log in after the sign-up, although it has logged them in.
     let login = [("email", email.as_str()), ("password", "testpass")];
     browser.post_retrying("/login", &login).await.expect_see_other("/dashboard");
     let dashboard = browser.page("/dashboard").await.text();

@@ -1,10 +1,10 @@
-//! Texts made to be slow to render: whoever writes one holds up nobody else.
+//! Texts that are built to be slow to render do not block other requests.
 
 use crate::support::{App, Call, Person, server::ServerBuilder, spawn_app, within_timeout};
 
 async fn assert_harmless(content: String) {
     spawn_app().await;
-    // A server of its own, as a failure keeps it busy for minutes.
+    // A separate server, as a regression would keep it busy for minutes.
     let server = ServerBuilder::new().start();
     let app = App::of(&server);
     let person = Person::founder(&app).await;
@@ -12,7 +12,7 @@ async fn assert_harmless(content: String) {
     let id = script.note(&content).await;
     for path in [format!("/notes/{id}"), "/notes".to_owned(), "/dashboard".to_owned()] {
         let call = Call::new("GET", &path).header("cookie", browser.cookie_header());
-        // Milliseconds when its cost grows with its length only, and minutes otherwise.
+        // Milliseconds if the cost is linear, minutes otherwise.
         within_timeout(&path, app.answer(call)).await.expect(200);
     }
     for _ in 0..8 {

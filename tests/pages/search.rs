@@ -1,4 +1,4 @@
-//! Looking for words on the pages.
+//! Search on the pages.
 
 use crate::support::{Page, Person, sharing::insert_delivery, spawn_app};
 

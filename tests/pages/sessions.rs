@@ -1,4 +1,4 @@
-//! Sessions of browsers: they die when told to.
+//! Browser sessions: logout, expiry, cookies.
 
 use crate::support::{Browser, Call, Person, database, spawn_app};
 
@@ -57,7 +57,7 @@ async fn logging_in_over_another_session_ends_it() {
     second.log_in(&browser).await;
     let text = browser.page("/dashboard").await.text();
     assert!(text.contains(&second.username) && !text.contains(&first.username));
-    assert!(is_out(&old).await, "the replaced session lives on");
+    assert!(is_out(&old).await, "the replaced session still works");
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn idle_and_expired_sessions_end() {
     let person = Person::founder(&app).await;
     let client = database::admin().await;
     let browser = person.browser(&app).await;
-    // What is over comes first: a request of a session that goes on writes down its use a little later.
+    // Ended sessions come first, because a request of a live session updates last_seen_at a moment later.
     for (assignment, over) in [
         ("last_seen_at = now() - interval '130 minutes'", true),
         ("last_seen_at = now(), expires_at = now() - interval '1 second'", true),

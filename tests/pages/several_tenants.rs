@@ -1,4 +1,4 @@
-//! One browser in several organizations.
+//! One browser logged in to several tenants.
 
 use crate::support::{Answer, App, Browser, Page, Person, database, spawn_app, unique};
 
@@ -8,7 +8,7 @@ async fn log_in(browser: &Browser, person: &Person, more: &[(&str, &str)]) -> An
     browser.post_retrying("/login", &fields).await
 }
 
-/// Enters by the choice between several tenants.
+/// Logs in and picks one of several tenants.
 async fn choose(browser: &Browser, person: &Person, tenant_name: &str) {
     let page = Page::parse(&log_in(browser, person, &[]).await.expect(200).text());
     let button = page
@@ -60,7 +60,7 @@ async fn one_login_opens_every_tenant_with_that_password() {
     browser.post(&activation(&second), &[]).await.expect_see_other("/dashboard");
     assert_eq!(place(&browser).await, second.tenant_name);
     assert!(!browser.page("/notes").await.text().contains("in the first"));
-    // An old page leads where it says.
+    // A form on an outdated page still switches to its own tenant.
     browser.post(&activation(&second), &[]).await.expect_see_other("/dashboard");
     assert_eq!(place(&browser).await, second.tenant_name);
     for odd in ["1", "0", "x", "99999999999999999999"] {
@@ -131,10 +131,10 @@ async fn a_second_tenant_is_added_only_on_request_while_logged_in() {
     assert_eq!(place(&browser).await, second.tenant_name);
     browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
     assert_eq!(place(&browser).await, first.tenant_name);
-    // Once more into the same one: the session before it ends.
+    // A second login to the same tenant ends the first session there.
     log_in(&browser, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
     assert_eq!((sessions_of(&first).await, sessions_of(&second).await), (1, 1));
-    // Nobody is logged in here, so there is nothing to add to.
+    // Without a login there is nothing to add to.
     let fresh = Browser::new(&app);
     assert!(!fresh.page("/login?add=1").await.has("[name='add']"));
     log_in(&fresh, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
@@ -162,7 +162,7 @@ async fn the_sixth_tenant_replaces_the_least_recently_used_one() {
     }
     let page = browser.page("/dashboard").await;
     assert_eq!(page.all("form[action^='/tenants/']").len(), 4);
-    assert_eq!(sessions_of(&people[0]).await, 0, "the one that was longest unused lives on");
+    assert_eq!(sessions_of(&people[0]).await, 0, "the least recently used session still works");
     for person in &people[1..] {
         assert_eq!(sessions_of(person).await, 1);
     }

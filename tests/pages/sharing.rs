@@ -1,4 +1,4 @@
-//! Sharing by the forms.
+//! Sharing on the pages.
 
 use crate::support::{
     Browser, Page, Person, database, html,
@@ -110,7 +110,7 @@ async fn in_a_large_tenant_notes_are_shared_by_name_or_with_everyone() {
     assert_eq!(recipients(author.tenant_id, id).await, 2);
 }
 
-/// All text that this person finds by following every link, and in the lists of the API.
+/// All text that this user reaches by following links.
 async fn crawl(browser: &Browser) -> String {
     let mut waiting =
         vec!["/dashboard".to_owned(), "/inbox".to_owned(), "/notes".to_owned(), "/bin".to_owned()];

@@ -1,4 +1,4 @@
-//! A text goes through a form and comes back as it was.
+//! Text is unchanged after a round trip through a form.
 
 use crate::support::{Page, Person, html, spawn_app};
 

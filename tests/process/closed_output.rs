@@ -1,4 +1,4 @@
-//! Output without a reader: the pipe is closed, as by `head` or by a log collector that ended.
+//! A closed standard output or standard error, as after `| head` or when a log collector has ended.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::support::{
 
 const BOTH: [Streams; 2] = [Streams::Output, Streams::Both];
 
-/// A server whose address is known without its output.
+/// With a known address, as the output cannot be read.
 fn at_free_port(builder: ServerBuilder) -> ServerBuilder {
     builder.set("BIND", format!("127.0.0.1:{}", postgres::free_port()))
 }
 
-/// The exit code and the log of a command whose output has no reader.
+/// The exit code and the log of a command with closed output.
 async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
     run_blocking(move || {
         let mut server = builder.spawn_unread(command, streams);
@@ -42,7 +42,7 @@ async fn serve_works_with_closed_output_and_logs_its_address() {
         App::of(&server).get("/login").await.expect(200);
         if streams == Streams::Output {
             let port = server.base.rsplit(':').next().expect("a port");
-            // The address is told when it can be reached, and the console's after it.
+            // The addresses are logged once the server accepts connections.
             eventually("both addresses are in the log", async || {
                 server.log().contains(&format!("http://localhost:{port}"))
                     && server.log().contains("operator's console: http://")
@@ -172,7 +172,7 @@ async fn output_to_a_full_device_is_exit_code_1() {
         .env("DATABASE_URL", &own.url)
         .env("SECRET_KEY", names::secret_key());
     let ended = command.current_dir(std::env::temp_dir()).stdout(full).output().expect(&name);
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(said.contains("writing to standard output"), "{said}");
+    let output = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{output}");
+    assert!(output.contains("writing to standard output"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! What the containers rely on: secrets from files, and a login for `serve` that can do no more than serve.
+//! Secrets from files, and the restricted database login of `serve`, as the containers use them.
 
 use crate::support::{App, command::CommandOutput, postgres::Postgres, run_blocking, server::ServerBuilder};
 
@@ -41,7 +41,7 @@ async fn the_web_database_login_can_serve_and_nothing_else() {
         assert_eq!(server.stop_async().await, 0);
     }
     let web = || ServerBuilder::new().set("DATABASE_URL", of_web(&postgres));
-    // It may not migrate, so that in development as well an older schema is left as it is.
+    // This login may not migrate, so an older schema stays unchanged in development as well.
     let client = crate::support::database::connect(&postgres.url).await;
     let older = "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) \
         FROM refinery_schema_history)";

@@ -1,4 +1,4 @@
-//! The server is killed in the middle of what has to happen whole, or go on later.
+//! kill -9 during work that must be atomic or continue after a restart.
 
 use serde_json::json;
 use tokio_postgres::Client;
@@ -7,7 +7,7 @@ use crate::support::database::{OwnDatabase, connect};
 use crate::support::server::ServerBuilder;
 use crate::support::{App, Call, Person, eventually, names};
 
-/// How many of our statements wait for a lock, on all servers.
+/// How many of our statements wait for a lock, on all nodes.
 async fn waiting(nodes: &[Client]) -> i64 {
     let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND wait_event_type = 'Lock'
@@ -43,7 +43,8 @@ async fn a_password_change_and_the_end_of_other_sessions_are_atomic() {
         let person = Person::founder(&app).await;
         let browser = person.browser(&app).await;
         let elsewhere = person.script(&app).await;
-        // The other session cannot be ended: by then the new password stands, though nobody else sees it.
+        // A lock blocks the end of the other session. The transaction has stored the new password and cannot
+        // commit.
         let held = admin.transaction().await.expect("a transaction");
         let hold = "SELECT FROM sessions WHERE tenant_id = $1 AND kind = 'script' FOR UPDATE";
         assert_eq!(held.query(hold, &[&person.tenant_id]).await.expect("a lock").len(), 1);
@@ -97,7 +98,7 @@ async fn rows(admin: &Client, table: &str, tenant: i64) -> i64 {
     admin.query_one(&count, &[&tenant]).await.expect(table).get(0)
 }
 
-/// Founds an organization with something in every table.
+/// A tenant with a row in every table.
 async fn organization(app: &App) -> Person {
     let person = Person::founder(app).await;
     let script = person.script(app).await;

@@ -1,4 +1,4 @@
-//! What of docker-compose.yml and docker/ can be tried without an engine. bin/test-containers does the rest.
+//! Checks of docker-compose.yml and docker/ that need no Docker engine. bin/test-containers does the rest.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ const FILE: &str = include_str!("../../docker-compose.yml");
 const DOCKERFILE: &str = include_str!("../../Dockerfile");
 const GUIDE: &str = include_str!("../../docs/docker.md");
 
-/// The lines of a block that stands below a line of this text, without their indentation.
+/// The lines of the YAML block below this line, without their indentation.
 fn below<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
     let mut lines = text.lines().skip_while(|line| line.trim_end() != head).skip(1);
     let depth = |line: &str| line.len() - line.trim_start().len();
@@ -27,7 +27,7 @@ fn below<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
     found
 }
 
-/// The environment of each service and of each block that services share, as (owner, variable, value).
+/// All environment variables of services and shared blocks, as (owner, variable, value).
 fn environments() -> Vec<(String, String, String)> {
     let mut owner = String::new();
     let (mut inside, mut found) = (None, Vec::new());
@@ -76,8 +76,8 @@ fn only_the_secrets_container_has_secrets_in_its_environment() {
     }
 }
 
-/// At a second start old releases of runc give a tmpfs the mode of a folder that they made themselves at the
-/// first.
+/// Old releases of runc give a tmpfs, at the second start, the mode of the folder that they created at the
+/// first. A folder of the image has the right mode.
 #[test]
 fn tmpfs_mounts_are_at_folders_of_the_images() {
     let have = ["/tmp", "/var/run/postgresql", "/var/lib/postgresql/data", "/var/log/rabbitmq"];
@@ -120,7 +120,7 @@ fn the_docker_guide_names_every_setting_and_backs_up_every_volume() {
     assert!(saved.is_subset(&volumes));
 }
 
-/// A node's folder and programs that stand in for those of the image, which write down what they are given.
+/// A node's folder, with fake programs of the image that record their arguments and environment.
 struct Node {
     folder: TempDir,
 }
@@ -162,8 +162,8 @@ impl Node {
         fs::read_to_string(self.at(name)).expect(name)
     }
 
-    /// Starts it with passwords in the environment, as the image's entry point or a careless operator leaves
-    /// them.
+    /// Starts the node with passwords in the environment, as the image's entry point or a careless operator
+    /// sets them.
     fn start(&self) -> Output {
         Command::new("bash")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/node.sh"))
@@ -236,10 +236,12 @@ fn data_of_another_postgresql_version_is_refused_by_name() {
     fs::remove_file(node.at("server.env")).expect("a trace of the first start");
     let refused = node.start();
     assert!(!refused.status.success());
-    let said = String::from_utf8_lossy(&refused.stderr);
+    let output = String::from_utf8_lossy(&refused.stderr);
     assert!(
-        said.contains("PostgreSQL 14") && said.contains("PostgreSQL 15") && said.contains("CITUS_IMAGE"),
-        "{said}"
+        output.contains("PostgreSQL 14")
+            && output.contains("PostgreSQL 15")
+            && output.contains("CITUS_IMAGE"),
+        "{output}"
     );
     assert!(node.at("pgdata/whole").exists() && !node.at("server.env").exists());
 }

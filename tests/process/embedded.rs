@@ -1,4 +1,4 @@
-//! The private PostgreSQL in the data folder: it comes up, goes down and survives being killed.
+//! The embedded PostgreSQL in the data folder: start, stop, and recovery after kill -9.
 
 use std::path::Path;
 use std::time::Duration;
@@ -80,7 +80,7 @@ async fn a_killed_embedded_database_is_restarted() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     if !back {
-        // The server may end as well, loudly; then the next start must recover by itself.
+        // The server may exit with an error as well; then the next start must recover.
         assert_ne!(run_blocking(move || server.wait(Duration::from_secs(60))).await, 0);
         let (again, app) = folder.start(&[]).await;
         server = again;

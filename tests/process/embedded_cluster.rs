@@ -1,4 +1,4 @@
-//! The private Citus cluster in the data folder, where the extension is installed.
+//! The embedded Citus cluster in the data folder. These tests need Citus.
 
 use crate::support::{
     Person, Script,
@@ -34,7 +34,7 @@ async fn an_embedded_cluster_distributes_restarts_and_grows() {
         assert_eq!(mode & 0o077, 0, "{name} is open to others: {mode:o}");
     }
 
-    // Killed together with a node; one more worker asked for at the next start.
+    // Kill the server and one node, and start again with one more worker.
     rustix::process::kill_process(folder.postmaster("worker1"), rustix::process::Signal::KILL)
         .expect("a kill");
     server.kill_async().await;
@@ -45,7 +45,7 @@ async fn an_embedded_cluster_distributes_restarts_and_grows() {
     stop(server).await;
 
     assert!(folder.refusal(&["--workers", "1"]).await.contains("has 2 workers"));
-    // A port that another program has taken since, and no word of workers.
+    // Another program has taken a recorded port, and --workers is not given.
     let _taken = std::net::TcpListener::bind(("127.0.0.1", folder.ports()[1])).expect("the port");
     let (server, app) = folder.start(&[]).await;
     let script = Script { app, token: script.token };

@@ -1,4 +1,4 @@
-//! Starting and stopping the real program.
+//! The process: settings, start, shutdown, crashes, output, containers.
 
 mod closed_output;
 mod containers;
@@ -6,6 +6,7 @@ mod crash_recovery;
 mod docker_compose;
 mod embedded;
 mod embedded_cluster;
+mod logging;
 mod rolling_restart;
 mod seed;
 mod settings;

@@ -1,4 +1,4 @@
-//! Two servers on one database that are restarted one after the other, behind a proxy that tries again.
+//! A rolling restart of two servers on one database, behind a proxy that retries on the other server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,19 +13,19 @@ use crate::support::{Answer, App, Call, Person, database, names, spawn_app, uniq
 
 const CLIENTS: usize = 6;
 
-/// Hands a call to one of two servers, and to the other when the first one did not answer.
+/// Sends a call to one of two servers, and to the other one if the first did not answer.
 #[derive(Clone)]
 struct Proxy {
     servers: [String; 2],
     http: Client,
 }
 
-/// When a call may be tried on the other server.
+/// When a call may be retried on the other server.
 #[derive(Clone, Copy, PartialEq)]
 enum Again {
-    /// Whatever happened to the connection: the call may arrive twice.
+    /// After any connection error: the call may be executed twice.
     Always,
-    /// No connection stood, so the call has not arrived.
+    /// Only if no connection was established, so the call was not executed.
     WhenRefused,
 }
 
@@ -44,8 +44,8 @@ impl Proxy {
     }
 }
 
-/// Writes and reads in turn until told to stop, and gives the texts that were acknowledged. Anything but an
-/// answer as on any other day fails the test.
+/// Writes and reads in turn until `stop` is set; returns the acknowledged texts. Any other answer than 201
+/// and 200 fails the test.
 async fn use_it(proxy: Proxy, authorization: String, name: String, stop: Arc<AtomicBool>) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut turn = 0;
@@ -104,7 +104,7 @@ async fn no_request_fails_during_a_rolling_restart() {
         let code = server.stop_async().await;
         assert_eq!(code, 0, "round {round}");
         servers.push(builder(ports[round % 2]).start_async().await);
-        // Work goes on before the next one ends.
+        // Wait for new notes before the next server is stopped.
         while database::note_count(person.tenant_id).await < before + 20 {
             assert!(clients.iter().all(|client| !client.is_finished()), "a client gave up in round {round}");
             tokio::time::sleep(Duration::from_millis(20)).await;

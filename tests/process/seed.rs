@@ -1,4 +1,4 @@
-//! Invented rows: as many as were asked for, and as good as those of people.
+//! `pigeonhole seed` fills a database with generated tenants, users and notes.
 
 use crate::support::{App, Call, database::OwnDatabase, run_blocking, server::ServerBuilder};
 
@@ -8,7 +8,7 @@ async fn seeded_users_log_in_and_find_their_notes() {
     let client = own.client().await;
     let builder = ServerBuilder::new().set("DATABASE_URL", &own.url);
     let seeding = ["--tenants", "20", "--users", "100", "--notes", "3000", "--connections", "3"];
-    let (server, said) = run_blocking(move || {
+    let (server, output) = run_blocking(move || {
         assert_eq!(builder.run("migrate").code, Some(0));
         let builder = builder.arguments(&seeding);
         let seeded = builder.run("seed");
@@ -25,7 +25,7 @@ async fn seeded_users_log_in_and_find_their_notes() {
     assert!(count(largest).await > 3000 / 20 * 4, "no tenant is large");
 
     let word_after = |text: &str| {
-        let rest = &said[said.find(text).expect(text) + text.len()..];
+        let rest = &output[output.find(text).expect(text) + text.len()..];
         rest.split([' ', ',']).next().expect("a word").to_owned()
     };
     let app = App::of(&server);

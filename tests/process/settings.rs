@@ -1,4 +1,4 @@
-//! Settings that cannot be served with, named in one line.
+//! Invalid settings stop the start with one line that names them; warnings, keys and shutdown.
 
 use std::time::Duration;
 

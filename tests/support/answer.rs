@@ -1,9 +1,8 @@
-//! One request and its answer, without redirects followed and without opinions.
+//! One HTTP request and its answer. Redirects are not followed.
 
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::Value;
 
-/// A request before it is sent.
 #[derive(Clone)]
 pub struct Call {
     pub method: String,
@@ -64,7 +63,6 @@ impl Call {
     }
 }
 
-/// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -82,7 +80,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
-    /// The header's value, or the empty text where it is missing.
+    /// The header's value; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().expect("a readable header")).unwrap_or_default()
     }
@@ -99,7 +97,7 @@ impl Answer {
             .collect()
     }
 
-    /// Fails with the whole answer in the message when the status is another one.
+    /// Fails with the whole answer if the status is another.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{:?}\n{}", self.headers, String::from_utf8_lossy(&self.body));
@@ -114,7 +112,7 @@ impl Answer {
         answer
     }
 
-    /// A problem of RFC 9457 in the shape that all errors of the API share.
+    /// A problem document (RFC 9457) with the members that all errors of the API have.
     #[track_caller]
     pub fn expect_problem(self, status: u16) -> Value {
         let answer = self.expect(status);
@@ -135,7 +133,7 @@ impl Answer {
         problem
     }
 
-    /// A problem that names this field, with a message.
+    /// A problem with an error message for this field.
     #[track_caller]
     pub fn expect_field_problem(self, status: u16, field: &str) -> Value {
         let problem = self.expect_problem(status);
@@ -148,9 +146,9 @@ impl Answer {
         problem
     }
 
-    /// The answer's bytes with its own request id taken out, to compare two answers. `Connection` is about
-    /// the connection and not about the answer (RFC 9110, 7.6.1): it says whether the rest of a body had
-    /// arrived by then.
+    /// Status, headers and body with the request id replaced, to compare two answers. `Connection` is left
+    /// out: it belongs to the connection and not to the answer (RFC 9110, 7.6.1), and depends on whether the
+    /// rest of a body had arrived.
     pub fn without_request_id(&self) -> (u16, Vec<(String, String)>, String) {
         let id = self.header("x-request-id").to_owned();
         assert!(!id.is_empty(), "no X-Request-Id");

@@ -1,4 +1,4 @@
-//! The one server that most tests share.
+//! The server that most tests share, and its client.
 
 use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
 static SHARED: OnceLock<Server> = OnceLock::new();
 static CONSOLE: OnceLock<Server> = OnceLock::new();
 
-/// A running application and a client of this test's own.
+/// A running application with an HTTP client of this test.
 #[derive(Clone)]
 pub struct App {
     pub base: String,
@@ -21,10 +21,10 @@ pub struct App {
     pub log: PathBuf,
 }
 
-/// The shared application; the first caller starts it.
+/// The shared application. The first caller starts it.
 pub async fn spawn_app() -> App {
     let shared = SHARED.get_or_init(|| {
-        // A thread of its own, because a runtime cannot wait inside another one.
+        // In a separate thread, because a runtime cannot block inside another one.
         std::thread::spawn(|| {
             let builder = ServerBuilder::new();
             let migrated = builder.run("migrate");
@@ -39,8 +39,7 @@ pub async fn spawn_app() -> App {
     App::of(shared)
 }
 
-/// The operator's console of a server beside the shared one, on the same database; the first caller starts
-/// it.
+/// The operator's console of a second server on the shared database. The first caller starts it.
 pub async fn spawn_console() -> App {
     spawn_app().await;
     let start = || {
@@ -51,13 +50,14 @@ pub async fn spawn_console() -> App {
     App::console_of(CONSOLE.get_or_init(start))
 }
 
-/// The application of the process that the console belongs to.
+/// The application of the server that `spawn_console` starts.
 pub async fn spawn_app_of_console() -> App {
     spawn_console().await;
     App::of(CONSOLE.get().expect("a server with a console"))
 }
 
-/// On Citus a statement that would touch more than one shard is an error: none may forget its tenant.
+/// The database URL with a setting that makes multi-shard statements fail, as they have forgotten their
+/// tenant.
 pub fn url_refusing_multi_shard() -> String {
     let mut url = url::Url::parse(&environment::database_url()).expect("a URL");
     if environment::on_citus() {
@@ -76,7 +76,6 @@ impl App {
         Self { base: server.base.clone(), address: server.address(), http, log: server.log_path().to_owned() }
     }
 
-    /// The operator's console of this server.
     pub fn console_of(server: &Server) -> Self {
         let port = server.console.rsplit(':').next().expect("a port");
         let address = format!("127.0.0.1:{port}").parse().expect("an address");
@@ -87,7 +86,7 @@ impl App {
         call.send(&self.http, &self.base).await
     }
 
-    /// The same for closures, which cannot lend what they build.
+    /// The same for closures, which cannot borrow the call that they build.
     pub fn answer_owned(&self, call: Call) -> impl Future<Output = Answer> {
         let app = self.clone();
         async move { app.answer(call).await }
@@ -105,7 +104,8 @@ impl App {
         self.answer(Call::new("POST", path).form(fields)).await
     }
 
-    /// Repeats a set-up call while other tests keep the queue for password hashes full.
+    /// Repeats the call while it is answered 503 or 429, since other tests may fill the queue of password
+    /// hashes.
     pub async fn answer_retrying(&self, call: Call) -> Answer {
         retry_until_ok(async || {
             let answer = self.answer(call.clone()).await;

@@ -1,5 +1,5 @@
-//! A RabbitMQ of a test's own, with its own port, folder, cookie and port mapper, to be killed and started
-//! again. It cannot outlive the tests.
+//! A RabbitMQ for one test, with its own ports, folder, cookie and port mapper, which can be killed and
+//! restarted. It cannot outlive the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,7 +28,7 @@ kill $supervisor $mapper 2>/dev/null
 const START_DEADLINE: Duration = Duration::from_secs(120);
 
 pub struct Broker {
-    /// As AMQP_URL wants it.
+    /// The value of AMQP_URL.
     pub url: String,
     port: u16,
     settings: Vec<(&'static str, String)>,
@@ -38,7 +38,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker that answers; none, said loudly, where RabbitMQ is not installed.
+    /// A running broker. None where RabbitMQ is not installed; the test then counts as skipped.
     pub async fn start() -> Option<Self> {
         let Some(program) = environment::rabbitmq_server() else {
             environment::skipped("there is no RabbitMQ");
@@ -47,11 +47,11 @@ impl Broker {
         Some(run_blocking(move || Self::start_with(program)).await)
     }
 
-    /// The same, for who knows where the program is.
+    /// The same with the path of rabbitmq-server.
     pub fn start_with(program: PathBuf) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         let port = free_port();
-        let home = directory.path().display().to_string();
+        let folder = directory.path().display().to_string();
         std::fs::write(directory.path().join("plugins"), "[].").expect("plugins");
         let settings = format!(
             "listeners.tcp.1 = 127.0.0.1:{port}\nlog.console = false\ndisk_free_limit.absolute = 10MB\n"
@@ -61,10 +61,10 @@ impl Broker {
             ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
             ("RABBITMQ_NODENAME", format!("tests{port}@localhost")),
             ("RABBITMQ_DIST_PORT", free_port().to_string()),
-            ("RABBITMQ_MNESIA_BASE", format!("{home}/data")),
-            ("RABBITMQ_LOG_BASE", format!("{home}/log")),
-            ("RABBITMQ_CONFIG_FILE", format!("{home}/rabbitmq.conf")),
-            ("RABBITMQ_ENABLED_PLUGINS_FILE", format!("{home}/plugins")),
+            ("RABBITMQ_MNESIA_BASE", format!("{folder}/data")),
+            ("RABBITMQ_LOG_BASE", format!("{folder}/log")),
+            ("RABBITMQ_CONFIG_FILE", format!("{folder}/rabbitmq.conf")),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", format!("{folder}/plugins")),
             ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
             (
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
@@ -72,9 +72,9 @@ impl Broker {
             ),
             ("ERL_EPMD_PORT", free_port().to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-            // The script then becomes the server, whose pid we need.
+            // The script then replaces itself by the server, so its pid is the server's.
             ("detached", "1".to_owned()),
-            ("HOME", home),
+            ("HOME", folder),
         ];
         let url = format!("amqp://guest:guest@127.0.0.1:{port}/%2f");
         let mut broker = Self { url, port, settings, program, supervisor: None, directory };
@@ -82,7 +82,7 @@ impl Broker {
         broker
     }
 
-    /// Starts it, after [`Broker::kill`] as well, and waits until it answers.
+    /// Starts the broker, also after [`Broker::kill`], and waits until it answers.
     pub fn resume(&mut self) {
         let mut command = Command::new("/bin/sh");
         command
@@ -109,7 +109,7 @@ impl Broker {
         std::fs::read_to_string(self.directory.path().join("output")).unwrap_or_default()
     }
 
-    /// What a crash looks like.
+    /// Kills the broker with SIGKILL.
     pub fn kill(&mut self) {
         let _ = kill_process(self.pid(), Signal::KILL);
         if let Some(mut supervisor) = self.supervisor.take() {
@@ -134,7 +134,7 @@ impl Broker {
         assert!(ran.status.success(), "{arguments:?}: {ran:?}");
     }
 
-    /// A channel, to look at queues and to break things.
+    /// An AMQP channel, to inspect queues and to inject faults.
     pub async fn channel(&self) -> (lapin::Connection, lapin::Channel) {
         let connection = lapin::Connection::connect(&self.url, lapin::ConnectionProperties::default())
             .await

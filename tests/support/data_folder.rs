@@ -11,7 +11,6 @@ use tempfile::TempDir;
 use super::server::{Server, ServerBuilder};
 use super::{App, environment, names};
 
-/// Its PostgreSQL servers never outlive the test.
 pub struct DataFolder {
     /// DATA_DIR.
     pub path: PathBuf,
@@ -24,7 +23,7 @@ impl DataFolder {
         Self::named("data")
     }
 
-    /// In a temporary folder, at this relative path.
+    /// At this path in a temporary folder.
     pub fn named(path: &str) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         // PostgreSQL runs as an account that does not own the folder and has to pass through it.

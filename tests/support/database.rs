@@ -1,4 +1,4 @@
-//! Looking at the database from beside the application, and databases of a test's own.
+//! Direct access to the database, and separate databases for single tests.
 
 use tokio_postgres::{Client, NoTls};
 use url::Url;
@@ -6,7 +6,7 @@ use url::Url;
 use super::database_servers::{create_on, drop_everywhere};
 use super::{environment, names, retry_until_ok};
 
-/// The roles that the processes of the application run as.
+/// The roles that the application's connections run as.
 pub const APPLICATION_ROLES: [&str; 6] = [
     "pigeonhole_app",
     "pigeonhole_login",
@@ -31,9 +31,9 @@ pub async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     Ok(client)
 }
 
-/// Runs what changes roles. They belong to whole servers, so the databases of other tests change the same
-/// ones; when two meet, the statements are repeated. Citus does not always pass on why a worker refused, so
-/// any failure is taken for that for a while.
+/// Runs statements that change roles, and repeats them on any error until the timeout. Roles belong to whole
+/// servers, so tests with other databases change the same ones concurrently. Citus does not always report why
+/// a worker refused.
 pub async fn change_roles(client: &Client, statements: &str) {
     retry_until_ok(async || {
         let Err(error) = client.batch_execute(statements).await else { return Ok(()) };
@@ -47,14 +47,14 @@ pub async fn can_connect(url: &str) -> bool {
     try_connect(url).await.is_ok()
 }
 
-/// The same server, another database.
+/// The URL of another database on the same server.
 pub fn url_of_database(server: &str, database: &str) -> String {
     let mut url = Url::parse(server).expect("TEST_DATABASE_URL is a URL");
     url.set_path(database);
     url.into()
 }
 
-/// An id of one table must never be one of another, so that swapped ids cannot pass.
+/// Moves the sequences apart, so that an id of one table is never an id of another and swapped ids fail.
 pub async fn set_sequences_far_apart() {
     let client = admin().await;
     let sequences = [
@@ -72,14 +72,12 @@ pub async fn set_sequences_far_apart() {
     }
 }
 
-/// Lets anybody join the tenant.
 pub async fn open_tenant(tenant_id: i64) {
     let statement = "UPDATE shared.tenants SET join_policy = 'open' WHERE id = $1";
     let changed = admin().await.execute(statement, &[&tenant_id]).await;
     assert_eq!(changed.expect("the tenant can_connect"), 1);
 }
 
-/// A number from the database, such as a count.
 pub async fn number(statement: &str, values: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> i64 {
     let row = admin().await.query_one(statement, values).await;
     row.unwrap_or_else(|error| panic!("{statement}: {error:?}")).get(0)
@@ -94,8 +92,8 @@ pub async fn note_count(tenant_id: i64) -> i64 {
     number("SELECT count(*) FROM notes WHERE tenant_id = $1", &[&tenant_id]).await
 }
 
-/// A checksum of all that a tenant owns, but for what looking at things may change: when a session was last
-/// seen, and when a note that was shared was first opened.
+/// A checksum of all rows of a tenant, without the columns that reading changes: when a session was last
+/// seen, and when a shared note was first opened.
 pub async fn tenant_checksum(tenant_id: i64) -> String {
     let client = admin().await;
     let mut parts = Vec::new();
@@ -121,14 +119,13 @@ pub async fn tenant_checksum(tenant_id: i64) -> String {
     parts.join("/")
 }
 
-/// The tenants of this one and of nobody else who ever joins.
 pub async fn tenant_named(name: &str) -> Option<i64> {
     let statement = "SELECT id FROM shared.tenants WHERE lower(name) = lower($1)";
     let row = admin().await.query_opt(statement, &[&name]).await;
     row.expect("a tenant").map(|row| row.get(0))
 }
 
-/// An empty database of this test's own, dropped at the end.
+/// An empty database for one test, dropped at the end.
 pub struct OwnDatabase {
     pub name: String,
     pub url: String,
@@ -136,7 +133,7 @@ pub struct OwnDatabase {
 }
 
 impl OwnDatabase {
-    /// On Citus it is a database of its own on every node.
+    /// On Citus the database is created on every node.
     pub async fn create() -> Self {
         let name = names::unique("pigeonhole_");
         let coordinator = environment::database_url();
@@ -204,14 +201,13 @@ impl Drop for OwnDatabase {
     }
 }
 
-/// Waits until the application has forgotten what it knew of sessions: it may count on a look-up for a
-/// second.
+/// Waits until the session cache of every server has expired. An entry lives one second.
 pub async fn wait_for_session_cache_expiry() {
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
 }
 
-/// Creates a trigger; `%s` in the statement stands for the table. On Citus it is created on each shard, since
-/// a distributed table cannot have one.
+/// Creates a trigger. `%s` in the statement is replaced by the table. On Citus it is created on each shard,
+/// since a distributed table cannot have one.
 pub async fn create_trigger(admin: &Client, table: &str, statement: &str) {
     if !environment::on_citus() {
         admin.batch_execute(&statement.replace("%s", table)).await.expect("a trigger");

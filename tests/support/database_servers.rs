@@ -1,5 +1,5 @@
-//! Databases on several servers at once: making one, dropping one so that nothing of it stays behind on any,
-//! and saying what the servers are doing when a test hangs.
+//! Creating and dropping databases on several servers, and a report of what the servers are doing when a test
+//! hangs.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use tokio_postgres::SimpleQueryMessage;
 use super::database::{try_connect, url_of_database};
 use super::environment;
 
-/// How often a drop is tried; what holds a database up ends within seconds.
+/// Attempts to drop a database; whatever blocks the drop ends within seconds.
 const TRIES: u32 = 100;
 
-/// The shards of a table in a database of a test's own. Citus would make 32, which take a multiple of the
-/// time to make and to drop and show nothing more.
+/// Shards of a table. The default of Citus, 32, takes several times as long to create and to drop and shows
+/// nothing more.
 pub const SHARDS: u32 = 8;
 
-/// Creates the database `name` on the server of a superuser's URL.
+/// Creates the database `name` on the server of this superuser's URL.
 pub async fn create_on(server: &str, name: &str) {
     let client = try_connect(server).await.expect("a connection");
     client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
@@ -27,13 +27,13 @@ pub async fn create_on(server: &str, name: &str) {
     }
 }
 
-/// Drops the database `name` on the servers of these superuser's URLs, which name another database.
+/// Drops the database `name` on these servers. The superuser's URLs name another database.
 ///
-/// A commit in two phases that the drop cuts in half would stay prepared on a worker for ever. It would hold
-/// up every later replication slot of that server, also those of other databases, so what is left is rolled
-/// back here.
+/// A two-phase commit that the drop interrupts would stay prepared on a worker for ever and block every later
+/// replication slot of that server, also those of other databases. Prepared transactions are therefore rolled
+/// back first.
 ///
-/// Fails the test when a server keeps the database.
+/// Fails the test if a server keeps the database.
 pub fn drop_everywhere(servers: Vec<String>, name: String) {
     let work = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -47,7 +47,6 @@ pub fn drop_everywhere(servers: Vec<String>, name: String) {
     assert!(dropped.is_ok() || std::thread::panicking(), "a test's database stays behind");
 }
 
-/// The same on one server.
 pub async fn drop_on(server: &str, name: &str) {
     let mut reason = String::new();
     for _ in 0..TRIES {
@@ -70,7 +69,7 @@ async fn attempt(server: &str, name: &str) -> Result<(), tokio_postgres::Error> 
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
 }
 
-/// Takes away what would hold the drop up: prepared transactions and subscriptions.
+/// Removes what would block the drop: prepared transactions and subscriptions.
 async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
     let inside = try_connect(&url_of_database(server, name)).await?;
     for row in inside.query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&name]).await? {
@@ -91,12 +90,13 @@ async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
     Ok(())
 }
 
-/// What each server is busy with, in text: for the message of a test that waited too long.
+/// Activity, prepared transactions and replication slots of each server, for the message of a test that timed
+/// out.
 pub async fn server_activity(servers: &[String]) -> String {
-    let mut told = String::new();
+    let mut report = String::new();
     for server in servers {
-        told += &format!("\n--- {server}\n");
-        for question in [
+        report += &format!("\n--- {server}\n");
+        for query in [
             "SELECT pid, datname, usename, application_name, state, wait_event, now() - xact_start AS age,
                 backend_xid, backend_xmin,
                     left(query, 160) AS query FROM pg_stat_activity WHERE xact_start IS NOT NULL
@@ -104,18 +104,18 @@ pub async fn server_activity(servers: &[String]) -> String {
             "SELECT gid, database, prepared FROM pg_prepared_xacts",
             "SELECT slot_name, database, active, active_pid, xmin, catalog_xmin FROM pg_replication_slots",
         ] {
-            told += &match answer(server, question).await {
+            report += &match answer(server, query).await {
                 Ok(rows) => rows,
                 Err(error) => format!("{error:?}\n"),
             };
         }
     }
-    told
+    report
 }
 
-async fn answer(server: &str, question: &str) -> Result<String, tokio_postgres::Error> {
+async fn answer(server: &str, query: &str) -> Result<String, tokio_postgres::Error> {
     let mut lines = String::new();
-    for message in try_connect(server).await?.simple_query(question).await? {
+    for message in try_connect(server).await?.simple_query(query).await? {
         if let SimpleQueryMessage::Row(row) = message {
             let fields: Vec<String> = row
                 .columns()

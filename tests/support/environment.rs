@@ -1,4 +1,4 @@
-//! What `bin/test` tells the tests about the database it started.
+//! The environment variables by which bin/test describes its servers and programs.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -8,7 +8,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// A superuser's URL of the throw-away database.
+/// The superuser's URL of the throw-away database.
 pub fn database_url() -> String {
     variable("TEST_DATABASE_URL").unwrap_or_else(|| panic!("TEST_DATABASE_URL is not set: run bin/test"))
 }
@@ -24,8 +24,8 @@ pub fn on_citus() -> bool {
     !citus_nodes().is_empty()
 }
 
-/// Says that the test that calls this shows nothing here, and why: aloud, and to `bin/test`, which lists all
-/// of these at its end.
+/// Reports that the calling test is skipped and why: on standard error, and to bin/test, which lists skipped
+/// tests at its end.
 pub fn skipped(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
@@ -33,12 +33,12 @@ pub fn skipped(why: &str) {
     if let Some(list) = variable("TEST_SKIPPED") {
         let mut list =
             OpenOptions::new().create(true).append(true).open(list).expect("the list of skipped tests");
-        // In one call, as others write to it too.
+        // One write call, since tests append concurrently.
         list.write_all(format!("{why}\t{test}\n").as_bytes()).expect("a line");
     }
 }
 
-/// The folder of initdb and postgres, for tests that break a server of their own.
+/// The folder of initdb and postgres, for tests with their own server.
 pub fn postgres_bin() -> PathBuf {
     if let Some(folder) = variable("TEST_PG_BIN_DIR") {
         return PathBuf::from(folder);
@@ -50,12 +50,12 @@ pub fn postgres_bin() -> PathBuf {
         .expect("no PostgreSQL found: run bin/test")
 }
 
-/// The program that starts a RabbitMQ; none where there is none, as `bin/test` says loudly.
+/// The program that starts RabbitMQ, if it is installed.
 pub fn rabbitmq_server() -> Option<PathBuf> {
     variable("TEST_RABBITMQ_SERVER").map(PathBuf::from)
 }
 
-/// axe-core's file; none where it could not be fetched, as `bin/test` says loudly.
+/// The script of axe-core, if bin/test could install it.
 pub fn axe() -> Option<PathBuf> {
     variable("TEST_AXE").map(PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! A proxy before a server that can be made silent, shut and opened again.
+//! A TCP proxy that can hang, reset connections, and forward again.
 
 use std::sync::{
     Arc,
@@ -26,12 +26,12 @@ pub struct FaultyProxy {
 }
 
 impl FaultyProxy {
-    /// An open proxy before the tests' database.
+    /// A forwarding proxy to the tests' database.
     pub async fn to_database() -> Self {
         Self::to(&environment::database_url()).await
     }
 
-    /// An open proxy before the server that a URL with a port names.
+    /// A forwarding proxy to the server of a URL with a port.
     pub async fn to(url: &str) -> Self {
         let mut url = Url::parse(url).expect("a URL");
         let host = url.host_str().expect("a host");
@@ -58,12 +58,12 @@ impl FaultyProxy {
         proxy
     }
 
-    /// Connections are accepted, and nothing is ever said on them; those there are fall silent.
+    /// Accepts connections and never answers; existing connections hang as well.
     pub fn stop_answering(&self) {
         self.change(HANG);
     }
 
-    /// Connections are reset at once, those there are as well, as when a server is killed.
+    /// Resets all connections, also existing ones, as when a server is killed.
     pub fn reset_connections(&self) {
         self.change(RESET);
     }

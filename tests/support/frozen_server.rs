@@ -1,8 +1,8 @@
-//! A server that keeps its connections and answers nothing.
+//! A PostgreSQL server that hangs.
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A process and everything that it started, as PostgreSQL's backends are in process groups of their own.
+/// A process and its children. PostgreSQL's backends have process groups of their own.
 pub fn process_tree(postmaster: Pid) -> Vec<Pid> {
     let children = format!("/proc/{0}/task/{0}/children", postmaster.as_raw_nonzero());
     let children = std::fs::read_to_string(children).expect("the children of the postmaster");
@@ -10,12 +10,13 @@ pub fn process_tree(postmaster: Pid) -> Vec<Pid> {
     std::iter::once(postmaster).chain(children).collect()
 }
 
-/// Stops a server in its tracks: it keeps its connections and answers nothing.
+/// A PostgreSQL server stopped by SIGSTOP: it keeps its connections and answers nothing. Dropping this
+/// continues it.
 pub struct FrozenServer(Vec<Pid>);
 
 impl FrozenServer {
     pub fn freeze(postmaster: Pid) -> Self {
-        // First the one that would start others.
+        // The postmaster first, as it could fork new backends.
         kill_process(postmaster, Signal::STOP).expect("frozen");
         let all = process_tree(postmaster);
         for process in &all {

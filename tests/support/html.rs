@@ -1,4 +1,4 @@
-//! Pages as a browser's HTML5 parser sees them.
+//! Pages, parsed as a browser parses HTML5.
 
 use scraper::{ElementRef, Html, Selector};
 
@@ -35,7 +35,7 @@ impl Page {
         self.html.root_element().text().collect()
     }
 
-    /// What a field of this name holds: a textarea's text or an input's value.
+    /// The value of the field: a textarea's text or an input's value.
     #[track_caller]
     pub fn value(&self, name: &str) -> String {
         value_of(self.one(&format!("[name='{name}']")))
@@ -47,7 +47,7 @@ impl Page {
         fields_of(self.one(&format!("form[action='{action}'][method='post']")))
     }
 
-    /// The text that belongs to a field by aria-describedby.
+    /// The error message of a field, by aria-describedby.
     #[track_caller]
     pub fn field_error(&self, name: &str) -> String {
         let field = self.one(&format!("input[name='{name}']:not([type=hidden]), textarea[name='{name}']"));
@@ -77,7 +77,7 @@ impl Page {
             .collect()
     }
 
-    /// Every element with its attributes' names, to see whether a text became markup.
+    /// Every element with the names of its attributes, to detect text that became markup.
     pub fn elements_with_attributes(&self) -> Vec<String> {
         self.all("*")
             .iter()
@@ -115,12 +115,12 @@ fn fields_of(form: ElementRef<'_>) -> Fields {
         .collect()
 }
 
-/// Line ends as browsers send them.
+/// Line ends as browsers submit them.
 pub fn as_submitted(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
 }
 
-/// The fields as the sender of a form needs them.
+/// The fields as [`super::Browser::post`] takes them.
 pub fn as_pairs(fields: &Fields) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }

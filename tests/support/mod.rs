@@ -1,4 +1,4 @@
-//! What the tests stand on: a server, people who use it, and a way to read pages.
+//! Shared by all tests: servers, users with their browsers and scripts, databases, and parsing of pages.
 
 #![allow(dead_code)]
 

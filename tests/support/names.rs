@@ -1,4 +1,4 @@
-//! Names that no other test has.
+//! Unique names and random keys.
 
 /// Sixteen random lower-case letters.
 pub fn letters() -> String {
@@ -12,7 +12,7 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}{}", letters())
 }
 
-/// A secret key as production demands it: 64 random bytes in hexadecimal digits.
+/// A SECRET_KEY as production requires it: 64 random bytes in hexadecimal.
 pub fn secret_key() -> String {
     let mut bytes = [0u8; 64];
     getrandom::fill(&mut bytes).expect("randomness");

@@ -1,4 +1,4 @@
-//! People: founders, colleagues, their browsers and their scripts.
+//! Users, with their browsers and scripts.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, App, Call, Page, database, retry_until_ok, unique};
 
-/// One account, with all that its owner knows.
+/// One account with its credentials.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub tenant_id: i64,
@@ -18,18 +18,18 @@ pub struct Person {
 }
 
 impl Person {
-    /// Founds a fresh tenant.
+    /// The owner of a new tenant.
     pub async fn founder(app: &App) -> Self {
         Self::registered(app, &unique("Org ")).await
     }
 
-    /// Joins this person's tenant, which is opened for it.
+    /// A new member of this person's tenant, which is opened for it.
     pub async fn colleague(&self, app: &App) -> Self {
         database::open_tenant(self.tenant_id).await;
         Self::registered(app, &self.tenant_name).await
     }
 
-    /// Joins a tenant, or founds it if it does not exist.
+    /// A new user who joins a tenant, or creates it if it does not exist.
     pub async fn registered(app: &App, tenant_name: &str) -> Self {
         Self::register(app, tenant_name, &json!({"tenant_name": tenant_name})).await
     }
@@ -52,13 +52,13 @@ impl Person {
         person.sign_up(app, joining).await
     }
 
-    /// The owner of another, new tenant, with the same name, e-mail and password.
+    /// The owner of another new tenant with the same name, e-mail and password.
     pub async fn namesake(&self, app: &App, tenant_name: &str) -> Self {
         let namesake = Self { tenant_name: tenant_name.to_owned(), ..self.clone() };
         namesake.sign_up(app, &json!({"tenant_name": tenant_name})).await
     }
 
-    /// Signs up with these further fields; gives the person with the ids of the account.
+    /// Signs up with these further fields; returns the person with the ids of the account.
     async fn sign_up(self, app: &App, joining: &Value) -> Self {
         let mut body = json!({"username": self.username, "email": self.email, "password": self.password});
         for (field, value) in joining.as_object().expect("fields") {
@@ -70,7 +70,7 @@ impl Person {
         Self { tenant_id: number("tenant_id"), user_id: number("user_id"), ..self }
     }
 
-    /// A script that is logged in.
+    /// A script with a new token.
     pub async fn script(&self, app: &App) -> Script {
         let body = json!({"username": self.username, "password": self.password, "tenant_id": self.tenant_id});
         let call = Call::new("POST", "/api/login").json(&body);
@@ -139,7 +139,7 @@ impl Script {
     }
 }
 
-/// A client with cookies that fills in forms.
+/// A client with cookies, which submits forms.
 pub struct Browser {
     pub app: App,
     cookies: Mutex<BTreeMap<String, String>>,
@@ -150,7 +150,7 @@ impl Browser {
         Self { app: app.clone(), cookies: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Another browser that has stolen this one's cookies.
+    /// Another browser with a copy of the cookies.
     pub fn copy(&self) -> Self {
         Self { app: self.app.clone(), cookies: Mutex::new(self.cookies.lock().expect("cookies").clone()) }
     }
@@ -161,7 +161,7 @@ impl Browser {
         pairs.join("; ")
     }
 
-    /// Sends the call with the cookies and keeps those that the answer sets.
+    /// Sends the call with the cookies and stores those that the answer sets.
     pub async fn answer(&self, call: Call) -> Answer {
         let cookies = self.cookie_header();
         let call = if cookies.is_empty() { call } else { call.header("cookie", cookies) };
@@ -187,7 +187,7 @@ impl Browser {
         self.answer(Call::new("POST", path).form(fields)).await
     }
 
-    /// Sends a form again while the answer is 503, as somebody with patience does.
+    /// Sends the form again while the answer is 503.
     pub async fn post_retrying(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         retry_until_ok(async || {
             let answer = self.post(path, fields).await;
@@ -196,12 +196,13 @@ impl Browser {
         .await
     }
 
-    /// The page at this path, which must be there.
+    /// The page at this path; it must be 200.
     pub async fn page(&self, path: &str) -> Page {
         Page::parse(&self.get(path).await.expect(200).text())
     }
 
-    /// The notes on each page of a list, as the links to older ones lead, and the path of the last.
+    /// The note ids on each page of a list, found by following the links to older notes, and the path of the
+    /// last page.
     pub async fn pages(&self, path: &str) -> (Vec<Vec<i64>>, String) {
         let (mut path, mut pages) = (path.to_owned(), Vec::new());
         while pages.len() < 20 {
@@ -215,7 +216,6 @@ impl Browser {
         panic!("the pages of {path} do not end");
     }
 
-    /// The page behind a redirect.
     pub async fn follow(&self, answer: Answer) -> Page {
         let answer = answer.expect(303);
         self.page(answer.location()).await

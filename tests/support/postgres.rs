@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, to be killed, started again and made read-only.
+//! A PostgreSQL server for one test, which can be killed and restarted.
 
 use std::{
     path::PathBuf,
@@ -34,7 +34,7 @@ impl Postgres {
         Self::start_with(&[])
     }
 
-    /// The same with settings such as `wal_level=logical`.
+    /// With settings such as `wal_level=logical`.
     pub fn start_with(settings: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
         allow_everyone(directory.path());
@@ -58,7 +58,7 @@ impl Postgres {
         postgres
     }
 
-    /// Starts it, after [`Postgres::kill`] as well, and waits until it answers.
+    /// Starts the server, also after [`Postgres::kill`], and waits until it answers.
     pub fn resume(&mut self) {
         let mut wrapped = Command::new("/bin/sh");
         let server = as_postgres("postgres");
@@ -82,7 +82,7 @@ impl Postgres {
         }
     }
 
-    /// The same at another port, as a server that was moved.
+    /// The same at another port, as a server that has moved.
     pub fn resume_elsewhere(&mut self) {
         self.port = free_port();
         self.url = url_at(self.port);
@@ -100,7 +100,7 @@ impl Postgres {
         asked.expect("pg_isready").success()
     }
 
-    /// What a crash looks like: no good-bye, and no server process left that could still answer.
+    /// Kills the server and all its backends with SIGKILL, as in a crash.
     pub fn kill(&mut self) {
         let lock = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("a pid file");
         let pid = lock.lines().next().expect("a pid").trim().parse().expect("a pid");
@@ -118,7 +118,7 @@ impl Postgres {
 fn children_of(parent: i32) -> Vec<i32> {
     let is_child = |pid: &i32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name in parentheses may hold blanks; the parent comes second after it.
+        // The name in parentheses may contain spaces; the parent's pid is the second field after it.
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         after_name.split_whitespace().nth(1) == Some(parent.to_string().as_str())
     };

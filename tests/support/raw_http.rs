@@ -1,4 +1,4 @@
-//! Bytes on a socket, for requests that no decent client sends.
+//! Raw bytes on a socket, for malformed requests.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use tokio::{
 
 use super::App;
 
-/// What the server wrote until it closed the connection, was silent for long or the answer was whole.
+/// What the server sent until it closed the connection, or for 15 seconds.
 pub async fn exchange(app: &App, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(app.address).await.expect("a connection");
-    // The server may refuse and close before all of it is written.
+    // The server may refuse and close before everything is written.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// A request of one line with the usual headers, on a connection that ends with it.
+/// A request with this line, the usual headers and `Connection: close`.
 pub async fn request(app: &App, line: &str, headers: &str) -> String {
     let host = app.base.trim_start_matches("http://");
     let text = format!("{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
     exchange(app, text.as_bytes()).await
 }
 
-/// The status of a raw answer; 0 where there is none.
+/// The status of a raw answer; 0 if there is none.
 pub fn status(answer: &str) -> u16 {
     answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }

@@ -47,8 +47,7 @@ impl RouteEntry {
         self.path.starts_with("/static") || self.path == "/favicon.ico"
     }
 
-    /// The path with this id in the place of its first parameter, and what always makes sense in that of
-    /// others.
+    /// The path with this id as its first parameter, and a valid value for the others.
     pub fn with_id(&self, id: &str) -> String {
         self.path.replace("{id}", id).replace("{user_id}", "everyone")
     }
@@ -60,7 +59,6 @@ impl RouteEntry {
             .fold(self.path.clone(), |path, name| path.replace(name, "1"))
     }
 
-    /// Whether the address is worth something only with a secret in it.
     pub fn needs_invitation(&self) -> bool {
         self.path.contains("{token}")
     }
@@ -69,7 +67,7 @@ impl RouteEntry {
         self.path.contains("/notes/{id}")
     }
 
-    /// Whether an anonymous post is a typed note that must not be lost.
+    /// Whether a form sent without a login is kept as a draft.
     pub fn keeps_draft(&self) -> bool {
         self.method == "POST" && matches!(self.path.as_str(), "/notes" | "/notes/{id}")
     }

@@ -15,8 +15,7 @@ use tempfile::TempDir;
 use super::command::{CommandOutput, SpawnedCommand};
 use super::{TIMEOUT, environment, names, run_blocking};
 
-/// Runs its arguments and stops them when its own standard input closes, which happens
-/// however the tests end.
+/// Runs its arguments, and ends them when its own standard input closes, which happens however the tests end.
 const SUPERVISOR: &str = r#"
 exec 3<&0
 "$@" 3<&- </dev/null &
@@ -30,8 +29,8 @@ kill $supervisor 2>/dev/null
 exit $code
 "#;
 
-/// Runs its arguments with standard output where standard error leads, and with standard error to the file
-/// that the first argument names, if it names one.
+/// Runs its arguments with standard output redirected to standard error, and with standard error redirected
+/// to the file in the first argument, if that is not empty.
 const TO_ERROR: &str = r#"
 log=$1
 shift
@@ -41,7 +40,7 @@ exec "$@" >&2
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// How a server is started: only what is set here is in its environment.
+/// How a server is started. Its environment holds only the settings given here.
 #[derive(Clone)]
 pub struct ServerBuilder {
     settings: BTreeMap<String, String>,
@@ -51,17 +50,17 @@ pub struct ServerBuilder {
     console: bool,
 }
 
-/// Which of its streams a process writes to without a reader.
+/// Which streams of a process are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streams {
     Output,
     Both,
 }
 
-/// A server that answers.
+/// A running server, or a worker, which has no address.
 pub struct Server {
     pub base: String,
-    /// The operator's console; empty unless it was asked for.
+    /// The operator's console; empty without [`ServerBuilder::with_console`].
     pub console: String,
     pub pid: i32,
     supervisor: Child,
@@ -71,12 +70,12 @@ pub struct Server {
 }
 
 impl ServerBuilder {
-    /// Development on a free port, on the tests' database.
+    /// Development on a free port, with the tests' database.
     pub fn new() -> Self {
         Self::bare().set("DATABASE_URL", environment::database_url())
     }
 
-    /// The same with no database named: it brings up its own.
+    /// The same without DATABASE_URL: the server runs its own database.
     pub fn bare() -> Self {
         let builder = Self {
             settings: BTreeMap::new(),
@@ -89,9 +88,9 @@ impl ServerBuilder {
             .set("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
             .set("BIND", ANY_PORT)
             .set("ADMIN_BIND", "off")
-            // The machine is busy with other tests, and a node that is slow for that is not silent.
+            // On a machine busy with other tests a slow node is not a dead one.
             .set("NODE_PATIENCE", "15")
-            // Hashes of the default cost would take most of the tests' time.
+            // Hashing at the default cost would take most of the tests' time.
             .set("BCRYPT_COST", "10")
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
@@ -108,7 +107,7 @@ impl ServerBuilder {
         self
     }
 
-    /// What follows the subcommand on the command line.
+    /// Arguments after the subcommand.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         self
@@ -119,7 +118,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts `pigeonhole worker` in place of `serve`; it has no address but ADMIN_BIND.
+    /// `pigeonhole worker` instead of `serve`. Its only address is ADMIN_BIND.
     pub fn worker(mut self) -> Self {
         self.subcommand = "worker";
         self
@@ -144,7 +143,7 @@ impl ServerBuilder {
         command
     }
 
-    /// A server with public origins prints the first of those, so its port is chosen beforehand.
+    /// With PUBLIC_ORIGIN the server prints that origin and not its port, so the port is chosen here.
     fn with_known_port(self) -> (Self, Option<String>) {
         if !self.settings.contains_key("PUBLIC_ORIGIN") || self.settings["BIND"] != ANY_PORT {
             return (self, None);
@@ -154,13 +153,13 @@ impl ServerBuilder {
         (self.set("BIND", format!("127.0.0.1:{port}")), Some(base))
     }
 
-    /// Starts `pigeonhole serve` and waits for the address that it prints.
+    /// Starts the process and waits for the address that it prints.
     pub fn try_start(self) -> Result<Server, CommandOutput> {
         let _alone = lock_cluster();
         self.try_start_unlocked()
     }
 
-    /// The same while other processes of the same test may migrate the same database.
+    /// The same without [`lock_cluster`], for tests that start several processes on one database.
     pub fn try_start_unlocked(self) -> Result<Server, CommandOutput> {
         let (builder, known) = self.with_known_port();
         let directory = tempfile::tempdir().expect("a temporary folder");
@@ -179,7 +178,7 @@ impl ServerBuilder {
             }
         });
         let deadline = Instant::now() + TIMEOUT;
-        let (mut pid, mut said) = (0, String::new());
+        let (mut pid, mut output) = (0, String::new());
         let mut bases: Vec<String> = Vec::new();
         let wanted = if builder.console { 2 } else { 1 };
         let addresses = loop {
@@ -197,10 +196,10 @@ impl ServerBuilder {
                     let console = bases.get(1).cloned().unwrap_or_default();
                     break Some((known.unwrap_or_else(|| bases.swap_remove(0)), console));
                 }
-                Ok(line) => said = said + &line + "\n",
+                Ok(line) => output = output + &line + "\n",
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     let log = std::fs::read_to_string(&log).unwrap_or_default();
-                    panic!("no address within {TIMEOUT:?}:\n{said}{log}");
+                    panic!("no address within {TIMEOUT:?}:\n{output}{log}");
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break None,
             }
@@ -210,24 +209,23 @@ impl ServerBuilder {
         }
         let code = supervisor.wait().expect("an exit code").code();
         let log = std::fs::read_to_string(&log).unwrap_or_default();
-        Err(CommandOutput { code, output: said + &log })
+        Err(CommandOutput { code, output: output + &log })
     }
 
     pub fn start(self) -> Server {
         self.try_start().unwrap_or_else(|refusal| panic!("the server did not start: {refusal:?}"))
     }
 
-    /// [`Self::start`] beside the runtime, for tests that do something meanwhile.
+    /// [`Self::start`] outside the runtime, so that other tasks of the test continue.
     pub async fn start_async(self) -> Server {
         run_blocking(move || self.start()).await
     }
 
-    /// [`Self::expect_refusal`] beside the runtime.
     pub async fn refusal_async(self) -> CommandOutput {
         run_blocking(move || self.expect_refusal()).await
     }
 
-    /// Expects that the server does not start, within the deadline.
+    /// Fails the test if the server starts.
     pub fn expect_refusal(self) -> CommandOutput {
         match self.try_start() {
             Err(refusal) => {
@@ -238,7 +236,7 @@ impl ServerBuilder {
         }
     }
 
-    /// Starts another subcommand, such as `migrate`, to be waited for.
+    /// Starts another subcommand, such as `migrate`.
     pub fn spawn(&self, subcommand: &str) -> SpawnedCommand {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let child = self
@@ -250,9 +248,8 @@ impl ServerBuilder {
         SpawnedCommand::new(child, directory)
     }
 
-    /// Starts a subcommand whose standard output has no reader: each write there fails. With `Streams::Both`
-    /// the same holds for standard error, and there is no log. The address is that of BIND, which has to be
-    /// set.
+    /// Starts a subcommand with a closed standard output. With `Streams::Both` standard error is closed too,
+    /// and there is no log. The address is taken from BIND, which has to be set.
     pub fn spawn_unread(&self, subcommand: &str, streams: Streams) -> Server {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let log = directory.path().join("server.log");
@@ -290,8 +287,8 @@ impl ServerBuilder {
 
 static CLUSTER: Mutex<()> = Mutex::new(());
 
-/// Citus copies roles, which belong to no database, to all workers while it distributes tables. Two of this
-/// program's databases on one cluster would stumble over each other there, as no two real ones do.
+/// Held while a process migrates. Citus copies roles to all workers while it distributes tables. Two tests
+/// with databases on one cluster would conflict there; a real cluster has one such database.
 pub fn lock_cluster() -> Option<MutexGuard<'static, ()>> {
     environment::on_citus().then(|| CLUSTER.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -316,13 +313,12 @@ impl Server {
         rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
-    /// Asks for a clean end and returns the exit code; more than 128 is a signal.
+    /// Sends SIGTERM and returns the exit code. More than 128 is a signal.
     pub fn stop(mut self) -> i32 {
         self.signal(rustix::process::Signal::TERM);
         self.wait(Duration::from_secs(60))
     }
 
-    /// [`Self::stop`] beside the runtime.
     pub async fn stop_async(self) -> i32 {
         run_blocking(move || self.stop()).await
     }
@@ -332,7 +328,6 @@ impl Server {
         self.wait(Duration::from_secs(30));
     }
 
-    /// [`Self::kill`] beside the runtime.
     pub async fn kill_async(self) {
         run_blocking(move || self.kill()).await;
     }
@@ -351,7 +346,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Whoever reads of a test that failed wants to know what its servers said last.
+    /// A failed test prints the last lines of its servers' logs.
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();

@@ -1,24 +1,23 @@
-//! Sharing, and waiting until what was shared has arrived.
+//! Sharing and delivery.
 
 use serde_json::{Value, json};
 
 use super::{Person, Script, database, eventually};
 
 impl Script {
-    /// Shares a note and waits until nothing is on its way any more.
+    /// Shares a note and waits until all messages are processed.
     pub async fn share(&self, tenant_id: i64, note: i64, with: Value, access: &str) {
         let body = json!({"share_with": with, "access": access});
         self.post(&format!("/api/notes/{note}/shares"), &body).await.expect(201);
         until_delivered(tenant_id).await;
     }
 
-    /// The inbox as this script sees it.
     pub async fn inbox(&self) -> Vec<Value> {
         self.get("/api/inbox").await.expect(200).json().as_array().expect("a list").clone()
     }
 }
 
-/// Waits until every message of the tenant is done.
+/// Waits until every message of the tenant is processed.
 pub async fn until_delivered(tenant_id: i64) {
     let waiting =
         "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND acknowledged_at IS NULL AND failed_at IS NULL";
@@ -26,7 +25,7 @@ pub async fn until_delivered(tenant_id: i64) {
         .await;
 }
 
-/// How many have the note in their inbox.
+/// In how many inboxes the note is.
 pub async fn recipients(tenant_id: i64, note: i64) -> i64 {
     database::number(
         "SELECT count(*) FROM shared_notes WHERE tenant_id = $1 AND note_id = $2",
@@ -35,7 +34,7 @@ pub async fn recipients(tenant_id: i64, note: i64) -> i64 {
     .await
 }
 
-/// Puts a note into somebody's inbox without a message, as if it had arrived.
+/// Puts a note into an inbox directly in the database, without a message.
 pub async fn insert_delivery(author: &Person, note: i64, recipient: &Person, access: &str) {
     let client = database::admin().await;
     for (table, columns) in

@@ -1,4 +1,4 @@
-//! An organization with one person of each role.
+//! A tenant with one user of each role.
 
 use super::{App, Person, Script, database, retry_until_ok};
 
@@ -23,14 +23,14 @@ impl Team {
     }
 }
 
-/// From beside the application, which may know the old role for another second.
+/// Directly in the database. The application may cache the old role for another second.
 pub async fn set_role(tenant_id: i64, user_id: i64, role: &str) {
     let statement = "UPDATE shared.users SET role = $3 WHERE tenant_id = $1 AND id = $2";
     let changed = database::admin().await.execute(statement, &[&tenant_id, &user_id, &role]).await;
     assert_eq!(changed.expect("a role"), 1);
 }
 
-/// Somebody who is in the organization and never logs in.
+/// A member without a usable password.
 pub async fn member_without_login(tenant_id: i64, role: &str) -> i64 {
     let name = super::unique("silent");
     let statement = "INSERT INTO shared.users (tenant_id, username, username_key, password, role) \
@@ -51,22 +51,25 @@ pub async fn owners_of(tenant_id: i64) -> i64 {
     database::number(statement, &[&tenant_id]).await
 }
 
-/// The token of a new invitation.
 pub async fn invitation(script: &Script, role: &str, uses: i64) -> String {
     let body = serde_json::json!({"role": role, "uses": uses});
     let made = script.post("/api/invitations", &body).await.expect(201).json();
     made["token"].as_str().expect("a token").to_owned()
 }
 
-/// Waits until a count is what it should be: a message does its work after the answer.
+/// Waits until the count has this value, since a message is processed after the answer.
 pub async fn wait_for_count(
     statement: &str,
     values: &[&(dyn tokio_postgres::types::ToSql + Sync)],
-    wanted: i64,
+    expected_count: i64,
 ) {
     retry_until_ok(async || {
         let seen = database::number(statement, values).await;
-        if seen == wanted { Ok(()) } else { Err(format!("{statement}: {seen} and not {wanted}")) }
+        if seen == expected_count {
+            Ok(())
+        } else {
+            Err(format!("{statement}: {seen} and not {expected_count}"))
+        }
     })
     .await;
 }

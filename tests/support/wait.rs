@@ -1,11 +1,11 @@
-//! Waiting without holding anything else up.
+//! Waiting for conditions and for blocking work.
 
 use std::time::Duration;
 
-/// After this time a test takes what it waits for to hang. It says nothing of how fast the machine should be.
+/// After this time a test fails as hung. It is no statement about speed.
 pub const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// Does work that blocks its thread, such as starting a server, beside the test's own runtime.
+/// Runs work that blocks its thread, such as starting a server, outside the test's runtime.
 pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
@@ -13,8 +13,7 @@ pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     }
 }
 
-/// What comes of the work, which could also hang for ever: that becomes a failure. It says nothing of how
-/// fast it was.
+/// The result of the work; fails the test if it takes longer than [`TIMEOUT`].
 pub async fn within_timeout<T>(what: &str, work: impl Future<Output = T>) -> T {
     let Ok(done) = tokio::time::timeout(TIMEOUT, work).await else {
         panic!("not within {TIMEOUT:?}: {what}")
@@ -22,23 +21,23 @@ pub async fn within_timeout<T>(what: &str, work: impl Future<Output = T>) -> T {
     done
 }
 
-/// Waits until the condition holds.
 pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     retry_until_ok(async || if condition().await { Ok(()) } else { Err(what) }).await;
 }
 
-/// Looks again until there is a result. Until then the error says what is there instead, which the failure
-/// names.
-pub async fn retry_until_ok<T, E: std::fmt::Display>(look: impl AsyncFn() -> Result<T, E>) -> T {
+/// Repeats `attempt` until it returns Ok. On a timeout the failure shows the last error.
+pub async fn retry_until_ok<T, E: std::fmt::Display>(attempt: impl AsyncFn() -> Result<T, E>) -> T {
     let end = tokio::time::Instant::now() + TIMEOUT;
     let mut pause = Duration::from_millis(10);
     loop {
-        match look().await {
+        match attempt().await {
             Ok(result) => return result,
-            Err(instead) => assert!(tokio::time::Instant::now() < end, "not within {TIMEOUT:?}: {instead}"),
+            Err(last_error) => {
+                assert!(tokio::time::Instant::now() < end, "not within {TIMEOUT:?}: {last_error}")
+            }
         }
         tokio::time::sleep(pause).await;
-        // Looking costs the machine something too.
+        // Frequent polling would slow down other tests.
         pause = (pause * 3 / 2).min(Duration::from_millis(400));
     }
 }

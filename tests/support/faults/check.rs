@@ -1,4 +1,4 @@
-//! Compares what was acknowledged with what is there.
+//! Compares the journal with the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use super::Report;
 use super::writers::{Journal, SharingTenant};
 use crate::support::database;
 
-/// Waits until every message is done, `timeout` at most, and counts.
+/// Waits until every message is done, for `timeout` at most, and counts.
 pub async fn check(url: &str, tenants: &[SharingTenant], journal: &Journal, timeout: Duration) -> Report {
     let admin = database::connect(url).await;
     let deadline = Instant::now() + timeout;
@@ -29,7 +29,7 @@ async fn open(admin: &Client) -> usize {
     count(admin, "SELECT count(*) FROM outbox WHERE acknowledged_at IS NULL AND failed_at IS NULL").await
 }
 
-/// Citus ends what a crash left prepared within a minute.
+/// Citus resolves prepared transactions of a crash within a minute.
 async fn settled(admin: &Client, deadline: Instant) -> usize {
     loop {
         let prepared = count(admin, "SELECT count(*) FROM pg_prepared_xacts").await;

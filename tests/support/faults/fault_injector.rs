@@ -1,4 +1,4 @@
-//! Kills each process in turn, for as long as the writers write.
+//! Kills the processes under test.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::stack::Stack;
 
-/// Between a recovery and the next blow.
+/// Between a recovery and the next kill.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Gives the stack back, whole, and how often each was killed.
+/// Kills each process in turn until `stop` is set. Returns the running stack and the number of kills.
 pub fn inject_faults(mut stack: Stack, stop: &AtomicBool) -> (Stack, BTreeMap<&'static str, usize>) {
     let mut kills = BTreeMap::new();
     let targets = stack.targets();

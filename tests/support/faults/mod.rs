@@ -1,5 +1,5 @@
-//! Writers that journal every answer, a injector that kills one process after the other with -9, and a checker
-//! that compares the journal with what is in the database afterwards.
+//! Fault injection: writers journal every answer, an injector kills one process after the other with -9, and
+//! a checker compares the journal with the database.
 
 mod check;
 mod fault_injector;
@@ -15,22 +15,20 @@ use std::time::{Duration, Instant};
 use super::run_blocking;
 use stack::Stack;
 
-/// How much of it.
+/// How long a run is and what it includes.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Acknowledged notes after which the writers end.
+    /// The writers stop after this many acknowledged notes.
     pub notes: usize,
-    /// Seconds after which they end in any case.
+    /// The writers stop after this many seconds in any case.
     pub seconds: u64,
-    /// Writers.
     pub writers: usize,
-    /// Whether messages go through RabbitMQ, where it is installed.
+    /// Use RabbitMQ, where it is installed.
     pub broker: bool,
-    /// Whether the database is a Citus cluster, where that is installed.
+    /// Use a Citus cluster, where Citus is installed.
     pub citus: bool,
 }
 
-/// What was found.
 #[derive(Debug, Default)]
 pub struct Report {
     pub environment: String,
@@ -38,7 +36,7 @@ pub struct Report {
     pub attempted: usize,
     pub acknowledged: usize,
     pub unknown: usize,
-    /// Of the unknown, those that were written all the same.
+    /// Unknown attempts that were written.
     pub unknown_written: usize,
     pub lost: usize,
     pub duplicated: usize,
@@ -55,7 +53,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every promise was kept.
+    /// Whether nothing was lost, duplicated, unexpected or left open.
     pub fn holds(&self) -> bool {
         let broken = [
             self.lost,
@@ -86,15 +84,15 @@ impl fmt::Display for Report {
         for (what, count, must_be_none) in [
             ("notes attempted", self.attempted, false),
             ("  acknowledged", self.acknowledged, false),
-            ("  of unknown fate (no answer, or 503)", self.unknown, false),
-            ("    of these written all the same", self.unknown_written, false),
+            ("  of unknown outcome (no answer or 503)", self.unknown, false),
+            ("    of these, written", self.unknown_written, false),
             ("acknowledged and lost", self.lost, true),
             ("written twice", self.duplicated, true),
             ("written and never attempted", self.unexpected, true),
             ("shares that arrived", self.shares, false),
             ("shares that are missing", self.shares_missing, true),
-            ("shares that nobody made", self.shares_unexpected, true),
-            ("messages given up", self.messages_failed, true),
+            ("shares that were never made", self.shares_unexpected, true),
+            ("messages failed for good", self.messages_failed, true),
             ("messages not delivered", self.messages_open, true),
             ("transactions left prepared", self.prepared, true),
         ] {
@@ -103,7 +101,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "{rate:.0} acknowledged notes a second; everything had arrived {:.1} s after the last fault was \
+            "{rate:.0} acknowledged notes a second; all shares were delivered {:.1} s after the last fault was \
              mended",
             self.drained_seconds
         )?;
@@ -111,7 +109,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Runs all of it.
+/// Runs writers and injector, then the checks.
 pub async fn run(options: Options) -> Report {
     let wanted = options.clone();
     let stack = run_blocking(move || Stack::start(&wanted)).await;

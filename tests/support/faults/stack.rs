@@ -1,5 +1,4 @@
-//! Everything that is killed: a web server, a worker, a broker and a database, each a process that can be
-//! started again.
+//! The processes under test: web server, worker, broker and database. Each can be killed and restarted.
 
 use std::time::{Duration, Instant};
 
@@ -13,12 +12,12 @@ use crate::support::names;
 use crate::support::postgres::{Postgres, free_port};
 use crate::support::server::{Server, ServerBuilder};
 
-/// Until when something that was killed has to be back.
+/// How long a killed process may take to be back.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 enum Store {
     Plain(Postgres),
-    /// Its keeper starts a node again that died.
+    /// The keeper restarts nodes that died.
     Cluster {
         _keeper: Server,
         folder: DataFolder,
@@ -90,7 +89,7 @@ impl Stack {
         targets
     }
 
-    /// Kills it, leaves it dead for a moment, and brings it back.
+    /// Kills a process with SIGKILL and restarts it after a moment.
     pub fn kill(&mut self, target: &str) {
         match target {
             "web" => {
@@ -150,7 +149,7 @@ impl Stack {
     }
 }
 
-/// A database that is coming back refuses a start, as it should.
+/// Retries the start, which fails while the database recovers.
 fn patiently(what: &str, builder: impl Fn() -> ServerBuilder) -> Server {
     let deadline = Instant::now() + TIMEOUT;
     loop {

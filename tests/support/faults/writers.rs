@@ -1,4 +1,4 @@
-//! The writers and their journal.
+//! Concurrent writers, and the journal of what they were answered.
 
 use std::io::Write;
 use std::sync::Mutex;
@@ -12,17 +12,17 @@ use tempfile::NamedTempFile;
 use super::Options;
 use crate::support::{Call, database, unique};
 
-/// An author and two readers of one organization.
+/// A tenant with an author and two readers.
 pub struct SharingTenant {
     pub tenant: i64,
     pub readers: Vec<i64>,
     token: String,
 }
 
-/// What was answered to each attempt, in memory and on disk.
+/// Each attempt and whether it was acknowledged, in memory and in a file.
 pub struct Journal {
     file: Mutex<NamedTempFile>,
-    /// The text of each note and whether it was acknowledged, by tenant.
+    /// Tenant, text and whether it was acknowledged.
     pub entries: Mutex<Vec<(i64, String, bool)>>,
 }
 
@@ -33,7 +33,7 @@ impl Journal {
         self.entries.lock().expect("the journal").push((tenant, text.to_owned(), acknowledged));
     }
 
-    /// Where the journal is, if it is to be looked at.
+    /// Keeps the file if `wanted`; returns its path for the report.
     pub fn keep(self, wanted: bool) -> String {
         if !wanted {
             return "removed, as all is well".to_owned();
@@ -43,7 +43,6 @@ impl Journal {
     }
 }
 
-/// Founds organizations with an author and two readers each.
 pub async fn create_tenants(base: &str, database_url: &str, count: usize) -> Vec<SharingTenant> {
     let http = client();
     let admin = database::connect(database_url).await;
@@ -76,7 +75,7 @@ pub async fn create_tenants(base: &str, database_url: &str, count: usize) -> Vec
     tenants
 }
 
-/// Writes until there are enough notes or the time is over, at a pace that spreads them over the time.
+/// Writes until there are enough notes or the time is over, evenly spread over the time.
 pub async fn write(base: &str, tenants: &[SharingTenant], options: &Options) -> Journal {
     let journal =
         Journal { file: Mutex::new(NamedTempFile::new().expect("a journal")), entries: Mutex::default() };
