@@ -1,4 +1,4 @@
--- The statement of POST /api/notes (INSERT in src/store/notes.rs) for pgbench: one of the seeded writers.
+-- For pgbench: the INSERT of POST /api/notes (src/store/new_notes.rs) as one of the seeded writers.
 \set tenant random(1001, 1100)
 \set person :tenant * 10 + 5
 INSERT INTO notes (tenant_id, user_id, title, content) VALUES (:tenant, :person, 'Delivery',

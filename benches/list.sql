@@ -1,4 +1,4 @@
--- The statement of GET /api/notes (WHOLE_LATEST in src/store/notes.rs) for pgbench: one of the seeded users, the first page.
+-- For pgbench: the SELECT of GET /api/notes (src/store/notes.rs), the first page of one of the seeded users.
 \set tenant random(1001, 1100)
 \set person :tenant * 10 + random(0, 4)
 \set wanted 21

@@ -1,5 +1,5 @@
--- wrk: the same request with another value of one header each time. Arguments: the header's name, a file with a value a
--- line, and for a POST the file with its JSON.
+-- For wrk: repeats one request with another value of one header each time. Arguments: the name of the header, a file
+-- with one value a line, and for a POST the file with its JSON body.
 -- Prints requests, microseconds, errors, the 50th and 99th percentile in microseconds, and bytes.
 
 local requests = {}

@@ -1,11 +1,11 @@
--- 100 tenants of 5 users with 20 notes and a session each, and a sixth who only writes, the same at every run, for
--- bin/bench. Run by psql as the superuser in an empty, migrated database. Prints the sessions' tokens, one a line, those of
--- the writers last.
+-- Data of bin/bench, the same in every run: 100 tenants, each with 5 users with 20 notes and a session, and a sixth user
+-- who only writes. psql runs it as superuser in an empty, migrated database. Prints the tokens of the sessions, one a
+-- line, those of the writers last.
 --
--- Texts are about as long as people's are: most a few sentences, a quarter one or two thousand characters, one in
--- twenty some eight thousand; about 1 kB in the mean.
+-- Lengths of texts are realistic: most are a few sentences, a quarter has one or two thousand characters, one in twenty
+-- about eight thousand; the mean is about 1 kB.
 \set ON_ERROR_STOP on
--- Citus warns that temporary functions stay on this node, which is what they are for.
+-- Citus warns that temporary functions are not propagated to other nodes, as intended.
 SET client_min_messages = error;
 
 CREATE FUNCTION pg_temp.token(tenant bigint, person bigint) RETURNS text IMMUTABLE LANGUAGE sql AS $$
@@ -13,7 +13,7 @@ CREATE FUNCTION pg_temp.token(tenant bigint, person bigint) RETURNS text IMMUTAB
         left(translate(encode(sha256(convert_to('bench ' || tenant || ' ' || person, 'UTF8')), 'base64'), '+/', '-_'), 43)
 $$;
 
--- 0 to 999, from the numbers of a note: no random(), so that every run has the same texts.
+-- A number from 0 to 999 by hashing. Not random(), so that every run has the same texts.
 CREATE FUNCTION pg_temp.dice(person bigint, note bigint) RETURNS integer IMMUTABLE LANGUAGE sql AS $$
     SELECT abs(hashint8(person * 1000 + note)) % 1000
 $$;
@@ -42,10 +42,10 @@ INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_
 SELECT t, sha256(convert_to(pg_temp.token(t, t * 10 + u), 'UTF8')), t * 10 + u, 'script', 'wrk', now() + interval '30 days'
 FROM generate_series(1001, 1100) t, generate_series(0, 5) u;
 
--- The people above, and those who signed up through the form.
+-- The users above, and those who signed up through the form.
 CREATE TEMPORARY TABLE people AS SELECT tenant_id, id FROM shared.users WHERE username <> 'person5';
 
--- Round by round, as people write: the notes of one user do not lie side by side.
+-- In rounds over all users, so that the notes of one user are not adjacent on disk, as in a real database.
 INSERT INTO notes (tenant_id, user_id, title, content, created_at, updated_at)
 SELECT p.tenant_id, p.id, CASE WHEN n % 3 > 0 THEN 'Meeting ' || n || ' of person ' || p.id END, pg_temp.text_of(p.id, n), written, written
 FROM generate_series(1, 20) n, people p, LATERAL (SELECT now() - (21 - n) * interval '1 day' - p.id % 10 * interval '1 minute' AS written) w

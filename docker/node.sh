@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Starts a PostgreSQL of the cluster inside the Citus image: settings that moving shards needs, a list of who
-# may connect, and a password file for the connections that nodes open to each other. Ends as the server itself.
+# Starts a PostgreSQL node inside the Citus image: writes settings for shard moves, pg_hba.conf, and a password file
+# for connections between nodes. At its end the script replaces itself by the server.
 set -euo pipefail
 
 secrets=${NODE_SECRETS:-/secrets/nodes}
-# In memory, and a folder of the image: at a second start old releases of runc give a tmpfs the mode of the
-# folder that they made for it at the first, and only root could write there.
+# A tmpfs at a folder of the image. Old releases of runc give a tmpfs, at the second start, the mode of the folder
+# that they created at the first; only root could write to it.
 run=${NODE_RUN:-/var/run/postgresql}
 here=$(dirname "$(readlink -f "$0")")
 
-# What the server has in its environment, each of its connections to another node has too, and libpq prefers
-# such a password to the password file.
+# libpq uses PGPASSWORD from the server's environment for connections to other nodes, and prefers it to the
+# password file.
 unset PGPASSWORD POSTGRES_PASSWORD
 
 escape() { sed 's/[\\:]/\\&/g' "$1"; }
 
-# libpq takes a password file only when no other account can read it.
+# libpq ignores a password file that other accounts can read.
 write_passfile() (
     superuser=$(escape "$secrets/postgres_password")
     others=$(escape "$secrets/node_password")
@@ -25,15 +25,15 @@ write_passfile() (
     mv "$run/pgpass.new" "$run/pgpass"
 )
 
-# An unknown setting keeps PostgreSQL from starting, and some releases know this one.
+# Only some releases have this setting, and an unknown setting prevents the start.
 knows_setting() {
-    # Not grep -q: it ends at the first hit, and then the pipe breaks.
+    # Not grep -q, which ends at the first match and breaks the pipe.
     postgres --describe-config | cut -f1 | grep -x "$1" >/dev/null
 }
 
 quote() { printf "'%s'" "${1//\'/\'\'}"; }
 
-# In a file and not on the command line: at each reload PostgreSQL complains of what the two say differently.
+# In a file and not on the command line: at each reload PostgreSQL reports settings that differ between the two.
 write_settings() {
     {
         printf 'include %s\n' "$(quote "$PGDATA/postgresql.conf")" "$(quote "$here/postgresql.conf")"
@@ -45,22 +45,21 @@ write_settings() {
     } >"$run/postgresql.conf"
 }
 
-# The image takes half a folder for a whole one, so what a first start left that did not come to its end is
-# made anew. No data can be in it: `init` joins only nodes that are healthy, and those have ended their first
-# start.
+# The image would accept the incomplete folder of an interrupted first start, so that folder is created again. It
+# cannot contain data: `init` adds only healthy nodes, which have completed their first start.
 make_database() {
     local unfinished=$PGDATA.unfinished
     [[ ! -e $unfinished ]] || rm -rf "$PGDATA"
     [[ ! -s $PGDATA/PG_VERSION ]] || return 0
     : >"$unfinished"
-    # A process of its own, as the image's entry point leaves the administrator's password in the environment
-    # of the server that it becomes.
+    # In a separate process, because the image's entry point would leave the superuser's password in the
+    # environment of the server.
     POSTGRES_PASSWORD_FILE=$secrets/postgres_password docker-ensure-initdb.sh postgres "$@"
     sync
     rm "$unfinished"
 }
 
-# PostgreSQL's own message for this names neither the image nor what to do.
+# PostgreSQL's own message names neither the image nor a remedy.
 require_version_of_tables() {
     local tables server
     [[ -s $PGDATA/PG_VERSION ]] || return 0
@@ -68,11 +67,11 @@ require_version_of_tables() {
     server=$(postgres --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
     [[ $tables != "$server" ]] || return 0
     echo "The tables of this node are of PostgreSQL $tables, and this image has PostgreSQL $server. Set" \
-        "CITUS_IMAGE in .env to the image with which the stack began; docs/docker.md says how to upgrade." >&2
+        "CITUS_IMAGE in .env to the image that created them; docs/docker.md says how to upgrade." >&2
     exit 1
 }
 
-# Some versions of Compose hand over the image's own command.
+# Some versions of Compose pass the image's own command as arguments.
 [[ ${1:-} != postgres ]] || shift
 write_passfile
 export PGPASSFILE=$run/pgpass

@@ -1,7 +1,7 @@
 # The loads of bin/bench and how they are measured. Sourced after bench-setup.sh.
 # shellcheck shell=bash
 
-# In the background and waited for, so that Ctrl-C is answered at once; never longer than it should take.
+# In the background, so that Ctrl-C takes effect at once; with a timeout.
 run() {
     timeout $((seconds + 20)) "$@" &
     load_pid=$!
@@ -11,7 +11,7 @@ run() {
     return $status
 }
 
-# Clock ticks that processes have used, with children that ended and children that run (a postmaster's backends).
+# Clock ticks of these processes, including ended children and running ones (the backends of a postmaster).
 ticks_of() {
     { cat /proc/[0-9]*/stat 2>/dev/null || true; } | sed 's/^\([0-9]*\) (.*) /\1 /' | awk -v wanted="$*" '
         BEGIN { split(wanted, list, " "); for (i in list) is_wanted[list[i]] = 1 }
@@ -20,10 +20,11 @@ ticks_of() {
         END { print ticks + 0 }'
 }
 
-# Prints the field $1 (VmRSS, VmHWM) of the server's memory in MB.
+# The field $1 (VmRSS, VmHWM) of the server's memory in MB.
 memory() { awk -v field="$1:" '$1 == field { printf "%.1f", $2 / 1024 }' "/proc/${server_pids[on]}/status"; }
 
-# Runs load $1 and adds "rate p50 p99 bytes server_cpu database_cpu errors" to its results; times in microseconds.
+# Runs load $1 and appends "rate p50 p99 bytes server_cpu database_cpu errors" to its results. Times are in
+# microseconds.
 measure() {
     local name=$1 server database hz
     hz=$(getconf CLK_TCK)
@@ -55,7 +56,7 @@ load_post() { load_http on /api/notes Authorization writers "$root/benches/note.
 load_small() { load_http on /notes Cookie seeded-cookies; }
 load_large() { load_http on /notes Cookie seeded-cookies; }
 
-# What three browsers do that have a page of the console open.
+# Polls three pages of the console, as three open browsers do.
 watch_console() {
     local console page
     console=$(sed -n "s/^operator's console: //p" "$throwaway_folder/server-on.out")
@@ -74,7 +75,7 @@ load_pgbench() {
     ((status == 0)) || cat "$log-out" >&2
     count=$(cat "$log".* | wc -l)
     cat "$log".* | with_waiting $((seconds * 1000000 * connections / (count + 1))) | sort -n >"$log-times"
-    # Its own rate leaves out the time to connect, which a server with a pool does not spend either.
+    # The rate of pgbench excludes connecting, as a server with a pool does not connect either.
     awk -v count="$count" -v errors=$((${failed:-1} + status)) -v rate="$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$log-out")" \
         -v times="$(wc -l <"$log-times")" '
         NR == int((times + 1) / 2) { p50 = $1 }
@@ -82,8 +83,8 @@ load_pgbench() {
         END { print count, (rate > 0) ? count * 1e6 / rate : 1, errors, p50, p99, 0 }' "$log-times"
 }
 
-# The times in a log of pgbench, corrected as wrk corrects its own ("coordinated omission"): a connection that waits long
-# sends nothing meanwhile, so the requests that it would have sent every $1 microseconds are counted as having waited too.
+# The times in a log of pgbench, corrected for coordinated omission as wrk does: a connection that waits long
+# sends nothing meanwhile, so the requests that it would have sent every $1 microseconds count as waiting too.
 with_waiting() {
     awk -v every="$1" '{ print $3; if ($3 > 2 * every) for (left = $3 - every; left > every; left -= every) print left }'
 }
@@ -94,7 +95,7 @@ load_http() {
     sed -n 's/^result //p' "$throwaway_folder/wrk-out"
 }
 
-# Measures the loads given, in rounds.
+# Measures these loads, in rounds.
 measure_all() {
     local round load rest=$seconds
     say "warming up, then $rounds rounds of $# times $seconds seconds"

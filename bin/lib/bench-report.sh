@@ -1,4 +1,4 @@
-# What bin/bench prints. Sourced after bench-loads.sh.
+# The tables of bin/bench. Sourced after bench-loads.sh.
 # shellcheck shell=bash
 
 # The median of column $2 of the results of load $1.
@@ -31,7 +31,7 @@ print_report() {
     print_row select "pgbench, same SELECT" select
     print_row api "GET /api/notes" select
     print_row seen "the same, console open" select
-    if has off; then print_row off "the same, routing off" select; fi
+    if has_load off; then print_row off "the same, routing off" select; fi
     print_row page "GET /notes" select
     print_row insert "pgbench, same INSERT" insert
     print_row post "POST /api/notes" insert
@@ -39,7 +39,7 @@ print_report() {
     print_goal api select 1 1.3 "GET /api/notes to pgbench's SELECT"
     print_goal page select 1 1.1 "GET /notes to pgbench's SELECT"
     print_goal post insert 1 0.9 "POST /api/notes to pgbench's INSERT"
-    if has off; then print_goal api off 1 2 "routing on to routing off"; fi
+    if has_load off; then print_goal api off 1 2 "routing on to routing off"; fi
     print_goal seen api 1 0.97 "GET /api/notes with the console open to without"
     print_circumstances
 }
@@ -54,7 +54,7 @@ print_scale() {
     print_circumstances
 }
 
-has() { [[ " ${loads[*]} " == *" $1 "* ]]; }
+has_load() { [[ " ${loads[*]} " == *" $1 "* ]]; }
 
 ratio() { awk -v one="$(median "$1" "$3")" -v other="$(median "$2" "$3")" 'BEGIN { printf "%.2f", one / other }'; }
 

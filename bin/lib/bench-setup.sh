@@ -1,7 +1,7 @@
-# What bin/bench measures on: servers, people and notes. Sourced after servers.sh.
+# The servers, users and notes of bin/bench. Sourced after choose-servers.sh.
 # shellcheck shell=bash
 
-# By name: "on" sends tenants' work to the node that holds it, "off" to the coordinator.
+# By name: "on" has tenant routing, "off" sends every statement to the coordinator.
 declare -A server_pids=() addresses=()
 load_pid=
 
@@ -43,7 +43,7 @@ build() {
 }
 
 start_database() {
-    # As in production: what is measured must not lean on a database that may lose data.
+    # As in production: no setting may trade safety for speed.
     throwaway_settings=(fsync=on synchronous_commit=on full_page_writes=on shared_buffers=128MB)
     start_throwaway "$bin" "$kind"
     if [[ $kind == citus ]]; then
@@ -55,8 +55,8 @@ start_database() {
     say "$database"
 }
 
-# Starts a server under name $1 with further settings. Away from the checkout, whose .env is somebody's, and with nothing
-# of our own environment.
+# Starts a server under name $1 with further settings. It runs outside the checkout, whose .env is the developer's,
+# and with an empty environment.
 start_server() {
     local name=$1 out=$throwaway_folder/server-$1
     shift
@@ -82,7 +82,7 @@ start_server() {
 
 database_url() { echo "postgresql://postgres@127.0.0.1:${throwaway_ports[0]}/pigeonhole"; }
 
-# The cookies of real logins, as nobody else can make them: each person signs up and takes the first page's greeting.
+# Cookies can only come from real logins: each user signs up, and loads a page so that the flash message is gone.
 sign_up() {
     local person jar
     for ((person = 1; person <= people; person++)); do
@@ -103,7 +103,7 @@ seed() {
     tail -n 100 "$throwaway_folder/all-tokens" >"$throwaway_folder/writers"
 }
 
-# Every cookie and as many tokens must be answered with 20 notes: wrk takes a redirect to the login page for success.
+# Every cookie and as many tokens must return 20 notes, as wrk counts a redirect to the login page as success.
 check_answers() {
     local value
     while read -r value; do
@@ -120,7 +120,7 @@ expect_notes() {
     [[ $found == 20 ]] || fail "GET ${1#"${addresses[on]}"} showed $found of 20 notes"
 }
 
-# Adds notes, and for each hundred a user, in tenants of all sizes.
+# Adds notes in tenants of all sizes, and one user for every hundred notes.
 seed_more() {
     say "seeding $1 notes"
     (
@@ -131,7 +131,7 @@ seed_more() {
     on_node "$bin" 0 pigeonhole "VACUUM (ANALYZE) notes" 2>>"$throwaway_folder/psql.log"
 }
 
-# The cookies of 64 of the users seeded first who have a page full of notes; all have one password.
+# The cookies of the first 64 seeded users with more than a page of notes. All have one password.
 log_in_seeded() {
     local password email jar=$throwaway_folder/jar
     password=$(sed -n 's/.* with the password \([a-z2-9]*\),.*/\1/p' "$throwaway_folder/seeded")

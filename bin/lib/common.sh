@@ -1,12 +1,12 @@
-# Shared by the commands in bin/. Sourced, never run: finds and installs what a fresh Debian lacks.
+# Functions that all commands in bin/ source: messages, and finding and installing programs.
 # shellcheck shell=bash
 
-# shellcheck disable=SC2034 # for those that source this
+# shellcheck disable=SC2034 # the sourcing scripts use it
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
-# Says what is not tested, each argument a line, so that a shorter run does not pass for a whole one.
-say_loudly() {
+# Prints what is not tested, one line for each argument, so that a partial run is not mistaken for a complete one.
+warn() {
     local line stars="******************************************************************************"
     say "$stars"
     for line in "$@"; do say "*** $line"; done
@@ -17,7 +17,7 @@ fail() {
     exit 1
 }
 
-# What a person has to type where we may not install.
+# The command that installs these packages.
 installation_of() {
     local sudo="sudo "
     ((EUID != 0)) || sudo=
@@ -25,12 +25,12 @@ installation_of() {
 }
 
 require_cargo() {
-    # rustup puts cargo here, and a shell that was open before knows nothing of it.
+    # rustup installs cargo here. A shell that is older than the installation does not have it in its PATH.
     command -v cargo >/dev/null || PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
     command -v cargo >/dev/null || fail "cargo is missing: install it from https://rustup.rs"
 }
 
-# Rust links with cc, also where no crate contains C.
+# Rust links with cc, even if no crate contains C.
 require_cc() {
     command -v cc >/dev/null && return
     try_install gcc libc6-dev || fail "no C compiler found: type  $(installation_of gcc libc6-dev)"
@@ -45,7 +45,7 @@ as_root() {
     if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
-# Installs Debian packages where this account may; returns 1 where it may not.
+# Installs Debian packages if this account may; else returns 1.
 try_install() {
     may_install || return 1
     say "installing $*"
@@ -57,7 +57,7 @@ apt_install() {
         install --no-install-recommends "$@" >&2 </dev/null
 }
 
-# Prints the folders that hold a usable server, the newest version first.
+# Prints the folders with a usable server, the newest version first.
 postgresql_folders() {
     local folder version path_folder
     local -a folders=() path_folders
@@ -100,7 +100,7 @@ require_postgresql() {
         fail "apt-get has no PostgreSQL 15 to 18 here: see https://www.postgresql.org/download/"
 }
 
-# Debian's package makes a cluster and a service that nobody asked for; we want the programs only.
+# Installs the programs only. By default Debian's package also creates a cluster and starts a service.
 install_postgresql() {
     may_install || return 1
     local is_new=yes status=0
@@ -112,7 +112,7 @@ install_postgresql() {
     as_root mkdir -p "$folder" || return 1
     echo "create_main_cluster = false" | as_root tee "$setting" >/dev/null || return 1
     try_install postgresql || status=1
-    # Only a first installation makes a cluster, so the setting has done its part.
+    # Only the first installation creates a cluster, so the setting is not needed any more.
     as_root rm -f "$setting"
     [[ $had_folder == yes ]] || as_root rmdir --ignore-fail-on-non-empty "$folder"
     [[ $is_new == no ]] || disable_postgresql_service
@@ -125,13 +125,13 @@ disable_postgresql_service() {
     as_root update-rc.d postgresql disable >/dev/null 2>&1 || true
 }
 
-# Debian's package starts a broker, and a port mapper for it, that nobody asked for.
+# By default Debian's package starts a broker and a port mapper.
 install_rabbitmq() { install_without_services rabbitmq-server rabbitmq-server.service epmd.service epmd.socket; }
 
-# promtool is in the package of the server.
+# promtool is part of the server's package.
 install_promtool() { install_without_services prometheus prometheus.service; }
 
-# Installs package $1 for its programs only: the units that follow are neither started now nor at the next boot.
+# Installs package $1 for its programs only: the units "${@:2}" are not started, neither now nor at boot.
 install_without_services() {
     may_install || return 1
     local policy=/usr/sbin/policy-rc.d had_policy=yes status=0

@@ -1,7 +1,7 @@
-# What bin/test-containers does to a running stack. Sourced after containers-starts.sh.
+# Steps of bin/test-containers that change a running stack. Sourced after containers-starts.sh.
 # shellcheck shell=bash
 
-# A line of notes for each service: how long until it was healthy again.
+# Restarts each service and notes the time until it is healthy.
 step_restarts() {
     local service begun times=
     for service in "${serving[@]}"; do
@@ -10,11 +10,12 @@ step_restarts() {
         wait_healthy "$service"
         times+="$service $(since "$begun"), "
     done
-    still_there restarts
+    check_stack_works restarts
     note "s until healthy: ${times%, }"
 }
 
-# A process that dies comes back by the restart policy. What `docker kill` ends stays down, as docs/docker.md says.
+# The restart policy restarts a process that dies. A container ended by `docker kill` stays down, as docs/docker.md
+# says.
 step_kills() {
     local service id begun times=
     for service in "${serving[@]}"; do
@@ -30,7 +31,7 @@ step_kills() {
         wait_healthy "$service"
         times+="$service $(since "$begun"), "
     done
-    still_there kills
+    check_stack_works kills
     docker kill "$(container worker)" >/dev/null
     sleep 2
     [[ $(docker inspect -f '{{.State.Running}}' "$(container worker)") == false ]]
@@ -60,12 +61,12 @@ step_third_worker() {
     psql_on citus_master -Atc 'SELECT nodename, count(*) FROM citus_shards GROUP BY 1 ORDER BY 1' \
         >"$work/spread"
     grep -E '^citus_worker_3\|[1-9]' "$work/spread"
-    still_there rebalance
-    # All anew, when init may come before the third worker.
+    check_stack_works rebalance
+    # After `down`, init may run before the third worker is up.
     compose down
     compose up -d --no-build
     wait_healthy "${serving[@]}" citus_worker_3
-    still_there down
+    check_stack_works down
     on_cluster status | head -20
     note "rebalance $moved s; shards: $(tr '\n' ' ' <"$work/spread")"
 }
@@ -81,32 +82,32 @@ step_remove_third_worker() {
     docker volume rm "${project}_citus_worker_3_data" >/dev/null
     compose up -d --no-build
     wait_healthy "${serving[@]}"
-    still_there removal
+    check_stack_works removal
 }
 
-secret() {
+read_secret() {
     docker run --rm --user 10001:10001 --network none --entrypoint cat \
         -v "${project}_${1%s}_secrets:/there:ro" "pigeonhole:$tag" "/there/$2"
 }
 
-# Removes a secret's file and starts all anew, as docs/docker.md says; the new one must be another.
-change() {
+# Removes the file of a secret and recreates the stack, as docs/docker.md says. The new secret must differ.
+replace_read_secret() {
     local folder=$1 file=$2 before begun
-    before=$(secret "$folder" "$file")
+    before=$(read_secret "$folder" "$file")
     begun=$(now)
     compose run --rm -T --no-deps --entrypoint rm secrets -f "/secrets/$folder/$file"
     compose up -d --no-build --force-recreate
     wait_healthy "${serving[@]}"
-    [[ $(secret "$folder" "$file") != "$before" ]]
-    still_there "$file"
+    [[ $(read_secret "$folder" "$file") != "$before" ]]
+    check_stack_works "$file"
     changes+="$file $(since "$begun"), "
 }
 
 step_passwords() {
     changes=
-    change nodes web_password
-    change nodes node_password
-    change web secret_key
+    replace_secret nodes web_password
+    replace_secret nodes node_password
+    replace_secret web secret_key
     change_broker
     change_administrator
     note "s until healthy: ${changes%, }"
@@ -114,19 +115,19 @@ step_passwords() {
 
 change_broker() {
     local before begun
-    before=$(secret broker broker_password)
+    before=$(read_secret broker broker_password)
     begun=$(now)
     compose run --rm -T --no-deps --entrypoint rm secrets -f /secrets/broker/broker_password
     compose rm -s -f rabbitmq worker
     docker volume rm "${project}_rabbitmq_data" >/dev/null
     compose up -d --no-build --force-recreate
     wait_healthy "${serving[@]}"
-    [[ $(secret broker broker_password) != "$before" ]]
-    still_there broker
+    [[ $(read_secret broker broker_password) != "$before" ]]
+    check_stack_works broker
     changes+="broker $(since "$begun"), "
 }
 
-# psql asks twice; without a terminal it reads what comes in.
+# psql asks for the password twice, and reads standard input if there is no terminal.
 change_administrator() {
     local begun new
     new=of-the-administrator-$RANDOM$RANDOM
@@ -137,19 +138,19 @@ change_administrator() {
     printf 'POSTGRES_PASSWORD=%s\n' "$new" >>"$work/project/.env"
     compose up -d --no-build --force-recreate
     wait_healthy "${serving[@]}"
-    [[ $(secret nodes postgres_password) == "$new" ]]
-    still_there administrator
+    [[ $(read_secret nodes postgres_password) == "$new" ]]
+    check_stack_works administrator
     changes+="administrator $(since "$begun"), "
 }
 
-# The volumes that docs/docker.md names.
-backed_up() {
+# The volumes in the backup command of docs/docker.md.
+backed_up_volumes() {
     sed -n 's/^for volume in \(.*\); do$/\1/p' "$root/docs/docker.md"
 }
 
 step_backup() {
     local -a volumes
-    read -ra volumes < <(backed_up)
+    read -ra volumes < <(backed_up_volumes)
     ((${#volumes[@]} > 5)) || { echo "docs/docker.md names no volumes"; return 1; }
     if grep -q worker_3 "$work/project/.env"; then volumes+=(citus_worker_3_data); fi
     on_cluster backup-point nightly --yes
@@ -172,7 +173,7 @@ step_backup() {
     done
     compose up -d --no-build
     wait_healthy "${serving[@]}"
-    still_there restore
+    check_stack_works restore
     note "saved $saved s, $(du -sh "$work/backup" | cut -f1); restored and healthy $(since "$begun") s"
     rm -r "$work/backup"
 }

@@ -1,7 +1,7 @@
-# What bin/test-containers looks at in a running stack. Sourced after containers-stack.sh.
+# Steps of bin/test-containers that inspect a running stack. Sourced after containers-stack.sh.
 # shellcheck shell=bash
 
-# What an older guide types, each with a pattern that its answer must have.
+# Commands of an older guide, each followed by a pattern that its output must match.
 old_commands=(
     '\dt' 'notes'
     '\dt shared.*' 'tenants'
@@ -34,28 +34,28 @@ step_old_guide() {
     psql_on citus_worker -c 'SELECT count(*) FROM pg_stat_statements;' >/dev/null
     compose logs citus_master >"$work/logs"
     grep -q 'database system is ready' "$work/logs"
-    # At a reload PostgreSQL complains of settings that its file and its command line have differently.
-    refused grep -E 'contains errors|cannot be changed without restarting' "$work/logs"
+    # At a reload PostgreSQL reports settings that differ between its file and its command line.
+    must_fail grep -E 'contains errors|cannot be changed without restarting' "$work/logs"
     compose logs web >"$work/logs"
     grep -q 'listening\|serving\|pigeonhole' "$work/logs"
-    the_console_answers
-    # A terminal, as people have one: an answer longer than it ends by itself all the same.
-    in_a_terminal
+    check_console
+    # In a terminal, output that is longer than the screen must not wait in a pager.
+    check_terminal_output
     note "$((${#old_commands[@]} / 2)) statements"
 }
 
-in_a_terminal() {
+check_terminal_output() {
     local words=(docker exec -it "$(container citus_master)")
     words+=(psql -U postgres -d tenant_db -c 'SELECT * FROM citus_shards')
     timeout 20 script -qec "stty rows 10 cols 80; ${words[*]@Q}" /dev/null </dev/null >"$work/terminal"
     grep -q 'rows)' "$work/terminal"
 }
 
-the_console_answers() {
+check_console() {
     local token address=http://localhost:$admin_port
     token=$(compose exec -T web cat /secrets/web/admin_token)
     [[ $(curl -s -o /dev/null -w '%{http_code}' "$address/") == 303 ]]
-    # As a file, since an argument can be read by the whole machine.
+    # On standard input, since every account can read the arguments of a process.
     curl -sSf -H @- "$address/verdicts.json" <<<"Authorization: Bearer $token" >"$work/verdicts"
     curl -sSf -H @- "$address/metrics" <<<"Authorization: Bearer $token" >"$work/metrics"
     grep -q '^pigeonhole_' "$work/metrics"
@@ -66,8 +66,8 @@ step_hardening() {
     local name id service
     for id in $(docker ps -q --filter "label=com.docker.compose.project=$project"); do
         service=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.service"}}' "$id")
-        outside "$id" "$service"
-        inside "$id" "$service"
+        check_configuration "$id" "$service"
+        check_first_process "$id" "$service"
     done
     [[ $(docker network inspect -f '{{.Internal}}' "${project}_cluster") == true ]]
     for service in citus_master citus_worker rabbitmq worker; do
@@ -76,14 +76,14 @@ step_hardening() {
     name=$(docker inspect -f '{{range .HostConfig.PortBindings}}{{range .}}{{.HostIp}} {{end}}{{end}}' \
         "$(container web)")
     [[ $name == '127.0.0.1 127.0.0.1 ' ]] || { echo "web is published at $name"; return 1; }
-    # No volume without a name is left behind by an image.
+    # The image must not create an anonymous volume.
     name=$(docker inspect -f '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}' \
         "$(container citus_master)" | grep -v "^$project" | grep . || true)
     [[ -z $name ]] || { echo "citus_master has a volume without a name: $name"; return 1; }
 }
 
-# What the engine was told of a container.
-outside() {
+# The restrictions in a container's configuration.
+check_configuration() {
     local told wanted
     told=$(docker inspect -f '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Privileged}} ' "$1")
     told+=$(docker inspect -f '{{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}' "$1")
@@ -97,30 +97,30 @@ outside() {
     [[ $told == 'nofile 16384' ]] || { echo "$2: $told"; return 1; }
 }
 
-# What its first process is.
-inside() {
+# The restrictions of a container's first process.
+check_first_process() {
     local status
     status=$(docker exec "$1" cat /proc/1/status)
     grep -qP '^NoNewPrivs:\t1$' <<<"$status" || { echo "$2 may get new privileges"; return 1; }
     grep -qP '^Seccomp:\t2$' <<<"$status" || { echo "$2 has no seccomp"; return 1; }
     [[ $(grep -cP '^Cap(Prm|Eff|Bnd|Amb):\t0+$' <<<"$status") == 4 ]] || { echo "$2 has capabilities"; return 1; }
-    refused grep -qP '^Uid:\t0\t' <<<"$status"
-    refused docker exec "$1" touch /x 2>/dev/null
+    must_fail grep -qP '^Uid:\t0\t' <<<"$status"
+    must_fail docker exec "$1" touch /x 2>/dev/null
 }
 
-# All that the volumes of secrets hold, a line each.
-secrets() {
+# All secrets in the volumes, one a line.
+all_secrets() {
     docker run --rm --user 10001:10001 --network none --entrypoint sh -v "${project}_node_secrets:/a:ro" \
         -v "${project}_web_secrets:/b:ro" -v "${project}_broker_secrets:/c:ro" "pigeonhole:$tag" -c \
         'for file in /a/postgres_password /a/node_password /a/web_password /b/secret_key /b/admin_token \
              /c/broker_password; do cat "$file"; echo; done'
 }
 
-# In no settings, environment, arguments or log of any container, and in no statement that a server remembers.
-# Layers are looked through when they are built.
+# Searches for secrets in the settings, environment, arguments and logs of all containers, and in the statements of
+# pg_stat_statements. The build steps search the layers.
 step_secrets() {
     local id service where=$work/searched
-    secrets >"$work/secrets"
+    all_secrets >"$work/secrets"
     chmod 600 "$work/secrets"
     [[ $(grep -cE '^[0-9a-f]{64,128}$' "$work/secrets") == 6 ]] || { echo "not six secrets"; return 1; }
     mkdir -p "$where"
@@ -137,10 +137,10 @@ step_secrets() {
     for service in citus_master citus_worker citus_worker_2; do
         psql_on "$service" -Atc 'SELECT query FROM pg_stat_statements' >"$where/$service-statements"
         psql_on "$service" -Atc 'SELECT * FROM pg_settings' >"$where/$service-pg-settings"
-        # Kept as verifiers, from which no password can be had.
+        # PostgreSQL stores SCRAM verifiers, which do not reveal the password.
         psql_on "$service" -Atc "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL" \
             >"$work/verifiers"
-        refused grep -qv '^SCRAM-SHA-256\$' "$work/verifiers"
+        must_fail grep -qv '^SCRAM-SHA-256\$' "$work/verifiers"
     done
     docker history --no-trunc "pigeonhole:$tag" >"$where/history"
     if grep -raF -l -f "$work/secrets" "$where"; then

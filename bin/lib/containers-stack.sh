@@ -1,21 +1,21 @@
-# The stack of bin/test-containers, with a name and ports of its own. Sourced after common.sh and throwaway.sh.
+# The Compose stack of bin/test-containers, and requests to it. Sourced after common.sh and throwaway-servers.sh.
 # shellcheck shell=bash
 
-# Fails where a command does not; bash goes on after a plain "! command".
-refused() {
+# Fails if the command succeeds. After a plain "! command" bash would continue.
+must_fail() {
     if "$@"; then
         echo "this must not succeed: $*"
         return 1
     fi
 }
 
-# $work holds what a step leaves for later ones, as each runs in a process of its own.
-keep() { printf '%s' "$2" >"$work/kept/$1"; }
-kept() { cat "$work/kept/$1" 2>/dev/null || true; }
-# What the table says of the step beside its time.
+# Values for later steps, in files, since each step runs in a subshell.
+store_value() { printf '%s' "$2" >"$work/kept/$1"; }
+load_value() { cat "$work/kept/$1" 2>/dev/null || true; }
+# The remark on the step in the table.
 note() { printf '%s' "$*" >"$work/note"; }
 
-# A copy of what Compose reads, so that a .env in the repository plays no part and none is written there.
+# A copy of the files that Compose reads, so that a .env in the repository is neither used nor written.
 make_project() {
     project=pigeonhole-test-$$
     work=$(mktemp -d "${TMPDIR:-/tmp}/pigeonhole-containers.XXXXXX")
@@ -25,12 +25,12 @@ make_project() {
     tag=test-$$
     web_port=$(free_port)
     admin_port=$(free_port)
-    keep compose v2
-    keep tag "$tag"
+    store_value compose v2
+    store_value tag "$tag"
     write_env none
 }
 
-# What stands in .env: of our own what keeps it apart from other stacks, and for `old` that of an older guide.
+# Writes .env: ports and images of this stack; with `old` also the settings of an older guide.
 write_env() {
     {
         printf 'WEB_PUBLISH=127.0.0.1:%s\nADMIN_PUBLISH=127.0.0.1:%s\n' "$web_port" "$admin_port"
@@ -44,12 +44,12 @@ write_env() {
     } >"$work/project/.env"
 }
 
-# Nothing of the caller's environment but what the engine's client needs: it would win over .env.
+# Without the caller's environment, which would override .env, except for the variables of the Docker client.
 compose() {
     local -a words=(docker compose)
-    [[ $(kept compose) != v1 ]] || words=(docker-compose)
+    [[ $(load_value compose) != v1 ]] || words=(docker-compose)
     (cd "$work/project" && env -i PATH="$PATH" HOME="${HOME:-/}" "${client_settings[@]}" \
-        COMPOSE_PROJECT_NAME="$project" PIGEONHOLE_TAG="$(kept tag)" "${words[@]}" "$@" </dev/null)
+        COMPOSE_PROJECT_NAME="$project" PIGEONHOLE_TAG="$(load_value tag)" "${words[@]}" "$@" </dev/null)
 }
 
 has_compose() {
@@ -59,7 +59,7 @@ has_compose() {
     esac
 }
 
-# The container of a service; another one after Compose made it anew.
+# The current container of a service. Compose may have recreated it.
 container() {
     docker ps -aq --filter "label=com.docker.compose.project=$project" \
         --filter "label=com.docker.compose.service=$1" \
@@ -70,15 +70,15 @@ containers() { docker ps -aq --filter "label=com.docker.compose.project=$project
 
 serving=(citus_master citus_worker citus_worker_2 rabbitmq web worker)
 
-# Waits until the services are healthy, and for $patience seconds at most.
-patience=240
+# Waits until the services are healthy, for $health_timeout seconds at most.
+health_timeout=240
 wait_healthy() {
-    local service end=$((SECONDS + patience)) state
+    local service end=$((SECONDS + health_timeout)) state
     for service in "$@"; do
         until state=$(docker inspect -f '{{.State.Health.Status}}' "$(container "$service")" 2>/dev/null) &&
             [[ $state == healthy ]]; do
             if ((SECONDS > end)); then
-                echo "$service is not healthy after $patience s, but: $state"
+                echo "$service is not healthy after $health_timeout s, but: $state"
                 compose logs --tail 30 "$service"
                 return 1
             fi
@@ -95,22 +95,22 @@ take_down() {
     ((${#left[@]} == 0)) || docker rm -f -v "${left[@]}" >/dev/null
     mapfile -t left < <(docker volume ls -q --filter "label=com.docker.compose.project=$project")
     ((${#left[@]} == 0)) || docker volume rm "${left[@]}" >/dev/null
-    # Volumes that a restore made have no label.
+    # Volumes created by a restore have no label.
     mapfile -t left < <(docker volume ls -q --filter "name=^${project}_")
     ((${#left[@]} == 0)) || docker volume rm "${left[@]}" >/dev/null
     mapfile -t left < <(docker network ls -q --filter "label=com.docker.compose.project=$project")
     ((${#left[@]} == 0)) || docker network rm "${left[@]}" >/dev/null
 }
 
-# Asks the application: method, path, and further words for curl. Prints the answer, then its status on a line.
+# Sends a request: method, path, and further arguments for curl. Prints the body, then the status on a line.
 ask() {
     local method=$1 path=$2
     shift 2
     curl -sS --max-time 60 -X "$method" -w '\n%{http_code}\n' "http://localhost:$web_port$path" "$@"
 }
 
-# As ask, and fails unless the status is $1. A busy machine answers 503, try again in a moment: so this does, with
-# a key by which the application knows a repetition.
+# Like ask, but fails unless the status is $1. A busy server answers 503; the request is then repeated with the
+# same Idempotency-Key.
 expect() {
     local wanted=$1 tries answer key
     shift
@@ -129,35 +129,35 @@ expect() {
 
 json=(-H 'Content-Type: application/json')
 
-# The value of a field of a flat JSON object that has it once.
+# The value of field $1 in a flat JSON object.
 field() { sed -n "s/.*\"$1\":\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p"; }
 
-bearer() { printf 'Authorization: Bearer %s' "$(kept token)"; }
+bearer() { printf 'Authorization: Bearer %s' "$(load_value token)"; }
 
-# The four calls of the README, as they stand there.
+# The four API calls of the README, word for word.
 four_calls() {
     local answer
     answer=$(expect 201 POST /api/register "${json[@]}" \
         -d '{"username":"testuser","password":"testpass","tenant_id":1}')
     [[ $answer == *'"message":"User registered successfully"'* ]]
     answer=$(expect 200 POST /api/login "${json[@]}" -d '{"username":"testuser","password":"testpass"}')
-    keep token "$(field token <<<"$answer")"
+    store_value token "$(field token <<<"$answer")"
     answer=$(expect 201 POST /api/notes "${json[@]}" -H "$(bearer)" \
         -d '{"content":"This is a test note","tenant_id":1}')
     [[ $answer == *'"message":"Note created successfully"'* ]]
-    keep note "$(field note_id <<<"$answer")"
+    store_value note "$(field note_id <<<"$answer")"
     answer=$(expect 200 GET /api/notes -H "$(bearer)")
     [[ $answer == *'"content":"This is a test note"'* ]]
 }
 
-# The note of the four calls, by its number: a list ends after some.
-note_there() {
+# The note of the four calls, by its id, since lists are paged.
+check_note() {
     local answer
-    answer=$(expect 200 GET "/api/notes/$(kept note)" -H "$(bearer)")
+    answer=$(expect 200 GET "/api/notes/$(load_value note)" -H "$(bearer)")
     [[ $answer == *'"content":"This is a test note"'* ]] || { echo "the note is missing: $answer"; return 1; }
 }
 
-# Through RabbitMQ, as web hands nothing out by itself.
+# Shares a note. Only the worker delivers it, through RabbitMQ.
 share() {
     local answer
     answer=$(expect 201 POST /api/notes "${json[@]}" -H "$(bearer)" -H 'Prefer: wait=20' \
@@ -165,7 +165,7 @@ share() {
     [[ $answer == *'"delivery":"acknowledged"'* ]] || { echo "not delivered: $answer"; return 1; }
 }
 
-# A ZIP with one Markdown file, whose text is $1.
+# Writes a ZIP with one Markdown file with the text $1.
 zip_of() {
     python3 - "$1" "$work/notes.zip" <<'PY'
 import sys, zipfile
@@ -183,7 +183,7 @@ import_notes() {
     [[ $answer == *"From a ZIP, $1"* ]] || { echo "not imported: $answer"; return 1; }
 }
 
-# psql as the administrator, as an older guide writes it.
+# psql as superuser, as in an older guide.
 psql_on() {
     local node=$1
     shift
@@ -192,9 +192,9 @@ psql_on() {
 
 on_cluster() { compose run --rm -T init cluster "$@"; }
 
-# All of it once more, after something was done to the stack: $1 says what, in one word.
-still_there() {
-    note_there
+# Checks reading, sharing and importing after the stack was changed; $1 names the change.
+check_stack_works() {
+    check_note
     share
     import_notes "after $1"
 }

@@ -1,4 +1,4 @@
-# How the stack of bin/test-containers is built, started and upgraded. Sourced after containers-stack.sh.
+# Steps of bin/test-containers that build, start and upgrade the stack. Sourced after containers-stack.sh.
 # shellcheck shell=bash
 
 # Seconds since $1 (a value of now) with one decimal.
@@ -7,7 +7,7 @@ since() { awk -v ns="$(($(now) - $1))" 'BEGIN { printf "%.1f", ns / 1e9 }'; }
 
 megabytes() { awk -v bytes="$1" 'BEGIN { printf "%.1f", bytes / 1e6 }'; }
 
-# The tree as it lies here, and a .env as people have one: its secret must be in no layer.
+# A copy of the working tree with a .env, whose secret must not get into a layer.
 make_context() {
     [[ ! -d $work/context ]] || return 0
     mkdir "$work/context"
@@ -27,7 +27,7 @@ build_with() {
     fi
 }
 
-built() {
+build_and_check() {
     local size base
     make_context
     build_with "$1" "$work/context" "pigeonhole:$tag"
@@ -39,7 +39,7 @@ built() {
 
 no_secret_in_layers() {
     docker history --no-trunc "pigeonhole:$tag" >"$work/history"
-    refused grep -F "$planted" "$work/history"
+    must_fail grep -F "$planted" "$work/history"
     rm -rf "$work/layers"
     mkdir "$work/layers"
     docker save "pigeonhole:$tag" | tar -C "$work/layers" -x
@@ -56,16 +56,16 @@ no_secret_in_layers() {
 
 step_build_buildkit() {
     docker buildx version >/dev/null 2>&1 || { note "no buildx"; return "$skipped"; }
-    built buildkit
+    build_and_check buildkit
 }
 
-step_build_legacy() { built legacy; }
+step_build_legacy() { build_and_check legacy; }
 
-# From nothing to the four calls: $1 is the Compose, $2 none or old for .env.
+# Starts an empty stack and makes the four calls. $1 is the version of Compose, $2 the kind of .env: none or old.
 start() {
     has_compose "$1" || { note "no Compose $1"; return "$skipped"; }
     take_down
-    keep compose "$1"
+    store_value compose "$1"
     write_env "$2"
     local begun
     begun=$(now)
@@ -73,14 +73,14 @@ start() {
     local up
     up=$(since "$begun")
     wait_healthy "${serving[@]}"
-    ended_well secrets init
+    check_completed secrets init
     four_calls
     share
     import_notes "start"
     note "up $up s, all healthy and the calls done $(since "$begun") s"
 }
 
-ended_well() {
+check_completed() {
     local service state
     for service in "$@"; do
         state=$(docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$(container "$service")")
@@ -93,23 +93,23 @@ step_start_v2() { start v2 none; }
 
 step_start_v1_old_env() {
     start v1 old
-    opens_with_old_password
+    check_old_password
 }
 
 step_start_v2_old_env() {
     start v2 old
-    opens_with_old_password
+    check_old_password
 }
 
-# Over TCP, where pg_hba.conf asks for it.
-opens_with_old_password() {
+# Over TCP, where pg_hba.conf requires the password.
+check_old_password() {
     compose exec -T -e PGPASSWORD=mypass citus_master \
         psql -h citus_worker -U postgres -d tenant_db -Atc 'SELECT 1' | grep -x 1
-    refused compose exec -T -e PGPASSWORD=wrong citus_master \
+    must_fail compose exec -T -e PGPASSWORD=wrong citus_master \
         psql -h citus_worker -U postgres -d tenant_db -Atc 'SELECT 1'
 }
 
-# Between initdb and CREATE DATABASE: the server of the first start runs already.
+# Kills the node between initdb and CREATE DATABASE, while the server of its first start runs.
 step_interrupted() {
     local tries name
     for tries in 1 2 3 4 5; do
@@ -135,7 +135,7 @@ step_interrupted() {
     compose up -d --no-build
     wait_healthy "${serving[@]}"
     four_calls
-    refused docker run --rm -v "${project}_citus_worker_data:/there:ro" "$base_image" test -e /there/pgdata.unfinished
+    must_fail docker run --rm -v "${project}_citus_worker_data:/there:ro" "$base_image" test -e /there/pgdata.unfinished
     note "up again $(since "$begun") s"
 }
 
@@ -150,17 +150,17 @@ step_upgrade() {
     docker tag "$older" "pigeonhole:$tag-before"
     take_down
     write_env none
-    keep tag "$tag-before"
+    store_value tag "$tag-before"
     compose up -d --no-build
     wait_healthy "${serving[@]}"
     four_calls
     share
-    keep tag "$tag"
+    store_value tag "$tag"
     local begun
     begun=$(now)
     compose up -d --no-build
     wait_healthy "${serving[@]}"
-    still_there upgrade
+    check_stack_works upgrade
     [[ $(docker inspect -f '{{.Config.Image}}' "$(container web)") == "pigeonhole:$tag" ]]
     psql_on citus_master -Atc 'SELECT count(*) > 0 FROM citus_stat_shards' | grep -x t
     note "from $older, $(since "$begun") s"
@@ -178,9 +178,9 @@ step_restart_engine() {
     local engine
     engine=$(since "$begun")
     wait_healthy "${serving[@]}"
-    still_there engine
+    check_stack_works engine
     note "engine $engine s, all healthy $(since "$begun") s"
 }
 
-# The Debian package has a container of its own, and no part in the stack.
+# The Debian package is tested in a separate container.
 step_package() { "$root/bin/test-package"; }

@@ -1,20 +1,19 @@
-# The Debian package in a container whose first process is systemd. Sourced after common.sh. The steps are
-# joined by &&, as a caller that looks at their exit code turns errexit off.
+# Tests of the Debian package in a container whose first process is systemd. Sourced after common.sh. The steps
+# are joined by &&, as errexit has no effect in a function whose exit code is tested.
 # shellcheck shell=bash
-# shellcheck disable=SC2016 # What stands in single quotes is for a shell in the container.
+# shellcheck disable=SC2016 # Single-quoted scripts are expanded by a shell in the container.
 
 package_image=pigeonhole-test-package
 package_container=
 package_token=
 
-# Debian with systemd and PostgreSQL's programs, which the package recommends. The image is built on
-# BASE_IMAGE and stays local.
+# Builds a local image on BASE_IMAGE with systemd and with PostgreSQL's programs, which the package recommends.
 build_package_image() {
     local base=${BASE_IMAGE:-debian:bookworm-slim}
     docker build -q -t "$package_image" --build-arg "BASE_IMAGE=$base" - >&2 <<'DOCKERFILE'
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
-# dpkg leaves documentation out of slim images; the package's own is looked at.
+# Slim images tell dpkg to leave out documentation. The tests read the package's documentation.
 RUN rm -f /etc/dpkg/dpkg.cfg.d/docker* \
     && apt-get -q update \
     && mkdir -p /etc/postgresql-common/createcluster.d \
@@ -27,9 +26,9 @@ CMD ["/lib/systemd/systemd"]
 DOCKERFILE
 }
 
-# systemd mounts file systems and makes namespaces for its services, so it needs SYS_ADMIN and no filter of
-# system calls; it does not need --privileged. SYS_PTRACE is for a look into the service's namespace. Where
-# the engine has control groups of version 1, systemd needs its own hierarchy too.
+# systemd mounts file systems and creates namespaces for its services, so it needs SYS_ADMIN and no seccomp
+# filter, but not --privileged. SYS_PTRACE lets a test enter the namespace of the service. With control groups of
+# version 1, systemd also needs its own hierarchy.
 start_package_container() {
     local -a groups=()
     if [[ -d /sys/fs/cgroup/systemd ]]; then
@@ -40,8 +39,8 @@ start_package_container() {
     package_container=$(docker run -d --cap-add SYS_ADMIN --cap-add SYS_PTRACE \
         --security-opt seccomp=unconfined --security-opt apparmor=unconfined \
         --tmpfs /run --tmpfs /run/lock "${groups[@]}" "$package_image")
-    # "degraded" is enough: a unit of the image itself has failed.
-    within 60 package_says 'running|degraded' systemctl is-system-running
+    # "degraded" suffices: only a unit of the image itself has failed.
+    retry_for 60 output_matches 'running|degraded' systemctl is-system-running
 }
 
 remove_package_container() {
@@ -50,11 +49,11 @@ remove_package_container() {
 }
 
 in_package() { docker exec "$package_container" "$@"; }
-# Runs $1 as a script that ends at the first failure; `not` is a failure of a command that succeeds.
+# Runs the script $1, which ends at the first failure. `not COMMAND` fails if the command succeeds.
 in_package_sh() { docker exec "$package_container" sh -ec "not() { if \"\$@\"; then exit 1; fi; }; $1"; }
 
-# Repeats $2… until it holds; fails after $1 seconds.
-within() {
+# Repeats the command $2… until it succeeds; fails after $1 seconds.
+retry_for() {
     local end=$((SECONDS + $1))
     shift
     until "$@"; do
@@ -64,17 +63,17 @@ within() {
 }
 
 # Whether the output of $2… matches $1.
-package_says() {
+output_matches() {
     local said
     said=$(in_package "${@:2}" 2>/dev/null) || true
     [[ $said =~ ^($1)$ ]]
 }
 
-# Says what is tried, and what was seen when it does not hold.
+# Prints the expectation $1, runs the check $2…, and prints the service's state if the check fails.
 expect_package() {
     say "package: $1"
     "${@:2}" && return 0
-    say "package: NOT SO: $1"
+    say "package: FAILED: $1"
     [[ -z $package_container ]] ||
         in_package sh -c 'systemctl status --no-pager pigeonhole; journalctl -n 40 --no-pager' >&2 || true
     return 1
@@ -96,11 +95,11 @@ notes_are_there() {
         [[ $notes == *"kept by the package"* ]]
 }
 
-# The steps, in order; each stands on what the one before it left.
+# The steps, in order. Each depends on the state after the one before it.
 
 package_is_clean() {
     command -v lintian >/dev/null || try_install lintian || {
-        say_loudly "The PACKAGE IS NOT CHECKED BY LINTIAN: type  $(installation_of lintian)"
+        warn "The PACKAGE IS NOT CHECKED BY LINTIAN: type  $(installation_of lintian)"
         return 0
     }
     lintian --fail-on error,warning "$1" >&2
@@ -114,9 +113,9 @@ package_waits_for_its_origin() {
             test "$(getent passwd pigeonhole | cut -d: -f6,7)" = /var/lib/pigeonhole:/usr/sbin/nologin
             dpkg-query -W -f "\${Conffiles}" pigeonhole | grep -q /etc/pigeonhole/pigeonhole.env
             journalctl -u pigeonhole | grep -q "set PUBLIC_ORIGIN in /etc/pigeonhole/pigeonhole.env"' &&
-        package_says enabled systemctl is-enabled pigeonhole &&
-        package_says inactive systemctl is-active pigeonhole &&
-        package_says '' systemctl list-units --failed --no-legend
+        output_matches enabled systemctl is-enabled pigeonhole &&
+        output_matches inactive systemctl is-active pigeonhole &&
+        output_matches '' systemctl list-units --failed --no-legend
 }
 
 package_has_its_pages_and_completions() {
@@ -140,7 +139,7 @@ package_serves() {
     local account='{"username":"anna","password":"a good long password","tenant_name":"Packagers"}'
     in_package sed -i 's|^#PUBLIC_ORIGIN=|PUBLIC_ORIGIN=|' /etc/pigeonhole/pigeonhole.env &&
         in_package systemctl restart pigeonhole &&
-        within 90 is_ready &&
+        retry_for 90 is_ready &&
         in_package_sh '
             test "$(stat -c "%U:%G %a" /var/lib/pigeonhole)" = "pigeonhole:pigeonhole 700"
             test "$(ps -o user:20= -C pigeonhole,postgres | sort -u)" = pigeonhole
@@ -153,8 +152,7 @@ package_serves() {
         notes_are_there
 }
 
-# The unit forbids nothing that PostgreSQL needs: it compiles a query, and works on one with several
-# processes.
+# The restrictions of the unit must allow JIT compilation and parallel queries.
 package_lets_postgresql_work() {
     in_package runuser -u pigeonhole -- \
         psql -X -q -h /var/lib/pigeonhole/run -U postgres -d pigeonhole -v ON_ERROR_STOP=1 -c '
@@ -166,7 +164,7 @@ package_lets_postgresql_work() {
             not grep -E "PANIC|not permitted|Permission denied" /var/lib/pigeonhole/postgres.log'
 }
 
-# It has no rights but those of its account, and can write in its own folder alone.
+# The service has no capabilities and can write to its own folder only.
 package_is_confined() {
     in_package_sh '
         pid=$(systemctl show -P MainPID pigeonhole)
@@ -185,19 +183,19 @@ package_is_confined() {
 
 package_stops_and_restarts() {
     in_package systemctl stop pigeonhole &&
-        package_says success systemctl show -P Result pigeonhole &&
+        output_matches success systemctl show -P Result pigeonhole &&
         nothing_runs &&
         in_package systemctl start pigeonhole &&
-        within 90 is_ready &&
+        retry_for 90 is_ready &&
         notes_are_there &&
         in_package systemctl kill -s KILL pigeonhole &&
-        within 30 is_restarted &&
-        within 90 is_ready &&
+        retry_for 30 is_restarted &&
+        retry_for 90 is_ready &&
         notes_are_there
 }
 
 nothing_runs() { in_package_sh 'not pgrep -x "postgres|pigeonhole"'; }
-is_restarted() { package_says 1 systemctl show -P NRestarts pigeonhole; }
+is_restarted() { output_matches 1 systemctl show -P NRestarts pigeonhole; }
 
 package_is_upgraded() {
     local before after
@@ -205,7 +203,7 @@ package_is_upgraded() {
         install_package --reinstall &&
         after=$(in_package_sh 'sha256sum /etc/pigeonhole/*') &&
         [[ $before == "$after" ]] &&
-        within 90 is_ready &&
+        retry_for 90 is_ready &&
         notes_are_there
 }
 
@@ -218,7 +216,7 @@ package_is_removed_and_comes_back() {
             test -s /etc/pigeonhole/pigeonhole.env
             test -d /var/lib/pigeonhole/pgdata' &&
         install_package &&
-        within 90 is_ready &&
+        retry_for 90 is_ready &&
         notes_are_there
 }
 
@@ -232,7 +230,7 @@ package_uses_a_given_database() {
         systemctl stop pigeonhole
         systemctl start pigeonhole-migrate
         systemctl start pigeonhole' &&
-        within 90 is_ready &&
+        retry_for 90 is_ready &&
         in_package_sh '
             not pgrep -u pigeonhole -x postgres
             runuser -u postgres -- psql -X -A -t -d notes -c "SELECT count(*) FROM notes" | grep -qx 0
@@ -248,23 +246,23 @@ package_is_purged() {
             test ! -e /etc/pigeonhole
             test -z "$(find /etc /usr /lib/systemd /var/lib -name "pigeonhole*")"
             getent passwd pigeonhole' &&
-        package_says '' systemctl list-units --failed --no-legend
+        output_matches '' systemctl list-units --failed --no-legend
 }
 
-# Does all of it with the package $1.
+# Runs all steps with the package $1.
 test_package() {
     expect_package "lintian finds no error and no warning" package_is_clean "$1" &&
         build_package_image &&
         start_package_container &&
         docker cp "$1" "$package_container:/tmp/pigeonhole.deb" >/dev/null &&
-        expect_package "installed, it waits for PUBLIC_ORIGIN" package_waits_for_its_origin &&
+        expect_package "after installation it waits for PUBLIC_ORIGIN" package_waits_for_its_origin &&
         expect_package "it has man pages and completions" package_has_its_pages_and_completions &&
-        expect_package "with PUBLIC_ORIGIN it serves on its own PostgreSQL" package_serves &&
-        expect_package "PostgreSQL does what it needs in there" package_lets_postgresql_work &&
-        expect_package "the service is confined" package_is_confined &&
-        expect_package "it stops, starts and comes back after kill -9" package_stops_and_restarts &&
+        expect_package "with PUBLIC_ORIGIN it serves with an embedded PostgreSQL" package_serves &&
+        expect_package "PostgreSQL works retry_for the restrictions of the unit" package_lets_postgresql_work &&
+        expect_package "the service is restricted to its account and folder" package_is_confined &&
+        expect_package "it stops, starts and restarts after kill -9" package_stops_and_restarts &&
         expect_package "an upgrade keeps settings, key and notes" package_is_upgraded &&
-        expect_package "removed, it leaves settings and notes" package_is_removed_and_comes_back &&
-        expect_package "with DATABASE_URL it migrates and serves there" package_uses_a_given_database &&
-        expect_package "purged, it leaves its account alone" package_is_purged
+        expect_package "removal keeps settings and notes" package_is_removed_and_comes_back &&
+        expect_package "with DATABASE_URL it migrates and serves that database" package_uses_a_given_database &&
+        expect_package "a purge removes everything but the account" package_is_purged
 }

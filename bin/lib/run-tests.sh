@@ -1,15 +1,15 @@
-# Runs the tests, and what failed once more by itself. Sourced after common.sh.
+# Runs the tests, and repeats each failed test alone. Sourced after common.sh.
 # shellcheck shell=bash
 #
-# A test that fails beside others and passes alone is flaky: it is named, so that it gets mended, and up to
-# flaky_limit of them do not fail the run. One that fails twice does, and so do more than that.
+# A test that fails beside others and passes alone is flaky. Flaky tests are printed; up to flaky_limit of them do
+# not fail the run. A test that fails twice does.
 
 flaky_limit=2
-# With more failures than these it is no matter of single tests.
+# More failures than this have one common cause, and are not repeated.
 rerun_limit=10
 
-# Runs `cargo test` with the options "$@" by way of `run`, and again what failed. Returns 0 when nothing
-# failed but flaky tests within the limit.
+# Runs `cargo test` with the options "$@" through `run`, and repeats failed tests. Returns 0 if at most flaky_limit
+# tests were flaky and none failed twice.
 run_tests() {
     local log status=0 name
     local -a failed=() flaky=() broken=()
@@ -20,11 +20,11 @@ run_tests() {
     # A run that was stopped or did not compile names no test.
     ((${#failed[@]} > 0 && status != 124)) && failures_are_named "$log" || return "$status"
     if ((${#failed[@]} > rerun_limit)); then
-        say "${#failed[@]} tests failed; so many are not run again"
+        say "${#failed[@]} tests failed; these are too many to repeat"
         return "$status"
     fi
     for name in "${failed[@]}"; do
-        say "once more, alone: $name"
+        say "repeated alone: $name"
         if RUST_TEST_THREADS=1 run cargo test --locked -- --exact "$name"; then
             flaky+=("$name")
         else
@@ -39,8 +39,8 @@ run_tests() {
     return 1
 }
 
-# Runs the command "$2…" by way of `run`, and writes its standard output to file $1 and its standard error to $1.errors
-# as well.
+# Runs the command "$2…" through `run`, and copies its standard output to file $1 and its standard error to
+# $1.errors.
 run_logged() {
     local log=$1 status=0 tees=()
     shift
@@ -50,7 +50,7 @@ run_logged() {
     tees+=("$!")
     run "$@" >&3 2>&4 3>&- 4>&- || status=$?
     exec 3>&- 4>&-
-    # A daemon that a test has left behind may hold the pipe open for ever.
+    # A daemon that outlives its test may keep the pipe open for ever.
     local tries
     for ((tries = 0; tries < 50; tries++)); do
         kill -0 "${tees[@]}" 2>/dev/null || break
@@ -60,7 +60,7 @@ run_logged() {
     return "$status"
 }
 
-# Whether each test binary that failed has said which tests did: one that crashed has not, and names nothing to run again.
+# Whether each failed test binary has named its failed tests. One that crashed has not.
 failures_are_named() {
     local results binaries
     results=$(grep -c '^test result: FAILED' "$1") || true
@@ -68,8 +68,8 @@ failures_are_named() {
     ((results == binaries))
 }
 
-# Prints the names of the tests that failed in the output of `cargo test` in file $1. Each test binary has a section
-# "failures:" with what the tests printed and then one with their names, of which the last before its result counts.
+# Prints the names of the failed tests in the output of `cargo test` in file $1. Each test binary prints a section
+# "failures:" with the output of the tests, and then one with their names. The last one before its result counts.
 failed_tests() {
     awk '
         /^failures:$/ { count = 0; listing = 1; next }

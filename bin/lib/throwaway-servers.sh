@@ -1,15 +1,14 @@
-# PostgreSQL servers that live only as long as a test run. Sourced after common.sh.
+# PostgreSQL servers for one test run. Sourced after common.sh.
 # shellcheck shell=bash
 #
-# They listen on 127.0.0.1 and trust whoever connects: Citus nodes connect to each other as the
-# user of the client, and passwords for that would have to be handed to every node. What that
-# opens is bounded: to accounts on this machine, ports chosen at random, invented data, and the
-# length of the run. Do not run the tests on a machine whose other accounts you do not trust.
+# They listen on 127.0.0.1 and require no password: Citus nodes connect to each other as the user of the client,
+# and every node would need the passwords for that. During the run every account of this machine can connect, and
+# finds generated data. Do not run the tests on a machine with accounts that you do not trust.
 
 throwaway_folder=
 throwaway_pids=()
 throwaway_ports=()
-# Settings of the servers, such as fsync=on, that the caller wants otherwise than launch_node has them.
+# Settings of the servers, such as fsync=on, that override those of launch_node.
 throwaway_settings=()
 initializations=()
 
@@ -17,7 +16,7 @@ initializations=()
 start_throwaway() {
     local bin=$1 kind=$2 count=1 node
     [[ $kind == plain ]] || count=3
-    # Root's TMPDIR may be closed to the account that PostgreSQL runs as.
+    # The account that PostgreSQL runs as may have no access to root's TMPDIR.
     local parent=/tmp
     ((EUID == 0)) || parent=${TMPDIR:-/tmp}
     throwaway_folder=$(mktemp -d "$parent/pigeonhole-test.XXXXXX")
@@ -33,7 +32,7 @@ start_throwaway() {
     [[ $kind == plain ]] || join_nodes "$bin"
 }
 
-# Replaces this subshell by a command; as root under another account, for PostgreSQL refuses root.
+# Replaces this subshell by a command. Root uses another account, as PostgreSQL refuses to run as root.
 exec_as_server_account() {
     cd /
     if ((EUID == 0)); then
@@ -68,7 +67,7 @@ start_node() {
     fail "the throw-away PostgreSQL did not start after $attempt attempts"
 }
 
-# Below the range from which the system hands out ports, so that no test client takes it first.
+# Below the range of ephemeral ports, so that no client of a test takes the port first.
 free_port() {
     local port
     while port=$((RANDOM % 12000 + 20000)); do
@@ -84,12 +83,12 @@ launch_node() {
     local -a settings=(
         port="${throwaway_ports[node]}" listen_addresses=127.0.0.1 unix_socket_directories=
         max_connections=300 max_prepared_transactions=200 timezone=UTC
-        # Nothing here has to survive a power cut.
+        # The data need not survive a power failure.
         fsync=off full_page_writes=off
     )
     if [[ $kind == citus ]]; then
         local libraries=citus
-        # A server does not start when a library is missing that it is to load.
+        # A server does not start if a preloaded library is missing.
         ! has_extension "$bin" pg_stat_statements || libraries+=,pg_stat_statements
         settings+=(
             shared_preload_libraries="$libraries" wal_level=logical max_worker_processes=24
@@ -101,7 +100,7 @@ launch_node() {
     local -a arguments=()
     local setting
     for setting in "${settings[@]}"; do arguments+=(-c "$setting"); done
-    # A session of its own keeps Ctrl-C away from it: we stop it after the tests have ended.
+    # In its own session, so that Ctrl-C does not reach it: it is stopped after the tests.
     (exec_as_server_account setsid env LC_ALL=C "$bin/postgres" -D "$data" "${arguments[@]}") \
         >>"$data.log" 2>&1 </dev/null &
     throwaway_pids[node]=$!
@@ -117,7 +116,7 @@ node_answers() {
     return 1
 }
 
-# Runs SQL $4 in database $3 of a node; psql must not pick up the caller's own settings.
+# Runs SQL $4 in database $3 of a node, without the caller's settings for psql.
 on_node() {
     env -u PGOPTIONS -u PGSERVICE -u PGSSLMODE "$1/psql" -X -q -A -t -v ON_ERROR_STOP=1 \
         -h 127.0.0.1 -p "${throwaway_ports[$2]}" -U postgres -d "$3" -c "$4"
@@ -133,7 +132,7 @@ join_nodes() {
     local bin=$1 node
     on_node "$bin" 0 pigeonhole \
         "SELECT citus_set_coordinator_host('127.0.0.1', ${throwaway_ports[0]})" >/dev/null
-    # Group numbers of our own: those from Citus's sequence can jump, and ids grow with them.
+    # Explicit group ids: the sequence of Citus may skip numbers, and our ids contain the group id.
     for node in 1 2; do
         on_node "$bin" 0 pigeonhole \
             "SELECT citus_add_node('127.0.0.1', ${throwaway_ports[node]}, groupid => $node)" >/dev/null
@@ -152,7 +151,7 @@ stop_throwaway() {
         wait "$pid" 2>/dev/null || true
     done
     throwaway_pids=()
-    # An initdb ends within a second, and until then it would refill the folder.
+    # A running initdb would write to the folder again. It ends within a second.
     for pid in "${initializations[@]}"; do wait "$pid" 2>/dev/null || true; done
     [[ -z $throwaway_folder ]] || rm -rf "$throwaway_folder"
 }
