@@ -7,14 +7,14 @@ use crate::support::{
 };
 
 /// A database session under this application name, to find it among others.
-async fn session(name: &str) -> tokio_postgres::Client {
+async fn open_session(name: &str) -> tokio_postgres::Client {
     let client = database::connect(&environment::database_url()).await;
     client.batch_execute(&format!("SET application_name = '{name}'")).await.expect("a name");
     client
 }
 
 /// Waits until the session meets the condition; returns the session and the whole page.
-async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Value, Value) {
+async fn wait_for_session(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Value, Value) {
     retry_until_ok(async || {
         let activity = console.get("/activity.json").await.expect(200).json();
         let sessions = activity["sessions"].as_array().expect("sessions");
@@ -26,7 +26,7 @@ async fn shown(console: &App, name: &str, there: impl Fn(&Value) -> bool) -> (Va
 }
 
 /// The latest entry of this command whose detail contains `what`.
-async fn event(console: &App, command: &str, what: &str) -> Value {
+async fn latest_event(console: &App, command: &str, what: &str) -> Value {
     let events = console.get("/events.json?since=1h").await.expect(200).json();
     let lines = events["events"].as_array().expect("events");
     let line = lines.iter().find(|line| {
@@ -55,10 +55,10 @@ async fn console_actions_refuse_cross_origin_requests() {
 async fn cancelling_a_statement_needs_confirmation_and_is_recorded_with_its_operator() {
     let console = spawn_console().await;
     let name = unique("cancelled");
-    let client = session(&name).await;
+    let client = open_session(&name).await;
     let statement =
         tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(60), 'a secret'").await });
-    let (session, _) = shown(&console, &name, |session| session["state"] == "active").await;
+    let (session, _) = wait_for_session(&console, &name, |session| session["state"] == "active").await;
     assert_eq!(session["statement"], "SELECT pg_sleep(60), '…'");
     let path = format!("/activity/{}/{}/cancellation", session["group"], session["pid"]);
     let question = console.get(&format!("{path}/new")).await.expect(200).text();
@@ -81,7 +81,7 @@ async fn cancelling_a_statement_needs_confirmation_and_is_recorded_with_its_oper
     let error = statement.await.expect("a task").expect_err("it was cancelled");
     assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::QUERY_CANCELED));
 
-    let line = event(&console, "cancel", &name).await;
+    let line = latest_event(&console, "cancel", &name).await;
     assert_eq!(line["outcome"], "done");
     assert!(line["who"].as_str().is_some_and(|who| who.starts_with("console, 127.0.0.1")), "{line}");
     console.get(&format!("/activity/{}/2147483647/cancellation/new", session["group"])).await.expect(404);
@@ -91,15 +91,16 @@ async fn cancelling_a_statement_needs_confirmation_and_is_recorded_with_its_oper
 async fn closing_a_session_needs_confirmation() {
     let console = spawn_console().await;
     let name = unique("closed");
-    let client = session(&name).await;
+    let client = open_session(&name).await;
     client.batch_execute("BEGIN; SELECT 1").await.expect("a transaction");
-    let (session, _) = shown(&console, &name, |session| session["state"] == "idle in transaction").await;
+    let (session, _) =
+        wait_for_session(&console, &name, |session| session["state"] == "idle in transaction").await;
     let path = format!("/activity/{}/{}/termination", session["group"], session["pid"]);
     assert!(console.get(&format!("{path}/new")).await.expect(200).text().contains("Close the session"));
     let (began, statement_began) = (session["began"][0].to_string(), session["began"][1].to_string());
     console.post_form(&path, &[("began", &began), ("statement_began", &statement_began)]).await.expect(303);
     client.batch_execute("SELECT 1").await.expect_err("it was closed");
-    assert_eq!(event(&console, "terminate", &name).await["outcome"], "done");
+    assert_eq!(latest_event(&console, "terminate", &name).await["outcome"], "done");
 }
 
 /// On Citus both sessions are on the coordinator, and the lock that one waits for is on a worker.
@@ -109,13 +110,13 @@ async fn lock_waits_are_shown_as_a_tree_over_all_nodes() {
     let person = Person::founder(&app).await;
     person.script(&app).await.note("to be locked").await;
     let (holder, waiter) = (unique("holder"), unique("waiter"));
-    let (first, second) = (session(&holder).await, session(&waiter).await);
+    let (first, second) = (open_session(&holder).await, open_session(&waiter).await);
     let change = format!("UPDATE notes SET content = content WHERE tenant_id = {}", person.tenant_id);
     first.batch_execute(&format!("BEGIN; {change}")).await.expect("a lock");
     let waiting = tokio::spawn(async move { second.batch_execute(&change).await });
 
     let tree = retry_until_ok(async || {
-        let (_, activity) = shown(&console, &waiter, |session| session["state"] == "active").await;
+        let (_, activity) = wait_for_session(&console, &waiter, |session| session["state"] == "active").await;
         let waits = activity["waits"].as_array().expect("waits").clone();
         let tree: Vec<_> = waits
             .iter()

@@ -5,7 +5,7 @@ use crate::support::{App, Call, Page, routes, spawn_console};
 
 const TOKEN: &str = "0123456789abcdef-0123456789abcdef";
 
-async fn guarded() -> (Server, App) {
+async fn console_with_token() -> (Server, App) {
     let builder = ServerBuilder::new().set("ADMIN_TOKEN", TOKEN).with_console();
     let server = builder.start_async().await;
     let console = App::console_of(&server);
@@ -18,7 +18,7 @@ fn with_token(path: &str, token: &str) -> Call {
 
 #[tokio::test]
 async fn a_console_with_a_token_refuses_requests_without_it() {
-    let (_server, console) = guarded().await;
+    let (_server, console) = console_with_token().await;
     for path in ["/verdicts.json", "/shards.txt"] {
         let refused = console.get(path).await.expect(401);
         assert_eq!(refused.header("www-authenticate"), "Bearer");
@@ -36,7 +36,7 @@ async fn a_console_with_a_token_refuses_requests_without_it() {
 
 #[tokio::test]
 async fn a_browser_logs_in_with_the_token_and_logs_out() {
-    let (_server, console) = guarded().await;
+    let (_server, console) = console_with_token().await;
     console.get("/login?next=%2Fshards").await.expect(200);
     let wrong =
         console.post_form("/login", &[("token", "something else"), ("next", "/shards")]).await.expect(422);
@@ -67,7 +67,7 @@ async fn a_browser_logs_in_with_the_token_and_logs_out() {
 
 #[tokio::test]
 async fn wrong_tokens_are_rate_limited() {
-    let (_server, console) = guarded().await;
+    let (_server, console) = console_with_token().await;
     for _ in 0..5 {
         console.answer(with_token("/verdicts.json", "a guess of the token")).await.expect(401);
     }
@@ -96,7 +96,7 @@ async fn the_console_refuses_foreign_hosts_and_origins() {
     // The two route maps do not overlap.
     console.get("/register").await.expect(404);
     crate::support::spawn_app().await.get("/verdicts").await.expect(404);
-    let (_server, guarded) = guarded().await;
+    let (_server, guarded) = console_with_token().await;
     // A monitoring program may use the IP address, since it sends the token.
     guarded.answer(with_token("/verdicts.json", TOKEN).header("host", "10.1.2.3:5001")).await.expect(200);
 }
@@ -145,7 +145,7 @@ async fn head_and_allow_are_right_on_every_path_of_the_console() {
 
 #[tokio::test]
 async fn head_without_a_login_redirects_as_get_does() {
-    let (_server, console) = guarded().await;
+    let (_server, console) = console_with_token().await;
     console.answer(Call::new("HEAD", "/shards")).await.expect_see_other("/login?next=%2Fshards");
     console.answer(Call::new("HEAD", "/shards.json")).await.expect(401);
 }

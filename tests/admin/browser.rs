@@ -4,7 +4,7 @@ use super::pages::pages;
 use crate::browser::webdriver::Chromium;
 use crate::support::{environment, eventually, spawn_console};
 
-fn axe() -> Option<String> {
+fn axe_script() -> Option<String> {
     let script = environment::axe().map(|path| std::fs::read_to_string(path).expect("axe-core"));
     if script.is_none() {
         environment::skipped("there is no axe-core");
@@ -16,7 +16,7 @@ fn axe() -> Option<String> {
 async fn console_pages_fit_the_screen_pass_axe_and_log_no_errors() {
     let console = spawn_console().await;
     let Some(chromium) = Chromium::start(&console.base, true).await else { return };
-    let axe = axe();
+    let axe = axe_script();
     let pages: Vec<String> =
         pages(&console).await.into_iter().chain(["/network?measure=1".to_owned()]).collect();
     for theme in ["light", "dark"] {

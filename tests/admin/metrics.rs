@@ -12,7 +12,7 @@ use crate::support::server::ServerBuilder;
 use crate::support::{Person, environment, within_timeout};
 
 /// Metrics without a sample on a server that has just started.
-fn silent() -> BTreeSet<&'static str> {
+fn without_samples() -> BTreeSet<&'static str> {
     let of_clusters = ["pigeonhole_node_disk_free_bytes", "pigeonhole_node_disk_bytes"];
     let of_tenants = ["pigeonhole_tenant_statements", "pigeonhole_tenant_seconds"];
     if environment::on_citus() {
@@ -62,9 +62,10 @@ async fn metrics_count_requests_by_route_and_include_every_documented_name() {
     let known: BTreeSet<&str> = NAMES.iter().chain(ADDED_BY_THE_CONSOLE).map(|(name, ..)| *name).collect();
     let unknown: Vec<_> = typed.difference(&known).collect();
     assert!(unknown.is_empty(), "undocumented: {unknown:?}");
-    let missing: Vec<_> = known.difference(&typed).filter(|name| !silent().contains(**name)).collect();
+    let missing: Vec<_> =
+        known.difference(&typed).filter(|name| !without_samples().contains(**name)).collect();
     assert!(missing.is_empty(), "no value of {missing:?} in\n{text}");
-    is_liked_by_promtool(&text);
+    assert_promtool_accepts(&text);
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn metrics_are_served_while_the_database_hangs() {
 }
 
 /// promtool accepts the text. Not checked where promtool is not installed.
-fn is_liked_by_promtool(text: &str) {
+fn assert_promtool_accepts(text: &str) {
     let Ok(mut tool) = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -14,12 +14,12 @@ async fn serve(url: String) -> (Server, App) {
 }
 
 /// The page after an action, with its flash message.
-async fn done(console: &App, action: &str, fields: &[(&str, &str)]) -> String {
+async fn act(console: &App, action: &str, fields: &[(&str, &str)]) -> String {
     let answer = console.post_form(action, fields).await.expect(303);
     console.get(answer.location()).await.expect(200).text()
 }
 
-async fn until(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Value {
+async fn wait_for_page(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Value {
     retry_until_ok(async || {
         let shown = console.get(page).await.expect(200).json();
         if there(&shown) { Ok(shown) } else { Err(format!("{shown:#}")) }
@@ -27,7 +27,7 @@ async fn until(console: &App, page: &str, there: impl Fn(&Value) -> bool) -> Val
     .await
 }
 
-fn event<'a>(events: &'a Value, command: &str) -> &'a Value {
+fn latest_event<'a>(events: &'a Value, command: &str) -> &'a Value {
     events["events"]
         .as_array()
         .and_then(|lines| lines.iter().find(|line| line["command"] == command))
@@ -53,15 +53,17 @@ async fn rebalance_isolation_and_drain_work_through_the_console() {
     let plan = console.get("/jobs/rebalance/new").await.expect(200).text();
     assert!(plan.contains("Start the rebalance") && plan.contains(&nodes.addresses[2]), "{plan}");
     assert_eq!(nodes.number("SELECT count(*) FROM pg_dist_background_job").await, 0, "a plan starts nothing");
-    assert!(done(&console, "/jobs/rebalance", &[]).await.contains("has started"));
-    let jobs = until(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "finished").await;
+    assert!(act(&console, "/jobs/rebalance", &[]).await.contains("has started"));
+    let jobs = wait_for_page(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "finished").await;
     let moves = jobs["shown"]["tasks"].as_array().expect("moves");
     assert!(moves.iter().any(|task| task["ran"].as_array().is_some_and(|ran| !ran.is_empty())), "{jobs:#}");
     assert_eq!(jobs["shown"]["bytes"][0], jobs["shown"]["bytes"][1]);
-    let events =
-        until(&console, "/events.json", |events| event(events, "rebalance")["outcome"] == "done").await;
+    let events = wait_for_page(&console, "/events.json", |events| {
+        latest_event(events, "rebalance")["outcome"] == "done"
+    })
+    .await;
     assert!(
-        event(&events, "rebalance")["who"]
+        latest_event(&events, "rebalance")["who"]
             .as_str()
             .is_some_and(|who| who.starts_with("console, 127.0.0.1 as")),
         "{events:#}"
@@ -73,27 +75,31 @@ async fn rebalance_isolation_and_drain_work_through_the_console() {
     let question = console.get("/tenants/2007/isolation/new").await.expect(200).text();
     assert!(question.contains("tenant 2007 has one for itself"), "{question}");
     let second = nodes.addresses[2].clone();
-    assert!(done(&console, "/tenants/2007/isolation", &[("to", &second)]).await.contains("It has begun"));
-    until(&console, "/events.json", |events| event(events, "isolate-tenant")["outcome"] == "done").await;
+    assert!(act(&console, "/tenants/2007/isolation", &[("to", &second)]).await.contains("It has begun"));
+    wait_for_page(&console, "/events.json", |events| {
+        latest_event(events, "isolate-tenant")["outcome"] == "done"
+    })
+    .await;
     assert_eq!(nodes.number("SELECT groupid::bigint FROM operator.pins WHERE tenant = 2007").await, 2);
 
     // Start a drain, cancel its job, and undo it.
     let question = console.get("/nodes/2/drain/new").await.expect(200).text();
     assert!(question.contains("Move everything away"), "{question}");
-    assert!(done(&console, "/nodes/2/drain", &[]).await.contains("has started"));
+    assert!(act(&console, "/nodes/2/drain", &[]).await.contains("has started"));
     console.get("/jobs/rebalance/new").await.expect(409);
     let job =
-        until(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "running").await["jobs"][0]["id"]
+        wait_for_page(&console, "/jobs.json", |jobs| jobs["jobs"][0]["state"] == "running").await["jobs"][0]
+            ["id"]
             .clone();
     assert!(
         console.get(&format!("/jobs/{job}/cancellation/new")).await.expect(200).text().contains("Stop it")
     );
-    assert!(done(&console, &format!("/jobs/{job}/cancellation"), &[]).await.contains("was stopped"));
+    assert!(act(&console, &format!("/jobs/{job}/cancellation"), &[]).await.contains("was stopped"));
     assert_eq!(
         nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await,
         0
     );
-    done(&console, "/nodes/2/drain/cancellation", &[]).await;
+    act(&console, "/nodes/2/drain/cancellation", &[]).await;
     assert_eq!(
         nodes.number("SELECT count(*) FROM pg_dist_node WHERE groupid = 2 AND shouldhaveshards").await,
         1

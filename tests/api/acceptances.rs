@@ -7,12 +7,12 @@ use crate::support::sharing::until_delivered;
 use crate::support::team::{invitation, role_of};
 use crate::support::{App, Call, Person, Script, database, spawn_app, unique};
 
-fn place(invitation: &str) -> String {
+fn acceptance_path(invitation: &str) -> String {
     format!("/api/invitations/{invitation}/acceptances")
 }
 
-fn repeatable(invitation: &str, key: &str) -> Call {
-    Call::new("POST", &place(invitation)).json(&json!({})).header("idempotency-key", key)
+fn accept_with_key(invitation: &str, key: &str) -> Call {
+    Call::new("POST", &acceptance_path(invitation)).json(&json!({})).header("idempotency-key", key)
 }
 
 fn script_of(app: &App, accepted: &Value) -> Script {
@@ -28,7 +28,7 @@ async fn accepting_an_invitation_with_a_token_creates_a_second_account() {
     theirs.share(owner.tenant_id, shared, json!("everyone"), "read").await;
     let token = invitation(&theirs, "admin", 1).await;
 
-    let accepted = mine.answer(Call::new("POST", &place(&token))).await.expect(201).json();
+    let accepted = mine.answer(Call::new("POST", &acceptance_path(&token))).await.expect(201).json();
     assert_eq!(accepted["tenant_id"], owner.tenant_id);
     let user = accepted["user_id"].as_i64().expect("a number");
     assert_eq!(role_of(owner.tenant_id, user).await.as_deref(), Some("admin"));
@@ -46,7 +46,7 @@ async fn accepting_an_invitation_with_a_token_creates_a_second_account() {
     mine.get("/api/me").await.expect(200);
     // The only use is taken.
     let late = Person::founder(&app).await.script(&app).await;
-    late.answer(Call::new("POST", &place(&token))).await.expect_problem(404);
+    late.answer(Call::new("POST", &acceptance_path(&token))).await.expect_problem(404);
 }
 
 #[tokio::test]
@@ -55,15 +55,15 @@ async fn members_and_taken_names_are_409_and_use_up_no_invitation() {
     let owner = Person::founder(&app).await;
     let theirs = owner.script(&app).await;
     let token = invitation(&theirs, "member", 5).await;
-    theirs.answer(Call::new("POST", &place(&token))).await.expect_problem(409);
+    theirs.answer(Call::new("POST", &acceptance_path(&token))).await.expect_problem(409);
     let namesake = owner.namesake(&app, &unique("Second ")).await;
     namesake
         .script(&app)
         .await
-        .answer(Call::new("POST", &place(&token)))
+        .answer(Call::new("POST", &acceptance_path(&token)))
         .await
         .expect_field_problem(409, "username");
-    app.post_json(&place(&token), &json!({})).await.expect_problem(401);
+    app.post_json(&acceptance_path(&token), &json!({})).await.expect_problem(401);
     assert_eq!(database::user_count(owner.tenant_id).await, 1);
     assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 5);
 }
@@ -79,11 +79,12 @@ async fn all_invalid_invitations_get_the_same_404_from_the_api() {
     let foreign = revoked.replace(&owner.tenant_id.to_string(), &joiner.tenant_id.to_string());
     let mut texts = std::collections::BTreeSet::new();
     for odd in [revoked.as_str(), &foreign, "x", "phi_1_x", &revoked.replace("phi_", "ph_")] {
-        let (status, _, text) = mine.answer(Call::new("POST", &place(odd))).await.without_request_id();
+        let (status, _, text) =
+            mine.answer(Call::new("POST", &acceptance_path(odd))).await.without_request_id();
         assert_eq!(status, 404, "{odd}");
         texts.insert(text);
     }
-    theirs.answer(Call::new("POST", &place(&revoked))).await.expect_problem(404);
+    theirs.answer(Call::new("POST", &acceptance_path(&revoked))).await.expect_problem(404);
     assert_eq!(texts.len(), 1);
 }
 
@@ -95,8 +96,9 @@ async fn a_repeated_acceptance_returns_the_same_account_and_uses_the_invitation_
     let (theirs, here) = (owner.script(&app).await, joiner.script(&app).await);
     let there = Script { app: App::of(&second), token: here.token.clone() };
     let (token, key) = (invitation(&theirs, "member", 2).await, unique("key-"));
-    let calls =
-        (0..3).flat_map(|_| [here.answer(repeatable(&token, &key)), there.answer(repeatable(&token, &key))]);
+    let calls = (0..3).flat_map(|_| {
+        [here.answer(accept_with_key(&token, &key)), there.answer(accept_with_key(&token, &key))]
+    });
     let mut users = std::collections::BTreeSet::new();
     for answer in futures_util::future::join_all(calls).await {
         let accepted = answer.expect(201).json();
@@ -106,11 +108,11 @@ async fn a_repeated_acceptance_returns_the_same_account_and_uses_the_invitation_
     assert_eq!((users.len(), database::user_count(owner.tenant_id).await), (1, 2));
     assert_eq!(theirs.get("/api/invitations").await.expect(200).json()[0]["uses_left"], 1);
     // Without the key it is a new attempt; the key with another invitation is refused.
-    here.answer(Call::new("POST", &place(&token))).await.expect_field_problem(409, "username");
+    here.answer(Call::new("POST", &acceptance_path(&token))).await.expect_field_problem(409, "username");
     let other = invitation(&theirs, "admin", 1).await;
-    here.answer(repeatable(&other, &key)).await.expect_field_problem(422, "Idempotency-Key");
+    here.answer(accept_with_key(&other, &key)).await.expect_field_problem(422, "Idempotency-Key");
     // A user of the same name in a third tenant is another user.
     let namesake = joiner.namesake(&app, &unique("Second ")).await.script(&app).await;
-    namesake.answer(repeatable(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
-    namesake.answer(repeatable(&token, &unique("key-"))).await.expect_field_problem(409, "username");
+    namesake.answer(accept_with_key(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
+    namesake.answer(accept_with_key(&token, &unique("key-"))).await.expect_field_problem(409, "username");
 }

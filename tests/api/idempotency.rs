@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Call, Person, Script, database, spawn_app, unique};
 
-fn write(key: &str, body: &Value) -> Call {
+fn create_with_key(key: &str, body: &Value) -> Call {
     Call::new("POST", "/api/notes").json(body).header("idempotency-key", key)
 }
 
-fn same(first: &Answer, second: &Answer) {
+fn assert_same_answer(first: &Answer, second: &Answer) {
     assert_eq!(first.without_request_id(), second.without_request_id());
 }
 
@@ -18,15 +18,15 @@ async fn the_same_key_and_body_write_once_and_repeat_the_answer() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     let (key, body) = (unique("key-"), json!({"content": "once", "title": "A title"}));
-    let first = script.answer(write(&key, &body)).await.expect(201);
-    let second = script.answer(write(&key, &body)).await.expect(201);
-    same(&first, &second);
-    let quoted = script.answer(write(&format!("\"{key}\""), &body)).await.expect(201);
-    same(&first, &quoted);
+    let first = script.answer(create_with_key(&key, &body)).await.expect(201);
+    let second = script.answer(create_with_key(&key, &body)).await.expect(201);
+    assert_same_answer(&first, &second);
+    let quoted = script.answer(create_with_key(&format!("\"{key}\""), &body)).await.expect(201);
+    assert_same_answer(&first, &quoted);
     // The answer is repeated even after the note has changed.
     let id = first.json()["note_id"].as_i64().expect("an id");
     script.put(&format!("/api/notes/{id}"), &json!({"content": "changed"})).await.expect(200);
-    same(&first, &script.answer(write(&key, &body)).await.expect(201));
+    assert_same_answer(&first, &script.answer(create_with_key(&key, &body)).await.expect(201));
     assert_eq!(database::note_count(person.tenant_id).await, 1);
 }
 
@@ -36,7 +36,7 @@ async fn concurrent_requests_with_one_key_write_once() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     let (key, body) = (unique("key-"), json!({"content": "once"}));
-    let calls = (0..8).map(|_| script.answer(write(&key, &body)));
+    let calls = (0..8).map(|_| script.answer(create_with_key(&key, &body)));
     let answers = futures_util::future::join_all(calls).await;
     for answer in &answers {
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -51,13 +51,13 @@ async fn a_key_reused_for_another_body_is_refused() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     let key = unique("key-");
-    script.answer(write(&key, &json!({"content": "one"}))).await.expect(201);
+    script.answer(create_with_key(&key, &json!({"content": "one"}))).await.expect(201);
     script
-        .answer(write(&key, &json!({"content": "another"})))
+        .answer(create_with_key(&key, &json!({"content": "another"})))
         .await
         .expect_field_problem(422, "Idempotency-Key");
     script
-        .answer(write(&key, &json!({"content": "one", "title": "more"})))
+        .answer(create_with_key(&key, &json!({"content": "one", "title": "more"})))
         .await
         .expect_field_problem(422, "Idempotency-Key");
     assert_eq!(database::note_count(person.tenant_id).await, 1);
@@ -72,7 +72,8 @@ async fn a_key_belongs_to_its_user_and_tenant() {
     let mut written = std::collections::BTreeSet::new();
     for person in [&owner, &colleague, &stranger] {
         let script: Script = person.script(&app).await;
-        written.insert(script.answer(write(&key, &body)).await.expect(201).json()["note_id"].as_i64());
+        written
+            .insert(script.answer(create_with_key(&key, &body)).await.expect(201).json()["note_id"].as_i64());
     }
     assert_eq!(written.len(), 3);
 }
@@ -84,11 +85,11 @@ async fn an_invalid_idempotency_key_is_refused() {
     let script = person.script(&app).await;
     for key in ["", "two words", "\"\"", &"x".repeat(256)] {
         script
-            .answer(write(key, &json!({"content": "text"})))
+            .answer(create_with_key(key, &json!({"content": "text"})))
             .await
             .expect_field_problem(422, "Idempotency-Key");
     }
-    let twice = write("a", &json!({"content": "text"})).header("idempotency-key", "b");
+    let twice = create_with_key("a", &json!({"content": "text"})).header("idempotency-key", "b");
     script.answer(twice).await.expect_field_problem(422, "Idempotency-Key");
     assert_eq!(database::note_count(person.tenant_id).await, 0);
 }
@@ -99,8 +100,8 @@ async fn a_failed_request_can_be_retried_with_its_key() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     let key = unique("key-");
-    script.answer(write(&key, &json!({"content": ""}))).await.expect_field_problem(422, "content");
-    script.answer(write(&key, &json!({"content": "text"}))).await.expect(201);
+    script.answer(create_with_key(&key, &json!({"content": ""}))).await.expect_field_problem(422, "content");
+    script.answer(create_with_key(&key, &json!({"content": "text"}))).await.expect(201);
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn a_repeated_invitation_request_returns_the_same_token() {
     let invite =
         |body: Value| Call::new("POST", "/api/invitations").json(&body).header("idempotency-key", &key);
     let first = script.answer(invite(json!({"role": "admin"}))).await.expect(201);
-    same(&first, &script.answer(invite(json!({"role": "admin"}))).await.expect(201));
+    assert_same_answer(&first, &script.answer(invite(json!({"role": "admin"}))).await.expect(201));
     script.answer(invite(json!({"role": "member"}))).await.expect_field_problem(422, "Idempotency-Key");
     assert_eq!(script.get("/api/invitations").await.expect(200).json().as_array().map(Vec::len), Some(1));
     let kept: String = database::admin()
@@ -177,7 +178,7 @@ async fn a_repeated_sign_up_needs_the_same_password() {
         app.answer_retrying(Call::new("POST", "/api/register").json(&body).header("idempotency-key", &key))
     };
     let first = sign_up("a good password", &tenant).await.expect(201);
-    same(&first, &sign_up("a good password", &tenant).await.expect(201));
+    assert_same_answer(&first, &sign_up("a good password", &tenant).await.expect(201));
     sign_up("another password", &tenant).await.expect_problem(409);
     let person = first.json()["tenant_id"].as_i64().expect("a tenant");
     assert_eq!(database::user_count(person).await, 1);

@@ -68,7 +68,7 @@ async fn paging_through_the_inbox_lists_every_note_once_newest_first() {
     let app = spawn_app().await;
     let author = Person::founder(&app).await;
     let reader = author.colleague(&app).await;
-    fill(&author, &reader, 45).await;
+    fill_inbox(&author, &reader, 45).await;
     let theirs = reader.script(&app).await;
     for unread in ["false", "true"] {
         let (mut path, mut seen, mut sizes) =
@@ -96,7 +96,7 @@ async fn paging_through_the_inbox_lists_every_note_once_newest_first() {
 }
 
 /// Puts this many notes into an inbox, three with each timestamp.
-pub async fn fill(author: &Person, reader: &Person, count: i32) {
+pub async fn fill_inbox(author: &Person, reader: &Person, count: i32) {
     let client = database::admin().await;
     let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] =
         [&author.tenant_id, &author.user_id, &count];

@@ -54,7 +54,7 @@ async fn a_long_list_of_members_is_paged() {
 }
 
 /// Whether a user of one role may decide about a user of another.
-fn rules(actor: &str, other: &str) -> bool {
+fn may_decide_about(actor: &str, other: &str) -> bool {
     actor == "owner" || actor == "admin" && other != "owner"
 }
 
@@ -67,7 +67,8 @@ async fn roles_may_change_and_remove_members_as_this_table_says() {
         let (script, browser) = (actor.script(&app).await, actor.browser(&app).await);
         for target_role in ["owner", "admin", "member"] {
             for wanted in ["owner", "admin", "member"] {
-                let allowed = rules(actor_role, target_role) && rules(actor_role, wanted);
+                let allowed =
+                    may_decide_about(actor_role, target_role) && may_decide_about(actor_role, wanted);
                 let expected = if allowed { wanted } else { target_role };
                 let shown = format!("{actor_role} makes {target_role} {wanted}");
                 let target = member_without_login(tenant, target_role).await;
@@ -79,7 +80,7 @@ async fn roles_may_change_and_remove_members_as_this_table_says() {
                 assert_eq!(answer.status, if allowed { 303 } else { 403 }, "{shown}: {}", answer.text());
                 assert_eq!(role_of(tenant, target).await.as_deref(), Some(expected), "{shown}");
             }
-            let allowed = rules(actor_role, target_role);
+            let allowed = may_decide_about(actor_role, target_role);
             let shown = format!("{actor_role} removes {target_role}");
             let target = member_without_login(tenant, target_role).await;
             let answer = script.delete(&format!("/api/members/{target}")).await;
@@ -219,11 +220,11 @@ async fn a_removed_member_is_401_at_once_and_their_notes_stay() {
         0,
     )
     .await;
-    comes_back(&app, &owner, member).await;
+    sign_up_again(&app, &owner, member).await;
 }
 
 /// Name and e-mail can be used again, and the new account is another one.
-async fn comes_back(app: &App, owner: &crate::support::Script, member: &Person) {
+async fn sign_up_again(app: &App, owner: &crate::support::Script, member: &Person) {
     let invitation = invitation(owner, "member", 1).await;
     let body = json!({"username": member.username, "email": member.email, "password": member.password,
         "invitation": invitation});

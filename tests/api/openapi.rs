@@ -39,7 +39,7 @@ async fn every_reference_in_the_openapi_description_resolves() {
     let app = spawn_app().await;
     let description = app.get("/api/openapi.json").await.expect(200).json();
     let mut references = Vec::new();
-    collect(&description, &mut references);
+    collect_references(&description, &mut references);
     assert!(!references.is_empty());
     for reference in references {
         let pointer = reference.trim_start_matches('#');
@@ -47,19 +47,19 @@ async fn every_reference_in_the_openapi_description_resolves() {
     }
 }
 
-fn collect(value: &serde_json::Value, references: &mut Vec<String>) {
+fn collect_references(value: &serde_json::Value, references: &mut Vec<String>) {
     match value {
         serde_json::Value::Object(members) => {
             for (name, member) in members {
                 if let ("$ref", Some(target)) = (name.as_str(), member.as_str()) {
                     references.push(target.to_owned());
                 }
-                collect(member, references);
+                collect_references(member, references);
             }
         }
         serde_json::Value::Array(members) => {
             for member in members {
-                collect(member, references);
+                collect_references(member, references);
             }
         }
         _ => {}

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::search::write;
+use super::search::insert_notes;
 use crate::support::{Answer, Person, Script, spawn_app};
 
 pub fn link(answer: &Answer, relation: &str) -> Option<String> {
@@ -25,7 +25,7 @@ async fn with_notes(count: i64) -> (Person, Script) {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    write(&person, count, "note").await;
+    insert_notes(&person, count, "note").await;
     (person, script)
 }
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{Answer, App, Call, Person, database, spawn_app, unique};
 
-async fn founded_with(app: &App, password: &str) -> (String, i64) {
+async fn tenant_with_password(app: &App, password: &str) -> (String, i64) {
     let username = unique("user");
     let body = json!({
         "username": username, "password": password, "tenant_name": unique("Org "),
@@ -23,7 +23,7 @@ async fn login(app: &App, username: &str, password: &str) -> Answer {
     app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await
 }
 
-async fn refused_with(app: &App, password: &str) -> Answer {
+async fn register_with_password(app: &App, password: &str) -> Answer {
     let body = json!({
         "username": unique("user"), "password": password, "tenant_name": unique("Org "),
     });
@@ -52,7 +52,7 @@ fn prehashed(password: &str) -> String {
 async fn a_long_password_is_not_truncated() {
     let app = spawn_app().await;
     let password = "0123456789".repeat(10);
-    let (username, _) = founded_with(&app, &password).await;
+    let (username, _) = tenant_with_password(&app, &password).await;
     let changed = format!("{}X{}", &password[..72], &password[73..]);
     login(&app, &username, &changed).await.expect_problem(401);
     login(&app, &username, &password[..72]).await.expect_problem(401);
@@ -63,7 +63,7 @@ async fn a_long_password_is_not_truncated() {
 async fn a_password_of_64_emoji_works() {
     let app = spawn_app().await;
     let password = "🕊".repeat(64);
-    let (username, _) = founded_with(&app, &password).await;
+    let (username, _) = tenant_with_password(&app, &password).await;
     login(&app, &username, &password).await.expect(200);
     login(&app, &username, &"🕊".repeat(63)).await.expect_problem(401);
 }
@@ -71,11 +71,11 @@ async fn a_password_of_64_emoji_works() {
 #[tokio::test]
 async fn a_zero_byte_does_not_end_a_password() {
     let app = spawn_app().await;
-    let refused = refused_with(&app, "password\0b with a zero").await;
+    let refused = register_with_password(&app, "password\0b with a zero").await;
     if refused.status == 422 {
         return;
     }
-    let (username, _) = founded_with(&app, "a\0b and some more").await;
+    let (username, _) = tenant_with_password(&app, "a\0b and some more").await;
     login(&app, &username, "a\0c and some more").await.expect_problem(401);
     login(&app, &username, "a\0b and some more").await.expect(200);
 }
@@ -83,7 +83,7 @@ async fn a_zero_byte_does_not_end_a_password() {
 #[tokio::test]
 async fn passwords_are_never_trimmed_or_normalized() {
     let app = spawn_app().await;
-    let (username, _) = founded_with(&app, "  Caf\u{e9} noir ").await;
+    let (username, _) = tenant_with_password(&app, "  Caf\u{e9} noir ").await;
     login(&app, &username, "Caf\u{e9} noir").await.expect_problem(401);
     login(&app, &username, "  Cafe\u{301} noir ").await.expect_problem(401);
     login(&app, &username, "  Caf\u{e9} noir ").await.expect(200);
@@ -93,16 +93,16 @@ async fn passwords_are_never_trimmed_or_normalized() {
 async fn short_common_and_over_long_passwords_are_refused_without_composition_rules() {
     let app = spawn_app().await;
     for password in ["", "1234567", "password", "12345678", "PASSWORD", "qwertyuiop", "iloveyou"] {
-        refused_with(&app, password).await.expect_field_problem(422, "password");
+        register_with_password(&app, password).await.expect_field_problem(422, "password");
     }
-    refused_with(&app, &"x".repeat(1_025)).await.expect_field_problem(422, "password");
-    founded_with(&app, "abcdefghijklmno").await;
-    founded_with(&app, "testpass").await;
-    founded_with(&app, &"x y".repeat(341)).await;
+    register_with_password(&app, &"x".repeat(1_025)).await.expect_field_problem(422, "password");
+    tenant_with_password(&app, "abcdefghijklmno").await;
+    tenant_with_password(&app, "testpass").await;
+    tenant_with_password(&app, &"x y".repeat(341)).await;
 }
 
 /// A separate server, whose metrics count only the hashes of this test.
-async fn spawn_counting() -> (Server, App, App) {
+async fn spawn_with_metrics() -> (Server, App, App) {
     spawn_app().await;
     let server = ServerBuilder::new().with_console().start_async().await;
     let (app, console) = (App::of(&server), App::console_of(&server));
@@ -110,7 +110,7 @@ async fn spawn_counting() -> (Server, App, App) {
 }
 
 /// Password hashes that the server has computed or refused for lack of time.
-async fn hashes(console: &App) -> u64 {
+async fn hash_count(console: &App) -> u64 {
     let text = console.get("/metrics").await.expect(200).text();
     let count = |name: &str| -> u64 {
         let line = text
@@ -124,10 +124,10 @@ async fn hashes(console: &App) -> u64 {
 
 #[tokio::test]
 async fn a_password_of_a_mebibyte_is_refused_without_hashing() {
-    let (_server, app, console) = spawn_counting().await;
+    let (_server, app, console) = spawn_with_metrics().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
-    let before = hashes(&console).await;
+    let before = hash_count(&console).await;
     assert!(before >= 2, "a sign-up and a login cost {before} hashes");
     for length in [1_025, 1 << 20] {
         let endless = "x".repeat(length);
@@ -136,7 +136,7 @@ async fn a_password_of_a_mebibyte_is_refused_without_hashing() {
             [("username", username.as_str()), ("password", &endless), ("tenant_name", &organization)];
         let log_in = [("email", person.email.as_str()), ("password", endless.as_str())];
         let statuses = [
-            refused_with(&app, &endless).await.status,
+            register_with_password(&app, &endless).await.status,
             app.post_form("/register", &sign_up).await.status,
             login(&app, &person.username, &endless).await.status,
             app.post_form("/login", &log_in).await.status,
@@ -151,12 +151,12 @@ async fn a_password_of_a_mebibyte_is_refused_without_hashing() {
         ];
         assert!(statuses.iter().all(|status| matches!(status, 401 | 413 | 422)), "{length}: {statuses:?}");
     }
-    assert_eq!(hashes(&console).await, before);
+    assert_eq!(hash_count(&console).await, before);
 }
 
 #[tokio::test]
 async fn every_failed_login_costs_one_hash() {
-    let (_server, app, console) = spawn_counting().await;
+    let (_server, app, console) = spawn_with_metrics().await;
     let person = Person::founder(&app).await;
     let stranger = unique("nobody");
     let (known, unknown) = (person.tenant_id, 999_999_999_999_i64);
@@ -191,9 +191,9 @@ async fn every_failed_login_costs_one_hash() {
         ));
     }
     for (wrong, call) in calls {
-        let before = hashes(&console).await;
+        let before = hash_count(&console).await;
         app.answer(call).await.expect(401);
-        assert_eq!(hashes(&console).await - before, 1, "{wrong}");
+        assert_eq!(hash_count(&console).await - before, 1, "{wrong}");
     }
 }
 
@@ -202,7 +202,7 @@ async fn passwords_are_hashed_with_bcrypt_of_cost_12_in_full_length() {
     spawn_app().await;
     let server = ServerBuilder::new().without("BCRYPT_COST").start_async().await;
     let app = App::of(&server);
-    let (username, tenant_id) = founded_with(&app, "a whole password").await;
+    let (username, tenant_id) = tenant_with_password(&app, "a whole password").await;
     let hash = stored_hash(&username, tenant_id).await;
     assert!(hash.starts_with("$2b$12$"), "{hash}");
     assert_eq!(hash.len(), 60);
@@ -212,7 +212,7 @@ async fn passwords_are_hashed_with_bcrypt_of_cost_12_in_full_length() {
 #[tokio::test]
 async fn a_hash_of_lower_cost_is_upgraded_at_login() {
     let app = spawn_app().await;
-    let (username, tenant_id) = founded_with(&app, "first password").await;
+    let (username, tenant_id) = tenant_with_password(&app, "first password").await;
     let cheap = bcrypt::hash(prehashed("second password"), 4).expect("a hash");
     store_hash(&username, tenant_id, &cheap).await;
     login(&app, &username, "second password").await.expect(200);
@@ -224,7 +224,7 @@ async fn a_hash_of_lower_cost_is_upgraded_at_login() {
 #[tokio::test]
 async fn a_corrupt_hash_fails_like_a_wrong_password() {
     let app = spawn_app().await;
-    let (username, tenant_id) = founded_with(&app, "first password").await;
+    let (username, tenant_id) = tenant_with_password(&app, "first password").await;
     let wrong = login(&app, &username, "wrong password").await.without_request_id();
     for broken in
         ["é".repeat(30), "$2b$12$".to_owned(), String::new(), "$2b$99$".to_owned() + &"é".repeat(53)]

@@ -6,7 +6,7 @@ use super::paging::{link, path_of};
 use crate::support::{Person, Script, database, sharing::insert_delivery, spawn_app};
 
 /// Writes this many notes, three with each timestamp.
-pub async fn write(person: &Person, count: i64, content: &str) {
+pub async fn insert_notes(person: &Person, count: i64, content: &str) {
     database::admin()
         .await
         .execute(
@@ -19,7 +19,7 @@ pub async fn write(person: &Person, count: i64, content: &str) {
         .expect("notes");
 }
 
-async fn found(script: &Script, list: &str, words: &str) -> Vec<i64> {
+async fn search(script: &Script, list: &str, words: &str) -> Vec<i64> {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("q", words).finish();
     let answer = script.get(&format!("{list}?{query}")).await.expect(200).json();
     answer.as_array().expect("a list").iter().map(|note| note["note_id"].as_i64().expect("an id")).collect()
@@ -46,7 +46,7 @@ async fn words_are_found_by_prefix_in_any_case_and_language() {
         ("\"hafen den\"", vec![]),
         ("chiffe", vec![]),
     ] {
-        assert_eq!(found(&script, "/api/notes", words).await, expected, "{words}");
+        assert_eq!(search(&script, "/api/notes", words).await, expected, "{words}");
     }
     let whole = script.get("/api/notes?q=fliegen").await.expect(200).json();
     assert_eq!(whole[0]["content"], "Vögel fliegen über den Hafen");
@@ -57,8 +57,8 @@ async fn the_next_page_of_a_search_keeps_its_words() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    write(&person, 7, "rope & tar").await;
-    write(&person, 5, "sail").await;
+    insert_notes(&person, 7, "rope & tar").await;
+    insert_notes(&person, 5, "sail").await;
     let (mut path, mut seen, mut pages) = ("/api/notes?limit=3&q=rope+%26+tar".to_owned(), Vec::new(), 0);
     loop {
         let answer = script.get(&path).await.expect(200);
@@ -85,8 +85,8 @@ async fn a_search_finds_only_own_and_shared_notes() {
         insert_delivery(&author, note, &reader, "read").await;
     }
     let script = reader.script(&app).await;
-    assert!(found(&script, "/api/notes", "compass").await.is_empty());
-    assert_eq!(found(&script, "/api/inbox", "compass").await.len(), 2);
+    assert!(search(&script, "/api/notes", "compass").await.is_empty());
+    assert_eq!(search(&script, "/api/inbox", "compass").await.len(), 2);
     script.get(&format!("/api/notes/{first}")).await.expect(200);
     let unread = script.get("/api/inbox?q=compass&unread=true").await.expect(200).json();
     assert_eq!(
@@ -95,7 +95,7 @@ async fn a_search_finds_only_own_and_shared_notes() {
     );
     let stranger = stranger.script(&app).await;
     for list in ["/api/notes", "/api/inbox"] {
-        assert!(found(&stranger, list, "compass").await.is_empty());
+        assert!(search(&stranger, list, "compass").await.is_empty());
     }
 }
 
@@ -112,7 +112,7 @@ async fn invalid_search_words_are_refused_with_their_field() {
 }
 
 /// As many different short words as fit into 256 KiB, which makes the search vector as long as possible.
-fn words(kind: impl Fn(&str, usize) -> String) -> String {
+fn distinct_words(kind: impl Fn(&str, usize) -> String) -> String {
     let letters: Vec<char> = ('a'..='z').chain('0'..='9').chain("éèêëàâäôöûüîïçñåøæœß".chars()).collect();
     let mut text = String::new();
     for number in 0.. {
@@ -136,23 +136,23 @@ async fn a_note_of_256_kib_of_different_words_is_saved_and_found() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let texts: [String; 6] = [
-        words(|name, _| name.to_owned()),
-        words(|name, _| format!("{name}.de/{name}")),
-        words(|name, _| format!("{name}-{name}-{name}")),
-        words(|name, number| format!("{name}@{name}{number}.de")),
-        words(|name, number| {
+        distinct_words(|name, _| name.to_owned()),
+        distinct_words(|name, _| format!("{name}.de/{name}")),
+        distinct_words(|name, _| format!("{name}-{name}-{name}")),
+        distinct_words(|name, number| format!("{name}@{name}{number}.de")),
+        distinct_words(|name, number| {
             format!(
                 "http://{name}.{}/{number}?{name}",
                 &name[..name.chars().next().map_or(0, char::len_utf8)]
             )
         }),
-        words(|name, number| format!("ȺȾ{name}.ȺȾ/{number}")),
+        distinct_words(|name, number| format!("ȺȾ{name}.ȺȾ/{number}")),
     ];
     for (index, text) in texts.into_iter().enumerate() {
         let title = format!("fullsize{index}");
         let body = json!({"title": title, "content": text});
         let id = script.post("/api/notes", &body).await.expect(201).json()["note_id"].clone();
-        assert_eq!(found(&script, "/api/notes", &title).await, [id.as_i64().expect("an id")]);
+        assert_eq!(search(&script, "/api/notes", &title).await, [id.as_i64().expect("an id")]);
         let shown: Value = script.read(id.as_i64().expect("an id")).await;
         assert_eq!(shown["content"].as_str().map(str::len), Some(text.len()));
     }

@@ -23,7 +23,7 @@ fn document(archive: &Answer) -> Value {
     serde_json::from_str(&files(archive)["pigeonhole.json"]).expect("JSON")
 }
 
-fn pack(files: &[(&str, &[u8])]) -> Vec<u8> {
+fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (path, bytes) in files {
         zip.start_file(*path, zip::write::SimpleFileOptions::default()).expect("a file");
@@ -43,7 +43,7 @@ async fn import(script: &Script, archive: Vec<u8>) -> Answer {
 }
 
 /// The parts of a note that survive an export and an import.
-fn essence(document: &Value) -> Vec<(String, String, String, String, bool)> {
+fn exported_notes(document: &Value) -> Vec<(String, String, String, String, bool)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut all: Vec<_> = document["notes"]
         .as_array()
@@ -68,7 +68,7 @@ const TEXTS: &[&str] = &[
     "---\n",
 ];
 
-async fn write_all(script: &Script) -> i64 {
+async fn write_notes_of_every_kind(script: &Script) -> i64 {
     let mut last = 0;
     for (number, text) in TEXTS.iter().enumerate() {
         let title = (number % 2 == 0).then(|| format!("Title: \"{number}\" — ä"));
@@ -88,14 +88,14 @@ async fn an_export_is_imported_elsewhere_with_texts_and_times() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    let edited = write_all(&script).await;
+    let edited = write_notes_of_every_kind(&script).await;
     let left = export(&script, "user").await;
     assert_eq!(left.header("content-type"), "application/zip");
     assert!(left.header("content-disposition").starts_with("attachment; filename=\"pigeonhole-"));
     assert_eq!(left.header("cache-control"), "no-store");
     let all = document(&left);
     assert_eq!(all["scope"], "user");
-    assert_eq!(essence(&all).len(), TEXTS.len() + 2);
+    assert_eq!(exported_notes(&all).len(), TEXTS.len() + 2);
     let note = all["notes"]
         .as_array()
         .expect("notes")
@@ -120,12 +120,12 @@ async fn an_export_is_imported_elsewhere_with_texts_and_times() {
         (&(TEXTS.len() + 2).into(), &0.into(), &0.into()),
         "{report}"
     );
-    assert_eq!(essence(&document(&export(&newcomer, "user").await)), essence(&all));
+    assert_eq!(exported_notes(&document(&export(&newcomer, "user").await)), exported_notes(&all));
 
     // Importing again, as after an interruption, adds nothing.
     let again = import(&newcomer, left.body.clone()).await.expect(200).json();
     assert_eq!((&again["taken"], &again["known"]), (&0.into(), &(TEXTS.len() + 2).into()), "{again}");
-    assert_eq!(essence(&document(&export(&newcomer, "user").await)).len(), TEXTS.len() + 2);
+    assert_eq!(exported_notes(&document(&export(&newcomer, "user").await)).len(), TEXTS.len() + 2);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn an_import_names_refused_files_and_imports_the_rest() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     let long = vec![b'x'; 300 * 1024];
-    let archive = pack(&[
+    let archive = zip_of(&[
         ("from elsewhere.md", b"# A heading\n\ntext" as &[u8]),
         ("empty.md", b"  \n"),
         ("latin.md", b"caf\xe9"),
@@ -192,7 +192,7 @@ async fn a_file_that_is_not_a_zip_is_refused() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
     import(&script, b"no ZIP".to_vec()).await.expect_field_problem(422, "file");
-    let whole = pack(&[("a.md", b"text" as &[u8])]);
+    let whole = zip_of(&[("a.md", b"text" as &[u8])]);
     import(&script, whole[..whole.len() / 2].to_vec()).await.expect_field_problem(422, "file");
     script.answer(Call::new("POST", "/api/import").json(&json!({}))).await.expect_problem(415);
 }

@@ -17,15 +17,15 @@ async fn journey(javascript: bool) {
     assert_no_browser_errors(&chromium, "signing up").await;
     let id = write_a_note(&app, &chromium, &person).await;
     assert_no_browser_errors(&chromium, "writing").await;
-    edit_it(&app, &chromium, &person, id).await;
+    edit_the_note(&app, &chromium, &person, id).await;
     assert_no_browser_errors(&chromium, "editing").await;
-    meet_hostile_text(&app, &chromium, &person).await;
+    view_hostile_text(&app, &chromium, &person).await;
     assert_no_browser_errors(&chromium, "hostile text").await;
-    lose_the_session(&chromium, &person).await;
+    save_after_the_session_ended(&chromium, &person).await;
     assert_no_browser_errors(&chromium, "a lost session").await;
-    throw_it_away_and_back(&chromium, id).await;
+    delete_and_restore_the_note(&chromium, id).await;
     assert_no_browser_errors(&chromium, "the bin").await;
-    leave(&chromium, &person).await;
+    log_out(&chromium, &person).await;
     assert_no_browser_errors(&chromium, "leaving").await;
 }
 
@@ -115,7 +115,7 @@ async fn write_a_note(app: &App, chromium: &Chromium, person: &Person) -> i64 {
     id
 }
 
-async fn edit_it(app: &App, chromium: &Chromium, person: &Person, id: i64) {
+async fn edit_the_note(app: &App, chromium: &Chromium, person: &Person, id: i64) {
     let script = person.script(app).await;
     let path = format!("/notes/{id}");
     for text in ["\n\nx", "a\nb", "trailing  \n ", "</textarea>🕊", &"64 KiB of text 🕊\n".repeat(3_400)]
@@ -132,7 +132,7 @@ async fn edit_it(app: &App, chromium: &Chromium, person: &Person, id: i64) {
     assert_eq!(script.read(id).await["content"], "edited by hand");
 }
 
-async fn meet_hostile_text(app: &App, chromium: &Chromium, person: &Person) {
+async fn view_hostile_text(app: &App, chromium: &Chromium, person: &Person) {
     let script = person.script(app).await;
     let body = json!({"title": HOSTILE, "content": HOSTILE});
     let note = script.post("/api/notes", &body).await.expect(201).json();
@@ -144,7 +144,7 @@ async fn meet_hostile_text(app: &App, chromium: &Chromium, person: &Person) {
     script.delete(&format!("/api/notes/{id}")).await.expect(204);
 }
 
-async fn lose_the_session(chromium: &Chromium, person: &Person) {
+async fn save_after_the_session_ended(chromium: &Chromium, person: &Person) {
     chromium.open("/notes").await;
     chromium.fill("form[action='/notes'] [name=content]", "typed\nfor an hour").await;
     let client = database::admin().await;
@@ -156,7 +156,7 @@ async fn lose_the_session(chromium: &Chromium, person: &Person) {
     assert_eq!(chromium.value("form[action='/notes'] [name=content]").await, "typed\nfor an hour");
 }
 
-async fn throw_it_away_and_back(chromium: &Chromium, id: i64) {
+async fn delete_and_restore_the_note(chromium: &Chromium, id: i64) {
     let path = format!("/notes/{id}");
     chromium.open(&path).await;
     chromium.click_and_wait(&format!("form[action='{path}/deletion'] [type=submit]")).await;
@@ -168,7 +168,7 @@ async fn throw_it_away_and_back(chromium: &Chromium, id: i64) {
     assert!(chromium.text("main").await.contains("edited by hand"));
 }
 
-async fn leave(chromium: &Chromium, person: &Person) {
+async fn log_out(chromium: &Chromium, person: &Person) {
     chromium.open("/account").await;
     assert!(chromium.text("main").await.contains(&person.email));
     chromium.open("/dashboard").await;

@@ -9,7 +9,7 @@ use crate::support::frozen_server::FrozenServer;
 use crate::support::{eventually, retry_until_ok};
 
 /// Waits until the output of `status` contains these words.
-async fn status_that_says(url: &str, words: &str) -> String {
+async fn wait_for_status_with(url: &str, words: &str) -> String {
     retry_until_ok(async || {
         let text = run_on(url, &["cluster", "status"]).await.output;
         if text.contains(words) { Ok(text) } else { Err(format!("no {words:?} in: {text}")) }
@@ -33,7 +33,7 @@ async fn a_move_blocked_by_a_transaction_names_it_and_continues_when_it_ends() {
     let mut isolating = RunningCommand::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);
     let end = format!("SELECT pg_terminate_backend({pid});");
     isolating.until_it_says("WAITING").await;
-    let status = status_that_says(&url, &end).await;
+    let status = wait_for_status_with(&url, &end).await;
     assert!(status.contains(&format!("pid {pid} in database postgres on 127.0.0.1:{port}")), "{status}");
     assert!(isolating.runs());
     other_database.batch_execute("COMMIT").await.expect("an end");
@@ -45,7 +45,7 @@ async fn a_move_blocked_by_a_transaction_names_it_and_continues_when_it_ends() {
         RunningCommand::start(&url, &["cluster", "drain", &format!("127.0.0.1:{port}"), "--yes"]);
     let end = "ROLLBACK PREPARED 'left behind';";
     draining.until_it_says("WAITING").await;
-    status_that_says(&url, end).await;
+    wait_for_status_with(&url, end).await;
     other_database.batch_execute(end).await.expect("an end");
     let done = "SELECT count(*) FROM pg_dist_background_task WHERE status = 'done'";
     let coordinator = folder.coordinator().await;

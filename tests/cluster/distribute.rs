@@ -22,11 +22,11 @@ async fn init_is_idempotent() {
         nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await,
         11
     );
-    older_names_answer(&nodes).await;
+    assert_older_views_work(&nodes).await;
 }
 
 /// Views of older releases of Citus exist and do not block an update of the extension.
-async fn older_names_answer(nodes: &Nodes) {
+async fn assert_older_views_work(nodes: &Nodes) {
     let admin = nodes.client(0).await;
     let shards = number(&admin, "SELECT count(*) FROM citus_shards").await;
     assert!(shards > 0, "no shards");
@@ -152,7 +152,7 @@ async fn distribute_keeps_every_row_and_policy() {
                  FROM citus_tables WHERE table_name = 'shared.users'::regclass))
                  OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)";
     assert_eq!(nodes.number(kinds).await, 12);
-    older_names_answer(&nodes).await;
+    assert_older_views_work(&nodes).await;
     nodes.run(&["cluster", "status"]).await.expect(0);
 
     // As the application role through a worker: grants and policies are on the shards.

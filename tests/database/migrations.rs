@@ -94,7 +94,7 @@ async fn a_newer_schema_is_refused() {
 }
 
 /// Makes the schema one migration older than this program, and returns that migration's name.
-async fn set_back(database: &OwnDatabase) -> String {
+async fn downgrade_schema(database: &OwnDatabase) -> String {
     let newest =
         "SELECT 'V' || version || '__' || name FROM refinery_schema_history ORDER BY version DESC LIMIT 1";
     let client = database.client().await;
@@ -119,7 +119,7 @@ async fn an_older_schema_is_refused_in_production_and_by_workers() {
         "the refusal left something behind"
     );
     assert_eq!(production().run("migrate").code, Some(0));
-    let missing = set_back(&database).await;
+    let missing = downgrade_schema(&database).await;
     let before = history(&database).await;
     for builder in [production(), production().worker(), on(&database).worker()] {
         let refusal = builder.expect_refusal();

@@ -13,7 +13,7 @@ const TELLING: &str = "CREATE FUNCTION tell_limits() RETURNS trigger LANGUAGE pl
                              current_setting('idle_in_transaction_session_timeout'));
     RETURN NEW; END $$";
 
-async fn have_notes_tell(database: &OwnDatabase) {
+async fn record_limits_in_notes(database: &OwnDatabase) {
     let admin = database.client().await;
     admin.batch_execute(TELLING).await.expect("a function");
     let trigger =
@@ -22,7 +22,7 @@ async fn have_notes_tell(database: &OwnDatabase) {
 }
 
 /// The timeouts of a login as this role.
-async fn of_a_login(node: &str, role: &str) -> Vec<String> {
+async fn timeouts_of_login(node: &str, role: &str) -> Vec<String> {
     let mut url = url::Url::parse(node).expect("a URL");
     url.set_username(role).expect("a user");
     let client = connect(url.as_str()).await;
@@ -49,7 +49,7 @@ async fn statement_timeouts_are_set_on_every_node_and_connection() {
             .expect("a look")
             .is_none()
         {
-            have_notes_tell(&database).await;
+            record_limits_in_notes(&database).await;
         }
         // With six tenants, each worker holds some.
         for _ in 0..6 {
@@ -61,7 +61,7 @@ async fn statement_timeouts_are_set_on_every_node_and_connection() {
     // Citus connects to other nodes as the role of the query, and each node applies that role's timeouts.
     for node in database.nodes() {
         for role in APPLICATION_ROLES {
-            assert_eq!(of_a_login(&node, role).await, ["2s", "1500ms", "10s"], "{role} on {node}");
+            assert_eq!(timeouts_of_login(&node, role).await, ["2s", "1500ms", "10s"], "{role} on {node}");
         }
     }
 }

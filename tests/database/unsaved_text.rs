@@ -11,7 +11,7 @@ const TYPED: &str = "\n\n  typed for an hour: <b>&amp; \"quoted\" </textarea> ðŸ
 
 /// Parses the page, after the checks that hold for each page of this kind.
 #[track_caller]
-fn kept(answer: &Answer, shown: &str) -> Page {
+fn parse_returned_form(answer: &Answer, shown: &str) -> Page {
     assert_unavailable(answer, shown);
     assert!(answer.header("content-type").starts_with("text/html"), "{shown}");
     assert_eq!(answer.header("cache-control"), "no-store", "{shown}");
@@ -38,7 +38,7 @@ async fn a_note_that_cannot_be_saved_is_returned_in_the_form_and_saved_once() {
         let lock = client.transaction().await.expect("a transaction");
         lock.batch_execute(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.expect("a lock");
         database::wait_for_session_cache_expiry().await;
-        let page = kept(&browser.post("/notes", &html::as_pairs(&form)).await, table);
+        let page = parse_returned_form(&browser.post("/notes", &html::as_pairs(&form)).await, table);
         assert_eq!(
             (page.value("title").as_str(), page.value("content").as_str()),
             ("A \"title\"", TYPED),
@@ -69,7 +69,7 @@ async fn an_edit_that_cannot_be_saved_is_returned_with_its_version() {
     let mut client = database.client().await;
     let lock = client.transaction().await.expect("a transaction");
     lock.batch_execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
-    let page = kept(&browser.post(&path, &html::as_pairs(&form)).await, "an edit");
+    let page = parse_returned_form(&browser.post(&path, &html::as_pairs(&form)).await, "an edit");
     assert_eq!((page.value("content").as_str(), page.value("version").as_str()), (TYPED, "1"));
     lock.rollback().await.expect("the lock is gone");
     browser.post_retrying(&path, &html::as_pairs(&page.form(&path))).await.expect_see_other(&path);
@@ -107,9 +107,9 @@ async fn a_failed_login_or_sign_up_returns_every_field_but_the_password() {
     let refused_sign_up = browser.post("/register", &sign_up).await;
     lock.rollback().await.expect("the lock is gone");
 
-    let page = kept(&refused_login, "the login");
+    let page = parse_returned_form(&refused_login, "the login");
     assert_eq!((page.value("email"), page.value("draft_content").as_str()), (person.email.clone(), TYPED));
-    let page = kept(&refused_sign_up, "the sign-up");
+    let page = parse_returned_form(&refused_sign_up, "the sign-up");
     assert_eq!(
         (page.value("username"), page.value("tenant_name")),
         (newcomer.username.clone(), newcomer.tenant_name.clone())

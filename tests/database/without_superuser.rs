@@ -6,7 +6,7 @@ use crate::support::{
 };
 
 /// An empty database whose owner has only CREATEROLE, and the URL of that owner.
-async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
+async fn create_owned_database(postgres: &Postgres) -> (tokio_postgres::Client, String) {
     let admin = connect(&postgres.url).await;
     admin.execute("CREATE ROLE keeper LOGIN CREATEROLE", &[]).await.expect("a role");
     admin.execute("CREATE DATABASE kept OWNER keeper", &[]).await.expect("a database");
@@ -17,7 +17,7 @@ async fn owned(postgres: &Postgres) -> (tokio_postgres::Client, String) {
 #[tokio::test]
 async fn an_ordinary_database_owner_suffices_and_connection_limits_are_503() {
     let postgres = run_blocking(Postgres::start).await;
-    let (admin, url) = owned(&postgres).await;
+    let (admin, url) = create_owned_database(&postgres).await;
     let server = ServerBuilder::new().set("DATABASE_URL", &url).set("POOL_SIZE", "4").start();
     let app = App::of(&server);
     let script = Person::founder(&app).await.script(&app).await;
@@ -37,7 +37,7 @@ async fn an_ordinary_database_owner_suffices_and_connection_limits_are_503() {
 #[tokio::test]
 async fn migrate_without_createrole_says_so() {
     let postgres = run_blocking(Postgres::start).await;
-    let (admin, url) = owned(&postgres).await;
+    let (admin, url) = create_owned_database(&postgres).await;
     admin.execute("ALTER ROLE keeper NOCREATEROLE", &[]).await.expect("fewer rights");
     let refused = ServerBuilder::new().set("DATABASE_URL", &url).run("migrate");
     assert_eq!(refused.code, Some(1), "{}", refused.output);

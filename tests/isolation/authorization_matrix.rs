@@ -125,7 +125,7 @@ const ROWS: &[(&str, &str, Codes)] = &[
 ];
 
 /// The same routes for a note in the bin: only its author sees it, and may only restore it.
-fn about_the_bin(method: &str, path: &str, (anonymous, author): (u16, u16)) -> Codes {
+fn about_a_deleted_note(method: &str, path: &str, (anonymous, author): (u16, u16)) -> Codes {
     let author = if (method, path) == ("POST", "/notes/{id}/restoration") { 303 } else { author };
     [anonymous, author, 404, 404, 404, 404, 404, anonymous]
 }
@@ -264,8 +264,13 @@ async fn every_route_answers_every_user_as_the_matrix_says() {
         }
         wrong.extend(ask_about_a_note(&actors, route, *expected, false).await);
         wrong.extend(
-            ask_about_a_note(&actors, route, about_the_bin(method, path, (expected[ANONYMOUS], 404)), true)
-                .await,
+            ask_about_a_note(
+                &actors,
+                route,
+                about_a_deleted_note(method, path, (expected[ANONYMOUS], 404)),
+                true,
+            )
+            .await,
         );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -56,19 +56,19 @@ async fn without_a_tenant_no_row_is_visible() {
     for mut client in connections().await {
         for (table, column) in TABLES {
             let statement = format!("SELECT count(*) FROM {table}");
-            assert_closed(&client, &statement).await;
+            assert_no_row_visible(&client, &statement).await;
             let statement = format!("{statement} WHERE {column} = {}", person.tenant_id);
-            assert_closed(&client, &statement).await;
+            assert_no_row_visible(&client, &statement).await;
         }
         // After a transaction the setting is an empty string, which must count as no tenant.
         transaction_for(&mut client, person.tenant_id).await.commit().await.expect("the end");
         for (table, _) in TABLES {
-            assert_closed(&client, &format!("SELECT count(*) FROM {table}")).await;
+            assert_no_row_visible(&client, &format!("SELECT count(*) FROM {table}")).await;
         }
     }
 }
 
-async fn assert_closed(client: &Client, statement: &str) {
+async fn assert_no_row_visible(client: &Client, statement: &str) {
     if let Ok(row) = client.query_one(statement, &[]).await {
         assert_eq!(row.get::<_, i64>(0), 0, "{statement}");
     }

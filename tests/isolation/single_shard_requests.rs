@@ -8,7 +8,7 @@ use crate::support::server::ServerBuilder;
 use crate::support::{App, Browser, Call, Person, Script, environment, eventually, spawn_app};
 
 /// Reads first, then writes, then the routes that end the sessions used here.
-fn in_order() -> Vec<RouteEntry> {
+fn routes_in_order() -> Vec<RouteEntry> {
     let mut all = routes::all();
     all.retain(|route| !route.path.ends_with("/register"));
     all.sort_by_key(|route| (route.is_unsafe(), ends_sessions(route), route.path.ends_with("logout")));
@@ -36,9 +36,9 @@ fn call_to(route: &RouteEntry, person: &Person, id: &str) -> Call {
 }
 
 /// Requests every route as the owner of notes; returns how many succeeded.
-async fn walk(person: &Person, browser: &Browser, script: &Script) -> usize {
+async fn request_all_routes(person: &Person, browser: &Browser, script: &Script) -> usize {
     let mut succeeded = 0;
-    for route in in_order() {
+    for route in routes_in_order() {
         // A new note for each route, as some routes delete it. No session has the id 1.
         let id = if ends_sessions(&route) {
             "1".to_owned()
@@ -84,7 +84,7 @@ async fn no_route_queries_more_than_one_shard() {
         connect(&node).await.batch_execute(reset).await.expect("counters at 0");
     }
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
-    let succeeded = walk(&person, &browser, &script).await;
+    let succeeded = request_all_routes(&person, &browser, &script).await;
     assert!(succeeded > 25, "only {succeeded} routes did anything");
 
     let counted = "SELECT query_execution_single_shard, query_execution_multi_shard FROM citus_stat_counters

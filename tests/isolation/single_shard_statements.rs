@@ -29,7 +29,7 @@ fn with_literals(sql: &str, literals: &[&str]) -> String {
 }
 
 /// The plan or the error, unless the plan is one task.
-async fn fault(client: &tokio_postgres::Client, explained: &str) -> Option<String> {
+async fn multi_shard_plan(client: &tokio_postgres::Client, explained: &str) -> Option<String> {
     client.batch_execute("SAVEPOINT before").await.expect("a savepoint");
     let shown = match client.query(&format!("EXPLAIN (COSTS off) {explained}"), &[]).await {
         Ok(rows) => rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n"),
@@ -68,12 +68,13 @@ async fn every_statement_for_a_tenant_touches_one_shard() {
         assert!(sql.contains("tenant_id = $1") || inserts || of_the_tenant_itself, "{sql}");
         let prepared = client.prepare(sql).await.expect(sql);
         let values = literals(sql, prepared.params());
-        let mut shown = fault(&client, &with_literals(sql, &values)).await;
+        let mut shown = multi_shard_plan(&client, &with_literals(sql, &values)).await;
         // PostgreSQL may switch to a generic plan at the sixth execution. That plan must not query all shards
         // either.
         client.batch_execute(&format!("PREPARE again AS {sql}")).await.expect(sql);
         for _ in 0..8 {
-            shown = shown.or(fault(&client, &format!("EXECUTE again ({})", values.join(", "))).await);
+            shown =
+                shown.or(multi_shard_plan(&client, &format!("EXECUTE again ({})", values.join(", "))).await);
         }
         client.batch_execute("DEALLOCATE again").await.expect("the end of it");
         faults.extend(shown.map(|shown| format!("{sql}\n{shown}")));

@@ -7,7 +7,7 @@ use crate::support::database::create_trigger;
 const SLOW: &str = "CREATE FUNCTION slow_arrival() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN PERFORM pg_sleep(1.2); RETURN NEW; END $$";
 
-async fn slow_down(fixture: &MessagingFixture) {
+async fn slow_inserts_down(fixture: &MessagingFixture) {
     fixture.admin.batch_execute(SLOW).await.expect("a function");
     let trigger =
         "CREATE TRIGGER slow_arrival BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION slow_arrival()";
@@ -20,7 +20,7 @@ async fn a_delivery_slower_than_the_statement_timeout_is_completed() {
     let (web, app) = fixture.web().await;
     let people = fixture.people(&app).await;
     let tenant = people.tenant();
-    slow_down(&fixture).await;
+    slow_inserts_down(&fixture).await;
     people.share().await.expect(201);
     let worker = fixture.worker("").await;
     fixture.wait_until(tenant, "acknowledged", 1).await;

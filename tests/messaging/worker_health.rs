@@ -49,7 +49,7 @@ async fn check(builder: &ServerBuilder) -> CommandOutput {
     run_blocking(move || builder.spawn("check").finish()).await
 }
 
-fn expect_trouble(said: &CommandOutput, words: &str) {
+fn expect_unhealthy(said: &CommandOutput, words: &str) {
     assert_eq!(said.code, Some(1), "{}", said.output);
     assert!(said.output.contains(words), "no {words:?} in {}", said.output);
 }
@@ -63,18 +63,18 @@ async fn a_worker_that_is_frozen_cut_off_or_gone_is_not_ready() {
     assert!(worker.check().await.output.contains("ready"));
 
     worker.server.signal(Signal::STOP);
-    expect_trouble(&worker.check().await, "does not answer");
+    expect_unhealthy(&worker.check().await, "does not answer");
     worker.server.signal(Signal::CONT);
     worker.until_ready().await;
 
     let builder = worker.builder.clone();
     worker.server.kill_async().await;
-    expect_trouble(&check(&builder).await, "nothing answers");
-    expect_trouble(&check(&fixture.builder()).await, "ADMIN_BIND is off");
+    expect_unhealthy(&check(&builder).await, "nothing answers");
+    expect_unhealthy(&check(&fixture.builder()).await, "ADMIN_BIND is off");
     let serve = fixture.builder().set("WORKER", "off").with_console().start_async().await;
     let console = serve.console.rsplit(':').next().expect("a port");
     let asked = check(&fixture.builder().set("ADMIN_BIND", format!("127.0.0.1:{console}"))).await;
-    expect_trouble(&asked, "it is no worker");
+    expect_unhealthy(&asked, "it is no worker");
 
     let nowhere = format!("amqp://pigeonhole:secret@127.0.0.1:{}/", free_port());
     let cut_off = Listening::start(fixture.builder(), &nowhere).await;

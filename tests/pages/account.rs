@@ -2,7 +2,7 @@
 
 use crate::support::{Answer, Browser, Page, Person, database, spawn_app};
 
-async fn change(browser: &Browser, current: &str, new: &str) -> Answer {
+async fn change_password(browser: &Browser, current: &str, new: &str) -> Answer {
     browser.post_retrying("/account/password", &[("current_password", current), ("password", new)]).await
 }
 
@@ -14,7 +14,7 @@ async fn changing_the_password_ends_all_other_sessions() {
     let copy = browser.copy();
     let elsewhere = person.browser(&app).await;
     let script = person.script(&app).await;
-    change(&browser, &person.password, "a new password").await.expect_see_other("/account");
+    change_password(&browser, &person.password, "a new password").await.expect_see_other("/account");
     assert!(browser.is_logged_in().await);
     assert!(!copy.is_logged_in().await, "the old cookie of this browser still works");
     assert!(!elsewhere.is_logged_in().await);
@@ -38,7 +38,7 @@ async fn changing_the_password_requires_the_current_and_a_strong_one() {
         (person.password.as_str(), "short", "password"),
         (person.password.as_str(), "password", "password"),
     ] {
-        let answer = change(&browser, current, new).await.expect(422);
+        let answer = change_password(&browser, current, new).await.expect(422);
         Page::parse(&answer.text()).field_error(field);
     }
     assert_eq!(database::tenant_checksum(person.tenant_id).await, before);

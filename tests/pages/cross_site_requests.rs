@@ -13,7 +13,12 @@ fn unsafe_pages() -> Vec<RouteEntry> {
     found
 }
 
-async fn post_with(browser: &Browser, route: &RouteEntry, id: &str, headers: &[(&str, &str)]) -> Answer {
+async fn post_with_headers(
+    browser: &Browser,
+    route: &RouteEntry,
+    id: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
     let fields = [("content", "from elsewhere"), ("version", "1")];
     let mut call = Call::new(&route.method, &route.with_id(id)).form(&fields);
     for (name, value) in headers {
@@ -22,7 +27,7 @@ async fn post_with(browser: &Browser, route: &RouteEntry, id: &str, headers: &[(
     browser.copy().answer(call).await
 }
 
-async fn logged_in() -> (App, Person, Browser, String) {
+async fn user_with_note() -> (App, Person, Browser, String) {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
@@ -61,14 +66,14 @@ fn foreign_headers(base: &str) -> Vec<Vec<(&'static str, String)>> {
 
 #[tokio::test]
 async fn every_writing_route_refuses_cross_site_requests() {
-    let (app, person, browser, id) = logged_in().await;
+    let (app, person, browser, id) = user_with_note().await;
     let before = database::tenant_checksum(person.tenant_id).await;
     let anonymous = Browser::new(&app);
     for route in unsafe_pages() {
         for headers in foreign_headers(&app.base) {
             let borrowed: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
             for (sender_name, sender) in [("logged in", &browser), ("anonymous", &anonymous)] {
-                let answer = post_with(sender, &route, &id, &borrowed).await;
+                let answer = post_with_headers(sender, &route, &id, &borrowed).await;
                 assert_eq!(answer.status, 403, "{} {sender_name} {headers:?}", route.path);
             }
         }
@@ -79,7 +84,7 @@ async fn every_writing_route_refuses_cross_site_requests() {
 
 #[tokio::test]
 async fn every_writing_route_accepts_same_origin_requests() {
-    let (app, _, browser, id) = logged_in().await;
+    let (app, _, browser, id) = user_with_note().await;
     let own = app.base.clone();
     for route in unsafe_pages() {
         if matches!(route.path.as_str(), "/logout" | "/account/sessions/revocation") {
@@ -91,7 +96,7 @@ async fn every_writing_route_accepts_same_origin_requests() {
             vec![("origin", own.as_str())],
             vec![],
         ] {
-            let answer = post_with(&browser, &route, &id, &headers).await;
+            let answer = post_with_headers(&browser, &route, &id, &headers).await;
             assert!(
                 answer.status != 403 && answer.status < 500,
                 "{} {headers:?}: {}",
@@ -108,7 +113,7 @@ async fn every_writing_route_accepts_same_origin_requests() {
 
 #[tokio::test]
 async fn duplicate_origin_headers_are_refused() {
-    let (app, _, browser, _) = logged_in().await;
+    let (app, _, browser, _) = user_with_note().await;
     for (name, own, foreign) in
         [("sec-fetch-site", "same-origin", "cross-site"), ("origin", app.base.as_str(), "https://evil.test")]
     {
@@ -123,7 +128,7 @@ async fn duplicate_origin_headers_are_refused() {
 
 #[tokio::test]
 async fn a_cross_site_refusal_is_an_html_page() {
-    let (_, _, browser, _) = logged_in().await;
+    let (_, _, browser, _) = user_with_note().await;
     let call = Call::new("POST", "/notes").form(&[("content", "x")]).header("sec-fetch-site", "cross-site");
     let answer = browser.answer(call).await.expect(403);
     assert!(answer.header("content-type").starts_with("text/html"));

@@ -66,7 +66,7 @@ const MARKDOWN: [&str; 16] = [
 
 /// Fails if the page contains markup that user text must never produce.
 #[track_caller]
-fn assert_harmless(page: &Page, payload: &str) {
+fn assert_no_injected_markup(page: &Page, payload: &str) {
     let forbidden = "iframe, object, embed, base, style, svg script, math, video, audio, \
                      meta[http-equiv], form:not([action^='/']), [style], [srcdoc], [formaction]";
     if let Some(element) = page.all(forbidden).first() {
@@ -109,14 +109,14 @@ async fn a_note_renders_as_markdown_without_scripts_or_html() {
         let id = script.post("/api/notes", &body).await.expect(201).json()["note_id"].clone();
         let path = format!("/notes/{id}");
         for address in [path.clone(), format!("{path}/edit"), "/notes".to_owned()] {
-            assert_harmless(&browser.page(&address).await, payload);
+            assert_no_injected_markup(&browser.page(&address).await, payload);
         }
         let edit = browser.page(&format!("{path}/edit")).await;
         assert_eq!(edit.value("content"), *payload);
         assert_eq!(edit.value("title"), title.trim());
         script.delete(&format!("/api/notes/{id}")).await.expect(204);
     }
-    assert_harmless(&browser.page("/bin").await, "the bin");
+    assert_no_injected_markup(&browser.page("/bin").await, "the bin");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn refused_forms_show_payloads_as_text() {
             [("username", payload), ("email", payload), ("password", "short"), ("tenant_name", payload)];
         let answer = browser.post("/register", &fields).await.expect(422);
         let page = Page::parse(&answer.text());
-        assert_harmless(&page, payload);
+        assert_no_injected_markup(&page, payload);
         for field in ["username", "email", "tenant_name"] {
             assert_eq!(page.value(field), payload);
         }
@@ -160,10 +160,10 @@ async fn refused_forms_show_payloads_as_text() {
             .append_pair("next", &format!("/{payload}"))
             .append_pair("email", payload)
             .finish();
-        assert_harmless(&browser.page(&format!("/login?{query}")).await, payload);
+        assert_no_injected_markup(&browser.page(&format!("/login?{query}")).await, payload);
         let path: String = form_urlencoded::byte_serialize(payload.as_bytes()).collect();
         let missing = app.get(&format!("/{path}")).await;
-        assert_harmless(&Page::parse(&missing.text()), payload);
+        assert_no_injected_markup(&Page::parse(&missing.text()), payload);
     }
 }
 
@@ -174,7 +174,7 @@ async fn a_draft_on_the_login_page_stays_text() {
         let fields = [("title", payload), ("content", payload)];
         let answer = app.post_form("/notes", &fields).await.expect(401);
         let page = Page::parse(&answer.text());
-        assert_harmless(&page, payload);
+        assert_no_injected_markup(&page, payload);
         assert_eq!(page.value("draft_content"), payload);
         assert_eq!(page.value("draft_title"), payload);
     }
@@ -201,7 +201,7 @@ async fn names_of_people_and_tenants_stay_text() {
         database::wait_for_session_cache_expiry().await;
         for address in ["/dashboard", "/account"] {
             let page = browser.page(address).await;
-            assert_harmless(&page, &joined);
+            assert_no_injected_markup(&page, &joined);
             for payload in payloads {
                 assert!(page.text().contains(payload), "{payload} is not shown on {address}");
             }
@@ -219,11 +219,11 @@ async fn the_history_and_the_conflict_page_show_text_only() {
         let path = format!("/notes/{id}");
         let body = serde_json::json!({"content": format!("{payload}\nsecond")});
         script.put(&format!("/api{path}"), &body).await.expect(200);
-        assert_harmless(&browser.page(&format!("{path}/revisions")).await, payload);
+        assert_no_injected_markup(&browser.page(&format!("{path}/revisions")).await, payload);
         let third = format!("{payload}\nthird");
         let fields = [("title", *payload), ("content", third.as_str()), ("version", "1")];
         let answer = browser.post(&path, &fields).await.expect(409);
-        assert_harmless(&Page::parse(&answer.text()), payload);
+        assert_no_injected_markup(&Page::parse(&answer.text()), payload);
     }
 }
 

@@ -12,7 +12,7 @@ async fn expire(person: &Person) {
 }
 
 /// Submits the login form of this answer.
-async fn log_in_on(browser: &Browser, person: &Person, answer: &Answer) -> Answer {
+async fn submit_login(browser: &Browser, person: &Person, answer: &Answer) -> Answer {
     let form = Page::parse(&answer.text()).form("/login");
     let form = html::with_value(&form, "email", &person.email);
     let form = html::with_value(&form, "password", &person.password);
@@ -28,7 +28,7 @@ async fn a_new_note_is_kept_through_the_login() {
     let typed = html::as_submitted(TYPED);
     let fields = [("title", "A \"title\""), ("content", typed.as_str())];
     let asked = browser.post("/notes", &fields).await.expect(401);
-    let returned = log_in_on(&browser, &person, &asked).await.expect(200);
+    let returned = submit_login(&browser, &person, &asked).await.expect(200);
     let page = Page::parse(&returned.text());
     let form = page.form("/notes");
     assert_eq!(page.value("title"), "A \"title\"");
@@ -54,8 +54,8 @@ async fn an_edit_is_kept_through_a_failed_and_a_successful_login() {
     let asked = browser.post(&path, &fields).await.expect(401);
     let mut mistaken = person.clone();
     mistaken.password = "mistyped".to_owned();
-    let asked = log_in_on(&browser, &mistaken, &asked).await.expect(401);
-    let returned = log_in_on(&browser, &person, &asked).await.expect(200);
+    let asked = submit_login(&browser, &mistaken, &asked).await.expect(401);
+    let returned = submit_login(&browser, &person, &asked).await.expect(200);
     let page = Page::parse(&returned.text());
     assert_eq!(page.value("content"), TYPED);
     assert_eq!(page.value("version"), "1");
@@ -72,7 +72,7 @@ async fn a_draft_of_the_largest_size_survives_the_login() {
     let browser = Browser::new(&app);
     let typed = "🕊".repeat(262_144 / 4);
     let asked = browser.post("/notes", &[("content", &typed)]).await.expect(401);
-    let returned = log_in_on(&browser, &person, &asked).await.expect(200);
+    let returned = submit_login(&browser, &person, &asked).await.expect(200);
     assert_eq!(Page::parse(&returned.text()).value("content"), typed);
 }
 
@@ -124,7 +124,7 @@ async fn another_users_login_cannot_save_the_draft_to_a_foreign_note() {
     expire(&person).await;
     let fields = [("content", "typed"), ("version", "1")];
     let asked = browser.post(&path, &fields).await.expect(401);
-    let returned = log_in_on(&browser, &other, &asked).await;
+    let returned = submit_login(&browser, &other, &asked).await;
     assert!(matches!(returned.status, 200 | 303 | 404), "{}", returned.status);
     browser.post(&path, &fields).await.expect(404);
     assert_eq!(person.script(&app).await.read(id).await["content"], "first");

@@ -9,7 +9,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       frame-ancestors 'none'";
 
 #[track_caller]
-fn assert_guarded(shown: &str, answer: &Answer) {
+fn assert_security_headers(shown: &str, answer: &Answer) {
     let directives = |text: &str| {
         let mut list: Vec<String> = text.split(';').map(|part| part.trim().to_owned()).collect();
         list.retain(|part| !part.is_empty());
@@ -76,7 +76,7 @@ async fn every_answer_has_the_security_headers() {
     answers.push(("421".to_owned(), app.answer(call).await));
     assert!(answers.len() > 60);
     for (shown, answer) in &answers {
-        assert_guarded(shown, answer);
+        assert_security_headers(shown, answer);
         assert!(answer.header("strict-transport-security").is_empty(), "{shown}");
     }
     let mut ids: Vec<_> = answers.iter().map(|(_, answer)| answer.header("x-request-id")).collect();
@@ -123,7 +123,7 @@ async fn static_files_have_hashed_names_and_are_immutable() {
         let answer = app.get(&file).await.expect(200);
         let cache = answer.header("cache-control");
         assert!(cache.contains("immutable") && cache.contains("max-age=31536000"), "{cache}");
-        assert_guarded(&file, &answer);
+        assert_security_headers(&file, &answer);
         let kind = answer.header("content-type");
         let expected = match file.rsplit('.').next().expect("an ending") {
             "css" => "text/css",
@@ -166,7 +166,7 @@ async fn production_cookies_and_headers_are_for_https_only() {
     app.answer(call).await.expect(201);
     let fields = [("email", "somebody"), ("password", "a good password")];
     let answer = app.answer(host(Call::new("POST", "/login").form(&fields))).await.expect(303);
-    assert_guarded("production", &answer);
+    assert_security_headers("production", &answer);
     let transport = answer.header("strict-transport-security");
     let age = transport
         .split("max-age=")

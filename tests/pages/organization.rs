@@ -106,7 +106,7 @@ const TABLES: [&str; 10] = [
 ];
 
 /// A row in every table, and a removed member whose login entries may still exist.
-async fn furnish(app: &App, team: &Team) {
+async fn fill_every_table(app: &App, team: &Team) {
     let script = team.owner.script(app).await;
     let note = script.note("first").await;
     script.put(&format!("/api/notes/{note}"), &serde_json::json!({"content": "second"})).await.expect(200);
@@ -140,8 +140,8 @@ async fn furnish(app: &App, team: &Team) {
 async fn an_overdue_tenant_is_removed_completely_and_no_other() {
     let app = spawn_app().await;
     let (team, bystander) = (Team::create(&app).await, Team::create(&app).await);
-    furnish(&app, &team).await;
-    furnish(&app, &bystander).await;
+    fill_every_table(&app, &team).await;
+    fill_every_table(&app, &bystander).await;
     let tenant = team.owner.tenant_id;
     let browser: Browser = team.owner.browser(&app).await;
     for table in TABLES {

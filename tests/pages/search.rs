@@ -2,7 +2,7 @@
 
 use crate::support::{Page, Person, sharing::insert_delivery, spawn_app};
 
-fn marked(page: &Page) -> Vec<String> {
+fn highlighted(page: &Page) -> Vec<String> {
     page.all(".note-card mark").iter().map(|mark| mark.text().collect()).collect()
 }
 
@@ -23,7 +23,7 @@ async fn matches_are_highlighted_and_other_notes_are_left_out() {
 
     let found = browser.page("/notes?q=butt+MILK").await;
     assert_eq!(found.note_ids(), [kept]);
-    assert_eq!(marked(&found), ["Butter", "milk"]);
+    assert_eq!(highlighted(&found), ["Butter", "milk"]);
     assert_eq!(found.value("q"), "butt MILK");
     assert!(
         found.title().starts_with("“butt MILK” in Notes")
@@ -55,7 +55,7 @@ async fn an_edited_note_is_found_by_its_new_words_and_a_deleted_one_not_at_all()
     assert!(browser.page("/notes?q=early").await.note_ids().is_empty());
     let by_title = browser.page("/notes?q=overview+later").await;
     assert_eq!(by_title.note_ids(), [id]);
-    assert_eq!(marked(&by_title), ["Overview", "later"]);
+    assert_eq!(highlighted(&by_title), ["Overview", "later"]);
     browser.post(&format!("/notes/{id}/deletion"), &[]).await.expect_see_other("/notes");
     assert!(browser.page("/notes?q=later").await.note_ids().is_empty());
 }
@@ -64,8 +64,8 @@ async fn an_edited_note_is_found_by_its_new_words_and_a_deleted_one_not_at_all()
 async fn search_results_are_paged_forward_and_back() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    crate::api::search::write(&person, 45, "needle & thread").await;
-    crate::api::search::write(&person, 30, "hay").await;
+    crate::api::search::insert_notes(&person, 45, "needle & thread").await;
+    crate::api::search::insert_notes(&person, 30, "hay").await;
     let browser = person.browser(&app).await;
     let (pages, path) = browser.pages("/notes?q=needle+%26").await;
     assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [20, 20, 5]);
@@ -91,7 +91,7 @@ async fn the_inbox_is_searched_apart_from_own_notes() {
     let own = browser.note("my own harvest").await;
     let inbox = browser.page("/inbox?q=harv").await;
     assert_eq!(inbox.note_ids(), [shared]);
-    assert_eq!(marked(&inbox), ["harvest"]);
+    assert_eq!(highlighted(&inbox), ["harvest"]);
     let elsewhere =
         inbox.one("main a[href^='/notes?q=']").value().attr("href").expect("an address").to_owned();
     let notes = browser.page(&elsewhere).await;

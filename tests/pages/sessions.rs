@@ -2,7 +2,7 @@
 
 use crate::support::{Browser, Call, Person, database, spawn_app};
 
-async fn is_out(browser: &Browser) -> bool {
+async fn is_redirected_to_login(browser: &Browser) -> bool {
     let answer = browser.get("/dashboard").await.expect(303);
     answer.location().starts_with("/login")
 }
@@ -16,8 +16,8 @@ async fn logout_ends_every_copy_of_the_cookie() {
     assert!(thief.copy().is_logged_in().await);
     let answer = browser.post("/logout", &[]).await.expect(303);
     assert!(matches!(answer.location(), "/" | "/login"), "{}", answer.location());
-    assert!(is_out(&thief).await);
-    assert!(is_out(&browser).await);
+    assert!(is_redirected_to_login(&thief).await);
+    assert!(is_redirected_to_login(&browser).await);
     let rows = "SELECT count(*) FROM sessions WHERE tenant_id = $1";
     assert_eq!(database::number(rows, &[&person.tenant_id]).await, 0);
 }
@@ -44,7 +44,7 @@ async fn a_cookie_from_before_the_login_is_not_logged_in() {
     if !before.cookie_header().is_empty() {
         assert_ne!(before.cookie_header(), browser.cookie_header());
     }
-    assert!(is_out(&before).await);
+    assert!(is_redirected_to_login(&before).await);
     assert!(browser.is_logged_in().await);
 }
 
@@ -57,7 +57,7 @@ async fn logging_in_over_another_session_ends_it() {
     second.log_in(&browser).await;
     let text = browser.page("/dashboard").await.text();
     assert!(text.contains(&second.username) && !text.contains(&first.username));
-    assert!(is_out(&old).await, "the replaced session still works");
+    assert!(is_redirected_to_login(&old).await, "the replaced session still works");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn deleting_the_session_row_ends_the_session_within_a_second() {
     let statement = "DELETE FROM sessions WHERE tenant_id = $1";
     assert_eq!(client.execute(statement, &[&person.tenant_id]).await.expect("deleted"), 1);
     database::wait_for_session_cache_expiry().await;
-    assert!(is_out(&browser).await);
+    assert!(is_redirected_to_login(&browser).await);
 }
 
 #[tokio::test]

@@ -21,12 +21,12 @@ async fn choose(browser: &Browser, person: &Person, tenant_name: &str) {
     browser.post("/login", &fields).await.expect_see_other("/dashboard");
 }
 
-async fn place(browser: &Browser) -> String {
+async fn current_tenant_name(browser: &Browser) -> String {
     let page = browser.page("/account").await;
     page.all(".facts dd")[2].text().collect()
 }
 
-fn activation(person: &Person) -> String {
+fn activation_path(person: &Person) -> String {
     format!("/tenants/{}/activation", person.tenant_id)
 }
 
@@ -38,7 +38,7 @@ async fn sessions_of(person: &Person) -> i64 {
     .await
 }
 
-async fn pair(app: &App) -> (Person, Person) {
+async fn user_of_two_tenants(app: &App) -> (Person, Person) {
     let first = Person::founder(app).await;
     let second = first.namesake(app, &unique("Second ")).await;
     (first, second)
@@ -47,22 +47,22 @@ async fn pair(app: &App) -> (Person, Person) {
 #[tokio::test]
 async fn one_login_opens_every_tenant_with_that_password() {
     let app = spawn_app().await;
-    let (first, second) = pair(&app).await;
+    let (first, second) = user_of_two_tenants(&app).await;
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
-    assert_eq!(place(&browser).await, second.tenant_name);
+    assert_eq!(current_tenant_name(&browser).await, second.tenant_name);
     let page = browser.page("/dashboard").await;
-    let switch: String = page.one(&format!("form[action='{}']", activation(&first))).text().collect();
+    let switch: String = page.one(&format!("form[action='{}']", activation_path(&first))).text().collect();
     assert!(switch.contains(&first.tenant_name), "{switch}");
-    browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
-    assert_eq!(place(&browser).await, first.tenant_name);
+    browser.post(&activation_path(&first), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(current_tenant_name(&browser).await, first.tenant_name);
     browser.note("in the first").await;
-    browser.post(&activation(&second), &[]).await.expect_see_other("/dashboard");
-    assert_eq!(place(&browser).await, second.tenant_name);
+    browser.post(&activation_path(&second), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(current_tenant_name(&browser).await, second.tenant_name);
     assert!(!browser.page("/notes").await.text().contains("in the first"));
     // A form on an outdated page still switches to its own tenant.
-    browser.post(&activation(&second), &[]).await.expect_see_other("/dashboard");
-    assert_eq!(place(&browser).await, second.tenant_name);
+    browser.post(&activation_path(&second), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(current_tenant_name(&browser).await, second.tenant_name);
     for odd in ["1", "0", "x", "99999999999999999999"] {
         browser.post(&format!("/tenants/{odd}/activation"), &[]).await.expect(404);
     }
@@ -71,14 +71,14 @@ async fn one_login_opens_every_tenant_with_that_password() {
 #[tokio::test]
 async fn logging_out_of_one_tenant_switches_to_the_next() {
     let app = spawn_app().await;
-    let (first, second) = pair(&app).await;
+    let (first, second) = user_of_two_tenants(&app).await;
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
     let copy = browser.copy();
     let out = browser.post("/logout", &[]).await.expect_see_other("/dashboard");
     let text = browser.follow(out).await.text();
     assert!(text.contains(&format!("You are still logged in to {}", first.tenant_name)), "{text}");
-    assert_eq!(place(&browser).await, first.tenant_name);
+    assert_eq!(current_tenant_name(&browser).await, first.tenant_name);
     assert!(!copy.is_logged_in().await);
     browser.post("/logout", &[]).await.expect_see_other("/login");
     assert!(!browser.is_logged_in().await);
@@ -88,7 +88,7 @@ async fn logging_out_of_one_tenant_switches_to_the_next() {
 #[tokio::test]
 async fn a_session_ended_elsewhere_switches_to_the_next_tenant() {
     let app = spawn_app().await;
-    let (first, second) = pair(&app).await;
+    let (first, second) = user_of_two_tenants(&app).await;
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
     let client = database::admin().await;
@@ -106,7 +106,7 @@ async fn a_session_ended_elsewhere_switches_to_the_next_tenant() {
 #[tokio::test]
 async fn a_login_as_another_user_ends_all_sessions_of_the_first() {
     let app = spawn_app().await;
-    let (first, second) = pair(&app).await;
+    let (first, second) = user_of_two_tenants(&app).await;
     let stranger = Person::founder(&app).await;
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
@@ -116,7 +116,7 @@ async fn a_login_as_another_user_ends_all_sessions_of_the_first() {
     for name in [&first.tenant_name, &second.tenant_name, &first.username] {
         assert!(!page.contains(name.as_str()), "{name} is left");
     }
-    browser.post(&activation(&first), &[]).await.expect(404);
+    browser.post(&activation_path(&first), &[]).await.expect(404);
 }
 
 #[tokio::test]
@@ -128,9 +128,9 @@ async fn a_second_tenant_is_added_only_on_request_while_logged_in() {
     let form = browser.page("/login?add=1").await;
     assert_eq!(form.value("add"), "1");
     log_in(&browser, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
-    assert_eq!(place(&browser).await, second.tenant_name);
-    browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
-    assert_eq!(place(&browser).await, first.tenant_name);
+    assert_eq!(current_tenant_name(&browser).await, second.tenant_name);
+    browser.post(&activation_path(&first), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(current_tenant_name(&browser).await, first.tenant_name);
     // A second login to the same tenant ends the first session there.
     log_in(&browser, &second, &[("add", "1")]).await.expect_see_other("/dashboard");
     assert_eq!((sessions_of(&first).await, sessions_of(&second).await), (1, 1));
@@ -171,11 +171,11 @@ async fn the_sixth_tenant_replaces_the_least_recently_used_one() {
 #[tokio::test]
 async fn changing_one_password_keeps_the_sessions_in_other_tenants() {
     let app = spawn_app().await;
-    let (first, second) = pair(&app).await;
+    let (first, second) = user_of_two_tenants(&app).await;
     let browser = Browser::new(&app);
     choose(&browser, &first, &second.tenant_name).await;
     let fields = [("current_password", second.password.as_str()), ("password", "another good one")];
     browser.post_retrying("/account/password", &fields).await.expect(303);
-    browser.post(&activation(&first), &[]).await.expect_see_other("/dashboard");
-    assert_eq!(place(&browser).await, first.tenant_name);
+    browser.post(&activation_path(&first), &[]).await.expect_see_other("/dashboard");
+    assert_eq!(current_tenant_name(&browser).await, first.tenant_name);
 }

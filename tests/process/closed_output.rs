@@ -13,12 +13,12 @@ use crate::support::{
 const BOTH: [Streams; 2] = [Streams::Output, Streams::Both];
 
 /// With a known address, as the output cannot be read.
-fn at_free_port(builder: ServerBuilder) -> ServerBuilder {
+fn with_known_port(builder: ServerBuilder) -> ServerBuilder {
     builder.set("BIND", format!("127.0.0.1:{}", postgres::free_port()))
 }
 
 /// The exit code and the log of a command with closed output.
-async fn code_of(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
+async fn run_closed(builder: ServerBuilder, command: &'static str, streams: Streams) -> (i32, String) {
     run_blocking(move || {
         let mut server = builder.spawn_unread(command, streams);
         let code = server.wait(TIMEOUT + Duration::from_secs(30));
@@ -36,7 +36,7 @@ async fn is_ready(base: &str) -> bool {
 async fn serve_works_with_closed_output_and_logs_its_address() {
     let own = OwnDatabase::create().await;
     for streams in BOTH {
-        let builder = at_free_port(ServerBuilder::new().set("DATABASE_URL", &own.url));
+        let builder = with_known_port(ServerBuilder::new().set("DATABASE_URL", &own.url));
         let server = builder.set("ADMIN_BIND", "127.0.0.1:0").spawn_unread("serve", streams);
         eventually("it is ready", async || is_ready(&server.base).await).await;
         App::of(&server).get("/login").await.expect(200);
@@ -57,7 +57,7 @@ async fn serve_works_with_closed_output_and_logs_its_address() {
 #[tokio::test]
 async fn the_embedded_database_stops_with_a_server_with_closed_output() {
     let folder = DataFolder::new();
-    let server = at_free_port(folder.builder(&[])).spawn_unread("serve", Streams::Output);
+    let server = with_known_port(folder.builder(&[])).spawn_unread("serve", Streams::Output);
     eventually("it is ready", async || is_ready(&server.base).await).await;
     let pid = folder.postmaster(".");
     assert_eq!(server.stop_async().await, 0);
@@ -91,15 +91,15 @@ async fn commands_with_closed_output_exit_with_their_code_and_no_error() {
         "messages --json",
         "seed --tenants 1 --users 1 --notes 1",
     ] {
-        let (code, log) = code_of(builder(), command, Streams::Output).await;
+        let (code, log) = run_closed(builder(), command, Streams::Output).await;
         assert_eq!(code, 0, "{command}: {log}");
         assert!(!log.contains("panicked") && !log.contains("ERROR"), "{command}: {log}");
-        let (code, _) = code_of(builder(), command, Streams::Both).await;
+        let (code, _) = run_closed(builder(), command, Streams::Both).await;
         assert_eq!(code, 0, "{command} without standard error");
     }
     for command in ["--help", "--version", "help", "serve --help", "cluster init --help"] {
         for streams in BOTH {
-            assert_eq!(code_of(builder(), command, streams).await, (0, String::new()), "{command}");
+            assert_eq!(run_closed(builder(), command, streams).await, (0, String::new()), "{command}");
         }
     }
 }
@@ -118,7 +118,7 @@ async fn commands_that_call_a_server_ignore_closed_output() {
     eventually("it is ready", async || is_ready(&server.base).await).await;
     for command in ["check", "console verdicts", "console application --json"] {
         for streams in BOTH {
-            let (code, log) = code_of(builder(), command, streams).await;
+            let (code, log) = run_closed(builder(), command, streams).await;
             assert_eq!((code, log.as_str()), (0, ""), "{command}");
         }
     }
@@ -129,7 +129,7 @@ async fn secrets_are_created_with_closed_output() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("a path").to_owned();
     let builder = ServerBuilder::bare().arguments(&["--nodes", &path, "--web", &path]);
-    assert_eq!(code_of(builder, "secrets", Streams::Both).await.0, 0);
+    assert_eq!(run_closed(builder, "secrets", Streams::Both).await.0, 0);
     assert!(folder.path().join("admin_token").exists());
 }
 
@@ -145,14 +145,14 @@ async fn errors_keep_their_exit_code_with_closed_output() {
         ("", 2),
     ] {
         for streams in BOTH {
-            let (code, log) = code_of(nowhere(), command, streams).await;
+            let (code, log) = run_closed(nowhere(), command, streams).await;
             assert_eq!(code, expected, "{command} {streams:?}: {log}");
             assert!(!log.contains("panicked"), "{command}: {log}");
         }
     }
     for streams in BOTH {
         let (code, log) =
-            code_of(nowhere().set("SECRET_KEY", "").set("APP_ENV", "production"), "serve", streams).await;
+            run_closed(nowhere().set("SECRET_KEY", "").set("APP_ENV", "production"), "serve", streams).await;
         assert_eq!(code, 1, "{log}");
     }
 }

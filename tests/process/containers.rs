@@ -8,7 +8,7 @@ async fn run(builder: ServerBuilder, subcommand: &'static str) -> CommandOutput 
     run_blocking(move || builder.run(subcommand)).await
 }
 
-fn of_web(postgres: &Postgres) -> String {
+fn web_login_url(postgres: &Postgres) -> String {
     let mut url = url::Url::parse(&postgres.url).expect("a URL");
     url.set_username("pigeonhole_web").expect("a user");
     url.set_password(Some(WEB_PASSWORD)).expect("a password");
@@ -20,7 +20,7 @@ async fn the_web_database_login_can_serve_and_nothing_else() {
     let postgres = run_blocking(Postgres::start).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("database_url");
-    std::fs::write(&file, of_web(&postgres)).expect("a file");
+    std::fs::write(&file, web_login_url(&postgres)).expect("a file");
     let admin = ServerBuilder::new().set("DATABASE_URL", &postgres.url).set("WEB_PASSWORD", WEB_PASSWORD);
     let migrated = run(admin, "migrate").await;
     assert_eq!(migrated.code, Some(0), "{}", migrated.output);
@@ -40,7 +40,7 @@ async fn the_web_database_login_can_serve_and_nothing_else() {
         }
         assert_eq!(server.stop_async().await, 0);
     }
-    let web = || ServerBuilder::new().set("DATABASE_URL", of_web(&postgres));
+    let web = || ServerBuilder::new().set("DATABASE_URL", web_login_url(&postgres));
     // This login may not migrate, so an older schema stays unchanged in development as well.
     let client = crate::support::database::connect(&postgres.url).await;
     let older = "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) \
@@ -53,7 +53,7 @@ async fn the_web_database_login_can_serve_and_nothing_else() {
         let refused = run(web(), subcommand).await;
         assert_eq!(refused.code, Some(1), "{subcommand}: {}", refused.output);
     }
-    let client = crate::support::database::connect(&of_web(&postgres)).await;
+    let client = crate::support::database::connect(&web_login_url(&postgres)).await;
     for forbidden in ["SET ROLE pigeonhole_owner", "SELECT FROM notes", "CREATE TABLE mine ()"] {
         client.batch_execute(forbidden).await.expect_err(forbidden);
     }

@@ -8,7 +8,7 @@ use crate::support::server::ServerBuilder;
 use crate::support::{App, Call, Person, eventually, names};
 
 /// How many of our statements wait for a lock, on all nodes.
-async fn waiting(nodes: &[Client]) -> i64 {
+async fn waiting_for_locks(nodes: &[Client]) -> i64 {
     let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND wait_event_type = 'Lock'
                  AND application_name NOT LIKE 'Citus Maintenance%'";
@@ -23,7 +23,7 @@ async fn nodes_of(database: &OwnDatabase) -> Vec<Client> {
     futures_util::future::join_all(database.nodes().iter().map(|node| connect(node))).await
 }
 
-async fn opens(app: &App, person: &Person, password: &str) -> bool {
+async fn can_log_in(app: &App, person: &Person, password: &str) -> bool {
     let body = json!({"username": person.username, "password": password});
     let status = app.answer_retrying(Call::new("POST", "/api/login").json(&body)).await.status;
     assert!(matches!(status, 200 | 401), "{status}");
@@ -53,18 +53,18 @@ async fn a_password_change_and_the_end_of_other_sessions_are_atomic() {
             Call::new("POST", "/account/password").form(&fields).header("cookie", browser.cookie_header());
         let (http, base) = (app.http.clone(), app.base.clone());
         let changing = tokio::spawn(async move { call.try_send(&http, &base).await.is_ok() });
-        eventually("the change waits", async || waiting(&nodes).await > 0).await;
+        eventually("the change waits", async || waiting_for_locks(&nodes).await > 0).await;
         server.kill_async().await;
         assert!(!changing.await.expect("an end"), "the change was answered");
         if !released_at_once {
-            eventually("the server gives the change up", async || waiting(&nodes).await == 0).await;
+            eventually("the server gives the change up", async || waiting_for_locks(&nodes).await == 0).await;
         }
         held.rollback().await.expect("no lock");
 
         server = builder().start_async().await;
         let app = App::of(&server);
-        let old = opens(&app, &person, &person.password).await;
-        assert_ne!(opens(&app, &person, "a new password").await, old);
+        let old = can_log_in(&app, &person, &person.password).await;
+        assert_ne!(can_log_in(&app, &person, "a new password").await, old);
         let call = Call::new("GET", "/api/me").bearer(&elsewhere.token);
         assert_eq!(
             app.answer(call).await.status,
@@ -99,7 +99,7 @@ async fn rows(admin: &Client, table: &str, tenant: i64) -> i64 {
 }
 
 /// A tenant with a row in every table.
-async fn organization(app: &App) -> Person {
+async fn tenant_with_rows(app: &App) -> Person {
     let person = Person::founder(app).await;
     let script = person.script(app).await;
     let note = script.note("first").await;
@@ -121,7 +121,7 @@ async fn an_interrupted_tenant_removal_continues_at_the_next_start() {
     let builder = || ServerBuilder::new().set("DATABASE_URL", &database.url).set("WORKER", "off");
     let server = builder().start_async().await;
     let app = App::of(&server);
-    let (ended, bystander) = (organization(&app).await, organization(&app).await);
+    let (ended, bystander) = (tenant_with_rows(&app).await, tenant_with_rows(&app).await);
     server.kill_async().await;
     let (tenant, other) = (ended.tenant_id, bystander.tenant_id);
     let mut kept = Vec::new();
@@ -135,7 +135,7 @@ async fn an_interrupted_tenant_removal_continues_at_the_next_start() {
     let held = holder.transaction().await.expect("a transaction");
     held.query("SELECT FROM notes WHERE tenant_id = $1 FOR UPDATE", &[&tenant]).await.expect("a lock");
     let server = builder().start_async().await;
-    eventually("the removal waits for the notes", async || waiting(&nodes).await > 0).await;
+    eventually("the removal waits for the notes", async || waiting_for_locks(&nodes).await > 0).await;
     server.kill_async().await;
     held.rollback().await.expect("no lock");
     assert_eq!(rows(&admin, "sessions", tenant).await, 0, "it had not begun");
@@ -152,6 +152,6 @@ async fn an_interrupted_tenant_removal_continues_at_the_next_start() {
         assert_eq!(rows(&admin, table, other).await, kept, "{table} of a bystander");
     }
     let app = App::of(&server);
-    assert!(!opens(&app, &ended, &ended.password).await);
-    assert!(opens(&app, &bystander, &bystander.password).await);
+    assert!(!can_log_in(&app, &ended, &ended.password).await);
+    assert!(can_log_in(&app, &bystander, &bystander.password).await);
 }

@@ -13,7 +13,7 @@ const DOCKERFILE: &str = include_str!("../../Dockerfile");
 const GUIDE: &str = include_str!("../../docs/docker.md");
 
 /// The lines of the YAML block below this line, without their indentation.
-fn below<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
+fn block_below<'a>(text: &'a str, head: &str) -> Vec<&'a str> {
     let mut lines = text.lines().skip_while(|line| line.trim_end() != head).skip(1);
     let depth = |line: &str| line.len() - line.trim_start().len();
     let own = depth(head);
@@ -95,7 +95,7 @@ fn tmpfs_mounts_are_at_folders_of_the_images() {
 fn uploads_are_on_a_volume_and_file_limits_are_16384() {
     assert!(DOCKERFILE.contains("TMPDIR=/var/lib/pigeonhole"));
     assert!(
-        below(FILE, "  web:")
+        block_below(FILE, "  web:")
             .iter()
             .any(|line| line.starts_with("volumes: [\"web_data:/var/lib/pigeonhole\","))
     );
@@ -112,7 +112,7 @@ fn the_docker_guide_names_every_setting_and_backs_up_every_volume() {
         }
     }
     let volumes: BTreeSet<&str> =
-        below(FILE, "volumes:").iter().filter_map(|line| line.strip_suffix(": {}")).collect();
+        block_below(FILE, "volumes:").iter().filter_map(|line| line.strip_suffix(": {}")).collect();
     let line = GUIDE.lines().find_map(|line| line.strip_prefix("for volume in ")).expect("the backup");
     let saved: BTreeSet<&str> = line.trim_end_matches("; do").split(' ').collect();
     let left: Vec<&&str> = volumes.difference(&saved).collect();

@@ -46,7 +46,12 @@ impl Proxy {
 
 /// Writes and reads in turn until `stop` is set; returns the acknowledged texts. Any other answer than 201
 /// and 200 fails the test.
-async fn use_it(proxy: Proxy, authorization: String, name: String, stop: Arc<AtomicBool>) -> Vec<String> {
+async fn write_and_read(
+    proxy: Proxy,
+    authorization: String,
+    name: String,
+    stop: Arc<AtomicBool>,
+) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut turn = 0;
     while !stop.load(Relaxed) {
@@ -94,7 +99,12 @@ async fn no_request_fails_during_a_rolling_restart() {
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            tokio::spawn(use_it(proxy.clone(), authorization.clone(), unique("note"), Arc::clone(&stop)))
+            tokio::spawn(write_and_read(
+                proxy.clone(),
+                authorization.clone(),
+                unique("note"),
+                Arc::clone(&stop),
+            ))
         })
         .collect();
 

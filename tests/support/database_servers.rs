@@ -50,7 +50,7 @@ pub fn drop_everywhere(servers: Vec<String>, name: String) {
 pub async fn drop_on(server: &str, name: &str) {
     let mut reason = String::new();
     for _ in 0..TRIES {
-        match attempt(server, name).await {
+        match try_drop(server, name).await {
             Ok(()) => return,
             Err(error) => reason = format!("{error:?}"),
         }
@@ -59,18 +59,18 @@ pub async fn drop_on(server: &str, name: &str) {
     panic!("{name} on {server} cannot be dropped: {reason}");
 }
 
-async fn attempt(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
+async fn try_drop(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
     let client = try_connect(server).await?;
     let exists = client.query("SELECT FROM pg_database WHERE datname = $1", &[&name]).await?;
     if exists.is_empty() {
         return Ok(());
     }
-    settle(server, name).await?;
+    remove_blockers(server, name).await?;
     client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await
 }
 
 /// Removes what would block the drop: prepared transactions and subscriptions.
-async fn settle(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
+async fn remove_blockers(server: &str, name: &str) -> Result<(), tokio_postgres::Error> {
     let inside = try_connect(&url_of_database(server, name)).await?;
     for row in inside.query("SELECT gid FROM pg_prepared_xacts WHERE database = $1", &[&name]).await? {
         inside.batch_execute(&format!("ROLLBACK PREPARED '{}'", row.get::<_, &str>(0))).await?;
@@ -104,7 +104,7 @@ pub async fn server_activity(servers: &[String]) -> String {
             "SELECT gid, database, prepared FROM pg_prepared_xacts",
             "SELECT slot_name, database, active, active_pid, xmin, catalog_xmin FROM pg_replication_slots",
         ] {
-            report += &match answer(server, query).await {
+            report += &match query_text(server, query).await {
                 Ok(rows) => rows,
                 Err(error) => format!("{error:?}\n"),
             };
@@ -113,7 +113,7 @@ pub async fn server_activity(servers: &[String]) -> String {
     report
 }
 
-async fn answer(server: &str, query: &str) -> Result<String, tokio_postgres::Error> {
+async fn query_text(server: &str, query: &str) -> Result<String, tokio_postgres::Error> {
     let mut lines = String::new();
     for message in try_connect(server).await?.simple_query(query).await? {
         if let SimpleQueryMessage::Row(row) = message {

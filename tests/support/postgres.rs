@@ -37,14 +37,14 @@ impl Postgres {
     /// With settings such as `wal_level=logical`.
     pub fn start_with(settings: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
-        allow_everyone(directory.path());
+        allow_all_accounts(directory.path());
         let data = directory.path().join("data");
         std::fs::create_dir(&data).expect("a data folder");
         if rustix::process::getuid().is_root() {
             let owned = Command::new("chown").arg("postgres").arg(&data).status();
             assert!(owned.expect("chown").success());
         }
-        let made = as_postgres("initdb")
+        let made = command_as_postgres("initdb")
             .args(["--auth=trust", "--username=postgres", "--no-sync", "--pgdata"])
             .arg(&data)
             .output()
@@ -61,7 +61,7 @@ impl Postgres {
     /// Starts the server, also after [`Postgres::kill`], and waits until it answers.
     pub fn resume(&mut self) {
         let mut wrapped = Command::new("/bin/sh");
-        let server = as_postgres("postgres");
+        let server = command_as_postgres("postgres");
         wrapped
             .args(["-c", SUPERVISOR, "supervisor"])
             .arg(server.get_program())
@@ -140,7 +140,7 @@ fn url_at(port: u16) -> String {
 }
 
 /// PostgreSQL refuses to run as root.
-fn as_postgres(program: &str) -> Command {
+fn command_as_postgres(program: &str) -> Command {
     let program = environment::postgres_bin().join(program);
     if !rustix::process::getuid().is_root() {
         return Command::new(program);
@@ -151,7 +151,7 @@ fn as_postgres(program: &str) -> Command {
     command
 }
 
-fn allow_everyone(path: &std::path::Path) {
+fn allow_all_accounts(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(path, open).expect("an open folder");

@@ -13,24 +13,24 @@ use crate::support::database;
 pub async fn check(url: &str, tenants: &[SharingTenant], journal: &Journal, timeout: Duration) -> Report {
     let admin = database::connect(url).await;
     let deadline = Instant::now() + timeout;
-    while open(&admin).await > 0 && Instant::now() < deadline {
+    while open_messages(&admin).await > 0 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let mut report = Report { messages_open: open(&admin).await, ..Report::default() };
+    let mut report = Report { messages_open: open_messages(&admin).await, ..Report::default() };
     report.messages_failed = count(&admin, "SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL").await;
-    report.prepared = settled(&admin, deadline).await;
+    report.prepared = wait_for_prepared_transactions(&admin, deadline).await;
     for tenant in tenants {
         check_tenant(&admin, tenant, journal, &mut report).await;
     }
     report
 }
 
-async fn open(admin: &Client) -> usize {
+async fn open_messages(admin: &Client) -> usize {
     count(admin, "SELECT count(*) FROM outbox WHERE acknowledged_at IS NULL AND failed_at IS NULL").await
 }
 
 /// Citus resolves prepared transactions of a crash within a minute.
-async fn settled(admin: &Client, deadline: Instant) -> usize {
+async fn wait_for_prepared_transactions(admin: &Client, deadline: Instant) -> usize {
     loop {
         let prepared = count(admin, "SELECT count(*) FROM pg_prepared_xacts").await;
         if prepared == 0 || Instant::now() > deadline {

@@ -138,19 +138,19 @@ impl Stack {
 
     fn start_web(&mut self) {
         let (bind, origin) = (format!("127.0.0.1:{}", self.port), format!("http://localhost:{}", self.port));
-        self.web = Some(patiently("web", || {
+        self.web = Some(start_with_retries("web", || {
             self.builder().set("BIND", &bind).set("PUBLIC_ORIGIN", &origin).set("WORKER", "off")
         }));
     }
 
     fn start_worker(&mut self) {
         let url = self.broker.as_ref().map(|broker| broker.url.clone()).unwrap_or_default();
-        self.worker = Some(patiently("worker", || self.builder().set("AMQP_URL", &url).worker()));
+        self.worker = Some(start_with_retries("worker", || self.builder().set("AMQP_URL", &url).worker()));
     }
 }
 
 /// Retries the start, which fails while the database recovers.
-fn patiently(what: &str, builder: impl Fn() -> ServerBuilder) -> Server {
+fn start_with_retries(what: &str, builder: impl Fn() -> ServerBuilder) -> Server {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         match builder().try_start_unlocked() {
