@@ -103,7 +103,7 @@ async fn the_console_refuses_foreign_hosts_and_origins() {
 
 #[tokio::test]
 async fn every_row_that_is_not_public_refuses_a_stranger() {
-    let (_server, console) = guarded().await;
+    let (_server, console) = console_with_token().await;
     for row in routes::console() {
         let path = row.with_ones();
         let shown = format!("{} {path}", row.method);

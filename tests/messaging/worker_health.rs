@@ -4,8 +4,8 @@
 use rustix::process::Signal;
 
 use super::fixture::MessagingFixture;
-use crate::support::postgres::free_port;
 use crate::support::command::CommandOutput;
+use crate::support::postgres::free_port;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Call, eventually, run_blocking};
 
@@ -92,7 +92,7 @@ async fn a_worker_gives_its_metrics_to_programs_that_know_the_token() {
     let people = fixture.people(&app).await;
     let worker = Listening::start(fixture.builder().set("ADMIN_TOKEN", TOKEN), "").await;
     people.share().await.expect(201);
-    fixture.until(people.tenant(), "acknowledged", 1).await;
+    fixture.wait_until(people.tenant(), "acknowledged", 1).await;
     worker.until_ready().await;
 
     let own = worker.app();
