@@ -30,6 +30,12 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// The same operator, who acts by connections with these settings.
+    #[must_use]
+    pub fn connecting_as(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
     async fn session(&self) -> Result<NodeConnection, ClusterError> {
         match timeout(self.timeout, NodeConnection::coordinator(&self.config)).await {
             Ok(session) => Ok(session?.on_behalf_of(&self.name)),

@@ -1,28 +1,28 @@
-//! `pigeonhole messages`: what waits in the outbox, what failed, and what to do about it.
+//! `pigeonhole messages`: what waits in the outbox, what failed, trying it again and giving it up.
 
 use std::fmt::Write as _;
-use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::Utc;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tokio_postgres::Client;
 
 use super::output;
-use crate::db::connect_as_owner;
-use crate::messaging::{self, BrokerUrl};
+use crate::messaging::{self, Backlog, BrokerUrl, MessageName, Selection};
 use crate::settings::Settings;
-use crate::store::{self, Backlog, Message};
+use crate::store::BacklogMessage;
 
-/// Failed messages that one command lists or works on.
-const LIMIT: i64 = 1000;
-/// Messages of the broker's dead-letter queue that are looked at.
+/// A count of all messages of a week reads every row.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Failed messages that are listed.
+const LISTED: i64 = 1000;
+/// Messages of the broker's dead-letter queue that are listed.
 const DEAD_LETTERS: usize = 1000;
 
-/// What to do; without a word, a count by state.
+/// What to do. Without a subcommand, count the messages by state.
 #[derive(Args)]
-pub struct Messages {
+pub struct MessagesCommand {
     #[command(subcommand)]
     action: Option<Action>,
     /// For scripts.
@@ -32,19 +32,19 @@ pub struct Messages {
 
 #[derive(Subcommand)]
 enum Action {
-    /// The messages that failed for good, and what nobody could read.
+    /// The messages that failed for good, and those that no consumer could read.
     List,
     /// One message.
     Show {
         /// TENANT/MESSAGE, as `list` shows it.
-        name: Name,
+        name: MessageName,
     },
     /// Have failed messages tried again; harmless when repeated.
-    Replay(Chosen),
+    Replay(SelectionArguments),
     /// Give failed messages up for good.
     Drop {
         #[command(flatten)]
-        chosen: Chosen,
+        selected: SelectionArguments,
         /// Empty the broker's dead-letter queue; failed messages keep their rows.
         #[arg(long)]
         dead_letters: bool,
@@ -52,59 +52,58 @@ enum Action {
 }
 
 #[derive(Args)]
-struct Chosen {
+struct SelectionArguments {
     /// TENANT/MESSAGE, as `list` shows it.
-    names: Vec<Name>,
+    names: Vec<MessageName>,
     /// All that failed.
     #[arg(long, conflicts_with = "names")]
     all: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Name {
-    tenant: i64,
-    id: i64,
-}
-
-impl FromStr for Name {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts =
-            text.split_once('/').and_then(|(tenant, id)| Some((tenant.parse().ok()?, id.parse().ok()?)));
-        parts.map(|(tenant, id)| Self { tenant, id }).ok_or("write it as TENANT/MESSAGE, such as 7/1234")
+impl SelectionArguments {
+    fn selection(self) -> anyhow::Result<Selection> {
+        if self.all {
+            return Ok(Selection::All);
+        }
+        anyhow::ensure!(!self.names.is_empty(), "name messages as TENANT/MESSAGE, or say --all");
+        Ok(Selection::Named(self.names))
     }
 }
 
-/// Does it and prints what came of it.
+/// Does it and prints the result.
 ///
 /// # Errors
-/// In one line, what stands in the way.
-pub async fn run(settings: &Settings, wanted: Messages) -> anyhow::Result<()> {
+/// One line that says what failed.
+pub async fn run(settings: &Settings, command: MessagesCommand) -> anyhow::Result<()> {
     let config = settings.database.as_ref().context("messages needs DATABASE_URL")?;
-    let client = connect_as_owner(config).await?;
+    let backlog = Backlog::connect(config, TIMEOUT).await?;
     let broker = settings.broker.as_ref();
-    let answer = match wanted.action {
-        None => summary(&client, broker).await?,
-        Some(Action::List) => list(&client, broker).await?,
+    let answer = match command.action {
+        None => summary(&backlog, broker).await?,
+        Some(Action::List) => list(&backlog, broker).await?,
         Some(Action::Show { name }) => {
-            let message = store::show_message(&client, name.tenant, name.id).await?;
-            let message =
-                message.with_context(|| format!("there is no message {}/{}", name.tenant, name.id))?;
-            described(name.tenant, &message)
+            let message = backlog.named(&[name]).await?.pop();
+            described(&message.with_context(|| format!("there is no message {name}"))?)
         }
-        Some(Action::Replay(chosen)) => replay(&client, &chosen).await?,
-        Some(Action::Drop { chosen, dead_letters }) => {
-            drop_messages(&client, broker, &chosen, dead_letters).await?
+        Some(Action::Replay(selected)) => {
+            let changes = backlog.replay(&selected.selection()?).await?;
+            json!({ "replayed": written(&changes.done), "not_failed": written(&changes.not_failed) })
+        }
+        Some(Action::Drop { selected, dead_letters }) => {
+            drop_messages(&backlog, broker, selected, dead_letters).await?
         }
     };
-    let text =
-        if wanted.json { format!("{}\n", serde_json::to_string_pretty(&answer)?) } else { in_words(&answer) };
+    let text = if command.json {
+        format!("{}\n", serde_json::to_string_pretty(&answer)?)
+    } else {
+        in_words(&answer)
+    };
     output::answer(&text)
 }
 
-async fn summary(client: &Client, broker: Option<&BrokerUrl>) -> anyhow::Result<Value> {
-    let states: Vec<Value> = store::backlog(client)
+async fn summary(backlog: &Backlog, broker: Option<&BrokerUrl>) -> anyhow::Result<Value> {
+    let states: Vec<Value> = backlog
+        .counts()
         .await?
         .iter()
         .map(|count| {
@@ -125,89 +124,49 @@ async fn summary(client: &Client, broker: Option<&BrokerUrl>) -> anyhow::Result<
     Ok(answer)
 }
 
-async fn list(client: &Client, broker: Option<&BrokerUrl>) -> anyhow::Result<Value> {
-    let failed = store::failed_messages(client, LIMIT).await?;
-    let failed: Vec<Value> =
-        failed.iter().map(|Backlog { tenant, message }| described(*tenant, message)).collect();
+async fn list(backlog: &Backlog, broker: Option<&BrokerUrl>) -> anyhow::Result<Value> {
+    let failed: Vec<Value> = backlog.failed(LISTED).await?.iter().map(described).collect();
     let mut answer = json!({ "failed": failed });
     if let Some(broker) = broker {
-        let dead = messaging::dead_letters(broker, DEAD_LETTERS).await?;
-        let mut unreadable = Vec::new();
-        for letter in dead {
-            let row = match letter.name.as_deref().map(str::parse::<Name>) {
-                Some(Ok(name)) => store::show_message(client, name.tenant, name.id).await?,
-                _ => None,
-            };
-            // A copy of a message that has a row is listed by its row, if it has failed for good.
-            if row.is_none() {
-                unreadable.push(json!(letter));
-            }
-        }
-        answer["unreadable"] = json!(unreadable);
+        let letters = messaging::dead_letters(broker, DEAD_LETTERS).await?;
+        let name = |letter: &messaging::DeadLetter| letter.name.as_ref()?.parse::<MessageName>().ok();
+        // A copy of a message that has a row is listed by its row, if it has failed for good.
+        let rows = backlog.named(&letters.iter().filter_map(name).collect::<Vec<_>>()).await?;
+        let known: Vec<MessageName> = rows.iter().map(MessageName::of).collect();
+        let unreadable =
+            letters.iter().filter(|letter| name(letter).is_none_or(|name| !known.contains(&name)));
+        answer["unreadable"] = json!(unreadable.collect::<Vec<_>>());
     }
     Ok(answer)
 }
 
-async fn replay(client: &Client, chosen: &Chosen) -> anyhow::Result<Value> {
-    let mut replayed = Vec::new();
-    let mut untouched = Vec::new();
-    for name in chosen.resolve(client).await? {
-        let written = format!("{}/{}", name.tenant, name.id);
-        if store::replay_failed(client, name.tenant, name.id).await? {
-            replayed.push(written)
-        } else {
-            untouched.push(written)
-        }
-    }
-    Ok(json!({ "replayed": replayed, "not_failed": untouched }))
-}
-
 async fn drop_messages(
-    client: &Client,
+    backlog: &Backlog,
     broker: Option<&BrokerUrl>,
-    chosen: &Chosen,
+    selected: SelectionArguments,
     dead_letters: bool,
 ) -> anyhow::Result<Value> {
     let mut answer = json!({});
     if dead_letters {
         let broker = broker.context("--dead-letters needs AMQP_URL")?;
         answer["dead_letters_dropped"] = json!(messaging::purge_dead_letters(broker).await?);
-        if chosen.names.is_empty() && !chosen.all {
+        if selected.names.is_empty() && !selected.all {
             return Ok(answer);
         }
     }
-    let mut dropped = Vec::new();
-    let mut untouched = Vec::new();
-    for name in chosen.resolve(client).await? {
-        let written = format!("{}/{}", name.tenant, name.id);
-        if store::drop_failed(client, name.tenant, name.id).await? {
-            dropped.push(written)
-        } else {
-            untouched.push(written)
-        }
-    }
-    answer["dropped"] = json!(dropped);
-    answer["not_failed"] = json!(untouched);
+    let changes = backlog.drop_failed(&selected.selection()?).await?;
+    answer["dropped"] = json!(written(&changes.done));
+    answer["not_failed"] = json!(written(&changes.not_failed));
     Ok(answer)
 }
 
-impl Chosen {
-    async fn resolve(&self, client: &Client) -> anyhow::Result<Vec<Name>> {
-        if self.all {
-            let failed = store::failed_messages(client, LIMIT).await?;
-            return Ok(failed
-                .iter()
-                .map(|Backlog { tenant, message }| Name { tenant: *tenant, id: message.id })
-                .collect());
-        }
-        anyhow::ensure!(!self.names.is_empty(), "name messages as TENANT/MESSAGE, or say --all");
-        Ok(self.names.clone())
-    }
+fn written(names: &[MessageName]) -> Vec<String> {
+    names.iter().map(MessageName::to_string).collect()
 }
 
-fn described(tenant: i64, message: &Message) -> Value {
+fn described(message: &BacklogMessage) -> Value {
     json!({
-        "message": format!("{tenant}/{}", message.id), "tenant_id": tenant, "message_id": message.id,
+        "message": MessageName::of(message).to_string(), "tenant_id": message.tenant, "message_id": message.id,
         "route": message.route,
         "note_id": message.note_id, "userid": message.user_id, "state": message.state.as_str(),
         "attempts": message.attempts,
@@ -216,7 +175,7 @@ fn described(tenant: i64, message: &Message) -> Value {
     })
 }
 
-/// The same for people: a line for each message, a word for each field.
+/// For people: a line for each message.
 fn in_words(answer: &Value) -> String {
     let mut text = String::new();
     let fields = answer.as_object().into_iter().flatten();
@@ -232,7 +191,7 @@ fn in_words(answer: &Value) -> String {
                 }
             }
             None => {
-                let _ = writeln!(text, "{name}: {}", word(value));
+                let _ = writeln!(text, "{name}: {}", plain_text(value));
             }
         }
     }
@@ -241,17 +200,17 @@ fn in_words(answer: &Value) -> String {
 
 fn line(row: &Value) -> String {
     match row.as_object() {
-        None => word(row),
+        None => plain_text(row),
         Some(fields) => fields
             .iter()
-            .map(|(name, value)| format!("{name} {}", word(value)))
+            .map(|(name, value)| format!("{name} {}", plain_text(value)))
             .collect::<Vec<_>>()
             .join(", "),
     }
 }
 
-/// Text of others must not steer a terminal.
-fn word(value: &Value) -> String {
+/// Without control characters, by which text of users could steer the terminal.
+fn plain_text(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text.chars().filter(|character| !character.is_control()).collect()
 }

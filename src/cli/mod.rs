@@ -41,7 +41,7 @@ enum Command {
     Worker,
     /// Say what waits to be delivered and what failed; try it again or give it up.
     #[command(after_help = settings_help())]
-    Messages(messages::Messages),
+    Messages(messages::MessagesCommand),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings_help())]
     Migrate,

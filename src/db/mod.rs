@@ -2,6 +2,7 @@
 //! refuses to serve on a schema without row-level security. The pools are private to this module; only
 //! `store` builds statements and hands them to the handles given out here.
 
+mod backlog;
 mod checkout;
 mod connect;
 mod connection;
@@ -25,6 +26,7 @@ mod topology;
 mod value;
 pub(crate) mod versions;
 
+pub use backlog::{as_backlog_role, connect_to_backlog};
 pub(crate) use connect::at;
 pub use connect::{ConnectError, connect};
 pub(crate) use connection::Object;

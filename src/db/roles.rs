@@ -21,10 +21,12 @@ pub(super) const RELAY: &str = "pigeonhole_relay";
 
 /// Sees what PostgreSQL and Citus say of themselves, and the tables of operators.
 pub(super) const CONSOLE: &str = "pigeonhole_console";
+/// Reads the outbox of all tenants without payloads, and has failed messages tried again or deletes them.
+pub(super) const BACKLOG: &str = "pigeonhole_backlog";
 
-pub(super) const ALL: [&str; 7] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE];
+pub(super) const ALL: [&str; 8] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE, BACKLOG];
 /// Those that `serve` and `worker` take.
-pub(super) const OF_REQUESTS: [&str; 6] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE];
+pub(super) const OF_REQUESTS: [&str; 7] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE, BACKLOG];
 /// The login of `serve` where it is not given an administrator's; see `node_access`.
 pub(super) const WEB: &str = "pigeonhole_web";
 
@@ -32,10 +34,19 @@ pub(super) const WEB: &str = "pigeonhole_web";
 pub(super) const TIME_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "2s"), ("lock_timeout", "1500ms"), ("idle_in_transaction_session_timeout", "10s")];
 
+/// An operator's statement counts all messages of a week, which takes longer than a request may.
+const BACKLOG_STATEMENT_TIMEOUT: &str = "60s";
+
 /// Our connections bring the limits along; this is for those that Citus opens between its nodes as the same
 /// role.
 fn time_limits(role: &str) -> String {
-    TIME_LIMITS.map(|(setting, limit)| format!("ALTER ROLE {role} SET {setting} = '{limit}';")).concat()
+    TIME_LIMITS
+        .map(|(setting, limit)| {
+            let is_counted = role == BACKLOG && setting == "statement_timeout";
+            let limit = if is_counted { BACKLOG_STATEMENT_TIMEOUT } else { limit };
+            format!("ALTER ROLE {role} SET {setting} = '{limit}';")
+        })
+        .concat()
 }
 
 /// A user who may not hand that role on can still serve; the console then shows less.

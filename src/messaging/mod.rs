@@ -8,6 +8,7 @@
 
 mod amqp;
 mod attempt;
+mod backlog;
 mod consumer;
 mod counters;
 mod dead_letters;
@@ -22,6 +23,7 @@ mod retry;
 mod wait;
 
 pub use amqp::{BrokerError, BrokerUrl};
+pub use backlog::{Backlog, BacklogError, Changes, MessageName, Selection};
 pub use counters::MessageCounts;
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
 pub use kinds::handle;

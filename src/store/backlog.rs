@@ -1,46 +1,40 @@
-//! The outbox as its operator sees it: how much waits, what failed, trying it again or giving it up. It runs
-//! as the owner of the tables, on a connection of an administrator, and never for a request. What is in a
-//! note is not read.
+//! The outbox as an operator sees it, over all tenants: how much waits, what failed, trying it again or
+//! giving it up. The statements run as the role `pigeonhole_backlog`, which reads no payload and changes
+//! failed messages only.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
-use super::outbox::Message;
-use crate::db::{Database, DbError, Row};
+use super::outbox::DeliveryState;
+use crate::db::{Database, DbError};
+
+const COLUMNS: &str = "tenant_id, id, route, user_id, note_id, attempts, created_at, due_at, acknowledged_at, \
+    failed_at, published_at, last_error";
+/// Messages by name. Citus prunes shards by the tenants, and the names say which pairs are meant.
+const NAMED: &str =
+    "tenant_id = ANY ($1) AND id = ANY ($2) AND tenant_id::text || '/' || id::text = ANY ($3)";
 
 const COUNTS: &str = "
     SELECT CASE WHEN acknowledged_at IS NOT NULL THEN 'acknowledged' WHEN failed_at IS NOT NULL THEN 'failed'
                 WHEN published_at IS NOT NULL THEN 'published' ELSE 'pending' END,
            count(*), min(created_at), max(attempts)::integer
     FROM outbox GROUP BY 1 ORDER BY 1";
-const FAILED: &str = "
-    SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at,
-    published_at, last_error,
-           tenant_id
-    FROM outbox WHERE failed_at IS NOT NULL ORDER BY failed_at, tenant_id, id LIMIT $1";
-const SHOW: &str = "
-    SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at,
-    published_at, last_error,
-           tenant_id
-    FROM outbox WHERE tenant_id = $1 AND id = $2";
 const REPLAY: &str = "
     UPDATE outbox SET failed_at = NULL, published_at = NULL, attempts = 0, last_error = '', due_at = now()
-    WHERE tenant_id = $1 AND id = $2 AND failed_at IS NOT NULL AND acknowledged_at IS NULL";
-const DROP: &str = "DELETE FROM outbox WHERE tenant_id = $1 AND id = $2 AND failed_at IS NOT NULL";
+    WHERE failed_at IS NOT NULL AND acknowledged_at IS NULL";
 
-// Each by its partial index: what is done is not looked at, so that the cost grows with what waits and not
-// with what was done.
+// Each statement reads one of the partial indexes, which leave acknowledged messages out.
 const WAITING: &str = "
     SELECT count(*) FILTER (WHERE published_at IS NULL), count(*) FILTER (WHERE published_at IS NOT NULL),
     min(created_at)
     FROM outbox WHERE acknowledged_at IS NULL AND failed_at IS NULL";
 const DEAD: &str = "SELECT count(*), min(created_at) FROM outbox WHERE failed_at IS NOT NULL";
 
-/// What is not done yet, over all tenants.
+/// Messages of all tenants that are not acknowledged.
 #[derive(Clone, Debug, Serialize)]
 pub struct Unfinished {
-    /// Messages that wait.
+    /// Messages that wait for a relay.
     pub pending: i64,
     /// Messages that the broker has.
     pub published: i64,
@@ -53,12 +47,12 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// How long the oldest message that is not done has waited.
+    /// The age of the oldest pending or published message.
     pub fn age_seconds(&self) -> Option<f64> {
         self.oldest.map(age)
     }
 
-    /// How old the oldest message is that failed for good.
+    /// The age of the oldest failed message.
     pub fn failed_age_seconds(&self) -> Option<f64> {
         self.oldest_failed.map(age)
     }
@@ -68,7 +62,7 @@ fn age(since: DateTime<Utc>) -> f64 {
     (Utc::now() - since).as_seconds_f64().max(0.0)
 }
 
-/// What is not done yet, seen by the relay's role.
+/// Counts the messages that are not acknowledged, as the relay's role.
 ///
 /// # Errors
 /// [`DbError`] of the two statements, which ask every shard.
@@ -87,32 +81,85 @@ pub async fn unfinished_messages(database: &Database) -> Result<Unfinished, DbEr
         .await
 }
 
-/// How many messages are in one state.
+/// The messages in one state.
 #[derive(Debug, Serialize)]
 pub struct StateCount {
     /// pending, published, acknowledged or failed.
     pub state: String,
-    /// How many.
     pub messages: i64,
     /// When the oldest of them was written.
     pub oldest: Option<DateTime<Utc>>,
-    /// The most failures that one of them has had.
+    /// The most failures of one of them.
     pub most_attempts: i32,
 }
 
-/// A message of some tenant.
-pub struct Backlog {
-    /// The tenant's number.
+/// A message of any tenant, without its payload.
+#[derive(Clone, Debug)]
+pub struct BacklogMessage {
     pub tenant: i64,
-    /// The message.
-    pub message: Message,
+    pub id: i64,
+    pub route: String,
+    pub user_id: i64,
+    pub note_id: Option<i64>,
+    pub attempts: i32,
+    pub created_at: DateTime<Utc>,
+    /// The end of its lease, or when it is due.
+    pub due_at: DateTime<Utc>,
+    pub state: DeliveryState,
+    /// When it came to that state; `None` while it is pending.
+    pub since: Option<DateTime<Utc>>,
+    pub last_error: String,
 }
 
-/// How many messages are in each state.
+impl BacklogMessage {
+    fn from_row(row: &Row) -> Self {
+        let (state, since) = DeliveryState::by_times(
+            row.get("acknowledged_at"),
+            row.get("failed_at"),
+            row.get("published_at"),
+        );
+        Self {
+            tenant: row.get("tenant_id"),
+            id: row.get("id"),
+            route: row.get("route"),
+            user_id: row.get("user_id"),
+            note_id: row.get("note_id"),
+            attempts: row.get("attempts"),
+            created_at: row.get("created_at"),
+            due_at: row.get("due_at"),
+            state,
+            since,
+            last_error: row.get("last_error"),
+        }
+    }
+}
+
+/// Tenant and number of messages, as the three values of [`NAMED`].
+struct Names {
+    tenants: Vec<i64>,
+    ids: Vec<i64>,
+    names: Vec<String>,
+}
+
+impl Names {
+    fn of(messages: &[(i64, i64)]) -> Self {
+        Self {
+            tenants: messages.iter().map(|(tenant, _)| *tenant).collect(),
+            ids: messages.iter().map(|(_, id)| *id).collect(),
+            names: messages.iter().map(|(tenant, id)| format!("{tenant}/{id}")).collect(),
+        }
+    }
+
+    async fn query(&self, client: &Client, sql: &str) -> Result<Vec<Row>, Error> {
+        client.query(sql, &[&self.tenants, &self.ids, &self.names]).await
+    }
+}
+
+/// Counts the messages in each state.
 ///
 /// # Errors
-/// What the database says.
-pub async fn backlog(client: &Client) -> Result<Vec<StateCount>, Error> {
+/// The error of the one statement, which reads all messages.
+pub async fn message_counts(client: &Client) -> Result<Vec<StateCount>, Error> {
     let rows = client.query(COUNTS, &[]).await?;
     Ok(rows
         .iter()
@@ -128,35 +175,41 @@ pub async fn backlog(client: &Client) -> Result<Vec<StateCount>, Error> {
 /// Messages that failed for good, the oldest failure first.
 ///
 /// # Errors
-/// What the database says.
-pub async fn failed_messages(client: &Client, limit: i64) -> Result<Vec<Backlog>, Error> {
-    let rows = client.query(FAILED, &[&limit]).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Backlog { tenant: row.get(12), message: Message::from_row(&Row::Binary(row)) })
-        .collect())
+/// The error of the one statement.
+pub async fn failed_messages(client: &Client, limit: i64) -> Result<Vec<BacklogMessage>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM outbox WHERE failed_at IS NOT NULL ORDER BY failed_at, tenant_id, id LIMIT $1"
+    );
+    Ok(client.query(&sql, &[&limit]).await?.iter().map(BacklogMessage::from_row).collect())
 }
 
-/// One message.
+/// Messages by tenant and number, in no order. Those that do not exist are left out.
 ///
 /// # Errors
-/// What the database says.
-pub async fn show_message(client: &Client, tenant: i64, id: i64) -> Result<Option<Message>, Error> {
-    Ok(client.query_opt(SHOW, &[&tenant, &id]).await?.map(|row| Message::from_row(&Row::Binary(row))))
+/// The error of the one statement.
+pub async fn named_messages(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<BacklogMessage>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM outbox WHERE {NAMED}");
+    let rows = Names::of(messages).query(client, &sql).await?;
+    Ok(rows.iter().map(BacklogMessage::from_row).collect())
 }
 
-/// Has a failed message tried anew and says whether it had failed.
+/// Makes failed messages due again with all their attempts, and gives tenant and number of those that had
+/// failed.
 ///
 /// # Errors
-/// What the database says.
-pub async fn replay_failed(client: &Client, tenant: i64, id: i64) -> Result<bool, Error> {
-    Ok(client.execute(REPLAY, &[&tenant, &id]).await? == 1)
+/// The error of the one statement; nothing was changed then.
+pub async fn replay_failed(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<(i64, i64)>, Error> {
+    let sql = format!("{REPLAY} AND {NAMED} RETURNING tenant_id, id");
+    let rows = Names::of(messages).query(client, &sql).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Gives a failed message up and says whether it had failed.
+/// Deletes failed messages and gives tenant and number of those that had failed.
 ///
 /// # Errors
-/// What the database says.
-pub async fn drop_failed(client: &Client, tenant: i64, id: i64) -> Result<bool, Error> {
-    Ok(client.execute(DROP, &[&tenant, &id]).await? == 1)
+/// The error of the one statement; nothing was changed then.
+pub async fn drop_failed(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<(i64, i64)>, Error> {
+    let sql = format!("DELETE FROM outbox WHERE failed_at IS NOT NULL AND {NAMED} RETURNING tenant_id, id");
+    let rows = Names::of(messages).query(client, &sql).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

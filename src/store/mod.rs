@@ -28,8 +28,8 @@ mod transfer;
 mod users;
 
 pub use backlog::{
-    Backlog, StateCount, Unfinished, backlog, drop_failed, failed_messages, replay_failed, show_message,
-    unfinished_messages,
+    BacklogMessage, StateCount, Unfinished, drop_failed, failed_messages, message_counts, named_messages,
+    replay_failed, unfinished_messages,
 };
 pub use edits::{Edit, Saved};
 pub use idempotency::{Earlier, Once};

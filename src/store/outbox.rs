@@ -153,7 +153,7 @@ impl DeliveryState {
     }
 
     /// The state of a message, and since when it is in it.
-    fn by_times(
+    pub(super) fn by_times(
         acknowledged: Option<DateTime<Utc>>,
         failed: Option<DateTime<Utc>>,
         published: Option<DateTime<Utc>>,

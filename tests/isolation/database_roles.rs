@@ -126,6 +126,25 @@ async fn every_application_role_reads_and_writes_only_what_it_needs() {
                 "SELECT name FROM shared.tenants",
             ],
         ),
+        (
+            "pigeonhole_backlog",
+            vec![
+                "SELECT payload FROM outbox",
+                "INSERT INTO outbox (tenant_id, route, user_id) VALUES (1, 'insert_to_shared', 1)",
+                "UPDATE outbox SET payload = '{}'",
+                "UPDATE outbox SET acknowledged_at = now()",
+                "UPDATE outbox SET user_id = 1",
+                "TRUNCATE outbox",
+                "SELECT * FROM notes",
+                "SELECT * FROM sessions",
+                "SELECT * FROM shared_notes",
+                "SELECT id FROM shared.tenants",
+                "SELECT id FROM shared.users",
+                "SELECT who FROM operator.events",
+                "UPDATE operator.events SET who = ''",
+                "DELETE FROM operator.events",
+            ],
+        ),
         ("pigeonhole_app", vec!["SELECT * FROM logins", "DELETE FROM notes", "DELETE FROM shared.users"]),
     ] {
         let client = as_role(role).await;

@@ -238,3 +238,49 @@ async fn the_shared_test_server_fails_on_multi_shard_statements() {
     let error = client.batch_execute("SELECT * FROM notes").await;
     assert!(error.is_err(), "the setting does not reach the connection");
 }
+
+/// A message of this tenant, in whichever state `state` sets, that no relay handles before tomorrow.
+async fn place_message(admin: &Client, tenant: i64, state: &str) -> i64 {
+    let sql = format!(
+        "INSERT INTO outbox (tenant_id, route, user_id, due_at, {state}) \
+         VALUES ($1, 'insert_to_shared', 1, now() + interval '1 day', now()) RETURNING id"
+    );
+    admin.query_one(&sql, &[&tenant]).await.expect("a message").get(0)
+}
+
+#[tokio::test]
+async fn an_operator_sees_messages_of_all_tenants_and_changes_failed_ones_only() {
+    let (first, second) = (settled().await.tenant_id, settled().await.tenant_id);
+    let admin = database::admin().await;
+    let tenants = format!("tenant_id IN ({first}, {second}) AND route = 'insert_to_shared'");
+    for tenant in [first, second] {
+        for state in ["created_at", "published_at", "acknowledged_at", "failed_at"] {
+            place_message(&admin, tenant, state).await;
+        }
+    }
+    let mut clients = vec![as_role("pigeonhole_backlog").await];
+    if environment::on_citus() {
+        let remote = as_role("pigeonhole_backlog").await;
+        remote.batch_execute("SET citus.enable_local_execution = off").await.expect("remote execution");
+        clients.push(remote);
+    }
+    for client in &mut clients {
+        let all = format!("SELECT count(*) FROM outbox WHERE {tenants}");
+        assert_eq!(client.query_one(&all, &[]).await.expect("a count").get::<_, i64>(0), 8);
+        let replay = "UPDATE outbox SET failed_at = NULL, published_at = NULL, attempts = 0, last_error = '', \
+            due_at = now() + interval '1 day'";
+        for (statement, changed) in [
+            (format!("{replay} WHERE {tenants}"), 2),
+            (format!("DELETE FROM outbox WHERE {tenants}"), 2),
+            (format!("{replay} WHERE {tenants} AND failed_at IS NULL"), 0),
+            (format!("DELETE FROM outbox WHERE {tenants} AND acknowledged_at IS NOT NULL"), 0),
+        ] {
+            let transaction = client.transaction().await.expect("a transaction");
+            assert_eq!(transaction.execute(&statement, &[]).await.expect(&statement), changed, "{statement}");
+        }
+        let transaction = client.transaction().await.expect("a transaction");
+        let invented = format!("UPDATE outbox SET failed_at = now() WHERE {tenants}");
+        let error = transaction.batch_execute(&invented).await.expect_err(&invented);
+        assert_eq!(error.code().expect("a refusal of the database").code(), "42501", "{error:?}");
+    }
+}

@@ -7,13 +7,14 @@ use super::database_servers::{create_on, drop_everywhere};
 use super::{environment, names, retry_until_ok};
 
 /// The roles that the application's connections run as.
-pub const APPLICATION_ROLES: [&str; 6] = [
+pub const APPLICATION_ROLES: [&str; 7] = [
     "pigeonhole_app",
     "pigeonhole_login",
     "pigeonhole_signup",
     "pigeonhole_maintenance",
     "pigeonhole_relay",
     "pigeonhole_console",
+    "pigeonhole_backlog",
 ];
 
 /// A connection as the superuser.

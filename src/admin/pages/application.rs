@@ -13,10 +13,10 @@ use crate::admin::chart::{Chart, clock, number};
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::{Failure, Format, View};
-use crate::db::connect_as_owner;
+use crate::messaging::{Backlog, BacklogError, MessageName};
 use crate::metrics::Point;
 use crate::monitor::{Cell, Severity, Table, bytes, seconds};
-use crate::store::{self, Backlog};
+use crate::store::BacklogMessage;
 
 /// Failed messages that are listed.
 const LISTED: i64 = 20;
@@ -36,8 +36,7 @@ struct Shown {
     at: DateTime<Utc>,
     #[serde(flatten)]
     application: Application,
-    /// The messages that failed for good, the oldest first; none when they could not be read as the user of
-    /// DATABASE_URL.
+    /// Messages that failed for good, the oldest failure first; `None` when they could not be read.
     failed_messages: Option<Vec<FailedMessage>>,
 }
 
@@ -60,6 +59,8 @@ pub async fn show(
 ) -> Result<HttpResponse, Failure> {
     let application = Application::read(&console.application, &console.figures, frame.span.length());
     let (application, failed_messages) = join(application, failed(&console)).await;
+    let failed_messages =
+        failed_messages.inspect_err(|error| log::debug!("failed messages are not shown: {error}")).ok();
     let shown = Shown { at: Utc::now(), application, failed_messages };
     Ok(format.show(&shown, |tables| ApplicationPage {
         frame,
@@ -69,21 +70,22 @@ pub async fn show(
     })?)
 }
 
-/// As the user of DATABASE_URL, who may not be allowed to.
-async fn failed(console: &Console) -> Option<Vec<FailedMessage>> {
-    let looking = async {
-        let client = connect_as_owner(&console.config).await.ok()?;
-        store::failed_messages(&client, LISTED).await.ok()
-    };
-    let found = tokio::time::timeout(console.settings.node_patience, looking).await.ok().flatten()?;
-    let line = |Backlog { tenant, message }| FailedMessage {
-        message: format!("{tenant}/{}", message.id),
-        route: message.route,
-        attempts: message.attempts,
-        failed_at: message.since,
-        last_error: message.last_error,
-    };
-    Some(found.into_iter().map(line).collect())
+async fn failed(console: &Console) -> Result<Vec<FailedMessage>, BacklogError> {
+    let backlog = Backlog::connect(&console.config, console.settings.node_patience).await?;
+    let messages = backlog.failed(LISTED).await?;
+    Ok(messages.into_iter().map(FailedMessage::from).collect())
+}
+
+impl From<BacklogMessage> for FailedMessage {
+    fn from(message: BacklogMessage) -> Self {
+        Self {
+            message: MessageName::of(&message).to_string(),
+            route: message.route,
+            attempts: message.attempts,
+            failed_at: message.since,
+            last_error: message.last_error,
+        }
+    }
 }
 
 impl ApplicationPage<'_> {

@@ -1,47 +1,47 @@
-//! What to do about messages that failed for good: have them tried again, or give them up. One by its name,
-//! or all of them.
+//! Failed messages: having them tried again or giving them up, one by its name or all of them. It is done as
+//! a role that can do nothing else, and written into the list of events.
+
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
-use tokio_postgres::Client;
+use tokio_postgres::Config;
 
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
-use crate::cluster::{ClusterError, NodeConnection, events};
-use crate::db::connect_as_owner;
-use crate::store::{self, Backlog};
+use crate::admin::operator::Operator;
+use crate::cluster::{ClusterError, events};
+use crate::db::as_backlog_role;
+use crate::messaging::{Backlog, BacklogError, MessageName, Selection};
+use crate::store::BacklogMessage;
 use crate::web::{Error, Form};
 
-/// Messages that one action is about at most.
-const LIMIT: i64 = 1000;
-
-/// TENANT/MESSAGE; nothing stands for all.
+/// TENANT/MESSAGE; empty for all failed messages.
 #[derive(Default, Deserialize)]
-pub struct Chosen {
+pub struct MessageQuery {
     #[serde(default)]
     message: String,
 }
 
-/// What is done.
 #[derive(Clone, Copy)]
-enum Deed {
+enum MessageAction {
     Replay,
     Drop,
 }
 
 #[derive(Template)]
 #[template(path = "admin/message.html")]
-struct AskPage<'a> {
+struct MessagesPage<'a> {
     frame: ConsoleFrame,
-    deed: Deed,
-    chosen: &'a str,
-    messages: Vec<(String, String, String)>,
+    action: MessageAction,
+    selected: &'a str,
+    messages: Vec<BacklogMessage>,
     refused: Option<String>,
 }
 
-impl Deed {
+impl MessageAction {
     fn path(self) -> &'static str {
         match self {
             Self::Replay => "/messages/replay",
@@ -49,7 +49,8 @@ impl Deed {
         }
     }
 
-    fn verb(self) -> &'static str {
+    /// The subcommand of `pigeonhole messages`.
+    fn subcommand(self) -> &'static str {
         match self {
             Self::Replay => "replay",
             Self::Drop => "drop",
@@ -69,9 +70,22 @@ impl Deed {
                 "Each gets five new attempts, beginning at once. Doing one twice changes nothing."
             }
             Self::Drop => {
-                "Their rows are deleted and nobody will do what they ask for. The notes themselves stay as \
+                "Their rows are deleted, and what they ask for will not be done. The notes themselves stay as \
                  they are."
             }
+        }
+    }
+
+    /// What the page says afterwards.
+    fn report(self, done: usize) -> String {
+        let what = match self {
+            Self::Replay => "due again",
+            Self::Drop => "given up",
+        };
+        match done {
+            0 => "Nothing was changed: no such message has failed.".to_owned(),
+            1 => format!("1 message is {what}."),
+            done => format!("{done} messages are {what}."),
         }
     }
 }
@@ -80,110 +94,108 @@ impl Deed {
 pub async fn new_replay(
     console: web::Data<Console>,
     frame: ConsoleFrame,
-    chosen: web::Query<Chosen>,
+    query: web::Query<MessageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    ask(&console, frame, Deed::Replay, &chosen.message).await
+    confirm(&console, frame, MessageAction::Replay, &query.message).await
 }
 
 /// GET /messages/removal/new
 pub async fn new_removal(
     console: web::Data<Console>,
     frame: ConsoleFrame,
-    chosen: web::Query<Chosen>,
+    query: web::Query<MessageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    ask(&console, frame, Deed::Drop, &chosen.message).await
+    confirm(&console, frame, MessageAction::Drop, &query.message).await
 }
 
 /// POST /messages/replay
 pub async fn create_replay(
     console: web::Data<Console>,
-    Form(chosen): Form<Chosen>,
+    operator: Operator,
+    Form(query): Form<MessageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    act(&console, Deed::Replay, &chosen.message).await
+    act(&console, operator, MessageAction::Replay, query.message).await
 }
 
 /// POST /messages/removal
 pub async fn create_removal(
     console: web::Data<Console>,
-    Form(chosen): Form<Chosen>,
+    operator: Operator,
+    Form(query): Form<MessageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    act(&console, Deed::Drop, &chosen.message).await
+    act(&console, operator, MessageAction::Drop, query.message).await
 }
 
-async fn ask(
+async fn confirm(
     console: &Console,
     frame: ConsoleFrame,
-    deed: Deed,
-    chosen: &str,
+    action: MessageAction,
+    selected: &str,
 ) -> Result<HttpResponse, Failure> {
-    let name = parse(chosen)?;
-    let found = async {
-        let client = connect_as_owner(&console.config).await?;
-        failed(&client, name).await
+    let selection = parse(selected)?;
+    let reading = async {
+        let backlog = Backlog::connect(&console.config, console.settings.node_patience).await?;
+        backlog.selected(&selection).await
     };
-    let (messages, refused) = match found.await {
-        Ok(found) => (found, None),
+    let (messages, refused) = match reading.await {
+        Ok(messages) => (messages, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let line = |Backlog { tenant, message }: Backlog| {
-        (format!("{tenant}/{}", message.id), message.route, message.last_error)
-    };
-    let messages = messages.into_iter().map(line).collect();
-    // A question has no numbers of its own; it belongs to the page that it came from.
+    // This page is part of the page that leads here.
     let frame = ConsoleFrame { path: "/application".to_owned(), ..frame };
-    let page = AskPage { frame, deed, chosen, messages, refused };
+    let page = MessagesPage { frame, action, selected, messages, refused };
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
 }
 
-async fn act(console: &Console, deed: Deed, chosen: &str) -> Result<HttpResponse, Failure> {
-    let name = parse(chosen)?;
-    let coordinator = NodeConnection::coordinator(&console.config).await?;
-    let client = connect_as_owner(&console.config).await.map_err(ClusterError::from)?;
-    let detail = if chosen.is_empty() { "all that failed" } else { chosen };
-    let event = events::begin(&coordinator, &format!("messages {}", deed.verb()), detail).await?;
-    let done = event.end(&coordinator, apply(&client, deed, name).await).await?;
-    let what = match deed {
-        Deed::Replay => "due again",
-        Deed::Drop => "given up",
-    };
-    let text = match done {
-        0 => "Nothing was changed: no such message has failed.".to_owned(),
-        1 => format!("1 message is {what}."),
-        done => format!("{done} messages are {what}."),
-    };
-    Ok(console.done("/application", text))
+async fn act(
+    console: &Console,
+    operator: Operator,
+    action: MessageAction,
+    selected: String,
+) -> Result<HttpResponse, Failure> {
+    let selection = parse(&selected)?;
+    let (config, timeout) = (console.config.clone(), console.settings.node_patience);
+    let operator = operator.connecting_as(as_backlog_role(&config, timeout));
+    let report = operator
+        .act(async move |session| {
+            let detail = if selected.is_empty() { "all that failed" } else { &selected };
+            let event = events::begin(session, &format!("messages {}", action.subcommand()), detail).await?;
+            let applied = apply(&config, timeout, action, &selection).await.map_err(refused);
+            Ok(action.report(event.end(session, applied).await?))
+        })
+        .await?;
+    Ok(console.done("/application", report))
 }
 
-async fn apply(client: &Client, deed: Deed, name: Option<(i64, i64)>) -> Result<usize, ClusterError> {
-    let mut done = 0;
-    for Backlog { tenant, message } in failed(client, name).await? {
-        let changed = match deed {
-            Deed::Replay => store::replay_failed(client, tenant, message.id).await,
-            Deed::Drop => store::drop_failed(client, tenant, message.id).await,
-        };
-        done += usize::from(changed.map_err(|error| ClusterError::refused("changing a message", &error))?);
+async fn apply(
+    config: &Config,
+    timeout: Duration,
+    action: MessageAction,
+    selection: &Selection,
+) -> Result<usize, BacklogError> {
+    let backlog = Backlog::connect(config, timeout).await?;
+    let changes = match action {
+        MessageAction::Replay => backlog.replay(selection).await?,
+        MessageAction::Drop => backlog.drop_failed(selection).await?,
+    };
+    Ok(changes.done.len())
+}
+
+fn refused(error: BacklogError) -> ClusterError {
+    let what = "changing messages".to_owned();
+    match error {
+        BacklogError::Connect(error) => error.into(),
+        BacklogError::Refused(error) => ClusterError::refused(&what, &error),
+        BacklogError::TimedOut(timeout) => ClusterError::Timeout { what, timeout },
     }
-    Ok(done)
 }
 
-/// Those that failed, or the one of them that has this name.
-async fn failed(client: &Client, name: Option<(i64, i64)>) -> Result<Vec<Backlog>, ClusterError> {
-    let refused = |error| ClusterError::refused("looking for messages that failed", &error);
-    let found = match name {
-        None => store::failed_messages(client, LIMIT).await.map_err(refused)?,
-        Some((tenant, id)) => {
-            let message = store::show_message(client, tenant, id).await.map_err(refused)?;
-            let failed = message.filter(|message| message.state == store::DeliveryState::Failed);
-            failed.map(|message| Backlog { tenant, message }).into_iter().collect()
-        }
-    };
-    Ok(found)
-}
-
-fn parse(chosen: &str) -> Result<Option<(i64, i64)>, Error> {
-    if chosen.is_empty() {
-        return Ok(None);
+fn parse(selected: &str) -> Result<Selection, Error> {
+    if selected.is_empty() {
+        return Ok(Selection::All);
     }
-    let name = chosen.split_once('/').and_then(|(tenant, id)| Some((tenant.parse().ok()?, id.parse().ok()?)));
-    name.map(Some).ok_or(Error::BadRequest("A message is named TENANT/MESSAGE, such as 7/1234."))
+    let name = selected
+        .parse::<MessageName>()
+        .map_err(|_| Error::BadRequest("A message is named TENANT/MESSAGE, such as 7/1234."))?;
+    Ok(Selection::Named(vec![name]))
 }
