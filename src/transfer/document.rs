@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::export::{Archive, ExportError, Exported};
-use super::source::Source;
+use super::source::{Exported, Source};
+use super::zip_stream::{Archive, ExportError};
 use crate::store::{LeavingNote, LeavingPerson, LeavingShare, Scope};
 
 /// Replaced texts in a page: at most 2.5 MB.

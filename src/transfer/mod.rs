@@ -7,6 +7,8 @@ mod export;
 mod front_matter;
 mod import;
 mod source;
+mod zip_stream;
 
-pub use export::{Exported, export};
+pub use export::export;
 pub use import::{ImportError, Report, import};
+pub use source::Exported;

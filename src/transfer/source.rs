@@ -8,7 +8,16 @@ use crate::store::{LeavingNote, LeavingPerson, Scope};
 const NOTES: i64 = 20;
 const PEOPLE: i64 = 500;
 
-/// What is exported.
+/// What the user exports.
+pub struct Exported {
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    pub scope: Scope,
+    /// The name of the user, for the archive's own notes.
+    pub username: String,
+}
+
+/// The rows of an export.
 #[derive(Clone)]
 pub struct Source {
     pub database: Database,
