@@ -13,10 +13,10 @@ use crate::settings::Settings;
 /// In one line, what stands in the way.
 pub async fn grant(settings: &Settings, config: &Config) -> anyhow::Result<()> {
     if let Some(password) = &settings.node_password {
-        db::let_nodes_connect(config, password).await?;
+        db::set_node_passwords(config, password).await?;
     }
     if let Some(password) = &settings.web_password {
-        db::place_web_login(config, password).await?;
+        db::create_web_login(config, password).await?;
     }
     Ok(())
 }

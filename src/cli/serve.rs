@@ -76,7 +76,7 @@ async fn serve_on_cluster(
     stop: &mut StopSignal,
 ) -> anyhow::Result<()> {
     let config = cluster.config();
-    let Some(prepared) = stop.or(db::let_nodes_connect(&config, cluster.password())).await else {
+    let Some(prepared) = stop.or(db::set_node_passwords(&config, cluster.password())).await else {
         return Ok(());
     };
     prepared?;

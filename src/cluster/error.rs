@@ -59,11 +59,11 @@ impl ClusterError {
     }
 }
 
-/// [`db::despite_others`] for errors of this folder.
+/// [`db::retry_on_role_conflict`] for the work of this folder.
 pub(crate) async fn retry_on_role_conflict<T>(
     work: impl AsyncFn() -> Result<T, ClusterError>,
 ) -> Result<T, ClusterError> {
-    db::despite_others(work, ClusterError::reason).await
+    db::retry_on_role_conflict(work, ClusterError::reason).await
 }
 
 /// Fails with [`ClusterError::Obstacle`].

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Config, NoTls};
 /// The longest that opening a connection may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// A database that cannot be reached, in one line that names it but not its password.
+/// A database that cannot be reached. The text names the database and its address, never the password.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot connect to the database {database} at {address}: {reason}")]
 pub struct ConnectError {
@@ -19,13 +19,12 @@ pub struct ConnectError {
 /// Opens one connection as the user that `config` names.
 ///
 /// # Errors
-/// When no session stands within 5 seconds.
+/// When there is no session within 5 seconds.
 pub async fn connect(config: &Config) -> Result<Client, ConnectError> {
-    let given = config;
-    let failed = |reason: String| failure(given, reason);
-    let mut config = given.clone();
-    config.connect_timeout(CONNECT_TIMEOUT).keepalives_idle(Duration::from_secs(5));
-    match tokio::time::timeout(Duration::from_secs(5), config.connect(NoTls)).await {
+    let failed = |reason: String| failure(config, reason);
+    let mut bounded = config.clone();
+    bounded.connect_timeout(CONNECT_TIMEOUT).keepalives_idle(Duration::from_secs(5));
+    match tokio::time::timeout(Duration::from_secs(5), bounded.connect(NoTls)).await {
         Err(_) => Err(failed("no answer within 5 seconds".to_owned())),
         Ok(Err(error)) => Err(failed(reason(&error))),
         Ok(Ok((client, connection))) => {
@@ -39,7 +38,7 @@ pub async fn connect(config: &Config) -> Result<Client, ConnectError> {
     }
 }
 
-/// The same error for a session that stands but cannot be used.
+/// The same error for a session that exists but cannot be used.
 pub(super) fn unusable(config: &Config, error: &tokio_postgres::Error) -> ConnectError {
     failure(config, reason(error))
 }
@@ -66,7 +65,7 @@ fn address(config: &Config) -> String {
     hosts.join(", ")
 }
 
-/// The deepest cause of a connection failure, which is the one that says something.
+/// The innermost cause of a failure: the outer errors only say that a connection failed.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     if let Some(database) = error.as_db_error() {
         return database.message().to_owned();
@@ -78,7 +77,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     deepest.to_string()
 }
 
-/// The same login at another address. A configuration cannot lose its hosts, so it is put together anew.
+/// The same login at another address. A `Config` only adds hosts, so this builds a new one.
 pub(crate) fn at(config: &Config, host: &str, port: u16) -> Config {
     let mut moved = Config::new();
     moved.host(host).port(port).ssl_mode(config.get_ssl_mode());

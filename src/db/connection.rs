@@ -1,36 +1,33 @@
-//! A pooled connection: a client of PostgreSQL that also remembers which reads of which shards it has
-//! prepared.
+//! A pooled connection: a PostgreSQL client with the names of the statements that it has prepared for shards.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
-use super::counters::{Shared, Waits};
+use super::counters::{DbCounters, WaitCounters};
 
-/// A pool of connections.
-pub(super) type Pool = managed::Pool<Connections>;
-/// A connection out of a pool.
-pub(crate) type Object = managed::Object<Connections>;
+pub(super) type Pool = managed::Pool<ConnectionManager>;
+/// A connection that was taken out of a pool.
+pub(crate) type Object = managed::Object<ConnectionManager>;
 
-/// Makes connections.
-pub(crate) struct Connections {
+/// Opens connections and counts for their pool.
+pub(crate) struct ConnectionManager {
     pub(super) manager: deadpool_postgres::Manager,
-    /// Of this pool.
-    pub(super) waits: Waits,
-    /// Of the process.
-    pub(super) tally: Shared,
+    pub(super) waits: WaitCounters,
+    /// Shared by all pools of the process.
+    pub(super) counters: Arc<DbCounters>,
 }
 
-/// One connection.
 pub(crate) struct Connection {
     client: ClientWrapper,
-    /// The names under which texts were prepared here, so that EXECUTE finds them.
+    /// The name of each prepared statement, by its text and shard.
     prepared: HashMap<(&'static str, i64), String>,
 }
 
-impl managed::Manager for Connections {
+impl managed::Manager for ConnectionManager {
     type Type = Connection;
     type Error = tokio_postgres::Error;
 
@@ -48,7 +45,7 @@ impl managed::Manager for Connections {
 }
 
 impl Connection {
-    /// The name under which `sql` is prepared for a shard; `text` gives what to prepare where it is not yet.
+    /// The name under which `sql` is prepared for a shard. The first call prepares `text()`.
     pub(super) async fn named(
         &mut self,
         sql: &'static str,

@@ -1,8 +1,6 @@
-//! What this process counts of its way to the database: how tenants' work was sent, what failed, and how long
-//! it waited for a connection. Plain atomic numbers, so that counting costs a request nothing; `metrics`
-//! reads them.
+//! Counters of the database calls of this process: the path of each tenant's statement, failures, and waits
+//! for a connection. They are atomic numbers, so that counting costs a request nothing; `metrics` reads them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -10,7 +8,7 @@ use serde::Serialize;
 
 use super::error::DbError;
 
-/// The classes of SQLSTATE that are counted by name (PostgreSQL, appendix A); another one counts as "other".
+/// The classes of SQLSTATE that are counted by name (PostgreSQL, appendix A); the others count as "other".
 const CLASSES: [&str; 24] = [
     "08", "0A", "21", "22", "23", "24", "25", "26", "28", "2B", "2D", "34", "3D", "3F", "40", "42", "44",
     "53", "54", "55", "57", "58", "P0", "XX",
@@ -22,68 +20,61 @@ const UNREACHABLE: usize = OTHER + 3;
 const BROKEN_OFF: usize = OTHER + 4;
 const KINDS: usize = OTHER + 5;
 
-/// How a tenant's statement was sent.
+/// The path that a tenant's statement takes.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
-    /// Read from the shard itself on its node.
+pub(super) enum StatementPath {
+    /// Read from the shard's own table on the owning node.
     Shard,
-    /// To the node that holds the shard, through Citus there.
+    /// Sent to the owning node, through Citus there.
     Node,
-    /// To the only server, or to the coordinator while no map of the shards is known.
+    /// Sent to the only server, or to the coordinator while no placements are known.
     Coordinator,
-    /// The shard was not where the map said.
+    /// The shard was not on the node that the known placement names.
     Moved,
-    /// The node could not do it, so the coordinator was asked.
+    /// The owning node failed, so the coordinator got the statement.
     Fallback,
 }
 
-/// Statements of tenants by the way they went.
+/// How many statements of tenants took each [`StatementPath`].
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Routing {
-    /// Read from the shard itself, on the node that holds it.
     pub shard: u64,
-    /// Sent to the node that holds the shard, through Citus there.
     pub node: u64,
-    /// Sent to the only server, or to the coordinator because no map of the shards was known.
     pub coordinator: u64,
-    /// Misses: the shard was not where the map said, and the statement went through Citus.
     pub moved: u64,
-    /// Misses: the node did not do it, and the coordinator was asked.
     pub fallback: u64,
 }
 
 /// The counters of one process.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    ways: [AtomicU64; 5],
-    errors: [AtomicU64; KINDS],
+pub(super) struct DbCounters {
+    paths: [AtomicU64; 5],
+    failures: [AtomicU64; KINDS],
 }
 
-impl Tally {
-    /// Counts a statement that goes this way.
-    pub(super) fn goes(&self, way: Way) {
-        self.ways[way as usize].fetch_add(1, Relaxed);
+impl DbCounters {
+    pub(super) fn count_path(&self, path: StatementPath) {
+        self.paths[path as usize].fetch_add(1, Relaxed);
     }
 
-    /// Counts a failure.
-    pub(super) fn failed(&self, error: &DbError) {
-        self.errors[kind_of(error)].fetch_add(1, Relaxed);
+    pub(super) fn count_failure(&self, error: &DbError) {
+        self.failures[kind_of(error)].fetch_add(1, Relaxed);
     }
 
     pub(super) fn routing(&self) -> Routing {
-        let count = |way: Way| self.ways[way as usize].load(Relaxed);
+        let count = |path: StatementPath| self.paths[path as usize].load(Relaxed);
         Routing {
-            shard: count(Way::Shard),
-            node: count(Way::Node),
-            coordinator: count(Way::Coordinator),
-            moved: count(Way::Moved),
-            fallback: count(Way::Fallback),
+            shard: count(StatementPath::Shard),
+            node: count(StatementPath::Node),
+            coordinator: count(StatementPath::Coordinator),
+            moved: count(StatementPath::Moved),
+            fallback: count(StatementPath::Fallback),
         }
     }
 
-    /// Failures by class; those that never happened are left out, except the four that are no SQLSTATE.
-    pub(super) fn errors(&self) -> Vec<(&'static str, u64)> {
-        let counted = self.errors.iter().enumerate().map(|(kind, count)| (kind, count.load(Relaxed)));
+    /// Failures by class. Classes without a failure are left out, except the four that are no SQLSTATE.
+    pub(super) fn failures(&self) -> Vec<(&'static str, u64)> {
+        let counted = self.failures.iter().enumerate().map(|(kind, count)| (kind, count.load(Relaxed)));
         counted
             .filter(|(kind, count)| *count > 0 || *kind > OTHER)
             .map(|(kind, count)| (name_of(kind), count))
@@ -120,78 +111,49 @@ fn class(state: &str) -> usize {
     CLASSES.iter().position(|class| state.starts_with(class)).unwrap_or(OTHER)
 }
 
-/// What happened while callers waited for a connection of one pool.
+/// The waits for a connection of one pool: calls that found all its connections in use.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
+pub(super) struct WaitCounters {
     waits: AtomicU64,
     micros: AtomicU64,
-    given_up: AtomicU64,
+    timed_out: AtomicU64,
 }
 
-impl Waits {
-    /// Counts a caller who waited because all connections were in use, and whether that was in vain.
-    pub(super) fn ended(&self, waited: Duration, in_vain: bool) {
+/// The counts of [`WaitCounters`] at one moment.
+pub(super) struct WaitCounts {
+    pub(super) waits: u64,
+    pub(super) seconds: f64,
+    pub(super) timed_out: u64,
+}
+
+impl WaitCounters {
+    /// Counts one wait, and whether it ended without a connection.
+    pub(super) fn count(&self, waited: Duration, timed_out: bool) {
         self.waits.fetch_add(1, Relaxed);
         self.micros.fetch_add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX), Relaxed);
-        self.given_up.fetch_add(u64::from(in_vain), Relaxed);
+        self.timed_out.fetch_add(u64::from(timed_out), Relaxed);
     }
-}
 
-/// A pool of connections as it is now.
-#[derive(Clone, Debug, Serialize)]
-pub struct PoolState {
-    /// The server, as host:port.
-    pub node: String,
-    /// What the pool is for: tenants, login, sign_up, maintenance or relay.
-    pub pool: &'static str,
-    /// The most connections that it may have.
-    pub limit: usize,
-    /// The connections that it has.
-    pub open: usize,
-    /// Those that work.
-    pub in_use: usize,
-    /// Callers that wait for one now.
-    pub waiting: usize,
-    /// Callers that have waited because all were in use, since the start.
-    pub waits: u64,
-    /// How long they waited together.
-    pub waited_seconds: f64,
-    /// Those of them that waited in vain.
-    pub given_up: u64,
-}
-
-impl PoolState {
-    pub(super) fn of(node: String, name: &'static str, pool: &super::connection::Pool) -> Self {
-        let status = pool.status();
-        let waits = &pool.manager().waits;
-        Self {
-            node,
-            pool: name,
-            limit: status.max_size,
-            open: status.size,
-            in_use: status.size.saturating_sub(status.available),
-            waiting: status.waiting,
-            waits: waits.waits.load(Relaxed),
-            waited_seconds: Duration::from_micros(waits.micros.load(Relaxed)).as_secs_f64(),
-            given_up: waits.given_up.load(Relaxed),
+    pub(super) fn counts(&self) -> WaitCounts {
+        WaitCounts {
+            waits: self.waits.load(Relaxed),
+            seconds: Duration::from_micros(self.micros.load(Relaxed)).as_secs_f64(),
+            timed_out: self.timed_out.load(Relaxed),
         }
     }
 }
-
-/// Shared by all pools and handles of a process.
-pub(super) type Shared = Arc<Tally>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_counted_by_class_and_the_classes_are_few() {
-        let tally = Tally::default();
-        tally.failed(&DbError::Taken("users_name".to_owned()));
-        tally.failed(&DbError::too_slow());
-        tally.failed(&DbError::Unreachable(super::super::error::PoolError::Closed));
-        let errors = tally.errors();
+    fn failures_are_counted_by_class_and_classes_without_one_are_left_out() {
+        let counters = DbCounters::default();
+        counters.count_failure(&DbError::Taken("users_name".to_owned()));
+        counters.count_failure(&DbError::deadline_exceeded());
+        counters.count_failure(&DbError::Unreachable(super::super::error::PoolError::Closed));
+        let errors = counters.failures();
         for (name, count) in
             [("23", 1), ("timeout", 1), ("unreachable", 1), ("pool_busy", 0), ("broken_off", 0)]
         {
@@ -202,12 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn each_way_has_its_number() {
-        let tally = Tally::default();
-        for way in [Way::Shard, Way::Node, Way::Node, Way::Fallback] {
-            tally.goes(way);
+    fn each_path_has_its_counter() {
+        let counters = DbCounters::default();
+        for path in [StatementPath::Shard, StatementPath::Node, StatementPath::Node, StatementPath::Fallback]
+        {
+            counters.count_path(path);
         }
-        let routing = tally.routing();
+        let routing = counters.routing();
         assert_eq!(
             (routing.shard, routing.node, routing.coordinator, routing.moved, routing.fallback),
             (1, 2, 0, 0, 1)

@@ -1,18 +1,18 @@
-//! The database as the application sees it: a handle for each kind of work, each on the pool of its own role.
-//! No pool leaves this folder.
+//! The database for the rest of the program: a handle for each kind of work, each on the pool of its own
+//! role. No pool leaves this folder.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
 
-use super::checkout::{CALL_DEADLINE, within};
+use super::checkout::{CALL_DEADLINE, with_connection};
 use super::connection::{Object, Pool};
-use super::counters::{PoolState, Routing, Shared};
+use super::counters::{DbCounters, Routing};
 use super::error::DbError;
-use super::listen::{self, Heard};
+use super::listen::{self, ListenEvent};
 use super::migrate::{self, AppliedMigration};
-use super::pool::pool;
+use super::pool::{PoolState, pool};
 use super::roles;
 use super::router::{Router, name_of};
 use super::schema_check::{self, UnsafeSchema};
@@ -21,9 +21,10 @@ use super::tenant_load::Loads;
 use crate::domain::TenantId;
 
 const DIRECTORY_POOL_SIZE: usize = 4;
-const GOODBYE: Duration = Duration::from_millis(20);
+/// How long closed connections get to send their Terminate message.
+const TERMINATE_TIME: Duration = Duration::from_millis(20);
 
-/// The database, as the application sees it.
+/// The pools of one database.
 #[derive(Clone)]
 pub struct Database {
     config: Config,
@@ -37,60 +38,60 @@ pub struct Database {
 impl Database {
     /// Makes the pools; nothing is connected yet.
     pub fn new(config: &Config, pool_size: usize) -> Self {
-        let tally = Shared::default();
+        let counters = Arc::<DbCounters>::default();
         Self {
             config: config.clone(),
-            login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE, &tally),
-            sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE, &tally),
-            maintenance: pool(config, roles::MAINTENANCE, 1, &tally),
-            relay: pool(&one_connection_to_each_node(config), roles::RELAY, 2, &tally),
-            router: Arc::new(Router::new(config, pool_size, tally)),
+            login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE, &counters),
+            sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE, &counters),
+            maintenance: pool(config, roles::MAINTENANCE, 1, &counters),
+            relay: pool(&one_connection_to_each_node(config), roles::RELAY, 2, &counters),
+            router: Arc::new(Router::new(config, pool_size, counters)),
         }
     }
 
-    /// The handle on one tenant's rows.
+    /// The handle for one tenant's rows.
     pub fn tenant(&self, tenant: TenantId) -> TenantHandle {
         TenantHandle::new(Arc::clone(&self.router), tenant)
     }
 
-    /// What each tenant's work came to lately.
+    /// The statements and seconds of each tenant.
     pub fn loads(&self) -> &Loads {
         &self.router.loads
     }
 
-    /// The handle on the login directory.
+    /// The handle for the login directory.
     pub fn directory(&self) -> DirectoryHandle {
         DirectoryHandle { pool: self.login.clone() }
     }
 
-    /// The handle that founds tenants and adds users.
+    /// The handle that creates tenants and users.
     pub fn sign_up(&self) -> SignUpHandle {
         SignUpHandle { pool: self.sign_up.clone() }
     }
 
-    /// Runs `work` as the role that removes what expired in all tenants.
+    /// Runs `work` as the role that removes expired rows of all tenants.
     pub(crate) async fn maintain<T>(
         &self,
         work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.maintenance, work).await
+        with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.maintenance, work).await
     }
 
-    /// Runs `work` as the role that sees in which tenants something is due.
+    /// Runs `work` as the role that sees which tenants have due messages.
     pub(crate) async fn relay<T>(
         &self,
         work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.relay, work).await
+        with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.relay, work).await
     }
 
-    /// Listens for what is told on `channel` at the coordinator, until the future is dropped; reconnects by
-    /// itself.
-    pub(crate) async fn listen(&self, channel: &'static str, heard: impl Fn(Heard)) {
-        listen::for_ever(&self.config, channel, heard).await;
+    /// Receives the notifications of `channel` from the coordinator until the future is dropped, and
+    /// reconnects after a failure.
+    pub(crate) async fn listen(&self, channel: &'static str, handle: impl Fn(ListenEvent)) {
+        listen::listen(&self.config, channel, handle).await;
     }
 
-    /// Refuses a schema on which a tenant's rows could leak.
+    /// Refuses a schema that does not isolate the rows of each tenant.
     ///
     /// # Errors
     /// What is wrong with the schema or the role, in one sentence.
@@ -98,10 +99,10 @@ impl Database {
         schema_check::check(self.router.coordinator()).await
     }
 
-    /// Sends each tenant's work to the node that holds its shard, from now on and until the future is
-    /// dropped. Without it the coordinator does all work.
+    /// Keeps the placements of shards up to date until the future is dropped, so that each tenant's statements
+    /// go to the owning node. Without it the coordinator runs all statements.
     pub async fn route(&self) {
-        self.router.report_trouble();
+        self.router.request_refresh();
         self.router.keep_fresh().await;
     }
 
@@ -118,52 +119,52 @@ impl Database {
         states
     }
 
-    /// How tenants' statements were sent since the start.
+    /// How many of tenants' statements took each path since the start.
     pub fn routing(&self) -> Routing {
-        self.router.tally().routing()
+        self.router.counters().routing()
     }
 
     /// Failed calls since the start, by class of SQLSTATE, or as `timeout`, `pool_busy`, `unreachable` or
     /// `broken_off`.
     pub fn errors(&self) -> Vec<(&'static str, u64)> {
-        self.router.tally().errors()
+        self.router.counters().failures()
     }
 
-    /// The migrations that the database has had, in order.
+    /// The applied migrations, in order.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn migrations(&self) -> Result<Vec<AppliedMigration>, DbError> {
         let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
-        within(deadline, self.router.coordinator(), async |client| migrate::applied(client).await).await
+        with_connection(deadline, self.router.coordinator(), async |client| migrate::applied(client).await)
+            .await
     }
 
-    /// Ends the connections that are idle, and those in use as soon as they are not. No call succeeds
-    /// afterwards.
+    /// Closes idle connections now, and those in use when their work ends. Every later call fails.
     pub async fn close(&self) {
         for pool in [&self.login, &self.sign_up, &self.maintenance, &self.relay] {
             pool.close();
         }
         self.router.close();
-        // They say goodbye in tasks of their own; a database that is stopped before would end them with an
-        // error.
-        tokio::time::sleep(GOODBYE).await;
+        // Connections send Terminate in tasks of their own. An embedded database that stops before that would
+        // log an error for each.
+        tokio::time::sleep(TERMINATE_TIME).await;
     }
 
-    /// Asks the database for a sign of life.
+    /// Sends a trivial query.
     ///
     /// # Errors
-    /// [`DbError::Unavailable`] when there is none within a second.
+    /// [`DbError::Unavailable`] when there is no answer within a second.
     pub async fn ping(&self) -> Result<(), DbError> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
-        within(deadline, self.router.coordinator(), async |client| {
+        with_connection(deadline, self.router.coordinator(), async |client| {
             Ok(client.batch_execute("SELECT 1").await?)
         })
         .await
     }
 }
 
-/// A look over all shards is not urgent: Citus would open a connection for each of a node's shards.
+/// Citus would open a connection for each shard of a node; a query over all shards is not that urgent.
 fn one_connection_to_each_node(config: &Config) -> Config {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
@@ -171,32 +172,33 @@ fn one_connection_to_each_node(config: &Config) -> Config {
     config
 }
 
-/// Finds users by what they log in with. Reads the directory and the names of tenants, and nothing else.
+/// Finds accounts by user name or e-mail. Its role may read the login directory and the names of tenants, and
+/// nothing else.
 pub struct DirectoryHandle {
     pool: Pool,
 }
 
 impl DirectoryHandle {
-    /// Borrows a connection for one piece of work within the deadline of a call.
+    /// Runs `work` on a connection, within the deadline of a call.
     pub(crate) async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
+        with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
     }
 }
 
-/// Founds tenants and adds users to them, and can do nothing else.
+/// Creates tenants and users. Its role may do nothing else.
 pub struct SignUpHandle {
     pool: Pool,
 }
 
 impl SignUpHandle {
-    /// Borrows a connection for one piece of work within the deadline of a call.
+    /// Runs `work` on a connection, within the deadline of a call.
     pub(crate) async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
-        within(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
+        with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
     }
 }

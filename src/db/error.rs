@@ -1,49 +1,48 @@
-//! What can go wrong at the database, sorted by what the asker should do about it.
+//! Failures of database calls, sorted by what the caller should do about them.
 
 use deadpool::managed::TimeoutType;
 use tokio_postgres::error::SqlState;
 
-/// What a pool says when it has no connection.
+/// Why a pool gave no connection.
 pub(super) type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The database cannot answer now: down, overloaded, locked, read-only, full or too slow. Nothing was
-    /// acknowledged.
+    /// The database cannot answer now: it is down, overloaded, locked, read-only, full or too slow. No write
+    /// was acknowledged.
     #[error("the database is unavailable")]
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
-    /// No connection stood, so nothing was sent: another way may be tried.
+    /// There was no connection, so no statement was sent, and another node may be tried.
     #[error("the database cannot be reached")]
     Unreachable(#[source] PoolError),
-    /// A unique constraint, named here, already holds such a row (SQLSTATE 23505).
+    /// A row violates the unique constraint of this name (SQLSTATE 23505).
     #[error("the unique constraint {0} is taken")]
     Taken(String),
-    /// The transaction met another and may be tried again (SQLSTATE 40001, 40P01).
+    /// A serialization failure or a deadlock: the transaction may be retried (SQLSTATE 40001, 40P01).
     #[error("the transaction must be repeated")]
     Repeat(#[source] tokio_postgres::Error),
-    /// A fault of ours or of the schema.
+    /// A bug of this program or of the schema.
     #[error("the statement failed")]
     Fault(#[source] tokio_postgres::Error),
 }
 
 impl DbError {
-    /// The clock of ours ran out.
-    pub(super) fn too_slow() -> Self {
+    pub(super) fn deadline_exceeded() -> Self {
         Self::Unavailable(Some("no answer before the deadline".into()))
     }
 
-    /// Whether the server ended a statement because it took too long (SQLSTATE 57014).
-    pub fn was_cut_off(&self) -> bool {
+    /// Whether the server cancelled a statement at its statement_timeout (SQLSTATE 57014).
+    pub fn is_statement_timeout(&self) -> bool {
         let Self::Unavailable(Some(source)) = self else { return false };
         source
             .downcast_ref::<tokio_postgres::Error>()
             .is_some_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED))
     }
 
-    /// Whether another node may do better: this one was not reached, broke off, is going down or has become a
-    /// standby.
-    pub(super) fn is_of_the_way(&self) -> bool {
+    /// Whether another node may succeed: this one was not reached, closed the connection, is shutting down or
+    /// has become a standby (25006).
+    pub(super) fn is_node_failure(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
             Self::Unavailable(Some(source)) => {
@@ -64,7 +63,7 @@ impl DbError {
 impl From<PoolError> for DbError {
     fn from(error: PoolError) -> Self {
         match error {
-            // All connections are busy: the server is there and has enough to do.
+            // All connections are busy: the server works, and another connection would only add load.
             PoolError::Timeout(TimeoutType::Wait) => Self::Unavailable(Some(error.into())),
             other => Self::Unreachable(other),
         }
@@ -74,8 +73,8 @@ impl From<PoolError> for DbError {
 impl From<tokio_postgres::Error> for DbError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else {
-            // Without an answer of the server it is the connection that failed, unless we sent values that do
-            // not fit.
+            // Without an answer of the server the connection failed, unless the values did not fit the
+            // statement.
             let ours = error.to_string().starts_with("error serializing")
                 || error.to_string().starts_with("error deserializing");
             return if ours { Self::Fault(error) } else { Self::Unavailable(Some(error.into())) };
@@ -88,7 +87,7 @@ impl From<tokio_postgres::Error> for DbError {
         if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Repeat(error);
         }
-        if is_passing(state.code()) || has_lost_a_node(database) {
+        if is_temporary(state.code()) || has_lost_a_node(database) {
             Self::Unavailable(Some(error.into()))
         } else {
             Self::Fault(error)
@@ -96,22 +95,21 @@ impl From<tokio_postgres::Error> for DbError {
     }
 }
 
-/// Citus has no state of its own for losing a node in the middle of a transaction over several, which it
-/// rolls back.
+/// Citus has no SQLSTATE of its own for a transaction over several nodes that lost one; it rolls back.
 fn has_lost_a_node(error: &tokio_postgres::error::DbError) -> bool {
     *error.code() == SqlState::INTERNAL_ERROR
         && error.message().starts_with("failure on connection marked as essential")
 }
 
-/// The constraint that the message of a unique violation names. Citus passes another node's message on and
-/// not the field for it (`ReportResultError` in Citus' remote_commands.c). The name stands last, in quotes
-/// that depend on the server's language.
+/// The constraint that the message of a unique violation names. Citus forwards another node's message without
+/// the field for the constraint (`ReportResultError` in Citus' remote_commands.c). The name is the last word,
+/// in quotes that depend on the server's language.
 fn constraint_in(message: &str) -> &str {
     let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     message.rsplit(|c| !is_of_a_name(c)).find(|word| !word.is_empty()).unwrap_or_default()
 }
 
-/// Citus reports the constraint of the shard, which is the table's with the shard's number behind it.
+/// Citus reports the constraint of the shard: the table's name with the shard's number appended.
 fn constraint_of_table(constraint: &str) -> String {
     match constraint.rsplit_once('_') {
         Some((name, shard)) if !shard.is_empty() && shard.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -121,10 +119,10 @@ fn constraint_of_table(constraint: &str) -> String {
     }
 }
 
-/// Whether a state passes by itself or by an operator's hand: connection trouble (08), out of resources (53),
-/// stopped or starting (57), a standby (25006), a lock not had in time (55P03), a node that Citus cannot
+/// Whether a SQLSTATE goes away with time or by an operator's action: connection failure (08), out of
+/// resources (53), shutdown or start (57), a standby (25006), a lock timeout (55P03), a node that Citus cannot
 /// reach or an I/O error (58).
-fn is_passing(state: &str) -> bool {
+fn is_temporary(state: &str) -> bool {
     ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class))
         || ["25006", "25P03", "55P03", "28000"].contains(&state)
 }

@@ -1,52 +1,56 @@
-//! Hearing what others tell by NOTIFY. It is a hint that saves waiting: whatever is told while nobody listens
-//! is lost, so who listens is told of each new connection, and then looks for itself.
+//! Receiving notifications (LISTEN). They are hints that shorten a wait. A notification that is sent while
+//! there is no connection is lost, so the receiver hears of each new connection and then polls.
 
 use std::future::poll_fn;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
 use super::pool::as_role;
 use super::roles;
 
-/// The pause after a first failure; it doubles up to the longest.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The longest that opening a connection may take; a frozen server accepts it and says nothing.
+/// The pauses between attempts to connect. All listeners lose their connection when a server restarts, so
+/// jitter spreads them: it adds up to the same pause again.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_max_delay(Duration::from_millis(2500))
+    .with_jitter()
+    .without_max_times();
+/// The longest that opening a connection may take: a frozen server accepts it and never answers.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a listener hears.
-pub(crate) enum Heard {
-    /// The connection stands from now on; what was told before was not heard.
+/// What a listener receives.
+pub(crate) enum ListenEvent {
+    /// A connection is there from now on; earlier notifications may be lost.
     Connected,
-    /// The text of a notification.
-    Told(String),
+    /// The payload of a notification.
+    Notification(String),
 }
 
 /// Listens on `channel` until the future is dropped.
-pub(super) async fn for_ever(config: &Config, channel: &'static str, heard: impl Fn(Heard)) {
-    // A role of its own shows in pg_stat_activity what the connection is for.
+pub(super) async fn listen(config: &Config, channel: &'static str, handle: impl Fn(ListenEvent)) {
+    // pg_stat_activity shows by the role what the connection is for.
     let config = as_role(config, roles::RELAY);
-    let mut pause = SHORTEST_PAUSE;
+    let mut pauses = BACKOFF.build();
     loop {
-        if once(&config, channel, &heard).await {
-            pause = SHORTEST_PAUSE;
+        if listen_once(&config, channel, &handle).await {
+            pauses = BACKOFF.build();
         }
-        tokio::time::sleep(pause).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
+        tokio::time::sleep(pauses.next().unwrap_or(TIMEOUT)).await;
     }
 }
 
-/// One connection, from its beginning to its end; false when it never stood.
-async fn once(config: &Config, channel: &str, heard: &impl Fn(Heard)) -> bool {
+/// One connection, until it ends; false when LISTEN did not succeed.
+async fn listen_once(config: &Config, channel: &str, handle: &impl Fn(ListenEvent)) -> bool {
     let Ok(Ok((client, mut connection))) = tokio::time::timeout(TIMEOUT, config.connect(NoTls)).await else {
         return false;
     };
-    let (told, mut hearing) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut payloads) = tokio::sync::mpsc::unbounded_channel();
     let driven = async move {
         while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
             if let AsyncMessage::Notification(notification) = message
-                && told.send(notification.payload().to_owned()).is_err()
+                && sender.send(notification.payload().to_owned()).is_err()
             {
                 return;
             }
@@ -56,15 +60,15 @@ async fn once(config: &Config, channel: &str, heard: &impl Fn(Heard)) -> bool {
         if client.batch_execute(&format!("LISTEN {channel}")).await.is_err() {
             return false;
         }
-        heard(Heard::Connected);
-        while let Some(payload) = hearing.recv().await {
-            heard(Heard::Told(payload));
+        handle(ListenEvent::Connected);
+        while let Some(payload) = payloads.recv().await {
+            handle(ListenEvent::Notification(payload));
         }
         true
     };
     // The connection works only while it is polled.
     tokio::select! {
-        stood = listened => stood,
+        listened = listened => listened,
         () = driven => true,
     }
 }

@@ -1,5 +1,5 @@
-//! Forward-only migrations. refinery applies them and refuses edited or unknown ones; the lock that it lacks
-//! is here, so that any number of processes may start at once.
+//! Forward-only migrations. refinery applies them and refuses edited or unknown ones. It has no lock, so this
+//! file takes one: any number of processes may start at the same time.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Config};
 use super::connect::{ConnectError, connect, reason};
 use super::connection::Object;
 use super::error::DbError;
-use super::role_conflict::despite_others;
+use super::role_conflict::retry_on_role_conflict;
 use super::roles;
 use super::versions::MAY_TAKE_ROLE;
 
@@ -16,41 +16,39 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// Any fixed number: the key of the advisory lock that one migrating process holds.
+/// The key of the advisory lock that the migrating process holds; any fixed number will do.
 const LOCK_KEY: i64 = 0x7069_6765_6f6e;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What a run did.
+/// The result of a migration run.
 #[derive(Debug)]
 pub struct MigrationReport {
-    /// The migrations that this run applied, by name; empty when there was nothing to do.
+    /// The names of the migrations that this run applied; empty when the schema was up to date.
     pub applied: Vec<String>,
 }
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// Another process migrates for longer than five minutes.
+    /// Another process held the lock for five minutes.
     #[error("another process has been migrating this database for over 300 seconds")]
     Locked,
     /// The schema is newer than this program, or an applied migration was edited.
     #[error("the database's schema does not fit this program: {0}")]
     Mismatch(String),
-    /// A statement failed; that migration left nothing behind.
+    /// A statement failed, and the whole migration was rolled back.
     #[error("{context}: {reason}")]
     Failed {
-        /// What was tried.
         context: &'static str,
-        /// What the database said.
+        /// The database's message.
         reason: String,
     },
 }
 
 impl MigrateError {
-    /// What the database said, where it was asked.
+    /// The database's message, if a statement failed.
     fn reason(&self) -> Option<&str> {
         if let Self::Failed { reason, .. } = self { Some(reason) } else { None }
     }
@@ -60,20 +58,20 @@ pub(super) fn failed(context: &'static str) -> impl Fn(tokio_postgres::Error) ->
     move |error| MigrateError::Failed { context, reason: reason(&error) }
 }
 
-/// Brings the schema up to date and puts the demo tenant where `demo_tenant` wants it, as the user of
-/// `config`, who must be allowed to make roles the first time.
+/// Applies pending migrations, and opens or closes the demo tenant as `demo_tenant` says. The first time the
+/// user of `config` must be allowed to create roles.
 ///
 /// # Errors
-/// See [`MigrateError`]; a failed migration is rolled back whole.
+/// See [`MigrateError`]; a failed migration is rolled back.
 pub async fn migrate(config: &Config, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
     let mut client = connect(config).await?;
-    // The lock lives as long as this session, and no longer, however this function ends.
+    // The lock ends with this session, so it needs no release when this function fails.
     lock(&client).await?;
-    despite_others(async || run(&mut client, demo_tenant).await, MigrateError::reason).await
+    retry_on_role_conflict(async || run(&mut client, demo_tenant).await, MigrateError::reason).await
 }
 
 async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
-    // A try before this one may have ended in the owner's role.
+    // A failed attempt may have left the session in the owner's role.
     client.batch_execute("RESET ROLE").await.map_err(failed("giving the owner's role back"))?;
     roles::prepare(client).await.map_err(failed("making the database roles"))?;
     client
@@ -86,15 +84,14 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
         .batch_execute(&readable)
         .await
         .map_err(failed("letting the application see the schema's history"))?;
-    place_demo_tenant(client, demo_tenant).await.map_err(failed("placing the demo tenant"))?;
+    set_demo_tenant(client, demo_tenant).await.map_err(failed("setting up the demo tenant"))?;
     Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }
 
-/// The migrations that the database lacks, without changing anything.
+/// The names of the migrations that the database lacks. Changes nothing.
 ///
 /// # Errors
-/// [`MigrateError::Mismatch`] when the database knows a migration that this program does not, or another text
-/// of one.
+/// [`MigrateError::Mismatch`] when an applied migration is unknown to this program or has another text.
 pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     let client = connect(config).await?;
     let table: bool = client
@@ -103,8 +100,8 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
         .map_err(failed("looking for the schema's history"))?
         .get(0);
     let rows = if table {
-        // An administrator may take the owner's role, and the login of `serve` the application's: both may
-        // look.
+        // An administrator may take the owner's role, the login of `serve` the application's role; both may
+        // read the history.
         for role in [roles::OWNER, roles::APP] {
             if client.batch_execute(&format!("SET ROLE {role}")).await.is_ok() {
                 break;
@@ -140,16 +137,15 @@ pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
         .collect())
 }
 
-/// A migration that a database has had.
+/// An applied migration.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct AppliedMigration {
     /// Such as V3__teams_and_messages.
     pub name: String,
-    /// When.
     pub applied_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// Those that the database has had, in order.
+/// The applied migrations, in order.
 pub(super) async fn applied(client: &Object) -> Result<Vec<AppliedMigration>, DbError> {
     let query = "SELECT version, name, applied_on FROM public.refinery_schema_history ORDER BY version";
     let rows = client.query(query, &[]).await?;
@@ -163,8 +159,7 @@ pub(super) async fn applied(client: &Object) -> Result<Vec<AppliedMigration>, Db
         .collect())
 }
 
-/// Whether the user of `config` could migrate: the login of `serve` cannot, and leaves it to an
-/// administrator.
+/// Whether the user of `config` may migrate. The login of `serve` may not, and leaves it to an administrator.
 ///
 /// # Errors
 /// No connection, or a failure of the database.
@@ -220,22 +215,23 @@ fn describe(error: &refinery::Error) -> MigrateError {
     }
 }
 
-// An organization of that name may have been founded while there was no demo; then the demo takes another.
-const PLACE_DEMO: &str = "
+// A user may have created an organization of that name while there was no demo; then the demo takes another
+// name.
+const INSERT_DEMO: &str = "
     INSERT INTO shared.tenants (id, name, name_key, join_policy)
     SELECT 1, name, lower(name), 'open'
     FROM (VALUES (1, 'Demo'), (2, 'Pigeonhole demo'), (3, 'Demo of tenant 1')) AS wanted (place, name)
     WHERE NOT EXISTS (SELECT FROM shared.tenants WHERE name_key = lower(wanted.name))
     ORDER BY place LIMIT 1";
 
-/// Tenant 1 is the demo: open to all when wanted, closed to newcomers when not.
-async fn place_demo_tenant(client: &Client, wanted: bool) -> Result<(), tokio_postgres::Error> {
+/// Tenant 1 is the demo: open when `wanted`, and by invitation only otherwise.
+async fn set_demo_tenant(client: &Client, wanted: bool) -> Result<(), tokio_postgres::Error> {
     let policy = client
         .query_opt("SELECT join_policy FROM shared.tenants WHERE id = 1", &[])
         .await?
         .map(|row| row.get::<_, String>(0));
     let statement = match (policy.as_deref(), wanted) {
-        (None, true) => PLACE_DEMO,
+        (None, true) => INSERT_DEMO,
         (Some("invite"), true) => "UPDATE shared.tenants SET join_policy = 'open' WHERE id = 1",
         (Some("open"), false) => "UPDATE shared.tenants SET join_policy = 'invite' WHERE id = 1",
         _ => return Ok(()),

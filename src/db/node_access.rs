@@ -1,5 +1,5 @@
-//! Passwords for the roles, where nodes of a cluster ask each other for one. A node connects to the others as
-//! the role that a query runs as, so each of our roles needs what the nodes' password file gives.
+//! Passwords of the roles, for clusters whose nodes ask each other for a password. A node connects to another
+//! as the role of the query, so each of our roles needs the password that the nodes' password file holds.
 
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::{Client, Config};
@@ -9,29 +9,29 @@ use super::migrate::{MigrateError, failed, lock};
 use super::roles;
 use super::versions::MAY_TAKE_ROLE;
 
-/// Makes the roles where they are missing and gives them the password by which nodes connect to each other.
-/// Before the first migration, which distributes the tables as their owner.
+/// Creates missing roles and sets the password by which nodes connect to each other. It must run before the
+/// first migration, which distributes the tables as their owner.
 ///
 /// # Errors
 /// See [`MigrateError`].
-pub async fn let_nodes_connect(config: &Config, password: &str) -> Result<(), MigrateError> {
+pub async fn set_node_passwords(config: &Config, password: &str) -> Result<(), MigrateError> {
     let client = connect(config).await?;
     lock(&client).await?;
     roles::prepare(&client).await.map_err(failed("making the database roles"))?;
     for role in roles::ALL {
-        if !opens(config, role, password).await {
+        if !can_log_in(config, role, password).await {
             set_password(&client, role, password).await?;
         }
     }
     Ok(())
 }
 
-/// Makes the login by which `serve` connects where its own is not an administrator's: it can do nothing
-/// itself and may take the roles that requests need, but neither the owner's nor another.
+/// Creates the login for a `serve` that has no administrator's login. It has no rights of its own and may take
+/// the roles that requests need, but not the owner's.
 ///
 /// # Errors
 /// See [`MigrateError`].
-pub async fn place_web_login(config: &Config, password: &str) -> Result<(), MigrateError> {
+pub async fn create_web_login(config: &Config, password: &str) -> Result<(), MigrateError> {
     let client = connect(config).await?;
     lock(&client).await?;
     roles::prepare(&client).await.map_err(failed("making the database roles"))?;
@@ -60,19 +60,19 @@ pub async fn place_web_login(config: &Config, password: &str) -> Result<(), Migr
                 .map_err(failed("granting a role"))?;
         }
     }
-    if !opens(config, roles::WEB, password).await {
+    if !can_log_in(config, roles::WEB, password).await {
         set_password(&client, roles::WEB, password).await?;
     }
     Ok(())
 }
 
-async fn opens(config: &Config, role: &str, password: &str) -> bool {
+async fn can_log_in(config: &Config, role: &str, password: &str) -> bool {
     let mut config = config.clone();
     config.user(role).password(password);
     connect(&config).await.is_ok()
 }
 
-/// Hashed here, so that the password itself is in no statement and in no log.
+/// Hashes the password here, so that no statement and no log contains it.
 async fn set_password(client: &Client, role: &str, password: &str) -> Result<(), MigrateError> {
     let verifier = scram_sha_256(password.as_bytes());
     client

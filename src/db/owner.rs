@@ -1,15 +1,15 @@
-//! Connections for work on all tenants at once, which an administrator starts by hand.
+//! Connections for the commands of an administrator that work on all tenants at once.
 
 use tokio_postgres::{Client, Config};
 
 use super::connect::{ConnectError, connect, unusable};
 use super::roles;
 
-/// Connects as the user of `config` and takes the role that owns the tables, to which row-level security does
-/// not apply.
+/// Connects as the user of `config` and takes the role that owns the tables. Row-level security does not apply
+/// to that role.
 ///
 /// # Errors
-/// When no session stands within 5 seconds, or the user may not take that role.
+/// When there is no session within 5 seconds, or the user may not take that role.
 pub async fn connect_as_owner(config: &Config) -> Result<Client, ConnectError> {
     let client = connect(config).await?;
     client

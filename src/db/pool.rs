@@ -1,57 +1,63 @@
-//! How a pool is made. Each connection takes its role when it is opened, whatever user DATABASE_URL names.
+//! Pools of connections. Each connection takes the role of its pool when it opens, whatever user DATABASE_URL
+//! names.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::QueueMode;
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
+use serde::Serialize;
 use tokio_postgres::{Config, NoTls};
 
 use super::connect::CONNECT_TIMEOUT;
-use super::connection::{Connections, Pool};
-use super::counters::{Shared, Waits};
+use super::connection::{ConnectionManager, Pool};
+use super::counters::{DbCounters, WaitCounters};
 use super::roles;
 
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain
-/// PostgreSQL takes it as a setting of nobody's.
+/// PostgreSQL accepts it as a custom setting.
 const CITUS: &str = "-c citus.propagate_set_commands=local";
-/// How times are written, for the program to read them, and that to fetch a page by an index costs little
-/// more than the next page, as it does on any disk of today: few rows of one tenant are never worth a look at
-/// all of a shard.
+/// The first three fix the text format that `row` reads. `random_page_cost` is that of an SSD: the planner then
+/// finds the few rows of a tenant by an index instead of scanning the shard.
 const READING: &str = "-c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c random_page_cost=1.1";
 
-/// A pool for tenants' work on a server of which nothing is known.
-pub(super) fn app_pool(config: &Config, size: usize, tally: &Shared) -> Pool {
-    pool(config, roles::APP, size, tally)
+/// A pool for tenants' statements on the server that DATABASE_URL names.
+pub(super) fn app_pool(config: &Config, size: usize, counters: &Arc<DbCounters>) -> Pool {
+    pool(config, roles::APP, size, counters)
 }
 
-/// A pool for tenants' work on a worker. What is prepared there reads one shard by an index, so that a plan
-/// for these very values would never be better than the general one; what goes through Citus has its own
-/// setting in its transaction.
-pub(super) fn worker_pool(config: &Config, size: usize, tally: &Shared) -> Pool {
+/// A pool for tenants' statements on a worker. Statements prepared there read one shard by an index, so a plan
+/// for the given values is never better than the generic plan. Transactions through Citus override this
+/// setting.
+pub(super) fn worker_pool(config: &Config, size: usize, counters: &Arc<DbCounters>) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
     config.options(format!("{given}-c plan_cache_mode=force_generic_plan"));
-    app_pool(&config, size, tally)
+    app_pool(&config, size, counters)
 }
 
 /// A pool whose connections work as `role`.
-pub(super) fn pool(config: &Config, role: &str, size: usize, tally: &Shared) -> Pool {
+pub(super) fn pool(config: &Config, role: &str, size: usize, counters: &Arc<DbCounters>) -> Pool {
     let manager = Manager::from_config(
         as_role(config, role),
         NoTls,
         ManagerConfig { recycling_method: RecyclingMethod::Fast },
     );
-    Pool::builder(Connections { manager, waits: Waits::default(), tally: Shared::clone(tally) })
-        .max_size(size)
-        // The connection that was used last has its plans and pages at hand.
-        .queue_mode(QueueMode::Lifo)
-        .wait_timeout(Some(Duration::from_millis(1500)))
-        .create_timeout(Some(CONNECT_TIMEOUT))
-        .recycle_timeout(Some(Duration::from_millis(500)))
-        .runtime(Runtime::Tokio1)
-        .build()
-        .expect("a runtime is set, which is all that building a pool can lack")
+    Pool::builder(ConnectionManager {
+        manager,
+        waits: WaitCounters::default(),
+        counters: Arc::clone(counters),
+    })
+    .max_size(size)
+    // The connection that was used last has its plans cached.
+    .queue_mode(QueueMode::Lifo)
+    .wait_timeout(Some(Duration::from_millis(1500)))
+    .create_timeout(Some(CONNECT_TIMEOUT))
+    .recycle_timeout(Some(Duration::from_millis(500)))
+    .runtime(Runtime::Tokio1)
+    .build()
+    .expect("a runtime is set, which is all that building a pool can lack")
 }
 
 /// The configuration of a connection that works as `role`.
@@ -68,4 +74,42 @@ pub(super) fn as_role(config: &Config, role: &str) -> Config {
         .keepalives_interval(Duration::from_secs(2))
         .keepalives_retries(3);
     config
+}
+
+/// A pool of connections as it is now.
+#[derive(Clone, Debug, Serialize)]
+pub struct PoolState {
+    /// The server, as host:port.
+    pub node: String,
+    /// What the pool is for: tenants, login, sign_up, maintenance or relay.
+    pub pool: &'static str,
+    /// The most connections that it may open.
+    pub limit: usize,
+    pub open: usize,
+    pub in_use: usize,
+    /// Calls that wait for a connection now.
+    pub waiting: usize,
+    /// Calls that have waited since the start, because all connections were in use.
+    pub waits: u64,
+    pub waited_seconds: f64,
+    /// How many of the waits ended without a connection.
+    pub given_up: u64,
+}
+
+impl PoolState {
+    pub(super) fn of(node: String, name: &'static str, pool: &Pool) -> Self {
+        let status = pool.status();
+        let waits = pool.manager().waits.counts();
+        Self {
+            node,
+            pool: name,
+            limit: status.max_size,
+            open: status.size,
+            in_use: status.size.saturating_sub(status.available),
+            waiting: status.waiting,
+            waits: waits.waits,
+            waited_seconds: waits.seconds,
+            given_up: waits.timed_out,
+        }
+    }
 }

@@ -1,35 +1,34 @@
-//! Other databases of the same servers. Roles belong to whole servers, so two databases whose roles are made
-//! or changed at once can meet there, and Citus brings roles to the workers whenever it distributes a table.
+//! Conflicts over roles. Roles belong to a whole server, so two databases of one server that create or change
+//! the same role at once conflict. Citus copies roles to the workers whenever it distributes a table.
 
 use std::time::Duration;
 
-const TRIES: u32 = 10;
+const ATTEMPTS: u32 = 10;
 
-/// Does the work again while it fails because another database of the same servers makes or changes our
-/// roles. The work must be one transaction, or harmless to repeat; `reason` gives what the database said,
-/// where the error is the database's.
+/// Retries `work` while another database on the same servers changes the same roles. The work must be one
+/// transaction, or harmless to repeat. `reason` gives the database's message, if the error is the database's.
 ///
 /// # Errors
-/// The work's own, at once when it has another reason.
-pub(crate) async fn despite_others<T, E>(
+/// The error of the work, at once when it has another reason.
+pub(crate) async fn retry_on_role_conflict<T, E>(
     mut work: impl AsyncFnMut() -> Result<T, E>,
     reason: impl Fn(&E) -> Option<&str>,
 ) -> Result<T, E> {
-    let mut tries = 1;
+    let mut attempts = 1;
     loop {
         match work().await {
-            Err(error) if tries < TRIES && reason(&error).is_some_and(met_another) => {
+            Err(error) if attempts < ATTEMPTS && reason(&error).is_some_and(is_role_conflict) => {
                 log::info!("another database of these servers changes roles as well; trying again");
-                tokio::time::sleep(Duration::from_millis(200) * tries).await;
-                tries += 1;
+                tokio::time::sleep(Duration::from_millis(200) * attempts).await;
+                attempts += 1;
             }
             result => return result,
         }
     }
 }
 
-/// Whether a statement failed because another transaction made or changed the same role.
-fn met_another(reason: &str) -> bool {
+/// Whether a statement failed because another transaction created or changed the same role.
+fn is_role_conflict(reason: &str) -> bool {
     const SIGNS: [&str; 4] =
         ["tuple concurrently updated", "pg_authid_", "pg_auth_members_", "pg_db_role_setting_"];
     SIGNS.iter().any(|sign| reason.contains(sign))

@@ -1,6 +1,6 @@
 //! The database roles: one that owns the tables and runs migrations, and one for each kind of work, with the
-//! least that it needs. Roles belong to the whole server, so they are made here, before the first migration,
-//! and not in it.
+//! least privileges that it needs. Roles belong to the whole server, so they are created here, before the
+//! first migration, and not by a migration.
 
 use tokio_postgres::Client;
 
@@ -8,18 +8,17 @@ use super::versions::MAY_TAKE_ROLE;
 
 /// Owns every table and runs migrations.
 pub(super) const OWNER: &str = "pigeonhole_owner";
-/// Does one tenant's work under row-level security.
+/// Reads and writes one tenant's rows under row-level security.
 pub(super) const APP: &str = "pigeonhole_app";
-/// Looks up the login directory.
+/// Reads the login directory.
 pub(super) const LOGIN: &str = "pigeonhole_login";
-/// Founds tenants and adds users.
+/// Creates tenants and users.
 pub(super) const SIGN_UP: &str = "pigeonhole_signup";
-/// Removes expired rows of all tenants, and all rows of a tenant that ended.
+/// Removes expired rows of all tenants, and all rows of a deleted tenant.
 pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
-/// Sees which tenants have messages to send, and not what is in them.
+/// Sees which tenants have due messages, but not their contents.
 pub(super) const RELAY: &str = "pigeonhole_relay";
-
-/// Sees what PostgreSQL and Citus say of themselves, and the tables of operators.
+/// Reads the statistics of PostgreSQL and Citus, and the tables of operators.
 pub(super) const CONSOLE: &str = "pigeonhole_console";
 /// Reads the outbox of all tenants without payloads, and has failed messages tried again or deletes them.
 pub(super) const BACKLOG: &str = "pigeonhole_backlog";
@@ -30,7 +29,7 @@ pub(super) const OF_REQUESTS: [&str; 7] = [APP, LOGIN, SIGN_UP, MAINTENANCE, REL
 /// The login of `serve` where it is not given an administrator's; see `node_access`.
 pub(super) const WEB: &str = "pigeonhole_web";
 
-/// The server's time limits, in the order in which they should strike; our own clock stands behind them.
+/// The server's time limits. They are shorter than `checkout::CALL_DEADLINE`, which covers a frozen server.
 pub(super) const TIME_LIMITS: [(&str, &str); 3] =
     [("statement_timeout", "2s"), ("lock_timeout", "1500ms"), ("idle_in_transaction_session_timeout", "10s")];
 
@@ -49,17 +48,17 @@ fn time_limits(role: &str) -> String {
         .concat()
 }
 
-/// A user who may not hand that role on can still serve; the console then shows less.
-const LET_WATCH: &str = "DO $$ BEGIN
+/// A user who may not grant pg_monitor can still serve; the console then shows less.
+const GRANT_MONITOR: &str = "DO $$ BEGIN
         IF NOT pg_has_role('pigeonhole_console', 'pg_monitor', 'MEMBER') THEN
             GRANT pg_monitor TO pigeonhole_console;
         END IF;
     EXCEPTION WHEN insufficient_privilege OR unique_violation THEN NULL;
     END $$";
 
-/// Where the server counts statements, the database has the view of them. Citus makes it on the other nodes
-/// too.
-const COUNT_STATEMENTS: &str = "DO $$ BEGIN
+/// A server that preloads pg_stat_statements needs the extension for its view. Citus creates it on the other
+/// nodes too.
+const CREATE_STAT_STATEMENTS: &str = "DO $$ BEGIN
         IF current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'
            AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements')
            AND EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
@@ -68,10 +67,10 @@ const COUNT_STATEMENTS: &str = "DO $$ BEGIN
     EXCEPTION WHEN insufficient_privilege OR unique_violation OR duplicate_object OR undefined_file THEN NULL;
     END $$";
 
-/// Makes the roles, the schema and the rights that migrations start from. Harmless when they are there.
+/// Creates the roles, schemas and privileges that migrations need. It may run any number of times.
 ///
-/// LOGIN is needed because Citus connects to its workers as the current role; without a password nobody else
-/// gets in where the server asks for one.
+/// The roles have LOGIN because Citus connects to its workers as the current role. They have no password, so
+/// a server that asks for one refuses them.
 pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
     for role in ALL {
         let limits = if role == OWNER { String::new() } else { time_limits(role) };
@@ -92,8 +91,8 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
             client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
         }
     }
-    client.batch_execute(LET_WATCH).await?;
-    client.batch_execute(COUNT_STATEMENTS).await?;
+    client.batch_execute(GRANT_MONITOR).await?;
+    client.batch_execute(CREATE_STAT_STATEMENTS).await?;
     let ready: bool = client
         .query_one(
             "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname IN ('shared', 'operator')) = 2

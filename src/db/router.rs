@@ -1,6 +1,6 @@
-//! Which pool does a tenant's work. On Citus there is one pool for each node, and a call goes to the node
-//! that holds the tenant's shard; on plain PostgreSQL there is one pool. The map is a hint: every node can do
-//! every tenant's work, so a stale one makes a call slower and never wrong.
+//! The pool for a tenant's statements. On Citus there is one pool for each node, and a statement goes to the
+//! node that holds the tenant's shard; on plain PostgreSQL there is one pool. The known placements are a hint:
+//! every node can run every tenant's statements, so a stale placement makes a call slower and never wrong.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -10,87 +10,83 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
-use super::checkout::within;
+use super::checkout::with_connection;
 use super::connect::at;
 use super::connection::Pool;
-use super::counters::{PoolState, Shared};
+use super::counters::DbCounters;
 use super::error::DbError;
-use super::pool::{app_pool, worker_pool};
-use super::shard_reads::Home;
+use super::pool::{PoolState, app_pool, worker_pool};
 use super::tenant_load::Loads;
-use super::topology::{Address, Group, Topology};
+use super::topology::{NodeAddress, NodeGroup, ShardPlacement, Topology};
 use crate::domain::TenantId;
 
-/// How old the map grows when nothing goes wrong.
+/// How often the placements are read again while every call succeeds.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
-/// The shortest time between two readings, however much goes wrong.
+/// The shortest time between two readings, however many calls fail.
 const REFRESH_PAUSE: Duration = Duration::from_millis(250);
-/// How soon it is read again when that failed.
 const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(1);
 const REFRESH_DEADLINE: Duration = Duration::from_millis(1500);
 
-/// Sends tenants' work to nodes.
+/// Knows the placement of each tenant and the pool of each node.
 pub(super) struct Router {
     config: Config,
     pool_size: usize,
     coordinator: Pool,
-    tally: Shared,
+    counters: Arc<DbCounters>,
     routes: RwLock<Arc<Routes>>,
-    trouble: Notify,
-    /// What tenants' work comes to.
+    refresh_requested: Notify,
     pub(super) loads: Loads,
 }
 
 #[derive(Default)]
 struct Routes {
     topology: Topology,
-    pools: BTreeMap<Group, NodePool>,
+    pools: BTreeMap<NodeGroup, NodePool>,
 }
 
 #[derive(Clone)]
 struct NodePool {
-    address: Address,
+    address: NodeAddress,
     pool: Pool,
 }
 
 impl Router {
     /// A router that knows only the server of `config`, which on Citus is the coordinator.
-    pub(super) fn new(config: &Config, pool_size: usize, tally: Shared) -> Self {
+    pub(super) fn new(config: &Config, pool_size: usize, counters: Arc<DbCounters>) -> Self {
         Self {
-            coordinator: app_pool(config, pool_size, &tally),
-            tally,
+            coordinator: app_pool(config, pool_size, &counters),
+            counters,
             config: config.clone(),
             pool_size,
             routes: RwLock::default(),
-            trouble: Notify::new(),
+            refresh_requested: Notify::new(),
             loads: Loads::default(),
         }
     }
 
-    /// The server that can always be asked.
+    /// The pool of the server that DATABASE_URL names, which can run every tenant's statements.
     pub(super) fn coordinator(&self) -> &Pool {
         &self.coordinator
     }
 
-    /// Where a tenant's shards are, with the pool of that node.
-    pub(super) fn home(&self, tenant: TenantId) -> Option<(Home, Pool)> {
+    /// The placement of a tenant's shards and the pool of the owning node; none on plain PostgreSQL.
+    pub(super) fn placement_of(&self, tenant: TenantId) -> Option<(ShardPlacement, Pool)> {
         let routes = self.current();
-        let home = routes.topology.home_of(tenant)?;
+        let placement = routes.topology.placement_of(tenant)?;
         // Group 0 is the coordinator, which has its pool already.
-        let pool = if home.group == 0 {
+        let pool = if placement.group == 0 {
             self.coordinator.clone()
         } else {
-            routes.pools.get(&home.group)?.pool.clone()
+            routes.pools.get(&placement.group)?.pool.clone()
         };
-        Some((home, pool))
+        Some((placement, pool))
     }
 
-    /// What is counted.
-    pub(super) fn tally(&self) -> &Shared {
-        &self.tally
+    pub(super) fn counters(&self) -> &Arc<DbCounters> {
+        &self.counters
     }
 
-    /// The pools for tenants' work as they are now, the coordinator's first.
+    /// The pools for tenants' statements as they are now, the coordinator's first.
     pub(super) fn pools(&self) -> Vec<PoolState> {
         let mut states = vec![PoolState::of(name_of(&self.config), "tenants", &self.coordinator)];
         for NodePool { address, pool } in self.current().pools.values() {
@@ -104,33 +100,33 @@ impl Router {
         self.current().pools.values().map(|node| node.pool.clone()).collect()
     }
 
-    /// Has the map read again soon: something that it led to did not work.
-    pub(super) fn report_trouble(&self) {
-        self.trouble.notify_one();
+    /// Has the placements read again soon, after a call to the known node failed.
+    pub(super) fn request_refresh(&self) {
+        self.refresh_requested.notify_one();
     }
 
-    /// Keeps the map fresh until the task is dropped.
+    /// Keeps the placements up to date until the future is dropped.
     pub(super) async fn keep_fresh(&self) {
         loop {
-            let _ = tokio::time::timeout(REFRESH_INTERVAL, self.trouble.notified()).await;
+            let _ = tokio::time::timeout(REFRESH_INTERVAL, self.refresh_requested.notified()).await;
             if let Err(error) = self.refresh().await {
-                log::warn!("the map of tenants to nodes could not be read: {error}");
-                // Until there is one, the coordinator does everybody's work.
+                log::warn!("could not read the placement of shards: {error}");
+                // Without placements the coordinator runs the statements of all tenants.
                 tokio::time::sleep(REFRESH_AFTER_FAILURE).await;
-                self.report_trouble();
+                self.request_refresh();
             }
             tokio::time::sleep(REFRESH_PAUSE).await;
         }
     }
 
-    /// Reads the map: from the coordinator, or while that is down from any worker, as all know it.
+    /// Reads the placements from the coordinator or, while that is down, from a worker: every node knows them.
     pub(super) async fn refresh(&self) -> Result<(), DbError> {
         let mut failure = None;
         for pool in std::iter::once(self.coordinator.clone()).chain(self.workers()) {
             let deadline = Instant::now() + REFRESH_DEADLINE;
-            match within(deadline, &pool, async |client| Topology::read(client).await).await {
+            match with_connection(deadline, &pool, async |client| Topology::read(client).await).await {
                 Ok(topology) => {
-                    self.take_over(topology);
+                    self.replace(topology);
                     return Ok(());
                 }
                 Err(error) => failure = Some(error),
@@ -139,7 +135,7 @@ impl Router {
         failure.map_or(Ok(()), Err)
     }
 
-    fn take_over(&self, topology: Topology) {
+    fn replace(&self, topology: Topology) {
         let before = self.current();
         if before.topology == topology {
             return;
@@ -151,7 +147,7 @@ impl Router {
             pools.insert(*group, node);
         }
         for (group, node) in &before.pools {
-            // A removed or renamed node goes on answering from what it knew last.
+            // A node that was removed or has a new address could still answer with stale rows.
             if pools.get(group).is_none_or(|kept| kept.address != node.address) {
                 node.pool.close();
             }
@@ -169,11 +165,11 @@ impl Router {
         self.workers().iter().for_each(Pool::close);
     }
 
-    fn open(&self, address: &Address) -> NodePool {
+    fn open(&self, address: &NodeAddress) -> NodePool {
         let mut config = at(&self.config, &address.host, address.port);
-        // A demoted node would go on answering reads from the past.
+        // A demoted node would answer reads with stale rows.
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        NodePool { address: address.clone(), pool: worker_pool(&config, self.pool_size, &self.tally) }
+        NodePool { address: address.clone(), pool: worker_pool(&config, self.pool_size, &self.counters) }
     }
 
     fn current(&self) -> Arc<Routes> {

@@ -1,24 +1,23 @@
-//! The last look before serving: every tenant's table must have row-level security in force for the
-//! application's role. A policy that was dropped, widened or never written stops the start, instead of
-//! leaking later.
+//! The check before serving: every table with tenants' rows must have row-level security in force for the
+//! application's role. A policy that was dropped, widened or never written stops the start; otherwise it would
+//! leak rows later.
 
-use super::checkout::{CALL_DEADLINE, within};
+use super::checkout::{CALL_DEADLINE, with_connection};
 use super::connection::Pool;
 use super::error::DbError;
 
-/// Why it would be unsafe to serve on this database.
+/// Why this program refuses to serve on a database.
 #[derive(Debug, thiserror::Error)]
 pub enum UnsafeSchema {
-    /// The first thing found.
+    /// The first fault, in a sentence.
     #[error("refusing to serve: {0}")]
     Found(String),
-    /// The check itself could not run.
     #[error("refusing to serve: the schema could not be checked")]
     Unchecked(#[from] DbError),
 }
 
-/// Tables that hold rows of tenants and are not as they must be, seen by the role that asks. A policy for
-/// this role must be the plain comparison with the setting, and nothing else.
+/// The faults of tables with tenants' rows, as the current role sees them. A policy for this role must be the
+/// plain comparison with the setting, and nothing else.
 const UNGUARDED_TABLES: &str = "
     WITH guarded AS (
         SELECT c.oid, c.oid::regclass::text AS name, c.relrowsecurity, c.relforcerowsecurity, c.relowner,
@@ -60,10 +59,10 @@ const OVERPOWERED_ROLE: &str = "
     SELECT rolname || CASE WHEN rolsuper THEN ' is a superuser' ELSE ' bypasses row-level security' END
     FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
 
-/// Looks through the eyes of the pool's own role.
+/// Checks the schema as the role of the pool.
 pub(super) async fn check(pool: &Pool) -> Result<(), UnsafeSchema> {
     let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
-    let found = within(deadline, pool, async |client| {
+    let found = with_connection(deadline, pool, async |client| {
         for query in [OVERPOWERED_ROLE, UNGUARDED_TABLES] {
             if let Some(row) = client.query_opt(query, &[]).await? {
                 return Ok(Some(row.get(0)));

@@ -7,23 +7,15 @@
 //! the way through Citus.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use tokio_postgres::SimpleQueryMessage;
 
 use super::connection::Object;
 use super::error::DbError;
 use super::row::Row;
-use super::tenant_handle::Step;
-use super::topology::{Group, Shards};
+use super::statement::Step;
+use super::topology::{ShardPlacement, Shards};
 use crate::domain::TenantId;
-
-/// The shards of one tenant and the node that should hold them.
-#[derive(Clone, Debug)]
-pub(super) struct Home {
-    pub(super) group: Group,
-    pub(super) shards: Arc<Shards>,
-}
 
 const AT_HOME: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE shardid = $1::bigint \
     AND groupid = $2::integer AND shardstate = 1";
@@ -49,20 +41,21 @@ fn values(step: &Step<'_>) -> Option<String> {
 /// here.
 pub(super) async fn read(
     client: &mut Object,
-    home: &Home,
+    placement: &ShardPlacement,
     tenant: TenantId,
     steps: &[Step<'_>],
     values: &[String],
 ) -> Result<Option<Vec<Vec<Row>>>, DbError> {
     let mut message = format!("SET LOCAL app.tenant_id = '{tenant}'");
-    let shard = home.shards.anchor();
+    let shard = placement.shards.anchor();
     for (step, values) in steps.iter().zip(values) {
-        let name =
-            client.named(step.statement.sql, shard, || on_shards(step.statement.sql, &home.shards)).await?;
+        let name = client
+            .named(step.statement.sql, shard, || on_shards(step.statement.sql, &placement.shards))
+            .await?;
         let _ = write!(message, "; EXECUTE {name}({values})");
     }
     let name = client.named(AT_HOME, 0, || AT_HOME.to_owned()).await?;
-    let _ = write!(message, "; EXECUTE {name}({shard}, {})", home.group);
+    let _ = write!(message, "; EXECUTE {name}({shard}, {})", placement.group);
     let mut results = results(client.simple_query(&message).await?);
     let at_home = results.pop().is_some_and(|rows| rows.len() == 1);
     // Before the steps is what SET LOCAL gave, which is nothing.

@@ -9,13 +9,15 @@ use std::time::Duration;
 use futures_util::future::{join_all, join3, try_join_all};
 use tokio::time::Instant;
 
-use super::checkout::{CALL_DEADLINE, within};
+use super::checkout::{CALL_DEADLINE, with_connection};
 use super::connection::{Object, Pool};
-use super::counters::Way;
+use super::counters::StatementPath;
 use super::error::DbError;
 use super::router::Router;
 use super::row::Row;
-use super::shard_reads::{self, Home};
+use super::shard_reads;
+use super::statement::{Statement, Step};
+use super::topology::ShardPlacement;
 use super::value::Value;
 use crate::domain::TenantId;
 
@@ -37,56 +39,22 @@ struct Limits {
 const PATIENTLY: &str = "; SET LOCAL statement_timeout = '60s'";
 const PATIENT_DEADLINE: Duration = Duration::from_secs(65);
 
-/// A statement of the store, prepared once on each connection.
-pub(crate) struct Statement {
-    /// Its text, with `$1` always the tenant where the table belongs to tenants.
-    pub(crate) sql: &'static str,
-    /// Whether Citus keeps no plan of it that would have to be prevented.
-    keeps_no_plan: bool,
-}
-
-impl Statement {
-    /// A statement with this text.
-    pub(crate) const fn new(sql: &'static str) -> Self {
-        Self { sql, keeps_no_plan: false }
-    }
-
-    /// An INSERT of one row whose id is the next number of a sequence, for which Citus makes a plan each time
-    /// in any case.
-    pub(crate) const fn inserting(sql: &'static str) -> Self {
-        Self { sql, keeps_no_plan: true }
-    }
-
-    /// Whether it may run twice without a difference.
-    pub(super) fn only_reads(&self) -> bool {
-        let does_more = ["FOR UPDATE", "FOR SHARE", "pg_notify("].iter().any(|word| self.sql.contains(word));
-        self.sql.trim_start().starts_with("SELECT") && !does_more
-    }
-}
-
-/// A statement with its values.
-#[derive(Clone, Copy)]
-pub(crate) struct Step<'a> {
-    pub(crate) statement: &'static Statement,
-    pub(crate) values: &'a [&'a dyn Value],
-}
-
 /// The only way to the rows of a tenant, and only of that tenant. What it can do is written in `store`.
 #[derive(Clone)]
 pub struct TenantHandle {
     router: Arc<Router>,
     tenant: TenantId,
-    patience: Patience,
+    budget: TimeBudget,
 }
 
 /// The time that a handle may spend waiting for the database, over all its calls: a request that makes two
 /// slow ones is answered as soon as one that makes a single one.
 #[derive(Clone, Default)]
-struct Patience {
+struct TimeBudget {
     spent_micros: Arc<AtomicU64>,
 }
 
-impl Patience {
+impl TimeBudget {
     fn left(&self) -> Duration {
         CALL_DEADLINE.saturating_sub(Duration::from_micros(self.spent_micros.load(Ordering::Relaxed)))
     }
@@ -98,7 +66,7 @@ impl Patience {
 
 impl TenantHandle {
     pub(super) fn new(router: Arc<Router>, tenant: TenantId) -> Self {
-        Self { router, tenant, patience: Patience::default() }
+        Self { router, tenant, budget: TimeBudget::default() }
     }
 
     /// The tenant whose rows this handle reaches.
@@ -129,10 +97,10 @@ impl TenantHandle {
     /// after an error of the connection it is unknown which, and only what just reads is asked once more.
     pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         let started = Instant::now();
-        let limits = Limits { deadline: started + self.patience.left(), settings: "" };
+        let limits = Limits { deadline: started + self.budget.left(), settings: "" };
         let result = self.on_owner_or_coordinator(limits, steps).await;
         let time = started.elapsed();
-        self.patience.spend(time);
+        self.budget.spend(time);
         self.router.loads.count(self.tenant, steps.len(), time);
         result
     }
@@ -141,7 +109,7 @@ impl TenantHandle {
     /// limit does it get a minute: that server is alive, and one that is not never holds anybody for so long.
     pub(crate) async fn patient_transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
         match self.transaction(steps).await {
-            Err(error) if error.was_cut_off() => {
+            Err(error) if error.is_statement_timeout() => {
                 log::debug!("tenant {}: a statement takes longer than usual and gets a minute", self.tenant);
                 let limits = Limits { deadline: Instant::now() + PATIENT_DEADLINE, settings: PATIENTLY };
                 self.on_owner_or_coordinator(limits, steps).await
@@ -156,19 +124,19 @@ impl TenantHandle {
         steps: &[Step<'_>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
         let coordinator = self.router.coordinator();
-        let Some((home, pool)) = self.router.home(self.tenant) else {
-            self.router.tally().goes(Way::Coordinator);
+        let Some((placement, pool)) = self.router.placement_of(self.tenant) else {
+            self.router.counters().count_path(StatementPath::Coordinator);
             return self.on(coordinator, limits, steps, "").await;
         };
-        match self.on_owner(&home, &pool, limits, steps).await {
-            Err(error) if error.is_of_the_way() => {
-                self.router.report_trouble();
+        match self.on_owner(&placement, &pool, limits, steps).await {
+            Err(error) if error.is_node_failure() => {
+                self.router.request_refresh();
                 let harmless = matches!(error, DbError::Unreachable(_))
                     || steps.iter().all(|step| step.statement.only_reads());
-                if !harmless || home.group == 0 {
+                if !harmless || placement.group == 0 {
                     return Err(error);
                 }
-                self.router.tally().goes(Way::Fallback);
+                self.router.counters().count_path(StatementPath::Fallback);
                 self.on(coordinator, limits, steps, "").await
             }
             result => result,
@@ -178,29 +146,29 @@ impl TenantHandle {
     /// Runs the steps on the node that should hold the shard: on the shard itself where that is possible.
     async fn on_owner(
         &self,
-        home: &Home,
+        placement: &ShardPlacement,
         pool: &Pool,
         limits: Limits,
         steps: &[Step<'_>],
     ) -> Result<Vec<Vec<Row>>, DbError> {
         if let Some(values) = shard_reads::written(steps) {
-            match within(limits.deadline, pool, async |client| {
-                shard_reads::read(client, home, self.tenant, steps, &values).await
+            match with_connection(limits.deadline, pool, async |client| {
+                shard_reads::read(client, placement, self.tenant, steps, &values).await
             })
             .await
             {
                 Ok(Some(results)) => {
-                    self.router.tally().goes(Way::Shard);
+                    self.router.counters().count_path(StatementPath::Shard);
                     return Ok(results);
                 }
                 Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
                 Ok(None) => {}
                 Err(error) => log::debug!("a shard could not be read by itself: {error:?}"),
             }
-            self.router.tally().goes(Way::Moved);
-            self.router.report_trouble();
+            self.router.counters().count_path(StatementPath::Moved);
+            self.router.request_refresh();
         }
-        self.router.tally().goes(Way::Node);
+        self.router.counters().count_path(StatementPath::Node);
         let plan = if steps.iter().all(|step| step.statement.keeps_no_plan) { "" } else { ONE_PLAN };
         self.on(pool, limits, steps, plan).await
     }
@@ -215,7 +183,7 @@ impl TenantHandle {
     ) -> Result<Vec<Vec<Row>>, DbError> {
         let mut repeats = 0;
         loop {
-            match within(limits.deadline, pool, async |client| {
+            match with_connection(limits.deadline, pool, async |client| {
                 self.attempt(client, steps, [plan, limits.settings]).await
             })
             .await

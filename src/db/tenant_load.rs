@@ -1,5 +1,5 @@
-//! Who is busy: statements and seconds of each tenant, counted where they are sent. Citus counts tenants too,
-//! but not the reads that go to a shard's own table, which are most.
+//! The load of each tenant: its statements and the seconds that they took. Citus counts tenants too
+//! (citus_stat_tenants), but not reads of a shard's own table, which are most.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,35 +8,34 @@ use std::time::Duration;
 
 use crate::domain::TenantId;
 
-/// Tenants of which many are counted at once do not wait for each other.
-const PARTS: usize = 16;
-/// Tenants that are counted in a part between two takings; more are not, so that the memory has an end.
-const MOST_IN_PART: usize = 5_000;
+/// Several maps, so that tenants seldom wait for each other's lock.
+const MAPS: usize = 16;
+/// The most tenants that a map counts between two calls of [`Loads::take`], which bounds the memory.
+const MAP_LIMIT: usize = 5_000;
 
-/// What one tenant's work came to.
+/// The load that one tenant caused.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TenantLoad {
-    /// Its number.
     pub tenant: i64,
-    /// Statements.
     pub statements: u64,
-    /// Seconds until the database had answered them.
+    /// From sending the statements to the database's answer.
     pub seconds: f64,
 }
 
-type Part = HashMap<i64, (u64, u64)>;
+/// Statements and microseconds by tenant.
+type LoadMap = HashMap<i64, (u64, u64)>;
 
-/// Counts.
+/// The loads of all tenants.
 #[derive(Default)]
 pub struct Loads {
     counting: AtomicBool,
-    parts: [Mutex<Part>; PARTS],
+    maps: [Mutex<LoadMap>; MAPS],
     last: Mutex<Vec<TenantLoad>>,
 }
 
 impl Loads {
-    /// Counts from now on. Whoever begins takes what was counted now and then.
-    pub fn begin(&self) {
+    /// Starts counting. The caller must then call [`Self::take`] regularly.
+    pub fn start(&self) {
         self.counting.store(true, Ordering::Relaxed);
     }
 
@@ -45,33 +44,33 @@ impl Loads {
             return;
         }
         let tenant = tenant.number();
-        let place = usize::try_from(tenant.rem_euclid(16)).unwrap_or_default();
-        let mut part = self.parts[place].lock().unwrap_or_else(PoisonError::into_inner);
-        if part.len() >= MOST_IN_PART && !part.contains_key(&tenant) {
+        let index = usize::try_from(tenant.rem_euclid(16)).unwrap_or_default();
+        let mut map = self.maps[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if map.len() >= MAP_LIMIT && !map.contains_key(&tenant) {
             return;
         }
-        let sum = part.entry(tenant).or_default();
+        let sum = map.entry(tenant).or_default();
         sum.0 += statements as u64;
         sum.1 += u64::try_from(time.as_micros()).unwrap_or_default();
     }
 
-    /// What was counted since the last taking, the busiest first.
+    /// The loads since the last call, the busiest tenant first.
     pub fn take(&self) -> Vec<TenantLoad> {
-        let taken: Vec<Part> = self
-            .parts
+        let taken: Vec<LoadMap> = self
+            .maps
             .iter()
-            .map(|part| std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner)))
+            .map(|map| std::mem::take(&mut *map.lock().unwrap_or_else(PoisonError::into_inner)))
             .collect();
         let loads = sorted(taken.iter().flatten().map(|(tenant, sum)| (*tenant, *sum)));
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&loads);
         loads
     }
 
-    /// What was counted since the taking before the last, the busiest first; nothing is taken.
+    /// The loads since the last call but one of [`Self::take`], the busiest tenant first.
     pub fn recent(&self) -> Vec<TenantLoad> {
-        let mut sums: Part = HashMap::new();
-        for part in &self.parts {
-            sums.extend(part.lock().unwrap_or_else(PoisonError::into_inner).iter());
+        let mut sums: LoadMap = HashMap::new();
+        for map in &self.maps {
+            sums.extend(map.lock().unwrap_or_else(PoisonError::into_inner).iter());
         }
         let mut loads = sorted(sums.into_iter());
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -89,7 +88,7 @@ impl Loads {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "microseconds of a minute")]
+#[allow(clippy::cast_precision_loss, reason = "the microseconds of a minute are below 2^52")]
 fn sorted(sums: impl Iterator<Item = (i64, (u64, u64))>) -> Vec<TenantLoad> {
     let mut loads: Vec<TenantLoad> = sums
         .map(|(tenant, (statements, micros))| TenantLoad { tenant, statements, seconds: micros as f64 / 1e6 })
@@ -103,12 +102,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_taken_is_counted_anew_and_stays_recent_for_a_turn() {
+    fn loads_start_from_zero_after_take_and_stay_recent_until_the_next_take() {
         let loads = Loads::default();
         let tenant = TenantId::from_row;
         loads.count(tenant(1), 1, Duration::from_millis(250));
-        assert!(loads.recent().is_empty(), "nobody asked for it");
-        loads.begin();
+        assert!(loads.recent().is_empty(), "counting has not started");
+        loads.start();
         loads.count(tenant(1), 1, Duration::from_millis(250));
         loads.count(tenant(17), 2, Duration::from_millis(1250));
         assert_eq!(loads.recent().len(), 2);

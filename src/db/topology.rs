@@ -1,50 +1,55 @@
-//! Where tenants live: from a tenant to its shard by the hash that Citus uses, from the shard to the node
-//! that holds it. Read from the catalog that every node has; no table of tenants grows with their number.
+//! The placement of tenants: the hash that Citus uses maps a tenant to its shard, and the catalog maps the
+//! shard to its node. Every node has the catalog. It has a row for each shard and none for each tenant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::connection::Object;
 use super::error::DbError;
-use super::shard_reads::Home;
 use crate::domain::TenantId;
 
 /// The number of a node's group: it stays when the node's address changes (citus: pg_dist_node.groupid).
-pub(super) type Group = i32;
+pub(super) type NodeGroup = i32;
 
-/// A node's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct NodeAddress {
     pub(super) host: String,
     pub(super) port: u16,
 }
 
-/// The shards of one range of tenants: for each of their tables, and for each table that every node has, the
-/// number of the shard. A shard is a table whose name ends with its number.
+/// The shards of one hash range: the number of the shard for each distributed table, and for each reference
+/// table, which every node has. A shard is a table whose name ends with its number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shards {
-    /// The number by schema and table.
+    /// The shard's number by schema and table.
     pub(super) by_table: BTreeMap<(String, String), i64>,
 }
 
 impl Shards {
-    /// The shard that stands for all, as they are never apart.
+    /// The shard of `notes`. Citus moves the other shards of the range together with it.
     pub(super) fn anchor(&self) -> i64 {
         self.by_table.get(&("public".to_owned(), "notes".to_owned())).copied().unwrap_or_default()
     }
 }
 
+/// The shards of one tenant and the node that should hold them.
+#[derive(Clone, Debug)]
+pub(super) struct ShardPlacement {
+    pub(super) group: NodeGroup,
+    pub(super) shards: Arc<Shards>,
+}
+
 /// The shards of the tenants' tables and the nodes that hold them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Topology {
-    /// The last hash of each range of tenants, in order, with the first one and where the range is.
-    ranges: BTreeMap<i32, (i32, Group, Arc<Shards>)>,
+    /// By the last hash of each range: its first hash, and the placement of its shards.
+    ranges: BTreeMap<i32, (i32, NodeGroup, Arc<Shards>)>,
     /// The active primary nodes.
-    pub(super) nodes: BTreeMap<Group, Address>,
+    pub(super) nodes: BTreeMap<NodeGroup, NodeAddress>,
 }
 
 const IS_CLUSTER: &str = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
-// All tables of tenants are colocated, so they have the same ranges and are on the same nodes.
+// All distributed tables are colocated: they have the same ranges, on the same nodes.
 const SHARDS: &str = "
     SELECT s.shardminvalue::integer, s.shardmaxvalue::integer, p.groupid, n.nspname::text, c.relname::text,
     s.shardid
@@ -72,14 +77,15 @@ impl Topology {
         if !client.query_one(IS_CLUSTER, &[]).await?.get::<_, bool>(0) {
             return Ok(topology);
         }
-        let mut everywhere = Shards::default();
+        let mut reference_tables = Shards::default();
         for row in client.query(REFERENCE_TABLES, &[]).await? {
-            everywhere.by_table.insert((row.get(0), row.get(1)), row.get(2));
+            reference_tables.by_table.insert((row.get(0), row.get(1)), row.get(2));
         }
-        let mut ranges: BTreeMap<i32, (i32, Group, Shards)> = BTreeMap::new();
+        let mut ranges: BTreeMap<i32, (i32, NodeGroup, Shards)> = BTreeMap::new();
         for row in client.query(SHARDS, &[]).await? {
-            let (_, _, shards) =
-                ranges.entry(row.get(1)).or_insert_with(|| (row.get(0), row.get(2), everywhere.clone()));
+            let (_, _, shards) = ranges
+                .entry(row.get(1))
+                .or_insert_with(|| (row.get(0), row.get(2), reference_tables.clone()));
             shards.by_table.insert((row.get(3), row.get(4)), row.get(5));
         }
         topology.ranges = ranges
@@ -90,17 +96,17 @@ impl Topology {
             let port: i32 = row.get(2);
             topology.nodes.insert(
                 row.get(0),
-                Address { host: row.get(1), port: u16::try_from(port).unwrap_or_default() },
+                NodeAddress { host: row.get(1), port: u16::try_from(port).unwrap_or_default() },
             );
         }
         Ok(topology)
     }
 
-    /// Where a tenant's shards are; none when there are no such shards.
-    pub(super) fn home_of(&self, tenant: TenantId) -> Option<Home> {
+    /// The placement of a tenant's shards; none when there are no shards.
+    pub(super) fn placement_of(&self, tenant: TenantId) -> Option<ShardPlacement> {
         let hash = hash_of_bigint(tenant.number());
         let (_, (first, group, shards)) = self.ranges.range(hash..).next()?;
-        (*first <= hash).then(|| Home { group: *group, shards: Arc::clone(shards) })
+        (*first <= hash).then(|| ShardPlacement { group: *group, shards: Arc::clone(shards) })
     }
 }
 

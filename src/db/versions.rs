@@ -1,26 +1,24 @@
-//! What differs between the versions of PostgreSQL and of Citus that this program meets; docs/cluster.md has
-//! the table.
+//! Differences between the supported versions of PostgreSQL and Citus; docs/cluster.md has the table.
 
 /// The oldest major version of PostgreSQL on which the schema works.
 pub(crate) const OLDEST: u32 = 15;
-/// The newest one that was tried.
+/// The newest major version that was tested.
 pub(crate) const NEWEST: u32 = 18;
 
-/// The right to take a role, for `pg_has_role`. Since PostgreSQL 16 the maker of a role is its member with
-/// the right to hand it on alone, and the word that asks for more is not known before.
+/// The privilege to take a role, for `pg_has_role`. Since PostgreSQL 16 the creator of a role is its member
+/// with ADMIN OPTION only, so that MEMBER does not imply SET ROLE; older versions do not know SET.
 pub(crate) const MAY_TAKE_ROLE: &str =
     "CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END";
 
-/// A version of Citus, with the PostgreSQL for which that version is made.
+/// A version of Citus, with the versions of PostgreSQL that it supports.
 struct Release {
     citus: Citus,
     oldest: u32,
     newest: u32,
 }
 
-/// The versions of Citus that were tried, each with the versions of PostgreSQL that its own `configure`
-/// admits.
-const TRIED: [Release; 2] = [
+/// The tested versions of Citus, each with the versions of PostgreSQL that its `configure` accepts.
+const TESTED: [Release; 2] = [
     Release { citus: Citus { major: 13, minor: 2 }, oldest: 15, newest: 17 },
     Release { citus: Citus { major: 14, minor: 0 }, oldest: 16, newest: 18 },
 ];
@@ -40,17 +38,17 @@ impl Citus {
         Some(Self { major, minor })
     }
 
-    /// Whether `citus_create_restore_point` itself holds the commits of all nodes, since Citus 14. It then
-    /// waits for who holds them already.
+    /// Whether `citus_create_restore_point` itself blocks the commits of all nodes, since Citus 14. It then
+    /// waits for another session that blocks them already.
     pub(crate) fn holds_commits_for_restore_points(self) -> bool {
         self.major >= 14
     }
 
-    /// What an operator should know who runs it on this major version of PostgreSQL; nothing where both were
-    /// tried.
+    /// A warning for an operator who runs it on this major version of PostgreSQL; none when that combination
+    /// was tested.
     pub(crate) fn advice(self, postgresql: u32) -> Option<String> {
-        let Some(release) = TRIED.iter().find(|release| release.citus == self) else {
-            let tried = TRIED.map(|release| release.citus.to_string()).join(" and ");
+        let Some(release) = TESTED.iter().find(|release| release.citus == self) else {
+            let tried = TESTED.map(|release| release.citus.to_string()).join(" and ");
             return Some(format!("Citus {self} was not tried with this program; {tried} were"));
         };
         let (oldest, newest) = (release.oldest, release.newest);
@@ -83,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_were_not_tried_are_named() {
+    fn untested_combinations_give_a_warning() {
         assert_eq!(citus("13.2-1").advice(15), None);
         assert_eq!(citus("14.0-1").advice(18), None);
         assert!(citus("14.0-1").advice(15).is_some_and(|text| text.contains("PostgreSQL 16 to 18")));

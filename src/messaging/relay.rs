@@ -20,7 +20,7 @@ use super::kinds;
 use super::publisher::Publisher;
 use super::readiness::Readiness;
 use super::retry;
-use crate::db::{Database, DbError, Heard};
+use crate::db::{Database, DbError, ListenEvent};
 use crate::domain::TenantId;
 use crate::store::{Message, OUTBOX_CHANNEL, notified_tenants, tenants_with_due_messages};
 
@@ -64,8 +64,8 @@ pub(super) async fn run(
     let relay = Arc::new(Relay { database: database.clone(), counters, transport, readiness, handlers });
     let listening = database.listen(OUTBOX_CHANNEL, |heard| match heard {
         // Notifications before the connection were missed.
-        Heard::Connected => due.request_sweep(),
-        Heard::Told(tenants) => {
+        ListenEvent::Connected => due.request_sweep(),
+        ListenEvent::Notification(tenants) => {
             log::debug!("notified of messages of tenants {tenants}");
             due.add(notified_tenants(&tenants));
         }

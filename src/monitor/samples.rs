@@ -32,7 +32,7 @@ const DELETE_OLD_LOADS: &str = "DELETE FROM operator.tenant_samples WHERE at < n
 /// Writes a sample at the end of each minute, and of statements at the start of each hour. Runs until
 /// aborted.
 pub async fn sample_forever(nodes: Arc<Nodes>, database: Database) {
-    database.loads().begin();
+    database.loads().start();
     loop {
         // At the end of a minute, so that all processes write to the same one.
         let past = chrono::Utc::now().timestamp_millis().rem_euclid(60_000);

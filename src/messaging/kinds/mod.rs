@@ -50,5 +50,5 @@ fn unreadable(message: &Message) -> HandlingError {
 /// The error of a statement that has a minute: when the server cancelled it, the message is the reason and
 /// not the database.
 fn error_of_long_statement(error: DbError) -> HandlingError {
-    if error.was_cut_off() { HandlingError::TooLong } else { HandlingError::Database(error) }
+    if error.is_statement_timeout() { HandlingError::TooLong } else { HandlingError::Database(error) }
 }
