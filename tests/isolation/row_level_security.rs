@@ -250,7 +250,7 @@ async fn place_message(admin: &Client, tenant: i64, state: &str) -> i64 {
 
 #[tokio::test]
 async fn an_operator_sees_messages_of_all_tenants_and_changes_failed_ones_only() {
-    let (first, second) = (settled().await.tenant_id, settled().await.tenant_id);
+    let (first, second) = (person_with_rows().await.tenant_id, person_with_rows().await.tenant_id);
     let admin = database::admin().await;
     let tenants = format!("tenant_id IN ({first}, {second}) AND route = 'insert_to_shared'");
     for tenant in [first, second] {
