@@ -101,7 +101,7 @@ impl Blocker {
         format!("{which} in database {} on {}", self.database, self.node)
     }
 
-    /// One line for the operator: who waits for which transaction, and how long it has been open.
+    /// One line for the operator: what waits for the transaction, and how long it has been open.
     pub fn finding(&self) -> String {
         let what = if self.slot { "a replication slot in the making" } else { "a move" };
         let waits = self

@@ -25,7 +25,7 @@ pub struct Init {
     pub wait: Duration,
     /// The shard count of new tables; by default Citus'.
     pub shards: Option<u16>,
-    /// Whether the migrations create tenant 1, which everybody may join.
+    /// Whether tenant 1, which is open to all users, exists afterwards.
     pub demo_tenant: bool,
     /// Check the servers and change nothing.
     pub dry_run: bool,

@@ -135,7 +135,8 @@ async fn require_decoding(coordinator: &NodeConnection) -> Result<(), ClusterErr
     Ok(())
 }
 
-/// The worker with the fewest bytes, or the present one if that has at most 10 % more.
+/// The worker with the fewest bytes. The present node, if it takes shards and no worker has less than 90 % of
+/// its bytes.
 fn emptiest(nodes: &[ClusterNode], bundles: &Bundles, from: &ClusterNode) -> ClusterNode {
     let best = nodes
         .iter()
@@ -278,7 +279,7 @@ async fn run_online(
     }
 }
 
-/// Reports each transaction once that blocks the statement.
+/// Reports each transaction that blocks the statement, but only once.
 async fn report_blockers(coordinator: &NodeConnection, reported: &mut HashSet<String>, say: Say<'_>) {
     for blocker in blockers::on_all_nodes(coordinator).await {
         if reported.insert(blocker.name()) {

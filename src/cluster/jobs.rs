@@ -104,7 +104,7 @@ pub(crate) async fn after_job(coordinator: &NodeConnection) -> Result<(), Cluste
 /// Cancels a job. Finished moves stay; Citus rolls the running ones back.
 ///
 /// # Errors
-/// When it does not end within 30 seconds, which a dead node can cause.
+/// When it does not end within 30 seconds, which an unreachable node can cause.
 pub async fn stop_job(
     coordinator: &NodeConnection,
     job: &BackgroundJob,

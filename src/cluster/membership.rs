@@ -80,7 +80,7 @@ impl WorkerAddition {
     }
 }
 
-/// Together a minute, in which Citus' maintenance daemon cleans up by itself too.
+/// Together a minute.
 const CLEAN_UP_ATTEMPTS: u32 = 60;
 const CLEAN_UP_PAUSE: Duration = Duration::from_secs(1);
 
