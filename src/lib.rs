@@ -12,6 +12,7 @@
 //! - [`archive`] lets people leave with everything and bring notes along.
 //! - [`messaging`] does what is left to do after an answer was given: it fills the inboxes of those with whom
 //!   a note is shared.
+//! - [`maintenance`] removes every hour what has expired or is due for deletion.
 //! - [`seed`] invents tenants, people and notes and fills a database with them.
 //! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a
 //!   private PostgreSQL.
@@ -34,6 +35,7 @@ pub mod db;
 pub mod domain;
 pub mod embedded;
 pub mod log_context;
+pub mod maintenance;
 pub mod messaging;
 pub mod metrics;
 pub mod monitor;

@@ -13,13 +13,10 @@ use crate::app;
 use crate::cluster;
 use crate::db::{self, Database};
 use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
+use crate::maintenance;
 use crate::messaging::{MessageWorker, Notifier};
 use crate::settings::Settings;
-use crate::store;
 use crate::web::listen::take_address;
-
-/// How often expired rows and organizations are removed.
-const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// How to serve.
 #[derive(clap::Args)]
@@ -122,7 +119,7 @@ async fn serve(
     let context = listening.context.clone();
     let running = actix_web::rt::spawn(listening.server);
     let closing = database.clone();
-    let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
+    let maintenance = actix_web::rt::spawn(maintenance::run_hourly(database.clone()));
     let routing =
         settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
@@ -133,7 +130,7 @@ async fn serve(
     }
     stop.received().await;
     log::info!("stopping: requests in flight are finished first");
-    purge.abort();
+    maintenance.abort();
     if let Some(console) = console {
         console.close().await;
     }
@@ -187,33 +184,4 @@ fn announce(settings: &Settings, port: u16) {
     output::line(&address);
     // Standard output may have no reader.
     log::info!("serving {address}");
-}
-
-pub(super) async fn purge_for_ever(database: Database) {
-    loop {
-        tidy_messages(&database).await;
-        match store::purge_expired(&database).await {
-            Ok(0) => {}
-            Ok(removed) => log::info!("removed {removed} expired sessions"),
-            Err(error) => log::warn!("expired sessions could not be removed: {error}"),
-        }
-        if let Err(error) = store::purge_overdue_tenants(&database).await {
-            log::warn!("an organization whose time has come could not be removed yet: {error}");
-        }
-        log::debug!("what expired is removed; the next look is in {} s", PURGE_INTERVAL.as_secs());
-        tokio::time::sleep(PURGE_INTERVAL).await;
-    }
-}
-
-async fn tidy_messages(database: &Database) {
-    for (what, removed) in [
-        ("acknowledged messages", store::forget_acknowledged(database).await),
-        ("idempotency keys", store::forget_idempotency_keys(database).await),
-    ] {
-        match removed {
-            Ok(0) => {}
-            Ok(removed) => log::info!("removed {removed} old {what}"),
-            Err(error) => log::warn!("old {what} could not be removed: {error}"),
-        }
-    }
 }

@@ -3,11 +3,11 @@
 
 use anyhow::Context;
 
-use super::serve::purge_for_ever;
 use super::stop::StopSignal;
 use super::{admin_address, output};
 use crate::admin::{WorkerState, listen_worker};
 use crate::db::{self, Database};
+use crate::maintenance;
 use crate::messaging::MessageWorker;
 use crate::settings::Settings;
 
@@ -37,7 +37,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     };
     let routed = database.clone();
     let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
-    let purge = actix_web::rt::spawn(purge_for_ever(database.clone()));
+    let maintenance = actix_web::rt::spawn(maintenance::run_hourly(database.clone()));
     let worker = MessageWorker::start(&database, settings.broker.as_ref());
     let server = listener.map(|listener| listen(settings, listener, &database, &worker)).transpose()?;
     output::line("working");
@@ -48,7 +48,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     if let Some(server) = server {
         server.stop(true).await;
     }
-    purge.abort();
+    maintenance.abort();
     routing.inspect(tokio::task::JoinHandle::abort);
     Ok(())
 }

@@ -71,12 +71,12 @@ async fn no_route_queries_more_than_one_shard() {
     let builder = ServerBuilder::new()
         .set("DATABASE_URL", &own.url)
         .set("WORKER", "off")
-        .set("RUST_LOG", "info,pigeonhole::cli=debug");
+        .set("RUST_LOG", "info,pigeonhole::maintenance=debug");
     let server = builder.start_async().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     // Sign-up and the purge at the start query all shards by design.
-    eventually("the removal at the start is done", async || server.log().contains("what expired is removed"))
+    eventually("the removal at the start is done", async || server.log().contains("the clean-up is done"))
         .await;
     for node in own.nodes() {
         let reset =
