@@ -10,7 +10,7 @@ use clap::builder::Resettable;
 use clap_complete::{Shell, generate_to};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
-use pigeonhole::settings::VARIABLES;
+use pigeonhole::settings;
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args_os().nth(1).context("name the folder to write to")?;
@@ -52,10 +52,10 @@ fn add_settings(page: &mut Roff) {
         "The settings come from the environment or from a file .env in the current folder or one above. \
          NAME_FILE names a file that holds the value of NAME.",
     )]);
-    for variable in VARIABLES {
+    for setting in settings::descriptions() {
         page.control("TP", [])
-            .text([bold(variable.name)])
-            .text([roman(variable.help), roman(format!(" [default: {}]", variable.default))]);
+            .text([bold(setting.name)])
+            .text([roman(setting.help), roman(format!(" [default: {}]", setting.default))]);
     }
     page.control("SH", ["EXIT STATUS"]).text([roman(
         "0 when all went well, 1 when not, 2 for a wrong command line. cluster status: 0 fine, 1 warnings, \

@@ -56,16 +56,19 @@ pub fn listen(
     database: Database,
     messenger: Notifier,
 ) -> Result<Listening, ListenError> {
-    let address = listener.local_addr().map_err(|error| ListenError::Other(settings.bind, error))?;
+    let address = listener.local_addr().map_err(|error| ListenError::Other(settings.server.bind, error))?;
     let draining = listener.try_clone().map_err(|error| ListenError::Other(address, error))?;
-    let cookies =
-        CookieKeys { key, previous: settings.previous_secret_key.clone(), secure: settings.production() };
+    let cookies = CookieKeys {
+        key,
+        previous: settings.server.previous_secret_key.as_ref().map(|key| key.expose().clone()),
+        secure: settings.production(),
+    };
     let context = web::Data::new(Context {
         services: Services {
             database,
             session_cache: SessionCache::default(),
             notifier: messenger,
-            hasher: Hasher::with_cost(settings.bcrypt_cost),
+            hasher: Hasher::with_cost(settings.server.bcrypt_cost),
         },
         metrics: Metrics::new(all_routes()),
         drain: RequestDrain::new(draining),
@@ -84,7 +87,7 @@ pub fn listen(
 
 fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
     web::Data::new(Site {
-        origins: settings.origins(address.port()),
+        origins: settings.server.origins(address.port()),
         tls_only: settings.production(),
         // A monitoring system may call this process by its address.
         allows_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),

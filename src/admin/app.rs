@@ -1,6 +1,7 @@
 //! Assembles the console's server. It shares only the process with the application's server: it has its own
 //! address, cookies, connections and one thread.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use super::console::Console;
 use super::errors;
 use super::guard::{carries_token, require_token};
 use super::routes;
-use crate::settings::AdminSettings;
 use crate::web::error::{extractor_errors, not_found};
 use crate::web::listen::ListenError;
 use crate::web::routes::guarded;
@@ -23,11 +23,11 @@ use crate::web::{Site, coding, request_guard};
 /// [`ListenError`].
 pub fn listen(
     listener: TcpListener,
-    admin: &AdminSettings,
+    origins: BTreeSet<String>,
     console: web::Data<Console>,
 ) -> Result<actix_web::dev::Server, ListenError> {
-    let address = listener.local_addr().map_err(|error| ListenError::Other(admin.bind, error))?;
-    let origins = admin.origins(address.port());
+    let address =
+        listener.local_addr().map_err(|error| ListenError::Other(([0, 0, 0, 0], 0).into(), error))?;
     let site = web::Data::new(Site {
         tls_only: !origins.is_empty() && origins.iter().all(|origin| origin.starts_with("https://")),
         origins,

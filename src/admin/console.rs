@@ -10,7 +10,7 @@ use tokio_postgres::Config;
 use super::application::DatabaseFigures;
 use super::console_token::ConsoleToken;
 use crate::monitor::{MoveHistory, Nodes};
-use crate::settings::{AdminSettings, Settings};
+use crate::settings::Settings;
 use crate::web::{self, see_other};
 
 /// The number of notices that may wait for a browser to show them.
@@ -36,19 +36,16 @@ pub struct Console {
 
 impl Console {
     /// For an application that serves on the database of `config`.
-    pub fn new(
-        settings: &Settings,
-        admin: &AdminSettings,
-        config: &Config,
-        application: Data<web::Context>,
-    ) -> Self {
+    pub fn new(settings: &Settings, config: &Config, application: Data<web::Context>) -> Self {
         Self {
-            nodes: Arc::new(Nodes::for_console(config, settings.node_patience)),
+            nodes: Arc::new(Nodes::for_console(config, settings.cluster.node_timeout)),
             move_history: Arc::default(),
             config: config.clone(),
             application,
-            figures: DatabaseFigures::new(settings.node_patience),
-            token: ConsoleToken::new(admin.token.clone()),
+            figures: DatabaseFigures::new(settings.cluster.node_timeout),
+            token: ConsoleToken::new(
+                settings.console.admin_token.as_ref().map(|token| token.expose().to_owned()),
+            ),
             settings: settings.clone(),
             notices: Mutex::default(),
         }

@@ -103,7 +103,7 @@ impl FromRequest for Operator {
             )));
         };
         let address = request.peer_addr().map_or_else(|| "?".to_owned(), |address| address.ip().to_string());
-        let (config, timeout) = (console.config.clone(), console.settings.node_patience * 4 / 3);
+        let (config, timeout) = (console.config.clone(), console.settings.cluster.node_timeout * 4 / 3);
         ready(Ok(Self { config, timeout, name: format!("console, {address}") }))
     }
 }

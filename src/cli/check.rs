@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{admin_address, output};
+use super::output;
 use crate::settings::Settings;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -29,14 +29,14 @@ pub fn run(settings: &Settings, arguments: &Check) -> anyhow::Result<()> {
 }
 
 fn check_application(settings: &Settings) -> anyhow::Result<()> {
-    let (status, _) = ask_ready(settings.bind)?;
-    anyhow::ensure!(status == "200", "{} answered {status}: not ready", settings.bind);
+    let (status, _) = ask_ready(settings.server.bind)?;
+    anyhow::ensure!(status == "200", "{} answered {status}: not ready", settings.server.bind);
     output::answer("ready\n")
 }
 
 fn check_worker(settings: &Settings) -> anyhow::Result<()> {
-    let admin = settings.admin.as_ref().context("ADMIN_BIND is off, so a worker cannot be asked")?;
-    let address = admin_address::of_worker(admin);
+    let address =
+        settings.console.worker_address().context("ADMIN_BIND is off, so a worker cannot be asked")?;
     let (status, reason) = ask_ready(address).context("no worker is ready")?;
     match status.as_str() {
         "200" => output::answer("ready\n"),

@@ -11,10 +11,10 @@ use super::{admin_address, output};
 use crate::admin::navigation::PAGES;
 use crate::admin::{self, Console};
 use crate::app::Listening;
-use crate::settings::{AdminSettings, Settings};
+use crate::settings::Settings;
 
 /// The console's address, taken before anything is started.
-pub(super) struct Door(Option<(TcpListener, AdminSettings)>);
+pub(super) struct Door(Option<TcpListener>);
 
 /// A console that is open.
 pub(super) struct Open {
@@ -29,9 +29,7 @@ impl Door {
     /// Takes the address. One that nobody chose and somebody has is gone without: it must not keep a second
     /// program on the same machine from serving.
     pub(super) fn take(settings: &Settings) -> anyhow::Result<Self> {
-        let Some(admin) = settings.admin.clone() else { return Ok(Self(None)) };
-        let listener = admin_address::take(admin.bind, admin.chosen, "operator's console")?;
-        Ok(Self(listener.map(|listener| (listener, admin))))
+        admin_address::take(settings, settings.console.address(), "operator's console").map(Self)
     }
 
     /// Opens the console of the application that listens.
@@ -41,11 +39,13 @@ impl Door {
         config: &Config,
         application: &Listening,
     ) -> anyhow::Result<Option<Open>> {
-        let Some((listener, admin)) = self.0 else { return Ok(None) };
+        let Some(listener) = self.0 else { return Ok(None) };
         let port = listener.local_addr()?.port();
-        let address = admin.origins.first().cloned().unwrap_or_else(|| format!("http://localhost:{port}"));
-        let console =
-            actix_web::web::Data::new(Console::new(settings, &admin, config, application.context.clone()));
+        let address = match settings.console.admin_origins.first() {
+            Some(origin) => origin.to_owned(),
+            None => format!("http://localhost:{port}"),
+        };
+        let console = actix_web::web::Data::new(Console::new(settings, config, application.context.clone()));
         let sampling = actix_web::rt::spawn(crate::monitor::sample_forever(
             console.nodes.clone(),
             application.context.services.database.clone(),
@@ -54,7 +54,7 @@ impl Door {
             console.nodes.clone(),
             console.move_history.clone(),
         ));
-        let server = admin::listen(listener, &admin, console)?;
+        let server = admin::listen(listener, settings.console.origins(port), console)?;
         let handle = server.handle();
         actix_web::rt::spawn(server);
         Ok(Some(Open { address, handle, sampling, watching }))
@@ -99,8 +99,8 @@ fn page_names() -> Vec<&'static str> {
 /// # Errors
 /// When nothing answers there or it answers with an error.
 pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
-    let admin = settings.admin.as_ref().context("ADMIN_BIND is off, so there is no console to ask")?;
-    let mut address = admin.bind;
+    let console = &settings.console;
+    let mut address = console.address().context("ADMIN_BIND is off, so there is no console to ask")?;
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() {
             std::net::Ipv4Addr::LOCALHOST.into()
@@ -108,7 +108,7 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    let patience = TIMEOUT + settings.node_patience * 2;
+    let patience = TIMEOUT + settings.cluster.node_timeout * 2;
     let mut connection = TcpStream::connect_timeout(&address, patience)
         .with_context(|| format!("no console answers at {address}; is `pigeonhole serve` running?"))?;
     connection.set_read_timeout(Some(patience))?;
@@ -120,8 +120,10 @@ pub fn ask(settings: &Settings, asked: &Ask) -> anyhow::Result<()> {
     if asked.measure {
         query.append_pair("measure", "1");
     }
-    let token =
-        admin.token.as_ref().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let token = console
+        .admin_token
+        .as_ref()
+        .map_or_else(String::new, |token| format!("Authorization: Bearer {}\r\n", token.expose()));
     write!(
         connection,
         "GET /{}.{ending}?{} HTTP/1.0\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n",

@@ -37,7 +37,7 @@ impl Log for Sifted {
 /// Starts it, and says what the settings left to be said.
 pub fn start(settings: &Settings) {
     let mut builder = env_logger::Builder::new();
-    builder.parse_filters(&without_discreet(&settings.log_filter));
+    builder.parse_filters(&without_discreet(&settings.server.log_filter));
     for module in DISCREET {
         builder.filter_module(module, LevelFilter::Warn);
     }

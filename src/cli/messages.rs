@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::output;
-use crate::messaging::{self, Backlog, BrokerUrl, MessageName, Selection};
-use crate::settings::Settings;
+use crate::messaging::{self, Backlog, MessageName, Selection};
+use crate::settings::{BrokerUrl, Settings};
 use crate::store::BacklogMessage;
 
 /// A count of all messages of a week reads every row.
@@ -75,9 +75,9 @@ impl SelectionArguments {
 /// # Errors
 /// One line that says what failed.
 pub async fn run(settings: &Settings, command: MessagesCommand) -> anyhow::Result<()> {
-    let config = settings.database.as_ref().context("messages needs DATABASE_URL")?;
+    let config = settings.database.url.as_ref().context("messages needs DATABASE_URL")?;
     let backlog = Backlog::connect(config, TIMEOUT).await?;
-    let broker = settings.broker.as_ref();
+    let broker = settings.messaging.broker.as_ref();
     let answer = match command.action {
         None => summary(&backlog, broker).await?,
         Some(Action::List) => list(&backlog, broker).await?,

@@ -13,10 +13,11 @@ use crate::settings::Settings;
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let config = settings
         .database
+        .url
         .as_ref()
         .context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
     node_passwords::grant(settings, config).await?;
-    let report = db::migrate(config, settings.demo_tenant).await?;
+    let report = db::migrate(config, settings.demo_tenant()).await?;
     if report.applied.is_empty() {
         output::line("the schema is up to date");
     }

@@ -18,10 +18,9 @@ mod worker;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::settings::{Settings, VARIABLES};
+use crate::settings::{self, Settings};
 
 /// Notes for many organizations at once, on Citus (distributed PostgreSQL).
 #[derive(Parser)]
@@ -34,31 +33,31 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the application; without DATABASE_URL on an embedded PostgreSQL.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Serve(serve::Serve),
     /// Deliver what was shared, from the outbox of DATABASE_URL to the inboxes; any number may run at once.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Worker,
     /// Say what waits to be delivered and what failed; try it again or give it up.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Messages(messages::MessagesCommand),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Migrate,
     /// Fill DATABASE_URL with invented tenants, users and notes, to measure with.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Seed(seed::Seed),
     /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
     Secrets(secrets::Secrets),
     /// Ask the application at BIND, or the worker at ADMIN_BIND, whether it is ready; exit code 0 means yes.
     /// For health checks.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Check(check::Check),
     /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.
-    #[command(after_help = settings_help())]
+    #[command(after_help = settings::help())]
     Console(console::Ask),
     /// Build, watch and grow a Citus cluster.
-    #[command(subcommand, after_help = settings_help())]
+    #[command(subcommand, after_help = settings::help())]
     Cluster(cluster::Command),
 }
 
@@ -81,14 +80,13 @@ pub fn command() -> clap::Command {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    read_env_file()?;
+    settings::load_env_file()?;
     if let Command::Secrets(wanted) = &command {
         // Before the settings, which ask for some of them.
-        secrets::run(wanted, variable)?;
+        secrets::run(wanted, settings::variable)?;
         return Ok(ExitCode::SUCCESS);
     }
-    require_files()?;
-    let settings = Settings::read(variable)?;
+    let settings = Settings::from_environment()?;
     logging::start(&settings);
     match command {
         Command::Serve(arguments) => {
@@ -108,52 +106,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn read_env_file() -> anyhow::Result<()> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(error) => anyhow::bail!("the file .env cannot be read: {error}"),
-    }
-}
-
-/// A variable, or what stands in the file that NAME_FILE names: what is in a file does not show in a process
-/// list, in a crash report or in the description of a container.
-fn variable(name: &str) -> Option<String> {
-    set(name).or_else(|| std::fs::read_to_string(set(&format!("{name}_FILE"))?).ok())
-}
-
-/// A secret that was meant to be read and is not there must not turn into a default.
-fn require_files() -> anyhow::Result<()> {
-    for variable in VARIABLES {
-        let name = format!("{}_FILE", variable.name);
-        if let Some(path) = set(&name) {
-            std::fs::File::open(&path)
-                .with_context(|| format!("{name} names {path}, which cannot be read"))?;
-        }
-    }
-    Ok(())
-}
-
-#[allow(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
-fn set(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
-fn settings_help() -> String {
-    let widest = VARIABLES.iter().map(|variable| variable.name.len()).max().unwrap_or_default();
-    let mut help = "Settings, from the environment or a file .env in this folder or one above. NAME_FILE \
-        names a file that \
-                    holds the value of NAME:\n"
-        .to_owned();
-    for variable in VARIABLES {
-        help.push_str(&format!(
-            "  {:widest$}  {}\n  {:widest$}  [default: {}]\n",
-            variable.name, variable.help, "", variable.default
-        ));
-    }
-    help
 }
 
 #[cfg(test)]

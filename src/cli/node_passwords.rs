@@ -12,11 +12,11 @@ use crate::settings::Settings;
 /// # Errors
 /// In one line, what stands in the way.
 pub async fn grant(settings: &Settings, config: &Config) -> anyhow::Result<()> {
-    if let Some(password) = &settings.node_password {
-        db::set_node_passwords(config, password).await?;
+    if let Some(password) = &settings.cluster.node_password {
+        db::set_node_passwords(config, password.expose()).await?;
     }
-    if let Some(password) = &settings.web_password {
-        db::create_web_login(config, password).await?;
+    if let Some(password) = &settings.cluster.web_password {
+        db::create_web_login(config, password.expose()).await?;
     }
     Ok(())
 }

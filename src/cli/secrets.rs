@@ -181,7 +181,7 @@ mod tests {
         let settings = fs::read_to_string(folder.path().join("broker.conf")).expect("broker.conf");
         let password = url.split([':', '@']).nth(2).expect("a password");
         assert!(password.len() == 64 && settings.contains(&format!("default_pass = {password}\n")), "{url}");
-        assert!(crate::messaging::BrokerUrl::parse(&url).is_ok());
+        assert!(crate::settings::BrokerUrl::parse(&url).is_ok());
         let given = made(folder.path(), &[("POSTGRES_PASSWORD", "it's/odd"), ("SECRET_KEY", "k")]);
         assert_eq!((given[0].as_str(), given[3].as_str(), &given[1]), ("it's/odd", "k", &first[1]));
         let config: tokio_postgres::Config = given[4].parse().expect("a URL");

@@ -41,7 +41,7 @@ pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
         seed.users >= seed.tenants,
         "each tenant needs a user: --users must not be less than --tenants"
     );
-    let config = settings.database.as_ref().context("seed needs DATABASE_URL, of an administrator")?;
+    let config = settings.database.url.as_ref().context("seed needs DATABASE_URL, of an administrator")?;
     // Several threads, unlike the other subcommands: making rows keeps more than one core busy.
     tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(async {
         let missing = db::pending(config).await?;
@@ -51,7 +51,7 @@ pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
             users: seed.users,
             notes: seed.notes,
             connections: seed.connections.into(),
-            bcrypt_cost: settings.bcrypt_cost,
+            bcrypt_cost: settings.server.bcrypt_cost,
         };
         let seeded = seed::fill(config, options).await?;
         let per_second = seed.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);

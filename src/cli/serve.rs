@@ -34,11 +34,13 @@ pub struct Serve {
 pub async fn run(settings: &Settings, arguments: &Serve) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
     // First of all, so that a second start touches nothing.
-    let listener = take_address(settings.bind)?;
+    let listener = take_address(settings.server.bind)?;
     let door = Door::take(settings)?;
-    let Some(database) = &settings.database else {
-        let options =
-            EmbeddedOptions { data_dir: settings.data_dir.clone(), pg_bin_dir: settings.pg_bin_dir.clone() };
+    let Some(database) = &settings.database.url else {
+        let options = EmbeddedOptions {
+            data_dir: settings.database.data_dir.clone(),
+            pg_bin_dir: settings.database.pg_bin_dir.clone(),
+        };
         let workers = match arguments.workers {
             Some(workers) => Some(usize::from(workers)),
             None => EmbeddedCluster::recorded_workers(&options)?,
@@ -107,11 +109,13 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let Some(prepared) = stop.or(prepare_schema(settings, config, spread)).await else { return Ok(()) };
     let database = prepared?;
-    let key = match &settings.secret_key {
-        Some(key) => key.clone(),
-        None => cookie_key::kept_in(&settings.data_dir)?,
+    let key = match &settings.server.secret_key {
+        Some(key) => key.expose().clone(),
+        None => cookie_key::kept_in(&settings.database.data_dir)?,
     };
-    let worker = settings.worker.then(|| MessageWorker::start(&database, settings.broker.as_ref()));
+    let worker = settings
+        .worker_in_serve()
+        .then(|| MessageWorker::start(&database, settings.messaging.broker.as_ref()));
     let messenger = worker.as_ref().map_or_else(|| tell_others(&database), MessageWorker::notifier);
     let listening = app::listen(listener, settings, key, database.clone(), messenger)?;
     let console = door.open(settings, config, &listening)?;
@@ -121,7 +125,7 @@ async fn serve(
     let closing = database.clone();
     let maintenance = actix_web::rt::spawn(maintenance::run_hourly(database.clone()));
     let routing =
-        settings.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
+        settings.cluster.tenant_routing.then(|| actix_web::rt::spawn(async move { database.route().await }));
     announce(settings, listening.address.port());
     if let Some(console) = &console {
         let text = format!("operator's console: {}", console.address);
@@ -148,8 +152,8 @@ async fn serve(
 /// Development and the embedded database migrate by themselves; in production that is an operator's decision,
 /// as it is where we connect as a user who may not.
 async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) -> anyhow::Result<Database> {
-    if settings.database.is_none() || (!settings.production() && db::may_migrate(config).await?) {
-        for migration in db::migrate(config, settings.demo_tenant).await?.applied {
+    if settings.database.url.is_none() || (!settings.production() && db::may_migrate(config).await?) {
+        for migration in db::migrate(config, settings.demo_tenant()).await?.applied {
             log::info!("applied migration {migration}");
         }
     } else {
@@ -164,7 +168,7 @@ async fn prepare_schema(settings: &Settings, config: &Config, spread: Spread) ->
     if spread == Spread::OverWorkers {
         distribute_plain_tables(config).await?;
     }
-    let database = Database::new(config, settings.pool_size);
+    let database = Database::new(config, settings.database.pool_size);
     database.refuse_unsafe_schema().await?;
     Ok(database)
 }
@@ -177,8 +181,8 @@ fn tell_others(database: &Database) -> Notifier {
 }
 
 fn announce(settings: &Settings, port: u16) {
-    let address = match settings.public_origins.first() {
-        Some(origin) => origin.clone(),
+    let address = match settings.server.public_origins.first() {
+        Some(origin) => origin.to_owned(),
         None => format!("http://localhost:{port}"),
     };
     output::line(&address);

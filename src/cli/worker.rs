@@ -19,6 +19,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
     let config = settings
         .database
+        .url
         .as_ref()
         .context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
     let Some(missing) = stop.or(db::pending(config)).await else { return Ok(()) };
@@ -27,18 +28,14 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         missing.is_empty(),
         "the schema is older than this program; run `pigeonhole migrate` first (missing: {missing})"
     );
-    let database = Database::new(config, settings.pool_size);
+    let database = Database::new(config, settings.database.pool_size);
     database.refuse_unsafe_schema().await?;
-    let listener = match &settings.admin {
-        Some(admin) => {
-            admin_address::take(admin_address::of_worker(admin), admin.chosen, "address of its own")?
-        }
-        None => None,
-    };
+    let listener = admin_address::take(settings, settings.console.worker_address(), "address of its own")?;
     let routed = database.clone();
-    let routing = settings.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
+    let routing =
+        settings.cluster.tenant_routing.then(|| actix_web::rt::spawn(async move { routed.route().await }));
     let maintenance = actix_web::rt::spawn(maintenance::run_hourly(database.clone()));
-    let worker = MessageWorker::start(&database, settings.broker.as_ref());
+    let worker = MessageWorker::start(&database, settings.messaging.broker.as_ref());
     let server = listener.map(|listener| listen(settings, listener, &database, &worker)).transpose()?;
     output::line("working");
     log::info!("working");
@@ -60,16 +57,14 @@ fn listen(
     worker: &MessageWorker,
 ) -> anyhow::Result<actix_web::dev::ServerHandle> {
     let address = listener.local_addr()?;
-    let admin = settings.admin.as_ref();
     let state = WorkerState::new(
         database.clone(),
         worker.notifier(),
         worker.readiness(),
-        admin.and_then(|admin| admin.token.clone()),
-        settings.node_patience,
+        settings.console.admin_token.as_ref().map(|token| token.expose().to_owned()),
+        settings.cluster.node_timeout,
     );
-    let origins = admin.map(|admin| admin.origins(address.port())).unwrap_or_default();
-    let server = listen_worker(listener, origins, state)?;
+    let server = listen_worker(listener, settings.console.origins(address.port()), state)?;
     let handle = server.handle();
     actix_web::rt::spawn(server);
     log::info!("health and metrics: http://{address}");

@@ -88,19 +88,3 @@ impl EmbeddedPostgres {
         self.supervision.end().await;
     }
 }
-
-/// Where the data lives when nothing else was asked for.
-pub fn default_data_dir() -> PathBuf {
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/var/lib/pigeonhole");
-    }
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_DATA_HOME")
-        .or_else(|| home().map(|home| home.join(".local/share")))
-        .unwrap_or_else(|| PathBuf::from("."))
-        .join("pigeonhole")
-}
-
-fn home() -> Option<PathBuf> {
-    std::env::home_dir().filter(|path| path.is_absolute())
-}

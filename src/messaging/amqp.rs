@@ -1,15 +1,14 @@
 //! Connections to the broker (RabbitMQ, AMQP 0-9-1). Exchanges, queues and bindings are declared at each
 //! connection, so a new broker needs no preparation.
 
-use std::fmt;
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
 use super::kinds;
+use crate::settings::BrokerUrl;
 
 /// The relay publishes to it.
 pub(super) const EXCHANGE: &str = "pigeonhole";
@@ -36,43 +35,7 @@ pub enum BrokerError {
     Silent,
 }
 
-/// The URL of a broker. Its password is not printed.
-#[derive(Clone)]
-pub struct BrokerUrl(AMQPUri);
-
-impl fmt::Debug for BrokerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "amqp://{}:{}", self.0.authority.host, self.0.authority.port)
-    }
-}
-
 impl BrokerUrl {
-    /// Reads `amqp://user:password@host:5672/vhost`.
-    ///
-    /// # Errors
-    /// What is wrong with the URL, without its password.
-    pub fn parse(url: &str) -> Result<Self, &'static str> {
-        let mut uri: AMQPUri =
-            url.parse().map_err(|_| "is no URL such as amqp://user:password@host:5672/vhost")?;
-        if uri.scheme == AMQPScheme::AMQPS {
-            return Err(
-                "asks for TLS, which is not supported yet: keep the broker on the same machine or on a \
-                 network that you trust",
-            );
-        }
-        // Without a path the broker's default vhost is meant.
-        if uri.vhost.is_empty() {
-            uri.vhost = "/".to_owned();
-        }
-        uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        Ok(Self(uri))
-    }
-
-    /// The password, to compare it with well-known ones.
-    pub fn password(&self) -> &str {
-        &self.0.authority.userinfo.password
-    }
-
     /// Connects, declares exchanges and queues, and runs `start`. One timeout is over all of it, as a broker
     /// that is starting accepts connections and answers late.
     pub(super) async fn connect<T>(
@@ -82,8 +45,10 @@ impl BrokerUrl {
     ) -> Result<(Connection, Channel, T), BrokerError> {
         let properties =
             ConnectionProperties::default().with_connection_name(format!("pigeonhole {purpose}").into());
+        let mut uri = self.uri().clone();
+        uri.query.heartbeat.get_or_insert(HEARTBEAT);
         let connecting = async {
-            let connection = Connection::connect_uri(self.0.clone(), properties).await?;
+            let connection = Connection::connect_uri(uri, properties).await?;
             let channel = connection.create_channel().await?;
             declare(&channel).await?;
             let started = start(&channel).await?;

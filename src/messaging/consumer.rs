@@ -13,13 +13,14 @@ use lapin::types::FieldTable;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::amqp::{BrokerError, BrokerUrl, QUEUE, close};
+use super::amqp::{BrokerError, QUEUE, close};
 use super::attempt::{AttemptOutcome, attempt};
 use super::counters::MessageCounters;
 use super::envelope::Envelope;
 use super::readiness::Readiness;
 use super::retry::{Pauses, pauses_of_held_message};
 use crate::db::Database;
+use crate::settings::BrokerUrl;
 use crate::store::{DeliveryState, Message};
 
 /// Messages that this process has at a time. They are handled concurrently, so this also bounds its database

@@ -5,8 +5,9 @@ use lapin::options::{BasicGetOptions, QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use serde::Serialize;
 
-use super::amqp::{BrokerError, BrokerUrl, DEAD_QUEUE, close};
+use super::amqp::{BrokerError, DEAD_QUEUE, close};
 use super::envelope::Envelope;
+use crate::settings::BrokerUrl;
 
 /// Characters of an unreadable message that are shown.
 const TEXT_LIMIT: usize = 200;

@@ -22,7 +22,7 @@ mod relay;
 mod retry;
 mod wait;
 
-pub use amqp::{BrokerError, BrokerUrl};
+pub use amqp::BrokerError;
 pub use backlog::{Backlog, BacklogError, Changes, MessageName, Selection};
 pub use counters::MessageCounts;
 pub use dead_letters::{DeadLetter, dead_letter_count, dead_letters, purge_dead_letters};
@@ -38,6 +38,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::db::Database;
+use crate::settings::BrokerUrl;
 use counters::MessageCounters;
 use due_tenants::DueTenants;
 

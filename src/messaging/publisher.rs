@@ -15,11 +15,12 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, Event};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::amqp::{BrokerUrl, EXCHANGE, close};
+use super::amqp::{EXCHANGE, close};
 use super::due_tenants::DueTenants;
 use super::envelope::Envelope;
 use super::readiness::Readiness;
 use super::retry::Pauses;
+use crate::settings::BrokerUrl;
 
 /// The most messages of a batch.
 const BATCH: usize = 256;

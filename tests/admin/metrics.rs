@@ -72,7 +72,7 @@ async fn metrics_count_requests_by_route_and_include_every_documented_name() {
 async fn metrics_are_served_while_the_database_hangs() {
     let proxy = FaultyProxy::to_database().await;
     let console = ConsoleServer::start_with(
-        ServerBuilder::new().set("DATABASE_URL", &proxy.url).set("NODE_PATIENCE", "2"),
+        ServerBuilder::new().set("DATABASE_URL", &proxy.url).set("NODE_TIMEOUT", "2"),
     )
     .await;
     console.app.get("/login").await.expect(200);

@@ -190,7 +190,7 @@ async fn a_frozen_node_is_named_on_every_page_and_other_nodes_are_still_shown() 
         return;
     }
     let folder = DataFolder::new();
-    let builder = folder.builder(&["--workers", "2"]).set("NODE_PATIENCE", "4").with_console();
+    let builder = folder.builder(&["--workers", "2"]).set("NODE_TIMEOUT", "4").with_console();
     let server = builder.start_async().await;
     let console = App::console_of(&server);
     let all = pages(&console).await;

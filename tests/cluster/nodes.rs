@@ -124,7 +124,7 @@ impl RunningCommand {
             .env_clear()
             .env("DATABASE_URL", url)
             .env("RUST_LOG", "warn")
-            .env("NODE_PATIENCE", "15")
+            .env("NODE_TIMEOUT", "15")
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -45,9 +45,9 @@ async fn invalid_settings_are_named() {
         ("POOL_SIZE", "many"),
         ("BCRYPT_COST", "9"),
         ("BCRYPT_COST", "17"),
-        ("NODE_PATIENCE", "0"),
-        ("NODE_PATIENCE", "61"),
-        ("NODE_PATIENCE", "NaN"),
+        ("NODE_TIMEOUT", "0"),
+        ("NODE_TIMEOUT", "61"),
+        ("NODE_TIMEOUT", "NaN"),
         ("DEMO_TENANT", "perhaps"),
         ("APP_ENV", "staging"),
         ("DATABASE_URL", "nonsense"),
@@ -81,6 +81,19 @@ async fn development_with_a_public_origin_starts_with_a_warning() {
     drop(server);
     let server = ServerBuilder::new().set("PUBLIC_ORIGIN", "http://localhost:5000").start();
     assert!(!server.log().contains("is not this machine"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn the_former_name_of_the_node_timeout_is_read_with_a_line_in_the_log() {
+    spawn_app().await;
+    let warning = "NODE_PATIENCE is now called NODE_TIMEOUT; rename it";
+    let builder = || ServerBuilder::new().without("NODE_TIMEOUT");
+    let log = builder().set("NODE_PATIENCE", "2").start().log();
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    assert_names(builder().set("NODE_PATIENCE", "0"), "NODE_PATIENCE");
+    // The new name wins: a value of the old one that would be refused is not read.
+    let log = builder().set("NODE_TIMEOUT", "2").set("NODE_PATIENCE", "0").start().log();
+    assert!(!log.contains("NODE_PATIENCE"), "{log}");
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ impl ServerBuilder {
             .set("BIND", ANY_PORT)
             .set("ADMIN_BIND", "off")
             // On a machine busy with other tests a slow node is not a dead one.
-            .set("NODE_PATIENCE", "15")
+            .set("NODE_TIMEOUT", "15")
             // Hashing at the default cost would take most of the tests' time.
             .set("BCRYPT_COST", "10")
             .set("APP_ENV", "development")

@@ -71,7 +71,7 @@ pub async fn show(
 }
 
 async fn failed(console: &Console) -> Result<Vec<FailedMessage>, BacklogError> {
-    let backlog = Backlog::connect(&console.config, console.settings.node_patience).await?;
+    let backlog = Backlog::connect(&console.config, console.settings.cluster.node_timeout).await?;
     let messages = backlog.failed(LISTED).await?;
     Ok(messages.into_iter().map(FailedMessage::from).collect())
 }

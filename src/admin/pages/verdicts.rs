@@ -91,10 +91,11 @@ fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
 
 /// A key that was made at the first start is as old as its file.
 fn of_key(settings: &Settings) -> Verdict {
-    let finding = if settings.secret_key.is_some() {
+    let finding = if settings.server.secret_key.is_some() {
         "set by SECRET_KEY, whose age nobody here knows".to_owned()
     } else {
-        let made = std::fs::metadata(settings.data_dir.join("secret_key")).and_then(|file| file.modified());
+        let made =
+            std::fs::metadata(settings.database.data_dir.join("secret_key")).and_then(|file| file.modified());
         let age = made.ok().and_then(|made| made.elapsed().ok());
         age.map_or_else(
             || "no file of it is there".to_owned(),

@@ -139,10 +139,11 @@ pub struct IsolateArguments {
 pub async fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     let config = settings
         .database
+        .url
         .as_ref()
         .context("cluster commands need DATABASE_URL, a superuser's on the coordinator")?;
     match command {
-        Command::Status { json } => return report::run(config, settings.node_patience, json).await,
+        Command::Status { json } => return report::run(config, settings.cluster.node_timeout, json).await,
         Command::Init(arguments) => init(settings, config, arguments).await?,
         other => {
             let coordinator = NodeConnection::coordinator(config).await?;
@@ -158,7 +159,7 @@ async fn init(settings: &Settings, config: &Config, arguments: InitArguments) ->
         coordinator: arguments.coordinator,
         wait: Duration::from_secs(arguments.wait),
         shards: arguments.shards,
-        demo_tenant: settings.demo_tenant,
+        demo_tenant: settings.demo_tenant(),
         dry_run: arguments.check,
     };
     if !init.dry_run {
