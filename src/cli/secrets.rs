@@ -138,7 +138,7 @@ impl Folder<'_> {
 fn random(bytes: usize) -> anyhow::Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random).map_err(io::Error::from).context("asking the system for random bytes")?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(random))
 }
 
 #[cfg(test)]

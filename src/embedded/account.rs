@@ -1,4 +1,5 @@
-//! Who runs PostgreSQL. It refuses to run as root, so a start as root drops to an unprivileged account.
+//! The account that runs PostgreSQL. PostgreSQL refuses to run as root, so a start as root uses an
+//! unprivileged account.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, lchown};
@@ -6,19 +7,19 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::error::{EmbeddedError, Tried};
+use super::error::{EmbeddedError, IoContext};
 
-/// The unprivileged account that PostgreSQL runs as when we are root.
+/// The unprivileged account that PostgreSQL runs as when this process is root.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
-    pub uid: u32,
+pub(super) struct ServerAccount {
+    pub(super) uid: u32,
     gid: u32,
-    pub name: String,
+    pub(super) name: String,
 }
 
-impl Account {
-    /// `None` where we are an ordinary user: PostgreSQL then simply runs as ourselves.
-    pub fn for_server(tables: &Path) -> Result<Option<Self>, EmbeddedError> {
+impl ServerAccount {
+    /// `None` if this process is not root: PostgreSQL then runs as the same user.
+    pub(super) fn choose(tables: &Path) -> Result<Option<Self>, EmbeddedError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
@@ -29,7 +30,7 @@ impl Account {
             .ok_or(EmbeddedError::NoAccount)
     }
 
-    /// Tables that exist stay with the account that made them, also when `postgres` appears later.
+    /// Existing tables keep the account that made them, even if an account `postgres` was added since.
     fn owner_of(tables: &Path) -> Option<Self> {
         let metadata = tables.symlink_metadata().ok()?;
         (metadata.uid() != 0).then(|| Self {
@@ -51,23 +52,24 @@ impl Account {
         })
     }
 
-    /// Lets the command run as this account. The standard library also drops root's supplementary
-    /// groups when a uid is set.
-    pub fn take_over(&self, command: &mut Command) {
+    /// Makes the command run as this account. The standard library also drops root's supplementary groups
+    /// when a uid is set.
+    pub(super) fn apply_to(&self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }
 
-    /// Gives a file or folder that we just made to the account.
-    pub fn give(&self, path: &Path) -> Result<(), EmbeddedError> {
-        lchown(path, Some(self.uid), Some(self.gid)).tried("change the owner of", path)
+    /// Makes the account the owner of a file or folder that this process just created.
+    pub(super) fn own(&self, path: &Path) -> Result<(), EmbeddedError> {
+        lchown(path, Some(self.uid), Some(self.gid)).io_context("change the owner of", path)
     }
 
-    /// The first folder on the way from / to `path` (inclusive) that this account cannot enter.
-    pub fn closed_folder(&self, path: &Path) -> Option<PathBuf> {
-        let mut ways: Vec<&Path> = path.ancestors().collect();
-        ways.reverse();
-        ways.into_iter()
-            .find(|way| way.metadata().is_ok_and(|metadata| !self.may_enter(&metadata)))
+    /// The first folder from / to `path` (inclusive) that this account cannot enter.
+    pub(super) fn first_unreachable_folder(&self, path: &Path) -> Option<PathBuf> {
+        let mut folders: Vec<&Path> = path.ancestors().collect();
+        folders.reverse();
+        folders
+            .into_iter()
+            .find(|folder| folder.metadata().is_ok_and(|metadata| !self.may_enter(&metadata)))
             .map(Path::to_owned)
     }
 

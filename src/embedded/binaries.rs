@@ -1,22 +1,25 @@
-//! Where `postgres` and `initdb` are. Tables that exist decide which version it must be.
+//! Finds `postgres` and `initdb`. Existing tables decide which version it must be.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::account::Account;
+use super::account::ServerAccount;
 use super::error::EmbeddedError;
 use crate::db::versions::{NEWEST, OLDEST};
 
 /// The programs of one PostgreSQL version.
 #[derive(Clone, Debug)]
 pub(super) struct Binaries {
-    pub dir: PathBuf,
-    pub major: u32,
+    pub(super) dir: PathBuf,
+    pub(super) major: u32,
 }
 
 impl Binaries {
-    /// `wanted` is the version that made the existing tables and where they are.
-    pub fn find(configured: Option<&Path>, wanted: Option<(String, PathBuf)>) -> Result<Self, EmbeddedError> {
+    /// `wanted` is the version that made the existing tables, with the tables' folder.
+    pub(super) fn find(
+        configured: Option<&Path>,
+        wanted: Option<(String, PathBuf)>,
+    ) -> Result<Self, EmbeddedError> {
         let found = match configured {
             Some(dir) => {
                 vec![Self::at(dir).ok_or_else(|| EmbeddedError::UnusableBinDir(dir.to_owned()))?]
@@ -35,8 +38,8 @@ impl Binaries {
         })
     }
 
-    /// The same among those that have the Citus extension, which comes before a newer version.
-    pub fn find_with_citus(
+    /// As [`Self::find`], but a version with the Citus extension is preferred to a newer one without it.
+    pub(super) fn find_with_citus(
         configured: Option<&Path>,
         wanted: Option<(String, PathBuf)>,
     ) -> Result<Self, EmbeddedError> {
@@ -58,29 +61,28 @@ impl Binaries {
         self.has_extension("citus")
     }
 
-    /// The libraries that a server loads at its start: `first`, and what counts statements where it is
-    /// installed.
-    pub fn preloaded(&self, first: &[&str]) -> String {
-        let counting = self.has_extension("pg_stat_statements").then_some("pg_stat_statements");
-        first.iter().copied().chain(counting).collect::<Vec<_>>().join(",")
+    /// The libraries that a server loads at its start: `first`, and pg_stat_statements if it is installed.
+    pub(super) fn preloaded_libraries(&self, first: &[&str]) -> String {
+        let statistics = self.has_extension("pg_stat_statements").then_some("pg_stat_statements");
+        first.iter().copied().chain(statistics).collect::<Vec<_>>().join(",")
     }
 
     fn has_extension(&self, name: &str) -> bool {
-        let told = |what: &str| self.told_by_pg_config(what);
-        let shared = told("--sharedir")
+        let shared = self
+            .pg_config("--sharedir")
             .unwrap_or_else(|| PathBuf::from(format!("/usr/share/postgresql/{}", self.major)));
-        let libraries = told("--pkglibdir").unwrap_or_else(|| self.dir.join("../lib"));
+        let libraries = self.pg_config("--pkglibdir").unwrap_or_else(|| self.dir.join("../lib"));
         shared.join(format!("extension/{name}.control")).is_file()
             && libraries.join(format!("{name}.so")).is_file()
     }
 
-    fn told_by_pg_config(&self, what: &str) -> Option<PathBuf> {
-        let answer = Command::new(self.dir.join("pg_config")).arg(what).output().ok()?;
+    fn pg_config(&self, option: &str) -> Option<PathBuf> {
+        let answer = Command::new(self.dir.join("pg_config")).arg(option).output().ok()?;
         Some(PathBuf::from(String::from_utf8(answer.stdout).ok()?.trim())).filter(|path| path.is_absolute())
     }
 
-    /// Whether the server knows a setting; one that it does not know keeps it from starting.
-    pub fn knows_setting(&self, name: &str) -> bool {
+    /// Whether the server knows a setting. A server does not start with a setting that it does not know.
+    pub(super) fn knows_setting(&self, name: &str) -> bool {
         let answer = Command::new(self.dir.join("postgres")).arg("--describe-config").output();
         answer.is_ok_and(|answer| {
             String::from_utf8_lossy(&answer.stdout).lines().any(|line| line.split('\t').next() == Some(name))
@@ -88,7 +90,7 @@ impl Binaries {
     }
 
     fn at(dir: &Path) -> Option<Self> {
-        // PostgreSQL looks for its libraries beside the real file, and PATH may lead through links.
+        // PostgreSQL looks for its libraries beside the real file, and PATH may name a link.
         let dir = dir.join("postgres").canonicalize().ok()?.parent()?.to_owned();
         if !dir.join("initdb").is_file() {
             return None;
@@ -98,16 +100,18 @@ impl Binaries {
         (OLDEST..=NEWEST).contains(&major).then_some(Self { dir, major })
     }
 
-    /// Refuses binaries that the account cannot reach, before that turns into "permission denied".
-    pub fn admit(&self, account: Option<&Account>) -> Result<(), EmbeddedError> {
+    /// Refuses binaries that the account cannot reach, with a better message than "permission denied".
+    pub(super) fn ensure_reachable(&self, account: Option<&ServerAccount>) -> Result<(), EmbeddedError> {
         let Some(account) = account else {
             return Ok(());
         };
-        match account.closed_folder(&self.dir) {
+        match account.first_unreachable_folder(&self.dir) {
             None => Ok(()),
-            Some(closed) => {
-                Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "PG_BIN_DIR" })
-            }
+            Some(folder) => Err(EmbeddedError::Unreachable {
+                account: account.name.clone(),
+                folder,
+                setting: "PG_BIN_DIR",
+            }),
         }
     }
 }

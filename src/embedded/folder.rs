@@ -1,5 +1,5 @@
-//! The data folder: made, locked against a second start, and open just enough for the account that
-//! PostgreSQL runs as. Only `pgdata` and the socket folder belong to that account.
+//! The data folder: created, locked against a second start, and reachable for the account that PostgreSQL
+//! runs as. Only `pgdata` and the socket's folder belong to that account.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use super::account::Account;
-use super::error::{EmbeddedError, Tried};
+use super::account::ServerAccount;
+use super::error::{EmbeddedError, IoContext};
 
+/// In bytes.
 const LARGEST_LOG: u64 = 10 * 1024 * 1024;
 
-/// A data folder that this process alone holds, for as long as the value lives.
+/// A data folder that is locked for this process as long as the value lives.
 #[derive(Debug)]
 pub(super) struct DataFolder {
     path: PathBuf,
@@ -22,50 +23,48 @@ pub(super) struct DataFolder {
 }
 
 impl DataFolder {
-    /// Makes the folder where it is missing and takes its lock.
-    pub fn claim(wanted: &Path) -> Result<Self, EmbeddedError> {
-        let wanted = std::path::absolute(wanted).tried("resolve", wanted)?;
-        make_missing_folders(&wanted)?;
-        let path = wanted.canonicalize().tried("resolve", &wanted)?;
+    /// Creates the folder if it is missing, and takes its lock.
+    pub(super) fn lock(wanted: &Path) -> Result<Self, EmbeddedError> {
+        let wanted = std::path::absolute(wanted).io_context("resolve", wanted)?;
+        create_missing_folders(&wanted)?;
+        let path = wanted.canonicalize().io_context("resolve", &wanted)?;
         let lock = take_lock(&path)?;
         Ok(Self { path, _lock: lock })
     }
 
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn tables(&self) -> PathBuf {
+    pub(super) fn tables(&self) -> PathBuf {
         self.path.join("pgdata")
     }
 
-    pub fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         self.path.join("postgres.log")
     }
 
-    /// The version that made the tables, and where they are; `None` before the first start.
-    pub fn version(&self) -> Result<Option<(String, PathBuf)>, EmbeddedError> {
+    /// The version that made the tables, with the tables' folder; `None` before the first start.
+    pub(super) fn version(&self) -> Result<Option<(String, PathBuf)>, EmbeddedError> {
         let file = self.tables().join("PG_VERSION");
         match fs::read_to_string(&file) {
             Ok(version) => Ok(Some((version.trim().to_owned(), self.tables()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).tried("read", file),
+            Err(error) => Err(error).io_context("read", file),
         }
     }
 
-    /// Makes sure that the account can get into the folder.
-    pub fn admit(&self, account: Option<&Account>) -> Result<(), EmbeddedError> {
+    /// Makes sure that the account can enter the folder.
+    pub(super) fn ensure_reachable(&self, account: Option<&ServerAccount>) -> Result<(), EmbeddedError> {
         let Some(account) = account else {
             return Ok(());
         };
-        match account.closed_folder(&self.path) {
+        match account.first_unreachable_folder(&self.path) {
             None => Ok(()),
-            // Ours and used for nothing else yet: letting others pass through gives nothing away.
-            Some(closed) if closed == self.path && self.holds_only_our_files() => {
-                open_for_passage(&self.path)
-            }
-            Some(closed) => {
-                Err(EmbeddedError::Closed { account: account.name.clone(), closed, setting: "DATA_DIR" })
+            // The folder has no files but ours, so other accounts may pass through it.
+            Some(folder) if folder == self.path && self.holds_only_our_files() => allow_passage(&self.path),
+            Some(folder) => {
+                Err(EmbeddedError::Unreachable { account: account.name.clone(), folder, setting: "DATA_DIR" })
             }
         }
     }
@@ -79,74 +78,77 @@ impl DataFolder {
         })
     }
 
-    /// Opens the log for a start that begins now; a log that has grown large begins anew.
-    pub fn open_log(&self) -> Result<File, EmbeddedError> {
+    /// Opens the log for a new start. A log that has grown large is emptied.
+    pub(super) fn open_log(&self) -> Result<File, EmbeddedError> {
         let path = self.log();
-        let file = private_file(OpenOptions::new().append(true), &path)?;
+        let file = open_private_file(OpenOptions::new().append(true), &path)?;
         if file.metadata().is_ok_and(|data| data.len() > LARGEST_LOG) {
-            file.set_len(0).tried("shorten", &path)?;
+            file.set_len(0).io_context("shorten", &path)?;
         }
         Ok(file)
     }
 }
 
-/// A folder that only its owner may enter.
-pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+/// Creates a folder that only its owner may enter.
+pub(super) fn create_private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Makes a folder that only the server's account may enter, and leaves one that is there as it is.
-pub(super) fn ensure_private_folder(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
-    match make_private_folder(path) {
-        Ok(()) => account.map_or(Ok(()), |account| account.give(path)),
+/// Creates a folder that only the server's account may enter. An existing one stays as it is.
+pub(super) fn ensure_private_folder(
+    path: &Path,
+    account: Option<&ServerAccount>,
+) -> Result<(), EmbeddedError> {
+    match create_private_folder(path) {
+        Ok(()) => account.map_or(Ok(()), |account| account.own(path)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error).tried("make the folder", path),
+        Err(error) => Err(error).io_context("make the folder", path),
     }
 }
 
-fn make_missing_folders(path: &Path) -> Result<(), EmbeddedError> {
-    let mut missing: Vec<&Path> = path.ancestors().take_while(|way| !way.exists()).collect();
+fn create_missing_folders(path: &Path) -> Result<(), EmbeddedError> {
+    let mut missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     missing.reverse();
     for folder in missing {
-        match make_private_folder(folder) {
+        match create_private_folder(folder) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => made.tried("make the folder", folder)?,
+            made => made.io_context("make the folder", folder)?,
         }
         if rustix::process::geteuid().is_root() {
-            open_for_passage(folder)?;
+            allow_passage(folder)?;
         }
     }
     Ok(())
 }
 
-fn open_for_passage(folder: &Path) -> Result<(), EmbeddedError> {
-    let mode = folder.metadata().tried("look at", folder)?.mode();
-    fs::set_permissions(folder, Permissions::from_mode((mode & 0o777) | 0o011)).tried("open", folder)
+fn allow_passage(folder: &Path) -> Result<(), EmbeddedError> {
+    let mode = folder.metadata().io_context("look at", folder)?.mode();
+    fs::set_permissions(folder, Permissions::from_mode((mode & 0o777) | 0o011)).io_context("open", folder)
 }
 
 fn take_lock(folder: &Path) -> Result<File, EmbeddedError> {
     let path = folder.join("pigeonhole.lock");
-    let mut file = private_file(OpenOptions::new().read(true).write(true), &path)?;
+    let mut file = open_private_file(OpenOptions::new().read(true).write(true), &path)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::Error(error)) => return Err(error).tried("lock", path),
+        Err(TryLockError::Error(error)) => return Err(error).io_context("lock", path),
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
             return Err(EmbeddedError::InUse { folder: folder.to_owned(), holder: holder.trim().to_owned() });
         }
     }
-    file.set_len(0).tried("write", &path)?;
-    writeln!(file, "{}", std::process::id()).tried("write", &path)?;
+    file.set_len(0).io_context("write", &path)?;
+    writeln!(file, "{}", std::process::id()).io_context("write", &path)?;
     Ok(file)
 }
 
-/// Never follows a link: started as root on somebody else's folder, that would write elsewhere.
-fn private_file(options: &mut OpenOptions, path: &Path) -> Result<File, EmbeddedError> {
+/// Does not follow a link: in a folder of another user, root could be led to write elsewhere.
+fn open_private_file(options: &mut OpenOptions, path: &Path) -> Result<File, EmbeddedError> {
     options
         .create(true)
         .mode(0o600)
         .custom_flags(OFlags::NOFOLLOW.bits() as i32)
         .open(path)
-        .tried("open", path)
+        .io_context("open", path)
 }

@@ -1,5 +1,5 @@
-//! The first start: initdb into a folder beside the final one, which is put in place by a rename only
-//! when it is complete, so that a start that dies half-way leaves nothing that looks like tables.
+//! The first start. initdb writes to a folder beside the final one. Only when it is complete is it renamed,
+//! so that an interrupted start leaves nothing that looks like tables.
 
 use std::fs::{self, File};
 use std::process::Output;
@@ -7,28 +7,28 @@ use std::process::Output;
 use postgresql_commands::CommandBuilder;
 use postgresql_commands::initdb::InitDbBuilder;
 
-use super::SUPERUSER;
-use super::account::Account;
+use super::account::ServerAccount;
 use super::binaries::Binaries;
-use super::error::{EmbeddedError, Tried};
-use super::folder::{DataFolder, make_private_folder};
+use super::error::{EmbeddedError, IoContext};
+use super::folder::{DataFolder, create_private_folder};
+use super::options::SUPERUSER;
 use super::process::detached;
 
 const UNFINISHED: &str = "pgdata.new";
 
-/// Makes the tables where there are none yet.
+/// Runs initdb if there are no tables yet.
 pub(super) async fn ensure_initialized(
     folder: &DataFolder,
     binaries: &Binaries,
-    account: Option<&Account>,
+    account: Option<&ServerAccount>,
 ) -> Result<(), EmbeddedError> {
     remove_unfinished(folder);
     if folder.version()?.is_some() {
         return Ok(());
     }
     log::info!("making a new PostgreSQL {} data folder in {}", binaries.major, folder.path().display());
-    // C.UTF-8 sorts alike on every machine and knows the case of all letters; where the C library
-    // lacks it, plain C stays correct for everything but letters beyond ASCII.
+    // C.UTF-8 sorts the same on every machine and knows upper and lower case of all letters. If the C library
+    // lacks it, plain C is right for ASCII letters only.
     if let Err(reason) = initialize(folder, binaries, account, "C.UTF-8").await? {
         if !reason.contains("locale") {
             return Err(EmbeddedError::Initialization(reason));
@@ -40,18 +40,18 @@ pub(super) async fn ensure_initialized(
     Ok(())
 }
 
-/// The inner error is what initdb said.
+/// The inner error is the output of initdb.
 async fn initialize(
     folder: &DataFolder,
     binaries: &Binaries,
-    account: Option<&Account>,
+    account: Option<&ServerAccount>,
     locale: &str,
 ) -> Result<Result<(), String>, EmbeddedError> {
-    // A name of our own: an initdb that outlived a killed start may still be writing to its folder.
+    // A name for this process: an initdb that outlived a killed start may still write to its folder.
     let unfinished = folder.path().join(format!("{UNFINISHED}.{}", std::process::id()));
-    make_private_folder(&unfinished).tried("make the folder", &unfinished)?;
+    create_private_folder(&unfinished).io_context("make the folder", &unfinished)?;
     if let Some(account) = account {
-        account.give(&unfinished)?;
+        account.own(&unfinished)?;
     }
     let command = InitDbBuilder::new()
         .program_dir(&binaries.dir)
@@ -60,7 +60,7 @@ async fn initialize(
         .encoding("UTF8")
         .locale(locale)
         .data_checksums()
-        // Who may enter the socket's folder may connect; there is no other way in.
+        // Access is limited by the socket's folder, and there is no TCP port.
         .auth_local("trust")
         .auth_host("reject")
         .no_instructions()
@@ -69,18 +69,18 @@ async fn initialize(
         .kill_on_drop(true)
         .output()
         .await
-        .tried("run", binaries.dir.join("initdb"))?;
+        .io_context("run", binaries.dir.join("initdb"))?;
     if !status.success() {
         return Ok(Err(String::from_utf8_lossy(&stderr).trim().to_owned()));
     }
     let tables = folder.tables();
-    fs::rename(&unfinished, &tables).tried("put in place", &tables)?;
-    // Without this, a power cut could undo the rename after the first notes were saved.
-    File::open(folder.path()).and_then(|directory| directory.sync_all()).tried("sync", folder.path())?;
+    fs::rename(&unfinished, &tables).io_context("put in place", &tables)?;
+    // Otherwise a power failure could undo the rename after the first notes were saved.
+    File::open(folder.path()).and_then(|directory| directory.sync_all()).io_context("sync", folder.path())?;
     Ok(Ok(()))
 }
 
-/// What cannot be removed now (an initdb still writes there) goes with the next start.
+/// A folder that an initdb still writes to cannot be removed now; the next start removes it.
 fn remove_unfinished(folder: &DataFolder) {
     let Ok(entries) = fs::read_dir(folder.path()) else {
         return;

@@ -1,5 +1,5 @@
-//! What a killed start leaves behind: a postmaster that still runs, or a postmaster.pid whose process
-//! id means something else by now. Both would keep PostgreSQL from starting.
+//! Clears what a killed start left: a postmaster that still runs, or a postmaster.pid whose process id
+//! belongs to another program by now. Both would keep PostgreSQL from starting.
 
 use std::fs;
 use std::io;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::error::{EmbeddedError, Tried};
+use super::error::{EmbeddedError, IoContext};
 use super::folder::DataFolder;
 
-/// Ends a postmaster that was left running and removes a postmaster.pid that would mislead the next.
+/// Stops a postmaster that is still running, and removes a stale postmaster.pid.
 pub(super) async fn clear(folder: &DataFolder) -> Result<(), EmbeddedError> {
     let tables = folder.tables();
     let pid_file = tables.join("postmaster.pid");
@@ -22,15 +22,15 @@ pub(super) async fn clear(folder: &DataFolder) -> Result<(), EmbeddedError> {
     };
     if runs_in(pid, &tables) {
         log::warn!("stopping PostgreSQL (process {pid}) that an earlier start left running");
-        end(pid, &tables).await?;
+        stop(pid, &tables).await?;
     }
-    // With its process gone PostgreSQL itself recognises the file as stale; with the id taken over
-    // by an unrelated program it would refuse to start. Processes that still work in the folder
-    // are a reason to leave the file: it protects the tables from a second server.
+    // If no process has the id, PostgreSQL itself sees that the file is stale. If an unrelated program has
+    // it, PostgreSQL would refuse to start. If processes still work in the folder, the file stays: it
+    // protects the tables from a second server.
     if is_alive(pid) && !anything_runs_in(&tables) {
         match fs::remove_file(&pid_file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).tried("remove", pid_file);
+                return Err(error).io_context("remove", pid_file);
             }
             _ => {}
         }
@@ -45,7 +45,7 @@ fn read_pid(pid_file: &Path) -> Result<Option<Pid>, EmbeddedError> {
             Ok(first_line.trim().parse().ok().and_then(positive))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).tried("read", pid_file),
+        Err(error) => Err(error).io_context("read", pid_file),
     }
 }
 
@@ -53,12 +53,12 @@ fn positive(raw: i32) -> Option<Pid> {
     Pid::from_raw(raw).filter(|_| raw > 1)
 }
 
-async fn end(pid: Pid, tables: &Path) -> Result<(), EmbeddedError> {
+async fn stop(pid: Pid, tables: &Path) -> Result<(), EmbeddedError> {
     let steps = [(Signal::INT, Duration::from_secs(20)), (Signal::QUIT, Duration::from_secs(10))];
-    for (signal, patience) in steps {
-        // It may end between the look and the signal, which is what we want.
+    for (signal, timeout) in steps {
+        // An error means that it has ended since the check.
         let _ = kill_process(pid, signal);
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             if !runs_in(pid, tables) {
                 return Ok(());
@@ -73,8 +73,8 @@ fn is_alive(pid: Pid) -> bool {
     test_kill_process(pid).is_ok()
 }
 
-/// Every process of a PostgreSQL server works in its data folder. In a container root may not look
-/// at that, but everybody may read a postmaster's arguments, which name the folder as well.
+/// Every process of a PostgreSQL server has its data folder as the current folder. In a container root may
+/// not read that, but any user may read a postmaster's arguments, which also name the folder.
 fn runs_in(pid: Pid, tables: &Path) -> bool {
     match fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(folder) => folder == tables,
@@ -90,8 +90,8 @@ fn arguments(pid: Pid) -> Vec<u8> {
     fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
-/// Its children, which do not name the folder, may outlive a postmaster; where we may not look
-/// at a process any PostgreSQL counts.
+/// Children of a postmaster may outlive it, and their arguments do not name the folder. If the current folder
+/// of a process cannot be read, any PostgreSQL is assumed to run in `tables`.
 fn may_run_in(pid: Pid, tables: &Path) -> bool {
     match fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(folder) => folder == tables,

@@ -1,4 +1,4 @@
-//! When the server may be used: it answers a query, and the application's database exists.
+//! Waits until the server can be used: it answers a query, and the application's database exists.
 
 use std::time::Duration;
 
@@ -6,46 +6,46 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::{Client, NoTls};
 
 use super::error::EmbeddedError;
+use super::options::{DATABASE, SUPERUSER};
 use super::server::{Postmaster, Server};
-use super::{DATABASE, SUPERUSER};
 
-/// Recovery after a crash may take its time.
+/// Recovery after a crash may take this long.
 const TIMEOUT: Duration = Duration::from_secs(60);
-const ONE_ATTEMPT: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(50);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Returns when the server answers, or at once when it ended instead.
+/// Returns when the server answers, or as soon as it has ended.
 pub(super) async fn wait_until_ready(
     server: &Server,
     postmaster: &mut Postmaster,
 ) -> Result<(), EmbeddedError> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(status) = postmaster.ended() {
+        if let Some(status) = postmaster.exit_status() {
             return Err(EmbeddedError::Ended {
                 status: status.to_string(),
                 log: server.log().to_owned(),
                 lines: server.last_log_lines(),
             });
         }
-        match timeout(ONE_ATTEMPT, answers(server)).await {
+        match timeout(ATTEMPT_TIMEOUT, query(server)).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => log::trace!("PostgreSQL is not ready yet: {error}"),
             Err(_) => log::trace!("PostgreSQL is not ready yet"),
         }
         if Instant::now() > deadline {
-            return Err(EmbeddedError::Silent { seconds: TIMEOUT.as_secs(), log: server.log().to_owned() });
+            return Err(EmbeddedError::TimedOut { seconds: TIMEOUT.as_secs(), log: server.log().to_owned() });
         }
-        sleep(PAUSE).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-async fn answers(server: &Server) -> Result<(), tokio_postgres::Error> {
+async fn query(server: &Server) -> Result<(), tokio_postgres::Error> {
     connect(server).await?.simple_query("SELECT 1").await?;
     Ok(())
 }
 
-/// Creates the application's database unless an earlier start did.
+/// Creates the application's database if it does not exist.
 pub(super) async fn ensure_database(server: &Server) -> Result<(), EmbeddedError> {
     create_database(server).await.map_err(EmbeddedError::Database)
 }

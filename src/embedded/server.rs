@@ -1,4 +1,4 @@
-//! One PostgreSQL server: how it is started, spoken to and ended.
+//! One PostgreSQL server: its command line, its connections and its shutdown.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,45 +12,46 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::SUPERUSER;
-use super::account::Account;
+use super::account::ServerAccount;
 use super::binaries::Binaries;
-use super::error::{EmbeddedError, Tried};
+use super::error::{EmbeddedError, IoContext};
 use super::folder::DataFolder;
+use super::options::SUPERUSER;
 use super::process::detached;
-use super::profile::Profile;
+use super::profile::ServerProfile;
 
 const FAST_SHUTDOWN: Duration = Duration::from_secs(20);
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(5);
 const SHOWN_LOG_LINES: usize = 8;
 
-/// Everything needed to start the same server again. Cheap to clone.
+/// Everything that is needed to start the same server again. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Server(Arc<Parts>);
+pub(super) struct Server(Arc<ServerParts>);
 
 #[derive(Debug)]
-struct Parts {
+struct ServerParts {
     binaries: Binaries,
-    account: Option<Account>,
+    account: Option<ServerAccount>,
     tables: PathBuf,
     socket_folder: PathBuf,
-    profile: Profile,
+    profile: ServerProfile,
     log: PathBuf,
     log_file: fs::File,
+    /// The length of the log when this start began.
     log_start: u64,
 }
 
 impl Server {
-    pub fn new(
+    pub(super) fn new(
         folder: &DataFolder,
         binaries: &Binaries,
-        account: Option<Account>,
+        account: Option<ServerAccount>,
         socket_folder: PathBuf,
-        profile: Profile,
+        profile: ServerProfile,
     ) -> Result<Self, EmbeddedError> {
         let log_file = folder.open_log()?;
         let log_start = log_file.metadata().map_or(0, |metadata| metadata.len());
-        Ok(Self(Arc::new(Parts {
+        Ok(Self(Arc::new(ServerParts {
             binaries: binaries.clone(),
             account,
             tables: folder.tables(),
@@ -62,31 +63,31 @@ impl Server {
         })))
     }
 
-    pub fn log(&self) -> &Path {
+    pub(super) fn log(&self) -> &Path {
         &self.0.log
     }
 
-    /// How to connect through the socket, where whoever may enter its folder is let in.
-    pub fn config(&self, database: &str) -> tokio_postgres::Config {
+    /// How to connect through the socket. Access is limited by the socket's folder, so there is no password.
+    pub(super) fn config(&self, database: &str) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config.host_path(&self.0.socket_folder).port(self.0.profile.port).user(SUPERUSER).dbname(database);
         config
     }
 
-    pub fn spawn(&self) -> Result<Postmaster, EmbeddedError> {
+    pub(super) fn spawn(&self) -> Result<Postmaster, EmbeddedError> {
         let program = self.0.binaries.dir.join("postgres");
-        let log_file = self.0.log_file.try_clone().tried("open", &self.0.log)?;
+        let log_file = self.0.log_file.try_clone().io_context("open", &self.0.log)?;
         let mut command = detached(self.command(), self.0.account.as_ref());
         command.envs(self.0.profile.environment.iter().map(|(name, value)| (name, value)));
-        command.stdout(log_file.try_clone().tried("open", &self.0.log)?).stderr(log_file);
-        let child = tokio::process::Command::from(command).spawn().tried("run", program)?;
+        command.stdout(log_file.try_clone().io_context("open", &self.0.log)?).stderr(log_file);
+        let child = tokio::process::Command::from(command).spawn().io_context("run", program)?;
         Ok(Postmaster(child))
     }
 
     fn command(&self) -> Command {
         let port = self.0.profile.port.to_string();
         let socket_folder = quoted(&self.0.socket_folder);
-        // Given on the command line, where they win over whatever stands in the data folder.
+        // On the command line, because that wins over the files of the data folder.
         let settings = [
             ("port", port.as_str()),
             ("unix_socket_directories", &socket_folder),
@@ -100,7 +101,7 @@ impl Server {
             ("log_destination", "stderr"),
             ("logging_collector", "off"),
             ("log_line_prefix", "%m [%p] "),
-            // DETAIL lines quote rows, and what people wrote does not belong into a log.
+            // DETAIL lines quote rows, and users' texts must not be logged.
             ("log_error_verbosity", "terse"),
         ];
         settings
@@ -112,8 +113,8 @@ impl Server {
             .build()
     }
 
-    /// The last lines that PostgreSQL wrote since this start.
-    pub fn last_log_lines(&self) -> String {
+    /// The last lines that PostgreSQL logged since this start.
+    pub(super) fn last_log_lines(&self) -> String {
         let bytes = fs::read(&self.0.log).unwrap_or_default();
         let start = usize::try_from(self.0.log_start).unwrap_or(0).min(bytes.len());
         let text = String::from_utf8_lossy(&bytes[start..]);
@@ -122,41 +123,40 @@ impl Server {
     }
 }
 
-/// Quoted as PostgreSQL reads lists of folders: a comma in the name would otherwise split it.
+/// Quotes a folder for a list of folders, where a comma in the name would split it.
 fn quoted(folder: &Path) -> String {
     format!("\"{}\"", folder.to_string_lossy().replace('"', "\"\""))
 }
 
-/// The server's first process. Dropped while it runs, it is told to shut down.
+/// The server's first process. If it is dropped while it runs, it gets the signal to shut down.
 #[derive(Debug)]
 pub(super) struct Postmaster(Child);
 
 impl Postmaster {
-    /// How it ended, if it has.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
+    /// The exit status, if the process has ended.
+    pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.0.try_wait().ok().flatten()
     }
 
-    /// Waits for its end.
-    pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         self.0.wait().await
     }
 
-    /// Fast shutdown, then an immediate one (recovered from at the next start), then by force.
-    pub async fn stop(mut self) {
+    /// Tries a fast shutdown, then an immediate one, after which the next start recovers, and then SIGKILL.
+    pub(super) async fn stop(mut self) {
         let steps = [(Signal::INT, FAST_SHUTDOWN), (Signal::QUIT, IMMEDIATE_SHUTDOWN)];
-        for (signal, patience) in steps {
+        for (signal, limit) in steps {
             self.signal(signal);
-            if timeout(patience, self.0.wait()).await.is_ok() {
+            if timeout(limit, self.0.wait()).await.is_ok() {
                 return;
             }
-            log::warn!("PostgreSQL did not stop within {} seconds", patience.as_secs());
+            log::warn!("PostgreSQL did not stop within {} seconds", limit.as_secs());
         }
         let _ = self.0.kill().await;
     }
 
     fn signal(&self, signal: Signal) {
-        // The id is gone once the child was waited for, so that no stranger can be hit.
+        // There is no id once the child was waited for, so no other process can get the signal.
         let pid = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(pid) = pid {
             let _ = kill_process(pid, signal);

@@ -1,82 +1,88 @@
-//! Watches the running server and starts it again when it dies.
+//! Supervises the running server and restarts it when it ends.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::server::{Postmaster, Server};
 
-const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A server that lived this long did not fail because of how it was started.
-const STEADY: Duration = Duration::from_secs(60);
+/// The pauses before restarts. Jitter keeps the nodes of a cluster from restarting in step.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(500))
+    .with_max_delay(Duration::from_secs(10))
+    .without_max_times()
+    .with_jitter();
+/// After this time the end of a server has nothing to do with its start, and the backoff begins again.
+const STABLE: Duration = Duration::from_secs(60);
 
-/// The task that watches. It ends the server when told to, or when this value is dropped.
+/// The task that supervises. It stops the server at [`Supervision::stop`], or when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Supervision {
-    end: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Supervision {
-    pub fn begin(server: Server, postmaster: Postmaster) -> Self {
-        let (end, ended) = oneshot::channel();
-        let task = tokio::spawn(watch(server, postmaster, ended));
-        Self { end, task }
+    pub(super) fn start(server: Server, postmaster: Postmaster) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(supervise(server, postmaster, stopped));
+        Self { stop, task }
     }
 
-    pub async fn end(self) {
-        // A receiver that is gone means that the task is gone, and with it the server.
-        let _ = self.end.send(());
+    pub(super) async fn stop(self) {
+        // Without a receiver the task has ended, and the server with it.
+        let _ = self.stop.send(());
         if let Err(error) = self.task.await {
-            log::error!("the watch over PostgreSQL failed: {error}");
+            log::error!("the supervision of PostgreSQL failed: {error}");
         }
     }
 }
 
-async fn watch(server: Server, first: Postmaster, mut end: oneshot::Receiver<()>) {
+async fn supervise(server: Server, first: Postmaster, mut stop: oneshot::Receiver<()>) {
     let mut postmaster = first;
-    let mut pause = SHORTEST_PAUSE;
+    let mut pauses = BACKOFF.build();
     loop {
         let started = Instant::now();
         let ended = tokio::select! {
-            _ = &mut end => return postmaster.stop().await,
+            _ = &mut stop => return postmaster.stop().await,
             status = postmaster.wait() => status,
         };
         match ended {
             Ok(status) => {
                 log::error!("the embedded PostgreSQL ended ({status}); see {}", server.log().display())
             }
-            Err(error) => log::error!("lost sight of the embedded PostgreSQL: {error}"),
+            Err(error) => log::error!("cannot wait for the embedded PostgreSQL: {error}"),
         }
-        if started.elapsed() > STEADY {
-            pause = SHORTEST_PAUSE;
+        if started.elapsed() > STABLE {
+            pauses = BACKOFF.build();
         }
-        match start_again(&server, &mut pause, &mut end).await {
+        match restart(&server, &mut pauses, &mut stop).await {
             ControlFlow::Continue(next) => postmaster = next,
             ControlFlow::Break(()) => return,
         }
     }
 }
 
-async fn start_again(
+/// Breaks off when the server is to be stopped.
+async fn restart(
     server: &Server,
-    pause: &mut Duration,
-    end: &mut oneshot::Receiver<()>,
+    pauses: &mut ExponentialBackoff,
+    stop: &mut oneshot::Receiver<()>,
 ) -> ControlFlow<(), Postmaster> {
-    loop {
-        log::info!("starting PostgreSQL again in {pause:?}");
+    for pause in pauses {
+        log::info!("starting PostgreSQL again in {:.1} s", pause.as_secs_f64());
         tokio::select! {
-            _ = &mut *end => return ControlFlow::Break(()),
-            () = sleep(*pause) => {}
+            _ = &mut *stop => return ControlFlow::Break(()),
+            () = sleep(pause) => {}
         }
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
         match server.spawn() {
             Ok(postmaster) => return ControlFlow::Continue(postmaster),
             Err(error) => log::error!("{error}"),
         }
     }
+    ControlFlow::Break(())
 }

@@ -1,5 +1,4 @@
-//! Makes one cluster of the nodes, and finds again those whose port has changed. Every step is harmless when
-//! it was done.
+//! Makes the nodes a cluster, and updates the ports that have changed. Each step may be repeated.
 
 use std::time::Duration;
 
@@ -9,15 +8,15 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
 use super::super::error::EmbeddedError;
-use super::super::{DATABASE, SUPERUSER};
-use super::node::Node;
-use super::record::{HOST, Record};
+use super::super::options::{DATABASE, SUPERUSER};
+use super::node::EmbeddedNode;
+use super::record::{ClusterRecord, HOST};
 
 const SYNC_ATTEMPTS: u32 = 120;
-const SYNC_PAUSE: Duration = Duration::from_millis(250);
+const SYNC_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Gives each node the password and the extension, and the coordinator its workers.
-pub(super) async fn join(nodes: &[Node], record: &Record) -> Result<(), EmbeddedError> {
+/// Sets the password and the extension of each node, and adds the workers to the coordinator.
+pub(super) async fn join(nodes: &[EmbeddedNode], record: &ClusterRecord) -> Result<(), EmbeddedError> {
     for node in nodes {
         set_password(node, record).await?;
         let client = node.connect().await?;
@@ -32,21 +31,21 @@ pub(super) async fn join(nodes: &[Node], record: &Record) -> Result<(), Embedded
         coordinator.execute("SELECT citus_set_coordinator_host($1, $2)", &values).await.map_err(joining)?;
     }
     let mut moved = false;
-    // The coordinator comes last: its new address can only be told to workers that are found.
+    // The coordinator comes last: Citus sends its new address to the workers, whose ports must be right.
     for (group, node) in nodes.iter().enumerate().rev() {
-        moved |= place(&coordinator, group, node.port()).await?;
+        moved |= add_or_update(&coordinator, group, node.port()).await?;
     }
     if moved { wait_until_synced(&coordinator).await } else { Ok(()) }
 }
 
-/// Only where it is another: changing a role needs every node, and one of them may be down.
-async fn set_password(node: &Node, record: &Record) -> Result<(), EmbeddedError> {
+/// Does nothing if the password is set: changing a role needs every node, and one of them may be down.
+async fn set_password(node: &EmbeddedNode, record: &ClusterRecord) -> Result<(), EmbeddedError> {
     let mut by_password = tokio_postgres::Config::new();
     by_password.host(HOST).port(node.port()).user(SUPERUSER).password(&record.password).dbname(DATABASE);
     if by_password.connect(NoTls).await.is_ok() {
         return Ok(());
     }
-    // Hashed here, so that the password itself is in no statement and in no log.
+    // Hashed here, so that neither a statement nor a log contains the password.
     let verifier = scram_sha_256(record.password.as_bytes());
     let client = node.connect().await?;
     let statement = format!(
@@ -55,9 +54,9 @@ async fn set_password(node: &Node, record: &Record) -> Result<(), EmbeddedError>
     client.batch_execute(&statement).await.map_err(joining)
 }
 
-/// Adds a worker or corrects a node's port; says whether it was corrected. The groups are numbered by us:
-/// numbers that Citus gives out can jump, and ids of rows grow with them.
-async fn place(coordinator: &Client, group: usize, port: u16) -> Result<bool, EmbeddedError> {
+/// Adds a worker or updates a node's port; returns whether a port was updated. We choose the numbers of the
+/// groups: those that Citus chooses can have gaps, and the ids of rows grow with them.
+async fn add_or_update(coordinator: &Client, group: usize, port: u16) -> Result<bool, EmbeddedError> {
     let group = i32::try_from(group).map_err(|error| EmbeddedError::Joining(error.to_string()))?;
     match known_port(coordinator, group).await? {
         Some((_, known)) if known == port => Ok(false),
@@ -77,7 +76,7 @@ async fn place(coordinator: &Client, group: usize, port: u16) -> Result<bool, Em
     }
 }
 
-/// A node that could not be told of another's new port is told again by Citus every few seconds.
+/// Citus tries every few seconds to send new ports to nodes that could not be reached.
 async fn wait_until_synced(coordinator: &Client) -> Result<(), EmbeddedError> {
     let query = "SELECT count(*) FROM pg_dist_node WHERE isactive AND hasmetadata AND NOT metadatasynced";
     for _ in 0..SYNC_ATTEMPTS {
@@ -85,7 +84,7 @@ async fn wait_until_synced(coordinator: &Client) -> Result<(), EmbeddedError> {
         if behind == 0 {
             return Ok(());
         }
-        sleep(SYNC_PAUSE).await;
+        sleep(SYNC_POLL_INTERVAL).await;
     }
     Err(EmbeddedError::Joining("a node does not learn the new ports of the others".to_owned()))
 }

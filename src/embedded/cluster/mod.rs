@@ -1,7 +1,6 @@
-//! A private Citus cluster on one machine: a coordinator on the data folder itself and workers in folders
-//! below it, each a server as the one alone, with the same promises. The nodes find each other on loopback
-//! ports, which every account of the machine can reach, so a password that only our account can read stands
-//! before them.
+//! A private Citus cluster on one machine. The coordinator uses the data folder itself, and each worker a
+//! folder below it. The nodes connect to each other on loopback ports, which every account of the machine can
+//! reach; so they need a password, which only our account can read.
 
 mod membership;
 mod node;
@@ -11,60 +10,61 @@ use std::path::Path;
 
 use futures_util::future::{join_all, try_join_all};
 
-use super::account::Account;
+use super::account::ServerAccount;
 use super::binaries::Binaries;
 use super::error::EmbeddedError;
 use super::folder::DataFolder;
-use super::{DATABASE, EmbeddedOptions, SUPERUSER, leftovers};
-use node::Node;
-use record::Record;
+use super::leftovers;
+use super::options::{DATABASE, EmbeddedOptions, SUPERUSER};
+use node::EmbeddedNode;
+use record::ClusterRecord;
 
-/// A running private cluster. End it with [`EmbeddedCluster::stop`]; when it is dropped instead, the servers
-/// are told to shut down but not waited for.
+/// A running private cluster. End it with [`EmbeddedCluster::stop`]. If it is dropped instead, the servers
+/// get the signal to shut down, but nothing waits for them.
 #[derive(Debug)]
 pub struct EmbeddedCluster {
-    /// The coordinator first.
-    nodes: Vec<Node>,
+    /// The coordinator is the first.
+    nodes: Vec<EmbeddedNode>,
     password: String,
 }
 
 impl EmbeddedCluster {
-    /// How many workers the data folder's cluster has; none where there is no cluster.
+    /// The number of workers that the data folder's cluster has; `None` without a cluster.
     pub fn recorded_workers(options: &EmbeddedOptions) -> Result<Option<usize>, EmbeddedError> {
-        Ok(Record::read(&options.data_dir)?.map(|record| record.ports.len().saturating_sub(1)))
+        Ok(ClusterRecord::read(&options.data_dir)?.map(|record| record.ports.len().saturating_sub(1)))
     }
 
-    /// Starts the nodes, makes them a cluster where they are none yet, and returns when all answer.
+    /// Starts the nodes, makes them a cluster if they are none yet, and returns when all of them answer.
     ///
-    /// More workers than before are added, empty; what is there stays where it is until it is rebalanced.
+    /// If there are more workers than before, the new ones are empty until a rebalance.
     pub async fn start(options: &EmbeddedOptions, workers: usize) -> Result<Self, EmbeddedError> {
-        let folder = DataFolder::claim(&options.data_dir)?;
-        let account = Account::for_server(&folder.tables())?;
-        folder.admit(account.as_ref())?;
+        let folder = DataFolder::lock(&options.data_dir)?;
+        let account = ServerAccount::choose(&folder.tables())?;
+        folder.ensure_reachable(account.as_ref())?;
         let binaries = Binaries::find_with_citus(options.pg_bin_dir.as_deref(), folder.version()?)?;
-        binaries.admit(account.as_ref())?;
+        binaries.ensure_reachable(account.as_ref())?;
 
-        let known = Record::read(folder.path())?;
+        let known = ClusterRecord::read(folder.path())?;
         let existing = known.as_ref().map_or(0, |record| record.ports.len() - 1);
         if workers < existing {
             return Err(EmbeddedError::FewerWorkers { folder: folder.path().to_owned(), existing });
         }
         let mut worker_folders = Vec::new();
-        claim_workers(folder.path(), &mut worker_folders, existing)?;
-        // Before the ports are looked at, which servers that were left running would hold.
+        lock_worker_folders(folder.path(), &mut worker_folders, existing)?;
+        // Before the ports are chosen: servers that are still running would hold them.
         for folder in std::iter::once(&folder).chain(&worker_folders) {
             leftovers::clear(folder).await?;
         }
-        let record = Record::prepare(&folder, account.as_ref(), known, workers + 1)?;
+        let record = ClusterRecord::prepare(&folder, account.as_ref(), known, workers + 1)?;
         let path = folder.path().to_owned();
-        let coordinator = Node::start(folder, &binaries, account.as_ref(), &record, 0).await?;
-        claim_workers(&path, &mut worker_folders, workers)?;
-        // Kept only now, because a record makes every later start that of a cluster.
-        record.keep()?;
-        let started = worker_folders.into_iter().enumerate();
-        let started = started
-            .map(|(place, folder)| Node::start(folder, &binaries, account.as_ref(), &record, place + 1));
-        let nodes = std::iter::once(coordinator).chain(try_join_all(started).await?).collect::<Vec<_>>();
+        let coordinator = EmbeddedNode::start(folder, &binaries, account.as_ref(), &record, 0).await?;
+        lock_worker_folders(&path, &mut worker_folders, workers)?;
+        // Saved only now, because a record makes every later start the start of a cluster.
+        record.save()?;
+        let starting = (1..).zip(worker_folders).map(|(number, folder)| {
+            EmbeddedNode::start(folder, &binaries, account.as_ref(), &record, number)
+        });
+        let nodes = std::iter::once(coordinator).chain(try_join_all(starting).await?).collect::<Vec<_>>();
         membership::join(&nodes, &record).await?;
         log::info!(
             "embedded PostgreSQL {} with Citus: a coordinator and {} workers",
@@ -74,8 +74,8 @@ impl EmbeddedCluster {
         Ok(Self { nodes, password: record.password })
     }
 
-    /// How to connect to the coordinator: its loopback port, the superuser with the password, the database
-    /// `pigeonhole`.
+    /// How to connect to the coordinator: its loopback port, the superuser with the password, and the
+    /// database `pigeonhole`.
     pub fn config(&self) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
         config
@@ -87,22 +87,26 @@ impl EmbeddedCluster {
         config
     }
 
-    /// The password of every role by which nodes connect to each other.
+    /// The password of the roles as which nodes connect to each other.
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// Shuts all nodes down: clients are disconnected and everything is written out.
+    /// Shuts all nodes down: they disconnect their clients and write everything to disk.
     pub async fn stop(self) {
-        join_all(self.nodes.into_iter().map(Node::stop)).await;
+        join_all(self.nodes.into_iter().map(EmbeddedNode::stop)).await;
     }
 }
 
-/// Takes the folders of workers until there are as many as `count`.
-fn claim_workers(data_dir: &Path, workers: &mut Vec<DataFolder>, count: usize) -> Result<(), EmbeddedError> {
+/// Locks the folders of further workers until there are `count`.
+fn lock_worker_folders(
+    data_dir: &Path,
+    workers: &mut Vec<DataFolder>,
+    count: usize,
+) -> Result<(), EmbeddedError> {
     while workers.len() < count {
         let path = data_dir.join(format!("worker{}", workers.len() + 1));
-        workers.push(DataFolder::claim(&path)?);
+        workers.push(DataFolder::lock(&path)?);
     }
     Ok(())
 }

@@ -4,36 +4,37 @@ use std::path::PathBuf;
 
 use tokio_postgres::{Client, NoTls};
 
-use super::super::account::Account;
+use super::super::account::ServerAccount;
 use super::super::binaries::Binaries;
 use super::super::error::EmbeddedError;
 use super::super::folder::DataFolder;
-use super::super::profile::Profile;
+use super::super::options::DATABASE;
+use super::super::profile::ServerProfile;
 use super::super::server::Server;
 use super::super::supervision::Supervision;
-use super::super::{DATABASE, initialization, leftovers, readiness, socket};
-use super::record::{HOST, Record};
+use super::super::{initialization, leftovers, readiness, socket};
+use super::record::{ClusterRecord, HOST};
 
+/// Connections that a node accepts.
 const CONNECTIONS: u32 = 200;
 
 /// A running node.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct EmbeddedNode {
     server: Server,
     supervision: Supervision,
     port: u16,
-    // Released last, as with a server alone.
+    // Dropped last, as with a single server.
     _folder: DataFolder,
 }
 
-impl Node {
-    /// Starts the node with that number, the coordinator being 0, and returns when it answers and has the
-    /// database.
-    pub async fn start(
+impl EmbeddedNode {
+    /// Starts a node; the coordinator has number 0. Returns when it answers and has the database.
+    pub(super) async fn start(
         folder: DataFolder,
         binaries: &Binaries,
-        account: Option<&Account>,
-        record: &Record,
+        account: Option<&ServerAccount>,
+        record: &ClusterRecord,
         number: usize,
     ) -> Result<Self, EmbeddedError> {
         let port = record.ports[number];
@@ -45,16 +46,16 @@ impl Node {
         let mut postmaster = server.spawn()?;
         readiness::wait_until_ready(&server, &mut postmaster).await?;
         readiness::ensure_database(&server).await?;
-        let supervision = Supervision::begin(server.clone(), postmaster);
+        let supervision = Supervision::start(server.clone(), postmaster);
         Ok(Self { server, supervision, port, _folder: folder })
     }
 
-    pub fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// A connection to the application's database through the socket.
-    pub async fn connect(&self) -> Result<Client, EmbeddedError> {
+    /// Connects to the application's database through the socket.
+    pub(super) async fn connect(&self) -> Result<Client, EmbeddedError> {
         let (client, connection) =
             self.server.config(DATABASE).connect(NoTls).await.map_err(EmbeddedError::Database)?;
         tokio::spawn(async move {
@@ -65,40 +66,40 @@ impl Node {
         Ok(client)
     }
 
-    pub async fn stop(self) {
-        self.supervision.end().await;
+    pub(super) async fn stop(self) {
+        self.supervision.stop().await;
     }
 }
 
-fn profile(port: u16, record: &Record, binaries: &Binaries) -> Profile {
+fn profile(port: u16, record: &ClusterRecord, binaries: &Binaries) -> ServerProfile {
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let mut settings = vec![
         ("listen_addresses", HOST.to_owned()),
         ("hba_file", text(record.hba())),
         ("password_encryption", "scram-sha-256".to_owned()),
-        ("shared_preload_libraries", binaries.preloaded(&["citus"])),
+        ("shared_preload_libraries", binaries.preloaded_libraries(&["citus"])),
         ("max_connections", CONNECTIONS.to_string()),
-        // Every connection may hold a part of a distributed transaction, on the way out and on the way in.
+        // Each connection may take part in a distributed transaction, as its initiator and as a participant.
         ("max_prepared_transactions", (2 * CONNECTIONS).to_string()),
-        // Moving shards needs these; with PostgreSQL's own values a rebalance never starts.
+        // Moves of shards need these; with PostgreSQL's defaults a rebalance never starts.
         ("wal_level", "logical".to_owned()),
         ("max_worker_processes", "24".to_owned()),
         ("max_replication_slots", "24".to_owned()),
         ("max_wal_senders", "24".to_owned()),
         ("max_logical_replication_workers", "16".to_owned()),
         ("citus.local_hostname", HOST.to_owned()),
-        // Whoever took a node's port may accept and say nothing, and Citus' own half a minute holds up all it
-        // does then.
+        // Another program that took a node's port may accept and not answer, and Citus' default of 30 s would
+        // block all its work meanwhile.
         ("citus.node_connection_timeout", "3s".to_owned()),
         // The traffic does not leave the machine.
         ("citus.node_conninfo", "sslmode=prefer".to_owned()),
         ("citus.enable_statistics_collection", "off".to_owned()),
-        // What the console shows of tenants and of statements that forgot theirs.
+        // The console shows these statistics: statements of each tenant, and statements without a tenant.
         ("citus.stat_tenants_track", "all".to_owned()),
         ("citus.enable_stat_counters", "on".to_owned()),
     ];
     if binaries.knows_setting("output_plugin_libraries") {
         settings.push(("output_plugin_libraries", "pgoutput,test_decoding,citus".to_owned()));
     }
-    Profile { port, settings, environment: vec![("PGPASSFILE", record.passfile())] }
+    ServerProfile { port, settings, environment: vec![("PGPASSFILE", record.passfile())] }
 }
