@@ -134,7 +134,7 @@ async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let selection = parse(selected)?;
     let reading = async {
-        let backlog = Backlog::connect(&console.config, console.settings.node_patience).await?;
+        let backlog = Backlog::connect(&console.config, console.settings.cluster.node_timeout).await?;
         backlog.selected(&selection).await
     };
     let (messages, refused) = match reading.await {
@@ -154,7 +154,7 @@ async fn act(
     selected: String,
 ) -> Result<HttpResponse, Failure> {
     let selection = parse(&selected)?;
-    let (config, timeout) = (console.config.clone(), console.settings.node_patience);
+    let (config, timeout) = (console.config.clone(), console.settings.cluster.node_timeout);
     let operator = operator.connecting_as(as_backlog_role(&config, timeout));
     let report = operator
         .act(async move |session| {
