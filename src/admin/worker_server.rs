@@ -17,10 +17,11 @@ use super::scrape;
 use crate::db::Database;
 use crate::messaging::{Notifier, Readiness};
 use crate::metrics::Uptime;
+use crate::web::error::not_found;
 use crate::web::listen::ListenError;
-use crate::web::{Error, Route, Site, health, request_guard, routes};
+use crate::web::{Route, Site, health, request_guard, routes};
 
-/// What a worker's handlers share.
+/// The state that a worker's handlers share.
 pub struct WorkerState {
     database: Database,
     notifier: Notifier,
@@ -76,7 +77,7 @@ pub fn listen_worker(
             .wrap(from_fn(request_guard::middleware))
             .wrap(Compress::default())
             .configure(|config| routes::register(config, all_routes(), require_token))
-            .default_service(web::route().to(async || Err::<HttpResponse, _>(Error::NotFound)))
+            .default_service(web::route().to(not_found))
     })
     .workers(1)
     .client_request_timeout(Duration::from_secs(5))

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpMessage, HttpRequest};
 
-use super::audit::RequestId;
 use super::current_user::CurrentUser;
+use super::request_info::RequestId;
 use super::user_agent::user_agent;
 use crate::services::{Actor, Client};
 
@@ -17,7 +17,7 @@ pub fn client(request: &HttpRequest) -> Client {
 }
 
 impl CurrentUser {
-    /// The user as the one who acts by `request`.
+    /// The user, as services take the author of a change that `request` makes.
     pub fn actor(&self, request: &HttpRequest) -> Actor<'_> {
         Actor { tenant: &self.tenant, session: &self.session, client: client(request) }
     }

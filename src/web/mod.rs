@@ -2,7 +2,6 @@
 //! requests. No SQL and no page is here.
 
 pub mod assets;
-pub mod audit;
 pub mod body;
 pub mod client;
 pub mod coding;

@@ -12,12 +12,11 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 
-use super::audit::RequestId;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
 use super::headers;
-use super::request_info::RequestInfo;
+use super::request_info::{RequestId, RequestInfo};
 use super::site::Site;
 
 /// The middleware.

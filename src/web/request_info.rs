@@ -3,6 +3,11 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 
+/// The id of a request, in the request's extensions. The response (X-Request-Id) and the lines of the log about
+/// the request have it, too.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// A request as far as the body of an error depends on it.
 pub struct RequestInfo {
     /// The path without its query.
@@ -11,7 +16,7 @@ pub struct RequestInfo {
     pub target: String,
     /// Whether the method is GET or HEAD.
     pub reads: bool,
-    /// The request's number, in its response and in the log.
+    /// As in [`RequestId`].
     pub request_id: String,
 }
 
