@@ -41,6 +41,10 @@ async fn the_web_database_login_can_serve_and_nothing_else() {
         assert_eq!(server.stop_async().await, 0);
     }
     let web = || ServerBuilder::new().set("DATABASE_URL", web_login_url(&postgres));
+    for arguments in [vec!["list"], vec!["replay", "--all"], vec!["drop", "--all"]] {
+        let messages = run(web().arguments(&arguments), "messages").await;
+        assert_eq!(messages.code, Some(0), "{arguments:?}: {}", messages.output);
+    }
     // This login may not migrate, so an older schema stays unchanged in development as well.
     let client = crate::support::database::connect(&postgres.url).await;
     let older = "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) \
