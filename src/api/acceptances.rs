@@ -10,7 +10,7 @@ use crate::auth::InvitationToken;
 use crate::domain::{Identifier, UserId};
 use crate::services::joining;
 use crate::services::sessions::{self, StartedBy};
-use crate::store::{Candidate, Earlier, Newcomer, SessionKind, SignUpError};
+use crate::store::{Candidate, Newcomer, Outcome, SessionKind, SignUpError};
 use crate::web::{Context, CurrentUser, Error, client, idempotency};
 
 /// The new account, logged in.
@@ -96,7 +96,7 @@ async fn joined_before(
     invitation: &InvitationToken,
     newcomer: &Newcomer,
 ) -> Result<Option<UserId>, Error> {
-    let Some(once) = &newcomer.once else { return Ok(None) };
+    let Some(once) = &newcomer.request else { return Ok(None) };
     let tenant = context.services.database.tenant(invitation.tenant());
     let identifier = Identifier::from_typed(newcomer.username.shown());
     for candidate in context
@@ -106,11 +106,11 @@ async fn joined_before(
         .candidates(&identifier, None, Some(invitation.tenant().number()))
         .await?
     {
-        match tenant.earlier_request(candidate.user, once).await? {
-            Some(Earlier::Same { .. }) if tenant.account(candidate.user).await?.is_some() => {
+        match tenant.recorded_outcome(candidate.user, once).await? {
+            Outcome::Replay(_) if tenant.account(candidate.user).await?.is_some() => {
                 return Ok(Some(candidate.user));
             }
-            Some(Earlier::Other) => return Err(idempotency::key_reused()),
+            Outcome::KeyReused => return Err(idempotency::key_reused()),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use super::problem::Problem;
 use crate::services::transfer;
-use crate::store::Scope;
+use crate::store::ExportScope;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, download};
 
 /// The query of an export.
@@ -47,10 +47,10 @@ pub async fn show(
     Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
 }
 
-fn scope(query: &ExportQuery, user: &CurrentUser) -> Result<Scope, Error> {
+fn scope(query: &ExportQuery, user: &CurrentUser) -> Result<ExportScope, Error> {
     match query.scope.as_str() {
-        "" | "user" => Ok(Scope::Of(user.id)),
-        "organization" => Ok(Scope::Everybody),
+        "" | "user" => Ok(ExportScope::User(user.id)),
+        "organization" => Ok(ExportScope::Tenant),
         _ => Err(Error::Invalid(FieldErrors::one("scope", "The scope is user or organization."))),
     }
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problem::Problem;
 use crate::services::transfer;
-use crate::transfer::Report;
+use crate::transfer::ImportReport;
 use crate::web::{Context, CurrentUser, Error, upload};
 
 /// Import the Markdown files of a ZIP, such as an export, as notes of the token's user. No note is imported
@@ -21,7 +21,7 @@ use crate::web::{Context, CurrentUser, Error, upload};
     request_body(content_type = "application/zip"),
     security(("bearer" = [])),
     responses(
-        (status = 200, body = Report),
+        (status = 200, body = ImportReport),
         (status = 401, body = Problem),
         (status = 413, body = Problem),
         (status = 415, body = Problem),

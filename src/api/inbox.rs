@@ -71,7 +71,7 @@ pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<H
     let words = words_of(query.q.as_deref())?;
     let page = match &words {
         None => user.tenant.whole_inbox(user.id, unread, cursor, limit).await?,
-        Some(words) => user.tenant.found_whole_inbox(user.id, words, unread, cursor, limit).await?,
+        Some(words) => user.tenant.search_whole_inbox(user.id, words, unread, cursor, limit).await?,
     };
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.older() {

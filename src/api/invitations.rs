@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::auth::InvitationToken;
 use crate::domain::{InvitationId, InvitationTerms, Role};
 use crate::services::invitations;
-use crate::store::{Invited, OpenInvitation};
+use crate::store::{OpenInvitation, Outcome, ReplayedInvitation};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, cookie, idempotency};
 
 /// The purpose of the sealed token that is kept to answer a repeated request.
@@ -100,16 +100,18 @@ pub async fn create(
     let sealed = cookie::seal(&context.cookies.key, SEALED_TOKEN, token.expose().to_owned());
     let kept = once.as_ref().map(|once| (once, sealed.as_str()));
     let invited = invitations::create(&user.actor(&request), &terms, &token, kept).await?;
-    let (id, expires_at, token) = match invited {
-        Invited::Now { id, expires_at } => (id, expires_at, token),
-        Invited::Before { id, expires_at, sealed } => (id, expires_at, shown_again(&context, &sealed)?),
-        Invited::OtherRequest => return Err(idempotency::key_reused()),
+    let (invitation, token) = match invited {
+        Outcome::First(invitation) => (invitation, token),
+        Outcome::Replay(ReplayedInvitation { invitation, sealed }) => {
+            (invitation, shown_again(&context, &sealed)?)
+        }
+        Outcome::KeyReused => return Err(idempotency::key_reused()),
     };
     Ok(HttpResponse::Created().json(InvitationCreated {
-        invitation_id: id.number(),
+        invitation_id: invitation.id.number(),
         url: context.invitation_link(&token),
         token: token.expose().to_owned(),
-        expires_at,
+        expires_at: invitation.expires_at,
     }))
 }
 

@@ -156,6 +156,6 @@ fn view(member: Member, viewer: Role) -> MemberView {
         username: member.username,
         role: member.role.as_str(),
         since: member.since,
-        email: member.email.filter(|_| viewer.manages()),
+        email: member.email.filter(|_| viewer.may_manage_members()),
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::Standing;
+use crate::domain::NoteRole;
 use crate::store::Note;
 
 /// A note.
@@ -28,7 +28,7 @@ pub struct NoteView {
 }
 
 /// The JSON of a note of the tenant `tenant_id`, for a user of this standing.
-pub fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
+pub fn view(tenant_id: i64, note: Note, standing: NoteRole) -> NoteView {
     NoteView {
         note_id: note.id.number(),
         tenant_id,
@@ -39,8 +39,8 @@ pub fn view(tenant_id: i64, note: Note, standing: Standing) -> NoteView {
         created_at: note.created_at,
         updated_at: note.updated_at,
         access: match standing {
-            Standing::Author => None,
-            Standing::Recipient(access) => Some(access.as_str()),
+            NoteRole::Author => None,
+            NoteRole::Recipient(access) => Some(access.as_str()),
         },
         delivery: None,
     }

@@ -10,9 +10,9 @@ use super::list_query::{cursor_of, limit_of, words_of};
 use super::note_view::{NoteView, view};
 use super::problem::Problem;
 use super::share_with::ShareWith;
-use crate::domain::{Access, NoteContent, NoteId, NoteTitle, Right, Standing};
+use crate::domain::{Access, NoteContent, NoteId, NoteRole, NoteTitle, Right};
 use crate::services::sharing;
-use crate::store::{DeliveryState, Edit, Grant, NewNote, Note, Saved, Written};
+use crate::store::{CreatedNote, DeliveryState, Edit, EditOutcome, NewNote, Note, NoteAccess};
 use crate::web::etag::{cached_tag, etag, holds, if_match};
 use crate::web::idempotency;
 use crate::web::paging::{encode, with_words};
@@ -94,7 +94,7 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
     let words = words_of(query.q.as_deref())?;
     let page = match &words {
         None => user.tenant.whole_notes(user.id, cursor, limit).await?,
-        Some(words) => user.tenant.found_whole_notes(user.id, words, cursor, limit).await?,
+        Some(words) => user.tenant.search_whole_notes(user.id, words, cursor, limit).await?,
     };
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.older() {
@@ -102,7 +102,7 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
         response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
     }
     let tenant = user.tenant.tenant().number();
-    let notes = page.notes.into_iter().map(|note| view(tenant, note, Standing::Author)).collect();
+    let notes = page.notes.into_iter().map(|note| view(tenant, note, NoteRole::Author)).collect();
     Ok(response.content_type(header::ContentType::json()).body(list(notes)?))
 }
 
@@ -154,14 +154,14 @@ pub async fn create(
         None => None,
         Some(share_with) => Some(share_with.parse(&user, body.access.as_deref()).await?),
     };
-    let note =
-        NewNote { title: title.as_ref(), content: &content, sharing: sharing.as_ref(), once: once.as_ref() };
-    let written = sharing::create_note(&context.services, &user.tenant, user.id, &note).await?;
-    let (id, message) = match written {
-        Written::Now { note, message } => (note.id, message),
-        Written::Before { note, message } => (note, message),
-        Written::OtherRequest => return Err(idempotency::key_reused()),
+    let note = NewNote {
+        title: title.as_ref(),
+        content: &content,
+        sharing: sharing.as_ref(),
+        request: once.as_ref(),
     };
+    let outcome = sharing::create_note(&context.services, &user.tenant, user.id, &note).await?;
+    let CreatedNote { id, message } = outcome.into_result().ok_or_else(idempotency::key_reused)?;
     let place = format!("/api/notes/{id}");
     let Some(message) = message else {
         let mut response = HttpResponse::Created();
@@ -201,7 +201,7 @@ pub async fn show(
     user: CurrentUser,
     id: web::Path<NoteId>,
 ) -> Result<HttpResponse, Error> {
-    let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
+    let (seen, delivery) = granted(user.tenant.note_with_delivery(user.id, *id).await?)?;
     if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
         let (_, unread) = user.tenant.open_received(user.id, *id, &received).await?;
         user.session.unread.set(unread);
@@ -210,7 +210,7 @@ pub async fn show(
     if let Some(tag) = cached_tag(&request, note.version) {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
     }
-    let mut shown = view(user.tenant.tenant().number(), note, seen.standing);
+    let mut shown = view(user.tenant.tenant().number(), note, seen.role);
     shown.delivery = delivery.map(DeliveryState::as_str);
     Ok(HttpResponse::Ok().insert_header((header::ETAG, etag(shown.version))).json(shown))
 }
@@ -331,14 +331,16 @@ async fn save(
         OnStaleVersion::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
     };
     match saved {
-        Saved::Stored { note, .. } => {
+        EditOutcome::Stored { note, .. } => {
             let standing =
-                if note.author == user.id { Standing::Author } else { Standing::Recipient(Access::Edit) };
+                if note.author == user.id { NoteRole::Author } else { NoteRole::Recipient(Access::Edit) };
             Ok(answer(user, note, standing))
         }
-        Saved::Conflict { current, .. } => Err(Error::PreconditionFailed { etag: etag(current.version) }),
-        Saved::Refused => granted(Grant::Refused),
-        Saved::Gone => granted(Grant::Gone),
+        EditOutcome::Conflict { current, .. } => {
+            Err(Error::PreconditionFailed { etag: etag(current.version) })
+        }
+        EditOutcome::Forbidden => granted(NoteAccess::Forbidden),
+        EditOutcome::NotFound => granted(NoteAccess::NotFound),
     }
 }
 
@@ -352,7 +354,7 @@ fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
     Ok(json)
 }
 
-fn answer(user: &CurrentUser, note: Note, standing: Standing) -> HttpResponse {
+fn answer(user: &CurrentUser, note: Note, standing: NoteRole) -> HttpResponse {
     HttpResponse::Ok().insert_header((header::ETAG, etag(note.version))).json(view(
         user.tenant.tenant().number(),
         note,

@@ -10,7 +10,7 @@ use crate::domain::{
     Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username,
 };
 use crate::services::registration::register;
-use crate::store::{Earlier, Newcomer, TenantChoice};
+use crate::store::{Newcomer, Outcome, TenantChoice};
 use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 
 /// A registration.
@@ -74,7 +74,7 @@ pub async fn create(
     };
     let password_hash = context.services.hasher.hash(&password).await?;
     let once = idempotency::of_request(&request, &body.without_password())?;
-    let newcomer = Newcomer { username, email, password_hash, tenant, once };
+    let newcomer = Newcomer { username, email, password_hash, tenant, request: once };
     let registered = match register(&context.services, &client(&request), &newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => match registered_before(&context, &newcomer, &body.password).await? {
@@ -105,7 +105,7 @@ async fn registered_before(
     newcomer: &Newcomer,
     password: &str,
 ) -> Result<Option<RegistrationAnswer>, Error> {
-    let (Some(once), Ok(password)) = (&newcomer.once, LoginPassword::parse(password)) else {
+    let (Some(once), Ok(password)) = (&newcomer.request, LoginPassword::parse(password)) else {
         return Ok(None);
     };
     let (name, number) = match &newcomer.tenant {
@@ -116,10 +116,10 @@ async fn registered_before(
     let identifier = Identifier::from_typed(newcomer.username.shown());
     for candidate in context.services.database.directory().candidates(&identifier, name, number).await? {
         let tenant = context.services.database.tenant(candidate.tenant);
-        match tenant.earlier_request(candidate.user, once).await? {
-            Some(Earlier::Same { .. }) => {}
-            Some(Earlier::Other) => return Err(idempotency::key_reused()),
-            None => continue,
+        match tenant.recorded_outcome(candidate.user, once).await? {
+            Outcome::Replay(_) => {}
+            Outcome::KeyReused => return Err(idempotency::key_reused()),
+            Outcome::First(()) => continue,
         }
         let account = tenant.account(candidate.user).await?;
         if context

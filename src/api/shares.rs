@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::share_with::ShareWith;
 use crate::domain::{Audience, NoteId, Right};
 use crate::services::sharing::share_note;
-use crate::store::{Share, Shared};
+use crate::store::Share;
 use crate::web::{Context, CurrentUser, Error, Json, granted, idempotency};
 
 /// A share to make. A second share with the same people changes their access.
@@ -97,12 +97,8 @@ pub async fn create(
     let Json(body) = body;
     let once = idempotency::of_request(&request, &body)?;
     let sharing = body.share_with.parse(&user, body.access.as_deref()).await?;
-    let shared = share_note(&context.services, &user.tenant, user.id, *id, &sharing, once.as_ref()).await?;
-    let message = match shared {
-        Shared::Message(message) => message,
-        Shared::NoSuchNote => return Err(Error::NotFound),
-        Shared::OtherRequest => return Err(idempotency::key_reused()),
-    };
+    let outcome = share_note(&context.services, &user.tenant, user.id, *id, &sharing, once.as_ref()).await?;
+    let message = outcome.into_result().ok_or_else(idempotency::key_reused)?.ok_or(Error::NotFound)?;
     let waited = deliveries::wait_as_preferred(&request, &user, message).await;
     let place = format!("/api/notes/{id}/shares");
     Ok(waited.respond(&place, *id).json(ShareCreated { delivery: waited.state.as_str() }))
@@ -155,7 +151,7 @@ pub async fn delete(user: CurrentUser, path: web::Path<(NoteId, String)>) -> Res
     let (id, audience) = path.into_inner();
     granted(user.tenant.note(user.id, id, Right::Own).await?)?;
     let audience = Audience::parse_one(&audience).ok_or(Error::NotFound)?;
-    if !user.tenant.take_back(user.id, id, &audience).await? {
+    if !user.tenant.unshare(user.id, id, &audience).await? {
         return Err(Error::NotFound);
     }
     Ok(HttpResponse::NoContent().finish())

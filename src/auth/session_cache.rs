@@ -10,7 +10,7 @@ use moka::sync::Cache;
 
 use super::token::Token;
 use crate::db::{DbError, TenantHandle};
-use crate::store::{Counted, Session};
+use crate::store::{Session, UnreadLookup};
 
 /// How long an entry stays in the cache.
 const LIFE: Duration = Duration::from_secs(1);
@@ -56,7 +56,7 @@ impl SessionCache {
     /// # Errors
     /// [`DbError`] of the lookup.
     pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<SessionLookup>, DbError> {
-        self.look_up(tenant, token, Counted::Unread).await
+        self.look_up(tenant, token, UnreadLookup::Count).await
     }
 
     /// The session of any token. `counted` is counted in the same round trip, when there is one.
@@ -67,7 +67,7 @@ impl SessionCache {
         &self,
         tenant: &TenantHandle,
         token: &Token,
-        counted: Counted,
+        counted: UnreadLookup,
     ) -> Result<Option<SessionLookup>, DbError> {
         let hash = token.hash();
         if let Some(session) = self.known.get(&hash) {

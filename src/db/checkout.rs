@@ -1,5 +1,5 @@
-//! Taking a connection out of a pool and working on it, until a deadline by our own clock: no server's timeout
-//! covers a server that is frozen.
+//! Taking a connection out of a pool and working on it, until a deadline by our own clock: no server's
+//! timeout covers a server that is frozen.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::{Object, Pool};
+use super::connection::{Pool, PooledConnection};
 use super::error::DbError;
 
 /// The longest that a call may take.
@@ -18,7 +18,7 @@ pub(super) const CALL_DEADLINE: Duration = Duration::from_millis(2500);
 pub(super) async fn with_connection<T>(
     deadline: Instant,
     pool: &Pool,
-    work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+    work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
     let result = take_and_work(deadline, pool, work).await;
     if let Err(error) = &result {
@@ -30,7 +30,7 @@ pub(super) async fn with_connection<T>(
 async fn take_and_work<T>(
     deadline: Instant,
     pool: &Pool,
-    work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+    work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
     let client = take(deadline, pool).await?;
     let mut checkout = Checkout { client: Some(client), answered: false };
@@ -44,7 +44,7 @@ async fn take_and_work<T>(
 }
 
 /// Takes a connection out of the pool. A call that finds none idle and may open no more is counted as a wait.
-async fn take(deadline: Instant, pool: &Pool) -> Result<Object, DbError> {
+async fn take(deadline: Instant, pool: &Pool) -> Result<PooledConnection, DbError> {
     #[allow(clippy::disallowed_methods, reason = "this is the one place where a connection is taken")]
     let getting = pool.get();
     tokio::pin!(getting);
@@ -81,14 +81,14 @@ impl Drop for PoolWait<'_> {
 /// A connection that returns to the pool only when its work was answered. A caller that is cancelled drops
 /// this in the middle of its work.
 struct Checkout {
-    client: Option<Object>,
+    client: Option<PooledConnection>,
     answered: bool,
 }
 
 impl Checkout {
     fn close(&mut self) {
         if let Some(client) = self.client.take() {
-            drop(Object::take(client));
+            drop(PooledConnection::take(client));
         }
     }
 }

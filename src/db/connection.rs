@@ -11,7 +11,7 @@ use super::counters::{DbCounters, WaitCounters};
 
 pub(super) type Pool = managed::Pool<ConnectionManager>;
 /// A connection that was taken out of a pool.
-pub(crate) type Object = managed::Object<ConnectionManager>;
+pub(crate) type PooledConnection = managed::Object<ConnectionManager>;
 
 /// Opens connections and counts for their pool.
 pub(crate) struct ConnectionManager {
@@ -45,19 +45,21 @@ impl managed::Manager for ConnectionManager {
 }
 
 impl Connection {
-    /// The name under which `sql` is prepared for a shard. The first call prepares `text()`.
+    /// The name under which `template` is prepared for a shard. The first call prepares `text()`; none when
+    /// there is no such text.
     pub(super) async fn named(
         &mut self,
-        sql: &'static str,
+        template: &'static str,
         shard: i64,
-        text: impl FnOnce() -> String,
-    ) -> Result<&str, tokio_postgres::Error> {
-        if !self.prepared.contains_key(&(sql, shard)) {
+        text: impl FnOnce() -> Option<String>,
+    ) -> Result<Option<&str>, tokio_postgres::Error> {
+        if !self.prepared.contains_key(&(template, shard)) {
+            let Some(text) = text() else { return Ok(None) };
             let name = format!("read{}", self.prepared.len());
-            self.client.batch_execute(&format!("PREPARE {name} AS {}", text())).await?;
-            self.prepared.insert((sql, shard), name);
+            self.client.batch_execute(&format!("PREPARE {name} AS {text}")).await?;
+            self.prepared.insert((template, shard), name);
         }
-        Ok(&self.prepared[&(sql, shard)])
+        Ok(self.prepared.get(&(template, shard)).map(String::as_str))
     }
 }
 

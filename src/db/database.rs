@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_postgres::Transaction;
 use tokio_postgres::Config;
+use tokio_postgres::types::ToSql;
 
 use super::checkout::{CALL_DEADLINE, with_connection};
-use super::connection::{Object, Pool};
+use super::connection::{Pool, PooledConnection};
 use super::counters::{DbCounters, Routing};
 use super::error::DbError;
 use super::listen::{self, ListenEvent};
@@ -15,9 +17,11 @@ use super::migrate::{self, AppliedMigration};
 use super::pool::{PoolState, pool};
 use super::roles;
 use super::router::{Router, name_of};
+use super::row::{DbRow, FromRow};
 use super::schema_check::{self, UnsafeSchema};
 use super::tenant_handle::TenantHandle;
 use super::tenant_load::Loads;
+use super::tenant_setting::{SET_NO_TENANT, set_tenant};
 use crate::domain::TenantId;
 
 const DIRECTORY_POOL_SIZE: usize = 4;
@@ -72,15 +76,32 @@ impl Database {
     /// Runs `work` as the role that removes expired rows of all tenants.
     pub(crate) async fn maintain<T>(
         &self,
-        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+        work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
         with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.maintenance, work).await
+    }
+
+    /// Runs `work` as the same role in a transaction that is bound to a tenant, or to none to find tenants.
+    pub(crate) async fn maintain_tenant<T>(
+        &self,
+        tenant: Option<TenantId>,
+        work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        let setting = tenant.map_or_else(|| SET_NO_TENANT.to_owned(), set_tenant);
+        self.maintain(async |client| {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute(&setting).await?;
+            let result = work(&transaction).await?;
+            transaction.commit().await?;
+            Ok(result)
+        })
+        .await
     }
 
     /// Runs `work` as the role that sees which tenants have due messages.
     pub(crate) async fn relay<T>(
         &self,
-        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
+        work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
         with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.relay, work).await
     }
@@ -99,8 +120,8 @@ impl Database {
         schema_check::check(self.router.coordinator()).await
     }
 
-    /// Keeps the placements of shards up to date until the future is dropped, so that each tenant's statements
-    /// go to the owning node. Without it the coordinator runs all statements.
+    /// Keeps the placements of shards up to date until the future is dropped, so that each tenant's
+    /// statements go to the owning node. Without it the coordinator runs all statements.
     pub async fn route(&self) {
         self.router.request_refresh();
         self.router.keep_fresh().await;
@@ -179,12 +200,18 @@ pub struct DirectoryHandle {
 }
 
 impl DirectoryHandle {
-    /// Runs `work` on a connection, within the deadline of a call.
-    pub(crate) async fn run<T>(
+    /// Runs one statement, which is prepared once on each connection.
+    pub(crate) async fn rows<T: FromRow>(
         &self,
-        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
-    ) -> Result<T, DbError> {
-        with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<T>, DbError> {
+        let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
+        let rows = with_connection(deadline, &self.pool, async |client| {
+            Ok(client.query(&client.prepare_cached(sql).await?, values).await?)
+        })
+        .await?;
+        Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
     }
 }
 
@@ -194,11 +221,48 @@ pub struct SignUpHandle {
 }
 
 impl SignUpHandle {
-    /// Runs `work` on a connection, within the deadline of a call.
-    pub(crate) async fn run<T>(
+    /// Runs `work` in one transaction. The inner result is its answer: the transaction commits if it is Ok
+    /// and rolls back otherwise. The outer error is a failure of the database.
+    pub(crate) async fn transaction<T, E>(
         &self,
-        work: impl AsyncFnOnce(&mut Object) -> Result<T, DbError>,
-    ) -> Result<T, DbError> {
-        with_connection(tokio::time::Instant::now() + CALL_DEADLINE, &self.pool, work).await
+        work: impl AsyncFnOnce(&SignUpTransaction<'_>) -> Result<Result<T, E>, DbError>,
+    ) -> Result<Result<T, E>, DbError> {
+        let deadline = tokio::time::Instant::now() + CALL_DEADLINE;
+        with_connection(deadline, &self.pool, async |client| {
+            let transaction = SignUpTransaction(client.transaction().await?);
+            let answer = work(&transaction).await?;
+            if answer.is_ok() {
+                transaction.0.commit().await?;
+            }
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+/// A transaction of a sign-up.
+pub(crate) struct SignUpTransaction<'a>(Transaction<'a>);
+
+impl SignUpTransaction<'_> {
+    /// Lets the statements that follow reach the rows of a tenant.
+    pub(crate) async fn bind_tenant(&self, tenant: TenantId) -> Result<(), DbError> {
+        Ok(self.0.batch_execute(&set_tenant(tenant)).await?)
+    }
+
+    /// Runs one statement without a result.
+    pub(crate) async fn execute(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<(), DbError> {
+        let statement = self.0.prepare_cached(sql).await?;
+        Ok(self.0.execute(&statement, values).await.map(drop)?)
+    }
+
+    /// Runs one statement, which is prepared once on each connection.
+    pub(crate) async fn rows<T: FromRow>(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<T>, DbError> {
+        let statement = self.0.prepare_cached(sql).await?;
+        let rows = self.0.query(&statement, values).await?;
+        Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
     }
 }

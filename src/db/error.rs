@@ -120,8 +120,8 @@ fn constraint_of_table(constraint: &str) -> String {
 }
 
 /// Whether a SQLSTATE goes away with time or by an operator's action: connection failure (08), out of
-/// resources (53), shutdown or start (57), a standby (25006), a lock timeout (55P03), a node that Citus cannot
-/// reach or an I/O error (58).
+/// resources (53), shutdown or start (57), a standby (25006), a lock timeout (55P03), a node that Citus
+/// cannot reach or an I/O error (58).
 fn is_temporary(state: &str) -> bool {
     ["08", "53", "57", "58"].iter().any(|class| state.starts_with(class))
         || ["25006", "25P03", "55P03", "28000"].contains(&state)

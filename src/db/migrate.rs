@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, Config};
 
 use super::connect::{ConnectError, connect, reason};
-use super::connection::Object;
+use super::connection::PooledConnection;
 use super::error::DbError;
 use super::role_conflict::retry_on_role_conflict;
 use super::roles;
@@ -146,7 +146,7 @@ pub struct AppliedMigration {
 }
 
 /// The applied migrations, in order.
-pub(super) async fn applied(client: &Object) -> Result<Vec<AppliedMigration>, DbError> {
+pub(super) async fn applied(client: &PooledConnection) -> Result<Vec<AppliedMigration>, DbError> {
     let query = "SELECT version, name, applied_on FROM public.refinery_schema_history ORDER BY version";
     let rows = client.query(query, &[]).await?;
     let parsed = |text: String| chrono::DateTime::parse_from_rfc3339(&text).ok().map(|at| at.to_utc());

@@ -1,6 +1,6 @@
 //! Access to the database: pools, roles, transactions that are bound to a tenant, migrations, and the check
-//! that refuses to serve on a schema without row-level security. The pools are private to this folder; `store`
-//! writes the statements and hands them to the handles of this folder.
+//! that refuses to serve on a schema without row-level security. The pools are private to this folder;
+//! `store` writes the statements and hands them to the handles of this folder.
 
 mod backlog;
 mod checkout;
@@ -23,6 +23,7 @@ mod shard_reads;
 mod statement;
 mod tenant_handle;
 mod tenant_load;
+mod tenant_setting;
 mod topology;
 mod value;
 pub(crate) mod versions;
@@ -30,8 +31,8 @@ pub(crate) mod versions;
 pub use backlog::{as_backlog_role, connect_to_backlog};
 pub(crate) use connect::at;
 pub use connect::{ConnectError, connect};
-pub(crate) use connection::Object;
 pub use counters::Routing;
+pub(crate) use database::SignUpTransaction;
 pub use database::{Database, DirectoryHandle, SignUpHandle};
 pub use error::DbError;
 pub(crate) use listen::ListenEvent;
@@ -40,10 +41,10 @@ pub use node_access::{create_web_login, set_node_passwords};
 pub use owner::connect_as_owner;
 pub use pool::PoolState;
 pub(crate) use role_conflict::retry_on_role_conflict;
-pub(crate) use row::Row;
+pub(crate) use row::{DbRow, FromRow, RowReader};
 pub use schema_check::UnsafeSchema;
 pub(crate) use statement::{Statement, Step};
 pub use tenant_handle::TenantHandle;
 pub use tenant_load::{Loads, TenantLoad};
 pub(crate) use topology::hash_of_bigint;
-pub(crate) use value::Value;
+pub(crate) use value::{Value, values};

@@ -26,8 +26,8 @@ pub async fn set_node_passwords(config: &Config, password: &str) -> Result<(), M
     Ok(())
 }
 
-/// Creates the login for a `serve` that has no administrator's login. It has no rights of its own and may take
-/// the roles that requests need, but not the owner's.
+/// Creates the login for a `serve` that has no administrator's login. It has no rights of its own and may
+/// take the roles that requests need, but not the owner's.
 ///
 /// # Errors
 /// See [`MigrateError`].

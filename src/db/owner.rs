@@ -5,8 +5,8 @@ use tokio_postgres::{Client, Config};
 use super::connect::{ConnectError, connect, unusable};
 use super::roles;
 
-/// Connects as the user of `config` and takes the role that owns the tables. Row-level security does not apply
-/// to that role.
+/// Connects as the user of `config` and takes the role that owns the tables. Row-level security does not
+/// apply to that role.
 ///
 /// # Errors
 /// When there is no session within 5 seconds, or the user may not take that role.

@@ -18,8 +18,8 @@ use super::roles;
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain
 /// PostgreSQL accepts it as a custom setting.
 const CITUS: &str = "-c citus.propagate_set_commands=local";
-/// The first three fix the text format that `row` reads. `random_page_cost` is that of an SSD: the planner then
-/// finds the few rows of a tenant by an index instead of scanning the shard.
+/// The first three fix the text format that `row` reads. `random_page_cost` is that of an SSD: the planner
+/// then finds the few rows of a tenant by an index instead of scanning the shard.
 const READING: &str = "-c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c random_page_cost=1.1";
 
 /// A pool for tenants' statements on the server that DATABASE_URL names.
@@ -27,8 +27,8 @@ pub(super) fn app_pool(config: &Config, size: usize, counters: &Arc<DbCounters>)
     pool(config, roles::APP, size, counters)
 }
 
-/// A pool for tenants' statements on a worker. Statements prepared there read one shard by an index, so a plan
-/// for the given values is never better than the generic plan. Transactions through Citus override this
+/// A pool for tenants' statements on a worker. Statements prepared there read one shard by an index, so a
+/// plan for the given values is never better than the generic plan. Transactions through Citus override this
 /// setting.
 pub(super) fn worker_pool(config: &Config, size: usize, counters: &Arc<DbCounters>) -> Pool {
     let mut config = config.clone();

@@ -1,6 +1,7 @@
 //! The pool for a tenant's statements. On Citus there is one pool for each node, and a statement goes to the
-//! node that holds the tenant's shard; on plain PostgreSQL there is one pool. The known placements are a hint:
-//! every node can run every tenant's statements, so a stale placement makes a call slower and never wrong.
+//! node that holds the tenant's shard; on plain PostgreSQL there is one pool. The known placements are a
+//! hint: every node can run every tenant's statements, so a stale placement makes a call slower and never
+//! wrong.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -119,7 +120,8 @@ impl Router {
         }
     }
 
-    /// Reads the placements from the coordinator or, while that is down, from a worker: every node knows them.
+    /// Reads the placements from the coordinator or, while that is down, from a worker: every node knows
+    /// them.
     pub(super) async fn refresh(&self) -> Result<(), DbError> {
         let mut failure = None;
         for pool in std::iter::once(self.coordinator.clone()).chain(self.workers()) {

@@ -1,85 +1,163 @@
-//! A row of an answer, whichever way it came: binary from a prepared statement that was bound, or as text
-//! from one that was executed by name.
+//! Rows of answers, in either form: binary from a bound statement, or text from a statement that was executed
+//! by its name.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::types::FromSql;
 
-/// A row.
-pub(crate) enum Row {
+use crate::domain::{Access, InvitationId, NoteContent, NoteId, NoteTitle, Role, SessionId, UserId};
+
+/// A row of an answer.
+pub(crate) enum DbRow {
     /// With values in PostgreSQL's binary formats.
     Binary(tokio_postgres::Row),
-    /// With values as PostgreSQL writes them, times as ISO in UTC.
+    /// With values as PostgreSQL writes them, times in ISO format and UTC.
     Text(SimpleQueryRow),
 }
 
-impl Row {
-    /// The value of a column. Panics, as tokio-postgres does, when statement and program disagree about its
-    /// kind, which the first test that runs the statement shows.
-    pub(crate) fn get<'a, T: Column<'a>>(&'a self, index: usize) -> T {
-        match self {
-            Self::Binary(row) => row.get(index),
-            Self::Text(row) => {
-                T::read(row.get(index)).expect("the column has the kind that the store expects")
+impl DbRow {
+    /// Reads the columns from the first on. Panics, as tokio-postgres does, when a column has another type
+    /// than the program expects: the first test that runs the statement finds that.
+    pub(crate) fn read<T: FromRow>(&self) -> T {
+        RowReader { row: self, next: 0 }.read()
+    }
+}
+
+impl From<tokio_postgres::Row> for DbRow {
+    fn from(row: tokio_postgres::Row) -> Self {
+        Self::Binary(row)
+    }
+}
+
+/// Reads the columns of a row from left to right, so that a type reads its columns in the order in which its
+/// column list names them.
+pub(crate) struct RowReader<'r> {
+    row: &'r DbRow,
+    next: usize,
+}
+
+impl<'r> RowReader<'r> {
+    /// Reads as many columns as `T` has.
+    pub(crate) fn read<T: FromRow>(&mut self) -> T {
+        T::from_row(self)
+    }
+
+    /// Reads one column.
+    pub(crate) fn column<T: Column<'r>>(&mut self) -> T {
+        let index = self.next;
+        self.next += 1;
+        match self.row {
+            DbRow::Binary(row) => row.get(index),
+            DbRow::Text(row) => {
+                T::from_text(row.get(index)).expect("the column has the type that the program expects")
             }
         }
     }
 }
 
-/// What a column can hold.
-pub(crate) trait Column<'a>: FromSql<'a> {
-    /// Reads the text that stands for it; NULL is none.
-    fn read(text: Option<&'a str>) -> Option<Self>;
+/// What can be read from one or more columns of a row.
+pub(crate) trait FromRow: Sized {
+    /// Reads the columns, each exactly once.
+    fn from_row(row: &mut RowReader<'_>) -> Self;
+}
+
+impl<T: for<'r> Column<'r>> FromRow for T {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        row.column()
+    }
+}
+
+macro_rules! tuple {
+    ($($part:ident),*) => {
+        impl<$($part: FromRow),*> FromRow for ($($part,)*) {
+            fn from_row(row: &mut RowReader<'_>) -> Self {
+                ($($part::from_row(row),)*)
+            }
+        }
+    };
+}
+tuple!(A, B);
+tuple!(A, B, C);
+tuple!(A, B, C, D);
+
+macro_rules! domain_type {
+    ($($kind:ty: $column:ty),* $(,)?) => {$(
+        impl FromRow for $kind {
+            fn from_row(row: &mut RowReader<'_>) -> Self {
+                Self::from_row(row.column::<$column>())
+            }
+        }
+    )*};
+}
+domain_type!(
+    UserId: i64,
+    NoteId: i64,
+    SessionId: i64,
+    InvitationId: i64,
+    NoteContent: String,
+    Role: &str,
+    Access: &str,
+);
+
+impl FromRow for Option<NoteTitle> {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        row.column::<Option<String>>().map(NoteTitle::from_row)
+    }
+}
+
+/// What one column can hold.
+pub(crate) trait Column<'r>: FromSql<'r> {
+    /// Reads PostgreSQL's text format; `text` is none for NULL. None when the text has another type.
+    fn from_text(text: Option<&'r str>) -> Option<Self>;
 }
 
 impl Column<'_> for i64 {
-    fn read(text: Option<&str>) -> Option<Self> {
+    fn from_text(text: Option<&str>) -> Option<Self> {
         text?.parse().ok()
     }
 }
 
 impl Column<'_> for i32 {
-    fn read(text: Option<&str>) -> Option<Self> {
+    fn from_text(text: Option<&str>) -> Option<Self> {
         text?.parse().ok()
     }
 }
 
 impl Column<'_> for bool {
-    fn read(text: Option<&str>) -> Option<Self> {
+    fn from_text(text: Option<&str>) -> Option<Self> {
         Some(text? == "t")
     }
 }
 
 impl Column<'_> for String {
-    fn read(text: Option<&str>) -> Option<Self> {
+    fn from_text(text: Option<&str>) -> Option<Self> {
         text.map(str::to_owned)
     }
 }
 
 impl Column<'_> for Vec<u8> {
-    fn read(text: Option<&str>) -> Option<Self> {
-        let digits = text?.strip_prefix("\\x")?;
-        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
+    fn from_text(text: Option<&str>) -> Option<Self> {
+        hex::decode(text?.strip_prefix("\\x")?).ok()
     }
 }
 
-impl<'a> Column<'a> for &'a str {
-    fn read(text: Option<&'a str>) -> Option<Self> {
+impl<'r> Column<'r> for &'r str {
+    fn from_text(text: Option<&'r str>) -> Option<Self> {
         text
     }
 }
 
-impl<'a, T: Column<'a>> Column<'a> for Option<T> {
-    fn read(text: Option<&'a str>) -> Option<Self> {
+impl<'r, T: Column<'r>> Column<'r> for Option<T> {
+    fn from_text(text: Option<&'r str>) -> Option<Self> {
         match text {
             None => Some(None),
-            Some(_) => T::read(text).map(Some),
+            Some(_) => T::from_text(text).map(Some),
         }
     }
 }
 
 impl Column<'_> for DateTime<Utc> {
-    fn read(text: Option<&str>) -> Option<Self> {
+    fn from_text(text: Option<&str>) -> Option<Self> {
         time(text?)
     }
 }
@@ -105,9 +183,9 @@ mod tests {
 
     #[test]
     fn bytes_are_read_as_they_are_written() {
-        assert_eq!(Vec::<u8>::read(Some("\\x00ff10")), Some(vec![0, 255, 16]));
+        assert_eq!(Vec::<u8>::from_text(Some("\\x00ff10")), Some(vec![0, 255, 16]));
         for odd in [None, Some(""), Some("00"), Some("\\x0"), Some("\\xzz")] {
-            assert!(Vec::<u8>::read(odd).is_none(), "{odd:?}");
+            assert!(Vec::<u8>::from_text(odd).is_none(), "{odd:?}");
         }
     }
 

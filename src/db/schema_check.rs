@@ -1,6 +1,6 @@
 //! The check before serving: every table with tenants' rows must have row-level security in force for the
-//! application's role. A policy that was dropped, widened or never written stops the start; otherwise it would
-//! leak rows later.
+//! application's role. A policy that was dropped, widened or never written stops the start; otherwise it
+//! would leak rows later.
 
 use super::checkout::{CALL_DEADLINE, with_connection};
 use super::connection::Pool;

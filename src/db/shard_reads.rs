@@ -1,74 +1,72 @@
-//! Reading a tenant's rows from the shard itself, on the node that holds it. Citus 13.2.2 and
-//! 14.0.1 plan a prepared statement anew at each execution there, and keep every one of those plans for ever
-//! (citus pull request 8824); PostgreSQL plans a statement on the shard's own table once.
+//! Reading a tenant's rows from the shard's own table on the owning node (docs/decisions/0018). Citus 13.2.2
+//! and 14.0.1 plan a prepared statement anew at each execution there and keep every one of those plans (Citus
+//! pull request 8824); PostgreSQL plans a statement on the shard's table once.
 //!
-//! The map of shards may be old, so the same message asks, after the reads, whether the shard is still at
-//! home here. Whenever anything is not as expected, nobody gets an answer from here, and the statement goes
-//! the way through Citus.
+//! The known placement may be stale, so the same message checks after the reads whether the shard is still on
+//! this node. If it is not, or if a statement fails, the rows are discarded and the statements go through
+//! Citus.
 
 use std::fmt::Write;
 
 use tokio_postgres::SimpleQueryMessage;
 
-use super::connection::Object;
+use super::connection::PooledConnection;
 use super::error::DbError;
-use super::row::Row;
-use super::statement::Step;
+use super::row::DbRow;
+use super::statement::BoundStatement;
+use super::tenant_setting::set_tenant;
 use super::topology::{ShardPlacement, Shards};
 use crate::domain::TenantId;
 
-const AT_HOME: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE shardid = $1::bigint \
+const IS_PLACED_HERE: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE shardid = $1::bigint \
     AND groupid = $2::integer AND shardstate = 1";
 
-/// The values of each step as they are written behind EXECUTE; none when a step does more than read or a
-/// value is a text.
-pub(super) fn written(steps: &[Step<'_>]) -> Option<Vec<String>> {
-    steps.iter().map(|step| if step.statement.only_reads() { values(step) } else { None }).collect()
+/// The arguments of EXECUTE for each statement, the tenant first; none when a statement does more than read
+/// or a value is a text.
+pub(super) fn arguments(tenant: TenantId, statements: &[&BoundStatement<'_>]) -> Option<Vec<String>> {
+    statements
+        .iter()
+        .map(|bound| {
+            let values = bound.values.iter().map(|value| value.literal());
+            let literals: Option<Vec<String>> =
+                std::iter::once(Some(tenant.to_string())).chain(values).collect();
+            literals.filter(|_| bound.statement.is_read()).map(|literals| literals.join(", "))
+        })
+        .collect()
 }
 
-fn values(step: &Step<'_>) -> Option<String> {
-    let mut text = String::new();
-    for (index, value) in step.values.iter().enumerate() {
-        text.push_str(if index == 0 { "" } else { ", " });
-        if !value.write(&mut text) {
-            return None;
-        }
-    }
-    Some(text)
-}
-
-/// Takes the steps in one message, and so in one transaction of its own; none when the shard is not at home
-/// here.
+/// Runs the statements in one message, which is one transaction; none when the shard is not on this node.
 pub(super) async fn read(
-    client: &mut Object,
+    client: &mut PooledConnection,
     placement: &ShardPlacement,
     tenant: TenantId,
-    steps: &[Step<'_>],
-    values: &[String],
-) -> Result<Option<Vec<Vec<Row>>>, DbError> {
-    let mut message = format!("SET LOCAL app.tenant_id = '{tenant}'");
+    statements: &[&BoundStatement<'_>],
+    arguments: &[String],
+) -> Result<Option<Vec<Vec<DbRow>>>, DbError> {
+    let mut message = set_tenant(tenant);
     let shard = placement.shards.anchor();
-    for (step, values) in steps.iter().zip(values) {
-        let name = client
-            .named(step.statement.sql, shard, || on_shards(step.statement.sql, &placement.shards))
-            .await?;
-        let _ = write!(message, "; EXECUTE {name}({values})");
+    for (bound, arguments) in statements.iter().zip(arguments) {
+        let template = bound.statement.template();
+        let prepared = client.named(template, shard, || on_shards(template, &placement.shards)).await?;
+        let Some(name) = prepared else { return Ok(None) };
+        let _ = write!(message, "; EXECUTE {name}({arguments})");
     }
-    let name = client.named(AT_HOME, 0, || AT_HOME.to_owned()).await?;
+    let prepared = client.named(IS_PLACED_HERE, 0, || Some(IS_PLACED_HERE.to_owned())).await?;
+    let Some(name) = prepared else { return Ok(None) };
     let _ = write!(message, "; EXECUTE {name}({shard}, {})", placement.group);
     let mut results = results(client.simple_query(&message).await?);
-    let at_home = results.pop().is_some_and(|rows| rows.len() == 1);
-    // Before the steps is what SET LOCAL gave, which is nothing.
+    let is_placed_here = results.pop().is_some_and(|rows| rows.len() == 1);
+    // The first result is that of SET LOCAL, which is empty.
     let answers = results.split_off(results.len().min(1));
-    Ok((at_home && answers.len() == steps.len()).then_some(answers))
+    Ok((is_placed_here && answers.len() == statements.len()).then_some(answers))
 }
 
 /// The rows of each statement of a message.
-fn results(parts: Vec<SimpleQueryMessage>) -> Vec<Vec<Row>> {
+fn results(parts: Vec<SimpleQueryMessage>) -> Vec<Vec<DbRow>> {
     let (mut results, mut rows) = (Vec::new(), Vec::new());
     for part in parts {
         match part {
-            SimpleQueryMessage::Row(row) => rows.push(Row::Text(row)),
+            SimpleQueryMessage::Row(row) => rows.push(DbRow::Text(row)),
             SimpleQueryMessage::CommandComplete(_) => results.push(std::mem::take(&mut rows)),
             _ => {}
         }
@@ -76,28 +74,18 @@ fn results(parts: Vec<SimpleQueryMessage>) -> Vec<Vec<Row>> {
     results
 }
 
-/// The statement with each table's name standing for the tenant's shard of that table.
-fn on_shards(sql: &str, shards: &Shards) -> String {
-    let named: Vec<String> = shards
-        .by_table
-        .iter()
-        .filter(|((schema, table), _)| reads(sql, schema, table))
-        .map(|((schema, table), shard)| {
-            format!("{table} AS NOT MATERIALIZED (SELECT * FROM {schema}.{table}_{shard})")
-        })
-        .collect();
-    format!("WITH {} {}", named.join(", "), sql.replace("shared.", ""))
-}
-
-/// Whether a statement reads a table, which it writes with its schema unless that is public.
-fn reads(sql: &str, schema: &str, table: &str) -> bool {
-    let written = if schema == "public" { table.to_owned() } else { format!("{schema}.{table}") };
-    ["FROM ", "JOIN "].iter().any(|word| {
-        let ends = |rest: &str| {
-            !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_' || next == '.')
-        };
-        sql.split(&format!("{word}{written}")).skip(1).any(ends)
-    })
+/// The text of a statement that reads the tenant's shard of each table in braces; none when a table has no
+/// known shard.
+fn on_shards(template: &str, shards: &Shards) -> Option<String> {
+    let (mut text, mut rest) = (String::with_capacity(template.len()), template);
+    while let Some((before, after)) = rest.split_once('{') {
+        let (table, after) = after.split_once('}')?;
+        let (schema, table) = table.split_once('.').unwrap_or(("public", table));
+        let shard = shards.by_table.get(&(schema.to_owned(), table.to_owned()))?;
+        let _ = write!(text, "{before}{schema}.{table}_{shard}");
+        rest = after;
+    }
+    Some(text + rest)
 }
 
 #[cfg(test)]
@@ -105,27 +93,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_read_from_its_shard() {
-        let tables = [
-            ("public", "notes", 11),
-            ("public", "note_revisions", 12),
-            ("public", "sessions", 13),
-            ("shared", "users", 14),
-        ];
+    fn a_table_in_braces_is_read_from_its_shard() {
+        let tables = [("public", "notes", 11), ("public", "sessions", 13), ("shared", "users", 14)];
         let by_table =
             tables.map(|(schema, table, shard)| ((schema.to_owned(), table.to_owned()), shard)).into();
         let shards = Shards { by_table };
         assert_eq!(shards.anchor(), 11);
         assert_eq!(
-            on_shards("SELECT 1 FROM sessions s JOIN shared.users u ON true", &shards),
-            "WITH sessions AS NOT MATERIALIZED (SELECT * FROM public.sessions_13), \
-             users AS NOT MATERIALIZED (SELECT * FROM shared.users_14) SELECT 1 FROM sessions s \
-             JOIN users u ON true"
+            on_shards("SELECT 1 FROM {sessions} s JOIN {shared.users} u ON true", &shards).as_deref(),
+            Some("SELECT 1 FROM public.sessions_13 s JOIN shared.users_14 u ON true")
         );
-        assert!(
-            !reads("SELECT 1 FROM note_revisions", "public", "notes")
-                && !reads("SELECT 1 FROM notes_old", "public", "notes")
-        );
-        assert!(reads("SELECT (SELECT 1 FROM notes)", "public", "notes"));
+        assert_eq!(on_shards("SELECT 1 FROM {outbox}", &shards), None);
     }
 }

@@ -1,37 +1,177 @@
-//! The SQL statements that `store` hands to a tenant's handle.
+//! Statements for one tenant, and the typed steps of a transaction.
+//!
+//! A statement that only reads writes each table as `{notes}` or `{shared.users}`. Through Citus that is the
+//! table itself; on the node that holds the tenant's shard it is the shard's own table (see `shard_reads`).
 
+use std::sync::OnceLock;
+
+use super::row::{DbRow, FromRow};
 use super::value::Value;
 
-/// A statement of the store, prepared once on each connection.
+/// An SQL statement whose `$1` is the tenant.
 pub(crate) struct Statement {
-    /// Its text, with `$1` always the tenant where the table belongs to tenants.
-    pub(crate) sql: &'static str,
-    /// Whether Citus keeps no plan of it that would have to be prevented.
-    pub(super) keeps_no_plan: bool,
+    template: &'static str,
+    kind: Kind,
+    sql: OnceLock<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    Insert,
 }
 
 impl Statement {
-    /// A statement with this text.
-    pub(crate) const fn new(sql: &'static str) -> Self {
-        Self { sql, keeps_no_plan: false }
+    /// A statement that changes and locks nothing, so it may run twice. Each table in it is in braces.
+    pub(crate) const fn reading(template: &'static str) -> Self {
+        Self { template, kind: Kind::Read, sql: OnceLock::new() }
     }
 
-    /// An INSERT of one row whose id is the next number of a sequence, for which Citus makes a plan each time
-    /// in any case.
+    /// A statement that changes or locks rows. It always goes through Citus.
+    pub(crate) const fn writing(sql: &'static str) -> Self {
+        Self { template: sql, kind: Kind::Write, sql: OnceLock::new() }
+    }
+
+    /// An INSERT of one row whose id is the next number of a sequence. Citus keeps no plan of it.
     pub(crate) const fn inserting(sql: &'static str) -> Self {
-        Self { sql, keeps_no_plan: true }
+        Self { template: sql, kind: Kind::Insert, sql: OnceLock::new() }
     }
 
-    /// Whether it may run twice without a difference.
-    pub(super) fn only_reads(&self) -> bool {
-        let does_more = ["FOR UPDATE", "FOR SHARE", "pg_notify("].iter().any(|word| self.sql.contains(word));
-        self.sql.trim_start().starts_with("SELECT") && !does_more
+    /// The text with its tables in braces.
+    pub(crate) fn template(&self) -> &'static str {
+        self.template
+    }
+
+    /// The text for Citus and for plain PostgreSQL.
+    pub(crate) fn sql(&'static self) -> &'static str {
+        match self.kind {
+            Kind::Read => self.sql.get_or_init(|| self.template.replace(['{', '}'], "")),
+            Kind::Write | Kind::Insert => self.template,
+        }
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        self.kind == Kind::Read
+    }
+
+    /// Whether Citus keeps a plan of it for each execution, unless the transaction prevents that.
+    pub(super) fn leaves_plans(&self) -> bool {
+        self.kind != Kind::Insert
+    }
+
+    /// A step that reads all rows.
+    pub(crate) fn all<'a, T: FromRow>(&'static self, values: Vec<Value<'a>>) -> Step<'a, Vec<T>> {
+        Step::new(self, values, |rows| rows.iter().map(DbRow::read).collect())
+    }
+
+    /// A step that reads the first row.
+    pub(crate) fn first<'a, T: FromRow>(&'static self, values: Vec<Value<'a>>) -> Step<'a, Option<T>> {
+        Step::new(self, values, |rows| rows.first().map(DbRow::read))
+    }
+
+    /// A step that tells how many rows the statement gave.
+    pub(crate) fn count<'a>(&'static self, values: Vec<Value<'a>>) -> Step<'a, usize> {
+        Step::new(self, values, |rows| rows.len())
+    }
+
+    /// A step that tells whether the statement gave a row.
+    pub(crate) fn any<'a>(&'static self, values: Vec<Value<'a>>) -> Step<'a, bool> {
+        Step::new(self, values, |rows| !rows.is_empty())
+    }
+
+    /// A step whose rows do not matter.
+    pub(crate) fn run<'a>(&'static self, values: Vec<Value<'a>>) -> Step<'a, ()> {
+        Step::new(self, values, drop)
     }
 }
 
-/// A statement with its values.
-#[derive(Clone, Copy)]
-pub(crate) struct Step<'a> {
-    pub(crate) statement: &'static Statement,
-    pub(crate) values: &'a [&'a dyn Value],
+/// A statement with its values behind `$1`.
+pub(crate) struct BoundStatement<'a> {
+    pub(super) statement: &'static Statement,
+    pub(super) values: Vec<Value<'a>>,
 }
+
+/// One statement of a transaction, and how its rows become a `T`.
+pub(crate) struct Step<'a, T> {
+    bound: BoundStatement<'a>,
+    read: fn(Vec<DbRow>) -> T,
+}
+
+impl<'a, T> Step<'a, T> {
+    fn new(statement: &'static Statement, values: Vec<Value<'a>>, read: fn(Vec<DbRow>) -> T) -> Self {
+        Self { bound: BoundStatement { statement, values }, read }
+    }
+}
+
+/// The rows of each statement of a transaction, in order.
+pub(super) type Results = std::vec::IntoIter<Vec<DbRow>>;
+
+/// The steps of one transaction: a step, or a tuple, `Vec` or `Option` of steps. The output has the same
+/// shape.
+pub(crate) trait Steps {
+    type Output;
+
+    /// Appends the statements in the order in which they run.
+    fn statements<'s>(&'s self, to: &mut Vec<&'s BoundStatement<'s>>);
+
+    /// Takes the results of its own statements.
+    fn read(self, results: &mut Results) -> Self::Output;
+}
+
+impl<T> Steps for Step<'_, T> {
+    type Output = T;
+
+    fn statements<'s>(&'s self, to: &mut Vec<&'s BoundStatement<'s>>) {
+        to.push(&self.bound);
+    }
+
+    fn read(self, results: &mut Results) -> T {
+        (self.read)(results.next().unwrap_or_default())
+    }
+}
+
+impl<S: Steps> Steps for Vec<S> {
+    type Output = Vec<S::Output>;
+
+    fn statements<'s>(&'s self, to: &mut Vec<&'s BoundStatement<'s>>) {
+        self.iter().for_each(|steps| steps.statements(to));
+    }
+
+    fn read(self, results: &mut Results) -> Self::Output {
+        self.into_iter().map(|steps| steps.read(results)).collect()
+    }
+}
+
+impl<S: Steps> Steps for Option<S> {
+    type Output = Option<S::Output>;
+
+    fn statements<'s>(&'s self, to: &mut Vec<&'s BoundStatement<'s>>) {
+        self.iter().for_each(|steps| steps.statements(to));
+    }
+
+    fn read(self, results: &mut Results) -> Self::Output {
+        self.map(|steps| steps.read(results))
+    }
+}
+
+macro_rules! tuple {
+    ($($part:ident $index:tt),*) => {
+        impl<$($part: Steps),*> Steps for ($($part,)*) {
+            type Output = ($($part::Output,)*);
+
+            fn statements<'s>(&'s self, to: &mut Vec<&'s BoundStatement<'s>>) {
+                $(self.$index.statements(to);)*
+            }
+
+            fn read(self, results: &mut Results) -> Self::Output {
+                ($(self.$index.read(results),)*)
+            }
+        }
+    };
+}
+tuple!(A 0, B 1);
+tuple!(A 0, B 1, C 2);
+tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);

@@ -1,45 +1,52 @@
-//! One tenant's door to the database. A call is one transaction in one pipelined round trip: BEGIN, SET LOCAL
-//! of the tenant, the prepared statements and COMMIT leave together, so an asker that goes away in the middle
-//! leaves no transaction open, and a statement that forgets its tenant sees nothing.
+//! The handle for one tenant's rows. A call is one transaction in one pipelined round trip: BEGIN, SET LOCAL
+//! of the tenant, the prepared statements and COMMIT leave together. So a caller that is cancelled leaves no
+//! transaction open, and row-level security hides the rows of other tenants from every statement.
+//!
+//! The calls on this handle are in `store`: notes.rs, new_notes.rs, note_access.rs, edits.rs, revisions.rs,
+//! search.rs, overview.rs (notes); shares.rs, recipients.rs, inbox.rs (sharing); users.rs, members.rs,
+//! invitations.rs, sessions.rs, tenants.rs (people); outbox.rs, idempotency.rs, transfer.rs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{join_all, join3, try_join_all};
 use tokio::time::Instant;
 
 use super::checkout::{CALL_DEADLINE, with_connection};
-use super::connection::{Object, Pool};
+use super::connection::{Pool, PooledConnection};
 use super::counters::StatementPath;
 use super::error::DbError;
 use super::router::Router;
-use super::row::Row;
+use super::row::DbRow;
 use super::shard_reads;
-use super::statement::{Statement, Step};
+use super::statement::{BoundStatement, Steps};
+use super::tenant_setting::set_tenant;
 use super::topology::ShardPlacement;
 use super::value::Value;
 use crate::domain::TenantId;
 
-const REPEATS: u32 = 3;
-/// On the node that holds the shard Citus 13.2.2 and 14.0.1 add a plan to those that they keep at each
-/// execution of a prepared statement's general plan, until the node is out of memory (citus pull request
-/// 8824). A plan for the given values is used once.
-const ONE_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
+/// The pauses before a transaction is retried after a conflict with another. Jitter keeps the two from
+/// meeting again.
+const CONFLICT_BACKOFF: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(5)).with_max_times(3).with_jitter();
+/// On the owning node Citus 13.2.2 and 14.0.1 keep one more plan for each execution of a generic plan, until
+/// the node is out of memory (Citus pull request 8824). A custom plan is used once.
+const CUSTOM_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
 
-/// How long a transaction may take: its settings at the server, in front of which our own clock must not
-/// strike.
+/// How long a transaction may take: our deadline, and the server's settings, which are shorter.
 #[derive(Clone, Copy)]
 struct Limits {
     deadline: Instant,
     settings: &'static str,
 }
 
-/// For the few statements whose work grows with the people of a tenant.
-const PATIENTLY: &str = "; SET LOCAL statement_timeout = '60s'";
-const PATIENT_DEADLINE: Duration = Duration::from_secs(65);
+/// For the few statements whose work grows with the number of a tenant's users.
+const LONG_TIMEOUT: &str = "; SET LOCAL statement_timeout = '60s'";
+const LONG_DEADLINE: Duration = Duration::from_secs(65);
 
-/// The only way to the rows of a tenant, and only of that tenant. What it can do is written in `store`.
+/// The only way to the rows of a tenant, and only of that tenant.
 #[derive(Clone)]
 pub struct TenantHandle {
     router: Arc<Router>,
@@ -47,8 +54,8 @@ pub struct TenantHandle {
     budget: TimeBudget,
 }
 
-/// The time that a handle may spend waiting for the database, over all its calls: a request that makes two
-/// slow ones is answered as soon as one that makes a single one.
+/// The time that a handle may wait for the database over all its calls, so that a request with two slow calls
+/// is answered as soon as a request with one.
 #[derive(Clone, Default)]
 struct TimeBudget {
     spent_micros: Arc<AtomicU64>,
@@ -74,86 +81,82 @@ impl TenantHandle {
         self.tenant
     }
 
-    /// Runs one statement in a transaction of its own.
-    pub(crate) async fn rows(
-        &self,
-        statement: &'static Statement,
-        values: &[&dyn Value],
-    ) -> Result<Vec<Row>, DbError> {
-        let mut results = self.transaction(&[Step { statement, values }]).await?;
-        Ok(results.pop().unwrap_or_default())
+    /// Runs the steps in one transaction: all of them take effect or none. After a connection failure it is
+    /// unknown which; only steps that all read are then sent once more.
+    pub(crate) async fn transaction<S: Steps>(&self, steps: S) -> Result<S::Output, DbError> {
+        let mut statements = Vec::new();
+        steps.statements(&mut statements);
+        let results = self.timed(&statements).await?;
+        drop(statements);
+        Ok(steps.read(&mut results.into_iter()))
     }
 
-    /// Runs one statement that gives a row at most.
-    pub(crate) async fn row(
-        &self,
-        statement: &'static Statement,
-        values: &[&dyn Value],
-    ) -> Result<Option<Row>, DbError> {
-        Ok(self.rows(statement, values).await?.pop())
+    /// The same for work that no request waits for. A statement that the server cancels at the usual timeout
+    /// gets a minute: that server works, so a frozen server never blocks a caller for so long.
+    pub(crate) async fn long_transaction<S: Steps>(&self, steps: S) -> Result<S::Output, DbError> {
+        let mut statements = Vec::new();
+        steps.statements(&mut statements);
+        let results = match self.timed(&statements).await {
+            Err(error) if error.is_statement_timeout() => {
+                log::debug!("tenant {}: a statement takes longer than usual and gets a minute", self.tenant);
+                let limits = Limits { deadline: Instant::now() + LONG_DEADLINE, settings: LONG_TIMEOUT };
+                self.on_any_node(limits, &statements).await?
+            }
+            result => result?,
+        };
+        drop(statements);
+        Ok(steps.read(&mut results.into_iter()))
     }
 
-    /// Runs the steps in one transaction and gives the rows of each. Either all of them took effect or none;
-    /// after an error of the connection it is unknown which, and only what just reads is asked once more.
-    pub(crate) async fn transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
+    /// Runs the statements within the time that is left, and counts that time.
+    async fn timed(&self, statements: &[&BoundStatement<'_>]) -> Result<Vec<Vec<DbRow>>, DbError> {
         let started = Instant::now();
         let limits = Limits { deadline: started + self.budget.left(), settings: "" };
-        let result = self.on_owner_or_coordinator(limits, steps).await;
+        let result = self.on_any_node(limits, statements).await;
         let time = started.elapsed();
         self.budget.spend(time);
-        self.router.loads.count(self.tenant, steps.len(), time);
+        self.router.loads.count(self.tenant, statements.len(), time);
         result
     }
 
-    /// The same for work that nobody waits for. Only when the server has cut a statement off at the usual
-    /// limit does it get a minute: that server is alive, and one that is not never holds anybody for so long.
-    pub(crate) async fn patient_transaction(&self, steps: &[Step<'_>]) -> Result<Vec<Vec<Row>>, DbError> {
-        match self.transaction(steps).await {
-            Err(error) if error.is_statement_timeout() => {
-                log::debug!("tenant {}: a statement takes longer than usual and gets a minute", self.tenant);
-                let limits = Limits { deadline: Instant::now() + PATIENT_DEADLINE, settings: PATIENTLY };
-                self.on_owner_or_coordinator(limits, steps).await
-            }
-            result => result,
-        }
-    }
-
-    async fn on_owner_or_coordinator(
+    /// Runs the statements on the owning node, or on the coordinator if that node fails or is unknown.
+    async fn on_any_node(
         &self,
         limits: Limits,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Vec<Row>>, DbError> {
+        statements: &[&BoundStatement<'_>],
+    ) -> Result<Vec<Vec<DbRow>>, DbError> {
         let coordinator = self.router.coordinator();
         let Some((placement, pool)) = self.router.placement_of(self.tenant) else {
             self.router.counters().count_path(StatementPath::Coordinator);
-            return self.on(coordinator, limits, steps, "").await;
+            return self.on_node(coordinator, limits, statements, "").await;
         };
-        match self.on_owner(&placement, &pool, limits, steps).await {
+        match self.on_owning_node(&placement, &pool, limits, statements).await {
             Err(error) if error.is_node_failure() => {
                 self.router.request_refresh();
-                let harmless = matches!(error, DbError::Unreachable(_))
-                    || steps.iter().all(|step| step.statement.only_reads());
-                if !harmless || placement.group == 0 {
+                let may_run_twice = matches!(error, DbError::Unreachable(_))
+                    || statements.iter().all(|bound| bound.statement.is_read());
+                if !may_run_twice || placement.group == 0 {
                     return Err(error);
                 }
                 self.router.counters().count_path(StatementPath::Fallback);
-                self.on(coordinator, limits, steps, "").await
+                self.on_node(coordinator, limits, statements, "").await
             }
             result => result,
         }
     }
 
-    /// Runs the steps on the node that should hold the shard: on the shard itself where that is possible.
-    async fn on_owner(
+    /// Runs the statements on the node that should hold the shard: on the shard's own tables if all of them
+    /// read.
+    async fn on_owning_node(
         &self,
         placement: &ShardPlacement,
         pool: &Pool,
         limits: Limits,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Vec<Row>>, DbError> {
-        if let Some(values) = shard_reads::written(steps) {
+        statements: &[&BoundStatement<'_>],
+    ) -> Result<Vec<Vec<DbRow>>, DbError> {
+        if let Some(arguments) = shard_reads::arguments(self.tenant, statements) {
             match with_connection(limits.deadline, pool, async |client| {
-                shard_reads::read(client, placement, self.tenant, steps, &values).await
+                shard_reads::read(client, placement, self.tenant, statements, &arguments).await
             })
             .await
             {
@@ -163,38 +166,38 @@ impl TenantHandle {
                 }
                 Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
                 Ok(None) => {}
-                Err(error) => log::debug!("a shard could not be read by itself: {error:?}"),
+                Err(error) => log::debug!("the shard's own table could not be read: {error:?}"),
             }
             self.router.counters().count_path(StatementPath::Moved);
             self.router.request_refresh();
         }
         self.router.counters().count_path(StatementPath::Node);
-        let plan = if steps.iter().all(|step| step.statement.keeps_no_plan) { "" } else { ONE_PLAN };
-        self.on(pool, limits, steps, plan).await
+        let leaves_plans = statements.iter().any(|bound| bound.statement.leaves_plans());
+        self.on_node(pool, limits, statements, if leaves_plans { CUSTOM_PLAN } else { "" }).await
     }
 
-    /// Runs the steps on one node, again when they met another transaction.
-    async fn on(
+    /// Runs the statements on one node, and retries after a conflict with another transaction.
+    async fn on_node(
         &self,
         pool: &Pool,
         limits: Limits,
-        steps: &[Step<'_>],
+        statements: &[&BoundStatement<'_>],
         plan: &str,
-    ) -> Result<Vec<Vec<Row>>, DbError> {
-        let mut repeats = 0;
+    ) -> Result<Vec<Vec<DbRow>>, DbError> {
+        let mut pauses = CONFLICT_BACKOFF.build();
         loop {
             match with_connection(limits.deadline, pool, async |client| {
-                self.attempt(client, steps, [plan, limits.settings]).await
+                self.attempt(client, statements, [plan, limits.settings]).await
             })
             .await
             {
-                Err(DbError::Repeat(error)) if repeats < REPEATS => {
-                    repeats += 1;
-                    log::debug!("repeating a transaction: {error}");
-                    tokio::time::sleep(Duration::from_millis(5 * u64::from(repeats) + u64::from(jitter())))
-                        .await;
+                Err(DbError::Repeat(error)) => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(DbError::Unavailable(Some(error.into())));
+                    };
+                    log::debug!("retrying a transaction: {error}");
+                    tokio::time::sleep(pause).await;
                 }
-                Err(DbError::Repeat(error)) => return Err(DbError::Unavailable(Some(error.into()))),
                 result => return result,
             }
         }
@@ -202,16 +205,19 @@ impl TenantHandle {
 
     async fn attempt(
         &self,
-        client: &Object,
-        steps: &[Step<'_>],
+        client: &PooledConnection,
+        statements: &[&BoundStatement<'_>],
         [plan, limits]: [&str; 2],
-    ) -> Result<Vec<Vec<Row>>, DbError> {
+    ) -> Result<Vec<Vec<DbRow>>, DbError> {
         let prepared =
-            try_join_all(steps.iter().map(|step| client.prepare_cached(step.statement.sql))).await?;
-        let opening = format!("BEGIN; SET LOCAL app.tenant_id = '{}'{plan}{limits}", self.tenant);
-        let bound: Vec<Vec<_>> =
-            steps.iter().map(|step| step.values.iter().map(|value| value.bound()).collect()).collect();
-        let queries = prepared.iter().zip(&bound).map(|(statement, values)| client.query(statement, values));
+            try_join_all(statements.iter().map(|bound| client.prepare_cached(bound.statement.sql()))).await?;
+        let opening = format!("BEGIN; {}{plan}{limits}", set_tenant(self.tenant));
+        let tenant = Value::from(self.tenant.number());
+        let values: Vec<Vec<_>> = statements
+            .iter()
+            .map(|bound| std::iter::once(&tenant).chain(&bound.values).map(Value::bound).collect())
+            .collect();
+        let queries = prepared.iter().zip(&values).map(|(statement, values)| client.query(statement, values));
         // The first poll of each future puts its messages on the wire, in this order, before any answer is
         // awaited.
         let (opened, results, committed) =
@@ -219,13 +225,6 @@ impl TenantHandle {
         opened?;
         let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
         committed?;
-        Ok(results.into_iter().map(|rows| rows.into_iter().map(Row::Binary).collect()).collect())
+        Ok(results.into_iter().map(|rows| rows.into_iter().map(DbRow::Binary).collect()).collect())
     }
-}
-
-/// 0 to 15 milliseconds, so that two that met do not meet again.
-fn jitter() -> u8 {
-    let mut byte = [0];
-    let _ = getrandom::fill(&mut byte);
-    byte[0] & 15
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::connection::Object;
+use super::connection::PooledConnection;
 use super::error::DbError;
 use crate::domain::TenantId;
 
@@ -72,7 +72,7 @@ const NODES: &str =
 
 impl Topology {
     /// Reads the catalog; empty on plain PostgreSQL.
-    pub(super) async fn read(client: &Object) -> Result<Self, DbError> {
+    pub(super) async fn read(client: &PooledConnection) -> Result<Self, DbError> {
         let mut topology = Self::default();
         if !client.query_one(IS_CLUSTER, &[]).await?.get::<_, bool>(0) {
             return Ok(topology);

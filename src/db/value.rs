@@ -1,87 +1,89 @@
-//! A value of a statement. It can be bound to a prepared statement, and what cannot hide a quote can also be
-//! written into a text.
+//! Values of statements. Every value can be bound to a prepared statement. Values that cannot contain a quote
+//! can also be written into the text of a statement.
 
-use std::fmt::Write;
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::ToSql;
 
-/// A value of a statement.
-pub(crate) trait Value: Sync {
-    /// The value as it is bound.
-    fn bound(&self) -> &(dyn ToSql + Sync);
+use crate::domain::{InvitationId, NoteId, SessionId, UserId};
 
-    /// Adds the value as a literal, and says false where this is nothing but numbers, digits and times: texts
-    /// are only ever bound.
-    fn write(&self, _text: &mut String) -> bool {
-        false
+/// A value of a statement; `None` is NULL.
+pub(crate) enum Value<'a> {
+    Bool(bool),
+    Int(Option<i32>),
+    BigInt(Option<i64>),
+    Time(Option<DateTime<Utc>>),
+    Text(Option<Cow<'a, str>>),
+    Bytes(&'a [u8]),
+    BigIntArray(&'a [i64]),
+    BytesArray(&'a [Vec<u8>]),
+}
+
+impl Value<'_> {
+    pub(super) fn bound(&self) -> &(dyn ToSql + Sync) {
+        match self {
+            Self::Bool(value) => value,
+            Self::Int(value) => value,
+            Self::BigInt(value) => value,
+            Self::Time(value) => value,
+            Self::Text(value) => value,
+            Self::Bytes(value) => value,
+            Self::BigIntArray(value) => value,
+            Self::BytesArray(value) => value,
+        }
+    }
+
+    /// The value as a literal, if it consists of digits and punctuation only. Text is always bound.
+    pub(super) fn literal(&self) -> Option<String> {
+        match self {
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Int(value) => Some(value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())),
+            Self::BigInt(value) => Some(value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())),
+            Self::Time(Some(value)) => Some(format!("'{}'", value.format("%Y-%m-%d %H:%M:%S%.6f+00"))),
+            Self::Bytes(value) => Some(format!("'\\x{}'", hex::encode(value))),
+            Self::BigIntArray(values) => {
+                let numbers: Vec<String> = values.iter().map(ToString::to_string).collect();
+                Some(format!("'{{{}}}'", numbers.join(",")))
+            }
+            Self::Time(None) | Self::Text(_) | Self::BytesArray(_) => None,
+        }
     }
 }
 
-macro_rules! plain {
-    ($($kind:ty),*) => {$(
-        impl Value for $kind {
-            fn bound(&self) -> &(dyn ToSql + Sync) {
-                self
-            }
-            fn write(&self, text: &mut String) -> bool {
-                write!(text, "{self}").is_ok()
+macro_rules! from {
+    ($($kind:ty => |$value:ident| $made:expr),* $(,)?) => {$(
+        impl<'a> From<$kind> for Value<'a> {
+            fn from($value: $kind) -> Self {
+                $made
             }
         }
     )*};
 }
-macro_rules! bound_only {
-    ($($kind:ty),*) => {$(
-        impl Value for $kind {
-            fn bound(&self) -> &(dyn ToSql + Sync) {
-                self
-            }
-        }
-    )*};
-}
-plain!(i64, i32, bool);
-bound_only!(
-    &str,
-    String,
-    Option<&str>,
-    Option<String>,
-    Option<i32>,
-    Option<i64>,
-    Option<DateTime<Utc>>,
-    Vec<u8>,
-    &[Vec<u8>]
+from!(
+    bool => |value| Self::Bool(value),
+    i32 => |value| Self::Int(Some(value)),
+    Option<i32> => |value| Self::Int(value),
+    i64 => |value| Self::BigInt(Some(value)),
+    UserId => |id| Self::BigInt(Some(id.number())),
+    NoteId => |id| Self::BigInt(Some(id.number())),
+    SessionId => |id| Self::BigInt(Some(id.number())),
+    InvitationId => |id| Self::BigInt(Some(id.number())),
+    DateTime<Utc> => |value| Self::Time(Some(value)),
+    Option<DateTime<Utc>> => |value| Self::Time(value),
+    &'a str => |value| Self::Text(Some(value.into())),
+    String => |value| Self::Text(Some(value.into())),
+    Option<&'a str> => |value| Self::Text(value.map(Cow::from)),
+    Option<String> => |value| Self::Text(value.map(Cow::from)),
+    &'a [u8] => |value| Self::Bytes(value),
+    &'a [i64] => |value| Self::BigIntArray(value),
+    &'a [Vec<u8>] => |value| Self::BytesArray(value),
 );
 
-impl Value for &[u8] {
-    fn bound(&self) -> &(dyn ToSql + Sync) {
-        self
-    }
-
-    fn write(&self, text: &mut String) -> bool {
-        text.push_str("'\\x");
-        let digits = self.iter().try_for_each(|byte| write!(text, "{byte:02x}"));
-        text.push('\'');
-        digits.is_ok()
-    }
+/// The values of a statement behind `$1`, which is the tenant.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => {
+        vec![$($crate::db::Value::from($value)),*]
+    };
 }
-
-impl Value for &[i64] {
-    fn bound(&self) -> &(dyn ToSql + Sync) {
-        self
-    }
-
-    fn write(&self, text: &mut String) -> bool {
-        let numbers: Vec<String> = self.iter().map(ToString::to_string).collect();
-        write!(text, "'{{{}}}'", numbers.join(",")).is_ok()
-    }
-}
-
-impl Value for DateTime<Utc> {
-    fn bound(&self) -> &(dyn ToSql + Sync) {
-        self
-    }
-
-    fn write(&self, text: &mut String) -> bool {
-        write!(text, "'{}'", self.format("%Y-%m-%d %H:%M:%S%.6f+00")).is_ok()
-    }
-}
+pub(crate) use values;

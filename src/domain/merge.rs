@@ -8,7 +8,7 @@ pub enum Merge<T> {
     /// The changes did not overlap.
     Clean(T),
     /// They did; this is a proposal to settle by hand, with both versions marked in a text.
-    Overlap(T),
+    Conflict(T),
 }
 
 /// The most lines that are compared: the time grows with the square of how many differ, and is
@@ -24,7 +24,7 @@ pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
         return Merge::Clean(mine.to_owned());
     }
     if [base, mine, theirs].iter().any(|text| text.lines().count() > MOST_LINES) {
-        return Merge::Overlap(format!(
+        return Merge::Conflict(format!(
             "<<<<<<< yours\n{}=======\n{}>>>>>>> saved meanwhile\n",
             with_last_line_ended(mine),
             with_last_line_ended(theirs)
@@ -45,7 +45,7 @@ pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
         &theirs_ended,
     ) {
         Ok(merged) => Merge::Clean(restore(merged)),
-        Err(marked) => Merge::Overlap(restore(name_sides(&marked))),
+        Err(marked) => Merge::Conflict(restore(name_sides(&marked))),
     }
 }
 
@@ -75,7 +75,7 @@ pub fn merge_titles<T: Clone + PartialEq>(
     } else if theirs == base {
         Merge::Clean(mine.clone())
     } else {
-        Merge::Overlap(mine.clone())
+        Merge::Conflict(mine.clone())
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn changes_of_one_line_are_shown_side_by_side() {
-        let Merge::Overlap(proposal) = merge_contents("one\n", "mine\n", "yours\n") else {
+        let Merge::Conflict(proposal) = merge_contents("one\n", "mine\n", "yours\n") else {
             panic!("they overlap")
         };
         assert_eq!(proposal, "<<<<<<< yours\nmine\n=======\nyours\n>>>>>>> saved meanwhile\n");
@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn marks_stand_on_lines_of_their_own_after_a_last_line_without_an_end() {
-        let Merge::Overlap(proposal) = merge_contents("one", "mine", "yours") else { panic!("they overlap") };
+        let Merge::Conflict(proposal) = merge_contents("one", "mine", "yours") else {
+            panic!("they overlap")
+        };
         assert_eq!(proposal, "<<<<<<< yours\nmine\n=======\nyours\n>>>>>>> saved meanwhile");
         assert_eq!(merge_contents("a\nb\nc", "A\nb\nc", "a\nb\nC"), Merge::Clean("A\nb\nC".to_owned()));
     }
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn too_many_lines_are_left_to_a_person_and_nothing_of_them_is_lost() {
         let base = "a\n".repeat(MOST_LINES + 1);
-        let Merge::Overlap(proposal) =
+        let Merge::Conflict(proposal) =
             merge_contents(&base, &format!("{base}mine"), &format!("theirs\n{base}"))
         else {
             panic!("too long")
@@ -120,6 +122,6 @@ mod tests {
     fn a_title_changed_by_one_side_only_is_taken() {
         assert_eq!(merge_titles(&Some("a"), &Some("a"), &Some("b")), Merge::Clean(Some("b")));
         assert_eq!(merge_titles(&Some("a"), &None, &Some("a")), Merge::Clean(None));
-        assert_eq!(merge_titles(&Some("a"), &Some("m"), &Some("t")), Merge::Overlap(Some("m")));
+        assert_eq!(merge_titles(&Some("a"), &Some("m"), &Some("t")), Merge::Conflict(Some("m")));
     }
 }

@@ -24,7 +24,7 @@ pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
 pub use password::{LoginPassword, NewPassword};
 pub use roles::Role;
 pub use search::{SEARCH_LIMIT, SearchWords};
-pub use sharing::{AUDIENCE_LIMIT, Access, Audience, Right, Standing};
+pub use sharing::{AUDIENCE_LIMIT, Access, Audience, NoteRole, Right};
 pub use text::canonical;
 
 /// Why a value was refused: a sentence for the person who typed it.

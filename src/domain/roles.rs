@@ -47,12 +47,12 @@ impl Role {
     }
 
     /// Whether people of this role invite others and see their e-mails.
-    pub fn manages(self) -> bool {
+    pub fn may_manage_members(self) -> bool {
         self != Self::Member
     }
 
     /// Whether people of this role decide about people of the role `other`, and give it away.
-    pub fn rules(self, other: Self) -> bool {
+    pub fn may_manage(self, other: Self) -> bool {
         match self {
             Self::Owner => true,
             Self::Admin => other != Self::Owner,
@@ -65,10 +65,10 @@ impl Role {
     /// # Errors
     /// A sentence for those who may not.
     pub fn may_invite(self, other: Option<Self>) -> Result<(), Invalid> {
-        if !self.manages() {
+        if !self.may_manage_members() {
             return Err(Invalid("Only owners and admins invite."));
         }
-        if other.is_some_and(|other| !self.rules(other)) {
+        if other.is_some_and(|other| !self.may_manage(other)) {
             return Err(Invalid("Only an owner invites owners."));
         }
         Ok(())
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn owners_rule_everybody_admins_all_but_owners_and_members_nobody() {
-        let ruled = |ruler: Role| Role::ALL.map(|role| ruler.rules(role));
+        let ruled = |ruler: Role| Role::ALL.map(|role| ruler.may_manage(role));
         assert_eq!(ruled(Role::Owner), [true, true, true]);
         assert_eq!(ruled(Role::Admin), [false, true, true]);
         assert_eq!(ruled(Role::Member), [false, false, false]);

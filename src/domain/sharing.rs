@@ -71,7 +71,7 @@ impl Audience {
 
 /// What somebody is to a note that they may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum NoteRole {
     /// They wrote it.
     Author,
     /// It was shared with them.
@@ -89,7 +89,7 @@ pub enum Right {
     Own,
 }
 
-impl Standing {
+impl NoteRole {
     /// Whether somebody of this standing has that right. This is the only place that decides it.
     pub fn allows(self, right: Right) -> bool {
         match self {
@@ -108,9 +108,9 @@ mod tests {
     #[test]
     fn a_recipient_reads_may_edit_when_allowed_and_never_owns() {
         for right in [Right::Read, Right::Edit, Right::Own] {
-            assert!(Standing::Author.allows(right));
-            assert_eq!(Standing::Recipient(Access::Edit).allows(right), right != Right::Own);
-            assert_eq!(Standing::Recipient(Access::Read).allows(right), right == Right::Read);
+            assert!(NoteRole::Author.allows(right));
+            assert_eq!(NoteRole::Recipient(Access::Edit).allows(right), right != Right::Own);
+            assert_eq!(NoteRole::Recipient(Access::Read).allows(right), right == Right::Read);
         }
     }
 

@@ -8,7 +8,7 @@ use askama::Template;
 use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use crate::domain::{NoteId, Right};
-use crate::store::Bin;
+use crate::store::NoteState;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{CurrentUser, Error, Frame, granted};
 
@@ -27,11 +27,11 @@ pub async fn index(
     query: web::Query<PageQuery>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, Bin::In, query.cursor(), PAGE_SIZE).await?;
+    let notes = user.tenant.notes(user.id, NoteState::Deleted, query.cursor(), PAGE_SIZE).await?;
     let (newer, older) = neighbours("/bin", None, &notes);
     let bin = BinPage {
         frame: frame_of(&user, &cookie, "bin"),
-        notes: notes.notes.iter().map(|note| NoteCard::of(note, Bin::In)).collect(),
+        notes: notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Deleted)).collect(),
         newer,
         older,
     };

@@ -8,7 +8,7 @@ use askama::Template;
 use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use super::inbox::InboxRow;
-use crate::store::Bin;
+use crate::store::NoteState;
 use crate::web::{CurrentUser, Error, FieldErrors, Frame};
 
 const LATEST: u16 = 5;
@@ -33,7 +33,7 @@ pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Er
     let dashboard = DashboardPage {
         frame: frame_of(&user, &cookie, "dashboard"),
         note_count: overview.count,
-        latest: overview.latest.iter().map(|note| NoteCard::of(note, Bin::Out)).collect(),
+        latest: overview.latest.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect(),
         received: overview.received.iter().map(InboxRow::of).collect(),
         title: String::new(),
         content: String::new(),

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::services::transfer;
-use crate::store::Scope;
+use crate::store::ExportScope;
 use crate::web::{Context, CurrentUser, Error, download};
 
 /// Sends the ZIP.
@@ -12,6 +12,6 @@ pub async fn show(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    let scope = Scope::Of(user.id);
+    let scope = ExportScope::User(user.id);
     Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
 }

@@ -7,7 +7,7 @@ use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::highlight::HighlightedText;
 use super::markdown::OPTIONS;
-use crate::store::{Bin, DeliveryState, Found, Note};
+use crate::store::{DeliveryState, Note, NoteState, SearchHit};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
@@ -53,7 +53,7 @@ pub struct NoteCard {
 
 impl NoteCard {
     /// The card of a note in a list.
-    pub fn of(note: &Note, bin: Bin) -> Self {
+    pub fn of(note: &Note, bin: NoteState) -> Self {
         let text = plain_text(note.content.as_str());
         let (title, excerpt) = match &note.title {
             Some(title) => (title.as_str().to_owned(), text.as_str()),
@@ -64,12 +64,12 @@ impl NoteCard {
             title: HighlightedText::plain(title),
             excerpt: HighlightedText::plain(cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS)),
             updated_at: Timestamp(note.updated_at),
-            in_bin: bin == Bin::In,
+            in_bin: bin == NoteState::Deleted,
         }
     }
 
     /// The card of a search result; `note` is the note of `found`.
-    pub fn found<T>(note: &Note, found: &Found<T>) -> Self {
+    pub fn found<T>(note: &Note, found: &SearchHit<T>) -> Self {
         Self {
             id: note.id.number(),
             title: found

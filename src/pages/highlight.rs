@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::store::{HIT_BEGINS, HIT_ENDS};
+use crate::store::{HIT_END, HIT_START};
 
 /// A text with marked parts. `Display` writes the text without the marks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,17 +23,17 @@ impl HighlightedText {
         Self { parts: vec![TextPart { text, hit: false }] }
     }
 
-    /// Reads a text in which each hit is between [`HIT_BEGINS`] and [`HIT_ENDS`]. A note may contain these
+    /// Reads a text in which each hit is between [`HIT_START`] and [`HIT_END`]. A note may contain these
     /// characters itself; they can only mark a part that is no hit.
     pub fn of(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut add = |text: &str, hit| {
             if !text.is_empty() {
-                parts.push(TextPart { text: text.replace([HIT_BEGINS, HIT_ENDS], ""), hit });
+                parts.push(TextPart { text: text.replace([HIT_START, HIT_END], ""), hit });
             }
         };
-        for (index, piece) in text.split(HIT_BEGINS).enumerate() {
-            match piece.split_once(HIT_ENDS) {
+        for (index, piece) in text.split(HIT_START).enumerate() {
+            match piece.split_once(HIT_END) {
                 Some((hit, rest)) if index > 0 => {
                     add(hit, true);
                     add(rest, false);

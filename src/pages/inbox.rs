@@ -8,7 +8,7 @@ use super::format::{NoteCard, Timestamp};
 use super::frame::{frame_of, page};
 use super::search::SearchForm;
 use crate::domain::Access;
-use crate::store::{Bin, Found, ReceivedNote};
+use crate::store::{NoteState, ReceivedNote, SearchHit};
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{CurrentUser, Error, Frame};
 
@@ -34,11 +34,11 @@ pub struct InboxRow {
 impl InboxRow {
     /// The row of a received note.
     pub fn of(received: &ReceivedNote) -> Self {
-        Self::with_card(received, NoteCard::of(&received.note, Bin::Out))
+        Self::with_card(received, NoteCard::of(&received.note, NoteState::Active))
     }
 
-    fn found(found: &Found<ReceivedNote>) -> Self {
-        Self::with_card(&found.found, NoteCard::found(&found.found.note, found))
+    fn found(found: &SearchHit<ReceivedNote>) -> Self {
+        Self::with_card(&found.item, NoteCard::found(&found.item.note, found))
     }
 
     fn with_card(received: &ReceivedNote, card: NoteCard) -> Self {
@@ -60,7 +60,7 @@ pub async fn index(
 ) -> Result<HttpResponse, Error> {
     let (search, words) = SearchForm::sent("/inbox", &query);
     let (notes, (newer, older), unread) = if let Some(words) = &words {
-        let (found, unread) = user.tenant.found_in_inbox(user.id, words, query.cursor(), PAGE_SIZE).await?;
+        let (found, unread) = user.tenant.search_inbox(user.id, words, query.cursor(), PAGE_SIZE).await?;
         (found.notes.iter().map(InboxRow::found).collect(), neighbours("/inbox", Some(words), &found), unread)
     } else {
         let (inbox, unread) = user.tenant.inbox(user.id, query.cursor(), PAGE_SIZE).await?;

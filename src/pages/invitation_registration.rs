@@ -49,7 +49,7 @@ async fn try_create(
     };
     let password_hash = context.services.hasher.hash(&password).await?;
     let tenant = joining::invited_by(&invitation.token);
-    let newcomer = Newcomer { username, email, password_hash, tenant, once: None };
+    let newcomer = Newcomer { username, email, password_hash, tenant, request: None };
     match join(request, context, &newcomer).await {
         Ok(registered) => {
             let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);

@@ -14,7 +14,7 @@ use super::notes;
 use crate::domain::{LoginPassword, Right, TenantName};
 use crate::services::login::{LoginAttempt, LoginOutcome, Matched, log_in};
 use crate::services::sessions;
-use crate::store::{Grant, Seen, SessionKind};
+use crate::store::{AccessibleNote, NoteAccess, SessionKind};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, local_path, see_other};
 
@@ -169,7 +169,8 @@ impl Login<'_> {
 /// Shows the text of a draft in the form from which it was sent.
 async fn show_draft(user: &CurrentUser, cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {
     if let Some(id) = draft.note()
-        && let Grant::Given(Seen { note, .. }) = user.tenant.note(user.id, id, Right::Edit).await?
+        && let NoteAccess::Granted(AccessibleNote { note, .. }) =
+            user.tenant.note(user.id, id, Right::Edit).await?
     {
         return notes::edit_page(StatusCode::OK, user, cookie, &note, draft.form, FieldErrors::default());
     }

@@ -110,7 +110,7 @@ pub async fn list(
 ) -> Result<HttpResponse, Error> {
     let role = user.session.role;
     let limit = i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX) + 1;
-    let (mut members, invitations) = if role.manages() {
+    let (mut members, invitations) = if role.may_manage_members() {
         user.tenant.members_and_invitations(after, limit).await?
     } else {
         (user.tenant.members(after, limit).await?, Vec::new())
@@ -121,7 +121,7 @@ pub async fn list(
         frame: frame_of(user, cookie, "members"),
         more: members.last().filter(|_| more).map(|last| format!("/members?after={}", last.id)),
         members: members.into_iter().map(|member| member_row(member, user)).collect(),
-        manages: role.manages(),
+        manages: role.may_manage_members(),
         owns: role == Role::Owner,
         assignable_roles: assignable_roles(role),
         invitations: invitations.into_iter().map(invitation_row).collect(),
@@ -134,7 +134,7 @@ pub async fn list(
 
 /// The roles that a user of `role` may give to others, the lowest first.
 fn assignable_roles(role: Role) -> Vec<&'static str> {
-    Role::ALL.into_iter().rev().filter(|other| role.rules(*other)).map(Role::as_str).collect()
+    Role::ALL.into_iter().rev().filter(|other| role.may_manage(*other)).map(Role::as_str).collect()
 }
 
 fn member_row(member: Member, user: &CurrentUser) -> MemberRow {
@@ -142,11 +142,11 @@ fn member_row(member: Member, user: &CurrentUser) -> MemberRow {
     MemberRow {
         id: member.id.number(),
         username: member.username,
-        email: member.email.filter(|_| user.session.role.manages()),
+        email: member.email.filter(|_| user.session.role.may_manage_members()),
         role: member.role.as_str(),
         since: Timestamp(member.since),
         you,
-        manageable: user.session.role.rules(member.role),
+        manageable: user.session.role.may_manage(member.role),
     }
 }
 

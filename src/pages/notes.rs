@@ -11,8 +11,10 @@ use super::frame::{frame_of, page};
 use super::markdown::markdown;
 use super::search::SearchForm;
 use super::unsaved::unsaved;
-use crate::domain::{NoteContent, NoteId, NoteTitle, Right, Standing, with_unix_newlines};
-use crate::store::{Bin, Cursor, Edit, Grant, NewNote, Note, Page, Received, Saved, Written};
+use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
+use crate::store::{
+    Cursor, Edit, EditOutcome, NewNote, Note, NoteAccess, NoteState, Outcome, Page, Received,
+};
 use crate::web::cookie::flash;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
@@ -106,12 +108,12 @@ pub async fn index(
 ) -> Result<HttpResponse, Error> {
     let (search, words) = SearchForm::sent("/notes", &query);
     let Some(words) = &words else {
-        let notes = user.tenant.notes(user.id, Bin::Out, query.cursor(), PAGE_SIZE).await?;
+        let notes = user.tenant.notes(user.id, NoteState::Active, query.cursor(), PAGE_SIZE).await?;
         return page(search.status(), &IndexPage { search, ..list(&user, &cookie, &notes) });
     };
-    let found = user.tenant.found_notes(user.id, words, query.cursor(), PAGE_SIZE).await?;
+    let found = user.tenant.search_notes(user.id, words, query.cursor(), PAGE_SIZE).await?;
     let (newer, older) = neighbours("/notes", Some(words), &found);
-    let notes = found.notes.iter().map(|found| NoteCard::found(&found.found, found)).collect();
+    let notes = found.notes.iter().map(|found| NoteCard::found(&found.item, found)).collect();
     page(
         StatusCode::OK,
         &IndexPage { search, notes, newer, older, ..IndexPage::empty(frame_of(&user, &cookie, "notes")) },
@@ -154,10 +156,10 @@ async fn try_create(
         }
     };
     let once = idempotency::of_form(request, &form.once, form);
-    let note = NewNote { title: title.as_ref(), content: &content, sharing: None, once: once.as_ref() };
-    if let Written::OtherRequest = user.tenant.create_note(user.id, &note).await? {
+    let note = NewNote { title: title.as_ref(), content: &content, sharing: None, request: once.as_ref() };
+    if let Outcome::KeyReused = user.tenant.create_note(user.id, &note).await? {
         // The user went back to the page and sent another text: it is another note.
-        user.tenant.create_note(user.id, &NewNote { once: None, ..note }).await?;
+        user.tenant.create_note(user.id, &NewNote { request: None, ..note }).await?;
     }
     flash(cookie, "success", "Note added.");
     Ok(see_other("/notes"))
@@ -165,7 +167,7 @@ async fn try_create(
 
 /// Shows a note, and marks a received one as read.
 pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let (seen, delivery) = granted(user.tenant.shown_note(user.id, *id).await?)?;
+    let (seen, delivery) = granted(user.tenant.note_with_delivery(user.id, *id).await?)?;
     let sharer = match &seen.received {
         Some(received) => Some(open_received(&user, *id, received).await?),
         None => None,
@@ -173,8 +175,8 @@ pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
     let note = seen.note;
     let shown = ShowPage {
         frame: frame_of(&user, &cookie, if sharer.is_some() { "inbox" } else { "notes" }),
-        own: seen.standing == Standing::Author,
-        may_edit: seen.standing.allows(Right::Edit),
+        own: seen.role == NoteRole::Author,
+        may_edit: seen.role.allows(Right::Edit),
         sharer,
         delivery: delivery.map(delivery_in_words),
         id: note.id.number(),
@@ -240,7 +242,7 @@ async fn try_update(
     };
     let edit = Edit { title, content, version, from_browser: true };
     match user.tenant.save_note(user.id, id, &edit).await? {
-        Saved::Stored { merged, .. } => {
+        EditOutcome::Stored { merged, .. } => {
             flash(
                 cookie,
                 "success",
@@ -248,14 +250,14 @@ async fn try_update(
             );
             Ok(see_other(&format!("/notes/{id}")))
         }
-        Saved::Conflict { current, title, content } => {
+        EditOutcome::Conflict { current, title, content } => {
             let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, id, 1).await?)?;
             let by =
                 replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
             conflict_page(user, cookie, form, &current, MergeProposal { title, content, by })
         }
-        Saved::Refused => granted(Grant::Refused),
-        Saved::Gone => granted(Grant::Gone),
+        EditOutcome::Forbidden => granted(NoteAccess::Forbidden),
+        EditOutcome::NotFound => granted(NoteAccess::NotFound),
     }
 }
 
@@ -267,7 +269,7 @@ pub async fn index_page(
     form: NoteForm,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, Bin::Out, Cursor::Start, PAGE_SIZE).await?;
+    let notes = user.tenant.notes(user.id, NoteState::Active, Cursor::Start, PAGE_SIZE).await?;
     page(
         status,
         &IndexPage { title: form.title, content: form.content, errors, ..list(user, cookie, &notes) },
@@ -296,7 +298,7 @@ pub fn edit_page(
 
 fn list(user: &CurrentUser, cookie: &Session, notes: &Page<Note>) -> IndexPage {
     let (newer, older) = neighbours("/notes", None, notes);
-    let cards = notes.notes.iter().map(|note| NoteCard::of(note, Bin::Out)).collect();
+    let cards = notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect();
     IndexPage { notes: cards, newer, older, ..IndexPage::empty(frame_of(user, cookie, "notes")) }
 }
 

@@ -10,7 +10,7 @@ use super::format::Timestamp;
 use super::frame::{frame_of, page};
 use crate::domain::{Role, TenantName};
 use crate::services::organization;
-use crate::store::Renaming;
+use crate::store::SettingsChange;
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, see_other};
 
@@ -73,7 +73,7 @@ pub async fn update(
         return settings_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, sent, errors).await;
     };
     let actor = user.actor(&request);
-    if organization::update(&context.services, &actor, &name, open).await? == Renaming::Taken {
+    if organization::update(&context.services, &actor, &name, open).await? == SettingsChange::NameTaken {
         let errors = FieldErrors::one("name", "Another organization has this name.");
         return settings_page(StatusCode::CONFLICT, &user, &cookie, sent, errors).await;
     }

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::services::transfer;
-use crate::store::Scope;
+use crate::store::ExportScope;
 use crate::web::{Context, CurrentUser, Error, download};
 
 /// Sends the ZIP, to owners only.
@@ -12,5 +12,5 @@ pub async fn show(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), Scope::Everybody)?))
+    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), ExportScope::Tenant)?))
 }

@@ -80,7 +80,7 @@ async fn try_create(
     };
     let password_hash = context.services.hasher.hash(&password).await?;
     let newcomer =
-        Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), once: None };
+        Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), request: None };
     let registered = match registration::register(&context.services, &client(request), &newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => {

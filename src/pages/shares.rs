@@ -11,7 +11,7 @@ use super::format::{Timestamp, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
 use crate::services::sharing::share_note;
-use crate::store::{DeliveryState, OFFERED, Recipient, Share, Shared, Sharing};
+use crate::store::{DeliveryState, OFFERED, Recipient, Share, Sharing};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
@@ -105,10 +105,8 @@ pub async fn create(
     };
     let access = if form.edit { Access::Edit } else { Access::Read };
     let sharing = Sharing { audience, access };
-    let shared = share_note(&context.services, &user.tenant, user.id, *id, &sharing, None).await?;
-    if !matches!(shared, Shared::Message(_)) {
-        return Err(Error::NotFound);
-    }
+    let outcome = share_note(&context.services, &user.tenant, user.id, *id, &sharing, None).await?;
+    outcome.into_result().flatten().ok_or(Error::NotFound)?;
     flash(&cookie, "success", "Shared. It is in their inboxes in a moment.");
     Ok(see_other(&format!("/notes/{id}/shares")))
 }
@@ -122,7 +120,7 @@ pub async fn delete(
     let (id, audience) = path.into_inner();
     granted(user.tenant.note(user.id, id, Right::Own).await?)?;
     let audience = Audience::parse_one(&audience).ok_or(Error::NotFound)?;
-    if !user.tenant.take_back(user.id, id, &audience).await? {
+    if !user.tenant.unshare(user.id, id, &audience).await? {
         return Err(Error::NotFound);
     }
     flash(&cookie, "success", "Taken back.");
@@ -201,7 +199,7 @@ async fn shares_page(
     let shown = SharesPage {
         frame: frame_of(user, cookie, "notes"),
         id: id.number(),
-        title: heading(&sharing.seen.note),
+        title: heading(&sharing.note.note),
         shares: shares.collect(),
         recipients: sharing.recipients.into_iter().map(recipient_row).collect(),
         delivered: sharing.delivered,

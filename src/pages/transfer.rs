@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::frame::{frame_of, page};
 use crate::domain::Role;
-use crate::transfer::Report;
+use crate::transfer::ImportReport;
 use crate::web::{CurrentUser, Error, FieldErrors, Frame};
 
 #[derive(Template)]
@@ -16,7 +16,7 @@ struct TransferPage {
     frame: Frame,
     tenant_name: String,
     is_owner: bool,
-    report: Option<Report>,
+    report: Option<ImportReport>,
     errors: FieldErrors,
 }
 
@@ -30,7 +30,7 @@ pub fn transfer_page(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,
-    report: Option<Report>,
+    report: Option<ImportReport>,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let shown = TransferPage {

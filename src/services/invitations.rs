@@ -5,7 +5,7 @@ use super::audit;
 use crate::auth::InvitationToken;
 use crate::db::DbError;
 use crate::domain::{InvitationId, InvitationTerms};
-use crate::store::{Invited, Once};
+use crate::store::{CreatedInvitation, IdempotentRequest, Outcome, ReplayedInvitation};
 
 /// Makes an invitation with this token. `replay` is for a request that may be repeated: its idempotency key,
 /// and the sealed token with which a repetition is answered.
@@ -16,13 +16,13 @@ pub async fn create(
     actor: &Actor<'_>,
     terms: &InvitationTerms,
     token: &InvitationToken,
-    replay: Option<(&Once, &str)>,
-) -> Result<Invited, DbError> {
-    let invited = actor.tenant.invite(actor.user(), terms, &token.hash(), replay).await?;
-    if !matches!(invited, Invited::OtherRequest) {
+    replay: Option<(&IdempotentRequest, &str)>,
+) -> Result<Outcome<CreatedInvitation, ReplayedInvitation>, DbError> {
+    let outcome = actor.tenant.invite(actor.user(), terms, &token.hash(), replay).await?;
+    if !matches!(outcome, Outcome::KeyReused) {
         audit::record(&actor.client, &format!("invited as {}", terms.role.as_str()), &actor.subject());
     }
-    Ok(invited)
+    Ok(outcome)
 }
 
 /// Revokes an invitation, and returns false when there is none in force.

@@ -4,7 +4,7 @@ use super::registration::add_user;
 use super::{Client, ServiceError, Services};
 use crate::auth::InvitationToken;
 use crate::domain::{Email, Invalid, Username};
-use crate::store::{Account, Newcomer, Once, Registered, SignUpError, TenantChoice};
+use crate::store::{IdempotentRequest, Newcomer, Registered, SignUpError, TenantChoice, UserAccount};
 
 /// The tenant of an invitation, as a registration takes it.
 pub fn invited_by(token: &InvitationToken) -> TenantChoice {
@@ -17,14 +17,14 @@ pub fn invited_by(token: &InvitationToken) -> TenantChoice {
 /// # Errors
 /// [`ServiceError::OutdatedAccount`].
 pub fn newcomer_from_account(
-    account: Account,
+    account: UserAccount,
     token: &InvitationToken,
-    once: Option<Once>,
+    request: Option<IdempotentRequest>,
 ) -> Result<Newcomer, ServiceError> {
     let outdated = |Invalid(message)| ServiceError::OutdatedAccount(message);
     let username = Username::parse(&account.username).map_err(outdated)?;
     let email = Email::parse_optional(account.email.as_deref().unwrap_or_default()).map_err(outdated)?;
-    Ok(Newcomer { username, email, password_hash: account.password_hash, tenant: invited_by(token), once })
+    Ok(Newcomer { username, email, password_hash: account.password_hash, tenant: invited_by(token), request })
 }
 
 /// Adds a user to the tenant of an invitation. What the tenant shares with everyone is delivered to the new

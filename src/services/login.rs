@@ -3,7 +3,7 @@
 use super::audit::{self, Subject};
 use super::{Client, ServiceError, Services};
 use crate::domain::{Identifier, LoginPassword, TenantName};
-use crate::store::{Account, CANDIDATE_LIMIT, Candidate};
+use crate::store::{CANDIDATE_LIMIT, Candidate, UserAccount};
 
 /// What a user or a script sent to log in.
 pub struct LoginAttempt {
@@ -18,7 +18,7 @@ pub struct LoginAttempt {
 /// An account to which the password belongs.
 pub struct Matched {
     pub candidate: Candidate,
-    pub account: Account,
+    pub account: UserAccount,
 }
 
 /// The result of a login.

@@ -6,7 +6,7 @@ use super::audit;
 use super::{Actor, Services};
 use crate::db::DbError;
 use crate::domain::TenantName;
-use crate::store::Renaming;
+use crate::store::SettingsChange;
 
 /// Sets the name, and whether people may join without an invitation.
 ///
@@ -17,9 +17,9 @@ pub async fn update(
     actor: &Actor<'_>,
     name: &TenantName,
     open: bool,
-) -> Result<Renaming, DbError> {
+) -> Result<SettingsChange, DbError> {
     let renaming = actor.tenant.change_settings(name, open).await?;
-    if renaming != Renaming::Taken {
+    if renaming != SettingsChange::NameTaken {
         record(services, actor, "changed the organization");
     }
     Ok(renaming)
@@ -35,7 +35,7 @@ pub async fn schedule_deletion(
     actor: &Actor<'_>,
     name: &TenantName,
 ) -> Result<Option<DateTime<Utc>>, DbError> {
-    let time = actor.tenant.schedule_end(name).await?;
+    let time = actor.tenant.schedule_deletion(name).await?;
     if time.is_some() {
         record(services, actor, "asked for the organization's end");
     }
@@ -47,7 +47,7 @@ pub async fn schedule_deletion(
 /// # Errors
 /// [`DbError`] of the one statement.
 pub async fn cancel_deletion(services: &Services, actor: &Actor<'_>) -> Result<(), DbError> {
-    actor.tenant.call_end_off().await?;
+    actor.tenant.cancel_deletion().await?;
     record(services, actor, "called the organization's end off");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::Services;
 use crate::db::{DbError, TenantHandle};
 use crate::domain::{NoteId, UserId};
-use crate::store::{NewNote, Once, Shared, Sharing, Written};
+use crate::store::{CreatedNote, IdempotentRequest, NewNote, Outcome, Sharing};
 
 /// Writes a note, and shares it when `note` says so.
 ///
@@ -14,15 +14,18 @@ pub async fn create_note(
     tenant: &TenantHandle,
     author: UserId,
     note: &NewNote<'_>,
-) -> Result<Written, DbError> {
-    let written = tenant.create_note(author, note).await?;
-    if let Written::Now { message: Some(_), .. } | Written::Before { message: Some(_), .. } = written {
+) -> Result<Outcome<CreatedNote>, DbError> {
+    let outcome = tenant.create_note(author, note).await?;
+    if let Outcome::First(created) | Outcome::Replay(created) = &outcome
+        && created.message.is_some()
+    {
         services.notifier.wake(tenant);
     }
-    Ok(written)
+    Ok(outcome)
 }
 
-/// Shares a note of `author`. `once` is set for a request that may be repeated.
+/// Shares a note of `author`. `request` is set for one that its client may repeat. The result is the id of
+/// the message that fills the inboxes, or none when the author has no such note.
 ///
 /// # Errors
 /// [`DbError`] of the transaction.
@@ -32,11 +35,11 @@ pub async fn share_note(
     author: UserId,
     note: NoteId,
     sharing: &Sharing,
-    once: Option<&Once>,
-) -> Result<Shared, DbError> {
-    let shared = tenant.share_note(author, note, sharing, once).await?;
-    if let Shared::Message(_) = shared {
+    request: Option<&IdempotentRequest>,
+) -> Result<Outcome<Option<i64>>, DbError> {
+    let outcome = tenant.share_note(author, note, sharing, request).await?;
+    if let Outcome::First(Some(_)) | Outcome::Replay(Some(_)) = outcome {
         services.notifier.wake(tenant);
     }
-    Ok(shared)
+    Ok(outcome)
 }

@@ -9,8 +9,8 @@ use futures_util::Stream;
 use super::audit;
 use super::{Actor, ServiceError, Services};
 use crate::domain::Role;
-use crate::store::Scope;
-use crate::transfer::{self, Exported, ImportError, Report};
+use crate::store::ExportScope;
+use crate::transfer::{self, ExportRequest, ImportError, ImportReport};
 
 /// The ZIP of the actor's notes, or of everything in the tenant for its owners. Reads from the database run
 /// while the stream is read.
@@ -20,15 +20,15 @@ use crate::transfer::{self, Exported, ImportError, Report};
 pub fn export(
     services: &Services,
     actor: &Actor<'_>,
-    scope: Scope,
+    scope: ExportScope,
 ) -> Result<impl Stream<Item = Result<Bytes, io::Error>> + 'static, ServiceError> {
     let session = actor.session;
-    if scope == Scope::Everybody && session.role != Role::Owner {
+    if scope == ExportScope::Tenant && session.role != Role::Owner {
         return Err(ServiceError::Forbidden("Only an owner may export the whole organization."));
     }
-    let event = if scope == Scope::Everybody { "exported the organization" } else { "exported notes" };
+    let event = if scope == ExportScope::Tenant { "exported the organization" } else { "exported notes" };
     audit::record(&actor.client, event, &actor.subject());
-    let exported = Exported {
+    let exported = ExportRequest {
         tenant: actor.tenant.tenant(),
         tenant_name: session.tenant_name.clone(),
         scope,
@@ -42,7 +42,7 @@ pub fn export(
 ///
 /// # Errors
 /// See [`ImportError`].
-pub async fn import(services: &Services, actor: &Actor<'_>, file: File) -> Result<Report, ImportError> {
+pub async fn import(services: &Services, actor: &Actor<'_>, file: File) -> Result<ImportReport, ImportError> {
     let report = transfer::import(&services.database, actor.tenant.tenant(), actor.user(), file).await;
     audit::record(&actor.client, "imported notes", &actor.subject());
     report

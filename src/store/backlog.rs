@@ -4,10 +4,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Client, Error};
 
 use super::outbox::DeliveryState;
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, DbRow, FromRow, RowReader};
 
 const COLUMNS: &str = "tenant_id, id, route, user_id, note_id, attempts, created_at, due_at, acknowledged_at, \
     failed_at, published_at, last_error";
@@ -69,14 +69,9 @@ fn age(since: DateTime<Utc>) -> f64 {
 pub async fn unfinished_messages(database: &Database) -> Result<Unfinished, DbError> {
     database
         .relay(async |client| {
-            let (waiting, dead) = (client.query_one(WAITING, &[]).await?, client.query_one(DEAD, &[]).await?);
-            Ok(Unfinished {
-                pending: waiting.get(0),
-                published: waiting.get(1),
-                oldest: waiting.get(2),
-                failed: dead.get(0),
-                oldest_failed: dead.get(1),
-            })
+            let (pending, published, oldest) = DbRow::from(client.query_one(WAITING, &[]).await?).read();
+            let (failed, oldest_failed) = DbRow::from(client.query_one(DEAD, &[]).await?).read();
+            Ok(Unfinished { pending, published, oldest, failed, oldest_failed })
         })
         .await
 }
@@ -111,26 +106,20 @@ pub struct BacklogMessage {
     pub last_error: String,
 }
 
-impl BacklogMessage {
-    fn from_row(row: &Row) -> Self {
-        let (state, since) = DeliveryState::by_times(
-            row.get("acknowledged_at"),
-            row.get("failed_at"),
-            row.get("published_at"),
-        );
-        Self {
-            tenant: row.get("tenant_id"),
-            id: row.get("id"),
-            route: row.get("route"),
-            user_id: row.get("user_id"),
-            note_id: row.get("note_id"),
-            attempts: row.get("attempts"),
-            created_at: row.get("created_at"),
-            due_at: row.get("due_at"),
-            state,
-            since,
-            last_error: row.get("last_error"),
-        }
+impl FromRow for BacklogMessage {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        let (tenant, id, route) = row.read();
+        let (user_id, note_id, attempts) = row.read();
+        let (created_at, due_at) = row.read();
+        let (state, since) = DeliveryState::by_times(row.read());
+        let last_error = row.read();
+        Self { tenant, id, route, user_id, note_id, attempts, created_at, due_at, state, since, last_error }
+    }
+}
+
+impl FromRow for StateCount {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { state: row.read(), messages: row.read(), oldest: row.read(), most_attempts: row.read() }
     }
 }
 
@@ -150,8 +139,9 @@ impl Names {
         }
     }
 
-    async fn query(&self, client: &Client, sql: &str) -> Result<Vec<Row>, Error> {
-        client.query(sql, &[&self.tenants, &self.ids, &self.names]).await
+    async fn query<T: FromRow>(&self, client: &Client, sql: &str) -> Result<Vec<T>, Error> {
+        let rows = client.query(sql, &[&self.tenants, &self.ids, &self.names]).await?;
+        Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
     }
 }
 
@@ -161,15 +151,7 @@ impl Names {
 /// The error of the one statement, which reads all messages.
 pub async fn message_counts(client: &Client) -> Result<Vec<StateCount>, Error> {
     let rows = client.query(COUNTS, &[]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| StateCount {
-            state: row.get(0),
-            messages: row.get(1),
-            oldest: row.get(2),
-            most_attempts: row.get(3),
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
 }
 
 /// Messages that failed for good, the oldest failure first.
@@ -180,7 +162,8 @@ pub async fn failed_messages(client: &Client, limit: i64) -> Result<Vec<BacklogM
     let sql = format!(
         "SELECT {COLUMNS} FROM outbox WHERE failed_at IS NOT NULL ORDER BY failed_at, tenant_id, id LIMIT $1"
     );
-    Ok(client.query(&sql, &[&limit]).await?.iter().map(BacklogMessage::from_row).collect())
+    let rows = client.query(&sql, &[&limit]).await?;
+    Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
 }
 
 /// Messages by tenant and number, in no order. Those that do not exist are left out.
@@ -188,9 +171,7 @@ pub async fn failed_messages(client: &Client, limit: i64) -> Result<Vec<BacklogM
 /// # Errors
 /// The error of the one statement.
 pub async fn named_messages(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<BacklogMessage>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM outbox WHERE {NAMED}");
-    let rows = Names::of(messages).query(client, &sql).await?;
-    Ok(rows.iter().map(BacklogMessage::from_row).collect())
+    Names::of(messages).query(client, &format!("SELECT {COLUMNS} FROM outbox WHERE {NAMED}")).await
 }
 
 /// Makes failed messages due again with all their attempts, and gives tenant and number of those that had
@@ -200,8 +181,7 @@ pub async fn named_messages(client: &Client, messages: &[(i64, i64)]) -> Result<
 /// The error of the one statement; nothing was changed then.
 pub async fn replay_failed(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<(i64, i64)>, Error> {
     let sql = format!("{REPLAY} AND {NAMED} RETURNING tenant_id, id");
-    let rows = Names::of(messages).query(client, &sql).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Names::of(messages).query(client, &sql).await
 }
 
 /// Deletes failed messages and gives tenant and number of those that had failed.
@@ -210,6 +190,5 @@ pub async fn replay_failed(client: &Client, messages: &[(i64, i64)]) -> Result<V
 /// The error of the one statement; nothing was changed then.
 pub async fn drop_failed(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<(i64, i64)>, Error> {
     let sql = format!("DELETE FROM outbox WHERE failed_at IS NOT NULL AND {NAMED} RETURNING tenant_id, id");
-    let rows = Names::of(messages).query(client, &sql).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Names::of(messages).query(client, &sql).await
 }

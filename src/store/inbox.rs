@@ -1,28 +1,29 @@
-//! The inbox: notes that others shared with somebody. What lies in the bin of its author is not in it.
+//! The inbox of a user: the notes that others shared with the user, except those in their author's bin.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::note_access::Received;
 use super::notes::Note;
-use super::page::{Cursor, Page, Placed, Position, Wanted};
-use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
+use super::page::{Cursor, Page, PageRequest, Position, Positioned};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{Access, NoteId, UserId};
 
-// One statement for each direction and start, as for the notes of an author.
+/// A page of an inbox: one statement for each direction and for the start, as for the notes of an author.
 macro_rules! page {
-    ($text:literal, $which:literal, $bound:literal, $order:literal) => {
+    ($text:tt, $which:literal, $bound:literal, $order:literal) => {
         page!($text, "", $which, $bound, $order)
     };
-    ($text:literal, $more:expr, $which:literal, $bound:expr, $order:literal) => {
-        Statement::new(concat!(
-            "SELECT n.id, n.user_id, n.title, ",
-            $text,
-            ", n.version, n.created_at, n.updated_at, i.access, i.shared_by, i.created_at, i.read_at, \
-             u.username",
+    ($text:tt, $more:expr, $which:literal, $bound:expr, $order:literal) => {
+        Statement::reading(concat!(
+            "SELECT ",
+            $crate::store::notes::note_columns!($text),
+            ", ",
+            $crate::store::note_access::received_columns!(),
+            ", u.username",
             $more,
-            " FROM shared_notes i
-             JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
-             JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
+            " FROM {shared_notes} i
+             JOIN {notes} n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
+             JOIN {shared.users} u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
              WHERE i.tenant_id = $1 AND i.recipient_id = $2",
             $which,
             $bound,
@@ -36,43 +37,43 @@ macro_rules! page {
 }
 pub(super) use page;
 
-pub(super) const LATEST: Statement = page!("left(n.content, 480)", "", "", "DESC");
-const OLDER: Statement =
-    page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
-const NEWER: Statement =
-    page!("left(n.content, 480)", "", " AND (i.created_at, i.note_id) > ($4, $5)", "ASC");
-const WHOLE_LATEST: Statement = page!("n.content", "", "", "DESC");
-const WHOLE_OLDER: Statement = page!("n.content", "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
-const WHOLE_UNREAD_LATEST: Statement = page!("n.content", " AND i.read_at IS NULL", "", "DESC");
-const WHOLE_UNREAD_OLDER: Statement =
-    page!("n.content", " AND i.read_at IS NULL", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+static LATEST: Statement = page!(beginning, "", "", "DESC");
+static OLDER: Statement = page!(beginning, "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+static NEWER: Statement = page!(beginning, "", " AND (i.created_at, i.note_id) > ($4, $5)", "ASC");
+static WHOLE_LATEST: Statement = page!(whole, "", "", "DESC");
+static WHOLE_OLDER: Statement = page!(whole, "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
+static WHOLE_UNREAD_LATEST: Statement = page!(whole, " AND i.read_at IS NULL", "", "DESC");
+static WHOLE_UNREAD_OLDER: Statement =
+    page!(whole, " AND i.read_at IS NULL", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
 
-// Counting stops at a hundred: more is shown as "99+", and whoever never opens anything costs no more than
-// others.
-pub(super) const UNREAD: Statement = Statement::new(
+// Counting stops at a hundred, which pages show as "99+", so that a user with many unread notes costs no more
+// than others.
+static UNREAD: Statement = Statement::reading(
     "SELECT count(*) FROM (
-         SELECT i.note_id FROM shared_notes i
-         JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
+         SELECT i.note_id FROM {shared_notes} i
+         JOIN {notes} n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
          WHERE i.tenant_id = $1 AND i.recipient_id = $2 AND i.read_at IS NULL LIMIT 100) unread",
 );
-/// The same for the user of a session, in the round trip that looks the session up.
-pub(super) const UNREAD_OF_SESSION: Statement = Statement::new(
+/// The same for the user of a session, in the round trip that finds the session.
+static UNREAD_OF_SESSION: Statement = Statement::reading(
     "SELECT count(*) FROM (
-         SELECT i.note_id FROM sessions s
-         JOIN shared_notes i ON i.tenant_id = s.tenant_id AND i.recipient_id = s.user_id AND i.read_at IS NULL
-         JOIN notes n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
+         SELECT i.note_id FROM {sessions} s
+         JOIN {shared_notes} i ON i.tenant_id = s.tenant_id AND i.recipient_id = s.user_id
+         AND i.read_at IS NULL
+         JOIN {notes} n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
          WHERE s.tenant_id = $1 AND s.token_hash = $2 LIMIT 100) unread",
 );
-const MARK_READ: Statement = Statement::new(
+static MARK_READ: Statement = Statement::writing(
     "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
      AND read_at IS NULL",
 );
-const MARK_ALL_READ: Statement = Statement::new(
+static MARK_ALL_READ: Statement = Statement::writing(
     "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND read_at IS NULL",
 );
-const NAME: Statement = Statement::new("SELECT username FROM shared.users WHERE tenant_id = $1 AND id = $2");
+static NAME: Statement =
+    Statement::reading("SELECT username FROM {shared.users} WHERE tenant_id = $1 AND id = $2");
 
-pub(super) const ALL: &[&Statement] = &[
+pub(super) static ALL: &[&Statement] = &[
     &LATEST,
     &OLDER,
     &NEWER,
@@ -87,68 +88,66 @@ pub(super) const ALL: &[&Statement] = &[
     &NAME,
 ];
 
-/// How many notes in somebody's inbox are unread, as far as it was counted last. It is remembered with the
-/// session, so it may be as old as that look-up; whoever counts anew tells it.
+/// The number of unread notes in a user's inbox when it was last counted. It is cached with the session; a
+/// request that counts them updates it.
 #[derive(Debug, Default)]
-pub struct Unread(AtomicI64);
+pub struct UnreadCount(AtomicI64);
 
-impl Unread {
+impl UnreadCount {
     pub(super) fn new(count: i64) -> Self {
         Self(AtomicI64::new(count))
     }
 
-    /// The count; 100 stands for more.
+    /// The count; 100 means 100 or more.
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Takes a newer count.
+    /// Replaces the cached count.
     pub fn set(&self, count: i64) {
         self.0.store(count, Ordering::Relaxed);
     }
 }
 
-pub(super) fn unread_in(rows: Option<&Vec<Row>>) -> i64 {
-    rows.and_then(|rows| rows.first()).map_or(0, |row| row.get(0))
-}
-
 /// A note in an inbox.
 #[derive(Clone, Debug)]
 pub struct ReceivedNote {
-    /// The note.
     pub note: Note,
-    /// What its recipient may do.
     pub access: Access,
-    /// How it came.
     pub received: Received,
-    /// The name of whoever shared it.
     pub shared_by_name: String,
 }
 
-impl ReceivedNote {
-    pub(super) fn from_row(row: &Row) -> Self {
-        Self {
-            note: Note::from_row(row),
-            access: Access::from_row(row.get(7)),
-            received: Received {
-                shared_by: UserId::from_row(row.get(8)),
-                at: row.get(9),
-                read_at: row.get(10),
-            },
-            shared_by_name: row.get(11),
-        }
+impl FromRow for ReceivedNote {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { note: row.read(), access: row.read(), received: row.read(), shared_by_name: row.read() }
     }
 }
 
-impl Placed for ReceivedNote {
+impl Positioned for ReceivedNote {
     fn position(&self) -> Position {
         (self.received.at, self.note.id)
     }
 }
 
+/// The latest notes of an inbox.
+pub(super) fn latest<'a>(recipient: UserId, limit: u16) -> Step<'a, Vec<ReceivedNote>> {
+    LATEST.all(values![recipient, i64::from(limit)])
+}
+
+/// How many notes of an inbox are unread.
+pub(super) fn unread<'a>(recipient: UserId) -> Step<'a, Option<i64>> {
+    UNREAD.first(values![recipient])
+}
+
+/// How many notes are unread in the inbox of a session's user.
+pub(super) fn unread_of_session(token_hash: &[u8]) -> Step<'_, Option<i64>> {
+    UNREAD_OF_SESSION.first(values![token_hash])
+}
+
 impl TenantHandle {
     /// Up to `limit` notes of an inbox from `cursor` on, each with the beginning of its text, and the number
-    /// of unread ones.
+    /// of unread notes.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -163,20 +162,13 @@ impl TenantHandle {
             Cursor::OlderThan(..) => &OLDER,
             Cursor::NewerThan(..) => &NEWER,
         };
-        let count: [&dyn Value; 2] = [&self.tenant().number(), &user.number()];
-        let (page, counted) = self
-            .page(
-                statement,
-                user,
-                Wanted { cursor, limit, words: None },
-                ReceivedNote::from_row,
-                &[Step { statement: &UNREAD, values: &count }],
-            )
-            .await?;
-        Ok((page, unread_in(counted.first())))
+        let request = PageRequest { cursor, limit, words: None };
+        let (notes, unread) = self.transaction((request.step(statement, user), unread(user))).await?;
+        Ok((request.page(notes), unread.unwrap_or_default()))
     }
 
-    /// Up to `limit` notes of an inbox that came before `before`, or the latest, each with its whole text.
+    /// Up to `limit` notes of an inbox that were delivered before `before`, or the latest, each with its
+    /// whole text.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -193,20 +185,12 @@ impl TenantHandle {
             (true, None) => &WHOLE_UNREAD_LATEST,
             (true, Some(_)) => &WHOLE_UNREAD_OLDER,
         };
-        Ok(self
-            .page(
-                statement,
-                user,
-                Wanted { cursor: Cursor::before(before), limit, words: None },
-                ReceivedNote::from_row,
-                &[],
-            )
-            .await?
-            .0)
+        let request = PageRequest { cursor: Cursor::before(before), limit, words: None };
+        self.page(statement, user, request).await
     }
 
-    /// Notes that `user` has opened a note that came as `received` says, the first time that they do. Gives
-    /// the sharer's name and the number of what is still unread.
+    /// Marks a note as read that `user` received and opens now. Gives the name of the user who shared it, and
+    /// the number of notes that are still unread.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -216,34 +200,23 @@ impl TenantHandle {
         note: NoteId,
         received: &Received,
     ) -> Result<(String, i64), DbError> {
-        let (tenant, user, note, sharer) =
-            (self.tenant().number(), user.number(), note.number(), received.shared_by.number());
-        let marking: [&dyn Value; 3] = [&tenant, &user, &note];
-        let (of_sharer, of_user): ([&dyn Value; 2], [&dyn Value; 2]) = ([&tenant, &sharer], [&tenant, &user]);
-        let mut steps = Vec::with_capacity(3);
-        if received.read_at.is_none() {
-            steps.push(Step { statement: &MARK_READ, values: &marking });
-        }
-        steps.push(Step { statement: &NAME, values: &of_sharer });
-        steps.push(Step { statement: &UNREAD, values: &of_user });
-        let mut results = self.transaction(&steps).await?;
-        let unread = unread_in(results.pop().as_ref());
-        let name = results.pop().and_then(|rows| rows.first().map(|row| row.get(0))).unwrap_or_default();
-        Ok((name, unread))
+        let is_first = received.read_at.is_none();
+        let (_, name, unread) = self
+            .transaction((
+                is_first.then(|| MARK_READ.run(values![user, note])),
+                NAME.first(values![received.shared_by]),
+                unread(user),
+            ))
+            .await?;
+        Ok((name.unwrap_or_default(), unread.unwrap_or_default()))
     }
 
-    /// Notes that `user` has seen all that is in the inbox, and gives what has come meanwhile.
+    /// Marks every note in the inbox as read, and gives the number of notes that arrived meanwhile.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
     pub async fn mark_all_read(&self, user: UserId) -> Result<i64, DbError> {
-        let (tenant, user) = (self.tenant().number(), user.number());
-        let results = self
-            .transaction(&[
-                Step { statement: &MARK_ALL_READ, values: &[&tenant, &user] },
-                Step { statement: &UNREAD, values: &[&tenant, &user] },
-            ])
-            .await?;
-        Ok(unread_in(results.get(1)))
+        let ((), unread) = self.transaction((MARK_ALL_READ.run(values![user]), unread(user))).await?;
+        Ok(unread.unwrap_or_default())
     }
 }

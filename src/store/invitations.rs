@@ -1,12 +1,13 @@
-//! Invitations: links that let people in. The row holds the SHA-256 of the link's token.
+//! Invitations: links by which users join a tenant. The row holds the SHA-256 of the link's token.
 
 use chrono::{DateTime, Utc};
 
-use super::idempotency::{Once, REMEMBER_NEW_INVITATION, Turn};
-use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
+use super::idempotency::{IdempotentRequest, Outcome, record_new_invitation};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{InvitationId, InvitationTerms, Role, UserId};
 
-/// When an invitation `i` counts: while it lasts, and while `u`, who gave it, could still give it.
+/// Whether an invitation `i` is in force: it has uses left, has not ended, and its inviter `u` could still
+/// give it.
 macro_rules! in_force {
     () => {
         "i.uses_left > 0 AND i.revoked_at IS NULL AND i.expires_at > now() AND u.removed_at IS NULL
@@ -14,9 +15,10 @@ macro_rules! in_force {
     };
 }
 
-/// Takes one use, for sign-up: of two at once the second waits for the first, and finds what it left. It is
-/// no join, as Citus would try a plan for any tenant for that one, which asks all shards.
-pub(super) const TAKE: &str = concat!(
+/// Takes one use, for a sign-up. Of two at the same time the second waits for the first, and sees the uses
+/// that are left. It is no join, because Citus would also try a plan for any tenant for a join, which reads
+/// all shards.
+pub(super) const TAKE_USE: &str = concat!(
     "UPDATE invitations i SET uses_left = i.uses_left - 1, used = i.used + 1
      WHERE i.tenant_id = $1 AND i.token_hash = $2
        AND (SELECT count(*) FROM shared.users u JOIN shared.tenants t ON t.id = $1
@@ -26,100 +28,104 @@ pub(super) const TAKE: &str = concat!(
     ") = 1 RETURNING i.role"
 );
 
-const INSERT: Statement = Statement::inserting(
+static INSERT: Statement = Statement::inserting(
     "INSERT INTO invitations (tenant_id, token_hash, role, invited_by, uses_left, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING id, expires_at",
 );
-const END_OF: Statement =
-    Statement::new("SELECT expires_at FROM invitations WHERE tenant_id = $1 AND id = $2");
-const FIND: Statement = Statement::new(concat!(
-    "SELECT i.role, t.name FROM invitations i
-     JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
-     JOIN shared.tenants t ON t.id = i.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
+static EXPIRY: Statement =
+    Statement::reading("SELECT expires_at FROM {invitations} WHERE tenant_id = $1 AND id = $2");
+static FIND: Statement = Statement::reading(concat!(
+    "SELECT i.role, t.name FROM {invitations} i
+     JOIN {shared.users} u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
+     JOIN {shared.tenants} t ON t.id = i.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
      WHERE i.tenant_id = $1 AND i.token_hash = $2 AND ",
     in_force!()
 ));
-pub(super) const OPEN: Statement = Statement::new(concat!(
-    "SELECT i.id, i.role, i.uses_left, i.used, i.created_at, i.expires_at, u.id, u.username FROM invitations i
-     JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
+static OPEN: Statement = Statement::reading(concat!(
+    "SELECT i.id, i.role, i.uses_left, i.used, i.created_at, i.expires_at, u.id, u.username
+     FROM {invitations} i
+     JOIN {shared.users} u ON u.tenant_id = i.tenant_id AND u.id = i.invited_by
      WHERE i.tenant_id = $1 AND ",
     in_force!(),
     " ORDER BY i.id DESC LIMIT 200"
 ));
-const REVOKE: Statement = Statement::new(
+static REVOKE: Statement = Statement::writing(
     "UPDATE invitations SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 \
      AND revoked_at IS NULL RETURNING id",
 );
 
-pub(super) const ALL: &[&Statement] = &[&INSERT, &END_OF, &FIND, &OPEN, &REVOKE];
+pub(super) static ALL: &[&Statement] = &[&INSERT, &EXPIRY, &FIND, &OPEN, &REVOKE];
 
 /// What a link offers.
 pub struct Offer {
-    /// The name of the tenant.
-    pub tenant_name: String,
-    /// What newcomers become.
+    /// The role of users who accept it.
     pub role: Role,
+    pub tenant_name: String,
+}
+
+impl FromRow for Offer {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { role: row.read(), tenant_name: row.read() }
+    }
 }
 
 /// An invitation that is in force.
 pub struct OpenInvitation {
-    /// Its number.
     pub id: InvitationId,
-    /// What newcomers become.
+    /// The role of users who accept it.
     pub role: Role,
-    /// How many may still come.
+    /// How many users may still accept it.
     pub uses_left: i32,
-    /// How many have come.
+    /// How many users have accepted it.
     pub used: i32,
-    /// When it was given.
     pub created_at: DateTime<Utc>,
-    /// When it ends.
     pub expires_at: DateTime<Utc>,
-    /// Who gave it.
     pub invited_by: UserId,
-    /// By name.
+    /// The inviter's name.
     pub inviter: String,
 }
 
-impl OpenInvitation {
-    pub(super) fn from_row(row: &Row) -> Self {
+impl FromRow for OpenInvitation {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
         Self {
-            id: InvitationId::from_row(row.get(0)),
-            role: Role::from_row(row.get(1)),
-            uses_left: row.get(2),
-            used: row.get(3),
-            created_at: row.get(4),
-            expires_at: row.get(5),
-            invited_by: UserId::from_row(row.get(6)),
-            inviter: row.get(7),
+            id: row.read(),
+            role: row.read(),
+            uses_left: row.read(),
+            used: row.read(),
+            created_at: row.read(),
+            expires_at: row.read(),
+            invited_by: row.read(),
+            inviter: row.read(),
         }
     }
 }
 
-/// What came of inviting.
-pub enum Invited {
-    /// The invitation is there.
-    Now {
-        /// Its number.
-        id: InvitationId,
-        /// Its end.
-        expires_at: DateTime<Utc>,
-    },
-    /// The same request made it before.
-    Before {
-        /// Its number.
-        id: InvitationId,
-        /// Its end.
-        expires_at: DateTime<Utc>,
-        /// What the first request kept.
-        sealed: String,
-    },
-    /// The request's key was used for something else; nobody was invited.
-    OtherRequest,
+/// An invitation that was created.
+pub struct CreatedInvitation {
+    pub id: InvitationId,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl FromRow for CreatedInvitation {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { id: row.read(), expires_at: row.read() }
+    }
+}
+
+/// An invitation that an earlier, equal request created.
+pub struct ReplayedInvitation {
+    pub invitation: CreatedInvitation,
+    /// The token, as the first request sealed it.
+    pub sealed: String,
+}
+
+/// The invitations in force, newest first.
+pub(super) fn open_invitations<'a>() -> Step<'a, Vec<OpenInvitation>> {
+    OPEN.all(values![])
 }
 
 impl TenantHandle {
-    /// Writes an invitation down. Of a request that may come twice `sealed` is kept: the token, which only
+    /// Creates an invitation. For a request that may be repeated it also records the sealed token, which only
     /// the server can read.
     ///
     /// # Errors
@@ -129,57 +135,49 @@ impl TenantHandle {
         inviter: UserId,
         terms: &InvitationTerms,
         token_hash: &[u8],
-        once: Option<(&Once, &str)>,
-    ) -> Result<Invited, DbError> {
-        let (tenant, inviter_number) = (self.tenant().number(), inviter.number());
-        let (role, uses, lifetime) = (terms.role.as_str(), terms.uses(), terms.lifetime());
-        let invitation: [&dyn Value; 6] = [&tenant, &token_hash, &role, &inviter_number, &uses, &lifetime];
-        let key = once.map(|(once, sealed)| (once.key.as_str(), once.request_hash.as_slice(), sealed));
-        let remembered: Option<[&dyn Value; 5]> = key.as_ref().map(|(key, hash, sealed)| {
-            [&tenant as _, &inviter_number as _, key as _, hash as _, sealed as _]
-        });
-        let mut steps = vec![Step { statement: &INSERT, values: &invitation }];
-        steps.extend(remembered.as_ref().map(|values| Step { statement: &REMEMBER_NEW_INVITATION, values }));
-        match self.turn(inviter, once.map(|(once, _)| once), self.transaction(&steps).await).await? {
-            Turn::First(results) => {
-                let row = results.first().and_then(|rows| rows.first()).ok_or(DbError::Unavailable(None))?;
-                Ok(Invited::Now { id: InvitationId::from_row(row.get(0)), expires_at: row.get(1) })
+        request: Option<(&IdempotentRequest, &str)>,
+    ) -> Result<Outcome<CreatedInvitation, ReplayedInvitation>, DbError> {
+        let invitation = values![token_hash, terms.role.as_str(), inviter, terms.uses(), terms.lifetime()];
+        let inserted = self
+            .transaction((
+                INSERT.first(invitation),
+                request.map(|(request, sealed)| record_new_invitation(inviter, request, sealed)),
+            ))
+            .await;
+        match self.resolve_replay(inviter, request.map(|(request, _)| request), inserted).await? {
+            Outcome::First((created, _)) => Ok(Outcome::First(created.ok_or(DbError::Unavailable(None))?)),
+            Outcome::Replay(recorded) => {
+                let expires_at = self.transaction(EXPIRY.first(values![recorded.created])).await?;
+                let expires_at = expires_at.ok_or(DbError::Unavailable(None))?;
+                let id = InvitationId::from_row(recorded.created);
+                let invitation = CreatedInvitation { id, expires_at };
+                Ok(Outcome::Replay(ReplayedInvitation { invitation, sealed: recorded.answer }))
             }
-            Turn::Again { created, answer } => {
-                let row = self.row(&END_OF, &[&tenant, &created]).await?.ok_or(DbError::Unavailable(None))?;
-                Ok(Invited::Before {
-                    id: InvitationId::from_row(created),
-                    expires_at: row.get(0),
-                    sealed: answer,
-                })
-            }
-            Turn::OtherRequest => Ok(Invited::OtherRequest),
+            Outcome::KeyReused => Ok(Outcome::KeyReused),
         }
     }
 
-    /// What the link of a token offers; none when it is unknown, used up, revoked or over.
+    /// What the link of a token offers; none if it is unknown, used up, revoked or expired.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn offer(&self, token_hash: &[u8]) -> Result<Option<Offer>, DbError> {
-        let row = self.row(&FIND, &[&self.tenant().number(), &token_hash]).await?;
-        Ok(row.map(|row| Offer { role: Role::from_row(row.get(0)), tenant_name: row.get(1) }))
+        self.transaction(FIND.first(values![token_hash])).await
     }
 
-    /// The invitations in force, the newest first.
+    /// The invitations in force, newest first.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn open_invitations(&self) -> Result<Vec<OpenInvitation>, DbError> {
-        let rows = self.rows(&OPEN, &[&self.tenant().number()]).await?;
-        Ok(rows.iter().map(OpenInvitation::from_row).collect())
+        self.transaction(open_invitations()).await
     }
 
-    /// Ends an invitation and says whether there was one to end.
+    /// Ends an invitation and tells whether there was one.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn revoke_invitation(&self, invitation: InvitationId) -> Result<bool, DbError> {
-        Ok(self.row(&REVOKE, &[&self.tenant().number(), &invitation.number()]).await?.is_some())
+        self.transaction(REVOKE.any(values![invitation])).await
     }
 }

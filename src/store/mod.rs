@@ -1,7 +1,13 @@
-//! Every SQL statement of the product, one file per table. Each function is one call on a handle, and each
-//! statement of a tenant's table compares its first value with tenant_id, so that one shard answers it;
-//! row-level security stands behind that and does not replace it. No other folder holds SQL, except `db` for
-//! roles, migrations and the guard.
+//! The SQL of the product. A file is one subject, and most of its functions are calls on a handle of `db`:
+//!
+//! - notes: `notes`, `new_notes`, `note_access`, `edits`, `revisions`, `search`, `overview`, `page`;
+//! - sharing: `shares`, `recipients`, `inbox`, and the messages that deliver shares: `outbox`, `backlog`;
+//! - people: `sign_up`, `logins`, `sessions`, `users`, `members`, `invitations`, `tenants`;
+//! - across subjects: `idempotency`, `transfer` (export and import), `purge`, `seeding`.
+//!
+//! A statement for a tenant compares its `$1` with tenant_id, so that one shard answers it. Row-level
+//! security is a second barrier and does not replace that. SQL is also in `db` (roles, migrations, the schema
+//! check) and in `cluster` and `monitor`, which read catalogs and statistics and no tenant's rows.
 
 mod backlog;
 mod edits;
@@ -14,6 +20,7 @@ mod new_notes;
 mod note_access;
 mod notes;
 mod outbox;
+mod overview;
 mod page;
 mod purge;
 mod recipients;
@@ -31,50 +38,101 @@ pub use backlog::{
     BacklogMessage, StateCount, Unfinished, drop_failed, failed_messages, message_counts, named_messages,
     replay_failed, unfinished_messages,
 };
-pub use edits::{Edit, Saved};
-pub use idempotency::{Earlier, Once};
-pub use inbox::{ReceivedNote, Unread};
-pub use invitations::{Invited, Offer, OpenInvitation};
+pub use edits::{Edit, EditOutcome};
+pub use idempotency::{IdempotentRequest, Outcome, RecordedResult};
+pub use inbox::{ReceivedNote, UnreadCount};
+pub use invitations::{CreatedInvitation, Offer, OpenInvitation, ReplayedInvitation};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use members::{Decision, Member};
-pub use new_notes::{NewNote, Written};
-pub use note_access::{Grant, Received, Seen};
-pub use notes::{Bin, Note, Overview};
+pub use new_notes::{CreatedNote, NewNote};
+pub use note_access::{AccessibleNote, NoteAccess, Received};
+pub use notes::{Note, NoteState};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
     DeliveryState, Message, forget_acknowledged, forget_idempotency_keys, notified_tenants, notify_relays,
     tenants_with_due_messages,
 };
-pub use page::{Cursor, Page, Placed, Position};
+pub use overview::Overview;
+pub use page::{Cursor, Page, Position, Positioned};
 pub(crate) use purge::forget_logins;
 pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
-pub use search::{Found, HIT_BEGINS, HIT_ENDS};
+pub use search::{HIT_END, HIT_START, SearchHit};
 pub use seeding::{SeedTable, analyze, copy_in, next_ids};
-pub use sessions::{Counted, Session, SessionKind, SessionRow, count_sessions, purge_expired};
-pub use shares::{Shared, Sharing};
+pub use sessions::{
+    LONG_LIFETIME, Session, SessionKind, SessionRow, UnreadLookup, count_sessions, purge_expired,
+};
+pub use shares::Sharing;
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
-pub use tenants::{Renaming, TenantSettings};
-pub use transfer::{ComingNote, LeavingNote, LeavingPerson, LeavingShare, Scope};
-pub use users::Account;
+pub use tenants::{SettingsChange, TenantSettings};
+pub use transfer::{ExportScope, ExportedNote, ExportedShare, ExportedUser, ImportedNote};
+pub use users::UserAccount;
 
 use crate::db::Statement;
 
-/// The statements that run for a tenant, for the test that asks Citus how many shards each of them touches.
-pub fn tenant_statements() -> Vec<&'static str> {
-    let notes = [
-        notes::ALL,
-        edits::ALL,
-        revisions::ALL,
-        note_access::ALL,
-        shares::ALL,
-        recipients::ALL,
-        inbox::ALL,
-        search::ALL,
-    ]
-    .concat();
+/// The statements that run for a tenant, for the tests that check each of them.
+fn statements() -> Vec<&'static Statement> {
+    let notes =
+        [notes::ALL, new_notes::ALL, edits::ALL, revisions::ALL, note_access::ALL, search::ALL].concat();
+    let sharing = [shares::ALL, recipients::ALL, inbox::ALL, outbox::ALL].concat();
     let people = [sessions::ALL, users::ALL, members::ALL, invitations::ALL, tenants::ALL].concat();
-    let others = [outbox::ALL, idempotency::ALL, transfer::ALL].concat();
-    [notes, people, others].concat().iter().map(|statement: &&Statement| statement.sql).collect()
+    [notes, sharing, people, idempotency::ALL.to_vec(), transfer::ALL.to_vec()].concat()
+}
+
+/// The SQL of the statements that run for a tenant, for the test that asks Citus how many shards each reads.
+pub fn tenant_statements() -> Vec<&'static str> {
+    statements().into_iter().map(Statement::sql).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The tables in braces.
+    fn declared(statement: &Statement) -> Vec<&'static str> {
+        let parts = statement.template().split('{').skip(1);
+        parts.map(|part| part.split_once('}').expect("a closing brace").0).collect()
+    }
+
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+    }
+
+    #[test]
+    fn a_statement_that_reads_changes_and_locks_nothing() {
+        for statement in statements() {
+            let sql = statement.sql();
+            let locks =
+                ["FOR UPDATE", "FOR SHARE", "nextval(", "pg_notify("].iter().any(|lock| sql.contains(lock));
+            let reads = sql.starts_with("SELECT") && !locks;
+            assert_eq!(statement.is_read(), reads, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_statement_that_reads_has_its_tables_in_braces_and_no_other_has_braces() {
+        let all = statements();
+        let tables: BTreeSet<&str> = all.iter().flat_map(|statement| declared(statement)).collect();
+        let names: BTreeSet<&str> =
+            tables.iter().map(|table| table.rsplit('.').next().unwrap_or(table)).collect();
+        assert!(names.contains("notes") && names.contains("users"), "{names:?}");
+        for statement in all {
+            let template = statement.template();
+            assert_eq!(!declared(statement).is_empty(), statement.is_read(), "{template}");
+            if !statement.is_read() {
+                continue;
+            }
+            let outside: String =
+                template.split('{').map(|part| part.split_once('}').map_or(part, |(_, rest)| rest)).collect();
+            let undeclared = words(&outside).find(|word| names.contains(word));
+            assert_eq!(undeclared, None, "a table without braces in {template}");
+            for keyword in ["FROM ", "JOIN "] {
+                let named = |source: &str| source.starts_with(|next: char| next.is_ascii_alphabetic());
+                assert!(!outside.split(keyword).skip(1).any(named), "a table without braces in {template}");
+            }
+        }
+    }
 }

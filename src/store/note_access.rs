@@ -1,126 +1,144 @@
-//! Who may do what with a note. Every look at a note that somebody asked for by its number comes through
-//! [`TenantHandle::note`] or [`grant`], so no caller can forget the question. The two statements have one
-//! table each and its key, which is what Citus plans quickest; together they are one round trip.
+//! Which user may do what with a note. Every read of a note by its number goes through [`find`] and
+//! [`FoundNote::access`], so no caller can skip the check. The two statements read one table each by its key,
+//! which Citus plans fastest; they run in one round trip.
 
 use chrono::{DateTime, Utc};
 
-use super::notes::Note;
+use super::notes::{Note, note_columns};
 use super::outbox::DeliveryState;
-use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
-use crate::domain::{Access, NoteId, Right, Standing, UserId};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
+use crate::domain::{Access, NoteId, NoteRole, Right, UserId};
 
-/// A note that is not in the bin, whoever wrote it.
-pub(super) const FIND: Statement = Statement::new(
-    "SELECT id, user_id, title, content, version, created_at, updated_at FROM notes
-     WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
-);
-/// What has arrived of it at somebody. Asked after the note, so that a share which ends in between counts as
-/// ended.
-pub(super) const RECEIVED: Statement = Statement::new(
-    "SELECT access, shared_by, created_at, read_at FROM shared_notes WHERE tenant_id = $1 \
-     AND recipient_id = $2 AND note_id = $3",
-);
+static FIND: Statement = Statement::reading(concat!(
+    "SELECT ",
+    note_columns!(whole),
+    " FROM {notes} n WHERE n.tenant_id = $1 AND n.id = $2 AND n.deleted_at IS NULL"
+));
 
-pub(super) const ALL: &[&Statement] = &[&FIND, &RECEIVED];
+/// The columns of an [`Access`] and a [`Received`] from `shared_notes i`.
+macro_rules! received_columns {
+    () => {
+        "i.access, i.shared_by, i.created_at, i.read_at"
+    };
+}
+pub(super) use received_columns;
 
-/// What comes of asking for something that not everybody may have.
+// It runs after FIND, so a share that ends in between counts as ended.
+static RECEIVED: Statement = Statement::reading(concat!(
+    "SELECT ",
+    received_columns!(),
+    " FROM {shared_notes} i WHERE i.tenant_id = $1 AND i.recipient_id = $2 AND i.note_id = $3"
+));
+
+pub(super) static ALL: &[&Statement] = &[&FIND, &RECEIVED];
+
+/// The answer to a request for a note.
 #[derive(Clone, Debug)]
-pub enum Grant<T> {
-    /// Here it is.
-    Given(T),
-    /// It is there, and the asker may see that, but may not do this.
-    Refused,
-    /// It is not there, or the asker may not know that it is.
-    Gone,
+pub enum NoteAccess<T> {
+    Granted(T),
+    /// The user may see the note, but may not do this with it.
+    Forbidden,
+    /// There is no such note, or the user may not know that there is.
+    NotFound,
 }
 
-impl<T> Grant<T> {
-    /// What was given, turned into something else.
-    pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Grant<U> {
+impl<T> NoteAccess<T> {
+    /// Converts what was granted.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> NoteAccess<U> {
         match self {
-            Self::Given(value) => Grant::Given(turn(value)),
-            Self::Refused => Grant::Refused,
-            Self::Gone => Grant::Gone,
+            Self::Granted(value) => NoteAccess::Granted(convert(value)),
+            Self::Forbidden => NoteAccess::Forbidden,
+            Self::NotFound => NoteAccess::NotFound,
         }
     }
 }
 
-/// How a note came to somebody who did not write it.
+/// How a shared note reached its recipient.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// Who shared it.
     pub shared_by: UserId,
-    /// Since when it is there.
+    /// When the note was delivered to the inbox.
     pub at: DateTime<Utc>,
-    /// When it was first opened.
+    /// When the recipient first opened it.
     pub read_at: Option<DateTime<Utc>>,
 }
 
-/// A note as one person sees it.
+impl FromRow for Received {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { shared_by: row.read(), at: row.read(), read_at: row.read() }
+    }
+}
+
+/// A note that a user may see.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    /// The note.
+pub struct AccessibleNote {
     pub note: Note,
-    /// What that person is to it.
-    pub standing: Standing,
-    /// How it came to them, when it is not their own.
+    /// The user's relation to the note.
+    pub role: NoteRole,
+    /// How it reached the user, unless the user is the author.
     pub received: Option<Received>,
 }
 
-impl TenantHandle {
-    /// A note for `user`, when they have the right to it: the author has all, whoever has it in the inbox has
-    /// what was shared.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn note(&self, user: UserId, id: NoteId, right: Right) -> Result<Grant<Seen>, DbError> {
-        let (tenant, number, recipient) = (self.tenant().number(), id.number(), user.number());
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &number] },
-                Step { statement: &RECEIVED, values: &[&tenant, &recipient, &number] },
-            ])
-            .await?;
-        Ok(grant(user, &results, right))
-    }
+/// What [`find`] found, before the check.
+pub(super) struct FoundNote(Option<Note>, Option<(Access, Received)>);
 
-    /// A note to be shown to `user`, and how far its shares have come, which only its author is told.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn shown_note(
-        &self,
-        user: UserId,
-        id: NoteId,
-    ) -> Result<Grant<(Seen, Option<DeliveryState>)>, DbError> {
-        let (tenant, number, user_number) = (self.tenant().number(), id.number(), user.number());
-        let (of_note, of_author): ([&dyn Value; 2], [&dyn Value; 3]) =
-            ([&tenant, &number], [&tenant, &number, &user_number]);
-        let [is_shared, latest] = DeliveryState::steps(&of_note, &of_author);
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &number] },
-                Step { statement: &RECEIVED, values: &[&tenant, &user_number, &number] },
-                is_shared,
-                latest,
-            ])
-            .await?;
-        Ok(grant(user, &results, Right::Read)
-            .map(|seen| (seen, DeliveryState::of_note(results.get(2..).unwrap_or_default()))))
+impl From<(Option<Note>, Option<(Access, Received)>)> for FoundNote {
+    fn from((note, received): (Option<Note>, Option<(Access, Received)>)) -> Self {
+        Self(note, received)
     }
 }
 
-/// Decides on the rows of [`FIND`] and [`RECEIVED`], which are the first two of a transaction.
-pub(super) fn grant(user: UserId, results: &[Vec<Row>], right: Right) -> Grant<Seen> {
-    let row = |index: usize| results.get(index).and_then(|rows: &Vec<Row>| rows.first());
-    let Some(note) = row(0).map(Note::from_row) else { return Grant::Gone };
-    let (standing, received) = if note.author == user {
-        (Standing::Author, None)
-    } else {
-        let Some(row) = row(1) else { return Grant::Gone };
-        let received =
-            Received { shared_by: UserId::from_row(row.get(1)), at: row.get(2), read_at: row.get(3) };
-        (Standing::Recipient(Access::from_row(row.get(0))), Some(received))
-    };
-    if standing.allows(right) { Grant::Given(Seen { note, standing, received }) } else { Grant::Refused }
+impl FoundNote {
+    /// Whether `user` has that right: the author has every right, a recipient has what was shared.
+    pub(super) fn access(self, user: UserId, right: Right) -> NoteAccess<AccessibleNote> {
+        let Self(Some(note), received) = self else { return NoteAccess::NotFound };
+        let (role, received) = match received {
+            _ if note.author == user => (NoteRole::Author, None),
+            Some((access, received)) => (NoteRole::Recipient(access), Some(received)),
+            None => return NoteAccess::NotFound,
+        };
+        if role.allows(right) {
+            NoteAccess::Granted(AccessibleNote { note, role, received })
+        } else {
+            NoteAccess::Forbidden
+        }
+    }
+}
+
+/// Reads a note that is not in the bin, and its delivery to `user`.
+pub(super) fn find<'a>(
+    user: UserId,
+    id: NoteId,
+) -> (Step<'a, Option<Note>>, Step<'a, Option<(Access, Received)>>) {
+    (FIND.first(values![id]), RECEIVED.first(values![user, id]))
+}
+
+impl TenantHandle {
+    /// A note, if `user` has that right to it.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn note(
+        &self,
+        user: UserId,
+        id: NoteId,
+        right: Right,
+    ) -> Result<NoteAccess<AccessibleNote>, DbError> {
+        let found = self.transaction(find(user, id)).await?;
+        Ok(FoundNote::from(found).access(user, right))
+    }
+
+    /// A note that `user` may read and, if `user` is the author, how far its shares were delivered.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn note_with_delivery(
+        &self,
+        user: UserId,
+        id: NoteId,
+    ) -> Result<NoteAccess<(AccessibleNote, Option<DeliveryState>)>, DbError> {
+        let (found, delivery) = self.transaction((find(user, id), DeliveryState::steps(user, id))).await?;
+        let access = FoundNote::from(found).access(user, Right::Read);
+        Ok(access.map(|note| (note, DeliveryState::of_note(delivery))))
+    }
 }

@@ -9,78 +9,85 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle, Value};
-use crate::domain::{NoteId, TenantId, UserId};
+use crate::db::{Database, DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
+use crate::domain::{INSERT_TO_SHARED, NoteId, TenantId, UserId};
 
-pub(super) const ENQUEUE: Statement =
-    Statement::new("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
-pub(super) const ENQUEUE_FOR_NOTE: Statement = Statement::inserting(
+/// The columns of a [`Message`] from `outbox o`.
+macro_rules! message_columns {
+    () => {
+        "o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at, \
+         o.acknowledged_at, o.failed_at, o.published_at, o.last_error"
+    };
+}
+
+static ENQUEUE: Statement =
+    Statement::writing("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
+static ENQUEUE_FOR_NOTE: Statement = Statement::inserting(
     "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) \
      RETURNING id",
 );
-// In the transaction that has just written a note, on the connection whose sequence gave its number.
-pub(super) const ENQUEUE_FOR_NEW_NOTE: Statement = Statement::inserting(
+// In the transaction that has just written a note, on the connection whose sequence gave its id.
+static ENQUEUE_FOR_NEW_NOTE: Statement = Statement::inserting(
     "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) \
      VALUES ($1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
 );
 // SKIP LOCKED is possible because one shard holds all rows of a tenant.
-const CLAIM: Statement = Statement::new(
-    "UPDATE outbox SET due_at = now() + $2::text::interval
-     WHERE tenant_id = $1 AND id IN (
+static CLAIM: Statement = Statement::writing(concat!(
+    "UPDATE outbox o SET due_at = now() + $2::text::interval
+     WHERE o.tenant_id = $1 AND o.id IN (
          SELECT id FROM outbox
          WHERE tenant_id = $1 AND due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL
          ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
-     RETURNING id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at,
-     failed_at, published_at, last_error",
-);
-const FIND: Statement = Statement::new(
-    "SELECT id, route, user_id, note_id, payload, attempts, created_at, due_at, acknowledged_at, failed_at,
-        published_at, last_error
-     FROM outbox WHERE tenant_id = $1 AND id = $2",
-);
-pub(super) const ACKNOWLEDGE: Statement = Statement::new(
+     RETURNING ",
+    message_columns!()
+));
+static FIND: Statement = Statement::reading(concat!(
+    "SELECT ",
+    message_columns!(),
+    " FROM {outbox} o WHERE o.tenant_id = $1 AND o.id = $2"
+));
+static ACKNOWLEDGE: Statement = Statement::writing(
     "UPDATE outbox SET acknowledged_at = now(), failed_at = NULL, last_error = ''
      WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL",
 );
-const PUBLISHED: Statement = Statement::new(
+static PUBLISHED: Statement = Statement::writing(
     "UPDATE outbox SET published_at = now(), due_at = now() + $4::text::interval, last_error = ''
      WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
      AND failed_at IS NULL",
 );
-// Nothing was tried with what is in it, so no attempt is counted.
-const RELEASE: Statement = Statement::new(
+// The worker did not try to handle it, so no attempt is counted.
+static RELEASE: Statement = Statement::writing(
     "UPDATE outbox SET due_at = now() + $5::text::interval, last_error = $4
      WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
      AND failed_at IS NULL",
 );
-// Of two that fail with the same message at the same time one is counted. Pause and end are worked out
-// outside: Citus adds no interval of a column to a time, and has no now() within CASE. An interval that is
-// null makes a time that is null.
-const FAIL: Statement = Statement::new(
+// If two workers fail with the same message at the same time, one failure is counted. The program computes
+// the pause and whether it was the last attempt: Citus adds no interval of a column to a time, and has no
+// now() within CASE. A time plus a NULL interval is NULL.
+static FAIL: Statement = Statement::writing(
     "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL, due_at = now() +
         $4::text::interval,
          failed_at = now() + $5::text::interval
      WHERE tenant_id = $1 AND id = $2 AND attempts = $6 AND acknowledged_at IS NULL
      AND failed_at IS NULL RETURNING id",
 );
-const OF_NOTE: Statement = Statement::new(
-    "SELECT o.id, o.route, o.user_id, o.note_id, o.payload, o.attempts, o.created_at, o.due_at,
-        o.acknowledged_at, o.failed_at,
-            o.published_at, o.last_error
-     FROM notes n LEFT JOIN outbox o ON o.tenant_id = n.tenant_id AND o.note_id = n.id
+static OF_NOTE: Statement = Statement::reading(concat!(
+    "SELECT o.id IS NOT NULL, ",
+    message_columns!(),
+    " FROM {notes} n LEFT JOIN {outbox} o ON o.tenant_id = n.tenant_id AND o.note_id = n.id
      WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL
-     ORDER BY o.created_at DESC, o.id DESC LIMIT 100",
-);
-// The latest message stands for all shares of its note, as it delivers all of them.
-const LATEST_OF_NOTE: Statement = Statement::new(
-    "SELECT acknowledged_at, failed_at, published_at FROM outbox
+     ORDER BY o.created_at DESC, o.id DESC LIMIT 100"
+));
+// The latest message counts for all shares of its note, because it delivers all of them.
+static LATEST_OF_NOTE: Statement = Statement::reading(
+    "SELECT acknowledged_at, failed_at, published_at FROM {outbox}
      WHERE tenant_id = $1 AND note_id = $2 ORDER BY created_at DESC, id DESC LIMIT 1",
 );
-const IS_SHARED: Statement = Statement::new(
-    "SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 LIMIT 1",
+static IS_SHARED: Statement = Statement::reading(
+    "SELECT audience FROM {shares} WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 LIMIT 1",
 );
 
-pub(super) const ALL: &[&Statement] = &[
+pub(super) static ALL: &[&Statement] = &[
     &ENQUEUE,
     &ENQUEUE_FOR_NOTE,
     &ENQUEUE_FOR_NEW_NOTE,
@@ -109,7 +116,10 @@ const FORGET_DONE: &str = "DELETE FROM outbox WHERE acknowledged_at < least(now(
     $1::timestamptz + interval '10 minutes')";
 const FORGET_KEYS: &str = "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'";
 
-/// How far a message has come.
+/// When a message was acknowledged, failed for good and was published.
+pub(super) type StateTimes = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
     /// It waits.
@@ -133,31 +143,19 @@ impl DeliveryState {
         }
     }
 
-    /// The two steps that find out how far the latest share of a note has come, for [`Self::of_note`].
-    pub(super) fn steps<'a>(
-        of_note: &'a [&'a dyn Value; 2],
-        of_author: &'a [&'a dyn Value; 3],
-    ) -> [Step<'a>; 2] {
-        [
-            Step { statement: &IS_SHARED, values: of_author },
-            Step { statement: &LATEST_OF_NOTE, values: of_note },
-        ]
+    /// The steps that read how far the latest share of a note was delivered, for [`Self::of_note`].
+    pub(super) fn steps<'a>(author: UserId, note: NoteId) -> (Step<'a, bool>, Step<'a, Option<StateTimes>>) {
+        (IS_SHARED.any(values![note, author]), LATEST_OF_NOTE.first(values![note]))
     }
 
-    /// What the rows of [`Self::steps`] say; none when the author shares it with nobody. A share without a
-    /// message was delivered so long ago that its message was removed.
-    pub(super) fn of_note(results: &[Vec<Row>]) -> Option<Self> {
-        results.first().filter(|shares| !shares.is_empty())?;
-        let latest = results.get(1).and_then(|rows| rows.first());
-        Some(latest.map_or(Self::Acknowledged, |row| Self::by_times(row.get(0), row.get(1), row.get(2)).0))
+    /// The state that [`Self::steps`] read; none when the author shares the note with no user. A share
+    /// without a message was delivered so long ago that the message was removed.
+    pub(super) fn of_note((is_shared, latest): (bool, Option<StateTimes>)) -> Option<Self> {
+        is_shared.then(|| latest.map_or(Self::Acknowledged, |times| Self::by_times(times).0))
     }
 
-    /// The state of a message, and since when it is in it.
-    pub(super) fn by_times(
-        acknowledged: Option<DateTime<Utc>>,
-        failed: Option<DateTime<Utc>>,
-        published: Option<DateTime<Utc>>,
-    ) -> (Self, Option<DateTime<Utc>>) {
+    /// The state of a message, and since when it has that state.
+    pub(super) fn by_times((acknowledged, failed, published): StateTimes) -> (Self, Option<DateTime<Utc>>) {
         match (acknowledged, failed, published) {
             (Some(at), _, _) => (Self::Acknowledged, Some(at)),
             (None, Some(at), _) => (Self::Failed, Some(at)),
@@ -194,23 +192,44 @@ pub struct Message {
     pub last_error: String,
 }
 
-impl Message {
-    pub(super) fn from_row(row: &Row) -> Self {
-        let (state, since) = DeliveryState::by_times(row.get(8), row.get(9), row.get(10));
-        Self {
-            id: row.get(0),
-            route: row.get(1),
-            user_id: row.get(2),
-            note_id: row.get(3),
-            payload: row.get(4),
-            attempts: row.get(5),
-            created_at: row.get(6),
-            due_at: row.get(7),
-            state,
-            since,
-            last_error: row.get(11),
-        }
+impl FromRow for Message {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        let (id, route, user_id, note_id) = row.read();
+        let (payload, attempts, created_at, due_at) = row.read();
+        let (state, since) = DeliveryState::by_times(row.read());
+        let last_error = row.read();
+        Self { id, route, user_id, note_id, payload, attempts, created_at, due_at, state, since, last_error }
     }
+}
+
+/// A row of [`OF_NOTE`]: a note without messages gives one row, which has NULL in every column of a message.
+struct MessageOfNote(Option<Message>);
+
+impl FromRow for MessageOfNote {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        let is_there: bool = row.read();
+        Self(is_there.then(|| row.read()))
+    }
+}
+
+/// Enqueues a message about a user.
+pub(super) fn enqueue<'a>(route: &'a str, user: UserId, payload: String) -> Step<'a, ()> {
+    ENQUEUE.run(values![route, user, payload])
+}
+
+/// Enqueues the delivery of a note, and gives the number of the message.
+pub(super) fn enqueue_for_note<'a>(author: UserId, note: NoteId, payload: String) -> Step<'a, Option<i64>> {
+    ENQUEUE_FOR_NOTE.first(values![INSERT_TO_SHARED, author, note, payload])
+}
+
+/// The same for the note that the transaction has just written.
+pub(super) fn enqueue_for_new_note<'a>(author: UserId, payload: String) -> Step<'a, Option<i64>> {
+    ENQUEUE_FOR_NEW_NOTE.first(values![INSERT_TO_SHARED, author, payload])
+}
+
+/// Marks a message as done.
+pub(super) fn acknowledge<'a>(message: i64) -> Step<'a, ()> {
+    ACKNOWLEDGE.run(values![message])
 }
 
 impl TenantHandle {
@@ -220,8 +239,7 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn claim_messages(&self, lease: Duration, limit: i64) -> Result<Vec<Message>, DbError> {
-        let rows = self.rows(&CLAIM, &[&self.tenant().number(), &interval(lease), &limit]).await?;
-        Ok(rows.iter().map(Message::from_row).collect())
+        self.transaction(CLAIM.all(values![interval(lease), limit])).await
     }
 
     /// Marks a message as done whose work is done elsewhere. Other messages are marked in the transaction
@@ -230,7 +248,7 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn acknowledge(&self, message: i64) -> Result<(), DbError> {
-        self.rows(&ACKNOWLEDGE, &[&self.tenant().number(), &message]).await.map(drop)
+        self.transaction(acknowledge(message)).await
     }
 
     /// A message by its number.
@@ -238,7 +256,7 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn message(&self, id: i64) -> Result<Option<Message>, DbError> {
-        Ok(self.row(&FIND, &[&self.tenant().number(), &id]).await?.as_ref().map(Message::from_row))
+        self.transaction(FIND.first(values![id])).await
     }
 
     /// Marks messages that were claimed until `claim` as published. They are due again after `lease`.
@@ -251,8 +269,7 @@ impl TenantHandle {
         claim: DateTime<Utc>,
         lease: Duration,
     ) -> Result<(), DbError> {
-        let values: [&dyn Value; 4] = [&self.tenant().number(), &ids, &claim, &interval(lease)];
-        self.rows(&PUBLISHED, &values).await.map(drop)
+        self.transaction(PUBLISHED.run(values![ids, claim, interval(lease)])).await
     }
 
     /// Gives back messages that were claimed until `claim` and could not be published. They are due again
@@ -267,8 +284,7 @@ impl TenantHandle {
         reason: &str,
         pause: Duration,
     ) -> Result<(), DbError> {
-        let values: [&dyn Value; 5] = [&self.tenant().number(), &ids, &claim, &reason, &interval(pause)];
-        self.rows(&RELEASE, &values).await.map(drop)
+        self.transaction(RELEASE.run(values![ids, claim, reason, interval(pause)])).await
     }
 
     /// Counts a failure of a message, which is due again after `pause`, or never when this was its last
@@ -284,9 +300,7 @@ impl TenantHandle {
         is_last: bool,
     ) -> Result<bool, DbError> {
         let (pause, end) = (interval(pause), is_last.then_some("0 seconds"));
-        let values: [&dyn Value; 6] =
-            [&self.tenant().number(), &message.id, &reason, &pause, &end, &message.attempts];
-        Ok(self.row(&FAIL, &values).await?.is_some())
+        self.transaction(FAIL.any(values![message.id, reason, pause, end, message.attempts])).await
     }
 
     /// The messages about a note of `author`, the newest first; none when there is no such note of that
@@ -299,13 +313,9 @@ impl TenantHandle {
         author: UserId,
         note: NoteId,
     ) -> Result<Option<Vec<Message>>, DbError> {
-        let rows = self.rows(&OF_NOTE, &[&self.tenant().number(), &author.number(), &note.number()]).await?;
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        // A note without a message comes back as one row of nothing.
-        let messages = rows.iter().filter(|row| row.get::<Option<i64>>(0).is_some());
-        Ok(Some(messages.map(Message::from_row).collect()))
+        let rows: Vec<MessageOfNote> = self.transaction(OF_NOTE.all(values![author, note])).await?;
+        Ok((!rows.is_empty())
+            .then(|| rows.into_iter().filter_map(|MessageOfNote(message)| message).collect()))
     }
 }
 

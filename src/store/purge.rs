@@ -1,26 +1,27 @@
-//! Removing what is over: the login directory's entries of people who left, and every row of a tenant whose
-//! time has come. All of it runs as the role for maintenance, for one tenant at a time and in portions, each
-//! a transaction of its own: it may stop anywhere and begins again where it stopped.
+//! Removing deleted tenants with all their rows, and the login directory's entries of users who left. It runs
+//! as the maintenance role, one tenant at a time, in batches that are a transaction each. So it may stop at
+//! any point, and the next run continues there.
 
 use tokio_postgres::types::ToSql;
 
-use crate::db::{Database, DbError};
+use crate::db::{Database, DbError, DbRow, FromRow};
 use crate::domain::{FORGET_LOGINS, ForgetLogins, Identifier, TenantId, UserId};
 
 const OVERDUE: &str = "SELECT id FROM shared.tenants WHERE delete_after < now() ORDER BY id";
-const FORGET_ONE: &str = "DELETE FROM logins WHERE identifier_hash = $1 AND tenant_id = $2 AND user_id = $3";
-const FORGET_ALL: &str = "DELETE FROM logins WHERE identifier_hash = $1 AND tenant_id = $2";
-const UNTOLD: &str =
+const DELETE_LOGIN_OF_USER: &str =
+    "DELETE FROM logins WHERE identifier_hash = $1 AND tenant_id = $2 AND user_id = $3";
+const DELETE_LOGIN: &str = "DELETE FROM logins WHERE identifier_hash = $1 AND tenant_id = $2";
+const PENDING_PAYLOADS: &str =
     "SELECT payload FROM outbox WHERE tenant_id = $1 AND route = $2 AND acknowledged_at IS NULL";
-const PEOPLE: &str =
+const USERS: &str =
     "SELECT id, username_key, email_key FROM shared.users WHERE tenant_id = $1 ORDER BY id LIMIT 50";
-const DELETE_PEOPLE: &str = "DELETE FROM shared.users WHERE tenant_id = $1 AND id = ANY($2)";
+const DELETE_USERS: &str = "DELETE FROM shared.users WHERE tenant_id = $1 AND id = ANY($2)";
 const DELETE_TENANT: &str = "DELETE FROM shared.tenants WHERE id = $1 AND delete_after < now()";
 
-/// In an order in which nothing is pointed to any more when its turn comes. Rows that are named by two
-/// columns are joined, as Citus 14.0 writes `(a, b) IN (SELECT …)` of a DELETE to its shards as something
-/// that PostgreSQL refuses.
-const PORTIONS: [&str; 8] = [
+/// Deletes one batch of each table, in an order in which no row is referenced any more when its turn comes.
+/// Tables with a key of two columns are joined, because Citus 14.0 rewrites a DELETE with
+/// `(a, b) IN (SELECT …)` into SQL that PostgreSQL rejects.
+const BATCHES: [&str; 8] = [
     "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash IN (SELECT token_hash FROM sessions \
      WHERE tenant_id = $1 LIMIT 500)",
     "DELETE FROM idempotency_keys k USING (SELECT user_id, key FROM idempotency_keys
@@ -40,8 +41,8 @@ const PORTIONS: [&str; 8] = [
      WHERE tenant_id = $1 LIMIT 500)",
 ];
 
-/// Removes the entries of somebody who left from the login directory. Doing it twice changes nothing more; an
-/// entry of another person who took the name since stays.
+/// Removes the entries of a user who left from the login directory. A repetition changes nothing, and the
+/// entry of another user who has taken the name since stays.
 ///
 /// # Errors
 /// [`DbError`] of the transaction.
@@ -52,96 +53,80 @@ pub(crate) async fn forget_logins(
     hashes: &[Vec<u8>],
 ) -> Result<(), DbError> {
     for hash in hashes {
-        run(database, tenant, FORGET_ONE, &[hash, &tenant.number(), &user.number()]).await?;
+        execute(database, tenant, DELETE_LOGIN_OF_USER, &[hash, &tenant.number(), &user.number()]).await?;
     }
     Ok(())
 }
 
-/// Removes all tenants whose time has come and gives their number.
+/// Removes all tenants whose deletion is due and gives their number.
 ///
 /// # Errors
-/// [`DbError`]; what was removed by then is gone, the rest follows at the next call.
+/// [`DbError`]; the next call removes the rest.
 pub async fn purge_overdue_tenants(database: &Database) -> Result<usize, DbError> {
-    let overdue = database
-        .maintain(async |client| {
-            let transaction = client.transaction().await?;
-            // The other policy of this role compares with a tenant, and there is none yet.
-            transaction.batch_execute("SET LOCAL app.tenant_id = '0'").await?;
-            let rows = transaction.query(OVERDUE, &[]).await?;
-            transaction.commit().await?;
-            Ok(rows)
-        })
-        .await?;
-    for row in &overdue {
-        purge(database, TenantId::from_row(row.get(0))).await?;
+    let overdue: Vec<i64> = rows(database, None, OVERDUE, &[]).await?;
+    for tenant in &overdue {
+        purge(database, TenantId::from_row(*tenant)).await?;
     }
     Ok(overdue.len())
 }
 
 async fn purge(database: &Database, tenant: TenantId) -> Result<(), DbError> {
     let number = tenant.number();
-    // Before the messages go: they alone still know the names of those who left.
-    let untold = rows(database, tenant, UNTOLD, &[&number, &FORGET_LOGINS]).await?;
-    for payload in &untold {
-        let hashes = ForgetLogins::hashes(payload.get(0)).unwrap_or_default();
-        forget_hashes(database, tenant, &hashes).await?;
+    // This comes before the outbox is deleted: only these messages still contain the names of users who left.
+    let payloads: Vec<String> =
+        rows(database, Some(tenant), PENDING_PAYLOADS, &[&number, &FORGET_LOGINS]).await?;
+    for payload in &payloads {
+        delete_logins(database, tenant, &ForgetLogins::hashes(payload).unwrap_or_default()).await?;
     }
-    for portion in PORTIONS {
-        while run(database, tenant, portion, &[&number]).await? > 0 {}
+    for batch in BATCHES {
+        while execute(database, tenant, batch, &[&number]).await? > 0 {}
     }
     loop {
-        let people = rows(database, tenant, PEOPLE, &[&number]).await?;
-        if people.is_empty() {
+        let users: Vec<(i64, String, Option<String>)> =
+            rows(database, Some(tenant), USERS, &[&number]).await?;
+        if users.is_empty() {
             break;
         }
-        let identifiers = people.iter().flat_map(|row| Identifier::all_of_keys(row.get(1), row.get(2)));
-        forget_hashes(database, tenant, &identifiers.map(|one| one.hash()).collect::<Vec<_>>()).await?;
-        let ids: Vec<i64> = people.iter().map(|row| row.get(0)).collect();
-        run(database, tenant, DELETE_PEOPLE, &[&number, &ids]).await?;
+        let identifiers = users.iter().flat_map(|(_, username_key, email_key)| {
+            Identifier::all_of_keys(username_key, email_key.as_deref())
+        });
+        let hashes: Vec<Vec<u8>> = identifiers.map(|identifier| identifier.hash()).collect();
+        delete_logins(database, tenant, &hashes).await?;
+        let ids: Vec<i64> = users.iter().map(|(id, ..)| *id).collect();
+        execute(database, tenant, DELETE_USERS, &[&number, &ids]).await?;
     }
-    run(database, tenant, DELETE_TENANT, &[&number]).await?;
-    log::info!("removed tenant {tenant}, whose time had come");
+    execute(database, tenant, DELETE_TENANT, &[&number]).await?;
+    log::info!("removed tenant {tenant}, whose deletion was due");
     Ok(())
 }
 
-async fn forget_hashes(database: &Database, tenant: TenantId, hashes: &[Vec<u8>]) -> Result<(), DbError> {
+async fn delete_logins(database: &Database, tenant: TenantId, hashes: &[Vec<u8>]) -> Result<(), DbError> {
     for hash in hashes {
-        run(database, tenant, FORGET_ALL, &[hash, &tenant.number()]).await?;
+        execute(database, tenant, DELETE_LOGIN, &[hash, &tenant.number()]).await?;
     }
     Ok(())
 }
 
-/// Runs one statement for a tenant and gives how many rows it changed.
-async fn run(
+/// Runs one statement for a tenant and gives the number of rows that it changed.
+async fn execute(
     database: &Database,
     tenant: TenantId,
-    sql: &'static str,
+    sql: &str,
     values: &[&(dyn ToSql + Sync)],
 ) -> Result<u64, DbError> {
     database
-        .maintain(async |client| {
-            let transaction = client.transaction().await?;
-            transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?;
-            let changed = transaction.execute(sql, values).await?;
-            transaction.commit().await?;
-            Ok(changed)
-        })
+        .maintain_tenant(Some(tenant), async |transaction| Ok(transaction.execute(sql, values).await?))
         .await
 }
 
-async fn rows(
+async fn rows<T: FromRow>(
     database: &Database,
-    tenant: TenantId,
-    sql: &'static str,
+    tenant: Option<TenantId>,
+    sql: &str,
     values: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<tokio_postgres::Row>, DbError> {
-    database
-        .maintain(async |client| {
-            let transaction = client.transaction().await?;
-            transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?;
-            let rows = transaction.query(sql, values).await?;
-            transaction.commit().await?;
-            Ok(rows)
-        })
-        .await
+) -> Result<Vec<T>, DbError> {
+    let rows = database
+        .maintain_tenant(tenant, async |transaction| Ok(transaction.query(sql, values).await?))
+        .await?;
+    Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
 }

@@ -1,188 +1,190 @@
-//! With whom an author shares a note, who has it, and the end of a share.
+//! The sharing of a note as its author sees it: the shares, the recipients, and the end of a share.
 
 use chrono::{DateTime, Utc};
 
-use super::note_access::{FIND, Grant, RECEIVED, Seen, grant};
+use super::note_access::{AccessibleNote, FoundNote, NoteAccess, find};
 use super::outbox::DeliveryState;
-use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
 
-/// The most people whom a page offers as boxes to tick; of more, one types the names.
+/// The most users that a page offers as checkboxes; in a larger tenant the author types names.
 pub const OFFERED: u16 = 50;
 /// The most recipients that a page names.
 const NAMED: i64 = 100;
 
-const SHARES: Statement = Statement::new(
-    "SELECT s.audience, u.username, s.access, s.created_at, i.created_at, i.read_at FROM shares s
-     LEFT JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = s.audience
-     LEFT JOIN shared_notes i ON i.tenant_id = s.tenant_id AND i.recipient_id = s.audience
+static SHARES: Statement = Statement::reading(
+    "SELECT s.audience, u.username, s.access, s.created_at, i.created_at, i.read_at FROM {shares} s
+     LEFT JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.audience
+     LEFT JOIN {shared_notes} i ON i.tenant_id = s.tenant_id AND i.recipient_id = s.audience
      AND i.note_id = s.note_id
      WHERE s.tenant_id = $1 AND s.note_id = $2 ORDER BY s.audience <> 0, u.username_key LIMIT $3",
 );
-const RECIPIENTS: Statement = Statement::new(
-    "SELECT u.username, i.access, i.created_at, i.read_at FROM shared_notes i
-     JOIN shared.users u ON u.tenant_id = i.tenant_id AND u.id = i.recipient_id
+static RECIPIENTS: Statement = Statement::reading(
+    "SELECT u.username, i.access, i.created_at, i.read_at FROM {shared_notes} i
+     JOIN {shared.users} u ON u.tenant_id = i.tenant_id AND u.id = i.recipient_id
      WHERE i.tenant_id = $1 AND i.note_id = $2 ORDER BY i.read_at IS NULL, u.username_key LIMIT $3",
 );
-const RECIPIENT_COUNT: Statement =
-    Statement::new("SELECT count(*), count(read_at) FROM shared_notes WHERE tenant_id = $1 AND note_id = $2");
-const COLLEAGUES: Statement = Statement::new(
-    "SELECT id, username FROM shared.users
+static RECIPIENT_COUNT: Statement = Statement::reading(
+    "SELECT count(*), count(read_at) FROM {shared_notes} WHERE tenant_id = $1 AND note_id = $2",
+);
+static COLLEAGUES: Statement = Statement::reading(
+    "SELECT id, username FROM {shared.users}
      WHERE tenant_id = $1 AND id <> $2 AND removed_at IS NULL ORDER BY username_key LIMIT $3",
 );
-const COLLEAGUE: Statement = Statement::new(
-    "SELECT id FROM shared.users WHERE tenant_id = $1 AND id = $2 AND id <> $3 AND removed_at IS NULL",
+static COLLEAGUE: Statement = Statement::reading(
+    "SELECT id FROM {shared.users} WHERE tenant_id = $1 AND id = $2 AND id <> $3 AND removed_at IS NULL",
 );
-const COLLEAGUE_BY_NAME: Statement = Statement::new(
-    "SELECT id FROM shared.users WHERE tenant_id = $1 AND username_key = $2 AND id <> $3 \
+static COLLEAGUE_BY_NAME: Statement = Statement::reading(
+    "SELECT id FROM {shared.users} WHERE tenant_id = $1 AND username_key = $2 AND id <> $3 \
      AND removed_at IS NULL",
 );
 
-// The four steps of taking a share back are one transaction, and their order matters:
-// 1. All shares of the note are locked. This waits for a delivery that is filling inboxes now (it holds the
-//    same rows, see HOLD in `shares`), so what it delivered is there to be removed; a delivery that comes
-//    later finds the share gone. Of two that take different shares back at once the second waits here, too:
-//    otherwise each would leave a recipient's access to the share that the other is just removing.
-// 2. The share goes.
-// 3. and 4. Later statements see what the earlier ones waited for. Access that no remaining share gives goes,
-//    and access to edit that no remaining share gives becomes access to read. Each waits for an edit that
-//    rests on it (HOLD_RIGHT in `edits`), and an edit that comes later finds nothing to rest on.
-// Only an author's own shares are touched, whatever the caller checked.
-const HOLD_ALL: Statement = Statement::new(
+// A share ends in one transaction of four statements, and their order matters.
+// 1. LOCK_SHARES locks all shares of the note. It waits for a delivery that fills inboxes now (the delivery
+//    locks the same rows, see LOCK_SHARES in `shares`), so that what was delivered can be removed. A later
+//    delivery finds the share gone. Of two transactions that end different shares at the same time the second
+//    waits here, too: otherwise each would leave a recipient's access to the share that the other removes.
+// 2. UNSHARE deletes the share.
+// 3. REMOVE_UNCOVERED takes the note out of the inboxes that no remaining share covers.
+// 4. LOWER_ACCESS lowers access to edit that no remaining share gives.
+// The last two see what the earlier statements waited for. Each waits for an edit that rests on the access
+// (LOCK_RIGHT in `edits`), and a later edit finds no access. They touch only the author's own shares,
+// whatever the caller checked.
+static LOCK_SHARES: Statement = Statement::writing(
     "SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 \
      ORDER BY audience FOR UPDATE",
 );
-const UNSHARE: Statement = Statement::new(
+static UNSHARE: Statement = Statement::writing(
     "DELETE FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 AND audience = $4 \
      RETURNING audience",
 );
-// The shares are counted, because Citus 14.0 joins for NOT EXISTS, and then also tries a plan for any tenant,
-// which asks all shards.
-const REMOVE_UNCOVERED: Statement = Statement::new(
+// It counts the shares, because Citus 14.0 plans NOT EXISTS as a join, and then also tries a plan for any
+// tenant, which reads all shards.
+static REMOVE_UNCOVERED: Statement = Statement::writing(
     "DELETE FROM shared_notes i WHERE i.tenant_id = $1 AND i.note_id = $2 AND i.shared_by = $3
      AND 0 = (SELECT count(*) FROM shares s WHERE s.tenant_id = $1 AND s.note_id = $2
      AND s.audience IN (0, i.recipient_id))",
 );
-pub(super) const LOWER: Statement = Statement::new(
+static LOWER_ACCESS: Statement = Statement::writing(
     "UPDATE shared_notes i SET access = 'read'
      WHERE i.tenant_id = $1 AND i.note_id = $2 AND i.shared_by = $3 AND i.access = 'edit'
      AND 0 = (SELECT count(*) FROM shares s WHERE s.tenant_id = $1 AND s.note_id = $2 AND s.access = 'edit'
               AND s.audience IN (0, i.recipient_id))",
 );
 
-pub(super) const ALL: &[&Statement] = &[
+pub(super) static ALL: &[&Statement] = &[
     &SHARES,
     &RECIPIENTS,
     &RECIPIENT_COUNT,
     &COLLEAGUES,
     &COLLEAGUE,
     &COLLEAGUE_BY_NAME,
-    &HOLD_ALL,
+    &LOCK_SHARES,
     &UNSHARE,
     &REMOVE_UNCOVERED,
-    &LOWER,
+    &LOWER_ACCESS,
 ];
 
-/// A share as its author decided it.
+/// A share of a note.
 pub struct Share {
-    /// With whom: one person, or everyone.
+    /// One user, or everyone.
     pub audience: Audience,
-    /// That person's name.
+    /// The user's name, unless the share is with everyone.
     pub username: Option<String>,
-    /// What they may do.
     pub access: Access,
-    /// Since when.
     pub shared_at: DateTime<Utc>,
-    /// When it arrived at that person, if it has.
+    /// When the note was delivered to the user's inbox.
     pub delivered_at: Option<DateTime<Utc>>,
-    /// When that person first opened it.
+    /// When the user first opened the note.
     pub read_at: Option<DateTime<Utc>>,
 }
 
-impl Share {
-    fn from_row(row: &Row) -> Self {
-        let audience = match row.get(0) {
-            0 => Audience::Everyone,
-            member => Audience::Members(vec![UserId::from_row(member)]),
-        };
+impl FromRow for Share {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
         Self {
-            audience,
-            username: row.get(1),
-            access: Access::from_row(row.get(2)),
-            shared_at: row.get(3),
-            delivered_at: row.get(4),
-            read_at: row.get(5),
+            audience: match row.read() {
+                0 => Audience::Everyone,
+                user => Audience::Members(vec![UserId::from_row(user)]),
+            },
+            username: row.read(),
+            access: row.read(),
+            shared_at: row.read(),
+            delivered_at: row.read(),
+            read_at: row.read(),
         }
     }
 }
 
-/// Somebody who has the note in the inbox.
+/// A user who has the note in the inbox.
 pub struct Recipient {
-    /// The name.
     pub username: String,
-    /// What that person may do.
     pub access: Access,
-    /// Since when.
     pub delivered_at: DateTime<Utc>,
-    /// When that person first opened it.
+    /// When the user first opened the note.
     pub read_at: Option<DateTime<Utc>>,
 }
 
-/// What an author sees of the sharing of a note.
+impl FromRow for Recipient {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { username: row.read(), access: row.read(), delivered_at: row.read(), read_at: row.read() }
+    }
+}
+
+/// The sharing of a note, for its author.
 pub struct SharingState {
-    /// The note.
-    pub seen: Seen,
-    /// What was decided: everyone first, then by name.
+    pub note: AccessibleNote,
+    /// Everyone first, then by name.
     pub shares: Vec<Share>,
-    /// How far the latest of them has come; none when there is none.
+    /// How far the latest share was delivered; none if the note is not shared.
     pub delivery: Option<DeliveryState>,
-    /// Who has it, a hundred at most: those who opened it first.
+    /// At most 100 users who have the note, those who opened it first.
     pub recipients: Vec<Recipient>,
-    /// How many have it.
+    /// How many users have the note.
     pub delivered: i64,
     /// How many of them opened it.
     pub read: i64,
-    /// The other people of the tenant by name, one more than [`OFFERED`] at most.
+    /// The other users of the tenant by name, at most one more than [`OFFERED`].
     pub colleagues: Vec<(UserId, String)>,
 }
 
+/// Lowers access to edit that no share of the note gives any more.
+pub(super) fn lower_access<'a>(author: UserId, note: NoteId) -> Step<'a, ()> {
+    LOWER_ACCESS.run(values![note, author])
+}
+
 impl TenantHandle {
-    /// How a note of `author` is shared, and with whom it could be.
+    /// How a note of `author` is shared, and with which users it could be shared.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn sharing(&self, author: UserId, note: NoteId) -> Result<Grant<SharingState>, DbError> {
-        let (tenant, user, id) = (self.tenant().number(), author.number(), note.number());
-        let (offered, decided) = (i64::from(OFFERED) + 1, 10 * i64::try_from(AUDIENCE_LIMIT).unwrap_or(100));
-        let (of_note, of_author): ([&dyn Value; 2], [&dyn Value; 3]) =
-            ([&tenant, &id], [&tenant, &id, &user]);
-        let [is_shared, latest] = DeliveryState::steps(&of_note, &of_author);
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &id] },
-                Step { statement: &RECEIVED, values: &[&tenant, &user, &id] },
-                Step { statement: &SHARES, values: &[&tenant, &id, &decided] },
-                Step { statement: &RECIPIENTS, values: &[&tenant, &id, &NAMED] },
-                Step { statement: &RECIPIENT_COUNT, values: &[&tenant, &id] },
-                Step { statement: &COLLEAGUES, values: &[&tenant, &user, &offered] },
-                is_shared,
-                latest,
-            ])
+    pub async fn sharing(&self, author: UserId, note: NoteId) -> Result<NoteAccess<SharingState>, DbError> {
+        // A note may have more shares than one request may name users.
+        let most_shares = 10 * i64::try_from(AUDIENCE_LIMIT).unwrap_or(100);
+        let (found, shares, recipients, counts, colleagues, delivery) = self
+            .transaction((
+                find(author, note),
+                SHARES.all(values![note, most_shares]),
+                RECIPIENTS.all(values![note, NAMED]),
+                RECIPIENT_COUNT.first(values![note]),
+                COLLEAGUES.all(values![author, i64::from(OFFERED) + 1]),
+                DeliveryState::steps(author, note),
+            ))
             .await?;
-        let rows = |index: usize| results.get(index).map(Vec::as_slice).unwrap_or_default();
-        let counted = |column: usize| rows(4).first().map_or(0, |row| row.get(column));
-        Ok(grant(author, &results, Right::Own).map(|seen| SharingState {
-            seen,
-            shares: rows(2).iter().map(Share::from_row).collect(),
-            recipients: rows(3).iter().map(recipient).collect(),
-            delivery: DeliveryState::of_note(results.get(6..).unwrap_or_default()),
-            delivered: counted(0),
-            read: counted(1),
-            colleagues: rows(5).iter().map(|row| (UserId::from_row(row.get(0)), row.get(1))).collect(),
+        let (delivered, read) = counts.unwrap_or_default();
+        let delivery = DeliveryState::of_note(delivery);
+        let access = FoundNote::from(found).access(author, Right::Own);
+        Ok(access.map(|note| SharingState {
+            note,
+            shares,
+            delivery,
+            recipients,
+            delivered,
+            read,
+            colleagues,
         }))
     }
 
-    /// Which of these are people of this tenant other than `user`, in the same order.
+    /// Which of these numbers are users of this tenant other than `user`, in the same order.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -191,13 +193,11 @@ impl TenantHandle {
         user: UserId,
         members: &[i64],
     ) -> Result<Vec<Option<UserId>>, DbError> {
-        let (tenant, user) = (self.tenant().number(), user.number());
-        let values: Vec<[&dyn Value; 3]> =
-            members.iter().map(|member| [&tenant as _, member as _, &user as _]).collect();
-        self.look_up(&COLLEAGUE, &values).await
+        let steps: Vec<_> = members.iter().map(|member| COLLEAGUE.first(values![*member, user])).collect();
+        self.look_up(steps).await
     }
 
-    /// Who has these names in this tenant, other than `user`, in the same order.
+    /// The users of this tenant with these names, other than `user`, in the same order.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -206,57 +206,30 @@ impl TenantHandle {
         user: UserId,
         names: &[Username],
     ) -> Result<Vec<Option<UserId>>, DbError> {
-        let (tenant, user) = (self.tenant().number(), user.number());
-        let keys: Vec<&str> = names.iter().map(Username::key).collect();
-        let values: Vec<[&dyn Value; 3]> =
-            keys.iter().map(|key| [&tenant as _, key as _, &user as _]).collect();
-        self.look_up(&COLLEAGUE_BY_NAME, &values).await
+        let steps: Vec<_> =
+            names.iter().map(|name| COLLEAGUE_BY_NAME.first(values![name.key(), user])).collect();
+        self.look_up(steps).await
     }
 
-    /// Takes a share of `author` back and says whether there was one. From the next request on nobody sees
-    /// the note, or changes it, by that share.
+    /// Ends a share of `author` and tells whether there was one. From the next request on no user reads or
+    /// edits the note by that share.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing, unless the connection broke at the commit.
-    pub async fn take_back(
-        &self,
-        author: UserId,
-        note: NoteId,
-        audience: &Audience,
-    ) -> Result<bool, DbError> {
-        let (tenant, author, note) = (self.tenant().number(), author.number(), note.number());
+    pub async fn unshare(&self, author: UserId, note: NoteId, audience: &Audience) -> Result<bool, DbError> {
         let Some(audience) = audience.numbers().first().copied() else { return Ok(false) };
-        let of_note: [&dyn Value; 3] = [&tenant, &note, &author];
-        let results = self
-            .transaction(&[
-                Step { statement: &HOLD_ALL, values: &of_note },
-                Step { statement: &UNSHARE, values: &[&tenant, &note, &author, &audience] },
-                Step { statement: &REMOVE_UNCOVERED, values: &of_note },
-                Step { statement: &LOWER, values: &of_note },
-            ])
+        let ((), was_shared, (), ()) = self
+            .transaction((
+                LOCK_SHARES.run(values![note, author]),
+                UNSHARE.any(values![note, author, audience]),
+                REMOVE_UNCOVERED.run(values![note, author]),
+                lower_access(author, note),
+            ))
             .await?;
-        Ok(results.get(1).is_some_and(|rows| !rows.is_empty()))
+        Ok(was_shared)
     }
 
-    async fn look_up(
-        &self,
-        statement: &'static Statement,
-        values: &[[&dyn Value; 3]],
-    ) -> Result<Vec<Option<UserId>>, DbError> {
-        if values.is_empty() {
-            return Ok(Vec::new());
-        }
-        let steps: Vec<Step<'_>> = values.iter().map(|values| Step { statement, values }).collect();
-        let results = self.transaction(&steps).await?;
-        Ok(results.iter().map(|rows| rows.first().map(|row| UserId::from_row(row.get(0)))).collect())
-    }
-}
-
-fn recipient(row: &Row) -> Recipient {
-    Recipient {
-        username: row.get(0),
-        access: Access::from_row(row.get(1)),
-        delivered_at: row.get(2),
-        read_at: row.get(3),
+    async fn look_up(&self, steps: Vec<Step<'_, Option<UserId>>>) -> Result<Vec<Option<UserId>>, DbError> {
+        if steps.is_empty() { Ok(Vec::new()) } else { self.transaction(steps).await }
     }
 }

@@ -1,53 +1,61 @@
-//! What a note said before each edit.
+//! The earlier texts of a note, one for each edit.
 
 use chrono::{DateTime, Utc};
 
-use super::note_access::{FIND, Grant, RECEIVED, Seen, grant};
-use crate::db::{DbError, Row, Statement, Step, TenantHandle};
+use super::note_access::{AccessibleNote, FoundNote, NoteAccess, find};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{NoteId, NoteTitle, Right, UserId};
 
-// These say nothing of rights: they stand behind the two statements of `access`, whose rows decide what is
-// made of theirs.
-pub(super) const BASE: Statement = Statement::new(
-    "SELECT version, title, content, replaced_at, NULL::text FROM note_revisions WHERE tenant_id = $1 \
-     AND note_id = $2 AND version = $3",
-);
-const OF_NOTE: Statement = Statement::new(
-    "SELECT r.version, r.title, r.content, r.replaced_at, u.username FROM note_revisions r
-     LEFT JOIN shared.users u ON u.tenant_id = r.tenant_id AND u.id = r.replaced_by
-     WHERE r.tenant_id = $1 AND r.note_id = $2 ORDER BY r.version DESC LIMIT $3",
-);
+/// The columns of a [`Revision`] from `note_revisions r` and the name of its editor.
+macro_rules! revision_columns {
+    ($editor:literal) => {
+        concat!("r.version, r.title, r.content, r.replaced_at, ", $editor)
+    };
+}
+pub(super) use revision_columns;
 
-pub(super) const ALL: &[&Statement] = &[&BASE, &OF_NOTE];
+// These statements check no right: they run behind `note_access::find`, whose rows decide whether theirs are
+// used.
+static BASE: Statement = Statement::reading(concat!(
+    "SELECT ",
+    revision_columns!("NULL::text"),
+    " FROM {note_revisions} r WHERE r.tenant_id = $1 AND r.note_id = $2 AND r.version = $3"
+));
+static OF_NOTE: Statement = Statement::reading(concat!(
+    "SELECT ",
+    revision_columns!("u.username"),
+    " FROM {note_revisions} r
+     LEFT JOIN {shared.users} u ON u.tenant_id = r.tenant_id AND u.id = r.replaced_by
+     WHERE r.tenant_id = $1 AND r.note_id = $2 ORDER BY r.version DESC LIMIT $3"
+));
 
-/// A text that was replaced.
+pub(super) static ALL: &[&Statement] = &[&BASE, &OF_NOTE];
+
+/// A text that an edit replaced.
 #[derive(Clone, Debug)]
 pub struct Revision {
-    /// The version that it was.
     pub version: i32,
-    /// Its title.
     pub title: Option<NoteTitle>,
-    /// Its text.
     pub content: String,
-    /// When it was replaced.
     pub replaced_at: DateTime<Utc>,
-    /// The name of whoever replaced it, where it was asked for.
+    /// The name of the user who replaced it, if the statement reads that.
     pub replaced_by: Option<String>,
 }
 
-impl Revision {
-    pub(super) fn from_row(row: &Row) -> Self {
-        let title: Option<String> = row.get(1);
+impl FromRow for Revision {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
         Self {
-            version: row.get(0),
-            title: title.map(NoteTitle::from_row),
-            content: row.get(2),
-            replaced_at: row.get(3),
-            replaced_by: row.get(4),
+            version: row.read(),
+            title: row.read(),
+            content: row.read(),
+            replaced_at: row.read(),
+            replaced_by: row.read(),
         }
     }
+}
 
-    /// Stands for a version that was never stored.
+impl Revision {
+    /// An empty text for a version that was never stored.
     pub(super) fn empty(version: i32) -> Self {
         Self {
             version,
@@ -59,8 +67,13 @@ impl Revision {
     }
 }
 
+/// The text of one version, if an edit replaced it.
+pub(super) fn base<'a>(id: NoteId, version: i32) -> Step<'a, Option<Revision>> {
+    BASE.first(values![id, version])
+}
+
 impl TenantHandle {
-    /// A note that `user` may edit with the last `limit` texts that it had before, newest first.
+    /// A note that `user` may edit, with the last `limit` of its earlier texts, newest first.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -69,20 +82,9 @@ impl TenantHandle {
         user: UserId,
         id: NoteId,
         limit: u16,
-    ) -> Result<Grant<(Seen, Vec<Revision>)>, DbError> {
-        let (tenant, number, recipient, limit) =
-            (self.tenant().number(), id.number(), user.number(), i64::from(limit));
-        let results = self
-            .transaction(&[
-                Step { statement: &FIND, values: &[&tenant, &number] },
-                Step { statement: &RECEIVED, values: &[&tenant, &recipient, &number] },
-                Step { statement: &OF_NOTE, values: &[&tenant, &number, &limit] },
-            ])
-            .await?;
-        Ok(grant(user, &results, Right::Edit).map(|seen| {
-            let revisions =
-                results.get(2).map(|rows| rows.iter().map(Revision::from_row).collect()).unwrap_or_default();
-            (seen, revisions)
-        }))
+    ) -> Result<NoteAccess<(AccessibleNote, Vec<Revision>)>, DbError> {
+        let (found, revisions) =
+            self.transaction((find(user, id), OF_NOTE.all(values![id, i64::from(limit)]))).await?;
+        Ok(FoundNote::from(found).access(user, Right::Edit).map(|note| (note, revisions)))
     }
 }

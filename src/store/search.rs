@@ -1,22 +1,23 @@
-//! Looking for words: in the notes that somebody wrote, and in those that others shared with them. A search
-//! walks the list of one person, the newest first, until a page is full, and looks at the words that each
-//! note keeps. An index over words would not be used under row-level security: docs/decisions/0025.
+//! Searching for words in the notes that a user wrote, and in those that were shared with the user. A search
+//! walks the user's list, newest first, until a page is full, and compares the words that each note stores.
+//! Row-level security prevents an index over words: docs/decisions/0025.
 
-use super::inbox::{self, ReceivedNote, UNREAD, unread_in};
+use super::inbox::{self, ReceivedNote, unread};
 use super::notes::{self, Note};
-use super::page::{Cursor, Page, Placed, Position, Wanted};
-use crate::db::{DbError, Row, Statement, Step, TenantHandle, Value};
+use super::page::{Cursor, Page, PageRequest, Position, Positioned};
+use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle};
 use crate::domain::{SearchWords, UserId};
 
-/// Where a word that was looked for begins in an excerpt.
-pub const HIT_BEGINS: char = '\u{2}';
-/// Where it ends.
-pub const HIT_ENDS: char = '\u{3}';
+/// Marks the start of a found word in an excerpt.
+pub const HIT_START: char = '\u{2}';
+/// Marks the end of a found word in an excerpt.
+pub const HIT_END: char = '\u{3}';
 
-// websearch_to_tsquery takes any text. Signs part words as they do in what a note keeps (migration 9), but a
-// minus before a word leaves notes out. Every word is then made to stand for all that begin with it. A query
-// in brackets of its own is made once for each statement and not once for each row. The words are bytes,
-// because calls that read write their values into one message, where no text may stand.
+/// The search as a tsquery. websearch_to_tsquery accepts any text. Punctuation separates words as it does in
+/// the column `words` (migration 9), except that a minus before a word excludes notes. Each word then also
+/// matches longer words that begin with it. The subquery is computed once for a statement and not once for
+/// each row. The search is sent as bytes, because reads write their values as literals, which text may not
+/// be.
 macro_rules! query {
     () => {
         "(SELECT regexp_replace(websearch_to_tsquery('simple', regexp_replace(convert_from($6, 'UTF8'), \
@@ -24,19 +25,15 @@ macro_rules! query {
          'g')::tsquery)"
     };
 }
-// Taking a text apart again to mark what was found costs more than finding it, so it ends after its first
-// part.
+/// The title and the parts of the text around the words, with the words marked. Parsing a text to mark words
+/// costs more than finding the note, so only its first 16,384 characters are parsed.
 macro_rules! excerpt {
-    ($note:literal) => {
+    () => {
         concat!(
-            ", ts_headline('simple', coalesce(",
-            $note,
-            "title, ''), ",
+            ", ts_headline('simple', coalesce(n.title, ''), ",
             query!(),
             ", 'HighlightAll=true, StartSel=\u{2}, StopSel=\u{3}')",
-            ", ts_headline('simple', left(",
-            $note,
-            "content, 16384), ",
+            ", ts_headline('simple', left(n.content, 16384), ",
             query!(),
             ", 'MaxFragments=2, MinWords=8, MaxWords=20, FragmentDelimiter=\" … \", StartSel=\u{2}, \
              StopSel=\u{3}')"
@@ -44,18 +41,18 @@ macro_rules! excerpt {
     };
 }
 macro_rules! written {
-    ($text:literal, $excerpt:expr, $bound:literal, $order:literal) => {
+    ($text:tt, $excerpt:expr, $bound:literal, $order:literal) => {
         notes::page!(
             $text,
             $excerpt,
             "NULL",
-            concat!(" AND (created_at, id) ", $bound, " ($4, $5) AND words @@ ", query!()),
+            concat!(" AND (n.created_at, n.id) ", $bound, " ($4, $5) AND n.words @@ ", query!()),
             $order
         )
     };
 }
 macro_rules! received {
-    ($text:literal, $excerpt:expr, $which:literal, $bound:literal, $order:literal) => {
+    ($text:tt, $excerpt:expr, $which:literal, $bound:literal, $order:literal) => {
         inbox::page!(
             $text,
             $excerpt,
@@ -65,15 +62,15 @@ macro_rules! received {
         )
     };
 }
-const OLDER: Statement = written!("left(content, 480)", excerpt!(""), "<", "DESC");
-const NEWER: Statement = written!("left(content, 480)", excerpt!(""), ">", "ASC");
-const WHOLE_OLDER: Statement = written!("content", "", "<", "DESC");
-const RECEIVED_OLDER: Statement = received!("left(n.content, 480)", excerpt!("n."), "", "<", "DESC");
-const RECEIVED_NEWER: Statement = received!("left(n.content, 480)", excerpt!("n."), "", ">", "ASC");
-const WHOLE_RECEIVED_OLDER: Statement = received!("n.content", "", "", "<", "DESC");
-const WHOLE_UNREAD_OLDER: Statement = received!("n.content", "", " AND i.read_at IS NULL", "<", "DESC");
+static OLDER: Statement = written!(beginning, excerpt!(), "<", "DESC");
+static NEWER: Statement = written!(beginning, excerpt!(), ">", "ASC");
+static WHOLE_OLDER: Statement = written!(whole, "", "<", "DESC");
+static RECEIVED_OLDER: Statement = received!(beginning, excerpt!(), "", "<", "DESC");
+static RECEIVED_NEWER: Statement = received!(beginning, excerpt!(), "", ">", "ASC");
+static WHOLE_RECEIVED_OLDER: Statement = received!(whole, "", "", "<", "DESC");
+static WHOLE_UNREAD_OLDER: Statement = received!(whole, "", " AND i.read_at IS NULL", "<", "DESC");
 
-pub(super) const ALL: &[&Statement] = &[
+pub(super) static ALL: &[&Statement] = &[
     &OLDER,
     &NEWER,
     &WHOLE_OLDER,
@@ -83,59 +80,45 @@ pub(super) const ALL: &[&Statement] = &[
     &WHOLE_UNREAD_OLDER,
 ];
 
-/// Something that has the words, with what to show of it: each word that was looked for stands between
-/// [`HIT_BEGINS`] and [`HIT_ENDS`].
+/// A note that a search found, with the found words between [`HIT_START`] and [`HIT_END`].
 #[derive(Clone, Debug)]
-pub struct Found<T> {
-    /// What was found.
-    pub found: T,
-    /// Its title, if it has one.
+pub struct SearchHit<T> {
+    pub item: T,
     pub title: Option<String>,
-    /// The parts of its text around the words.
+    /// The parts of the text around the words.
     pub excerpt: String,
 }
 
-impl<T> Found<T> {
-    fn new(found: T, row: &Row, first: usize) -> Self {
+impl<T: FromRow> FromRow for SearchHit<T> {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
         Self {
-            found,
-            title: Some(row.get::<String>(first)).filter(|title| !title.is_empty()),
-            excerpt: row.get(first + 1),
+            item: row.read(),
+            title: Some(row.read()).filter(|title: &String| !title.is_empty()),
+            excerpt: row.read(),
         }
     }
 }
 
-impl<T: Placed> Placed for Found<T> {
+impl<T: Positioned> Positioned for SearchHit<T> {
     fn position(&self) -> Position {
-        self.found.position()
+        self.item.position()
     }
 }
 
-fn found_note(row: &Row) -> Found<Note> {
-    Found::new(Note::from_row(row), row, 7)
-}
-
-fn found_received(row: &Row) -> Found<ReceivedNote> {
-    Found::new(ReceivedNote::from_row(row), row, 12)
-}
-
 impl TenantHandle {
-    /// Up to `limit` notes of `author` with these words from `cursor` on, the newest first.
+    /// Up to `limit` notes of `author` with these words from `cursor` on, newest first.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn found_notes(
+    pub async fn search_notes(
         &self,
         author: UserId,
         words: &SearchWords,
         cursor: Cursor,
         limit: u16,
-    ) -> Result<Page<Found<Note>>, DbError> {
+    ) -> Result<Page<SearchHit<Note>>, DbError> {
         let statement = if matches!(cursor, Cursor::NewerThan(..)) { &NEWER } else { &OLDER };
-        Ok(self
-            .page(statement, author, Wanted { cursor, limit, words: Some(words) }, found_note, &[])
-            .await?
-            .0)
+        self.page(statement, author, PageRequest { cursor, limit, words: Some(words) }).await
     }
 
     /// Up to `limit` notes of `author` with these words that are older than `before`, or the latest, each
@@ -143,45 +126,42 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn found_whole_notes(
+    pub async fn search_whole_notes(
         &self,
         author: UserId,
         words: &SearchWords,
         before: Option<Position>,
         limit: u16,
     ) -> Result<Page<Note>, DbError> {
-        let wanted = Wanted { cursor: Cursor::before(before), limit, words: Some(words) };
-        Ok(self.page(&WHOLE_OLDER, author, wanted, Note::from_row, &[]).await?.0)
+        let request = PageRequest { cursor: Cursor::before(before), limit, words: Some(words) };
+        self.page(&WHOLE_OLDER, author, request).await
     }
 
-    /// Up to `limit` notes of an inbox with these words from `cursor` on, and the number of unread ones in
+    /// Up to `limit` notes of an inbox with these words from `cursor` on, and the number of unread notes in
     /// the whole inbox.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn found_in_inbox(
+    pub async fn search_inbox(
         &self,
         user: UserId,
         words: &SearchWords,
         cursor: Cursor,
         limit: u16,
-    ) -> Result<(Page<Found<ReceivedNote>>, i64), DbError> {
+    ) -> Result<(Page<SearchHit<ReceivedNote>>, i64), DbError> {
         let statement =
             if matches!(cursor, Cursor::NewerThan(..)) { &RECEIVED_NEWER } else { &RECEIVED_OLDER };
-        let count: [&dyn Value; 2] = [&self.tenant().number(), &user.number()];
-        let unread = [Step { statement: &UNREAD, values: &count }];
-        let (page, counted) = self
-            .page(statement, user, Wanted { cursor, limit, words: Some(words) }, found_received, &unread)
-            .await?;
-        Ok((page, unread_in(counted.first())))
+        let request = PageRequest { cursor, limit, words: Some(words) };
+        let (hits, unread) = self.transaction((request.step(statement, user), unread(user))).await?;
+        Ok((request.page(hits), unread.unwrap_or_default()))
     }
 
-    /// Up to `limit` notes of an inbox with these words that came before `before`, or the latest, each with
-    /// its whole text.
+    /// Up to `limit` notes of an inbox with these words that were delivered before `before`, or the latest,
+    /// each with its whole text.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn found_whole_inbox(
+    pub async fn search_whole_inbox(
         &self,
         user: UserId,
         words: &SearchWords,
@@ -190,7 +170,7 @@ impl TenantHandle {
         limit: u16,
     ) -> Result<Page<ReceivedNote>, DbError> {
         let statement = if unread { &WHOLE_UNREAD_OLDER } else { &WHOLE_RECEIVED_OLDER };
-        let wanted = Wanted { cursor: Cursor::before(before), limit, words: Some(words) };
-        Ok(self.page(statement, user, wanted, ReceivedNote::from_row, &[]).await?.0)
+        let request = PageRequest { cursor: Cursor::before(before), limit, words: Some(words) };
+        self.page(statement, user, request).await
     }
 }

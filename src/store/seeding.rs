@@ -1,10 +1,10 @@
-//! Filling a database with invented rows of all tenants: the COPYs and the ids for them. It runs as the owner
-//! of the tables, on a connection of an administrator, and never for a request.
+//! Seeding: COPY of invented rows of all tenants, and the ids for them. It runs as the owner of the tables,
+//! on an administrator's connection, and never for a request.
 
 use bytes::Bytes;
 use tokio_postgres::{Client, CopyInSink, Error};
 
-/// A table that is seeded.
+/// A table that seeding fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeedTable {
     /// id, name, name_key.
@@ -13,7 +13,7 @@ pub enum SeedTable {
     Users,
     /// identifier_hash, tenant_id, user_id.
     Logins,
-    /// tenant_id, user_id, title or NULL, content, created_at, updated_at; the table gives the id.
+    /// tenant_id, user_id, title or NULL, content, created_at, updated_at. A sequence gives the id.
     Notes,
 }
 
@@ -34,19 +34,19 @@ impl SeedTable {
     }
 }
 
-/// Begins a COPY in the binary format; the rows stand when the sink is finished, or none of them.
+/// Starts a COPY in the binary format. Its rows are there once the sink is finished; otherwise none is.
 ///
 /// # Errors
-/// What the database says.
+/// The database's error.
 pub async fn copy_in(client: &Client, table: SeedTable) -> Result<CopyInSink<Bytes>, Error> {
     client.copy_in(table.copy()).await
 }
 
-/// New ids from the sequence of [`SeedTable::Tenants`] or [`SeedTable::Users`], one by one, because people
-/// may sign up meanwhile.
+/// New ids from the sequence of [`SeedTable::Tenants`] or [`SeedTable::Users`]. They come from the sequence
+/// one by one, because users may sign up meanwhile.
 ///
 /// # Errors
-/// What the database says.
+/// The database's error.
 pub async fn next_ids(client: &Client, table: SeedTable, count: i64) -> Result<Vec<i64>, Error> {
     let statement = match table {
         SeedTable::Tenants => "SELECT nextval('shared.tenants_id_seq') FROM generate_series(1::bigint, $1)",
@@ -55,10 +55,10 @@ pub async fn next_ids(client: &Client, table: SeedTable, count: i64) -> Result<V
     Ok(client.query(statement, &[&count]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Tells the planner of what was added.
+/// Updates the planner's statistics of the seeded tables.
 ///
 /// # Errors
-/// What the database says.
+/// The database's error.
 pub async fn analyze(client: &Client) -> Result<(), Error> {
     for table in ["shared.tenants", "shared.users", "logins", "notes"] {
         client.batch_execute(&format!("ANALYZE {table}")).await?;

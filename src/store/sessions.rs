@@ -1,82 +1,101 @@
 //! Login sessions: a browser's cookie and a script's bearer token are rows of the same table. The row holds
-//! the SHA-256 of the token; whoever reads the table cannot log in with it.
+//! the SHA-256 of the token, so a reader of the table cannot log in with it.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::inbox::{UNREAD_OF_SESSION, Unread, unread_in};
-use super::users::{ACCOUNT, Account, REPLACE_PASSWORD};
-use crate::db::{Database, DbError, Row, Statement, Step, TenantHandle, Value};
+use super::inbox::{UnreadCount, unread_of_session};
+use super::users::{UserAccount, account, replace_password};
+use crate::db::{Database, DbError, FromRow, RowReader, Statement, TenantHandle, values};
 use crate::domain::{Role, SessionId, UserId};
 
-const INSERT: Statement = Statement::inserting(
+/// The longest life of a browser's session.
+const BROWSER_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+/// The longest life of a remembered browser's session and of a script's token.
+pub const LONG_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a session lasts without use, as an interval of PostgreSQL.
+macro_rules! idle_limit {
+    (browser) => {
+        "2 hours"
+    };
+    (long) => {
+        "14 days"
+    };
+}
+
+static INSERT: Statement = Statement::inserting(
     "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_at)
-     VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING id, expires_at",
+     VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING expires_at",
 );
-// The session and its user come back together: a request needs one look-up, not two.
-const FIND: Statement = Statement::new(
+// The session and its user are read together, so that a request needs one lookup and not two.
+static FIND: Statement = Statement::reading(concat!(
     "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role,
         t.name, t.delete_after
-     FROM sessions s
-     JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
-     JOIN shared.tenants t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
+     FROM {sessions} s
+     JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
+     JOIN {shared.tenants} t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
      WHERE s.tenant_id = $1 AND s.token_hash = $2 AND s.expires_at > now()
-       AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '2 hours'
-       ELSE interval '14 days' END",
-);
-const TOUCH: Statement = Statement::new(
+       AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '",
+    idle_limit!(browser),
+    "' ELSE interval '",
+    idle_limit!(long),
+    "' END"
+));
+static TOUCH: Statement = Statement::writing(
     "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = $2 \
      AND last_seen_at < now()",
 );
-const OF_USER: Statement = Statement::new(
-    "SELECT id, kind, user_agent, created_at, last_seen_at FROM sessions
+static OF_USER: Statement = Statement::reading(
+    "SELECT id, kind, user_agent, created_at, last_seen_at FROM {sessions}
      WHERE tenant_id = $1 AND user_id = $2 AND expires_at > now()
      ORDER BY last_seen_at DESC, id DESC LIMIT 100",
 );
-const END: Statement = Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2");
-const END_BY_ID: Statement =
-    Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
-const END_OTHERS: Statement =
-    Statement::new("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id");
-// The hash is salted anew each time, so finding the new one proves that this transaction replaced the old
-// one. They are no joins, as Citus would try a plan for any tenant for those, which asks all shards.
-const END_OTHERS_AFTER: Statement = Statement::new(
+static END: Statement = Statement::writing("DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2");
+static END_BY_ID: Statement =
+    Statement::writing("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
+static END_OTHERS: Statement = Statement::writing(
+    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id",
+);
+// Every hash has a new salt, so a row with the new hash proves that this transaction replaced the old one.
+// The statements are no joins, because Citus would also try a plan for any tenant for a join, which reads all
+// shards.
+static END_OTHERS_AFTER: Statement = Statement::writing(
     "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3
        AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2
        AND u.password = $4) = 1",
 );
-const ROTATE_AFTER: Statement = Statement::new(
+static ROTATE_AFTER: Statement = Statement::writing(
     "UPDATE sessions SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2
         AND id = $3
        AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2
        AND u.password = $4) = 1",
 );
 
-pub(super) const ALL: &[&Statement] =
+pub(super) static ALL: &[&Statement] =
     &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
 
-// With the count below the only statements over all shards; they change nothing, and this one ends at the
-// first thousand.
+// These statements read all shards. The first one stops at a thousand tenants.
 const WITH_EXPIRED: &str = "SELECT DISTINCT tenant_id FROM sessions WHERE expires_at < now() LIMIT 1000";
-const PURGE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND expires_at < now()";
 const ALIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > now()";
+const PURGE: &str = "DELETE FROM sessions WHERE tenant_id = $1 AND expires_at < now()";
 
 /// What a session is for, which decides how long it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionKind {
-    /// Until the browser closes; 12 hours at most, 2 hours idle.
+    /// Ends with the browser.
     Browser,
-    /// "Remember me": 30 days at most, 14 days idle.
+    /// A browser whose user chose "Remember me".
     Remembered,
-    /// A bearer token: 30 days at most, 14 days idle.
+    /// A script's bearer token.
     Script,
 }
 
 impl SessionKind {
-    /// The longest life, as an interval of PostgreSQL.
-    fn lifetime(self) -> &'static str {
+    fn lifetime(self) -> Duration {
         match self {
-            Self::Browser => "12 hours",
-            Self::Remembered | Self::Script => "30 days",
+            Self::Browser => BROWSER_LIFETIME,
+            Self::Remembered | Self::Script => LONG_LIFETIME,
         }
     }
 
@@ -87,9 +106,11 @@ impl SessionKind {
             Self::Script => "script",
         }
     }
+}
 
-    fn from_row(word: &str) -> Self {
-        match word {
+impl FromRow for SessionKind {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        match row.column() {
             "remembered" => Self::Remembered,
             "script" => Self::Script,
             _ => Self::Browser,
@@ -97,65 +118,72 @@ impl SessionKind {
     }
 }
 
-/// What is counted in the round trip that looks a session up.
+/// Whether the round trip that finds a session also counts the unread notes in the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// The unread notes in the inbox, for the frame of a page.
-    Unread,
-    /// Nothing: there is no page.
-    Nothing,
+pub enum UnreadLookup {
+    /// For a page, which shows the count.
+    Count,
+    /// For a script.
+    Skip,
 }
 
 /// A session that is in force, with its user.
 pub struct Session {
-    /// Its number, which is no secret.
+    /// Not secret, unlike the token.
     pub id: SessionId,
-    /// The user.
     pub user: UserId,
-    /// What it is for.
     pub kind: SessionKind,
-    /// Whether its last sight is over a minute old and should be written again.
+    /// Whether `last_seen_at` is over a minute old and should be written again.
     pub stale: bool,
-    /// The user's name.
     pub username: String,
-    /// The user's role.
     pub role: Role,
-    /// The tenant's name.
     pub tenant_name: String,
-    /// How many notes wait in the user's inbox.
-    pub unread: Unread,
-    /// When the tenant's rows are removed, if that was asked for.
+    pub unread: UnreadCount,
+    /// When the tenant's rows are removed, if its deletion is scheduled.
     pub delete_after: Option<DateTime<Utc>>,
+}
+
+impl FromRow for Session {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self {
+            id: row.read(),
+            user: row.read(),
+            kind: row.read(),
+            stale: row.read(),
+            username: row.read(),
+            role: row.read(),
+            tenant_name: row.read(),
+            unread: UnreadCount::default(),
+            delete_after: row.read(),
+        }
+    }
 }
 
 /// A session in its user's list.
 pub struct SessionRow {
-    /// Its number.
     pub id: SessionId,
-    /// What it is for.
     pub kind: SessionKind,
-    /// What the browser or script called itself.
+    /// The User-Agent of the login.
     pub user_agent: String,
-    /// When the user logged in.
     pub created_at: DateTime<Utc>,
-    /// When it was last used, to the minute.
+    /// To the minute.
     pub last_seen_at: DateTime<Utc>,
 }
 
-impl SessionRow {
-    fn from_row(row: &Row) -> Self {
+impl FromRow for SessionRow {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
         Self {
-            id: SessionId::from_row(row.get(0)),
-            kind: SessionKind::from_row(row.get(1)),
-            user_agent: row.get(2),
-            created_at: row.get(3),
-            last_seen_at: row.get(4),
+            id: row.read(),
+            kind: row.read(),
+            user_agent: row.read(),
+            created_at: row.read(),
+            last_seen_at: row.read(),
         }
     }
 }
 
 impl TenantHandle {
-    /// Starts a session and gives the end of its life.
+    /// Starts a session and gives the time at which it ends.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -166,56 +194,31 @@ impl TenantHandle {
         kind: SessionKind,
         user_agent: &str,
     ) -> Result<DateTime<Utc>, DbError> {
-        let row = self
-            .row(
-                &INSERT,
-                &[
-                    &self.tenant().number(),
-                    &token_hash,
-                    &user.number(),
-                    &kind.as_str(),
-                    &user_agent,
-                    &kind.lifetime(),
-                ],
-            )
-            .await?
-            .ok_or(DbError::Unavailable(None))?;
-        Ok(row.get(1))
+        let lifetime = format!("{} seconds", kind.lifetime().as_secs());
+        let expires_at = self
+            .transaction(INSERT.first(values![token_hash, user, kind.as_str(), user_agent, lifetime]))
+            .await?;
+        expires_at.ok_or(DbError::Unavailable(None))
     }
 
-    /// The session of a token, if it is in force, with what every page shows of its user, as far as it is to
-    /// be counted.
+    /// The session of a token, if it is in force.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
-    pub async fn session(&self, token_hash: &[u8], counted: Counted) -> Result<Option<Session>, DbError> {
-        let tenant = self.tenant().number();
-        let of_token: [&dyn Value; 2] = [&tenant, &token_hash];
-        let steps = [
-            Step { statement: &FIND, values: &of_token },
-            Step { statement: &UNREAD_OF_SESSION, values: &of_token },
-        ];
-        let results = self.transaction(if counted == Counted::Unread { &steps } else { &steps[..1] }).await?;
-        let unread = unread_in(results.get(1));
-        Ok(results.first().and_then(|rows| rows.first()).map(|row| Session {
-            id: SessionId::from_row(row.get(0)),
-            user: UserId::from_row(row.get(1)),
-            kind: SessionKind::from_row(row.get(2)),
-            stale: row.get(3),
-            username: row.get(4),
-            role: Role::from_row(row.get(5)),
-            tenant_name: row.get(6),
-            unread: Unread::new(unread),
-            delete_after: row.get(7),
-        }))
+    pub async fn session(&self, token_hash: &[u8], unread: UnreadLookup) -> Result<Option<Session>, DbError> {
+        let count = (unread == UnreadLookup::Count).then(|| unread_of_session(token_hash));
+        let (session, unread): (Option<Session>, _) =
+            self.transaction((FIND.first(values![token_hash]), count)).await?;
+        let unread = UnreadCount::new(unread.flatten().unwrap_or_default());
+        Ok(session.map(|session| Session { unread, ..session }))
     }
 
-    /// Notes that a session was used now.
+    /// Records that a session was used now.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn touch_session(&self, token_hash: &[u8]) -> Result<(), DbError> {
-        self.rows(&TOUCH, &[&self.tenant().number(), &token_hash]).await.map(drop)
+        self.transaction(TOUCH.run(values![token_hash])).await
     }
 
     /// A user and the user's sessions, the last used first.
@@ -225,36 +228,24 @@ impl TenantHandle {
     pub async fn account_with_sessions(
         &self,
         user: UserId,
-    ) -> Result<(Option<Account>, Vec<SessionRow>), DbError> {
-        let (tenant, user) = (self.tenant().number(), user.number());
-        let results = self
-            .transaction(&[
-                Step { statement: &ACCOUNT, values: &[&tenant, &user] },
-                Step { statement: &OF_USER, values: &[&tenant, &user] },
-            ])
-            .await?;
-        let account = results.first().and_then(|rows| rows.first()).map(Account::from_row);
-        Ok((
-            account,
-            results.get(1).map(|rows| rows.iter().map(SessionRow::from_row).collect()).unwrap_or_default(),
-        ))
+    ) -> Result<(Option<UserAccount>, Vec<SessionRow>), DbError> {
+        self.transaction((account(user), OF_USER.all(values![user]))).await
     }
 
-    /// Ends the session of a token; harmless when it has ended.
+    /// Ends the session of a token, if it has not ended already.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn end_session(&self, token_hash: &[u8]) -> Result<(), DbError> {
-        self.rows(&END, &[&self.tenant().number(), &token_hash]).await.map(drop)
+        self.transaction(END.run(values![token_hash])).await
     }
 
-    /// Ends one session of a user and says whether there was one.
+    /// Ends one session of a user and tells whether there was one.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn end_session_of(&self, user: UserId, session: SessionId) -> Result<bool, DbError> {
-        let row = self.row(&END_BY_ID, &[&self.tenant().number(), &user.number(), &session.number()]).await?;
-        Ok(row.is_some())
+        self.transaction(END_BY_ID.any(values![user, session])).await
     }
 
     /// Ends all sessions of a user but one and gives their number.
@@ -262,11 +253,11 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionId) -> Result<usize, DbError> {
-        Ok(self.rows(&END_OTHERS, &[&self.tenant().number(), &user.number(), &kept.number()]).await?.len())
+        self.transaction(END_OTHERS.count(values![user, kept])).await
     }
 
     /// Sets a new password in place of `old_hash`, ends every other session of the user and gives the session
-    /// `current` a new token, in one transaction. Gives false, and changes nothing, when the password was
+    /// `current` a new token, in one transaction. Gives false, and changes nothing, if the password was
     /// changed meanwhile.
     ///
     /// # Errors
@@ -279,34 +270,30 @@ impl TenantHandle {
         new_hash: &str,
         token_hash: &[u8],
     ) -> Result<bool, DbError> {
-        let (tenant, user, current) = (self.tenant().number(), user.number(), current.number());
-        let results = self
-            .transaction(&[
-                Step { statement: &REPLACE_PASSWORD, values: &[&tenant, &user, &old_hash, &new_hash] },
-                Step { statement: &END_OTHERS_AFTER, values: &[&tenant, &user, &current, &new_hash] },
-                Step {
-                    statement: &ROTATE_AFTER,
-                    values: &[&tenant, &user, &current, &new_hash, &token_hash],
-                },
-            ])
+        let (replaced, (), ()) = self
+            .transaction((
+                replace_password(user, old_hash, new_hash),
+                END_OTHERS_AFTER.run(values![user, current, new_hash]),
+                ROTATE_AFTER.run(values![user, current, new_hash, token_hash]),
+            ))
             .await?;
-        Ok(results.first().is_some_and(|replaced| !replaced.is_empty()))
+        Ok(replaced)
     }
 }
 
-/// How many sessions have not expired, over all tenants.
+/// How many sessions of all tenants have not expired.
 ///
 /// # Errors
-/// [`DbError`] of the one statement, which asks every shard.
+/// [`DbError`] of the one statement, which reads every shard.
 pub async fn count_sessions(database: &Database) -> Result<i64, DbError> {
     database.maintain(async |client| Ok(client.query_one(ALIVE, &[]).await?.get(0))).await
 }
 
-/// Removes the expired sessions of all tenants and gives their number: tenant by tenant, so that no statement
-/// is long, each stays in one shard, and a tenant that cannot be reached holds up no other.
+/// Removes the expired sessions of all tenants and gives their number. It works tenant by tenant, so that
+/// each statement is short and stays in one shard, and an unreachable shard blocks no other tenant.
 ///
 /// # Errors
-/// [`DbError`] of the search for tenants, or the last one of a tenant when nothing more could be removed.
+/// [`DbError`] of the search for tenants, or that of the last tenant once no more sessions can be removed.
 pub async fn purge_expired(database: &Database) -> Result<u64, DbError> {
     let mut removed = 0;
     loop {

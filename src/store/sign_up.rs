@@ -1,14 +1,10 @@
-//! Sign-up: the one piece of work that crosses tenants. It founds a tenant or joins one that is open or
-//! invites, in one transaction over the reference table of tenants, the new user's shard and the login
+//! Sign-up: it creates a tenant, or joins one that is open or by an invitation. It is the only transaction
+//! over several tenants' shards: the reference table of tenants, the new user's shard and the login
 //! directory's shards.
 
-use deadpool_postgres::Transaction;
-use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
-
-use super::idempotency::Once;
-use super::invitations::TAKE;
-use crate::db::{DbError, Object, SignUpHandle};
+use super::idempotency::IdempotentRequest;
+use super::invitations::TAKE_USE;
+use crate::db::{DbError, FromRow, SignUpHandle, SignUpTransaction};
 use crate::domain::{CATCH_UP, Email, Identifier, Role, TenantId, TenantName, UserId, Username};
 
 const TENANT_BY_NAME: &str = "SELECT id, join_policy = 'open' AND (delete_after IS NULL \
@@ -21,72 +17,62 @@ const NEXT_USER: &str = "SELECT nextval('shared.users_id_seq')";
 const INSERT_USER: &str =
     "INSERT INTO shared.users (tenant_id, id, username, username_key, email, email_key, password, role)
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-// What is shared with everybody reaches the newcomer by a message of its own.
+// A message delivers to the new user what is shared with everyone.
 const ENQUEUE_CATCH_UP: &str = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, $2, $3)";
-const REMEMBER: &str = "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, \
-    answer) VALUES ($1, $2, $3, $4, $2, '')";
+const RECORD_REQUEST: &str = "INSERT INTO idempotency_keys \
+    (tenant_id, user_id, key, request_hash, created_id, answer) VALUES ($1, $2, $3, $4, $2, '')";
 const INSERT_LOGIN: &str = "INSERT INTO logins (identifier_hash, tenant_id, user_id) VALUES ($1, $2, $3)";
 
-/// Which tenant a newcomer asks for.
+/// The tenant that a new user joins.
 pub enum TenantChoice {
-    /// By name: founded when there is none of that name.
+    /// By name: a tenant of a new name is created.
     Named(TenantName),
-    /// By number, as a script sends it: only joined.
+    /// By id, as a script sends it: the tenant must exist.
     Numbered(i64),
     /// By an invitation, of which one use is taken.
     Invited {
         /// The tenant that the link names.
         tenant: TenantId,
-        /// What the database keeps of the link's token.
+        /// The hash of the link's token.
         token_hash: Vec<u8>,
     },
 }
 
-/// Who signs up.
+/// A user to create.
 pub struct Newcomer {
-    /// The name in the tenant.
     pub username: Username,
-    /// The e-mail, if given.
     pub email: Option<Email>,
-    /// The hash of the password.
     pub password_hash: String,
-    /// The tenant asked for.
     pub tenant: TenantChoice,
-    /// Set when the request may come twice.
-    pub once: Option<Once>,
+    /// The request, if its client may repeat it.
+    pub request: Option<IdempotentRequest>,
 }
 
-/// A user that exists from now on.
+/// A user that was created.
 #[derive(Clone, Copy, Debug)]
 pub struct Registered {
-    /// The tenant.
     pub tenant: TenantId,
-    /// The user.
     pub user: UserId,
-    /// The role there.
     pub role: Role,
 }
 
-/// Why a sign-up came to nothing.
+/// Why a user was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
-    /// The tenant exists and takes nobody without an invitation.
-    /// The field by which it was asked for is named.
+    /// The tenant exists and requires an invitation. The text is the field that names the tenant.
     #[error("the tenant is not open")]
     NotOpen(&'static str),
-    /// No tenant has that number.
     #[error("there is no such tenant")]
     NoSuchTenant,
-    /// The invitation is unknown, used up, revoked or over.
+    /// The invitation is unknown, used up, revoked or expired.
     #[error("there is no such invitation")]
     NoInvitation,
-    /// Another was faster with the same new tenant's name.
+    /// Another sign-up has just created a tenant of that name.
     #[error("the tenant's name was just taken")]
     TenantTaken,
     /// The tenant has a user of that name or with that e-mail.
     #[error("the user name or e-mail is taken")]
     UserTaken,
-    /// The database.
     #[error(transparent)]
     Database(DbError),
 }
@@ -102,126 +88,114 @@ impl From<DbError> for SignUpError {
 }
 
 impl SignUpHandle {
-    /// Adds a user, founding the tenant when its name is new.
+    /// Creates a user, and the tenant if its name is new.
     ///
     /// # Errors
-    /// See [`SignUpError`]; nothing was added then, unless the connection broke at the commit.
+    /// See [`SignUpError`]; no user was created then, unless the connection broke at the commit.
     pub async fn register(&self, newcomer: &Newcomer) -> Result<Registered, SignUpError> {
-        self.run(async |client| register(client, newcomer).await).await?
+        self.transaction(async |transaction| register(transaction, newcomer).await).await?
     }
 }
 
-/// The inner result is an answer, the outer one a failure of the database. A transaction that is dropped is
-/// rolled back.
+/// The inner result is the answer, the outer error a failure of the database.
 async fn register(
-    client: &mut Object,
+    transaction: &SignUpTransaction<'_>,
     newcomer: &Newcomer,
 ) -> Result<Result<Registered, SignUpError>, DbError> {
-    let transaction = client.transaction().await?;
-    let place = match &newcomer.tenant {
+    let joined = match &newcomer.tenant {
         TenantChoice::Invited { tenant, token_hash } => {
-            take_invitation(&transaction, *tenant, token_hash).await?
+            take_invitation(transaction, *tenant, token_hash).await?
         }
-        choice => find_or_found(&transaction, choice).await?,
+        choice => find_or_create(transaction, choice).await?,
     };
-    let Place { tenant, role, founded } = match place {
-        Ok(place) => place,
+    let JoinedTenant { tenant, role, is_new } = match joined {
+        Ok(joined) => joined,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    enter(&transaction, tenant).await?;
-    let user = next_number(&transaction, NEXT_USER).await?;
-    let email = newcomer.email.as_ref();
-    run(
-        &transaction,
-        INSERT_USER,
-        &[
-            &tenant,
-            &user,
-            &newcomer.username.shown(),
-            &newcomer.username.key(),
-            &email.map(Email::shown),
-            &email.map(Email::key),
-            &newcomer.password_hash,
-            &role.as_str(),
-        ],
-    )
-    .await?;
-    if !founded {
-        run(&transaction, ENQUEUE_CATCH_UP, &[&tenant, &CATCH_UP, &user]).await?;
+    transaction.bind_tenant(tenant).await?;
+    let user = insert_user(transaction, newcomer, tenant, role).await?;
+    let (tenant_number, user_number) = (tenant.number(), user.number());
+    if !is_new {
+        transaction.execute(ENQUEUE_CATCH_UP, &[&tenant_number, &CATCH_UP, &user_number]).await?;
     }
-    if let Some(once) = &newcomer.once {
-        run(&transaction, REMEMBER, &[&tenant, &user, &once.key.as_str(), &once.request_hash]).await?;
+    if let Some(request) = &newcomer.request {
+        let (key, hash) = (request.key.as_str(), &request.request_hash);
+        transaction.execute(RECORD_REQUEST, &[&tenant_number, &user_number, &key, hash]).await?;
     }
-    for identifier in Identifier::all_of(&newcomer.username, email) {
-        run(&transaction, INSERT_LOGIN, &[&identifier.hash(), &tenant, &user]).await?;
+    for identifier in Identifier::all_of(&newcomer.username, newcomer.email.as_ref()) {
+        transaction.execute(INSERT_LOGIN, &[&identifier.hash(), &tenant_number, &user_number]).await?;
     }
-    transaction.commit().await?;
-    Ok(Ok(Registered { tenant: TenantId::from_row(tenant), user: UserId::from_row(user), role }))
+    Ok(Ok(Registered { tenant, user, role }))
 }
 
-/// Where a newcomer comes to, and as what.
-struct Place {
-    tenant: i64,
+async fn insert_user(
+    transaction: &SignUpTransaction<'_>,
+    newcomer: &Newcomer,
+    tenant: TenantId,
     role: Role,
-    founded: bool,
+) -> Result<UserId, DbError> {
+    let user: UserId = next_id(transaction, NEXT_USER).await?;
+    let email = newcomer.email.as_ref();
+    transaction
+        .execute(
+            INSERT_USER,
+            &[
+                &tenant.number(),
+                &user.number(),
+                &newcomer.username.shown(),
+                &newcomer.username.key(),
+                &email.map(Email::shown),
+                &email.map(Email::key),
+                &newcomer.password_hash,
+                &role.as_str(),
+            ],
+        )
+        .await?;
+    Ok(user)
 }
 
-/// From here on the transaction reaches the rows of this tenant.
-async fn enter(transaction: &Transaction<'_>, tenant: i64) -> Result<(), DbError> {
-    Ok(transaction.batch_execute(&format!("SET LOCAL app.tenant_id = '{tenant}'")).await?)
+/// The tenant that a new user joins, and the user's role there.
+struct JoinedTenant {
+    tenant: TenantId,
+    role: Role,
+    is_new: bool,
 }
 
-/// Takes one use of an invitation; it is given back when the rest of the transaction fails.
+/// Takes one use of an invitation. The use is given back if the rest of the transaction fails.
 async fn take_invitation(
-    transaction: &Transaction<'_>,
+    transaction: &SignUpTransaction<'_>,
     tenant: TenantId,
     token_hash: &[u8],
-) -> Result<Result<Place, SignUpError>, DbError> {
-    let tenant = tenant.number();
-    enter(transaction, tenant).await?;
-    let taken = run(transaction, TAKE, &[&tenant, &token_hash]).await?.pop();
-    Ok(taken
-        .map(|row| Place { tenant, role: Role::from_row(row.get(0)), founded: false })
-        .ok_or(SignUpError::NoInvitation))
+) -> Result<Result<JoinedTenant, SignUpError>, DbError> {
+    transaction.bind_tenant(tenant).await?;
+    let role = transaction.rows(TAKE_USE, &[&tenant.number(), &token_hash]).await?.pop();
+    Ok(role.map(|role| JoinedTenant { tenant, role, is_new: false }).ok_or(SignUpError::NoInvitation))
 }
 
-/// The tenant that is asked for and the role that a newcomer gets there.
-async fn find_or_found(
-    transaction: &Transaction<'_>,
+async fn find_or_create(
+    transaction: &SignUpTransaction<'_>,
     choice: &TenantChoice,
-) -> Result<Result<Place, SignUpError>, DbError> {
-    let found = match choice {
-        TenantChoice::Named(name) => run(transaction, TENANT_BY_NAME, &[&name.key()]).await?.pop(),
-        TenantChoice::Numbered(number) => run(transaction, TENANT_BY_ID, &[number]).await?.pop(),
+) -> Result<Result<JoinedTenant, SignUpError>, DbError> {
+    let found: Option<(i64, bool)> = match choice {
+        TenantChoice::Named(name) => transaction.rows(TENANT_BY_NAME, &[&name.key()]).await?.pop(),
+        TenantChoice::Numbered(number) => transaction.rows(TENANT_BY_ID, &[number]).await?.pop(),
         TenantChoice::Invited { .. } => None,
     };
-    let answer = match (found, choice) {
-        (Some(row), _) if row.get::<_, bool>(1) => {
-            Ok(Place { tenant: row.get(0), role: Role::Member, founded: false })
+    Ok(match (found, choice) {
+        (Some((tenant, true)), _) => {
+            Ok(JoinedTenant { tenant: TenantId::from_row(tenant), role: Role::Member, is_new: false })
         }
         (Some(_), TenantChoice::Named(_)) => Err(SignUpError::NotOpen("tenant_name")),
         (Some(_), _) => Err(SignUpError::NotOpen("tenant_id")),
         (None, TenantChoice::Named(name)) => {
-            let tenant = next_number(transaction, NEXT_TENANT).await?;
-            run(transaction, INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
-            Ok(Place { tenant, role: Role::Owner, founded: true })
+            let tenant: i64 = next_id(transaction, NEXT_TENANT).await?;
+            transaction.execute(INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
+            Ok(JoinedTenant { tenant: TenantId::from_row(tenant), role: Role::Owner, is_new: true })
         }
         (None, _) => Err(SignUpError::NoSuchTenant),
-    };
-    Ok(answer)
+    })
 }
 
-/// Runs one statement, prepared once on each connection.
-async fn run(
-    transaction: &Transaction<'_>,
-    sql: &str,
-    values: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, DbError> {
-    let statement = transaction.prepare_cached(sql).await?;
-    Ok(transaction.query(&statement, values).await?)
-}
-
-async fn next_number(transaction: &Transaction<'_>, sequence: &str) -> Result<i64, DbError> {
-    let row = run(transaction, sequence, &[]).await?.pop().ok_or(DbError::Unavailable(None))?;
-    Ok(row.get(0))
+async fn next_id<T: FromRow>(transaction: &SignUpTransaction<'_>, sequence: &str) -> Result<T, DbError> {
+    transaction.rows(sequence, &[]).await?.pop().ok_or(DbError::Unavailable(None))
 }

@@ -1,94 +1,93 @@
-//! The tenant itself: its name, who may join, and its end. The table is small and on every node.
+//! The tenant itself: its name, who may join, and its deletion. The table is small, so every node has it.
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{DbError, Statement, Step, TenantHandle};
+use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle, values};
 use crate::domain::TenantName;
 
-const SETTINGS: Statement =
-    Statement::new("SELECT name, join_policy, delete_after FROM shared.tenants WHERE id = $1");
-const CHANGE: Statement = Statement::new(
+static SETTINGS: Statement =
+    Statement::reading("SELECT name, join_policy, delete_after FROM {shared.tenants} WHERE id = $1");
+static CHANGE: Statement = Statement::writing(
     "UPDATE shared.tenants SET name = $2, name_key = $3, join_policy = $4 WHERE id = $1 RETURNING id",
 );
-const SCHEDULE_END: Statement = Statement::new(
+static SCHEDULE_DELETION: Statement = Statement::writing(
     "UPDATE shared.tenants SET delete_after = now() + interval '7 days' WHERE id = $1 AND name_key = $2 \
      AND delete_after IS NULL",
 );
-const END_BY_NAME: Statement =
-    Statement::new("SELECT delete_after FROM shared.tenants WHERE id = $1 AND name_key = $2");
-const CALL_END_OFF: Statement = Statement::new(
+static DELETION_BY_NAME: Statement =
+    Statement::reading("SELECT delete_after FROM {shared.tenants} WHERE id = $1 AND name_key = $2");
+static CANCEL_DELETION: Statement = Statement::writing(
     "UPDATE shared.tenants SET delete_after = NULL WHERE id = $1 AND delete_after > now() RETURNING id",
 );
 
-pub(super) const ALL: &[&Statement] = &[&SETTINGS, &CHANGE, &SCHEDULE_END, &END_BY_NAME, &CALL_END_OFF];
+pub(super) static ALL: &[&Statement] =
+    &[&SETTINGS, &CHANGE, &SCHEDULE_DELETION, &DELETION_BY_NAME, &CANCEL_DELETION];
 
-/// What the owners of a tenant set.
+/// The settings of a tenant.
 pub struct TenantSettings {
-    /// Its name.
     pub name: String,
-    /// Whether anybody may join who knows the name.
+    /// Whether everybody who knows the name may join.
     pub open: bool,
-    /// When its rows are removed, if that was asked for.
+    /// When its rows are removed, if its deletion is scheduled.
     pub delete_after: Option<DateTime<Utc>>,
 }
 
-/// Whether a change of the name came about.
+impl FromRow for TenantSettings {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { name: row.read(), open: row.column::<&str>() == "open", delete_after: row.read() }
+    }
+}
+
+/// The result of a change of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renaming {
-    /// It did.
-    Done,
+pub enum SettingsChange {
+    Saved,
     /// Another tenant has that name.
-    Taken,
+    NameTaken,
 }
 
 impl TenantHandle {
-    /// What the owners have set.
+    /// The settings of the tenant.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn settings(&self) -> Result<Option<TenantSettings>, DbError> {
-        let row = self.row(&SETTINGS, &[&self.tenant().number()]).await?;
-        Ok(row.map(|row| TenantSettings {
-            name: row.get(0),
-            open: row.get::<&str>(1) == "open",
-            delete_after: row.get(2),
-        }))
+        self.transaction(SETTINGS.first(values![])).await
     }
 
-    /// Sets the name and who may join.
+    /// Sets the name, and whether everybody may join.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn change_settings(&self, name: &TenantName, open: bool) -> Result<Renaming, DbError> {
+    pub async fn change_settings(&self, name: &TenantName, open: bool) -> Result<SettingsChange, DbError> {
         let policy = if open { "open" } else { "invite" };
-        match self.row(&CHANGE, &[&self.tenant().number(), &name.shown(), &name.key(), &policy]).await {
-            Ok(_) => Ok(Renaming::Done),
-            Err(DbError::Taken(_)) => Ok(Renaming::Taken),
+        match self.transaction(CHANGE.run(values![name.shown(), name.key(), policy])).await {
+            Ok(()) => Ok(SettingsChange::Saved),
+            Err(DbError::Taken(_)) => Ok(SettingsChange::NameTaken),
             Err(error) => Err(error),
         }
     }
 
-    /// Has all rows of the tenant removed in seven days, when `name` is its name; a date that was set before
-    /// stays.
+    /// Schedules the removal of all rows of the tenant in seven days, if `name` is its name. Gives the time;
+    /// an earlier schedule stays.
     ///
     /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn schedule_end(&self, name: &TenantName) -> Result<Option<DateTime<Utc>>, DbError> {
-        let (tenant, key) = (self.tenant().number(), name.key());
-        let results = self
-            .transaction(&[
-                Step { statement: &SCHEDULE_END, values: &[&tenant, &key] },
-                Step { statement: &END_BY_NAME, values: &[&tenant, &key] },
-            ])
+    /// [`DbError`] of the transaction.
+    pub async fn schedule_deletion(&self, name: &TenantName) -> Result<Option<DateTime<Utc>>, DbError> {
+        let ((), delete_after) = self
+            .transaction((
+                SCHEDULE_DELETION.run(values![name.key()]),
+                DELETION_BY_NAME.first::<Option<_>>(values![name.key()]),
+            ))
             .await?;
-        Ok(results.last().and_then(|rows| rows.first()).and_then(|row| row.get(0)))
+        Ok(delete_after.flatten())
     }
 
-    /// Takes that back, as long as the time has not come.
+    /// Cancels the deletion, unless its time has come, and tells whether it did.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn call_end_off(&self) -> Result<bool, DbError> {
-        Ok(self.row(&CALL_END_OFF, &[&self.tenant().number()]).await?.is_some())
+    pub async fn cancel_deletion(&self) -> Result<bool, DbError> {
+        self.transaction(CANCEL_DELETION.any(values![])).await
     }
 }

@@ -10,96 +10,95 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::mpsc::{self, Sender};
 
-use super::source::{Exported, Source};
+use super::source::{ExportRequest, ExportSource};
 use super::zip_stream::{Archive, ExportError};
 use super::{document, front_matter};
 use crate::db::Database;
-use crate::store::{LeavingNote, Scope};
+use crate::store::{ExportScope, ExportedNote};
 
 const EVERYTHING: &str = "pigeonhole.json";
 
-/// The archive, chunk by chunk. It is made as fast as it is taken.
+/// The archive in chunks, written as fast as the client reads it.
 pub fn export(
     database: Database,
-    exported: Exported,
+    request: ExportRequest,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> + 'static {
     let (sender, receiver) = mpsc::channel(2);
-    let whole = Arc::new(AtomicBool::new(false));
-    let reached_its_end = Arc::clone(&whole);
+    let complete = Arc::new(AtomicBool::new(false));
+    let completed = Arc::clone(&complete);
     tokio::spawn(async move {
-        let source = Source { database, tenant: exported.tenant, scope: exported.scope };
-        let result = write(&source, &exported, &sender).await;
-        match result {
-            Ok(()) => reached_its_end.store(true, Ordering::Release),
-            Err(ExportError::ClientGone) => log::debug!("an export was not waited for"),
+        let source = ExportSource { database, tenant: request.tenant, scope: request.scope };
+        match write(&source, &request, &sender).await {
+            Ok(()) => completed.store(true, Ordering::Release),
+            Err(ExportError::ClientGone) => log::debug!("the client closed the connection during an export"),
             Err(error) => log::warn!("an export ended early: {error}"),
         }
     });
-    // However it ended, what is not whole must not look like it: a download that breaks off is seen, a short
-    // one is not.
-    futures_util::stream::unfold((receiver, whole), async |(mut receiver, whole)| {
+    // An incomplete archive must end with an error, so that the client sees a failed download and not a short
+    // one.
+    futures_util::stream::unfold((receiver, complete), async |(mut receiver, complete)| {
         match receiver.recv().await {
-            Some(chunk) => Some((Ok(chunk), (receiver, whole))),
-            None if whole.swap(true, Ordering::AcqRel) => None,
-            None => Some((Err(io::Error::other("the export ended early")), (receiver, whole))),
+            Some(chunk) => Some((Ok(chunk), (receiver, complete))),
+            None if complete.swap(true, Ordering::AcqRel) => None,
+            None => Some((Err(io::Error::other("the export ended early")), (receiver, complete))),
         }
     })
 }
 
-async fn write(source: &Source, exported: &Exported, sender: &Sender<Bytes>) -> Result<(), ExportError> {
+async fn write(
+    source: &ExportSource,
+    request: &ExportRequest,
+    sender: &Sender<Bytes>,
+) -> Result<(), ExportError> {
     let mut archive = Archive::new(sender);
-    let names = names(source, exported).await?;
-    let mut last: Option<LeavingNote> = None;
+    let names = names(source, request).await?;
+    let mut last: Option<ExportedNote> = None;
     loop {
         let mut page = source.notes_after(last.as_ref()).await?;
-        for leaving in &page {
-            let author = names.get(&leaving.note.author.number()).map_or("", String::as_str);
-            archive.start_file(&path(leaving, author, exported.scope), false)?;
-            archive
-                .write(
-                    front_matter::write(leaving, author, &exported.tenant_name, exported.tenant.number())
-                        .as_bytes(),
-                )
-                .await?;
+        for exported in &page {
+            let author = names.get(&exported.note.author.number()).map_or("", String::as_str);
+            let file = front_matter::write(exported, author, &request.tenant_name, request.tenant.number());
+            archive.start_file(&path(exported, author, request.scope), false)?;
+            archive.write(file.as_bytes()).await?;
         }
         let Some(end) = page.pop() else { break };
         last = Some(end);
     }
     archive.start_file(EVERYTHING, true)?;
-    document::write(source, exported, &names, &mut archive).await?;
+    document::write(source, request, &names, &mut archive).await?;
     archive.finish().await
 }
 
-/// Who wrote what: only the asker's own name where only own notes leave.
-async fn names(source: &Source, exported: &Exported) -> Result<HashMap<i64, String>, ExportError> {
+/// The names of the authors by id: all users of the tenant, or the user whose notes are exported.
+async fn names(source: &ExportSource, request: &ExportRequest) -> Result<HashMap<i64, String>, ExportError> {
     let mut names = HashMap::new();
-    if let Scope::Of(user) = exported.scope {
-        names.insert(user.number(), exported.username.clone());
+    if let ExportScope::User(user) = request.scope {
+        names.insert(user.number(), request.username.clone());
         return Ok(names);
     }
     let mut last = None;
     loop {
-        let mut page = source.people_after(last.as_ref()).await?;
-        names.extend(page.iter().map(|person| (person.id, person.username.clone())));
+        let mut page = source.users_after(last.as_ref()).await?;
+        names.extend(page.iter().map(|user| (user.id, user.username.clone())));
         let Some(end) = page.pop() else { return Ok(names) };
         last = Some(end);
     }
 }
 
-/// notes/2026-11-24-shopping-list-17.md; what is in the bin lies in bin/, and a tenant's archive has a folder
+/// Such as notes/2026-11-24-shopping-list-17.md. Deleted notes are in bin/. A tenant's archive has a folder
 /// for each author.
-fn path(leaving: &LeavingNote, author: &str, scope: Scope) -> String {
-    let note = &leaving.note;
-    let folder = if leaving.deleted_at.is_some() { "bin" } else { "notes" };
-    let person = match scope {
-        Scope::Of(_) => String::new(),
-        Scope::Everybody => format!("{}-{}/", slug(author), note.author),
+fn path(exported: &ExportedNote, author: &str, scope: ExportScope) -> String {
+    let note = &exported.note;
+    let folder = if exported.deleted_at.is_some() { "bin" } else { "notes" };
+    let author_folder = match scope {
+        ExportScope::User(_) => String::new(),
+        ExportScope::Tenant => format!("{}-{}/", slug(author), note.author),
     };
     let title = note.title.as_ref().map_or("note", |title| title.as_str());
-    format!("{folder}/{person}{}-{}-{}.md", note.created_at.format("%F"), slug(title), note.id)
+    format!("{folder}/{author_folder}{}-{}-{}.md", note.created_at.format("%F"), slug(title), note.id)
 }
 
-/// Letters and digits that every file system takes.
+/// Letters and digits that every file system accepts.
 fn slug(text: &str) -> String {
     let words: Vec<String> = text
         .split(|character: char| !character.is_ascii_alphanumeric())

@@ -1,6 +1,6 @@
-//! Taking an archive in: the Markdown files of a ZIP become notes of whoever brings it, with the times that
-//! their heads name. Each is remembered by its origin in the transaction that writes it, so an import that
-//! was interrupted is repeated and goes on.
+//! Import: the Markdown files of a ZIP become notes of the user, with the times of their front matter. The
+//! transaction that writes a note records its origin, so a repeated import continues where it was
+//! interrupted.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,58 +10,59 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{self, Sender};
 use zip::ZipArchive;
 
-use super::front_matter;
+use super::front_matter::{self, FrontMatter};
 use crate::db::{Database, DbError};
 use crate::domain::{CONTENT_LIMIT, NoteContent, NoteTitle, TenantId, UserId};
-use crate::store::ComingNote;
+use crate::store::ImportedNote;
 
-/// The most files of an archive that are looked at.
+/// The most files of an archive that are read.
 const FILES: usize = 100_000;
-/// A note and its head: a longer file is no note, however small it is packed.
+/// A note and its front matter. A longer file is no note, however small it is compressed.
 const LONGEST_FILE: u64 = CONTENT_LIMIT as u64 + 16 * 1024;
 /// Notes in one transaction.
 const BATCH: usize = 20;
-/// Refusals that are told one by one.
-const TOLD: usize = 50;
+/// The most refused files that a report lists.
+const LISTED: usize = 50;
 
-/// What was taken in and what was not.
+/// The result of an import.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
-pub struct Report {
-    /// Notes that are new here.
+#[schema(as = Report)]
+pub struct ImportReport {
+    /// The number of notes that were imported.
     pub taken: usize,
-    /// Notes that came in before, by this archive or another of the same notes.
+    /// The number of notes that were imported before, from this archive or another with the same notes.
     pub known: usize,
-    /// Files that are no note of ours, with the reason; the first fifty.
+    /// The first fifty files that were refused, with the reason.
     pub refused: Vec<Refused>,
-    /// How many files were refused.
+    /// The number of files that were refused.
     pub refusals: usize,
-    /// What an archive holds and an import leaves out.
+    /// What an archive contains and an import ignores.
     pub left_out: Vec<&'static str>,
 }
 
-/// A file that was not taken.
+/// A file that was refused.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Refused {
     /// Its path in the archive.
     pub file: String,
-    /// Why.
+    /// Why it was refused.
     pub reason: String,
 }
 
-/// Why an import ended.
+/// Why an import failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The upload is no ZIP, or a broken one.
+    /// The upload is no ZIP, or it is damaged.
     #[error("the archive cannot be read")]
     NoArchive,
-    /// The database; what was taken in stays, and a repetition goes on.
+    /// The notes that were imported before the failure stay, and a repeated import continues there.
     #[error(transparent)]
     Database(#[from] DbError),
 }
 
-type Piece = Result<ComingNote, Refused>;
+type ImportItem = Result<ImportedNote, Refused>;
 
-/// Takes the notes of an archive in for a user.
+/// Imports the notes of an archive for a user.
 ///
 /// # Errors
 /// See [`ImportError`].
@@ -70,45 +71,45 @@ pub async fn import(
     tenant: TenantId,
     user: UserId,
     file: File,
-) -> Result<Report, ImportError> {
-    let (sender, mut receiver) = mpsc::channel::<Piece>(BATCH);
+) -> Result<ImportReport, ImportError> {
+    let (sender, mut receiver) = mpsc::channel::<ImportItem>(BATCH);
     let reading = tokio::task::spawn_blocking(move || read(file, &sender));
-    let mut report = Report {
+    let mut report = ImportReport {
         left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
-        ..Report::default()
+        ..ImportReport::default()
     };
     let mut batch = Vec::with_capacity(BATCH);
-    while let Some(piece) = receiver.recv().await {
-        match piece {
+    while let Some(item) = receiver.recv().await {
+        match item {
             Ok(note) => batch.push(note),
             Err(refused) => report.refuse(refused),
         }
         if batch.len() == BATCH {
-            take(database, tenant, user, &mut batch, &mut report).await?;
+            import_batch(database, tenant, user, &mut batch, &mut report).await?;
         }
     }
-    take(database, tenant, user, &mut batch, &mut report).await?;
+    import_batch(database, tenant, user, &mut batch, &mut report).await?;
     match reading.await {
         Ok(Ok(())) => Ok(report),
         _ => Err(ImportError::NoArchive),
     }
 }
 
-impl Report {
+impl ImportReport {
     fn refuse(&mut self, refused: Refused) {
         self.refusals += 1;
-        if self.refused.len() < TOLD {
+        if self.refused.len() < LISTED {
             self.refused.push(refused);
         }
     }
 }
 
-async fn take(
+async fn import_batch(
     database: &Database,
     tenant: TenantId,
     user: UserId,
-    batch: &mut Vec<ComingNote>,
-    report: &mut Report,
+    batch: &mut Vec<ImportedNote>,
+    report: &mut ImportReport,
 ) -> Result<(), DbError> {
     let mut notes = std::mem::take(batch);
     if notes.is_empty() {
@@ -123,12 +124,13 @@ async fn take(
     if notes.is_empty() {
         return Ok(());
     }
-    match database.tenant(tenant).take_in(user, &notes).await {
+    match database.tenant(tenant).import_notes(user, &notes).await {
         Ok(()) => report.taken += notes.len(),
-        // The same archive comes in twice at once: one by one it shows which are new.
+        // The same archive is imported twice at the same time. One transaction for each note finds the new
+        // ones.
         Err(DbError::Taken(_)) => {
             for note in &notes {
-                match database.tenant(tenant).take_in(user, std::slice::from_ref(note)).await {
+                match database.tenant(tenant).import_notes(user, std::slice::from_ref(note)).await {
                     Ok(()) => report.taken += 1,
                     Err(DbError::Taken(_)) => report.known += 1,
                     Err(error) => return Err(error),
@@ -140,8 +142,8 @@ async fn take(
     Ok(())
 }
 
-/// Reads the archive on a thread that may block, and ends early when nobody takes the notes any more.
-fn read(file: File, sender: &Sender<Piece>) -> Result<(), zip::result::ZipError> {
+/// Reads the archive on a thread that may block. It ends early when the receiver is dropped.
+fn read(file: File, sender: &Sender<ImportItem>) -> Result<(), zip::result::ZipError> {
     let mut archive = ZipArchive::new(file)?;
     for index in 0..archive.len().min(FILES) {
         let mut entry = archive.by_index(index)?;
@@ -150,29 +152,29 @@ fn read(file: File, sender: &Sender<Piece>) -> Result<(), zip::result::ZipError>
             continue;
         }
         let mut bytes = Vec::new();
-        // Its own word on its size may be a lie, so what is read is counted.
+        // The archive's own entry for the size may be wrong, so the bytes are counted.
         let read = entry.by_ref().take(LONGEST_FILE + 1).read_to_end(&mut bytes);
-        let piece = match read {
+        let item = match read {
             Ok(length) if length as u64 > LONGEST_FILE => refused(&path, "It is longer than a note may be."),
             Ok(_) => note(&path, &bytes),
             Err(_) => refused(&path, "It cannot be unpacked."),
         };
-        if sender.blocking_send(piece).is_err() {
+        if sender.blocking_send(item).is_err() {
             break;
         }
     }
     Ok(())
 }
 
-fn refused(path: &str, reason: &str) -> Piece {
+fn refused(path: &str, reason: &str) -> ImportItem {
     let file: String = path.chars().filter(|character| !character.is_control()).take(200).collect();
     Err(Refused { file, reason: reason.to_owned() })
 }
 
-fn note(path: &str, bytes: &[u8]) -> Piece {
+fn note(path: &str, bytes: &[u8]) -> ImportItem {
     let Ok(text) = std::str::from_utf8(bytes) else { return refused(path, "It is not UTF-8.") };
-    let (head, content) = front_matter::read(text);
-    let title = match NoteTitle::parse_optional(head.text("title").unwrap_or_default()) {
+    let (front_matter, content) = front_matter::read(text);
+    let title = match NoteTitle::parse_optional(front_matter.text("title").unwrap_or_default()) {
         Ok(title) => title,
         Err(invalid) => return refused(path, invalid.0),
     };
@@ -183,20 +185,23 @@ fn note(path: &str, bytes: &[u8]) -> Piece {
     let now = Utc::now();
     let past =
         |time: Option<DateTime<Utc>>| time.filter(|time| *time <= now && *time >= DateTime::UNIX_EPOCH);
-    let created_at = past(head.time("created_at")).unwrap_or(now);
-    Ok(ComingNote {
-        origin: origin(&head, path, content.as_str()),
+    let created_at = past(front_matter.time("created_at")).unwrap_or(now);
+    Ok(ImportedNote {
+        origin: origin(&front_matter, path, content.as_str()),
         title,
         content,
         created_at,
-        updated_at: past(head.time("updated_at")).unwrap_or(created_at).max(created_at),
-        deleted_at: past(head.time("deleted_at")),
+        updated_at: past(front_matter.time("updated_at")).unwrap_or(created_at).max(created_at),
+        deleted_at: past(front_matter.time("deleted_at")),
     })
 }
 
-/// What makes two files the same note: where it comes from, and the text itself for a file that does not say.
-fn origin(head: &front_matter::Head, path: &str, content: &str) -> Vec<u8> {
-    let named = head.number("note_id").zip(head.text("organization")).zip(head.text("created_at"));
+/// Identifies a note: by the organization, number and time in its front matter, or else by its path and text.
+fn origin(front_matter: &FrontMatter, path: &str, content: &str) -> Vec<u8> {
+    let named = front_matter
+        .number("note_id")
+        .zip(front_matter.text("organization"))
+        .zip(front_matter.text("created_at"));
     let name = match named {
         Some(((note, organization), created)) => format!("{organization}\n{note}\n{created}"),
         None => format!("{path}\n{content}"),

@@ -1,6 +1,5 @@
-//! Leaving with everything, and coming in again: a ZIP of Markdown files with front matter, and one JSON of
-//! everything. What is written here is read here; the tenant's handle is the only way to rows, and nothing
-//! here knows HTTP.
+//! Export and import: a ZIP of Markdown files with front matter, and one JSON file of everything. The import
+//! reads the Markdown files. Rows are reached only by the tenant's handle, and nothing here knows HTTP.
 
 mod document;
 mod export;
@@ -10,5 +9,5 @@ mod source;
 mod zip_stream;
 
 pub use export::export;
-pub use import::{ImportError, Report, import};
-pub use source::Exported;
+pub use import::{ImportError, ImportReport, import};
+pub use source::ExportRequest;

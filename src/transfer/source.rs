@@ -1,44 +1,44 @@
-//! Reading what leaves, page by page.
+//! The rows of an export, page by page.
 
 use crate::db::{Database, DbError, TenantHandle};
 use crate::domain::TenantId;
-use crate::store::{LeavingNote, LeavingPerson, Scope};
+use crate::store::{ExportScope, ExportedNote, ExportedUser};
 
 /// Notes in a page: at most 5 MB of text.
 const NOTES: i64 = 20;
-const PEOPLE: i64 = 500;
+const USERS: i64 = 500;
 
-/// What the user exports.
-pub struct Exported {
+/// What to export, and for which user.
+pub struct ExportRequest {
     pub tenant: TenantId,
     pub tenant_name: String,
-    pub scope: Scope,
-    /// The name of the user, for the archive's own notes.
+    pub scope: ExportScope,
+    /// The name of the user who exports.
     pub username: String,
 }
 
-/// The rows of an export.
+/// Reads the rows of an export.
 #[derive(Clone)]
-pub struct Source {
+pub struct ExportSource {
     pub database: Database,
     pub tenant: TenantId,
-    pub scope: Scope,
+    pub scope: ExportScope,
 }
 
-impl Source {
-    /// A handle for one call: each has its own time, and all together may take long.
+impl ExportSource {
+    /// A handle for one call, because the time of a handle is limited and an export may take long.
     pub fn handle(&self) -> TenantHandle {
         self.database.tenant(self.tenant)
     }
 
-    /// The notes after `last`.
-    pub async fn notes_after(&self, last: Option<&LeavingNote>) -> Result<Vec<LeavingNote>, DbError> {
+    /// The page of notes behind `last`.
+    pub async fn notes_after(&self, last: Option<&ExportedNote>) -> Result<Vec<ExportedNote>, DbError> {
         let after = last.map_or(0, |last| last.note.id.number());
-        self.handle().leaving_notes(self.scope, after, NOTES).await
+        self.handle().exported_notes(self.scope, after, NOTES).await
     }
 
-    /// The people after `last`.
-    pub async fn people_after(&self, last: Option<&LeavingPerson>) -> Result<Vec<LeavingPerson>, DbError> {
-        self.handle().leaving_people(last.map_or(0, |last| last.id), PEOPLE).await
+    /// The page of users behind `last`.
+    pub async fn users_after(&self, last: Option<&ExportedUser>) -> Result<Vec<ExportedUser>, DbError> {
+        self.handle().exported_users(last.map_or(0, |last| last.id), USERS).await
     }
 }

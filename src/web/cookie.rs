@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use crate::auth::Token;
+use crate::store::LONG_LIFETIME;
 
 const TOKEN: &str = "token";
 const OTHERS: &str = "others";
@@ -22,8 +23,6 @@ const LINK: &str = "link";
 pub const MOST_SESSIONS: usize = 5;
 /// The length to which an organization's name is cut in the switcher.
 const NAME_CHARACTERS: usize = 40;
-/// 30 days in seconds, the absolute life of a remembered session.
-const REMEMBERED_LIFE: i64 = 30 * 24 * 60 * 60;
 
 /// The cookie's name: browsers accept a `__Host-` name only with Secure, this host and path (RFC 6265bis,
 /// 4.1.3.2).
@@ -164,8 +163,9 @@ pub fn extend_life(request: &impl HttpMessage, headers: &mut HeaderMap, secure: 
     for cookie in cookies {
         let text = cookie.to_str().unwrap_or_default();
         let ours = text.starts_with(&format!("{}=", name(secure))) && !text.contains("Max-Age");
-        let longer =
-            ours.then(|| HeaderValue::from_str(&format!("{text}; Max-Age={REMEMBERED_LIFE}")).ok()).flatten();
+        let longer = ours
+            .then(|| HeaderValue::from_str(&format!("{text}; Max-Age={}", LONG_LIFETIME.as_secs())).ok())
+            .flatten();
         headers.append(header::SET_COOKIE, longer.unwrap_or(cookie));
     }
 }

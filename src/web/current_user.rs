@@ -15,7 +15,7 @@ use super::error::Error;
 use crate::auth::Token;
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, UserId};
-use crate::store::{Counted, Session, SessionKind};
+use crate::store::{Session, SessionKind, UnreadLookup};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
 /// token, the API the bearer token, and never the other way round.
@@ -89,11 +89,11 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
 
 /// The token of a request, and what its session's lookup counts: pages show the number of unread notes, the
 /// API does not.
-fn token_of(request: &HttpRequest) -> (Option<Token>, Counted) {
+fn token_of(request: &HttpRequest) -> (Option<Token>, UnreadLookup) {
     if request.path().starts_with("/api/") {
-        (bearer(request), Counted::Nothing)
+        (bearer(request), UnreadLookup::Skip)
     } else {
-        (cookie::token(&request.get_session()), Counted::Unread)
+        (cookie::token(&request.get_session()), UnreadLookup::Count)
     }
 }
 

@@ -9,7 +9,7 @@ use super::fields::FieldErrors;
 use crate::auth::Busy;
 use crate::db::DbError;
 use crate::services::ServiceError;
-use crate::store::{Decision, Grant, SignUpError};
+use crate::store::{Decision, NoteAccess, SignUpError};
 use crate::transfer::ImportError;
 
 /// Why a request failed.
@@ -139,11 +139,13 @@ impl From<getrandom::Error> for Error {
 ///
 /// # Errors
 /// 403 when the user may see the note but not do this, 404 when the user may not know of the note.
-pub fn granted<T>(grant: Grant<T>) -> Result<T, Error> {
+pub fn granted<T>(grant: NoteAccess<T>) -> Result<T, Error> {
     match grant {
-        Grant::Given(value) => Ok(value),
-        Grant::Refused => Err(Error::Forbidden("You can see this note, but you may not do this with it.")),
-        Grant::Gone => Err(Error::NotFound),
+        NoteAccess::Granted(value) => Ok(value),
+        NoteAccess::Forbidden => {
+            Err(Error::Forbidden("You can see this note, but you may not do this with it."))
+        }
+        NoteAccess::NotFound => Err(Error::NotFound),
     }
 }
 

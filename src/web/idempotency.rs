@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::error::Error;
 use super::fields::FieldErrors;
 use crate::domain::IdempotencyKey;
-use crate::store::Once;
+use crate::store::IdempotentRequest;
 
 const HEADER: &str = "idempotency-key";
 
@@ -20,12 +20,12 @@ pub const FIELD: &str = "Idempotency-Key";
 ///
 /// # Errors
 /// [`Error::Invalid`] for a key that is malformed or sent twice.
-pub fn of_request(request: &HttpRequest, body: &impl Serialize) -> Result<Option<Once>, Error> {
+pub fn of_request(request: &HttpRequest, body: &impl Serialize) -> Result<Option<IdempotentRequest>, Error> {
     let mut given = request.headers().get_all(HEADER);
     let Some(first) = given.next() else { return Ok(None) };
     let key = first.to_str().ok().filter(|_| given.next().is_none()).map(IdempotencyKey::parse);
     match key {
-        Some(Ok(key)) => Ok(Some(Once { key, request_hash: hash(request, body)? })),
+        Some(Ok(key)) => Ok(Some(IdempotentRequest { key, request_hash: hash(request, body)? })),
         Some(Err(invalid)) => Err(Error::Invalid(FieldErrors::one(FIELD, invalid.0))),
         None => Err(Error::Invalid(FieldErrors::one(
             FIELD,
@@ -40,9 +40,9 @@ pub fn key_reused() -> Error {
 }
 
 /// The key of a form; none when its number is missing or malformed.
-pub fn of_form(request: &HttpRequest, number: &str, fields: &impl Serialize) -> Option<Once> {
+pub fn of_form(request: &HttpRequest, number: &str, fields: &impl Serialize) -> Option<IdempotentRequest> {
     let key = IdempotencyKey::parse(&format!("form-{number}")).ok().filter(|_| !number.is_empty())?;
-    Some(Once { key, request_hash: hash(request, fields).ok()? })
+    Some(IdempotentRequest { key, request_hash: hash(request, fields).ok()? })
 }
 
 /// A random number for a form: a second click on the form's button is the same request.

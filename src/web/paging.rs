@@ -6,7 +6,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use crate::domain::{NoteId, SearchWords};
-use crate::store::{Cursor, Page, Placed, Position};
+use crate::store::{Cursor, Page, Position, Positioned};
 
 /// The number of notes on a page.
 pub const PAGE_SIZE: u16 = 20;
@@ -38,7 +38,7 @@ impl PageQuery {
 }
 
 /// The URLs of the newer and the older page, of a list or of a search in it.
-pub fn neighbours<T: Placed>(
+pub fn neighbours<T: Positioned>(
     path: &str,
     words: Option<&SearchWords>,
     page: &Page<T>,

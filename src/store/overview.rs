@@ -1,0 +1,41 @@
+//! The overview of a user: the first notes of each list, and their counts.
+
+use super::inbox::{self, ReceivedNote};
+use super::notes::{self, Note};
+use crate::db::{DbError, TenantHandle};
+use crate::domain::UserId;
+
+/// What a user's start page shows.
+pub struct Overview {
+    /// How many notes the user wrote.
+    pub count: i64,
+    /// The latest notes that the user wrote.
+    pub latest: Vec<Note>,
+    /// How many notes in the inbox are unread.
+    pub unread: i64,
+    /// The latest notes in the inbox.
+    pub received: Vec<ReceivedNote>,
+}
+
+impl TenantHandle {
+    /// The user's notes and inbox, counted, with the latest of both.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn overview(&self, user: UserId, limit: u16, limit_received: u16) -> Result<Overview, DbError> {
+        let (count, latest, unread, received) = self
+            .transaction((
+                notes::count(user),
+                notes::latest(user, limit),
+                inbox::unread(user),
+                inbox::latest(user, limit_received),
+            ))
+            .await?;
+        Ok(Overview {
+            count: count.unwrap_or_default(),
+            latest,
+            unread: unread.unwrap_or_default(),
+            received,
+        })
+    }
+}
