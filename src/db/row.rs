@@ -5,7 +5,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::types::FromSql;
 
-use crate::domain::{Access, InvitationId, NoteContent, NoteId, NoteTitle, Role, SessionId, UserId};
+use crate::domain::{
+    Access, InvitationId, NoteContent, NoteId, NoteTitle, Role, SessionId, TenantId, UserId,
+};
 
 /// A row of an answer.
 pub(crate) enum DbRow {
@@ -98,6 +100,13 @@ domain_type!(
     Role: &str,
     Access: &str,
 );
+
+impl FromRow for TenantId {
+    #[allow(clippy::disallowed_methods, reason = "the row names the tenant")]
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self::from_row(row.column::<i64>())
+    }
+}
 
 impl FromRow for Option<NoteTitle> {
     fn from_row(row: &mut RowReader<'_>) -> Self {

@@ -104,6 +104,7 @@ mod tests {
     #[test]
     fn loads_start_from_zero_after_take_and_stay_recent_until_the_next_take() {
         let loads = Loads::default();
+        #[allow(clippy::disallowed_methods, reason = "a test has no database")]
         let tenant = TenantId::from_row;
         loads.count(tenant(1), 1, Duration::from_millis(250));
         assert!(loads.recent().is_empty(), "counting has not started");

@@ -63,9 +63,9 @@ pub(crate) async fn forget_logins(
 /// # Errors
 /// [`DbError`]; the next call removes the rest.
 pub async fn purge_overdue_tenants(database: &Database) -> Result<usize, DbError> {
-    let overdue: Vec<i64> = rows(database, None, OVERDUE, &[]).await?;
+    let overdue: Vec<TenantId> = rows(database, None, OVERDUE, &[]).await?;
     for tenant in &overdue {
-        purge(database, TenantId::from_row(*tenant)).await?;
+        purge(database, *tenant).await?;
     }
     Ok(overdue.len())
 }

@@ -176,21 +176,19 @@ async fn find_or_create(
     transaction: &SignUpTransaction<'_>,
     choice: &TenantChoice,
 ) -> Result<Result<JoinedTenant, SignUpError>, DbError> {
-    let found: Option<(i64, bool)> = match choice {
+    let found: Option<(TenantId, bool)> = match choice {
         TenantChoice::Named(name) => transaction.rows(TENANT_BY_NAME, &[&name.key()]).await?.pop(),
         TenantChoice::Numbered(number) => transaction.rows(TENANT_BY_ID, &[number]).await?.pop(),
         TenantChoice::Invited { .. } => None,
     };
     Ok(match (found, choice) {
-        (Some((tenant, true)), _) => {
-            Ok(JoinedTenant { tenant: TenantId::from_row(tenant), role: Role::Member, is_new: false })
-        }
+        (Some((tenant, true)), _) => Ok(JoinedTenant { tenant, role: Role::Member, is_new: false }),
         (Some(_), TenantChoice::Named(_)) => Err(SignUpError::NotOpen("tenant_name")),
         (Some(_), _) => Err(SignUpError::NotOpen("tenant_id")),
         (None, TenantChoice::Named(name)) => {
-            let tenant: i64 = next_id(transaction, NEXT_TENANT).await?;
-            transaction.execute(INSERT_TENANT, &[&tenant, &name.shown(), &name.key()]).await?;
-            Ok(JoinedTenant { tenant: TenantId::from_row(tenant), role: Role::Owner, is_new: true })
+            let tenant: TenantId = next_id(transaction, NEXT_TENANT).await?;
+            transaction.execute(INSERT_TENANT, &[&tenant.number(), &name.shown(), &name.key()]).await?;
+            Ok(JoinedTenant { tenant, role: Role::Owner, is_new: true })
         }
         (None, _) => Err(SignUpError::NoSuchTenant),
     })
