@@ -43,7 +43,7 @@ pub use pool::PoolState;
 pub(crate) use role_conflict::retry_on_role_conflict;
 pub(crate) use row::{DbRow, FromRow, RowReader};
 pub use schema_check::UnsafeSchema;
-pub(crate) use statement::{Statement, Step};
+pub(crate) use statement::{Statement, Step, Steps};
 pub use tenant_handle::TenantHandle;
 pub use tenant_load::{Loads, TenantLoad};
 pub(crate) use topology::hash_of_bigint;

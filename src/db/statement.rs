@@ -109,7 +109,7 @@ pub(super) type Results = std::vec::IntoIter<Vec<DbRow>>;
 
 /// The steps of one transaction: a step, or a tuple, `Vec` or `Option` of steps. The output has the same
 /// shape.
-pub(crate) trait Steps {
+pub(crate) trait Steps: Sized {
     type Output;
 
     /// Appends the statements in the order in which they run.
@@ -117,6 +117,29 @@ pub(crate) trait Steps {
 
     /// Takes the results of its own statements.
     fn read(self, results: &mut Results) -> Self::Output;
+
+    /// The same steps with their output converted.
+    fn map<T, F: FnOnce(Self::Output) -> T>(self, convert: F) -> Map<Self, F> {
+        Map { steps: self, convert }
+    }
+}
+
+/// Steps with their output converted; see [`Steps::map`].
+pub(crate) struct Map<S, F> {
+    steps: S,
+    convert: F,
+}
+
+impl<S: Steps, T, F: FnOnce(S::Output) -> T> Steps for Map<S, F> {
+    type Output = T;
+
+    fn statements<'s>(&'s self, to: &mut Vec<&'s BoundStatement<'s>>) {
+        self.steps.statements(to);
+    }
+
+    fn read(self, results: &mut Results) -> T {
+        (self.convert)(self.steps.read(results))
+    }
 }
 
 impl<T> Steps for Step<'_, T> {

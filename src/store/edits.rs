@@ -1,7 +1,7 @@
 //! Edits of a note's text, by its author or by a recipient with access to edit. An edit never overwrites a
 //! text that its editor has not seen, and every replaced text is kept.
 
-use super::note_access::{AccessibleNote, FoundNote, NoteAccess, find};
+use super::note_access::{AccessibleNote, NoteAccess, find};
 use super::notes::{Note, note_columns};
 use super::revisions::{Revision, base};
 use crate::db::{DbError, Statement, TenantHandle, Value, values};
@@ -127,8 +127,9 @@ impl TenantHandle {
             return Ok(EditOutcome::Stored { note, merged: false });
         }
         for _ in 0..MERGE_ATTEMPTS {
-            let (found, base) = self.transaction((find(user, id), base(id, edit.version))).await?;
-            let accessible = match FoundNote::from(found).access(user, Right::Edit) {
+            let (access, base) =
+                self.transaction((find(user, id, Right::Edit), base(id, edit.version))).await?;
+            let accessible = match access {
                 NoteAccess::Granted(accessible) => accessible,
                 NoteAccess::Forbidden => return Ok(EditOutcome::Forbidden),
                 NoteAccess::NotFound => return Ok(EditOutcome::NotFound),

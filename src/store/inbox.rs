@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::note_access::Received;
 use super::notes::Note;
 use super::page::{Cursor, Page, PageRequest, Position, Positioned};
-use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
 use crate::domain::{Access, NoteId, UserId};
 
 /// A page of an inbox: one statement for each direction and for the start, as for the notes of an author.
@@ -136,13 +136,13 @@ pub(super) fn latest<'a>(recipient: UserId, limit: u16) -> Step<'a, Vec<Received
 }
 
 /// How many notes of an inbox are unread.
-pub(super) fn unread<'a>(recipient: UserId) -> Step<'a, Option<i64>> {
-    UNREAD.first(values![recipient])
+pub(super) fn unread(recipient: UserId) -> impl Steps<Output = i64> {
+    UNREAD.first(values![recipient]).map(Option::unwrap_or_default)
 }
 
 /// How many notes are unread in the inbox of a session's user.
-pub(super) fn unread_of_session(token_hash: &[u8]) -> Step<'_, Option<i64>> {
-    UNREAD_OF_SESSION.first(values![token_hash])
+pub(super) fn unread_of_session(token_hash: &[u8]) -> impl Steps<Output = i64> {
+    UNREAD_OF_SESSION.first(values![token_hash]).map(Option::unwrap_or_default)
 }
 
 impl TenantHandle {
@@ -164,7 +164,7 @@ impl TenantHandle {
         };
         let request = PageRequest { cursor, limit, words: None };
         let (notes, unread) = self.transaction((request.step(statement, user), unread(user))).await?;
-        Ok((request.page(notes), unread.unwrap_or_default()))
+        Ok((request.page(notes), unread))
     }
 
     /// Up to `limit` notes of an inbox that were delivered before `before`, or the latest, each with its
@@ -208,7 +208,7 @@ impl TenantHandle {
                 unread(user),
             ))
             .await?;
-        Ok((name.unwrap_or_default(), unread.unwrap_or_default()))
+        Ok((name.unwrap_or_default(), unread))
     }
 
     /// Marks every note in the inbox as read, and gives the number of notes that arrived meanwhile.
@@ -217,6 +217,6 @@ impl TenantHandle {
     /// [`DbError`] of the transaction.
     pub async fn mark_all_read(&self, user: UserId) -> Result<i64, DbError> {
         let ((), unread) = self.transaction((MARK_ALL_READ.run(values![user]), unread(user))).await?;
-        Ok(unread.unwrap_or_default())
+        Ok(unread)
     }
 }

@@ -1,12 +1,12 @@
-//! Which user may do what with a note. Every read of a note by its number goes through [`find`] and
-//! [`FoundNote::access`], so no caller can skip the check. The two statements read one table each by its key,
-//! which Citus plans fastest; they run in one round trip.
+//! Which user may do what with a note. Every read of a note by its number goes through [`find`], so no caller
+//! can skip the check. Its two statements read one table each by its key, which Citus plans fastest; they run
+//! in one round trip.
 
 use chrono::{DateTime, Utc};
 
 use super::notes::{Note, note_columns};
 use super::outbox::DeliveryState;
-use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
+use crate::db::{DbError, FromRow, RowReader, Statement, Steps, TenantHandle, values};
 use crate::domain::{Access, NoteId, NoteRole, Right, UserId};
 
 static FIND: Statement = Statement::reading(concat!(
@@ -79,38 +79,34 @@ pub struct AccessibleNote {
     pub received: Option<Received>,
 }
 
-/// What [`find`] found, before the check.
-pub(super) struct FoundNote(Option<Note>, Option<(Access, Received)>);
-
-impl From<(Option<Note>, Option<(Access, Received)>)> for FoundNote {
-    fn from((note, received): (Option<Note>, Option<(Access, Received)>)) -> Self {
-        Self(note, received)
-    }
-}
-
-impl FoundNote {
-    /// Whether `user` has that right: the author has every right, a recipient has what was shared.
-    pub(super) fn access(self, user: UserId, right: Right) -> NoteAccess<AccessibleNote> {
-        let Self(Some(note), received) = self else { return NoteAccess::NotFound };
-        let (role, received) = match received {
-            _ if note.author == user => (NoteRole::Author, None),
-            Some((access, received)) => (NoteRole::Recipient(access), Some(received)),
-            None => return NoteAccess::NotFound,
-        };
-        if role.allows(right) {
-            NoteAccess::Granted(AccessibleNote { note, role, received })
-        } else {
-            NoteAccess::Forbidden
-        }
-    }
-}
-
-/// Reads a note that is not in the bin, and its delivery to `user`.
-pub(super) fn find<'a>(
+/// Reads a note that is not in the bin, if `user` has that right to it.
+pub(super) fn find(
     user: UserId,
     id: NoteId,
-) -> (Step<'a, Option<Note>>, Step<'a, Option<(Access, Received)>>) {
+    right: Right,
+) -> impl Steps<Output = NoteAccess<AccessibleNote>> {
     (FIND.first(values![id]), RECEIVED.first(values![user, id]))
+        .map(move |(note, received)| check(user, right, note, received))
+}
+
+/// The author has every right, a recipient has what was shared.
+fn check(
+    user: UserId,
+    right: Right,
+    note: Option<Note>,
+    received: Option<(Access, Received)>,
+) -> NoteAccess<AccessibleNote> {
+    let Some(note) = note else { return NoteAccess::NotFound };
+    let (role, received) = match received {
+        _ if note.author == user => (NoteRole::Author, None),
+        Some((access, received)) => (NoteRole::Recipient(access), Some(received)),
+        None => return NoteAccess::NotFound,
+    };
+    if role.allows(right) {
+        NoteAccess::Granted(AccessibleNote { note, role, received })
+    } else {
+        NoteAccess::Forbidden
+    }
 }
 
 impl TenantHandle {
@@ -124,8 +120,7 @@ impl TenantHandle {
         id: NoteId,
         right: Right,
     ) -> Result<NoteAccess<AccessibleNote>, DbError> {
-        let found = self.transaction(find(user, id)).await?;
-        Ok(FoundNote::from(found).access(user, right))
+        self.transaction(find(user, id, right)).await
     }
 
     /// A note that `user` may read and, if `user` is the author, how far its shares were delivered.
@@ -137,8 +132,8 @@ impl TenantHandle {
         user: UserId,
         id: NoteId,
     ) -> Result<NoteAccess<(AccessibleNote, Option<DeliveryState>)>, DbError> {
-        let (found, delivery) = self.transaction((find(user, id), DeliveryState::steps(user, id))).await?;
-        let access = FoundNote::from(found).access(user, Right::Read);
-        Ok(access.map(|note| (note, DeliveryState::of_note(delivery))))
+        let (access, delivery) =
+            self.transaction((find(user, id, Right::Read), DeliveryState::of_note(user, id))).await?;
+        Ok(access.map(|note| (note, delivery)))
     }
 }

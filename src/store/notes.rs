@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::page::{Cursor, Page, PageRequest, Position, Positioned};
-use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
 /// The columns of a [`Note`] from `notes n`, with its whole text or the beginning of it: 480 characters are
@@ -130,8 +130,8 @@ pub enum NoteState {
 }
 
 /// How many active notes a user wrote.
-pub(super) fn count<'a>(author: UserId) -> Step<'a, Option<i64>> {
-    COUNT.first(values![author])
+pub(super) fn count(author: UserId) -> impl Steps<Output = i64> {
+    COUNT.first(values![author]).map(Option::unwrap_or_default)
 }
 
 /// The latest active notes of a user.

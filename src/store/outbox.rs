@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{Database, DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
+use crate::db::{Database, DbError, DbRow, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
 use crate::domain::{INSERT_TO_SHARED, NoteId, TenantId, UserId};
 
 /// The columns of a [`Message`] from `outbox o`.
@@ -143,15 +143,13 @@ impl DeliveryState {
         }
     }
 
-    /// The steps that read how far the latest share of a note was delivered, for [`Self::of_note`].
-    pub(super) fn steps<'a>(author: UserId, note: NoteId) -> (Step<'a, bool>, Step<'a, Option<StateTimes>>) {
-        (IS_SHARED.any(values![note, author]), LATEST_OF_NOTE.first(values![note]))
-    }
-
-    /// The state that [`Self::steps`] read; none when the author shares the note with no user. A share
-    /// without a message was delivered so long ago that the message was removed.
-    pub(super) fn of_note((is_shared, latest): (bool, Option<StateTimes>)) -> Option<Self> {
-        is_shared.then(|| latest.map_or(Self::Acknowledged, |times| Self::by_times(times).0))
+    /// Reads how far the latest share of a note was delivered; none when the author shares it with no user. A
+    /// share without a message was delivered so long ago that the message was removed.
+    pub(super) fn of_note(author: UserId, note: NoteId) -> impl Steps<Output = Option<Self>> {
+        let latest = LATEST_OF_NOTE.first(values![note]);
+        (IS_SHARED.any(values![note, author]), latest).map(|(is_shared, latest)| {
+            is_shared.then(|| latest.map_or(Self::Acknowledged, |times| Self::by_times(times).0))
+        })
     }
 
     /// The state of a message, and since when it has that state.
@@ -333,7 +331,7 @@ pub async fn tenants_with_due_messages(database: &Database) -> Result<Vec<Tenant
     let rows = database
         .relay(async |client| Ok(client.query(&client.prepare_cached(DUE_TENANTS).await?, &[]).await?))
         .await?;
-    Ok(rows.iter().map(|row| TenantId::from_row(row.get(0))).collect())
+    Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
 }
 
 /// Tells every relay that listens that something is due in these tenants.
@@ -357,6 +355,7 @@ pub async fn notify_relays(database: &Database, tenants: &[TenantId]) -> Result<
 pub(crate) const CHANNEL: &str = "pigeonhole_outbox";
 
 /// The tenants that a notification names.
+#[allow(clippy::disallowed_methods, reason = "only `notify_relays` writes the payload")]
 pub fn notified_tenants(payload: &str) -> Vec<TenantId> {
     payload.split(',').filter_map(|number| number.parse().ok()).map(TenantId::from_row).collect()
 }

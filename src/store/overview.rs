@@ -31,11 +31,6 @@ impl TenantHandle {
                 inbox::latest(user, limit_received),
             ))
             .await?;
-        Ok(Overview {
-            count: count.unwrap_or_default(),
-            latest,
-            unread: unread.unwrap_or_default(),
-            received,
-        })
+        Ok(Overview { count, latest, unread, received })
     }
 }

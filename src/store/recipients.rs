@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::note_access::{AccessibleNote, FoundNote, NoteAccess, find};
+use super::note_access::{AccessibleNote, NoteAccess, find};
 use super::outbox::DeliveryState;
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience, NoteId, Right, UserId, Username};
@@ -160,19 +160,17 @@ impl TenantHandle {
     pub async fn sharing(&self, author: UserId, note: NoteId) -> Result<NoteAccess<SharingState>, DbError> {
         // A note may have more shares than one request may name users.
         let most_shares = 10 * i64::try_from(AUDIENCE_LIMIT).unwrap_or(100);
-        let (found, shares, recipients, counts, colleagues, delivery) = self
+        let (access, shares, recipients, counts, colleagues, delivery) = self
             .transaction((
-                find(author, note),
+                find(author, note, Right::Own),
                 SHARES.all(values![note, most_shares]),
                 RECIPIENTS.all(values![note, NAMED]),
                 RECIPIENT_COUNT.first(values![note]),
                 COLLEAGUES.all(values![author, i64::from(OFFERED) + 1]),
-                DeliveryState::steps(author, note),
+                DeliveryState::of_note(author, note),
             ))
             .await?;
         let (delivered, read) = counts.unwrap_or_default();
-        let delivery = DeliveryState::of_note(delivery);
-        let access = FoundNote::from(found).access(author, Right::Own);
         Ok(access.map(|note| SharingState {
             note,
             shares,

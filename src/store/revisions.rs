@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::note_access::{AccessibleNote, FoundNote, NoteAccess, find};
+use super::note_access::{AccessibleNote, NoteAccess, find};
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{NoteId, NoteTitle, Right, UserId};
 
@@ -83,8 +83,8 @@ impl TenantHandle {
         id: NoteId,
         limit: u16,
     ) -> Result<NoteAccess<(AccessibleNote, Vec<Revision>)>, DbError> {
-        let (found, revisions) =
-            self.transaction((find(user, id), OF_NOTE.all(values![id, i64::from(limit)]))).await?;
-        Ok(FoundNote::from(found).access(user, Right::Edit).map(|note| (note, revisions)))
+        let revisions = OF_NOTE.all(values![id, i64::from(limit)]);
+        let (access, revisions) = self.transaction((find(user, id, Right::Edit), revisions)).await?;
+        Ok(access.map(|note| (note, revisions)))
     }
 }

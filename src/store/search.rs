@@ -153,7 +153,7 @@ impl TenantHandle {
             if matches!(cursor, Cursor::NewerThan(..)) { &RECEIVED_NEWER } else { &RECEIVED_OLDER };
         let request = PageRequest { cursor, limit, words: Some(words) };
         let (hits, unread) = self.transaction((request.step(statement, user), unread(user))).await?;
-        Ok((request.page(hits), unread.unwrap_or_default()))
+        Ok((request.page(hits), unread))
     }
 
     /// Up to `limit` notes of an inbox with these words that were delivered before `before`, or the latest,

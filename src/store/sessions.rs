@@ -209,7 +209,7 @@ impl TenantHandle {
         let count = (unread == UnreadLookup::Count).then(|| unread_of_session(token_hash));
         let (session, unread): (Option<Session>, _) =
             self.transaction((FIND.first(values![token_hash]), count)).await?;
-        let unread = UnreadCount::new(unread.flatten().unwrap_or_default());
+        let unread = UnreadCount::new(unread.unwrap_or_default());
         Ok(session.map(|session| Session { unread, ..session }))
     }
 
