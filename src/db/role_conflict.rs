@@ -3,7 +3,14 @@
 
 use std::time::Duration;
 
-const ATTEMPTS: u32 = 10;
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+/// Ten attempts within 6 to 13 seconds. Jitter keeps the two databases from meeting again.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(200))
+    .with_factor(1.3)
+    .with_max_times(9)
+    .with_jitter();
 
 /// Retries `work` while another database on the same servers changes the same roles. The work must be one
 /// transaction, or harmless to repeat. `reason` gives the database's message, if the error is the database's.
@@ -14,17 +21,16 @@ pub(crate) async fn retry_on_role_conflict<T, E>(
     mut work: impl AsyncFnMut() -> Result<T, E>,
     reason: impl Fn(&E) -> Option<&str>,
 ) -> Result<T, E> {
-    let mut attempts = 1;
-    loop {
+    for pause in BACKOFF.build() {
         match work().await {
-            Err(error) if attempts < ATTEMPTS && reason(&error).is_some_and(is_role_conflict) => {
-                log::info!("another database of these servers changes roles as well; trying again");
-                tokio::time::sleep(Duration::from_millis(200) * attempts).await;
-                attempts += 1;
+            Err(error) if reason(&error).is_some_and(is_role_conflict) => {
+                log::info!("another database on these servers changes the same roles; trying again");
+                tokio::time::sleep(pause).await;
             }
             result => return result,
         }
     }
+    work().await
 }
 
 /// Whether a statement failed because another transaction created or changed the same role.

@@ -1,4 +1,4 @@
-//! The key by which a script says that a request is the same one again.
+//! The key by which a client marks a request as a repetition.
 
 use super::Invalid;
 
@@ -8,10 +8,10 @@ use super::Invalid;
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Reads the header's value, in quotes as the draft has it or without as most clients send it.
+    /// Reads the header's value, in quotes as the draft requires or without, as most clients send it.
     ///
     /// # Errors
-    /// A sentence for the sender.
+    /// A sentence for the client.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Numbers that name rows. Each has its own type, so that one cannot be passed for another.
+//! The ids of rows. Each kind has its own type, so that one cannot be used as another.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ macro_rules! id {
         pub struct $name(i64);
 
         impl $name {
-            /// The number of a row that was read from the database.
+            /// The id of a row that was read from the database.
             $visibility fn from_row(number: i64) -> Self {
                 Self(number)
             }
 
-            /// The number itself, for statements and answers.
+            /// The number, for statements and answers.
             pub fn number(self) -> i64 {
                 self.0
             }
@@ -32,8 +32,8 @@ macro_rules! id {
 }
 
 id!(
-    /// A tenant. It comes from a session token, a login, a sign-up or a job, and from nowhere else: nothing
-    /// outside this crate can make one, and nothing in a request's path, body or header is turned into one.
+    /// A tenant. It comes only from a session token, a login, a sign-up or a job. No code outside this crate
+    /// can make one, and no path, body or header of a request becomes one.
     TenantId, pub(crate)
 );
 id!(
@@ -65,7 +65,7 @@ fn parse_path_number(text: &str) -> Option<i64> {
 macro_rules! id_in_path {
     ($name:ident) => {
         impl $name {
-            /// Reads a number as it stands in a path; none for anything that cannot name a row.
+            /// Reads an id from a path; none for a text that is no id.
             pub fn parse(text: &str) -> Option<Self> {
                 parse_path_number(text).map(Self)
             }

@@ -1,4 +1,4 @@
-//! What an invitation offers.
+//! The terms of an invitation.
 
 use super::{Invalid, Role};
 
@@ -6,22 +6,22 @@ const MOST_USES: i64 = 1000;
 const LONGEST_SECONDS: i64 = 90 * 24 * 60 * 60;
 const WEEK_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// The role that a newcomer gets, how many may come, and for how long.
+/// The role that an invitation gives, to how many users, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvitationTerms {
-    /// What newcomers become.
+    /// The role of users who accept it.
     pub role: Role,
     uses: i32,
     seconds: i64,
 }
 
 impl InvitationTerms {
-    /// Puts parsed terms together.
+    /// Combines parsed terms.
     pub fn new(role: Role, (uses, seconds): (i32, i64)) -> Self {
         Self { role, uses, seconds }
     }
 
-    /// How many people may come: 1 to 1,000, one when nothing is said.
+    /// How many users may accept it: 1 to 1,000, by default 1.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -31,7 +31,7 @@ impl InvitationTerms {
         i32::try_from(uses).ok().filter(|_| fits).ok_or(Invalid("An invitation is for 1 to 1,000 people."))
     }
 
-    /// For how many seconds: a minute to 90 days, a week when nothing is said.
+    /// How many seconds it lasts: a minute to 90 days, by default a week.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -44,12 +44,12 @@ impl InvitationTerms {
         }
     }
 
-    /// How many may come.
+    /// How many users may accept it.
     pub(crate) fn uses(&self) -> i32 {
         self.uses
     }
 
-    /// Its life, as an interval of PostgreSQL.
+    /// How long it lasts, as an interval of PostgreSQL.
     pub(crate) fn lifetime(&self) -> String {
         format!("{} seconds", self.seconds)
     }

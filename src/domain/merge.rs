@@ -1,21 +1,21 @@
-//! Three-way merging: two people changed the same note from the same start.
+//! Three-way merge of two edits of the same version.
 
 use diffy::{ConflictStyle, MergeOptions};
 
-/// What came of a merge.
+/// The result of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge<T> {
-    /// The changes did not overlap.
+    /// The edits do not overlap.
     Clean(T),
-    /// They did; this is a proposal to settle by hand, with both versions marked in a text.
+    /// The edits overlap. The value is for the editor to resolve; a text has both versions with markers.
     Conflict(T),
 }
 
-/// The most lines that are compared: the time grows with the square of how many differ, and is
-/// 70 ms at the worst here.
+/// The most lines that are compared. The time grows with the square of the lines that differ; here it is at
+/// most 70 ms.
 const MOST_LINES: usize = 2000;
 
-/// Merges two texts that came from `base`, by lines.
+/// Merges two edits of `base`, by lines.
 pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
     if mine == theirs || mine == base {
         return Merge::Clean(theirs.to_owned());
@@ -30,7 +30,8 @@ pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
             with_last_line_ended(theirs)
         ));
     }
-    // A last line without its end would run into the mark behind it, and differ from the same line with one.
+    // A last line without a line break would run into the marker behind it, and would differ from the same
+    // line with one.
     let [base, mine_ended, theirs_ended] = [base, mine, theirs].map(with_last_line_ended);
     let end_was_added = !mine.ends_with('\n') && !theirs.ends_with('\n');
     let restore = |mut merged: String| {
@@ -54,7 +55,7 @@ fn with_last_line_ended(text: &str) -> String {
     format!("{text}{end}")
 }
 
-/// Says in people's words which side is whose.
+/// Replaces diffy's names of the sides by names for the editor.
 fn name_sides(marked: &str) -> String {
     let name = |line: &str| match line {
         "<<<<<<< ours\n" => "<<<<<<< yours\n".to_owned(),
@@ -64,7 +65,8 @@ fn name_sides(marked: &str) -> String {
     marked.split_inclusive('\n').map(name).collect()
 }
 
-/// Merges two optional titles: a title is one piece, so two different changes overlap, and yours is proposed.
+/// Merges two edits of a title. A title has no parts, so two different edits conflict, and `mine` is
+/// proposed.
 pub fn merge_titles<T: Clone + PartialEq>(
     base: &Option<T>,
     mine: &Option<T>,
@@ -84,14 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changes_in_different_places_are_both_kept() {
+    fn edits_of_different_lines_are_merged() {
         let base = "one\ntwo\nthree\nfour\nfive\n";
         let merged = merge_contents(base, "ONE\ntwo\nthree\nfour\nfive\n", "one\ntwo\nthree\nfour\nFIVE\n");
         assert_eq!(merged, Merge::Clean("ONE\ntwo\nthree\nfour\nFIVE\n".to_owned()));
     }
 
     #[test]
-    fn changes_of_one_line_are_shown_side_by_side() {
+    fn edits_of_one_line_are_a_conflict_with_both_versions() {
         let Merge::Conflict(proposal) = merge_contents("one\n", "mine\n", "yours\n") else {
             panic!("they overlap")
         };
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_stand_on_lines_of_their_own_after_a_last_line_without_an_end() {
+    fn markers_have_lines_of_their_own_after_a_last_line_without_a_line_break() {
         let Merge::Conflict(proposal) = merge_contents("one", "mine", "yours") else {
             panic!("they overlap")
         };
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_lines_are_left_to_a_person_and_nothing_of_them_is_lost() {
+    fn texts_with_too_many_lines_are_a_conflict_with_both_versions() {
         let base = "a\n".repeat(MOST_LINES + 1);
         let Merge::Conflict(proposal) =
             merge_contents(&base, &format!("{base}mine"), &format!("theirs\n{base}"))

@@ -1,5 +1,5 @@
-//! Parsed values: what may be stored, and nothing else. Pages, API, command line and jobs parse into these
-//! types and hand them on; a value that exists needs no second check. Nothing here knows HTTP, HTML or SQL.
+//! Parsed values. Pages, API, command line and jobs parse their input into these types, so a value that
+//! exists is valid and needs no second check. Nothing here knows HTTP, HTML or SQL.
 
 mod idempotency;
 mod ids;
@@ -27,6 +27,6 @@ pub use search::{SEARCH_LIMIT, SearchWords};
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience, NoteRole, Right};
 pub use text::canonical;
 
-/// Why a value was refused: a sentence for the person who typed it.
+/// Why a value was refused: a sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid(pub &'static str);

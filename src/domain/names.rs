@@ -1,20 +1,20 @@
-//! Names of people and organizations, and what is typed to log in.
+//! Names of users and organizations, and the identifiers of a login.
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::Invalid;
 use super::text::{canonical, is_invisible};
 
-/// A name has two forms, and nothing compares the shown one.
+/// A name has a form to show and a key to compare; only keys are compared.
 macro_rules! shown_and_compared {
     ($($name:ident),+) => {$(
         impl $name {
-            /// As it is shown.
+            /// The form to show.
             pub fn shown(&self) -> &str {
                 &self.shown
             }
 
-            /// As it is compared.
+            /// The key to compare.
             pub fn key(&self) -> &str {
                 &self.key
             }
@@ -23,14 +23,14 @@ macro_rules! shown_and_compared {
 }
 shown_and_compared!(Username, Email, TenantName);
 
-/// Longer texts are no names; they are cut before anything works on every character of them.
+/// A longer text is no name. It is cut first, so that no function works on every character of it.
 const LONGEST_TYPED: usize = 2048;
 
 fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST_TYPED)]
 }
 
-/// Cleans a name: outer blanks off, inner runs of blanks to one, compatibility-normalized.
+/// Normalizes a name (NFKC), trims it and reduces inner white space to single blanks.
 fn tidy(text: &str) -> String {
     beginning(text).nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -48,7 +48,7 @@ pub struct Username {
 }
 
 impl Username {
-    /// Parses what was typed.
+    /// Parses a user's input.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -66,7 +66,7 @@ impl Username {
     }
 }
 
-/// An e-mail address, kept as it was typed and compared in its canonical form.
+/// An e-mail address, kept as the user typed it and compared in its canonical form.
 #[derive(Clone, Debug)]
 pub struct Email {
     shown: String,
@@ -74,7 +74,7 @@ pub struct Email {
 }
 
 impl Email {
-    /// Parses what was typed; an empty text is no e-mail.
+    /// Parses a user's input; an empty text is no e-mail.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -107,7 +107,7 @@ pub struct TenantName {
 }
 
 impl TenantName {
-    /// Parses what was typed.
+    /// Parses a user's input.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -124,26 +124,26 @@ impl TenantName {
     }
 }
 
-/// What is typed to log in: a user name or an e-mail, in its canonical form.
+/// The identifier of a login: a user name or an e-mail, in its canonical form.
 #[derive(Clone, Debug)]
 pub struct Identifier {
     key: String,
 }
 
 impl Identifier {
-    /// Takes any text; one that no user can have simply finds nobody.
+    /// Accepts any text. A text that is no name or e-mail matches no user.
     pub fn from_typed(text: &str) -> Self {
         Self { key: canonical(&tidy(text)) }
     }
 
-    /// The name and, where there is one, the e-mail by which a user logs in.
+    /// The identifiers of a user: the name and the e-mail, if the user has one.
     pub fn all_of(username: &Username, email: Option<&Email>) -> Vec<Self> {
         let mut all = vec![Self { key: username.key().to_owned() }];
         all.extend(email.map(|email| Self { key: email.key().to_owned() }));
         all
     }
 
-    /// The same from the compared forms that a user's row holds.
+    /// The same from the keys in a user's row.
     pub(crate) fn all_of_keys(username_key: &str, email_key: Option<&str>) -> Vec<Self> {
         [Some(username_key), email_key]
             .into_iter()
@@ -152,7 +152,8 @@ impl Identifier {
             .collect()
     }
 
-    /// Its entry in the login directory, which so holds no plain names: SHA-256 with a prefix of our own.
+    /// Its key in the login directory: SHA-256 with a prefix of our own, so that the directory has no plain
+    /// names.
     pub fn hash(&self) -> Vec<u8> {
         use sha2::{Digest, Sha256};
         Sha256::digest([b"pigeonhole login v1 ", self.key.as_bytes()].concat()).to_vec()

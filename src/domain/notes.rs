@@ -1,12 +1,12 @@
-//! A note's text and title.
+//! The text and title of a note.
 
 use super::Invalid;
 
-/// The most a note may hold, in bytes of UTF-8.
+/// The longest text of a note, in bytes of UTF-8.
 pub const CONTENT_LIMIT: usize = 256 * 1024;
 const TITLE_LIMIT: usize = 200;
 
-/// The text of a note: 1 byte to [`CONTENT_LIMIT`], not only blanks, no NUL (PostgreSQL cannot keep one).
+/// The text of a note: 1 byte to [`CONTENT_LIMIT`], not only blanks, no NUL (PostgreSQL cannot store one).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteContent(String);
 
@@ -39,7 +39,7 @@ impl NoteContent {
         &self.0
     }
 
-    /// The text, given away.
+    /// The text, by value.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -50,7 +50,7 @@ impl NoteContent {
 pub struct NoteTitle(String);
 
 impl NoteTitle {
-    /// Parses what was typed; an empty text is no title.
+    /// Parses a user's input; an empty text is no title.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -76,7 +76,7 @@ impl NoteTitle {
     }
 }
 
-/// Undoes what a browser does to line breaks when it submits a form (HTML, "form data set": all become CRLF).
+/// Restores the line breaks of a form's text: browsers send every line break as CRLF (HTML, "form data set").
 pub fn with_unix_newlines(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }

@@ -1,4 +1,5 @@
-//! Passwords as typed. They are never normalized, trimmed, logged or shown (OWASP ASVS 5.0, 6.2).
+//! Passwords as the user typed them. They are never normalized, trimmed, logged or shown (OWASP ASVS 5.0,
+//! 6.2).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,15 +10,15 @@ use super::Invalid;
 const SHORTEST: usize = 8;
 const LONGEST: usize = 1024;
 
-/// Passwords that everybody tries first, one a line, in lower case.
+/// The most common passwords, one a line, in lower case.
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
-/// A password that may be set: 8 characters to 1,024 bytes, not one of the most common.
+/// A new password: 8 characters to 1,024 bytes, not one of the most common.
 pub struct NewPassword(String);
 
 impl NewPassword {
-    /// Parses what was typed.
+    /// Parses a user's input.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -40,14 +41,14 @@ impl NewPassword {
     }
 }
 
-/// A password typed at a login: anything up to 1,024 bytes.
+/// A password of a login: any text up to 1,024 bytes.
 pub struct LoginPassword(String);
 
 impl LoginPassword {
-    /// Parses what was typed.
+    /// Parses a user's input.
     ///
     /// # Errors
-    /// A sentence for the field, when it is too long to be anybody's.
+    /// A sentence for the field, when the text is longer than any password.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         match text.len() {
             0 => Err(Invalid("Enter your password.")),
@@ -79,7 +80,7 @@ mod tests {
     use super::NewPassword;
 
     #[test]
-    fn common_and_short_passwords_are_refused_and_any_letters_do() {
+    fn common_and_short_passwords_are_refused_and_any_characters_are_allowed() {
         for bad in ["1234567", "password", "PASSWORD", "12345678", "iloveyou", "qwertyuiop"] {
             assert!(NewPassword::parse(bad).is_err(), "{bad}");
         }

@@ -1,20 +1,20 @@
-//! What people may do in their tenant, and to each other.
+//! The roles of users in a tenant, and what each may do to others.
 
 use super::Invalid;
 
-/// What a user may do in its tenant.
+/// The role of a user in a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Founded the tenant or was made an owner.
+    /// Created the tenant, or got this role from another owner.
     Owner,
-    /// Runs the tenant together with the owners.
+    /// Manages members and invitations, but not owners.
     Admin,
-    /// Writes notes.
+    /// Writes and shares notes.
     Member,
 }
 
 impl Role {
-    /// All of them, the highest first.
+    /// All roles, the highest first.
     pub const ALL: [Self; 3] = [Self::Owner, Self::Admin, Self::Member];
 
     /// The word in the database and in answers.
@@ -26,7 +26,7 @@ impl Role {
         }
     }
 
-    /// Reads what was typed or sent.
+    /// Parses a user's input.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -37,7 +37,7 @@ impl Role {
             .ok_or(Invalid("A role is owner, admin or member."))
     }
 
-    /// Reads the word in the database; an unknown one is the least.
+    /// Reads the word in the database; an unknown word is the lowest role.
     pub(crate) fn from_row(word: &str) -> Self {
         match word {
             "owner" => Self::Owner,
@@ -46,12 +46,12 @@ impl Role {
         }
     }
 
-    /// Whether people of this role invite others and see their e-mails.
+    /// Whether users of this role may invite others and see their e-mails.
     pub fn may_manage_members(self) -> bool {
         self != Self::Member
     }
 
-    /// Whether people of this role decide about people of the role `other`, and give it away.
+    /// Whether users of this role may change and remove users of the role `other`, and may give that role.
     pub fn may_manage(self, other: Self) -> bool {
         match self {
             Self::Owner => true,
@@ -60,10 +60,10 @@ impl Role {
         }
     }
 
-    /// Whether people of this role invite, and for the role `other` where one is named.
+    /// Whether users of this role may invite, and may invite as `other` if that is given.
     ///
     /// # Errors
-    /// A sentence for those who may not.
+    /// A sentence for users who may not.
     pub fn may_invite(self, other: Option<Self>) -> Result<(), Invalid> {
         if !self.may_manage_members() {
             return Err(Invalid("Only owners and admins invite."));
@@ -80,11 +80,11 @@ mod tests {
     use super::Role;
 
     #[test]
-    fn owners_rule_everybody_admins_all_but_owners_and_members_nobody() {
-        let ruled = |ruler: Role| Role::ALL.map(|role| ruler.may_manage(role));
-        assert_eq!(ruled(Role::Owner), [true, true, true]);
-        assert_eq!(ruled(Role::Admin), [false, true, true]);
-        assert_eq!(ruled(Role::Member), [false, false, false]);
+    fn owners_manage_all_roles_admins_all_but_owners_and_members_none() {
+        let managed = |manager: Role| Role::ALL.map(|role| manager.may_manage(role));
+        assert_eq!(managed(Role::Owner), [true, true, true]);
+        assert_eq!(managed(Role::Admin), [false, true, true]);
+        assert_eq!(managed(Role::Member), [false, false, false]);
         assert!(Role::parse("Owner").is_err() && Role::parse("").is_err());
     }
 }

@@ -1,17 +1,17 @@
-//! What somebody looks for.
+//! The words of a search.
 
 use super::Invalid;
 
-/// The most characters that a search takes.
+/// The longest search, in characters.
 pub const SEARCH_LIMIT: usize = 200;
 
-/// Words to look for: 1 to [`SEARCH_LIMIT`] characters, not only blanks, no NUL, all of it text. Whatever
-/// they are, they are a search.
+/// A search: 1 to [`SEARCH_LIMIT`] characters, not only blanks, no NUL, valid UTF-8. Any such text is a valid
+/// search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchWords(String);
 
 impl SearchWords {
-    /// Parses what was typed; an empty text looks for nothing.
+    /// Parses a user's input; an empty text is no search.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -23,14 +23,14 @@ impl SearchWords {
         if words.contains('\0') {
             return Err(Invalid("The search has a NUL character, which no note has."));
         }
-        // Bytes of a URL that are no UTF-8 have become this character by now.
+        // The URL decoder replaces bytes that are no UTF-8 by this character.
         if words.contains('\u{fffd}') {
             return Err(Invalid("The search has bytes that are no text."));
         }
         Ok((!words.is_empty()).then(|| Self(words.to_owned())))
     }
 
-    /// The words as they were typed.
+    /// The text as the user typed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,16 +1,15 @@
-//! With whom a note is shared, and for what.
+//! The recipients of a note, and the rights of its users.
 
 use super::{Invalid, UserId};
 
-/// The most people that one request may name.
+/// The most users that one request may name.
 pub const AUDIENCE_LIMIT: usize = 100;
 
 /// What a share allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Reading.
     Read,
-    /// Reading and changing the text.
+    /// Read and change the text.
     Edit,
 }
 
@@ -28,7 +27,7 @@ impl Access {
         if word == "edit" { Self::Edit } else { Self::Read }
     }
 
-    /// Reads what was typed or sent.
+    /// Parses a user's input.
     ///
     /// # Errors
     /// A sentence for the field.
@@ -41,18 +40,16 @@ impl Access {
     }
 }
 
-/// Who gets to see a note.
+/// The recipients of a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everybody in the tenant, also those who come later.
+    /// All members of the tenant, future ones included.
     Everyone,
-    /// These people.
     Members(Vec<UserId>),
 }
 
 impl Audience {
-    /// Reads an audience as it stands in a path: `everyone`, or the number of a person; none for anything
-    /// else.
+    /// Reads an audience from a path: `everyone` or the id of a user; none for any other text.
     pub fn parse_one(text: &str) -> Option<Self> {
         match text {
             "everyone" => Some(Self::Everyone),
@@ -60,7 +57,7 @@ impl Audience {
         }
     }
 
-    /// The numbers that stand for it in `shares.audience`: 0 is everyone.
+    /// The values of `shares.audience`: 0 is everyone.
     pub(crate) fn numbers(&self) -> Vec<i64> {
         match self {
             Self::Everyone => vec![0],
@@ -69,28 +66,26 @@ impl Audience {
     }
 }
 
-/// What somebody is to a note that they may read.
+/// The relation of a user to a note that the user may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteRole {
-    /// They wrote it.
     Author,
-    /// It was shared with them.
     Recipient(Access),
 }
 
-/// What somebody wants to do with a note.
+/// A right to a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// See its text.
+    /// Read its text.
     Read,
-    /// Change its text and see what it said before.
+    /// Change its text and read earlier texts.
     Edit,
-    /// Delete, restore and share it, and see who has it.
+    /// Delete, restore and share it, and see its recipients.
     Own,
 }
 
 impl NoteRole {
-    /// Whether somebody of this standing has that right. This is the only place that decides it.
+    /// Whether users with this relation have that right. No other function decides it.
     pub fn allows(self, right: Right) -> bool {
         match self {
             Self::Author => true,
@@ -115,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_in_a_path_is_everyone_or_one_person() {
+    fn an_audience_in_a_path_is_everyone_or_one_user() {
         assert_eq!(Audience::parse_one("everyone"), Some(Audience::Everyone));
         assert_eq!(Audience::parse_one("7").map(|audience| audience.numbers()), Some(vec![7]));
         for odd in ["", "0", "-1", "Everyone", "7,8", "x"] {

@@ -1,13 +1,13 @@
-//! How names are compared: one canonical form for what people would take for the same name.
+//! The canonical form of names: names that look the same to users are equal.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The form in which two names are compared: compatibility-normalized and without case, so that `ＢＩＧ`, `ᴮᴵᴳ`
-/// and `big` are one name. Applying it twice changes nothing more (a canonical form that moves is how
-/// accounts get stolen).
+/// The canonical form of a name: compatibility-normalized and without case, so that `ＢＩＧ`, `ᴮᴵᴳ` and `big`
+/// are the same name. The canonical form of a canonical form is itself; otherwise a user could register a
+/// name that later matches another user's.
 pub fn canonical(text: &str) -> String {
     let mut current = text.to_owned();
-    // One pass settles nearly every text; a few letters need a second one after their case changed.
+    // One pass is enough for nearly every text; a few letters need a second one after their case changed.
     for _ in 0..8 {
         let next: String = current.nfkc().collect::<String>().to_uppercase().to_lowercase().nfkc().collect();
         if next == current {
@@ -18,8 +18,7 @@ pub fn canonical(text: &str) -> String {
     current
 }
 
-/// Whether a character cannot be seen or rearranges its neighbours, and so makes two different names look
-/// alike.
+/// Whether a character is invisible or reorders its neighbours, so that two different names look the same.
 pub(super) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_of_one_name_meet() {
+    fn names_that_look_the_same_are_equal() {
         for (left, right) in [
             ("ᴮᴵᴳ", "big"),
             ("ﬁsh", "FISH"),
