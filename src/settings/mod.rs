@@ -192,7 +192,7 @@ mod tests {
         ] {
             let mut bad = vec![(name, value)];
             bad.extend(good);
-            let refusal = read(&bad).err().expect("a refusal").to_string();
+            let refusal = read(&bad).expect_err("a refusal").to_string();
             assert!(refusal.starts_with(name), "{name}={value:?}: {refusal}");
         }
     }
@@ -216,7 +216,7 @@ mod tests {
             ("AMQP_URL", "x", "AMQP_URL is no URL such as amqp://user:password@host:5672/vhost"),
             ("PUBLIC_ORIGIN", "x", "PUBLIC_ORIGIN \"x\" is not an origin such as https://notes.example.org"),
         ] {
-            assert_eq!(read(&[(name, value)]).err().expect("a refusal").to_string(), sentence);
+            assert_eq!(read(&[(name, value)]).expect_err("a refusal").to_string(), sentence);
         }
     }
 
