@@ -36,7 +36,8 @@ const fn all(anonymous: u16, code: u16) -> Codes {
     [anonymous, code, code, code, code, code, code, anonymous]
 }
 
-/// Routes of one note: the statuses of an anonymous user, the author, the reader and the editor; all others get 404.
+/// Routes of one note: the statuses of an anonymous user, the author, the reader and the editor. All other
+/// users get 404.
 const fn note(anonymous: u16, author: u16, reader: u16, editor: u16) -> Codes {
     [anonymous, author, reader, editor, 404, 404, 404, anonymous]
 }

@@ -101,8 +101,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "{rate:.0} acknowledged notes a second; all shares were delivered {:.1} s after the last fault was \
-             mended",
+            "{rate:.0} acknowledged notes a second; all shares were delivered {:.1} s after the last fault",
             self.drained_seconds
         )?;
         write!(f, "journal: {}", self.journal)
