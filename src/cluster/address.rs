@@ -10,12 +10,12 @@ use crate::db;
 
 /// The host and port of a node. Reads `worker-1:5432`, `[::1]:5432` and a host without a port (5432).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeAddress {
+pub struct HostPort {
     host: String,
     port: u16,
 }
 
-impl NodeAddress {
+impl HostPort {
     /// The address as given, without a check.
     pub(crate) fn new(host: &str, port: u16) -> Self {
         Self { host: host.to_owned(), port }
@@ -52,7 +52,7 @@ impl NodeAddress {
     }
 }
 
-impl fmt::Display for NodeAddress {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
@@ -62,7 +62,7 @@ impl fmt::Display for NodeAddress {
     }
 }
 
-impl FromStr for NodeAddress {
+impl FromStr for HostPort {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -87,19 +87,16 @@ impl FromStr for NodeAddress {
 
 #[cfg(test)]
 mod tests {
-    use super::NodeAddress;
+    use super::HostPort;
 
     #[test]
     fn a_parsed_address_prints_as_it_was_written() {
         for text in ["worker-1:5433", "127.0.0.1:6000", "[::1]:5432"] {
-            assert_eq!(text.parse::<NodeAddress>().expect(text).to_string(), text);
+            assert_eq!(text.parse::<HostPort>().expect(text).to_string(), text);
         }
-        assert_eq!(
-            "worker-1".parse::<NodeAddress>().expect("a port by default").to_string(),
-            "worker-1:5432"
-        );
+        assert_eq!("worker-1".parse::<HostPort>().expect("a port by default").to_string(), "worker-1:5432");
         for text in ["", ":5432", "a:b", "a:0", "a b:1", "a:70000", "[::1:5432", "x'y:1"] {
-            assert!(text.parse::<NodeAddress>().is_err(), "{text:?}");
+            assert!(text.parse::<HostPort>().is_err(), "{text:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Ending one PostgreSQL backend: cancel its statement or terminate its session.
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::events;
 use super::node_connection::{NodeConnection, Values};
@@ -35,7 +35,7 @@ impl BackendAction {
 /// have ended: the start times, in microseconds since 1970, show that.
 pub struct Backend {
     /// None for the server that DATABASE_URL names.
-    pub address: Option<NodeAddress>,
+    pub address: Option<HostPort>,
     pub pid: i32,
     /// When its session began.
     pub began: i64,

@@ -3,7 +3,7 @@
 //! server would generate ids again that exist. Citus' own sequence of group numbers jumps after a crash, so
 //! this program chooses the number: the lowest that was never used.
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
@@ -53,7 +53,7 @@ pub(crate) async fn next_free(coordinator: &NodeConnection) -> Result<i32, Clust
 pub(crate) async fn record(
     coordinator: &NodeConnection,
     group: i32,
-    address: &NodeAddress,
+    address: &HostPort,
 ) -> Result<(), ClusterError> {
     if !table_exists(coordinator).await? {
         return Ok(());

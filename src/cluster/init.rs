@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 use super::preflight::{self, PreflightReport};
@@ -18,9 +18,9 @@ use crate::db;
 /// The arguments of [`init`].
 pub struct Init {
     /// The workers' addresses, as the other nodes reach them.
-    pub workers: Vec<NodeAddress>,
+    pub workers: Vec<HostPort>,
     /// The coordinator's address, as the workers reach it. By default the address in DATABASE_URL.
-    pub coordinator: Option<NodeAddress>,
+    pub coordinator: Option<HostPort>,
     /// How long to retry connecting to servers that are still starting.
     pub wait: Duration,
     /// The shard count of new tables; by default Citus'.
@@ -69,7 +69,7 @@ pub async fn init(config: &Config, init: &Init, say: Say<'_>) -> Result<(), Clus
 /// A connection to each server.
 struct Servers<'a> {
     coordinator: NodeConnection,
-    workers: Vec<(&'a NodeAddress, NodeConnection)>,
+    workers: Vec<(&'a HostPort, NodeConnection)>,
 }
 
 impl<'a> Servers<'a> {
@@ -114,7 +114,7 @@ impl<'a> Servers<'a> {
     }
 
     /// True when a worker was added.
-    async fn register(&self, own: &NodeAddress, say: Say<'_>) -> Result<bool, ClusterError> {
+    async fn register(&self, own: &HostPort, say: Say<'_>) -> Result<bool, ClusterError> {
         name_coordinator(&self.coordinator, own, say).await?;
         let mut changed = false;
         for (address, worker) in &self.workers {
@@ -138,8 +138,8 @@ async fn report_undistributed(coordinator: &NodeConnection, say: Say<'_>) -> Res
 }
 
 /// The coordinator's address for the workers.
-fn own_address(config: &Config, init: &Init) -> Result<NodeAddress, ClusterError> {
-    let own = match init.coordinator.clone().or_else(|| NodeAddress::of(config)) {
+fn own_address(config: &Config, init: &Init) -> Result<HostPort, ClusterError> {
+    let own = match init.coordinator.clone().or_else(|| HostPort::of(config)) {
         Some(own) => own,
         None => {
             return obstacle(
@@ -220,7 +220,7 @@ async fn wait_for(
 
 /// Ignores errors: the next attempt to connect shows whether the database exists.
 async fn create_database(config: &Config, say: Say<'_>) {
-    let (Some(name), Some(address)) = (config.get_dbname(), NodeAddress::of(config)) else { return };
+    let (Some(name), Some(address)) = (config.get_dbname(), HostPort::of(config)) else { return };
     let mut maintenance = address.on(config);
     maintenance.dbname("postgres");
     let Ok(connection) = NodeConnection::coordinator(&maintenance).await else { return };
@@ -232,7 +232,7 @@ async fn create_database(config: &Config, say: Say<'_>) {
 
 async fn name_coordinator(
     coordinator: &NodeConnection,
-    own: &NodeAddress,
+    own: &HostPort,
     say: Say<'_>,
 ) -> Result<(), ClusterError> {
     let nodes = node::list(coordinator).await?;
@@ -264,7 +264,7 @@ async fn check_connections(coordinator: &NodeConnection) -> Result<(), ClusterEr
 
 async fn copy_roles(
     coordinator: &NodeConnection,
-    workers: &[(&NodeAddress, NodeConnection)],
+    workers: &[(&HostPort, NodeConnection)],
     say: Say<'_>,
 ) -> Result<(), ClusterError> {
     for (address, connection) in workers {

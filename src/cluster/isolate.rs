@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, ClusterNode};
 use super::node_connection::{self, NodeConnection};
@@ -20,7 +20,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(4);
 pub struct IsolationRequest {
     pub tenant: i64,
     /// The target worker; by default the one with the fewest bytes.
-    pub to: Option<NodeAddress>,
+    pub to: Option<HostPort>,
     /// Whether the next rebalance moves all other shards away from that worker.
     pub alone: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, ClusterNode};
 use super::node_connection::NodeConnection;
@@ -13,7 +13,7 @@ use super::{events, groups, jobs, patroni, pins, roles};
 
 /// The plan of adding a worker.
 pub struct WorkerAddition {
-    address: NodeAddress,
+    address: HostPort,
     connection: NodeConnection,
     report: PreflightReport,
     /// The group number it will get; none when it is a worker already.
@@ -26,7 +26,7 @@ pub struct WorkerAddition {
 /// When the server is not fit, when a node does not answer, or when Patroni manages the nodes.
 pub async fn plan_add(
     coordinator: &NodeConnection,
-    address: &NodeAddress,
+    address: &HostPort,
     say: Say<'_>,
 ) -> Result<WorkerAddition, ClusterError> {
     coordinator.require_cluster().await?;
@@ -96,7 +96,7 @@ pub struct WorkerRemoval {
 /// nodes.
 pub async fn plan_remove(
     coordinator: &NodeConnection,
-    address: &NodeAddress,
+    address: &HostPort,
 ) -> Result<WorkerRemoval, ClusterError> {
     coordinator.require_cluster().await?;
     coordinator.require_superuser().await?;

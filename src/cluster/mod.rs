@@ -34,7 +34,7 @@ mod say;
 pub(crate) mod sizes;
 mod statement_stats;
 
-pub use address::NodeAddress;
+pub use address::HostPort;
 pub use backends::{Backend, BackendAction, end as end_backend};
 pub use backup::{BackupPoint, backup_point};
 pub use blockers::Blocker;

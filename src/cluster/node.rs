@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::Row;
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::node_connection::NodeConnection;
 
@@ -22,7 +22,7 @@ pub struct ClusterNode {
     pub id: i32,
     /// pg_dist_node.groupid: 0 is the coordinator. Ids generated on a worker start at its group times 2^48.
     pub group: i32,
-    pub address: NodeAddress,
+    pub address: HostPort,
     /// Whether Citus sends queries to it.
     pub active: bool,
     /// Whether its copy of the metadata is up to date, so that it knows where all shards are.
@@ -40,7 +40,7 @@ impl ClusterNode {
         Self {
             id: row.get(0),
             group: row.get(1),
-            address: NodeAddress::new(row.get(2), port),
+            address: HostPort::new(row.get(2), port),
             active: row.get(4),
             synced: row.get(5),
             takes_shards: row.get(6),
@@ -58,7 +58,7 @@ pub(crate) async fn list(coordinator: &NodeConnection) -> Result<Vec<ClusterNode
 /// The worker at this address. Refuses the coordinator's address, and names the workers when none has it.
 pub(crate) async fn worker(
     coordinator: &NodeConnection,
-    address: &NodeAddress,
+    address: &HostPort,
 ) -> Result<ClusterNode, ClusterError> {
     let nodes = list(coordinator).await?;
     match nodes.iter().find(|node| node.address == *address) {
@@ -78,7 +78,7 @@ pub(crate) async fn worker(
 /// Refuses unless all workers, except the one at `except`, answer within [`ALIVE_TIMEOUT`].
 pub(crate) async fn require_all_alive(
     coordinator: &NodeConnection,
-    except: Option<&NodeAddress>,
+    except: Option<&HostPort>,
 ) -> Result<(), ClusterError> {
     let nodes = list(coordinator).await?;
     let workers = nodes.iter().filter(|node| node.group != 0 && Some(&node.address) != except);

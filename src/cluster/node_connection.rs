@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CancelToken, Client, Config, NoTls, Row, Statement};
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use crate::db;
 
@@ -54,7 +54,7 @@ impl NodeConnection {
     /// statements shortly after `timeout`.
     pub(crate) async fn read_only(
         config: &Config,
-        address: Option<&NodeAddress>,
+        address: Option<&HostPort>,
         timeout: Duration,
     ) -> Result<Self, ClusterError> {
         let (config, name) = match address {
@@ -71,7 +71,7 @@ impl NodeConnection {
     }
 
     /// Connects to another node with the user and the password of `config`.
-    pub(crate) async fn node(config: &Config, address: &NodeAddress) -> Result<Self, ClusterError> {
+    pub(crate) async fn node(config: &Config, address: &HostPort) -> Result<Self, ClusterError> {
         Self::open(&address.on(config), address.to_string()).await
     }
 

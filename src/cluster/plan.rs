@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle};
 use super::node::{self, ClusterNode};
 use super::node_connection::NodeConnection;
@@ -16,11 +16,11 @@ const MIN_FREE_SHARE: f64 = 0.1;
 /// The plan of a rebalance or a drain.
 pub struct MovePlan {
     /// The worker to drain; none for a rebalance.
-    draining: Option<NodeAddress>,
+    draining: Option<HostPort>,
     /// For each source and target the number of moves and their bytes.
     pub between: Between,
     /// For each node the bytes of distributed tables before and after.
-    pub bytes: Vec<(NodeAddress, i64, i64)>,
+    pub bytes: Vec<(HostPort, i64, i64)>,
     /// Sentences for the operator.
     pub remarks: Vec<String>,
 }
@@ -37,7 +37,7 @@ impl MovePlan {
     }
 
     /// The worker to drain, if the plan is a drain.
-    pub fn draining(&self) -> Option<&NodeAddress> {
+    pub fn draining(&self) -> Option<&HostPort> {
         self.draining.as_ref()
     }
 
@@ -103,10 +103,7 @@ pub async fn plan_rebalance(coordinator: &NodeConnection) -> Result<MovePlan, Cl
 ///
 /// # Errors
 /// As [`plan_rebalance`], and when no other worker takes shards or has enough free disk space.
-pub async fn plan_drain(
-    coordinator: &NodeConnection,
-    address: &NodeAddress,
-) -> Result<MovePlan, ClusterError> {
+pub async fn plan_drain(coordinator: &NodeConnection, address: &HostPort) -> Result<MovePlan, ClusterError> {
     require_movable(coordinator).await?;
     let node = node::worker(coordinator, address).await?;
     let nodes = node::list(coordinator).await?;
@@ -137,7 +134,7 @@ pub async fn plan_drain(
 /// When the job does not stop, or when the coordinator does not answer or refuses.
 pub async fn undrain(
     coordinator: &NodeConnection,
-    address: &NodeAddress,
+    address: &HostPort,
     say: Say<'_>,
 ) -> Result<(), ClusterError> {
     coordinator.require_cluster().await?;
@@ -153,7 +150,7 @@ pub async fn undrain(
 
 async fn set_takes_shards(
     coordinator: &NodeConnection,
-    address: &NodeAddress,
+    address: &HostPort,
     takes: bool,
 ) -> Result<(), ClusterError> {
     let call = "SELECT citus_set_node_property($1, $2, 'shouldhaveshards', $3)";
@@ -176,7 +173,7 @@ async fn plan_moves(
     );
     let mut between = Between::new();
     let mut counted = HashSet::new();
-    let address = |name: &str, port: i32| NodeAddress::new(name, u16::try_from(port).unwrap_or_default());
+    let address = |name: &str, port: i32| HostPort::new(name, u16::try_from(port).unwrap_or_default());
     for row in coordinator.rows("planning the moves", &sql, &[]).await? {
         let shard: i64 = row.get(0);
         let Some(bundle) = bundles.bundle(shard) else { continue };
@@ -192,10 +189,10 @@ async fn plan_moves(
     Ok(MovePlan { draining: None, between, bytes, remarks: Vec::new() })
 }
 
-type Between = BTreeMap<(NodeAddress, NodeAddress), (usize, i64)>;
+type Between = BTreeMap<(HostPort, HostPort), (usize, i64)>;
 
 /// Each node with its bytes now and after the moves.
-fn bytes_after(nodes: &[ClusterNode], bundles: &Bundles, between: &Between) -> Vec<(NodeAddress, i64, i64)> {
+fn bytes_after(nodes: &[ClusterNode], bundles: &Bundles, between: &Between) -> Vec<(HostPort, i64, i64)> {
     nodes
         .iter()
         .filter(|node| node.group != 0 || bundles.bytes_on(0) > 0)

@@ -66,7 +66,7 @@ const TASKS: &str = "
            coalesce(nodes_involved, '{}')
     FROM pg_dist_background_task WHERE job_id = $1 ORDER BY task_id";
 
-struct Task {
+struct MoveTask {
     status: String,
     /// 0 when the task moves no shard.
     shard: i64,
@@ -76,7 +76,7 @@ struct Task {
     nodes: Vec<i32>,
 }
 
-impl Task {
+impl MoveTask {
     /// Reads a row of [`TASKS`].
     fn from_row(row: &Row) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl Follower {
         let phases = if state == "running" { self.phases().await } else { Vec::new() };
         let mut progress = Progress { state, phases, ..Progress::default() };
         let mut involved: Vec<i32> = Vec::new();
-        for task in rows.iter().map(Task::from_row) {
+        for task in rows.iter().map(MoveTask::from_row) {
             self.add(&mut progress, &task);
             if task.is_unfinished() {
                 involved.extend(task.nodes);
@@ -152,7 +152,7 @@ impl Follower {
         Ok(progress)
     }
 
-    fn add(&self, progress: &mut Progress, task: &Task) {
+    fn add(&self, progress: &mut Progress, task: &MoveTask) {
         if task.shard != 0 {
             let all = self.bundles.bytes_with(task.shard);
             let done = task.status == "done";

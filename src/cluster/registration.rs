@@ -1,6 +1,6 @@
 //! Adding a worker to the cluster's metadata.
 
-use super::address::NodeAddress;
+use super::address::HostPort;
 use super::error::{ClusterError, obstacle, retry_on_role_conflict};
 use super::node_connection::{NodeConnection, Values};
 use super::say::Say;
@@ -10,7 +10,7 @@ use super::{groups, node};
 /// when it was added.
 pub(super) async fn register(
     coordinator: &NodeConnection,
-    address: &NodeAddress,
+    address: &HostPort,
     node: &NodeConnection,
     say: Say<'_>,
 ) -> Result<bool, ClusterError> {
@@ -28,13 +28,13 @@ pub(super) async fn register(
     Ok(true)
 }
 
-async fn activate(coordinator: &NodeConnection, address: &NodeAddress) -> Result<(), ClusterError> {
+async fn activate(coordinator: &NodeConnection, address: &HostPort) -> Result<(), ClusterError> {
     let call = "SELECT citus_activate_node($1, $2)";
     let values: Values = &[&address.host(), &address.port()];
     coordinator.rows("activating the node", call, values).await.map(|_| ())
 }
 
-async fn add(coordinator: &NodeConnection, address: &NodeAddress) -> Result<i32, ClusterError> {
+async fn add(coordinator: &NodeConnection, address: &HostPort) -> Result<i32, ClusterError> {
     groups::record_known(coordinator).await?;
     let group = groups::next_free(coordinator).await?;
     coordinator.run("beginning", "BEGIN").await?;
@@ -52,7 +52,7 @@ async fn add(coordinator: &NodeConnection, address: &NodeAddress) -> Result<i32,
 }
 
 /// Refuses a server that was part of a cluster before: its old metadata and tables would mix with ours.
-async fn require_fresh(node: &NodeConnection, address: &NodeAddress) -> Result<(), ClusterError> {
+async fn require_fresh(node: &NodeConnection, address: &HostPort) -> Result<(), ClusterError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_dist_node), to_regclass('shared.tenants') IS NOT NULL";
     let row = node.row("looking for an older cluster", sql, &[]).await?;
     if row.get(0) {

@@ -21,11 +21,11 @@ const MOST: usize = 5000;
 /// The times of tasks that this process has observed.
 pub struct MoveHistory {
     since: DateTime<Utc>,
-    tasks: Mutex<BTreeMap<i64, Task>>,
+    tasks: Mutex<BTreeMap<i64, TaskHistory>>,
 }
 
 #[derive(Default)]
-struct Task {
+struct TaskHistory {
     status: String,
     observed_at: DateTime<Utc>,
     intervals: Vec<Interval>,
@@ -80,7 +80,7 @@ impl MoveHistory {
     }
 }
 
-impl Task {
+impl TaskHistory {
     /// `known`: the task was observed before.
     fn observe(&mut self, seen: &TaskObservation<'_>, known: bool) {
         let never_ran = self.intervals.is_empty();

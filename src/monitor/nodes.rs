@@ -13,7 +13,7 @@ use tokio_postgres::Config;
 
 use crate::cluster::error::ClusterError;
 use crate::cluster::node::{self, ALIVE_TIMEOUT, ClusterNode};
-use crate::cluster::{NodeAddress, NodeConnection};
+use crate::cluster::{HostPort, NodeConnection};
 
 /// The most connections to each node.
 const MAX_CONNECTIONS: usize = 2;
@@ -23,7 +23,7 @@ pub struct Nodes {
     config: Config,
     read_only: bool,
     timeout: Duration,
-    pools: Mutex<HashMap<String, Arc<NodePool>>>,
+    pools: Mutex<HashMap<String, Arc<NodeConnections>>>,
     /// The nodes as the coordinator listed them last.
     last_list: Mutex<Option<NodeList>>,
     /// Whether the coordinator failed to list the nodes last time.
@@ -31,7 +31,7 @@ pub struct Nodes {
 }
 
 /// The connections to one node. A task takes a slot, then an idle connection or a new one.
-struct NodePool {
+struct NodeConnections {
     slots: Semaphore,
     idle: Mutex<Vec<NodeConnection>>,
 }
@@ -199,7 +199,7 @@ impl Nodes {
 
     /// The server that DATABASE_URL names, as a node.
     fn configured_server(&self) -> ClusterNode {
-        let address = NodeAddress::of(&self.config).unwrap_or_else(|| NodeAddress::new("localhost", 5432));
+        let address = HostPort::of(&self.config).unwrap_or_else(|| HostPort::new("localhost", 5432));
         ClusterNode { id: 0, group: 0, address, active: true, synced: true, takes_shards: true }
     }
 
@@ -240,20 +240,20 @@ impl Nodes {
         }
     }
 
-    fn pool(&self, node: &ClusterNode) -> Arc<NodePool> {
+    fn pool(&self, node: &ClusterNode) -> Arc<NodeConnections> {
         let name = if node.group == 0 { String::new() } else { node.address.to_string() };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(pools.entry(name).or_default())
     }
 }
 
-impl Default for NodePool {
+impl Default for NodeConnections {
     fn default() -> Self {
         Self { slots: Semaphore::new(MAX_CONNECTIONS), idle: Mutex::default() }
     }
 }
 
-impl NodePool {
+impl NodeConnections {
     fn take_idle(&self) -> Option<NodeConnection> {
         let connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         connection.filter(|connection| !connection.is_closed())

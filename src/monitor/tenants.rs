@@ -91,8 +91,9 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
     let cluster = nodes.list().await?;
     let sizes = nodes
         .ask_all(&cluster.nodes, async |connection, _| connection.rows("reading sizes", BIGGEST, &[]).await);
-    let loads =
-        nodes.ask_coordinator(async |connection| Loads::read(connection, recent, span, cluster.citus).await);
+    let loads = nodes.ask_coordinator(async |connection| {
+        CoordinatorLoads::read(connection, recent, span, cluster.citus).await
+    });
     let (sizes, loads) = futures_util::future::join(sizes, loads).await;
 
     let mut missing: Vec<MissingNode> = sizes.iter().filter_map(Answer::missing).collect();
@@ -101,7 +102,7 @@ pub async fn tenants(nodes: &Nodes, recent: &[TenantLoad], span: Duration) -> Re
         if missing.iter().all(|missing| missing.node != coordinator.node) {
             missing.push(coordinator);
         }
-        Loads { recent: recent.to_vec(), ..Loads::default() }
+        CoordinatorLoads { recent: recent.to_vec(), ..CoordinatorLoads::default() }
     });
     let mut biggest = biggest(sizes);
     let coordinator = cluster.nodes.first().map(|node| node.address.to_string());
@@ -142,7 +143,7 @@ async fn add_names(nodes: &Nodes, tenants: &mut [BigTenant]) {
     }
 }
 
-fn busiest(loads: &Loads, cluster: &NodeList) -> Vec<TenantRow> {
+fn busiest(loads: &CoordinatorLoads, cluster: &NodeList) -> Vec<TenantRow> {
     let by_tenant = |loads: &[TenantLoad]| -> HashMap<i64, TenantLoad> {
         loads.iter().map(|load| (load.tenant, *load)).collect()
     };
@@ -164,7 +165,7 @@ fn busiest(loads: &Loads, cluster: &NodeList) -> Vec<TenantRow> {
 
 /// What the coordinator knows about the loads.
 #[derive(Default)]
-struct Loads {
+struct CoordinatorLoads {
     /// Of the period.
     period: Vec<TenantLoad>,
     /// Of the last one to two minutes.
@@ -175,7 +176,7 @@ struct Loads {
     ranges: Vec<ShardRange>,
 }
 
-impl Loads {
+impl CoordinatorLoads {
     async fn read(
         coordinator: &NodeConnection,
         recent: &[TenantLoad],

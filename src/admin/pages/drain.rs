@@ -8,11 +8,11 @@ use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
-use crate::cluster::{self, NodeAddress};
+use crate::cluster::{self, HostPort};
 use crate::web::Error;
 
 /// The worker of a group.
-async fn worker(console: &Console, group: i32) -> Result<NodeAddress, Failure> {
+async fn worker(console: &Console, group: i32) -> Result<HostPort, Failure> {
     let nodes = console.nodes.list().await?.nodes;
     let node = nodes.into_iter().find(|node| node.group == group && group != 0);
     Ok(node.ok_or(Error::NotFound)?.address)

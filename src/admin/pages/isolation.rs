@@ -9,7 +9,7 @@ use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
-use crate::cluster::{self, ClusterError, Isolation, IsolationRequest, NodeAddress, NodeConnection};
+use crate::cluster::{self, ClusterError, HostPort, Isolation, IsolationRequest, NodeConnection};
 use crate::web::{Error, Form};
 
 /// What was chosen.
@@ -38,9 +38,9 @@ impl Choice {
     fn wish(&self, tenant: i64) -> Result<IsolationRequest, Error> {
         let to = match self.to.as_str() {
             "" => None,
-            to => Some(
-                to.parse::<NodeAddress>().map_err(|_| Error::BadRequest("The worker is not host:port."))?,
-            ),
+            to => {
+                Some(to.parse::<HostPort>().map_err(|_| Error::BadRequest("The worker is not host:port."))?)
+            }
         };
         Ok(IsolationRequest { tenant, to, alone: self.is_alone() })
     }

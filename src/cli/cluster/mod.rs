@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use tokio_postgres::Config;
 
 use super::output;
-use crate::cluster::{self, NodeAddress, NodeConnection};
+use crate::cluster::{self, HostPort, NodeConnection};
 use crate::settings::Settings;
 
 /// What can be done to a cluster.
@@ -33,7 +33,7 @@ pub enum Command {
     /// Add a worker. Shards move there at the next rebalance.
     AddWorker {
         /// The new worker, as the other nodes reach it.
-        worker: NodeAddress,
+        worker: HostPort,
         #[command(flatten)]
         consent: Consent,
     },
@@ -42,7 +42,7 @@ pub enum Command {
     /// Move all shards away from a worker, in the background.
     Drain {
         /// The worker.
-        worker: NodeAddress,
+        worker: HostPort,
         /// Stop draining, and let shards be placed there again.
         #[arg(long)]
         undo: bool,
@@ -52,7 +52,7 @@ pub enum Command {
     /// Remove a worker that was drained.
     RemoveWorker {
         /// The worker.
-        worker: NodeAddress,
+        worker: HostPort,
         #[command(flatten)]
         consent: Consent,
     },
@@ -96,10 +96,10 @@ pub struct JobArguments {
 pub struct InitArguments {
     /// The workers as host:port,…, as the other nodes reach them.
     #[arg(long, value_delimiter = ',', required = true)]
-    workers: Vec<NodeAddress>,
+    workers: Vec<HostPort>,
     /// The coordinator as the workers reach it; else the address in DATABASE_URL.
     #[arg(long)]
-    coordinator: Option<NodeAddress>,
+    coordinator: Option<HostPort>,
     /// Seconds to wait for servers that are starting.
     #[arg(long, default_value_t = 60)]
     wait: u64,
@@ -121,7 +121,7 @@ pub struct IsolateArguments {
     tenant: i64,
     /// The worker to use.
     #[arg(long)]
-    to: Option<NodeAddress>,
+    to: Option<HostPort>,
     /// Let other shards leave that worker at the next rebalance.
     #[arg(long)]
     alone: bool,

@@ -121,13 +121,13 @@ impl Tree<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::NodeAddress;
+    use crate::cluster::HostPort;
 
     fn node(id: i32) -> ClusterNode {
         ClusterNode {
             id,
             group: id - 1,
-            address: NodeAddress::new(&format!("n{id}"), 5432),
+            address: HostPort::new(&format!("n{id}"), 5432),
             active: true,
             synced: true,
             takes_shards: true,

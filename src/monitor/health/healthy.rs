@@ -7,10 +7,10 @@ use super::findings::{
 use crate::cluster::groups;
 use crate::monitor::report::NodeDetails;
 
-type Line = (&'static str, String);
+type HealthyLine = (&'static str, String);
 
 /// A line for each subject that could be checked; none for what no node answered.
-pub(super) fn lines(input: &HealthInput<'_>) -> Vec<Line> {
+pub(super) fn lines(input: &HealthInput<'_>) -> Vec<HealthyLine> {
     let count = input.states.len();
     let slowest = input.states.iter().filter_map(|state| state.answered_ms).max().unwrap_or_default();
     let mut lines = vec![(NODES, format!("{count} of {count} answer, the slowest in {slowest} ms"))];
@@ -37,7 +37,7 @@ fn versions(node: &NodeDetails) -> String {
     format!("PostgreSQL {}, {citus}", node.postgresql)
 }
 
-fn of_nodes(details: &[&NodeDetails]) -> Vec<Line> {
+fn of_nodes(details: &[&NodeDetails]) -> Vec<HealthyLine> {
     let mut lines = Vec::new();
     let connections = details.iter().map(|node| &node.connections);
     if let Some(fullest) = connections.max_by_key(|count| count.open * 1000 / count.limit.max(1)) {
@@ -54,7 +54,7 @@ fn of_nodes(details: &[&NodeDetails]) -> Vec<Line> {
     lines
 }
 
-fn of_cluster_settings(details: &[&NodeDetails]) -> Vec<Line> {
+fn of_cluster_settings(details: &[&NodeDetails]) -> Vec<HealthyLine> {
     let mut lines = vec![
         (METADATA, "every node knows where all shards are".to_owned()),
         (LOG_LEVEL, "wal_level is logical, so shards move online".to_owned()),
@@ -69,7 +69,7 @@ fn of_cluster_settings(details: &[&NodeDetails]) -> Vec<Line> {
     lines
 }
 
-fn of_coordinator(input: &HealthInput<'_>) -> Vec<Line> {
+fn of_coordinator(input: &HealthInput<'_>) -> Vec<HealthyLine> {
     let coordinator = input.coordinator;
     let left = i64::from(groups::LAST) - coordinator.groups;
     let job = match &coordinator.job {

@@ -15,7 +15,7 @@ use crate::cluster::node_connection::{NodeConnection, Values};
 use crate::cluster::sizes::{self, Bundles, Placement};
 use crate::cluster::{Blocker, EventLine, blockers, events};
 pub use lines::{BlockerLine, JobLine, JobMoves, Jobs, ShardMove, WorkerLine};
-use moves::{MoveContext, Phases, Task};
+use moves::{BackgroundTask, MoveContext, Phases};
 
 /// How many jobs are listed.
 const MOST_JOBS: i64 = 12;
@@ -133,7 +133,7 @@ fn workers(cluster: &NodeList, bundles: &Bundles, measured: &[i32]) -> Vec<Worke
 struct JobCatalog {
     jobs: Vec<JobLine>,
     /// The job whose moves are shown, with its tasks.
-    shown: Option<(JobLine, Vec<Task>)>,
+    shown: Option<(JobLine, Vec<BackgroundTask>)>,
     /// Running operations without a job.
     unfinished: Vec<EventLine>,
     placements: Vec<Placement>,
@@ -148,7 +148,7 @@ impl JobCatalog {
             Some(job) => {
                 let values: Values = &[&job.id, &MOST_TASKS];
                 let tasks = coordinator.rows("looking at the moves", moves::TASKS, values).await?;
-                Some((job, tasks.iter().map(Task::from_row).collect()))
+                Some((job, tasks.iter().map(BackgroundTask::from_row).collect()))
             }
             None => None,
         };

@@ -10,7 +10,7 @@ use crate::cluster::sizes::{BundleKey, Bundles};
 use crate::monitor::move_history::{MoveHistory, TaskObservation};
 use crate::monitor::nodes::{MissingNode, NodeList};
 
-/// The columns that [`Task::from_row`] reads.
+/// The columns that [`BackgroundTask::from_row`] reads.
 pub(super) const TASKS: &str = "
     SELECT task_id, status::text AS status,
            substring(command FROM 'citus_move_shard_placement\\((\\d+)')::bigint AS shard,
@@ -31,7 +31,7 @@ pub(super) const PROGRESS: &str = "
     FROM get_rebalance_progress() WHERE progress = 1";
 
 /// A row of pg_dist_background_task.
-pub(super) struct Task {
+pub(super) struct BackgroundTask {
     id: i64,
     status: String,
     shard: Option<i64>,
@@ -46,7 +46,7 @@ pub(super) struct Task {
     now: DateTime<Utc>,
 }
 
-impl Task {
+impl BackgroundTask {
     /// Reads a row of [`TASKS`].
     pub(super) fn from_row(row: &Row) -> Self {
         Self {
@@ -127,7 +127,7 @@ pub(super) struct MoveContext<'a> {
 
 impl MoveContext<'_> {
     /// The moves of a job. Also adds the tasks to the history.
-    pub(super) fn moves(&self, job: JobLine, tasks: Vec<Task>) -> JobMoves {
+    pub(super) fn moves(&self, job: JobLine, tasks: Vec<BackgroundTask>) -> JobMoves {
         let mut moves = JobMoves {
             job,
             tasks: Vec::new(),
@@ -156,7 +156,7 @@ impl MoveContext<'_> {
     }
 
     /// The nodes of an unfinished task that do not answer.
-    fn unreachable_nodes(&self, task: &Task) -> Vec<String> {
+    fn unreachable_nodes(&self, task: &BackgroundTask) -> Vec<String> {
         if !task.is_unfinished() {
             return Vec::new();
         }
@@ -164,7 +164,7 @@ impl MoveContext<'_> {
         addresses.filter(|address| self.missing.iter().any(|missing| missing.node == *address)).collect()
     }
 
-    fn shard_move(&self, task: Task) -> ShardMove {
+    fn shard_move(&self, task: BackgroundTask) -> ShardMove {
         let bytes = task.shard.map_or(0, |shard| self.bundles.bytes_with(shard));
         let bundle = task.shard.and_then(|shard| self.bundles.bundle(shard));
         let phase = bundle.filter(|_| task.status == "running").and_then(|bundle| self.phases.get(bundle));
