@@ -50,8 +50,8 @@ fn page<Args: Extractors>(page: ConsolePage, handler: impl AnyHandler<Args>) -> 
 fn action_pages() -> Vec<Route> {
     vec![
         // Statement statistics
-        Route::get("/statements/reset/new", statements::reset_new),
-        Route::post("/statements/reset", statements::reset),
+        Route::get("/statements/reset/new", statements::new_reset),
+        Route::post("/statements/reset", statements::create_reset),
         // Failed messages
         Route::get("/messages/replay/new", messages::new_replay),
         Route::post("/messages/replay", messages::create_replay),
@@ -71,10 +71,10 @@ fn action_pages() -> Vec<Route> {
         Route::get("/tenants/{tenant}/isolation/new", isolation::new),
         Route::post("/tenants/{tenant}/isolation", isolation::create),
         // Connections of other processes
-        Route::get("/activity/{group}/{pid}/cancellation/new", termination::cancellation_new),
-        Route::post("/activity/{group}/{pid}/cancellation", termination::cancellation),
-        Route::get("/activity/{group}/{pid}/termination/new", termination::termination_new),
-        Route::post("/activity/{group}/{pid}/termination", termination::termination),
+        Route::get("/activity/{group}/{pid}/cancellation/new", termination::new_cancellation),
+        Route::post("/activity/{group}/{pid}/cancellation", termination::create_cancellation),
+        Route::get("/activity/{group}/{pid}/termination/new", termination::new_termination),
+        Route::post("/activity/{group}/{pid}/termination", termination::create_termination),
     ]
 }
 

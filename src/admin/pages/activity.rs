@@ -1,4 +1,4 @@
-//! What runs on all nodes, and who waits for whom.
+//! Statements that run on all nodes, and the tree of lock waits.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -13,13 +13,15 @@ use crate::monitor::{self, Activity, LockWait, Table};
 struct ActivityPage<'a> {
     frame: ConsoleFrame,
     activity: &'a Activity,
-    waits: Vec<Line<'a>>,
+    waits: Vec<WaitLine<'a>>,
 }
 
-/// A line of the tree as a list in a list: whether those behind it follow, and how many lists end after it.
-struct Line<'a> {
+/// A lock wait as an item of nested lists.
+struct WaitLine<'a> {
     wait: &'a LockWait,
+    /// Whether a nested list follows.
     opens: bool,
+    /// The nested lists that end after it.
     closes: usize,
 }
 
@@ -43,12 +45,12 @@ impl View for Activity {
     }
 }
 
-fn lines(waits: &[LockWait]) -> Vec<Line<'_>> {
-    let depth_after = |place: usize| waits.get(place + 1).map_or(0, |next| next.depth);
+fn lines(waits: &[LockWait]) -> Vec<WaitLine<'_>> {
+    let depth_after = |index: usize| waits.get(index + 1).map_or(0, |next| next.depth);
     let mut lines = Vec::new();
-    for (place, wait) in waits.iter().enumerate() {
-        let next = depth_after(place);
-        lines.push(Line { wait, opens: next > wait.depth, closes: wait.depth.saturating_sub(next) });
+    for (index, wait) in waits.iter().enumerate() {
+        let next = depth_after(index);
+        lines.push(WaitLine { wait, opens: next > wait.depth, closes: wait.depth.saturating_sub(next) });
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! The application beside the console: requests, latency, errors, and what it waits for.
+//! The application beside the console: requests, latencies, errors, waits and failed messages.
 
 use std::time::Duration;
 
@@ -25,14 +25,13 @@ const LISTED: i64 = 20;
 #[template(path = "admin/application.html")]
 struct ApplicationPage<'a> {
     frame: ConsoleFrame,
-    shown: &'a Shown,
+    numbers: &'a ApplicationNumbers,
     charts: Vec<Chart>,
     tables: Vec<Table>,
 }
 
-/// The numbers of the page.
 #[derive(Serialize)]
-struct Shown {
+struct ApplicationNumbers {
     at: DateTime<Utc>,
     #[serde(flatten)]
     application: Application,
@@ -40,7 +39,6 @@ struct Shown {
     failed_messages: Option<Vec<FailedMessage>>,
 }
 
-/// A message that failed for good.
 #[derive(Serialize)]
 struct FailedMessage {
     /// TENANT/MESSAGE.
@@ -61,11 +59,11 @@ pub async fn show(
     let (application, failed_messages) = join(application, failed(&console)).await;
     let failed_messages =
         failed_messages.inspect_err(|error| log::debug!("failed messages are not shown: {error}")).ok();
-    let shown = Shown { at: Utc::now(), application, failed_messages };
-    Ok(format.show(&shown, |tables| ApplicationPage {
+    let numbers = ApplicationNumbers { at: Utc::now(), application, failed_messages };
+    Ok(format.show(&numbers, |tables| ApplicationPage {
         frame,
-        shown: &shown,
-        charts: charts(&shown.application),
+        numbers: &numbers,
+        charts: charts(&numbers.application),
         tables,
     })?)
 }
@@ -89,9 +87,9 @@ impl From<BacklogMessage> for FailedMessage {
 }
 
 impl ApplicationPage<'_> {
-    /// What has to be known first.
+    /// The page's summary.
     fn sentence(&self) -> String {
-        let requests = &self.shown.application.requests;
+        let requests = &self.numbers.application.requests;
         if requests.requests == 0 {
             return "No requests in this time.".to_owned();
         }
@@ -105,14 +103,14 @@ impl ApplicationPage<'_> {
         )
     }
 
-    /// Whether the history does not reach back as far as was asked for.
+    /// Whether the history is shorter than the selected time.
     fn is_cut(&self) -> bool {
         self.frame.span.length() > Duration::from_secs(24 * 3600)
     }
 
     fn has_failed(&self) -> bool {
-        self.shown.application.messages.backlog.as_ref().is_some_and(|backlog| backlog.failed > 0)
-            || self.shown.failed_messages.as_ref().is_some_and(|failed| !failed.is_empty())
+        self.numbers.application.messages.backlog.as_ref().is_some_and(|backlog| backlog.failed > 0)
+            || self.numbers.failed_messages.as_ref().is_some_and(|failed| !failed.is_empty())
     }
 }
 
@@ -152,7 +150,7 @@ fn charts(application: &Application) -> Vec<Chart> {
     ]
 }
 
-impl View for Shown {
+impl View for ApplicationNumbers {
     fn tables(&self) -> Vec<Table> {
         let application = &self.application;
         let mut tables =
@@ -185,7 +183,7 @@ fn by_route(application: &Application) -> Table {
         "Requests by route",
         &["route", "#requests", "#per second", "#p50 ms", "#p99 ms", "#4xx", "#5xx"],
     )
-    .when_empty("Nobody asked for anything in this time.");
+    .when_empty("No requests in this time.");
     for line in &application.routes {
         let name = if line.method == line.route {
             line.route.to_owned()
@@ -202,7 +200,7 @@ fn by_route(application: &Application) -> Table {
 }
 
 fn pools(application: &Application) -> Table {
-    let heads = ["node", "pool", "#in use", "#open", "#limit", "#waiting", "#waits", "#waited", "#in vain"];
+    let heads = ["node", "pool", "#in use", "#open", "#limit", "#waiting", "#waits", "#waited", "#timed out"];
     let mut table = Table::new("Connections to the database", &heads);
     for pool in &application.pools {
         let row = table.row([
@@ -230,7 +228,7 @@ fn waits(application: &Application) -> Table {
         ("statements sent to the shard's node", routing.node),
         ("statements sent to the coordinator or the only server", routing.coordinator),
         ("misses: the shard had moved", routing.moved),
-        ("misses: the node was of no use, the coordinator was asked", routing.fallback),
+        ("misses: the node failed, and the coordinator did the work", routing.fallback),
         ("password hashes", passwords.hashed),
         ("password hashes that wait now", passwords.waiting),
         ("password hashes refused, as all cores were busy", passwords.refused),
@@ -253,13 +251,13 @@ fn messages(application: &Application) -> Table {
     let mut table = Table::new("Messages", &["what", "#count"]);
     match &messages.backlog {
         None => {
-            table.row(["the outbox did not answer", ""]).severity = Some(Severity::Warning);
+            table.row(["the outbox could not be read", ""]).severity = Some(Severity::Warning);
         }
         Some(backlog) => {
-            table.row(["wait".to_owned(), backlog.pending.to_string()]);
-            table.row(["are with the broker".to_owned(), backlog.published.to_string()]);
+            table.row(["waiting".to_owned(), backlog.pending.to_string()]);
+            table.row(["at the broker".to_owned(), backlog.published.to_string()]);
             table.row([
-                "the oldest waits since".to_owned(),
+                "age of the oldest".to_owned(),
                 messages.oldest_seconds.map_or_else(|| "–".to_owned(), seconds),
             ]);
             let row = table.row(["failed for good".to_owned(), backlog.failed.to_string()]);
@@ -267,12 +265,13 @@ fn messages(application: &Application) -> Table {
         }
     }
     let handled = &messages.handled;
-    table.row(["done here per minute, of the last five".to_owned(), number(messages.per_minute)]);
+    table
+        .row(["done by this process per minute, over the last five".to_owned(), number(messages.per_minute)]);
     for (what, count) in [
-        ("done here since the start", handled.acknowledged),
-        ("given to the broker since the start", handled.relayed),
-        ("failures here since the start, tried again", handled.retried),
-        ("given up here since the start", handled.dead),
+        ("done by this process since the start", handled.acknowledged),
+        ("published to the broker since the start", handled.relayed),
+        ("failures in this process since the start, tried again", handled.retried),
+        ("given up by this process since the start", handled.dead),
     ] {
         table.row([what.to_owned(), count.to_string()]);
     }

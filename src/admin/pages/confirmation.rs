@@ -1,4 +1,4 @@
-//! The page that asks before something is done.
+//! The page that asks for confirmation before an action.
 
 use actix_web::HttpResponse;
 use askama::Template;
@@ -8,39 +8,37 @@ use crate::admin::frame::ConsoleFrame;
 use crate::cluster::MovePlan;
 use crate::monitor::{Table, bytes};
 
-/// What would be done, and the button that does it.
+/// What the action would do, and its button.
 #[derive(Template, Default)]
 #[template(path = "admin/ask.html")]
-pub(super) struct Ask {
+pub(super) struct Confirmation {
     pub frame: ConsoleFrame,
     pub title: String,
-    /// What would be done.
     pub lines: Vec<String>,
-    /// Where it is sent.
+    /// The path that the form is sent to.
     pub action: String,
-    /// What is sent along.
+    /// Hidden fields of the form.
     pub hidden: Vec<(&'static str, String)>,
-    /// What the button says; none when there is nothing to do.
+    /// The label of the button; `None` when there is nothing to do.
     pub button: Option<&'static str>,
-    /// Whether somebody loses something by it.
+    /// Whether work or data may be lost.
     pub danger: bool,
-    /// Where one goes who does not.
+    /// The page that "Back" leads to.
     pub back: &'static str,
-    /// The nodes before and after.
-    pub bars: Vec<Bar>,
-    /// The same as a table, and others.
+    /// Bytes of each node before and after.
+    pub bars: Vec<NodeBar>,
     pub tables: Vec<Table>,
 }
 
 /// A node's bytes before and after, in a picture that is 1000 wide.
-pub(super) struct Bar {
+pub(super) struct NodeBar {
     pub address: String,
     pub before: (f64, String),
     pub after: (f64, String),
     pub y: usize,
 }
 
-impl Ask {
+impl Confirmation {
     pub(super) fn show(self) -> Result<HttpResponse, Failure> {
         Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(self.render()?))
     }
@@ -50,7 +48,7 @@ impl Ask {
         self.bars.len() * BAR
     }
 
-    /// Shows what would move.
+    /// Adds the plan of moves.
     pub(super) fn with_moves(mut self, moves: &MovePlan) -> Self {
         self.lines = match moves.count() {
             0 => vec!["No shard has to move.".to_owned()],
@@ -81,18 +79,19 @@ impl Ask {
     }
 }
 
+/// The height of a node's bars in the picture.
 const BAR: usize = 66;
 
 #[allow(clippy::cast_precision_loss, reason = "bytes in a picture, roughly")]
-fn bars(nodes: &[(String, i64, i64)]) -> Vec<Bar> {
+fn bars(nodes: &[(String, i64, i64)]) -> Vec<NodeBar> {
     let most =
         nodes.iter().map(|(_, before, after)| *before.max(after)).max().unwrap_or_default().max(1) as f64;
     let bar = |count: i64| (count as f64 / most * 780.0, bytes(count));
-    let one = |(place, (address, before, after)): (usize, &(String, i64, i64))| Bar {
+    let one = |(index, (address, before, after)): (usize, &(String, i64, i64))| NodeBar {
         address: address.clone(),
         before: bar(*before),
         after: bar(*after),
-        y: place * BAR,
+        y: index * BAR,
     };
     nodes.iter().enumerate().map(one).collect()
 }

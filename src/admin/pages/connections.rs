@@ -1,4 +1,4 @@
-//! Connections of each node as bars against its limit.
+//! The connections of each node as a bar within its limit.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -16,27 +16,27 @@ struct ConnectionsPage<'a> {
     tables: Vec<Table>,
 }
 
-/// A piece of a bar, in hundredths of its length.
-struct Piece {
+/// A segment of a bar, in percent of its length.
+struct Segment {
     x: f64,
     width: f64,
     name: &'static str,
     count: i64,
-    place: usize,
+    number: usize,
 }
 
 impl ConnectionsPage<'_> {
     #[allow(clippy::cast_precision_loss, reason = "lengths of a picture")]
-    fn pieces(&self, node: &NodeBudget) -> Vec<Piece> {
+    fn segments(&self, node: &NodeBudget) -> Vec<Segment> {
         let all = node.connections.limit.max(node.connections.open).max(1) as f64;
         let mut x = 0.0;
-        let mut pieces = Vec::new();
-        for (place, (name, count)) in node.parts().into_iter().take(3).enumerate() {
+        let mut segments = Vec::new();
+        for (index, (name, count)) in node.parts().into_iter().take(3).enumerate() {
             let width = count as f64 / all * 100.0;
-            pieces.push(Piece { x, width, name, count, place: place + 1 });
+            segments.push(Segment { x, width, name, count, number: index + 1 });
             x += width;
         }
-        pieces
+        segments
     }
 }
 

@@ -1,8 +1,8 @@
-//! Emptying a worker, and taking that back.
+//! Draining a worker, and undoing that.
 
 use actix_web::{HttpResponse, web};
 
-use super::confirmation::Ask;
+use super::confirmation::Confirmation;
 use super::rebalance::start;
 use crate::admin::Failure;
 use crate::admin::console::Console;
@@ -31,16 +31,16 @@ pub async fn new(
     let moves = operator
         .plan(&format!("drain {address}"), async |session| cluster::plan_drain(session, &address).await)
         .await?;
-    let ask = Ask {
+    let confirmation = Confirmation {
         frame,
         title: format!("Empty {address}"),
         action: format!("/nodes/{group}/drain"),
         button: Some("Move everything away"),
         danger: true,
         back: "/jobs",
-        ..Ask::default()
+        ..Confirmation::default()
     };
-    ask.with_moves(&moves).show()
+    confirmation.with_moves(&moves).show()
 }
 
 /// POST /nodes/{group}/drain
@@ -51,13 +51,13 @@ pub async fn create(
 ) -> Result<HttpResponse, Failure> {
     let address = worker(&console, group.into_inner()).await?;
     console.nodes.require_all_alive().await?;
-    let said = operator
+    let report = operator
         .act(async move |session| {
             session.require_operator(&format!("drain {address}")).await?;
             start(session, &cluster::plan_drain(session, &address).await?).await
         })
         .await?;
-    Ok(console.done("/jobs", said))
+    Ok(console.done("/jobs", report))
 }
 
 /// GET /nodes/{group}/drain/cancellation/new
@@ -68,7 +68,7 @@ pub async fn new_cancellation(
 ) -> Result<HttpResponse, Failure> {
     let group = group.into_inner();
     let address = worker(&console, group).await?;
-    let ask = Ask {
+    let confirmation = Confirmation {
         frame,
         title: format!("Let {address} take shards again"),
         lines: vec![
@@ -81,9 +81,9 @@ pub async fn new_cancellation(
         action: format!("/nodes/{group}/drain/cancellation"),
         button: Some("Let it take shards"),
         back: "/jobs",
-        ..Ask::default()
+        ..Confirmation::default()
     };
-    ask.show()
+    confirmation.show()
 }
 
 /// POST /nodes/{group}/drain/cancellation
@@ -94,12 +94,12 @@ pub async fn create_cancellation(
 ) -> Result<HttpResponse, Failure> {
     let address = worker(&console, group.into_inner()).await?;
     console.nodes.require_all_alive().await?;
-    let said = operator
+    let report = operator
         .act(async move |session| {
             session.require_operator(&format!("drain --undo {address}")).await?;
             cluster::undrain(session, &address, &|line| log::info!("{line}")).await?;
             Ok(format!("{address} takes shards again."))
         })
         .await?;
-    Ok(console.done("/jobs", said))
+    Ok(console.done("/jobs", report))
 }

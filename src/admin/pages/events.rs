@@ -1,4 +1,4 @@
-//! Who did what to the cluster.
+//! The record of operations on the cluster.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;

@@ -1,62 +1,61 @@
-//! The moves of a job as bars over time.
+//! The moves of a job as bars over time (a Gantt chart).
 
 use chrono::{DateTime, Utc};
 
 use crate::monitor::{JobMoves, ShardMove, bytes, seconds};
 
-/// Where the bars begin and end in a picture that is 1000 wide.
+/// The bars' area in a picture that is 1000 wide.
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 990.0;
 const ROW: usize = 22;
 const TOP: usize = 24;
-/// Rows that are drawn; the table has all.
+/// Rows of the chart; the table has all moves.
 const MOST: usize = 60;
 
-/// The picture.
 pub(super) struct Gantt {
-    pub rows: Vec<Row>,
+    pub rows: Vec<MoveRow>,
     pub ticks: Vec<(f64, String)>,
     pub height: usize,
     /// Moves that are not drawn.
     pub hidden: usize,
 }
 
-/// A move.
-pub(super) struct Row {
+/// The row of a move.
+pub(super) struct MoveRow {
     pub y: usize,
     pub name: String,
-    /// What is read to those who see no picture, and at the pointer.
+    /// For screen readers and as a tooltip.
     pub label: String,
-    pub bars: Vec<Bar>,
-    /// What is written where a bar would be.
+    pub bars: Vec<MoveBar>,
+    /// The text in place of a bar.
     pub note: String,
 }
 
-/// A stretch in which it ran.
-pub(super) struct Bar {
+/// An interval in which the move ran.
+pub(super) struct MoveBar {
     pub x: f64,
     pub width: f64,
     /// done, running or failed.
     pub kind: &'static str,
-    /// How much of the width is copied, while it runs.
+    /// The copied share of the width while the move runs, 0 to 1.
     pub copied: f64,
 }
 
-/// Draws it, as it is `now`.
+/// Draws the moves as of `now`.
 pub(super) fn draw(moves: &JobMoves, now: DateTime<Utc>) -> Gantt {
     let until = moves.job.finished_at.unwrap_or(now);
     let begins = moves.tasks.iter().flat_map(|task| task.ran.first()).map(|interval| interval.from);
     let from = begins.chain(moves.job.started_at).min().unwrap_or(until);
     let scale = Scale { from, seconds: span(from, until).max(1.0) };
     let mut shown: Vec<&ShardMove> = moves.tasks.iter().collect();
-    // Of a long job, what is still of interest.
+    // Of a long job the running, failed and waiting moves, before those that are done.
     if shown.len() > MOST {
         shown.sort_by_key(|task| (rank(&task.status), task.task));
         shown.truncate(MOST);
         shown.sort_by_key(|task| task.task);
     }
-    let rows: Vec<Row> =
-        shown.iter().enumerate().map(|(place, task)| row(place, task, &scale, until)).collect();
+    let rows: Vec<MoveRow> =
+        shown.iter().enumerate().map(|(index, task)| row(index, task, &scale, until)).collect();
     Gantt {
         height: TOP + rows.len() * ROW + 4,
         ticks: scale.ticks(),
@@ -74,8 +73,8 @@ fn rank(status: &str) -> u8 {
     }
 }
 
-fn row(place: usize, task: &ShardMove, scale: &Scale, until: DateTime<Utc>) -> Row {
-    let bars: Vec<Bar> = task
+fn row(index: usize, task: &ShardMove, scale: &Scale, until: DateTime<Utc>) -> MoveRow {
+    let bars: Vec<MoveBar> = task
         .ran
         .iter()
         .map(|interval| {
@@ -85,7 +84,7 @@ fn row(place: usize, task: &ShardMove, scale: &Scale, until: DateTime<Utc>) -> R
                 (_, true) => "failed",
                 _ => "done",
             };
-            Bar {
+            MoveBar {
                 x,
                 width: (end - x).max(2.0),
                 kind,
@@ -94,13 +93,13 @@ fn row(place: usize, task: &ShardMove, scale: &Scale, until: DateTime<Utc>) -> R
         })
         .collect();
     let note = match (bars.is_empty(), task.status.as_str()) {
-        (true, "done") => "done; when was not seen",
+        (true, "done") => "done at an unknown time",
         (true, "runnable" | "blocked") => "waits",
         (true, status) => status,
         _ => "",
     };
-    Row {
-        y: TOP + place * ROW,
+    MoveRow {
+        y: TOP + index * ROW,
         label: label(task, until),
         name: task.what.chars().take(26).collect(),
         note: note.to_owned(),
@@ -150,7 +149,7 @@ impl Scale {
         (LEFT + span(self.from, at) / self.seconds * (RIGHT - LEFT)).clamp(LEFT, RIGHT)
     }
 
-    /// Four steps at most, of a length that people count in.
+    /// Four steps at most, each of a round length.
     fn ticks(&self) -> Vec<(f64, String)> {
         let steps = [
             1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,

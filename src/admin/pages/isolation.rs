@@ -1,5 +1,6 @@
-//! A shard for one tenant: its plan with the choice of the node, and its start. Citus splits in a session and
-//! not in a job, so this process holds that session; how it ended is in the list of events.
+//! The isolation of a tenant in a shard of its own: the plan with the choice of a node, and the start. Citus
+//! splits a shard in a session and not in a background job, so this process holds that session. The list of
+//! events has the outcome.
 
 use actix_web::{HttpResponse, rt, web};
 use askama::Template;
@@ -12,13 +13,13 @@ use crate::admin::operator::Operator;
 use crate::cluster::{self, ClusterError, HostPort, Isolation, IsolationRequest, NodeConnection};
 use crate::web::{Error, Form};
 
-/// What was chosen.
+/// The choices of the form.
 #[derive(Default, Deserialize)]
-pub struct Choice {
-    /// The node; empty for the one with the most room.
+pub struct IsolationForm {
+    /// host:port of a node; empty for the node with the most free disk.
     #[serde(default)]
     to: String,
-    /// There when other shards are to leave that node.
+    /// Not empty when other shards are to leave that node.
     #[serde(default)]
     alone: String,
 }
@@ -34,8 +35,8 @@ struct IsolationPage {
     lines: Vec<String>,
 }
 
-impl Choice {
-    fn wish(&self, tenant: i64) -> Result<IsolationRequest, Error> {
+impl IsolationForm {
+    fn request(&self, tenant: i64) -> Result<IsolationRequest, Error> {
         let to = match self.to.as_str() {
             "" => None,
             to => {
@@ -50,9 +51,9 @@ impl Choice {
     }
 }
 
-fn command(wish: &IsolationRequest) -> String {
-    let to = wish.to.as_ref().map_or_else(String::new, |to| format!(" --to {to}"));
-    format!("isolate-tenant {}{to}{}", wish.tenant, if wish.alone { " --alone" } else { "" })
+fn command(request: &IsolationRequest) -> String {
+    let to = request.to.as_ref().map_or_else(String::new, |to| format!(" --to {to}"));
+    format!("isolate-tenant {}{to}{}", request.tenant, if request.alone { " --alone" } else { "" })
 }
 
 /// GET /tenants/{tenant}/isolation/new
@@ -61,22 +62,23 @@ pub async fn new(
     operator: Operator,
     frame: ConsoleFrame,
     tenant: web::Path<i64>,
-    choice: web::Query<Choice>,
+    form: web::Query<IsolationForm>,
 ) -> Result<HttpResponse, Failure> {
     let tenant = tenant.into_inner();
-    let wish = choice.wish(tenant)?;
+    let request = form.request(tenant)?;
     console.nodes.require_all_alive().await?;
     let workers =
         console.nodes.list().await?.nodes.into_iter().filter(|node| node.group != 0 && node.takes_shards);
     let workers = workers.map(|node| node.address.to_string()).collect();
-    let plan =
-        operator.plan(&command(&wish), async |session| cluster::plan_isolation(session, wish).await).await?;
+    let plan = operator
+        .plan(&command(&request), async |session| cluster::plan_isolation(session, request).await)
+        .await?;
     let page = IsolationPage {
         frame,
         tenant,
         workers,
-        alone: choice.is_alone(),
-        to: choice.into_inner().to,
+        alone: form.is_alone(),
+        to: form.into_inner().to,
         lines: plan.describe(),
     };
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page.render()?))
@@ -87,25 +89,27 @@ pub async fn create(
     console: web::Data<Console>,
     operator: Operator,
     tenant: web::Path<i64>,
-    form: Form<Choice>,
+    form: Form<IsolationForm>,
 ) -> Result<HttpResponse, Failure> {
     let tenant = tenant.into_inner();
-    let wish = form.0.wish(tenant)?;
+    let request = form.0.request(tenant)?;
     console.nodes.require_all_alive().await?;
-    let command = command(&wish);
-    let said = operator
+    let command = command(&request);
+    let report = operator
         .act(async move |session| {
             session.require_operator(&command).await?;
-            begin(session, cluster::plan_isolation(session, wish).await?).await
+            begin(session, cluster::plan_isolation(session, request).await?).await
         })
         .await?;
     Ok(console.done(
         "/jobs",
-        format!("{said} tenant {tenant} gets a shard of its own. The list of events will say how it ended."),
+        format!(
+            "{report} tenant {tenant} gets a shard of its own. The list of events will say how it ended."
+        ),
     ))
 }
 
-/// Begins it over a session of its own, as nobody waits for its end.
+/// Begins it over a connection of its own, as the page does not wait for its end.
 async fn begin(session: &NodeConnection, plan: Isolation) -> Result<String, ClusterError> {
     let own = session.open_another().await?;
     rt::spawn(async move {

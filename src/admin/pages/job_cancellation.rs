@@ -1,8 +1,8 @@
-//! Stopping the job that runs.
+//! Stopping the running job.
 
 use actix_web::{HttpResponse, web};
 
-use super::confirmation::Ask;
+use super::confirmation::Confirmation;
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
@@ -22,7 +22,7 @@ pub async fn new(
 ) -> Result<HttpResponse, Failure> {
     let id = id.into_inner();
     let job = operator.plan("stop", async |session| running(session, id).await).await?;
-    let ask = Ask {
+    let confirmation = Confirmation {
         frame,
         title: format!("Stop job {id}"),
         lines: vec![
@@ -35,9 +35,9 @@ pub async fn new(
         button: Some("Stop it"),
         danger: true,
         back: "/jobs",
-        ..Ask::default()
+        ..Confirmation::default()
     };
-    ask.show()
+    confirmation.show()
 }
 
 /// POST /jobs/{id}/cancellation
@@ -47,7 +47,7 @@ pub async fn create(
     id: web::Path<i64>,
 ) -> Result<HttpResponse, Failure> {
     let id = id.into_inner();
-    let said = operator
+    let report = operator
         .act(async move |session| {
             session.require_operator("stop").await?;
             let job = running(session, id).await?;
@@ -55,5 +55,5 @@ pub async fn create(
             Ok(format!("Job {id} was stopped; shards that had arrived stay where they are."))
         })
         .await?;
-    Ok(console.done("/jobs", said))
+    Ok(console.done("/jobs", report))
 }

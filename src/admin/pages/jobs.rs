@@ -1,4 +1,4 @@
-//! Background jobs: the moves of one as bars over time, and what keeps them.
+//! Background jobs: the moves of one job as bars over time, and what blocks them.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -19,7 +19,7 @@ struct JobsPage<'a> {
     tables: Vec<Table>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "templates lend what they have")]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 impl JobsPage<'_> {
     fn bytes(&self, count: &i64) -> String {
         bytes(*count)
@@ -30,9 +30,9 @@ impl JobsPage<'_> {
     }
 }
 
-/// Whose moves are wanted.
+/// The job whose moves are shown; the latest without it.
 #[derive(Deserialize)]
-pub struct Chosen {
+pub struct JobQuery {
     job: Option<i64>,
 }
 
@@ -41,9 +41,9 @@ pub async fn show(
     console: web::Data<Console>,
     frame: ConsoleFrame,
     format: Format,
-    chosen: web::Query<Chosen>,
+    query: web::Query<JobQuery>,
 ) -> Result<HttpResponse, Failure> {
-    let jobs = monitor::jobs(&console.nodes, &console.move_history, chosen.job).await?;
+    let jobs = monitor::jobs(&console.nodes, &console.move_history, query.job).await?;
     let gantt = jobs.shown.as_ref().map(|shown| gantt::draw(shown, jobs.at));
     Ok(format.show(&jobs, |tables| JobsPage { frame, jobs: &jobs, gantt, tables })?)
 }

@@ -1,4 +1,4 @@
-//! Whether every node reaches every other, when somebody asks.
+//! Whether every node reaches every other node, measured when the operator asks for it.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -15,9 +15,9 @@ struct NetworkPage<'a> {
     network: &'a Network,
 }
 
-/// Whether to measure.
+/// Whether to measure now.
 #[derive(serde::Deserialize)]
-pub struct Wanted {
+pub struct NetworkQuery {
     measure: Option<String>,
 }
 
@@ -26,9 +26,9 @@ pub async fn show(
     console: web::Data<Console>,
     frame: ConsoleFrame,
     format: Format,
-    wanted: web::Query<Wanted>,
+    query: web::Query<NetworkQuery>,
 ) -> Result<HttpResponse, Failure> {
-    let network = monitor::network(&console.nodes, wanted.measure.is_some()).await?;
+    let network = monitor::network(&console.nodes, query.measure.is_some()).await?;
     Ok(format.show(&network, |_| NetworkPage { frame, network: &network })?)
 }
 

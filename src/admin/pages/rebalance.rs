@@ -1,8 +1,8 @@
-//! A rebalance: its plan, and its start.
+//! A rebalance: its plan and its start.
 
 use actix_web::{HttpResponse, rt, web};
 
-use super::confirmation::Ask;
+use super::confirmation::Confirmation;
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
@@ -17,30 +17,30 @@ pub async fn new(
 ) -> Result<HttpResponse, Failure> {
     console.nodes.require_all_alive().await?;
     let moves = operator.plan("rebalance", async |session| cluster::plan_rebalance(session).await).await?;
-    let ask = Ask {
+    let confirmation = Confirmation {
         frame,
         title: "Rebalance".to_owned(),
         action: "/jobs/rebalance".to_owned(),
         button: (moves.count() > 0).then_some("Start the rebalance"),
         back: "/jobs",
-        ..Ask::default()
+        ..Confirmation::default()
     };
-    ask.with_moves(&moves).show()
+    confirmation.with_moves(&moves).show()
 }
 
 /// POST /jobs/rebalance
 pub async fn create(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
     console.nodes.require_all_alive().await?;
-    let said = operator
+    let report = operator
         .act(async |session| {
             session.require_operator("rebalance").await?;
             start(session, &cluster::plan_rebalance(session).await?).await
         })
         .await?;
-    Ok(console.done("/jobs", said))
+    Ok(console.done("/jobs", report))
 }
 
-/// Starts what was planned, and does what is left to do at its end.
+/// Starts planned moves, and does what remains at their end.
 pub(super) async fn start(session: &NodeConnection, moves: &MovePlan) -> Result<String, ClusterError> {
     if moves.count() == 0 && !moves.drains() {
         return Ok("No shard has to move, so nothing was started.".to_owned());

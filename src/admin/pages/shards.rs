@@ -1,4 +1,4 @@
-//! The shard map: a row for each node, a block for each shard, and the same as a table.
+//! The shard map: a row for each node and a block for each shard, and the same numbers as a table.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -8,11 +8,11 @@ use crate::admin::frame::ConsoleFrame;
 use crate::admin::{Failure, Format, View};
 use crate::monitor::{self, ShardBundle, ShardMap, Table, bytes};
 
-/// The picture in its own units, which the browser stretches to the page.
+/// Units of the picture, which the browser scales to the page.
 const WIDTH: f64 = 1000.0;
 const ROW: f64 = 64.0;
 const TOP: f64 = 22.0;
-/// The narrowest block that can still be pointed at.
+/// The narrowest block that a pointer can hit.
 const LEAST: f64 = 5.0;
 
 #[derive(Template)]
@@ -24,11 +24,10 @@ struct ShardsPage<'a> {
     tables: Vec<Table>,
 }
 
-/// The map as it is drawn.
 struct Picture<'a> {
     rows: Vec<PictureRow<'a>>,
     height: f64,
-    /// Where the mean is, what it is called, and at which end of its name that is.
+    /// The x of the mean, its label, and the label's text-anchor.
     mean: Option<(f64, String, &'static str)>,
 }
 
@@ -43,7 +42,7 @@ struct PictureRow<'a> {
 struct Block<'a> {
     x: f64,
     width: f64,
-    /// 0 to 5: how busy it is beside the busiest.
+    /// 0 to 5: its load relative to the busiest shard.
     heat: usize,
     bundle: &'a ShardBundle,
     label: String,
@@ -71,7 +70,7 @@ fn draw(map: &ShardMap) -> Picture<'_> {
     let widest =
         map.nodes.iter().map(|node| node.bytes).max().unwrap_or_default().max(map.mean_bytes).max(1) as f64;
     let most_blocks = map.nodes.iter().map(|node| node.shards.len()).max().unwrap_or_default() as f64;
-    // Every block has its least width, and what is left is shared by bytes.
+    // Every block has the least width; the rest is divided by bytes.
     let free = (WIDTH - most_blocks * LEAST).max(0.0);
     let hottest =
         map.nodes.iter().flat_map(|node| &node.shards).map(|bundle| bundle.seconds).fold(0.0, f64::max);

@@ -1,9 +1,9 @@
-//! What costs, added up over all nodes.
+//! The most expensive statements, added up over all nodes.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::confirmation::Ask;
+use super::confirmation::Confirmation;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
@@ -15,7 +15,7 @@ use crate::monitor::{self, Statements, Table};
 #[template(path = "admin/statements.html")]
 struct StatementsPage<'a> {
     frame: ConsoleFrame,
-    found: &'a Statements,
+    statements: &'a Statements,
     tables: Vec<Table>,
 }
 
@@ -25,39 +25,38 @@ pub async fn show(
     frame: ConsoleFrame,
     format: Format,
 ) -> Result<HttpResponse, Failure> {
-    let found = monitor::statements(&console.nodes).await?;
-    Ok(format.show(&found, |tables| StatementsPage { frame, found: &found, tables })?)
+    let statements = monitor::statements(&console.nodes).await?;
+    Ok(format.show(&statements, |tables| StatementsPage { frame, statements: &statements, tables })?)
 }
 
 /// GET /statements/reset/new
-pub async fn reset_new(frame: ConsoleFrame) -> Result<HttpResponse, Failure> {
-    let ask = Ask {
+pub async fn new_reset(frame: ConsoleFrame) -> Result<HttpResponse, Failure> {
+    let confirmation = Confirmation {
         frame,
-        title: "Count statements anew".to_owned(),
+        title: "Reset statement counters".to_owned(),
         lines: vec![
-            "What was counted on every node is forgotten, also by others who look at pg_stat_statements. \
-             The samples of the last \
-             two weeks stay."
+            "The counters of every node are reset, for other readers of pg_stat_statements too. The \
+             samples of the last two weeks stay."
                 .to_owned(),
         ],
         action: "/statements/reset".to_owned(),
-        button: Some("Count anew"),
+        button: Some("Reset"),
         danger: true,
         back: "/statements",
-        ..Ask::default()
+        ..Confirmation::default()
     };
-    ask.show()
+    confirmation.show()
 }
 
 /// POST /statements/reset
-pub async fn reset(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
-    let said = operator
+pub async fn create_reset(console: web::Data<Console>, operator: Operator) -> Result<HttpResponse, Failure> {
+    let report = operator
         .act(async |session| {
             let nodes = cluster::reset_statements(session).await?;
-            Ok(format!("Statements are counted anew on {}.", nodes.join(", ")))
+            Ok(format!("The counters were reset on {}.", nodes.join(", ")))
         })
         .await?;
-    Ok(console.done("/statements", said))
+    Ok(console.done("/statements", report))
 }
 
 impl View for Statements {

@@ -1,4 +1,4 @@
-//! The busiest tenants with a day's sparkline each.
+//! The busiest tenants, each with a sparkline of a day.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;

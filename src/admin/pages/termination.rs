@@ -1,9 +1,9 @@
-//! Cancelling a statement and closing a session, on whatever node it runs.
+//! Cancelling a statement and closing a database session, on any node.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use super::confirmation::Ask;
+use super::confirmation::Confirmation;
 use crate::admin::Failure;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
@@ -12,14 +12,14 @@ use crate::cluster::{self, Backend, BackendAction};
 use crate::monitor;
 use crate::web::{Error, Form};
 
-/// The session and the statement that were seen, so that no other one is ended.
+/// When the session and the statement that the page showed began, so that no other one is ended.
 #[derive(Deserialize)]
-pub struct Meant {
+pub struct ExpectedBackend {
     began: String,
     statement_began: String,
 }
 
-impl Meant {
+impl ExpectedBackend {
     fn times(&self) -> Result<(i64, i64), Error> {
         let time = |text: &str| {
             text.parse::<i64>().map_err(|_| Error::BadRequest("A time of the form cannot be read."))
@@ -28,55 +28,56 @@ impl Meant {
     }
 }
 
-type Place = web::Path<(i32, i32)>;
+/// The node's group and the process number.
+type BackendPath = web::Path<(i32, i32)>;
 
 /// GET /activity/{group}/{pid}/cancellation/new
-pub async fn cancellation_new(
+pub async fn new_cancellation(
     console: web::Data<Console>,
     frame: ConsoleFrame,
-    place: Place,
+    path: BackendPath,
 ) -> Result<HttpResponse, Failure> {
-    ask(&console, frame, place.into_inner(), BackendAction::Cancel).await
+    confirm(&console, frame, path.into_inner(), BackendAction::Cancel).await
 }
 
 /// POST /activity/{group}/{pid}/cancellation
-pub async fn cancellation(
+pub async fn create_cancellation(
     console: web::Data<Console>,
     operator: Operator,
-    place: Place,
-    form: Form<Meant>,
+    path: BackendPath,
+    form: Form<ExpectedBackend>,
 ) -> Result<HttpResponse, Failure> {
-    end(&console, &operator, place.into_inner(), &form.0, BackendAction::Cancel).await
+    end(&console, &operator, path.into_inner(), &form.0, BackendAction::Cancel).await
 }
 
 /// GET /activity/{group}/{pid}/termination/new
-pub async fn termination_new(
+pub async fn new_termination(
     console: web::Data<Console>,
     frame: ConsoleFrame,
-    place: Place,
+    path: BackendPath,
 ) -> Result<HttpResponse, Failure> {
-    ask(&console, frame, place.into_inner(), BackendAction::Terminate).await
+    confirm(&console, frame, path.into_inner(), BackendAction::Terminate).await
 }
 
 /// POST /activity/{group}/{pid}/termination
-pub async fn termination(
+pub async fn create_termination(
     console: web::Data<Console>,
     operator: Operator,
-    place: Place,
-    form: Form<Meant>,
+    path: BackendPath,
+    form: Form<ExpectedBackend>,
 ) -> Result<HttpResponse, Failure> {
-    end(&console, &operator, place.into_inner(), &form.0, BackendAction::Terminate).await
+    end(&console, &operator, path.into_inner(), &form.0, BackendAction::Terminate).await
 }
 
-async fn ask(
+async fn confirm(
     console: &Console,
     frame: ConsoleFrame,
     (group, pid): (i32, i32),
-    ending: BackendAction,
+    action: BackendAction,
 ) -> Result<HttpResponse, Failure> {
     let (node, session) =
         monitor::running_session(&console.nodes, group, pid).await?.ok_or(Error::NotFound)?;
-    let (title, effect, noun, button) = match ending {
+    let (title, effect, noun, button) = match action {
         BackendAction::Cancel => (
             format!("Cancel the statement of process {pid}"),
             "Its statement ends with an error, and its transaction with it; the session goes on.",
@@ -101,17 +102,16 @@ async fn ask(
     }
     let hidden =
         vec![("began", session.began.0.to_string()), ("statement_began", session.began.1.to_string())];
-    let action = format!("/activity/{group}/{pid}/{noun}");
-    Ask {
+    Confirmation {
         frame,
         title,
         lines,
-        action,
+        action: format!("/activity/{group}/{pid}/{noun}"),
         hidden,
         button: Some(button),
         danger: true,
         back: "/activity",
-        ..Ask::default()
+        ..Confirmation::default()
     }
     .show()
 }
@@ -120,22 +120,22 @@ async fn end(
     console: &Console,
     operator: &Operator,
     (group, pid): (i32, i32),
-    meant: &Meant,
-    ending: BackendAction,
+    expected: &ExpectedBackend,
+    action: BackendAction,
 ) -> Result<HttpResponse, Failure> {
     let nodes = console.nodes.list().await?.nodes;
     let node = nodes.into_iter().find(|node| node.group == group).ok_or(Error::NotFound)?;
     let address = (group != 0).then_some(node.address);
-    let (began, statement_began) = meant.times()?;
+    let (began, statement_began) = expected.times()?;
     let backend = Backend { address, pid, began, statement_began };
-    let said = operator
+    let report = operator
         .act(async move |session| {
-            let whose = cluster::end_backend(session, &backend, ending).await?;
-            Ok(match ending {
-                BackendAction::Cancel => format!("The statement was told to end: {whose}."),
-                BackendAction::Terminate => format!("The session was told to end: {whose}."),
+            let origin = cluster::end_backend(session, &backend, action).await?;
+            Ok(match action {
+                BackendAction::Cancel => format!("The statement was told to end: {origin}."),
+                BackendAction::Terminate => format!("The session was told to end: {origin}."),
             })
         })
         .await?;
-    Ok(console.done("/activity", said))
+    Ok(console.done("/activity", report))
 }

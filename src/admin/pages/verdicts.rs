@@ -1,4 +1,4 @@
-//! What is right and what is wrong, first of all.
+//! The first page: whether the cluster and the application are healthy, and a remedy for each problem.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -28,7 +28,7 @@ impl VerdictsPage<'_> {
     fn sentence(&self) -> &'static str {
         match self.report.severity {
             Severity::Fine => "All is well.",
-            Severity::Warning => "Somebody should look soon.",
+            Severity::Warning => "An operator should look at this soon.",
             Severity::Down => "Something is down.",
         }
     }
@@ -48,15 +48,15 @@ pub async fn show(
     let outbox = console.figures.outbox(&console.application.services.database);
     let (report, unfinished) = join(monitor::report(&console.nodes), outbox).await;
     let mut report = report?;
-    report.add(of_messages(unfinished.as_ref()));
-    report.add(of_key(&console.settings));
+    report.add(check_messages(unfinished.as_ref()));
+    report.add(check_cookie_key(&console.settings));
     Ok(format.show(&report, |tables| VerdictsPage { frame, report: &report, tables })?)
 }
 
-/// A message that waits for longer is on nobody's way.
+/// Seconds after which a waiting message is a problem; a worker delivers within one.
 const LATE: f64 = 60.0;
 
-fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
+fn check_messages(unfinished: Option<&Unfinished>) -> Verdict {
     let verdict = |severity, finding, remedy: &str| Verdict {
         subject: "Messages",
         severity,
@@ -66,7 +66,7 @@ fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
     let Some(unfinished) = unfinished else {
         return verdict(
             Severity::Warning,
-            "the database did not say what waits".to_owned(),
+            "the database did not answer".to_owned(),
             "look at the nodes above",
         );
     };
@@ -89,16 +89,16 @@ fn of_messages(unfinished: Option<&Unfinished>) -> Verdict {
     }
 }
 
-/// A key that was made at the first start is as old as its file.
-fn of_key(settings: &Settings) -> Verdict {
+/// A key that this program made has the age of its file.
+fn check_cookie_key(settings: &Settings) -> Verdict {
     let finding = if settings.server.secret_key.is_some() {
-        "set by SECRET_KEY, whose age nobody here knows".to_owned()
+        "set by SECRET_KEY; its age is unknown".to_owned()
     } else {
         let made =
             std::fs::metadata(settings.database.data_dir.join("secret_key")).and_then(|file| file.modified());
         let age = made.ok().and_then(|made| made.elapsed().ok());
         age.map_or_else(
-            || "no file of it is there".to_owned(),
+            || "its file is missing".to_owned(),
             |age| format!("made {} ago and kept in DATA_DIR", seconds(age.as_secs_f64())),
         )
     };
@@ -139,7 +139,7 @@ impl View for StatusReport {
 
 fn node_cells(node: &NodeState) -> Vec<Cell> {
     let unknown = || "?".to_owned();
-    let inside = node.details.as_ref();
+    let details = node.details.as_ref();
     let drained = if node.takes_shards || node.group == 0 { "" } else { " (drained)" };
     vec![
         format!("{}{drained}", node.address).into(),
@@ -147,13 +147,13 @@ fn node_cells(node: &NodeState) -> Vec<Cell> {
         node.answered_ms.map_or_else(|| "no answer".to_owned(), |ms| format!("{ms} ms")).into(),
         node.shards.to_string().into(),
         node.bytes.map_or_else(unknown, bytes).into(),
-        inside.and_then(|inside| inside.disk).map_or_else(unknown, |(free, _)| bytes(free)).into(),
-        inside
-            .map_or_else(unknown, |inside| {
-                format!("{} of {}", inside.connections.open, inside.connections.limit)
+        details.and_then(|details| details.disk).map_or_else(unknown, |(free, _)| bytes(free)).into(),
+        details
+            .map_or_else(unknown, |details| {
+                format!("{} of {}", details.connections.open, details.connections.limit)
             })
             .into(),
-        inside.map_or_else(unknown, |inside| inside.connections.by_owner()).into(),
-        inside.map_or_else(unknown, |inside| format!("{} {}", inside.postgresql, inside.citus)).into(),
+        details.map_or_else(unknown, |details| details.connections.by_owner()).into(),
+        details.map_or_else(unknown, |details| format!("{} {}", details.postgresql, details.citus)).into(),
     ]
 }
