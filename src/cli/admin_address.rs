@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use crate::settings::Settings;
 use crate::web::listen::{ListenError, take_address};
 
-/// Listens at an address of ADMIN_BIND, unless that is off. A default address that is in use is skipped with a
-/// warning that names the `purpose`, so that a second program on the same machine starts.
+/// Listens at an address of ADMIN_BIND, unless that is off. A default address that is in use is skipped with
+/// a warning that names the `purpose`, so that a second program on the same machine starts.
 ///
 /// # Errors
 /// When the operator's own address cannot be taken.

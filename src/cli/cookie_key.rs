@@ -13,7 +13,7 @@ const FILE: &str = "secret_key";
 ///
 /// # Errors
 /// When the folder cannot be written or the file is not a key.
-pub fn kept_in(data_dir: &Path) -> anyhow::Result<Key> {
+pub fn load_or_create(data_dir: &Path) -> anyhow::Result<Key> {
     let path = data_dir.join(FILE);
     if !path.exists() {
         std::fs::create_dir_all(data_dir)

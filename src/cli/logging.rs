@@ -1,70 +1,90 @@
 //! The log: a line for each event, times in UTC, on standard error.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::settings::Settings;
-use crate::web::graceful_shutdown::listener_is_closed;
 
-/// Crates that log statements with their values, NOTICEs, and the heads of requests below the level of
-/// warnings: other people's notes and secrets among them. No setting makes them talk.
-const DISCREET: [&str; 6] =
+/// Crates that log values of statements, NOTICEs, and heads of requests below the level warn: users' notes and
+/// secrets among them. No setting lowers their level.
+const CONFIDENTIAL: [&str; 6] =
     ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core", "tracing"];
-/// A crate that tells as errors, and with the whole message, what `messaging` tells in one line.
+/// Logs as errors, and with the whole message, what `messaging` logs in one line.
 const SILENT: &str = "lapin";
-
-/// It tells every second, as an error, that a listener is gone which we have closed.
+/// Logs an error every second while its listener is closed, also during our own shutdown.
 const ACCEPTING: &str = "actix_server::accept";
 
-/// Leaves out what is no news.
-struct Sifted(env_logger::Logger);
+/// Changes what is logged while the process runs.
+#[derive(Clone, Default)]
+pub struct LogControl {
+    accept_errors_muted: Arc<AtomicBool>,
+}
 
-impl Log for Sifted {
+impl LogControl {
+    /// Call this before the process closes the listener of a server that still runs.
+    pub fn mute_accept_errors(&self) {
+        self.accept_errors_muted.store(true, Ordering::SeqCst);
+    }
+}
+
+struct FilteredLogger {
+    logger: env_logger::Logger,
+    control: LogControl,
+}
+
+impl Log for FilteredLogger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.0.enabled(metadata)
+        self.logger.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        if record.target() != ACCEPTING || !listener_is_closed() {
-            self.0.log(record);
+        let muted = record.target() == ACCEPTING && self.control.accept_errors_muted.load(Ordering::SeqCst);
+        if !muted {
+            self.logger.log(record);
         }
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.logger.flush();
     }
 }
 
-/// Starts it, and says what the settings left to be said.
-pub fn start(settings: &Settings) {
+/// Starts the log, and logs the warnings of the settings.
+pub fn start(settings: &Settings) -> LogControl {
     let mut builder = env_logger::Builder::new();
-    builder.parse_filters(&without_discreet(&settings.server.log_filter));
-    for module in DISCREET {
+    builder.parse_filters(&without_confidential(&settings.server.log_filter));
+    for module in CONFIDENTIAL {
         builder.filter_module(module, LevelFilter::Warn);
     }
     builder.filter_module(SILENT, LevelFilter::Off);
     let logger = builder.build();
     log::set_max_level(logger.filter());
-    // A second logger in one process is a fault of whoever starts it, and the first goes on.
-    let _ = log::set_boxed_logger(Box::new(Sifted(logger)));
+    let control = LogControl::default();
+    // If the process has a logger already, that one stays.
+    let _ = log::set_boxed_logger(Box::new(FilteredLogger { logger, control: control.clone() }));
     for warning in &settings.warnings {
         log::warn!("{warning}");
     }
+    control
 }
 
-/// Takes out what names a part of a discreet crate, which would outweigh the rule for the whole of it.
-fn without_discreet(filter: &str) -> String {
-    let named = |directive: &str| DISCREET.iter().any(|module| directive.trim_start().starts_with(module));
-    filter.split(',').filter(|directive| !named(directive)).collect::<Vec<_>>().join(",")
+/// Removes directives for parts of a confidential crate, which would win over the rule for the crate.
+fn without_confidential(filter: &str) -> String {
+    let confidential =
+        |directive: &str| CONFIDENTIAL.iter().any(|module| directive.trim_start().starts_with(module));
+    filter.split(',').filter(|directive| !confidential(directive)).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::without_discreet;
+    use super::without_confidential;
 
     #[test]
     fn no_setting_logs_the_values_of_statements() {
         assert_eq!(
-            without_discreet("info,tokio_postgres::query=trace, actix_http=trace,pigeonhole=debug"),
+            without_confidential("info,tokio_postgres::query=trace, actix_http=trace,pigeonhole=debug"),
             "info,pigeonhole=debug"
         );
     }

@@ -1,15 +1,17 @@
-//! The command line: one file for each subcommand. Each reads the settings once and hands them on.
+//! The command line: one file for each subcommand. The settings are read once and passed to it.
 
 mod admin_address;
 mod check;
 mod cluster;
 mod console;
 mod cookie_key;
+mod http_client;
 mod logging;
 mod messages;
 mod migrate;
 mod node_passwords;
 mod output;
+mod schema;
 mod secrets;
 mod seed;
 mod serve;
@@ -27,14 +29,14 @@ use crate::settings::{self, Settings};
 #[command(name = "pigeonhole", version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: PigeonholeCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum PigeonholeCommand {
     /// Serve the application; without DATABASE_URL on an embedded PostgreSQL.
     #[command(after_help = settings::help())]
-    Serve(serve::Serve),
+    Serve(serve::ServeArguments),
     /// Deliver what was shared, from the outbox of DATABASE_URL to the inboxes; any number may run at once.
     #[command(after_help = settings::help())]
     Worker,
@@ -46,23 +48,23 @@ enum Command {
     Migrate,
     /// Fill DATABASE_URL with invented tenants, users and notes, to measure with.
     #[command(after_help = settings::help())]
-    Seed(seed::Seed),
+    Seed(seed::SeedArguments),
     /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
-    Secrets(secrets::Secrets),
+    Secrets(secrets::SecretsArguments),
     /// Ask the application at BIND, or the worker at ADMIN_BIND, whether it is ready; exit code 0 means yes.
     /// For health checks.
     #[command(after_help = settings::help())]
-    Check(check::Check),
+    Check(check::CheckArguments),
     /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.
     #[command(after_help = settings::help())]
-    Console(console::Ask),
+    Console(console::ConsoleArguments),
     /// Build, watch and grow a Citus cluster.
     #[command(subcommand, after_help = settings::help())]
-    Cluster(cluster::Command),
+    Cluster(cluster::ClusterCommand),
 }
 
-/// Runs the program and gives its exit code: 0 when all went well, 1 when not, 2 for a wrong command line;
-/// `cluster status` has its own.
+/// Runs the program. The exit code is 0 for success, 1 for an error and 2 for a wrong command line; `cluster
+/// status` has codes of its own.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.command) {
@@ -79,33 +81,31 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: PigeonholeCommand) -> anyhow::Result<ExitCode> {
     settings::load_env_file()?;
-    if let Command::Secrets(wanted) = &command {
-        // Before the settings, which ask for some of them.
-        secrets::run(wanted, settings::variable)?;
+    if let PigeonholeCommand::Secrets(arguments) = &command {
+        // Before the settings are read, because some of them may not exist yet.
+        secrets::run(arguments, settings::variable)?;
         return Ok(ExitCode::SUCCESS);
     }
     let settings = Settings::from_environment()?;
-    logging::start(&settings);
+    let log = logging::start(&settings);
     match command {
-        Command::Serve(arguments) => {
-            actix_web::rt::System::new().block_on(serve::run(&settings, &arguments))?
-        }
-        Command::Worker => actix_web::rt::System::new().block_on(worker::run(&settings))?,
-        Command::Messages(wanted) => {
-            actix_web::rt::System::new().block_on(messages::run(&settings, wanted))?
-        }
-        Command::Migrate => actix_web::rt::System::new().block_on(migrate::run(&settings))?,
-        Command::Seed(wanted) => seed::run(&settings, &wanted)?,
-        Command::Secrets(_) => {}
-        Command::Check(arguments) => check::run(&settings, &arguments)?,
-        Command::Console(asked) => console::ask(&settings, &asked)?,
-        Command::Cluster(command) => {
-            return actix_web::rt::System::new().block_on(cluster::run(&settings, command));
-        }
+        PigeonholeCommand::Serve(arguments) => block_on(serve::run(&settings, &arguments, &log))?,
+        PigeonholeCommand::Worker => block_on(worker::run(&settings))?,
+        PigeonholeCommand::Messages(arguments) => block_on(messages::run(&settings, arguments))?,
+        PigeonholeCommand::Migrate => block_on(migrate::run(&settings))?,
+        PigeonholeCommand::Seed(arguments) => seed::run(&settings, &arguments)?,
+        PigeonholeCommand::Secrets(_) => {}
+        PigeonholeCommand::Check(arguments) => check::run(&settings, &arguments)?,
+        PigeonholeCommand::Console(arguments) => console::run(&settings, &arguments)?,
+        PigeonholeCommand::Cluster(command) => return block_on(cluster::run(&settings, command)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
 }
 
 #[cfg(test)]

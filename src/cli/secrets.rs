@@ -14,7 +14,7 @@ use super::output;
 
 /// Where the secrets go and what they open.
 #[derive(Args)]
-pub struct Secrets {
+pub struct SecretsArguments {
     /// Folder for the databases: postgres_password, node_password, web_password, admin_database_url.
     #[arg(long)]
     nodes: PathBuf,
@@ -39,7 +39,7 @@ pub struct Secrets {
 ///
 /// # Errors
 /// In one line, what stands in the way.
-pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+pub fn run(secrets: &SecretsArguments, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let variable =
         |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let nodes = Folder(&secrets.nodes);
@@ -60,7 +60,7 @@ pub fn run(secrets: &Secrets, variable: impl Fn(&str) -> Option<String>) -> anyh
     Ok(())
 }
 
-impl Secrets {
+impl SecretsArguments {
     /// The only user of the broker, in a vhost of its own; naming it keeps the broker from making its guest.
     /// Both files follow from one password.
     fn keep_broker(&self, folder: &Folder<'_>, given: Option<String>) -> anyhow::Result<()> {
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn made(folder: &Path, variables: &[(&str, &str)]) -> Vec<String> {
-        let secrets = Secrets {
+        let secrets = SecretsArguments {
             nodes: folder.to_owned(),
             web: folder.to_owned(),
             broker: Some(folder.to_owned()),

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// How much to invent.
 #[derive(Args)]
-pub struct Seed {
+pub struct SeedArguments {
     /// Tenants; a few of them hold most of the notes.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     tenants: u32,
@@ -32,7 +32,7 @@ pub struct Seed {
 ///
 /// # Errors
 /// In one line, what stands in the way.
-pub fn run(settings: &Settings, seed: &Seed) -> anyhow::Result<()> {
+pub fn run(settings: &Settings, seed: &SeedArguments) -> anyhow::Result<()> {
     anyhow::ensure!(
         seed.yes || !settings.production(),
         "this is production; invented rows are added there only with --yes"

@@ -3,10 +3,11 @@
 
 use anyhow::Context;
 
+use super::schema::require_current;
 use super::stop::StopSignal;
 use super::{admin_address, output};
 use crate::admin::{WorkerState, listen_worker};
-use crate::db::{self, Database};
+use crate::db::Database;
 use crate::maintenance;
 use crate::messaging::MessageWorker;
 use crate::settings::Settings;
@@ -22,12 +23,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .url
         .as_ref()
         .context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
-    let Some(missing) = stop.or(db::pending(config)).await else { return Ok(()) };
-    let missing = missing?.join(", ");
-    anyhow::ensure!(
-        missing.is_empty(),
-        "the schema is older than this program; run `pigeonhole migrate` first (missing: {missing})"
-    );
+    let Some(checked) = stop.or(require_current(config)).await else { return Ok(()) };
+    checked?;
     let database = Database::new(config, settings.database.pool_size);
     database.refuse_unsafe_schema().await?;
     let listener = admin_address::take(settings, settings.console.worker_address(), "address of its own")?;

@@ -60,8 +60,8 @@ impl ConsoleSettings {
         }
     }
 
-    /// Where a worker listens; `None` if ADMIN_BIND is off. Its default is another port, because the console of
-    /// a `serve` on the same machine has 5001.
+    /// Where a worker listens; `None` if ADMIN_BIND is off. Its default is another port, because the console
+    /// of a `serve` on the same machine has 5001.
     pub fn worker_address(&self) -> Option<SocketAddr> {
         let address = self.address()?;
         Some(if self.admin_bind_is_set { address } else { WORKER_ADDRESS })

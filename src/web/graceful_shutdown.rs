@@ -14,14 +14,6 @@ const ARRIVAL: Duration = Duration::from_millis(200);
 /// How often the number of requests in flight is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Whether this process has closed a listener.
-static LISTENER_CLOSED: AtomicBool = AtomicBool::new(false);
-
-/// Whether this process has closed a listener. The HTTP server then reports a missing listener as an error.
-pub(crate) fn listener_is_closed() -> bool {
-    LISTENER_CLOSED.load(SeqCst)
-}
-
 /// Counts the requests in flight, and waits for them at shutdown.
 pub struct RequestDrain {
     listener: TcpListener,
@@ -53,7 +45,6 @@ impl RequestDrain {
     /// whether every request has one.
     pub async fn complete(&self, timeout: Duration) -> bool {
         self.begun.store(true, SeqCst);
-        LISTENER_CLOSED.store(true, SeqCst);
         // Where the system cannot close a listener before it is dropped, the HTTP server's own stop must do.
         if shutdown(&self.listener, Shutdown::Both).is_err() {
             return true;

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 
 /// What can be done to a cluster.
 #[derive(Subcommand)]
-pub enum Command {
+pub enum ClusterCommand {
     /// Make a cluster of DATABASE_URL's server and the workers; harmless when it is one already.
     Init(InitArguments),
     /// Say what is wrong and what to do about it, then nodes, tables, jobs and tenants. Exit code 0 fine, 1
@@ -136,15 +136,17 @@ pub struct IsolateArguments {
 ///
 /// # Errors
 /// In one line, what stands in the way.
-pub async fn run(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
+pub async fn run(settings: &Settings, command: ClusterCommand) -> anyhow::Result<ExitCode> {
     let config = settings
         .database
         .url
         .as_ref()
         .context("cluster commands need DATABASE_URL, a superuser's on the coordinator")?;
     match command {
-        Command::Status { json } => return report::run(config, settings.cluster.node_timeout, json).await,
-        Command::Init(arguments) => init(settings, config, arguments).await?,
+        ClusterCommand::Status { json } => {
+            return report::run(config, settings.cluster.node_timeout, json).await;
+        }
+        ClusterCommand::Init(arguments) => init(settings, config, arguments).await?,
         other => {
             let coordinator = NodeConnection::coordinator(config).await?;
             return change(&coordinator, other).await;
@@ -170,10 +172,10 @@ async fn init(settings: &Settings, config: &Config, arguments: InitArguments) ->
     Ok(())
 }
 
-async fn change(coordinator: &NodeConnection, command: Command) -> anyhow::Result<ExitCode> {
+async fn change(coordinator: &NodeConnection, command: ClusterCommand) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Init(_) | Command::Status { .. } => {}
-        Command::Distribute(consent) => {
+        ClusterCommand::Init(_) | ClusterCommand::Status { .. } => {}
+        ClusterCommand::Distribute(consent) => {
             let plan = cluster::plan_distribution(coordinator).await?;
             if plan.is_empty() {
                 output::line("every table is distributed already");
@@ -181,32 +183,32 @@ async fn change(coordinator: &NodeConnection, command: Command) -> anyhow::Resul
                 plan.run(coordinator, &output::line).await?;
             }
         }
-        Command::AddWorker { worker, consent } => {
+        ClusterCommand::AddWorker { worker, consent } => {
             let joining = cluster::plan_add(coordinator, &worker, &output::line).await?;
             if ask::agreed(&[joining.describe()], &consent)? {
                 joining.run(coordinator, &output::line).await?;
                 output::line("next: `pigeonhole cluster rebalance` moves shards to it");
             }
         }
-        Command::Rebalance(arguments) => return rebalance(coordinator, &arguments).await,
-        Command::Drain { worker, undo: true, job } => {
+        ClusterCommand::Rebalance(arguments) => return rebalance(coordinator, &arguments).await,
+        ClusterCommand::Drain { worker, undo: true, job } => {
             if ask::agreed(&[format!("{worker} takes shards again; a running job is stopped")], &job.consent)?
             {
                 cluster::undrain(coordinator, &worker, &output::line).await?;
             }
         }
-        Command::Drain { worker, undo: false, job } => {
+        ClusterCommand::Drain { worker, undo: false, job } => {
             let moves = cluster::plan_drain(coordinator, &worker).await?;
             return follow::start(coordinator, &moves, &job).await;
         }
-        Command::RemoveWorker { worker, consent } => {
+        ClusterCommand::RemoveWorker { worker, consent } => {
             let leaving = cluster::plan_remove(coordinator, &worker).await?;
             if ask::agreed(&[leaving.describe()], &consent)? {
                 leaving.run(coordinator, &output::line).await?;
             }
         }
-        Command::IsolateTenant(arguments) => isolate(coordinator, arguments).await?,
-        Command::BackupPoint { name, .. } => {
+        ClusterCommand::IsolateTenant(arguments) => isolate(coordinator, arguments).await?,
+        ClusterCommand::BackupPoint { name, .. } => {
             let name = format!("{name}-{}", chrono::Utc::now().format("%Y%m%dT%H%M%SZ"));
             let point = cluster::backup_point(coordinator, &name, &output::line).await?;
             output::line(&format!(
@@ -218,7 +220,7 @@ async fn change(coordinator: &NodeConnection, command: Command) -> anyhow::Resul
                 output::line(&format!("    {node}: {position}"));
             }
         }
-        Command::Stop(consent) => match cluster::running_job(coordinator).await? {
+        ClusterCommand::Stop(consent) => match cluster::running_job(coordinator).await? {
             None => output::line("no job is running"),
             Some(job) => {
                 if ask::agreed(

@@ -1,0 +1,48 @@
+//! The schema of the database that `serve` uses.
+
+use tokio_postgres::Config;
+
+use super::super::schema::require_current;
+use crate::cluster;
+use crate::db::{self, Database};
+use crate::settings::Settings;
+
+/// Whether tables that are still on a single server are to be distributed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Distribution {
+    Unchanged,
+    OverWorkers,
+}
+
+/// Migrates the schema in development and with the embedded database. In production an operator does that, as
+/// well as where we connect as a user who may not migrate.
+pub(super) async fn prepare(
+    settings: &Settings,
+    config: &Config,
+    distribution: Distribution,
+) -> anyhow::Result<Database> {
+    if settings.database.url.is_none() || (!settings.production() && db::may_migrate(config).await?) {
+        for migration in db::migrate(config, settings.demo_tenant()).await?.applied {
+            log::info!("applied migration {migration}");
+        }
+    } else {
+        require_current(config).await?;
+    }
+    // After the migrations, because they create the table in which operations are recorded.
+    if distribution == Distribution::OverWorkers {
+        distribute_plain_tables(config).await?;
+    }
+    let database = Database::new(config, settings.database.pool_size);
+    database.refuse_unsafe_schema().await?;
+    Ok(database)
+}
+
+/// Runs at each start, so that an interrupted distribution is completed.
+async fn distribute_plain_tables(coordinator: &Config) -> anyhow::Result<()> {
+    let coordinator = cluster::NodeConnection::coordinator(coordinator).await?;
+    let plan = cluster::plan_distribution(&coordinator).await?;
+    if !plan.is_empty() {
+        plan.run(&coordinator, &|line: &str| log::info!("{line}")).await?;
+    }
+    Ok(())
+}
