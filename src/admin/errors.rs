@@ -6,12 +6,14 @@ use actix_web::body::BoxBody;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
+use log::Level;
 use serde_json::json;
 
 use super::frame::ConsoleFrame;
 use super::view::Format;
 use crate::cluster::ClusterError;
 use crate::db::DbError;
+use crate::log_context::keep_cause;
 use crate::web::Error;
 use crate::web::error::{PublicError, default_sentence};
 use crate::web::request_info::RequestInfo;
@@ -122,6 +124,9 @@ impl ResponseError for Failure {
             Self::Web(error) => error.error_response(),
             Self::Cluster(error) => {
                 let mut response = HttpResponse::new(self.status_code());
+                if response.status().is_server_error() {
+                    keep_cause(Level::Warn, error.to_string());
+                }
                 response.extensions_mut().insert(Reason(error.to_string()));
                 response
             }

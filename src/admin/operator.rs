@@ -12,6 +12,7 @@ use tokio_postgres::Config;
 use super::console::Console;
 use super::errors::Failure;
 use crate::cluster::{ClusterError, NodeConnection};
+use crate::log_context::carry;
 use crate::web::Error;
 
 /// How long a page waits for a plan.
@@ -80,7 +81,7 @@ impl Operator {
         work: impl AsyncFnOnce(&NodeConnection) -> Result<String, ClusterError> + 'static,
     ) -> Result<String, Failure> {
         let operator = self.clone();
-        let task = rt::spawn(async move { work(&operator.session().await?).await });
+        let task = rt::spawn(carry(async move { work(&operator.session().await?).await }));
         match timeout(ACTION_TIMEOUT, task).await {
             Ok(Ok(done)) => Ok(done?),
             Ok(Err(error)) => Err(Failure::Web(Error::Internal("waiting for an operation", error.into()))),

@@ -13,6 +13,7 @@ use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::{LoginPassword, NewPassword};
+use crate::log_context::carry_blocking;
 
 /// How long a hash waits for a free core before the request is refused with 503.
 const TIMEOUT: Duration = Duration::from_millis(800);
@@ -153,7 +154,7 @@ impl Hasher {
             let _held: OwnedSemaphorePermit = permit;
             work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+        tokio::task::spawn_blocking(carry_blocking(work)).await.map_err(|_| Busy)
     }
 
     async fn free_core(&self) -> Result<OwnedSemaphorePermit, Busy> {

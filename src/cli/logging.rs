@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
+use crate::log_context;
 use crate::settings::Settings;
 
 /// Crates that log values of statements, NOTICEs, and heads of requests below the level warn: users' notes and
@@ -29,6 +30,7 @@ impl LogControl {
     }
 }
 
+/// Ends each line with the fields of its [`log_context`].
 struct FilteredLogger {
     logger: env_logger::Logger,
     control: LogControl,
@@ -41,8 +43,20 @@ impl Log for FilteredLogger {
 
     fn log(&self, record: &Record<'_>) {
         let muted = record.target() == ACCEPTING && self.control.accept_errors_muted.load(Ordering::SeqCst);
-        if !muted {
-            self.logger.log(record);
+        if muted {
+            return;
+        }
+        match log_context::current() {
+            None => self.logger.log(record),
+            Some(context) => self.logger.log(
+                &Record::builder()
+                    .metadata(record.metadata().clone())
+                    .module_path(record.module_path())
+                    .file(record.file())
+                    .line(record.line())
+                    .args(format_args!("{} {context}", record.args()))
+                    .build(),
+            ),
         }
     }
 

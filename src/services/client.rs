@@ -6,6 +6,4 @@ pub struct Client {
     pub address: String,
     /// The User-Agent header, shortened.
     pub user_agent: String,
-    /// The id of the request, which the response carries too.
-    pub request_id: String,
 }

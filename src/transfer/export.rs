@@ -14,6 +14,7 @@ use super::source::{ExportRequest, ExportSource};
 use super::zip_stream::{Archive, ExportError};
 use super::{document, front_matter};
 use crate::db::Database;
+use crate::log_context::carry;
 use crate::store::{ExportScope, ExportedNote};
 
 const EVERYTHING: &str = "pigeonhole.json";
@@ -26,14 +27,14 @@ pub fn export(
     let (sender, receiver) = mpsc::channel(2);
     let complete = Arc::new(AtomicBool::new(false));
     let completed = Arc::clone(&complete);
-    tokio::spawn(async move {
+    tokio::spawn(carry(async move {
         let source = ExportSource { database, tenant: request.tenant, scope: request.scope };
         match write(&source, &request, &sender).await {
             Ok(()) => completed.store(true, Ordering::Release),
             Err(ExportError::ClientGone) => log::debug!("the client closed the connection during an export"),
             Err(error) => log::warn!("an export ended early: {error}"),
         }
-    });
+    }));
     // An incomplete archive must end with an error, so that the client sees a failed download and not a short
     // one.
     futures_util::stream::unfold((receiver, complete), async |(mut receiver, complete)| {

@@ -13,6 +13,7 @@ use zip::ZipArchive;
 use super::front_matter::{self, FrontMatter};
 use crate::db::{Database, DbError};
 use crate::domain::{CONTENT_LIMIT, NoteContent, NoteTitle, TenantId, UserId};
+use crate::log_context::carry_blocking;
 use crate::store::ImportedNote;
 
 /// The most files of an archive that are read.
@@ -73,7 +74,7 @@ pub async fn import(
     file: File,
 ) -> Result<ImportReport, ImportError> {
     let (sender, mut receiver) = mpsc::channel::<ImportItem>(BATCH);
-    let reading = tokio::task::spawn_blocking(move || read(file, &sender));
+    let reading = tokio::task::spawn_blocking(carry_blocking(move || read(file, &sender)));
     let mut report = ImportReport {
         left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
         ..ImportReport::default()

@@ -1,9 +1,8 @@
 //! The client of a request and the user who acts, as the operations of `services` take them.
 
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::HttpRequest;
 
 use super::current_user::CurrentUser;
-use super::request_info::RequestId;
 use super::user_agent::user_agent;
 use crate::services::{Actor, Client};
 
@@ -12,7 +11,6 @@ pub fn client(request: &HttpRequest) -> Client {
     Client {
         address: request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string()),
         user_agent: user_agent(request),
-        request_id: request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
     }
 }
 

@@ -15,6 +15,7 @@ use super::error::Error;
 use crate::auth::Token;
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, UserId};
+use crate::log_context::carry;
 use crate::store::{Session, SessionKind, UnreadLookup};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
@@ -109,9 +110,9 @@ fn bearer(request: &HttpRequest) -> Option<Token> {
 /// for the idle timeout.
 fn note_use(tenant: &TenantHandle, token: &Token) {
     let (tenant, hash) = (tenant.clone(), token.hash());
-    tokio::spawn(async move {
+    tokio::spawn(carry(async move {
         if let Err(error) = tenant.touch_session(&hash).await {
             log::warn!("a session's time of last use could not be saved: {error}");
         }
-    });
+    }));
 }

@@ -4,10 +4,12 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, EntityTag, TryIntoHeaderValue};
 use actix_web::{HttpResponse, ResponseError, web};
+use log::Level;
 
 use super::fields::FieldErrors;
 use crate::auth::Busy;
 use crate::db::DbError;
+use crate::log_context::keep_cause;
 use crate::services::ServiceError;
 use crate::store::{Decision, NoteAccess, SignUpError};
 use crate::transfer::ImportError;
@@ -184,19 +186,19 @@ impl Error {
         Ok(status)
     }
 
-    /// Logs the cause where it is a failure of ours. [`ResponseError::error_response`] does so; code that
-    /// responds in another way calls this.
+    /// Keeps the cause of a failure of ours for the line of the log that the request guard writes with the
+    /// answer. [`ResponseError::error_response`] does so; code that responds in another way calls this.
     pub fn log(&self) {
         let source = match self {
             Self::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_))) => {
-                log::warn!("the database is unavailable: {}", chain(error));
+                keep_cause(Level::Warn, format!("the database is unavailable: {}", chain(error)));
                 return;
             }
             Self::Database(error) => chain(error),
             Self::Internal(context, source) => format!("{context}: {}", chain(source.as_ref())),
             _ => return,
         };
-        log::error!("a request failed: {source}");
+        keep_cause(Level::Error, source);
     }
 }
 

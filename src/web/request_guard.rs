@@ -9,59 +9,78 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
+use log::Level;
 
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
 use super::headers;
-use super::request_info::{RequestId, RequestInfo};
+use super::request_info::RequestInfo;
 use super::site::Site;
+use crate::log_context::{self, Cause, LogContext};
 
 /// The middleware.
 ///
 /// # Errors
 /// Only for a panic, as the request is lost with it; the response is whole all the same.
 pub async fn middleware(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Err(Error::Internal("finding the shared state", "it was not registered".into()).into());
     };
     let info = RequestInfo::of(&request, new_request_id());
+    let log_context = LogContext::of_request(&info.request_id);
+    log_context.scope(answer(request, next, info, site)).await
+}
+
+async fn answer(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    info: RequestInfo,
+    site: web::Data<Site>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if let Err(rejection) = admit(&request, &site, &info) {
-        let (method, path, id) = (request.method(), &info.path, &info.request_id);
-        log::info!(target: "security", "refused {method} {path:?}: {rejection:?}, request {id}");
+        let (method, path) = (request.method(), &info.path);
+        log::info!(target: "security", "refused {method} {path:?}: {rejection:?}");
         let response = finish(rejection.response(), &info, &site);
         return Ok(request.into_response(response));
     }
-    request.extensions_mut().insert(RequestId(info.request_id.clone()));
     if let Some(context) = request.app_data::<web::Data<Context>>().cloned() {
         cookie::accept_previous_key(&mut request, &context.cookies);
     }
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(complete(response.map_into_boxed_body(), &info, &site)),
-        Ok(Err(error)) => Err(Lost { status: error.as_response_error().status_code(), info, site }.into()),
-        Err(_) => {
-            log::error!("a handler panicked, request {}", info.request_id);
-            Err(Lost { status: StatusCode::INTERNAL_SERVER_ERROR, info, site }.into())
+    let method = request.method().clone();
+    let status = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => {
+            log_failure(&method, &info, response.status());
+            return Ok(complete(response.map_into_boxed_body(), &info, &site));
         }
+        Ok(Err(error)) => error.as_response_error().status_code(),
+        Err(_) => {
+            log_context::keep_cause(Level::Error, "a handler panicked".to_owned());
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    log_failure(&method, &info, status);
+    Err(Lost { status, info, site }.into())
+}
+
+/// Writes the answer and its cause in one line: for each answer with a cause, and for each server error.
+fn log_failure(method: &Method, info: &RequestInfo, status: StatusCode) {
+    let cause = log_context::current().and_then(|context| context.take_cause());
+    let (path, status) = (&info.path, status.as_u16());
+    match cause {
+        Some(Cause { level, text }) => log::log!(level, "answered {status} to {method} {path:?}: {text}"),
+        None if status >= 500 => log::warn!("answered {status} to {method} {path:?}"),
+        None => {}
     }
 }
 
 fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
-    if response.status().is_server_error() {
-        log::warn!(
-            "answered {} to {} {:?}, request {}",
-            response.status().as_u16(),
-            request.method(),
-            info.path,
-            info.request_id
-        );
-    }
     let mut response = finish(response, info, site);
     cookie::extend_life(&request, response.headers_mut(), site.tls_only);
     ServiceResponse::new(request, response)

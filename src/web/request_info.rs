@@ -3,11 +3,6 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 
-/// The id of a request, in the request's extensions. The response (X-Request-Id) and the lines of the log about
-/// the request have it, too.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub String);
-
 /// A request as far as the body of an error depends on it.
 pub struct RequestInfo {
     /// The path without its query.
@@ -16,7 +11,7 @@ pub struct RequestInfo {
     pub target: String,
     /// Whether the method is GET or HEAD.
     pub reads: bool,
-    /// As in [`RequestId`].
+    /// Random. The response (X-Request-Id, error bodies) and each line of the log about the request have it.
     pub request_id: String,
 }
 

@@ -1,6 +1,8 @@
 //! What the log contains: each failed login, and no secret.
 
-use crate::support::{App, Call, Person, server::ServerBuilder, spawn_app, unique};
+use crate::support::{
+    Answer, App, Call, Person, database::OwnDatabase, server::ServerBuilder, spawn_app, unique,
+};
 
 #[tokio::test]
 async fn control_characters_are_escaped_in_the_log() {
@@ -41,4 +43,38 @@ async fn the_log_names_failed_logins_and_no_secrets() {
         let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         assert!(!log.contains(&encoded), "a secret is in the log");
     }
+}
+
+/// The lines of the log that end in the id of the request behind this answer.
+fn lines_of(app: &App, answer: &Answer) -> Vec<String> {
+    let field = format!("request={}", answer.header("x-request-id"));
+    app.log().lines().filter(|line| line.ends_with(&field)).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn the_number_on_an_error_page_finds_one_line_with_answer_and_cause() {
+    let database = OwnDatabase::create().await;
+    let server = ServerBuilder::new().set("DATABASE_URL", &database.url).start_async().await;
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let admin = database.client().await;
+    admin.batch_execute("ALTER TABLE note_revisions RENAME TO hidden").await.expect("a hole in the schema");
+    let id = script.note("text").await;
+
+    let failed = browser.get(&format!("/notes/{id}/revisions")).await.expect(500);
+    let number = failed.header("x-request-id");
+    assert!(failed.text().contains(number), "the page shows its number");
+    let lines = lines_of(&app, &failed);
+    let [line] = lines.as_slice() else { panic!("not one line of {number}: {lines:?}\n{}", app.log()) };
+    for part in ["ERROR", "answered 500 to GET", &format!("/notes/{id}/revisions"), "note_revisions"] {
+        assert!(line.contains(part), "no {part:?} in {line}");
+    }
+
+    let problem = script.get("/api/nothing").await.expect(404);
+    assert_eq!(lines_of(&app, &problem), Vec::<String>::new(), "a 404 is no failure");
+    let wrong = [("email", person.email.as_str()), ("password", "a wrong password")];
+    let refused = app.answer_retrying(Call::new("POST", "/login").form(&wrong)).await.expect(401);
+    let lines = lines_of(&app, &refused);
+    assert!(lines.iter().any(|line| line.contains("login refused")), "{lines:?}");
 }

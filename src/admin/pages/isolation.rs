@@ -11,6 +11,7 @@ use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::operator::Operator;
 use crate::cluster::{self, ClusterError, HostPort, Isolation, IsolationRequest, NodeConnection};
+use crate::log_context::carry;
 use crate::web::{Error, Form};
 
 /// The choices of the form.
@@ -112,10 +113,10 @@ pub async fn create(
 /// Begins it over a connection of its own, as the page does not wait for its end.
 async fn begin(session: &NodeConnection, plan: Isolation) -> Result<String, ClusterError> {
     let own = session.open_another().await?;
-    rt::spawn(async move {
+    rt::spawn(carry(async move {
         if let Err(error) = plan.run(&own, &|line| log::info!("{line}")).await {
             log::warn!("a tenant was not isolated: {error}");
         }
-    });
+    }));
     Ok("It has begun:".to_owned())
 }
