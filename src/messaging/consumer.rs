@@ -80,8 +80,21 @@ impl Consumer {
         // Deliveries can be settled only as long as the channel exists.
         let (connection, _channel, mut deliveries) = url.connect("worker", start).await?;
         let _consuming = readiness.consuming();
-        let mut stopped = self.stopped.clone();
         let mut in_progress = JoinSet::new();
+        self.settle_all(&mut deliveries, &mut in_progress).await;
+        // The broker requeues messages that were not begun when the connection closes. Messages in progress
+        // are finished: before a stop they are waited for, otherwise the next connection takes messages
+        // meanwhile.
+        if *self.stopped.borrow() {
+            while in_progress.join_next().await.is_some() {}
+        }
+        in_progress.detach_all();
+        close(connection).await;
+        Ok(())
+    }
+
+    async fn settle_all(&self, deliveries: &mut lapin::Consumer, in_progress: &mut JoinSet<()>) {
+        let mut stopped = self.stopped.clone();
         loop {
             tokio::select! {
                 delivery = deliveries.next() => match delivery {
@@ -91,23 +104,14 @@ impl Consumer {
                     }
                     Some(Err(error)) => {
                         log::debug!("the connection to the broker ended: {error}");
-                        break;
+                        return;
                     }
-                    None => break,
+                    None => return,
                 },
                 Some(_) = in_progress.join_next() => {}
-                _ = stopped.wait_for(|stopped| *stopped) => break,
+                _ = stopped.wait_for(|stopped| *stopped) => return,
             }
         }
-        // The broker requeues messages that were not begun when the connection closes. Messages in progress
-        // are finished: before a stop they are waited for, otherwise the next connection takes messages
-        // meanwhile.
-        if *stopped.borrow() {
-            while in_progress.join_next().await.is_some() {}
-        }
-        in_progress.detach_all();
-        close(connection).await;
-        Ok(())
     }
 
     async fn settle(&self, delivery: Delivery) {

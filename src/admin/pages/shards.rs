@@ -6,7 +6,7 @@ use askama::Template;
 use crate::admin::console::Console;
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::{Failure, Format, View};
-use crate::monitor::{self, ShardBundle, ShardMap, Table, bytes};
+use crate::monitor::{self, ShardBundle, ShardMap, ShardNode, Table, bytes};
 
 /// Units of the picture, which the browser scales to the page.
 const WIDTH: f64 = 1000.0;
@@ -74,22 +74,11 @@ fn draw(map: &ShardMap) -> Picture<'_> {
     let free = (WIDTH - most_blocks * LEAST).max(0.0);
     let hottest =
         map.nodes.iter().flat_map(|node| &node.shards).map(|bundle| bundle.seconds).fold(0.0, f64::max);
+    let width = |bundle: &ShardBundle| LEAST + bundle.bytes.unwrap_or_default() as f64 / widest * free;
     let mut rows = Vec::new();
-    for (place, node) in map.nodes.iter().enumerate() {
-        let y = TOP + place as f64 * ROW;
-        let mut x = 0.0;
-        let mut blocks = Vec::new();
-        for bundle in &node.shards {
-            let width = LEAST + bundle.bytes.unwrap_or_default() as f64 / widest * free;
-            blocks.push(Block {
-                x,
-                width: (width - 1.0).max(1.0),
-                heat: heat(bundle.seconds, hottest),
-                bundle,
-                label: label(bundle, &node.address),
-            });
-            x += width;
-        }
+    for (index, node) in map.nodes.iter().enumerate() {
+        let y = TOP + index as f64 * ROW;
+        let blocks = blocks(node, width, hottest);
         let size = if node.answered { bytes(node.bytes) } else { "does not answer".to_owned() };
         let drained = if node.takes_shards { "" } else { ", takes no shards" };
         let label = format!("{}: {} shards, {size}{drained}", node.address, node.shards.len());
@@ -105,6 +94,23 @@ fn draw(map: &ShardMap) -> Picture<'_> {
         rows,
         mean: mean.map(|(x, text)| (x.min(WIDTH), text, if x > WIDTH - 60.0 { "end" } else { "middle" })),
     }
+}
+
+fn blocks<'a>(node: &'a ShardNode, width: impl Fn(&ShardBundle) -> f64, hottest: f64) -> Vec<Block<'a>> {
+    let mut x = 0.0;
+    let block = |bundle: &'a ShardBundle| {
+        let width = width(bundle);
+        let block = Block {
+            x,
+            width: (width - 1.0).max(1.0),
+            heat: heat(bundle.seconds, hottest),
+            bundle,
+            label: label(bundle, &node.address),
+        };
+        x += width;
+        block
+    };
+    node.shards.iter().map(block).collect()
 }
 
 fn heat(load: f64, hottest: f64) -> usize {

@@ -77,20 +77,7 @@ async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let (node, session) =
         monitor::running_session(&console.nodes, group, pid).await?.ok_or(Error::NotFound)?;
-    let (title, effect, noun, button) = match action {
-        BackendAction::Cancel => (
-            format!("Cancel the statement of process {pid}"),
-            "Its statement ends with an error, and its transaction with it; the session goes on.",
-            "cancellation",
-            "Cancel the statement",
-        ),
-        BackendAction::Terminate => (
-            format!("Close the session of process {pid}"),
-            "Its connection is closed, and its transaction rolled back.",
-            "termination",
-            "Close the session",
-        ),
-    };
+    let (noun, button, effect) = words(action);
     let mut lines = vec![
         format!("On {}: {}.", node.address, session.origin()),
         format!("It is {}.", session.state_line()),
@@ -104,7 +91,7 @@ async fn confirm(
         vec![("began", session.began.0.to_string()), ("statement_began", session.began.1.to_string())];
     Confirmation {
         frame,
-        title,
+        title: format!("{button} of process {pid}"),
         lines,
         action: format!("/activity/{group}/{pid}/{noun}"),
         hidden,
@@ -114,6 +101,20 @@ async fn confirm(
         ..Confirmation::default()
     }
     .show()
+}
+
+/// The noun in the path, the label of the button, and the effect.
+fn words(action: BackendAction) -> (&'static str, &'static str, &'static str) {
+    match action {
+        BackendAction::Cancel => (
+            "cancellation",
+            "Cancel the statement",
+            "Its statement ends with an error, and its transaction with it; the session goes on.",
+        ),
+        BackendAction::Terminate => {
+            ("termination", "Close the session", "Its connection is closed, and its transaction rolled back.")
+        }
+    }
 }
 
 async fn end(
