@@ -152,7 +152,7 @@ fn index_of(status: StatusCode) -> usize {
         400..500 => 400,
         _ => 599,
     };
-    let position = |wanted| STATUSES.iter().position(|(known, _)| *known == wanted);
+    let position = |status| STATUSES.iter().position(|(known, _)| *known == status);
     position(status).or_else(|| position(class)).unwrap_or_default()
 }
 

@@ -122,13 +122,13 @@ pub(super) type StateTimes = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, Opti
 /// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// It waits.
+    /// It waits for a relay.
     Pending,
-    /// The broker has it.
+    /// The broker has confirmed it.
     Published,
-    /// What it asks for was done.
+    /// It was handled.
     Acknowledged,
-    /// It failed too often and waits for an operator.
+    /// It failed for the last time and waits for an operator.
     Failed,
 }
 
@@ -163,30 +163,25 @@ impl DeliveryState {
     }
 }
 
-/// A message, as its row says.
+/// A row of the outbox.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Its number in its tenant.
     pub id: i64,
-    /// What is to be done.
+    /// The kind of the message.
     pub route: String,
-    /// On whose authority.
+    /// The user who caused it.
     pub user_id: i64,
-    /// The note that it is about.
     pub note_id: Option<i64>,
-    /// More, in JSON.
+    /// JSON; see `domain::messages`.
     pub payload: String,
-    /// How often it failed.
+    /// Failures so far.
     pub attempts: i32,
-    /// When it was written.
     pub created_at: DateTime<Utc>,
-    /// Until when it is claimed, or from when on it is due.
+    /// The end of its lease, or when it is due.
     pub due_at: DateTime<Utc>,
-    /// How far it has come.
     pub state: DeliveryState,
-    /// When that was: published, acknowledged or failed.
+    /// When it came to that state; `None` while it is pending.
     pub since: Option<DateTime<Utc>>,
-    /// What went wrong last.
     pub last_error: String,
 }
 
@@ -240,8 +235,8 @@ impl TenantHandle {
         self.transaction(CLAIM.all(values![interval(lease), limit])).await
     }
 
-    /// Marks a message as done whose work is done elsewhere. Other messages are marked in the transaction
-    /// that does them.
+    /// Acknowledges a message whose work is on other shards. Handlers acknowledge other messages in the
+    /// transaction of the work.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -326,7 +321,7 @@ fn interval(duration: Duration) -> String {
 /// The tenants in which something is due, a thousand of them at most.
 ///
 /// # Errors
-/// [`DbError`] of the one statement, which asks every shard.
+/// [`DbError`] of the one statement, which reads every shard.
 pub async fn tenants_with_due_messages(database: &Database) -> Result<Vec<TenantId>, DbError> {
     let rows = database
         .relay(async |client| Ok(client.query(&client.prepare_cached(DUE_TENANTS).await?, &[]).await?))
@@ -334,10 +329,10 @@ pub async fn tenants_with_due_messages(database: &Database) -> Result<Vec<Tenant
     Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
 }
 
-/// Tells every relay that listens that something is due in these tenants.
+/// Notifies all listening relays that these tenants have due messages.
 ///
 /// # Errors
-/// [`DbError`] of the statements; the relays then find it by themselves.
+/// [`DbError`] of the statements. The relays find the messages by their sweeps then.
 pub async fn notify_relays(database: &Database, tenants: &[TenantId]) -> Result<(), DbError> {
     database
         .relay(async |client| {

@@ -77,7 +77,7 @@ async fn cancelling_a_statement_needs_confirmation_and_is_recorded_with_its_oper
     let meant = [("began", began.as_str()), ("statement_began", statement_began.as_str())];
     let answer = console.post_form(&path, &meant).await.expect(303);
     let page = console.get(answer.location()).await.expect(200).text();
-    assert!(page.contains("The statement was told to end"), "{page}");
+    assert!(page.contains("The server was asked to cancel the statement"), "{page}");
     let error = statement.await.expect("a task").expect_err("it was cancelled");
     assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::QUERY_CANCELED));
 

@@ -133,8 +133,8 @@ async fn end(
         .act(async move |session| {
             let origin = cluster::end_backend(session, &backend, action).await?;
             Ok(match action {
-                BackendAction::Cancel => format!("The statement was told to end: {origin}."),
-                BackendAction::Terminate => format!("The session was told to end: {origin}."),
+                BackendAction::Cancel => format!("The server was asked to cancel the statement: {origin}."),
+                BackendAction::Terminate => format!("The server was asked to close the session: {origin}."),
             })
         })
         .await?;
