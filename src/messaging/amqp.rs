@@ -32,7 +32,7 @@ pub enum BrokerError {
     Lapin(#[from] lapin::Error),
     /// It did not answer in time.
     #[error("the broker does not answer")]
-    Silent,
+    TimedOut,
 }
 
 impl BrokerUrl {
@@ -54,7 +54,7 @@ impl BrokerUrl {
             let started = start(&channel).await?;
             Ok((connection, channel, started))
         };
-        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| BrokerError::Silent)?
+        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| BrokerError::TimedOut)?
     }
 }
 
