@@ -18,7 +18,7 @@ pub struct ConsoleArguments {
     /// The page, such as verdicts or shards.
     #[arg(value_parser = page_names())]
     page: String,
-    /// For scripts.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
     /// The time to cover, where the page covers some.

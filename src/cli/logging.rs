@@ -8,8 +8,8 @@ use log::{LevelFilter, Log, Metadata, Record};
 use crate::log_context;
 use crate::settings::Settings;
 
-/// Crates that log values of statements, NOTICEs, and heads of requests below the level warn: users' notes and
-/// secrets among them. No setting lowers their level.
+/// Crates that log values of statements, NOTICEs, and heads of requests below the level warn: users' notes
+/// and secrets among them. No setting lowers their level.
 const CONFIDENTIAL: [&str; 6] =
     ["tokio_postgres", "actix_http", "actix_web", "actix_server", "refinery_core", "tracing"];
 /// Logs as errors, and with the whole message, what `messaging` logs in one line.

@@ -25,7 +25,7 @@ const DEAD_LETTERS: usize = 1000;
 pub struct MessagesCommand {
     #[command(subcommand)]
     action: Option<Action>,
-    /// For scripts.
+    /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
 }
@@ -166,8 +166,8 @@ fn written(names: &[MessageName]) -> Vec<String> {
 
 fn described(message: &BacklogMessage) -> Value {
     json!({
-        "message": MessageName::of(message).to_string(), "tenant_id": message.tenant, "message_id": message.id,
-        "route": message.route,
+        "message": MessageName::of(message).to_string(),
+        "tenant_id": message.tenant, "message_id": message.id, "route": message.route,
         "note_id": message.note_id, "userid": message.user_id, "state": message.state.as_str(),
         "attempts": message.attempts,
         "created_at": message.created_at, "due_at": message.due_at, "since": message.since,

@@ -9,14 +9,14 @@ use crate::settings::Settings;
 /// Brings the schema up to date.
 ///
 /// # Errors
-/// In one line, what stands in the way.
+/// One line that says what failed.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let config = settings
         .database
         .url
         .as_ref()
         .context("migrate needs DATABASE_URL; the embedded database is migrated by serve")?;
-    node_passwords::grant(settings, config).await?;
+    node_passwords::set(settings, config).await?;
     let report = db::migrate(config, settings.demo_tenant()).await?;
     if report.applied.is_empty() {
         output::line("the schema is up to date");

@@ -37,19 +37,19 @@ enum PigeonholeCommand {
     /// Serve the application; without DATABASE_URL on an embedded PostgreSQL.
     #[command(after_help = settings::help())]
     Serve(serve::ServeArguments),
-    /// Deliver what was shared, from the outbox of DATABASE_URL to the inboxes; any number may run at once.
+    /// Deliver shared notes from the outbox of DATABASE_URL to the inboxes; any number may run at once.
     #[command(after_help = settings::help())]
     Worker,
-    /// Say what waits to be delivered and what failed; try it again or give it up.
+    /// Show messages that wait or have failed; replay or drop the failed ones.
     #[command(after_help = settings::help())]
     Messages(messages::MessagesCommand),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings::help())]
     Migrate,
-    /// Fill DATABASE_URL with invented tenants, users and notes, to measure with.
+    /// Fill DATABASE_URL with invented tenants, users and notes, for measurements.
     #[command(after_help = settings::help())]
     Seed(seed::SeedArguments),
-    /// Make the secrets of a cluster of containers, each once; what the environment gives wins.
+    /// Create the missing secrets of a cluster of containers; values in the environment win.
     Secrets(secrets::SecretsArguments),
     /// Ask the application at BIND, or the worker at ADMIN_BIND, whether it is ready; exit code 0 means yes.
     /// For health checks.

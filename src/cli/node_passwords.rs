@@ -1,17 +1,17 @@
-//! Who may connect, where the settings say so. It comes before anything that needs the nodes of a cluster to
-//! work together as one of our roles, such as a migration, and before workers are added, which get the roles
-//! as they are.
+//! The passwords of our database roles. They are set before anything for which the nodes of a cluster connect
+//! to each other as one of our roles, such as a migration, and before workers are added, because Citus copies
+//! the roles to new workers.
 
 use tokio_postgres::Config;
 
 use crate::db;
 use crate::settings::Settings;
 
-/// Gives our roles the passwords of the settings, and does nothing where there are none.
+/// Sets NODE_PASSWORD and WEB_PASSWORD, as far as they are set.
 ///
 /// # Errors
-/// In one line, what stands in the way.
-pub async fn grant(settings: &Settings, config: &Config) -> anyhow::Result<()> {
+/// One line that says what failed.
+pub async fn set(settings: &Settings, config: &Config) -> anyhow::Result<()> {
     if let Some(password) = &settings.cluster.node_password {
         db::set_node_passwords(config, password.expose()).await?;
     }

@@ -8,11 +8,10 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 
-/// Prints the result of a command that does nothing else than print it.
+/// Prints the result of a command that only prints.
 ///
 /// # Errors
-/// When it cannot be written, for example to a full disk. A reader that has gone, such as `head`, is no
-/// error.
+/// When it cannot be written, for example to a full disk. A closed pipe, as of `head`, is no error.
 pub(super) fn answer(text: &str) -> anyhow::Result<()> {
     match write(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -22,17 +21,17 @@ pub(super) fn answer(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Prints a line about work that goes on, or is done, whether or not the line can be written.
+/// Prints a line about the work of a command. The work goes on if the line cannot be written.
 pub(super) fn line(text: &str) {
     let _ = write(format!("{text}\n").as_bytes());
 }
 
-/// The same without a line end, such as a question or a progress bar.
+/// As [`line()`], without a line end: for a question or a progress bar.
 pub(super) fn part(text: &str) {
     let _ = write(text.as_bytes());
 }
 
-/// Whether a person reads the output on a terminal.
+/// Whether the output goes to a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }

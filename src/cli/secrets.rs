@@ -1,6 +1,6 @@
-//! `pigeonhole secrets`: what a cluster of containers needs that nobody else may know. Three folders, so that
-//! nobody sees more than their own: one for the databases and who sets them up, one for `serve`, one for the
-//! broker and its users.
+//! `pigeonhole secrets`: creates the secrets of a cluster of containers. There are three folders, so that
+//! each container sees only its own secrets: one for the databases and the containers that set them up, one
+//! for `serve`, and one for the broker and its clients.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::output;
 
-/// Where the secrets go and what they open.
+/// Arguments of `secrets`.
 #[derive(Args)]
 pub struct SecretsArguments {
     /// Folder for the databases: postgres_password, node_password, web_password, admin_database_url.
@@ -35,15 +35,15 @@ pub struct SecretsArguments {
     database: String,
 }
 
-/// Makes what is missing. A value in the environment replaces the one in its file.
+/// Creates missing secrets. A value in the environment replaces the one in its file.
 ///
 /// # Errors
-/// In one line, what stands in the way.
+/// One line that says what failed.
 pub fn run(secrets: &SecretsArguments, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     let variable =
         |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-    let nodes = Folder(&secrets.nodes);
-    let web = Folder(&secrets.web);
+    let nodes = SecretsFolder(&secrets.nodes);
+    let web = SecretsFolder(&secrets.web);
     let given =
         variable("POSTGRES_PASSWORD").or_else(|| password_of_administrator(&variable("DATABASE_URL")?));
     let postgres = nodes.keep("postgres_password", given, 32)?;
@@ -54,19 +54,19 @@ pub fn run(secrets: &SecretsArguments, variable: impl Fn(&str) -> Option<String>
     nodes.write("admin_database_url", &secrets.url("postgres", &postgres))?;
     web.write("database_url", &secrets.url("pigeonhole_web", &web_password))?;
     if let Some(broker) = &secrets.broker {
-        secrets.keep_broker(&Folder(broker), variable("AMQP_URL"))?;
+        secrets.keep_broker(&SecretsFolder(broker), variable("AMQP_URL"))?;
     }
     output::line(&format!("the secrets are in {} and {}", secrets.nodes.display(), secrets.web.display()));
     Ok(())
 }
 
 impl SecretsArguments {
-    /// The only user of the broker, in a vhost of its own; naming it keeps the broker from making its guest.
-    /// Both files follow from one password.
-    fn keep_broker(&self, folder: &Folder<'_>, given: Option<String>) -> anyhow::Result<()> {
+    /// The broker has one user, in a vhost of its own. RabbitMQ creates no user `guest` if another one is
+    /// configured. Both files contain the same password.
+    fn keep_broker(&self, folder: &SecretsFolder<'_>, given: Option<String>) -> anyhow::Result<()> {
         let url = |password: &str| format!("amqp://pigeonhole:{password}@{}/pigeonhole", self.broker_address);
         if let Some(given) = given {
-            // A broker of somebody's own, with users that we do not make.
+            // The operator's own broker, whose users we do not create.
             return folder.write("amqp_url", &given);
         }
         let password = folder.keep("broker_password", None, 32)?;
@@ -75,8 +75,8 @@ impl SecretsArguments {
             "broker.conf",
             &format!(
                 "default_vhost = pigeonhole\ndefault_user = pigeonhole\ndefault_pass = {password}\n\
-                 default_permissions.configure = .*\ndefault_permissions.read = \
-                 .*\ndefault_permissions.write = .*\n\
+                 default_permissions.configure = .*\n\
+                 default_permissions.read = .*\ndefault_permissions.write = .*\n\
                  default_user_tags.administrator = false\nlog.console = true\nlog.file = false\n"
             ),
         )
@@ -88,7 +88,7 @@ impl SecretsArguments {
     }
 }
 
-/// Older settings name the administrator's password only inside of the URL.
+/// In the settings of older versions the administrator's password is only part of the URL.
 fn password_of_administrator(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let config: tokio_postgres::Config = format!("postgresql://{rest}").parse().ok()?;
@@ -98,10 +98,10 @@ fn password_of_administrator(url: &str) -> Option<String> {
     String::from_utf8(config.get_password()?.to_vec()).ok()
 }
 
-struct Folder<'a>(&'a Path);
+struct SecretsFolder<'a>(&'a Path);
 
-impl Folder<'_> {
-    /// The given value, else the kept one, else a new one of that many random bytes.
+impl SecretsFolder<'_> {
+    /// Writes and returns the given value, else the stored one, else a new one of `bytes` random bytes.
     fn keep(&self, name: &str, given: Option<String>, bytes: usize) -> anyhow::Result<String> {
         let path = self.0.join(name);
         let kept = match fs::read_to_string(&path) {
@@ -117,19 +117,19 @@ impl Folder<'_> {
         Ok(value)
     }
 
-    /// Readable by our account and group alone; whole or not at all.
+    /// Writes a file that only our account and group can read. It is never half written.
     fn write(&self, name: &str, value: &str) -> anyhow::Result<()> {
         let path = self.0.join(name);
         if fs::read_to_string(&path).is_ok_and(|kept| kept == value) {
             return Ok(());
         }
-        let aside = self.0.join(format!(".{name}.new"));
+        let new = self.0.join(format!(".{name}.new"));
         let written = || -> io::Result<()> {
-            let _ = fs::remove_file(&aside);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o440).open(&aside)?;
+            let _ = fs::remove_file(&new);
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o440).open(&new)?;
             file.write_all(value.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&aside, &path)
+            fs::rename(&new, &path)
         };
         written().with_context(|| format!("writing {}", path.display()))
     }

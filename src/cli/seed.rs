@@ -1,14 +1,15 @@
-//! `pigeonhole seed`.
+//! `pigeonhole seed`: fills a database with invented data.
 
 use anyhow::Context;
 use clap::Args;
+use tokio_postgres::Config;
 
 use super::output;
 use crate::db;
 use crate::seed::{self, SeedOptions};
 use crate::settings::Settings;
 
-/// How much to invent.
+/// Arguments of `seed`.
 #[derive(Args)]
 pub struct SeedArguments {
     /// Tenants; a few of them hold most of the notes.
@@ -28,48 +29,51 @@ pub struct SeedArguments {
     yes: bool,
 }
 
-/// Fills DATABASE_URL and says how to log in.
+/// Fills DATABASE_URL and prints how to log in.
 ///
 /// # Errors
-/// In one line, what stands in the way.
-pub fn run(settings: &Settings, seed: &SeedArguments) -> anyhow::Result<()> {
+/// One line that says what failed.
+pub fn run(settings: &Settings, arguments: &SeedArguments) -> anyhow::Result<()> {
     anyhow::ensure!(
-        seed.yes || !settings.production(),
+        arguments.yes || !settings.production(),
         "this is production; invented rows are added there only with --yes"
     );
     anyhow::ensure!(
-        seed.users >= seed.tenants,
+        arguments.users >= arguments.tenants,
         "each tenant needs a user: --users must not be less than --tenants"
     );
     let config = settings.database.url.as_ref().context("seed needs DATABASE_URL, of an administrator")?;
-    // Several threads, unlike the other subcommands: making rows keeps more than one core busy.
-    tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(async {
-        let missing = db::pending(config).await?;
-        anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
-        let options = SeedOptions {
-            tenants: seed.tenants,
-            users: seed.users,
-            notes: seed.notes,
-            connections: seed.connections.into(),
-            bcrypt_cost: settings.server.bcrypt_cost,
-        };
-        let seeded = seed::fill(config, options).await?;
-        let per_second = seed.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
-        output::line(&format!(
-            "added {} tenants, {} users and {} notes in {:.1} s ({per_second:.0} notes/s)",
-            seed.tenants,
-            seed.users,
-            seed.notes,
-            seeded.elapsed.as_secs_f64()
-        ));
-        output::line(&format!(
-            "the largest is tenant {} with {} notes",
-            seeded.largest_tenant, seeded.largest_notes
-        ));
-        output::line(&format!(
-            "log in there as {} with the password {}, which is everybody's",
-            seeded.email, seeded.password
-        ));
-        Ok(())
-    })
+    let options = SeedOptions {
+        tenants: arguments.tenants,
+        users: arguments.users,
+        notes: arguments.notes,
+        connections: arguments.connections.into(),
+        bcrypt_cost: settings.server.bcrypt_cost,
+    };
+    // Several threads, unlike the other subcommands: generating rows uses more than one core.
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(fill(config, options, arguments))
+}
+
+async fn fill(config: &Config, options: SeedOptions, arguments: &SeedArguments) -> anyhow::Result<()> {
+    let missing = db::pending(config).await?;
+    anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
+    let seeded = seed::fill(config, options).await?;
+    let per_second = arguments.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
+    output::line(&format!(
+        "added {} tenants, {} users and {} notes in {:.1} s ({per_second:.0} notes/s)",
+        arguments.tenants,
+        arguments.users,
+        arguments.notes,
+        seeded.elapsed.as_secs_f64()
+    ));
+    output::line(&format!(
+        "the largest is tenant {} with {} notes",
+        seeded.largest_tenant, seeded.largest_notes
+    ));
+    output::line(&format!(
+        "log in there as {} with the password {}, which all users have",
+        seeded.email, seeded.password
+    ));
+    Ok(())
 }

@@ -1,10 +1,10 @@
-//! The signals that ask for an end.
+//! The signals that stop the process.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listening begins once, at the start: from then on no signal ends the program by itself,
-/// so every long step has to be waited for through here.
+/// SIGTERM and SIGINT. From [`StopSignal::listen`] on they no longer end the process by themselves, so every
+/// long step has to run through [`StopSignal::until_stopped`].
 pub(super) struct StopSignal {
     terminate: Signal,
     interrupt: Signal,
@@ -23,8 +23,8 @@ impl StopSignal {
         }
     }
 
-    /// What `work` gives, or none when it was stopped before.
-    pub(super) async fn or<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work`; `None` if a signal arrives before its end.
+    pub(super) async fn until_stopped<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             result = work => Some(result),
             () = self.received() => None,

@@ -23,7 +23,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .url
         .as_ref()
         .context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
-    let Some(checked) = stop.or(require_current(config)).await else { return Ok(()) };
+    let Some(checked) = stop.until_stopped(require_current(config)).await else { return Ok(()) };
     checked?;
     let database = Database::new(config, settings.database.pool_size);
     database.refuse_unsafe_schema().await?;

@@ -43,10 +43,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pages", web_and_below!()),
     ("api", web_and_below!()),
     ("admin", web_and_below!("monitor", "cluster")),
+    ("maintenance", &["store", "db"]),
     ("app", web_and_below!("pages", "api")),
     ("seed", &["db", "store", "domain", "cluster", "settings"]),
     ("embedded", &["db", "store", "domain", "cluster", "settings"]),
-    ("cli", web_and_below!("pages", "api", "admin", "app", "monitor", "cluster", "seed", "embedded")),
+    (
+        "cli",
+        web_and_below!(
+            "pages",
+            "api",
+            "admin",
+            "app",
+            "monitor",
+            "cluster",
+            "seed",
+            "embedded",
+            "maintenance"
+        ),
+    ),
 ];
 
 const LONGEST_LINE: usize = 110;

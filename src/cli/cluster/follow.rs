@@ -1,35 +1,35 @@
-//! Watching a background job. It goes on whether or not anybody watches.
+//! Starts and follows a background job. The job does not depend on this process.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{JobArguments, ask, output};
+use super::arguments::JobArguments;
+use super::confirm::confirmed;
+use super::output;
+use super::progress_display::ProgressDisplay;
 use crate::cluster::{Follower, MovePlan, NodeConnection, Progress};
 use crate::monitor;
 
-const WIDTH: usize = 30;
-/// Without a terminal a line is written this often, and when something changes.
-const QUIET: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Failed polls in a row after which the command gives up.
+const FAILURE_LIMIT: u32 = 120;
 
-/// Shows the plan, asks, starts it, and watches.
+/// Shows the plan, asks, starts the job, and follows it.
 ///
 /// # Errors
-/// In one line, what stands in the way.
-pub async fn start(
+/// One line that says what failed.
+pub(super) async fn start(
     coordinator: &NodeConnection,
     moves: &MovePlan,
     arguments: &JobArguments,
 ) -> anyhow::Result<ExitCode> {
     let lines = describe(moves);
-    if arguments.plan {
+    let nothing_to_do = moves.count() == 0 && !moves.drains();
+    if arguments.plan || nothing_to_do {
         lines.iter().for_each(|line| output::line(line));
         return Ok(ExitCode::SUCCESS);
     }
-    if moves.count() == 0 && !moves.drains() {
-        lines.iter().for_each(|line| output::line(line));
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !ask::agreed(&lines, &arguments.consent)? {
+    if !confirmed(&lines, &arguments.confirmation)? {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(job) = moves.start(coordinator).await? else {
@@ -41,7 +41,7 @@ pub async fn start(
         output::line("`pigeonhole cluster rebalance` follows it, `pigeonhole cluster stop` ends it");
         return Ok(ExitCode::SUCCESS);
     }
-    until_over(coordinator, job).await
+    follow(coordinator, job).await
 }
 
 fn describe(moves: &MovePlan) -> Vec<String> {
@@ -63,41 +63,37 @@ fn describe(moves: &MovePlan) -> Vec<String> {
     lines
 }
 
-/// Watches until the job is over; Ctrl-C ends the watching only.
+/// Shows the progress until the job is over. Ctrl-C ends the display, not the job.
 ///
 /// # Errors
-/// When the coordinator stays silent.
-pub async fn until_over(coordinator: &NodeConnection, job: i64) -> anyhow::Result<ExitCode> {
+/// When the coordinator has not answered for minutes.
+pub(super) async fn follow(coordinator: &NodeConnection, job: i64) -> anyhow::Result<ExitCode> {
     let mut follower = Follower::new(coordinator, job).await?;
-    let mut screen =
-        Screen { terminal: output::is_terminal(), last: None, told: Vec::new(), at: Instant::now() };
+    let mut display = ProgressDisplay::new();
     let mut failures = 0;
     loop {
         match follower.poll().await {
             Ok(progress) => {
                 failures = 0;
-                screen.show(&progress);
+                display.show(&progress);
                 if progress.is_over() {
                     follower.after_job().await?;
-                    output::line(&format!("job {job} {}", progress.state));
-                    return Ok(if progress.state == "finished" {
-                        ExitCode::SUCCESS
-                    } else {
-                        ExitCode::FAILURE
-                    });
+                    return Ok(finish(job, &progress));
                 }
             }
             Err(error) => {
                 failures += 1;
-                screen.tell(&format!("cannot look: {error}; the job goes on when the coordinator is back"));
+                display.print_once(&format!(
+                    "cannot look: {error}; the job goes on when the coordinator is back"
+                ));
                 anyhow::ensure!(
-                    failures < 120,
+                    failures < FAILURE_LIMIT,
                     "the coordinator has not answered for minutes; the job goes on when it is back"
                 );
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             _ = tokio::signal::ctrl_c() => {
                 output::line(&format!("\njob {job} goes on; `pigeonhole cluster rebalance` follows it \
                     again, `pigeonhole cluster stop` ends it"));
@@ -107,76 +103,7 @@ pub async fn until_over(coordinator: &NodeConnection, job: i64) -> anyhow::Resul
     }
 }
 
-struct Screen {
-    terminal: bool,
-    last: Option<Progress>,
-    told: Vec<String>,
-    at: Instant,
-}
-
-impl Screen {
-    fn show(&mut self, progress: &Progress) {
-        for trouble in &progress.failed_attempts {
-            self.tell(trouble);
-        }
-        for dead in &progress.unreachable {
-            self.tell(&format!(
-                "STUCK: {dead}; the moves wait for it. Bring it back, or `pigeonhole cluster stop`"
-            ));
-        }
-        if progress.unreachable.is_empty() {
-            self.told.retain(|line| !line.starts_with("STUCK"));
-        }
-        for blocker in &progress.blockers {
-            self.tell_once(&blocker.name(), &format!("WAITING: {}. {}", blocker.finding(), blocker.remedy()));
-        }
-        let line = line(progress);
-        if self.terminal {
-            output::part(&format!("\r\x1b[K{line}"));
-            if progress.is_over() {
-                output::line("");
-            }
-        } else if progress.is_over()
-            || self.at.elapsed() > QUIET
-            || self.last.as_ref().is_none_or(|last| last.moves != progress.moves)
-        {
-            output::line(&line);
-            self.at = Instant::now();
-        }
-        self.last = Some(progress.clone());
-    }
-
-    /// Says something once.
-    fn tell(&mut self, text: &str) {
-        self.tell_once(text, text);
-    }
-
-    /// Says something once that is worded differently each time.
-    fn tell_once(&mut self, key: &str, text: &str) {
-        if !self.told.iter().any(|told| told == key) {
-            output::line(&format!("{}{text}", if self.terminal { "\r\x1b[K" } else { "" }));
-            self.told.push(key.to_owned());
-        }
-    }
-}
-
-fn line(progress: &Progress) -> String {
-    let (copied, all) = progress.bytes;
-    let share = if all > 0 { usize::try_from(copied * 100 / all).unwrap_or(0).min(100) } else { 0 };
-    let full = share * WIDTH / 100;
-    let bar = format!("[{}{}]", "#".repeat(full), "-".repeat(WIDTH - full));
-    let state = if progress.is_stuck() {
-        "STUCK"
-    } else if progress.blockers.is_empty() {
-        progress.state.as_str()
-    } else {
-        "WAITING"
-    };
-    let (done, moves) = progress.moves;
-    let phases = progress.phases.join("; ");
-    format!(
-        "{bar} {share:>3} % {} of {}, {done} of {moves} moves, {state} {phases}",
-        monitor::bytes(copied),
-        monitor::bytes(all)
-    )
+fn finish(job: i64, progress: &Progress) -> ExitCode {
+    output::line(&format!("job {job} {}", progress.state));
+    if progress.state == "finished" { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -12,7 +12,7 @@ use crate::db;
 use crate::embedded::{EmbeddedCluster, EmbeddedOptions, EmbeddedPostgres};
 use crate::settings::Settings;
 use application::{Listeners, RunningApplication};
-use schema::Distribution;
+use schema::TablePlacement;
 
 /// Arguments of `serve`.
 #[derive(clap::Args)]
@@ -37,7 +37,7 @@ pub async fn run(settings: &Settings, arguments: &ServeArguments, log: &LogContr
             arguments.workers.is_none(),
             "--workers is for the embedded database, and DATABASE_URL names another"
         );
-        return serving.on_database(config, Distribution::Unchanged).await;
+        return serving.on_database(config, TablePlacement::Unchanged).await;
     }
     let options = EmbeddedOptions {
         data_dir: settings.database.data_dir.clone(),
@@ -63,15 +63,17 @@ struct Serving<'a> {
 
 impl Serving<'_> {
     async fn on_embedded_postgres(mut self, options: &EmbeddedOptions) -> anyhow::Result<()> {
-        let Some(started) = self.stop.or(EmbeddedPostgres::start(options)).await else { return Ok(()) };
+        let Some(started) = self.stop.until_stopped(EmbeddedPostgres::start(options)).await else {
+            return Ok(());
+        };
         let embedded = started?;
-        let served = self.on_database(&embedded.config(), Distribution::Unchanged).await;
+        let served = self.on_database(&embedded.config(), TablePlacement::Unchanged).await;
         embedded.stop().await;
         served
     }
 
     async fn on_embedded_cluster(mut self, options: &EmbeddedOptions, workers: usize) -> anyhow::Result<()> {
-        let Some(started) = self.stop.or(EmbeddedCluster::start(options, workers)).await else {
+        let Some(started) = self.stop.until_stopped(EmbeddedCluster::start(options, workers)).await else {
             return Ok(());
         };
         let cluster = started?;
@@ -82,16 +84,18 @@ impl Serving<'_> {
 
     async fn on_started_cluster(mut self, cluster: &EmbeddedCluster) -> anyhow::Result<()> {
         let config = cluster.config();
-        let Some(connected) = self.stop.or(db::set_node_passwords(&config, cluster.password())).await else {
+        let Some(connected) =
+            self.stop.until_stopped(db::set_node_passwords(&config, cluster.password())).await
+        else {
             return Ok(());
         };
         connected?;
-        self.on_database(&config, Distribution::OverWorkers).await
+        self.on_database(&config, TablePlacement::OverWorkers).await
     }
 
-    async fn on_database(mut self, config: &Config, distribution: Distribution) -> anyhow::Result<()> {
+    async fn on_database(mut self, config: &Config, distribution: TablePlacement) -> anyhow::Result<()> {
         let preparing = schema::prepare(self.settings, config, distribution);
-        let Some(prepared) = self.stop.or(preparing).await else { return Ok(()) };
+        let Some(prepared) = self.stop.until_stopped(preparing).await else { return Ok(()) };
         let application = RunningApplication::start(self.listeners, self.settings, config, prepared?)?;
         self.stop.received().await;
         log::info!("stopping: requests in flight are finished first");

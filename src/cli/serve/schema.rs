@@ -9,7 +9,7 @@ use crate::settings::Settings;
 
 /// Whether tables that are still on a single server are to be distributed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Distribution {
+pub(super) enum TablePlacement {
     Unchanged,
     OverWorkers,
 }
@@ -19,7 +19,7 @@ pub(super) enum Distribution {
 pub(super) async fn prepare(
     settings: &Settings,
     config: &Config,
-    distribution: Distribution,
+    distribution: TablePlacement,
 ) -> anyhow::Result<Database> {
     if settings.database.url.is_none() || (!settings.production() && db::may_migrate(config).await?) {
         for migration in db::migrate(config, settings.demo_tenant()).await?.applied {
@@ -29,7 +29,7 @@ pub(super) async fn prepare(
         require_current(config).await?;
     }
     // After the migrations, because they create the table in which operations are recorded.
-    if distribution == Distribution::OverWorkers {
+    if distribution == TablePlacement::OverWorkers {
         distribute_plain_tables(config).await?;
     }
     let database = Database::new(config, settings.database.pool_size);
