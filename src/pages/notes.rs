@@ -18,7 +18,7 @@ use crate::store::{
 use crate::web::cookie::flash;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::routes::Refused;
+use crate::web::routes::RefusalReason;
 use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
 #[derive(Template)]
@@ -136,7 +136,7 @@ pub async fn create(
 
 /// Answers a new note that was sent without a login. The response carries the text.
 pub async fn create_refused(
-    reason: Refused<Error>,
+    reason: RefusalReason<Error>,
     form: Form<NoteForm>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
@@ -218,7 +218,7 @@ pub async fn update(
 
 /// Answers an edit that was sent without a login. The response carries the text.
 pub async fn update_refused(
-    reason: Refused<Error>,
+    reason: RefusalReason<Error>,
     id: web::Path<NoteId>,
     form: Form<NoteForm>,
     cookie: Session,

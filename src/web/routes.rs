@@ -118,7 +118,7 @@ impl Route {
     }
 
     /// Answers a request that the guard refuses with `handler` in place of the guard's own answer. The
-    /// handler takes the reason as [`Refused`].
+    /// handler takes the reason as [`RefusalReason`].
     pub fn when_refused<Args: Extractors>(self, handler: impl AnyHandler<Args>) -> Self {
         let fallback = move |request, payload| call(handler.clone(), request, payload).boxed_local();
         Self { fallback: Some(Rc::new(fallback)), ..self }
@@ -143,9 +143,9 @@ async fn call<Args: Extractors>(
 }
 
 /// Why a guard refused a request; only handlers of [`Route::when_refused`] find one.
-pub struct Refused<E>(pub E);
+pub struct RefusalReason<E>(pub E);
 
-impl<E: 'static> FromRequest for Refused<E> {
+impl<E: 'static> FromRequest for RefusalReason<E> {
     type Error = Error;
     type Future = std::future::Ready<Result<Self, Error>>;
 
@@ -211,7 +211,7 @@ pub fn guarded<E: ResponseError + 'static>(
                 (Err(refusal), None) => Ok(request.into_response(HttpResponse::from_error(refusal))),
                 (Err(refusal), Some(fallback)) => {
                     let (request, payload) = request.into_parts();
-                    request.extensions_mut().insert(Refused(refusal));
+                    request.extensions_mut().insert(RefusalReason(refusal));
                     let response = fallback(request.clone(), payload).await;
                     Ok(ServiceResponse::new(request, response))
                 }
@@ -231,7 +231,7 @@ mod tests {
         "a handler that asks for no login"
     }
 
-    async fn kept(reason: Refused<Error>) -> Result<HttpResponse, Error> {
+    async fn kept(reason: RefusalReason<Error>) -> Result<HttpResponse, Error> {
         Ok(HttpResponse::build(reason.0.status_code()).body("the text"))
     }
 
