@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_byte_of_a_long_password_counts() {
+    async fn every_byte_of_a_long_password_is_checked() {
         let hasher = Hasher::with_cost(12);
         let long = "x".repeat(100);
         let hash = hasher.hash(&NewPassword::parse(&long).expect("valid")).await.expect("a free core");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_user_and_a_corrupt_hash_are_a_plain_no() {
+    async fn no_user_and_a_corrupt_hash_are_refused() {
         let hasher = Hasher::with_cost(12);
         let password = LoginPassword::parse("testpass").expect("valid");
         for hash in [None, Some("é".repeat(30)), Some("$2b$12$short".to_owned()), Some(String::new())] {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_hashes_than_cores_wait_and_the_surplus_is_told_to_come_back() {
+    async fn hashes_wait_for_a_core_and_are_refused_after_the_timeout() {
         let hasher = Hasher { cost: 12, cores: Arc::new(Semaphore::new(0)), queue: Arc::default() };
         let password = LoginPassword::parse("testpass").expect("valid");
         assert!(hasher.verify(&password, None).await.is_err());

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_read_back_and_anything_else_is_none() {
+    fn a_token_is_parsed_and_a_malformed_text_is_none() {
         let token = Token::generate(TenantId::from_row(7)).expect("randomness");
         assert_eq!(Token::parse(token.expose()).expect("a token").hash(), token.hash());
         let secret = "a".repeat(SECRET_LENGTH);

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_excerpt_has_no_marks_and_ends_in_time() {
+    fn an_excerpt_has_no_markup_and_is_cut() {
         assert_eq!(plain_text("# Head\n\nsome **bold** `code`\nnext"), "Head\nsome bold code\nnext");
         assert_eq!(cut(&"é".repeat(200), 160).chars().count(), 161);
     }

@@ -16,8 +16,8 @@ use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, 
 
 /// The message for a registration that failed because the server or the database is overloaded. It may have
 /// succeeded, when the connection to the database broke at the commit.
-pub const BUSY: &str = "Signing up is not possible right now. Try again in a moment; if the name is taken then, \
-    your account was made after all: log in.";
+pub const BUSY: &str = "Signing up is not possible right now. Try again in a moment; if the name is taken \
+    then, your account was made after all: log in.";
 
 /// The form, as it was sent.
 #[derive(Clone, Default, Deserialize)]
