@@ -8,7 +8,7 @@ use super::connect::{ConnectError, connect};
 use super::pool::as_role;
 use super::roles;
 
-/// The settings of such a connection, whose statements take as long as `timeout` at most.
+/// The settings of such a connection, whose statements take at most `timeout`.
 pub fn as_backlog_role(config: &Config, timeout: Duration) -> Config {
     let mut config = as_role(config, roles::BACKLOG);
     let given = config.get_options().unwrap_or_default().to_owned();

@@ -20,7 +20,7 @@ use super::router::{Router, name_of};
 use super::row::{DbRow, FromRow};
 use super::schema_check::{self, UnsafeSchema};
 use super::tenant_handle::TenantHandle;
-use super::tenant_load::Loads;
+use super::tenant_load::TenantLoads;
 use super::tenant_setting::{SET_NO_TENANT, set_tenant};
 use crate::domain::TenantId;
 
@@ -59,7 +59,7 @@ impl Database {
     }
 
     /// The statements and seconds of each tenant.
-    pub fn loads(&self) -> &Loads {
+    pub fn loads(&self) -> &TenantLoads {
         &self.router.loads
     }
 

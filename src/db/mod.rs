@@ -45,6 +45,6 @@ pub(crate) use row::{DbRow, FromRow, RowReader};
 pub use schema_check::UnsafeSchema;
 pub(crate) use statement::{Statement, Step, Steps};
 pub use tenant_handle::TenantHandle;
-pub use tenant_load::{Loads, TenantLoad};
+pub use tenant_load::{TenantLoad, TenantLoads};
 pub(crate) use topology::hash_of_bigint;
 pub(crate) use value::{Value, values};

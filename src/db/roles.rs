@@ -20,13 +20,13 @@ pub(super) const MAINTENANCE: &str = "pigeonhole_maintenance";
 pub(super) const RELAY: &str = "pigeonhole_relay";
 /// Reads the statistics of PostgreSQL and Citus, and the tables of operators.
 pub(super) const CONSOLE: &str = "pigeonhole_console";
-/// Reads the outbox of all tenants without payloads, and has failed messages tried again or deletes them.
+/// Reads the outbox of all tenants without payloads, and retries or deletes failed messages.
 pub(super) const BACKLOG: &str = "pigeonhole_backlog";
 
 pub(super) const ALL: [&str; 8] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE, BACKLOG];
-/// Those that `serve` and `worker` take.
+/// The roles that `serve` and `worker` take.
 pub(super) const OF_REQUESTS: [&str; 7] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE, BACKLOG];
-/// The login of `serve` where it is not given an administrator's; see `node_access`.
+/// The login of a `serve` that has no administrator's login; see `node_access`.
 pub(super) const WEB: &str = "pigeonhole_web";
 
 /// The server's time limits. They are shorter than `checkout::CALL_DEADLINE`, which covers a frozen server.
@@ -36,13 +36,13 @@ pub(super) const TIME_LIMITS: [(&str, &str); 3] =
 /// An operator's statement counts all messages of a week, which takes longer than a request may.
 const BACKLOG_STATEMENT_TIMEOUT: &str = "60s";
 
-/// Our connections bring the limits along; this is for those that Citus opens between its nodes as the same
-/// role.
+/// Our connections set the limits themselves. The role needs them for the connections that Citus opens
+/// between nodes.
 fn time_limits(role: &str) -> String {
     TIME_LIMITS
         .map(|(setting, limit)| {
-            let is_counted = role == BACKLOG && setting == "statement_timeout";
-            let limit = if is_counted { BACKLOG_STATEMENT_TIMEOUT } else { limit };
+            let counts_all = role == BACKLOG && setting == "statement_timeout";
+            let limit = if counts_all { BACKLOG_STATEMENT_TIMEOUT } else { limit };
             format!("ALTER ROLE {role} SET {setting} = '{limit}';")
         })
         .concat()

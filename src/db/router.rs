@@ -17,7 +17,7 @@ use super::connection::Pool;
 use super::counters::DbCounters;
 use super::error::DbError;
 use super::pool::{PoolState, app_pool, worker_pool};
-use super::tenant_load::Loads;
+use super::tenant_load::TenantLoads;
 use super::topology::{NodeAddress, NodeGroup, ShardPlacement, Topology};
 use crate::domain::TenantId;
 
@@ -36,7 +36,7 @@ pub(super) struct Router {
     counters: Arc<DbCounters>,
     routes: RwLock<Arc<Routes>>,
     refresh_requested: Notify,
-    pub(super) loads: Loads,
+    pub(super) loads: TenantLoads,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl Router {
             pool_size,
             routes: RwLock::default(),
             refresh_requested: Notify::new(),
-            loads: Loads::default(),
+            loads: TenantLoads::default(),
         }
     }
 

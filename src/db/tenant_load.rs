@@ -10,7 +10,7 @@ use crate::domain::TenantId;
 
 /// Several maps, so that tenants seldom wait for each other's lock.
 const MAPS: usize = 16;
-/// The most tenants that a map counts between two calls of [`Loads::take`], which bounds the memory.
+/// The most tenants that a map counts between two calls of [`TenantLoads::take`], which bounds the memory.
 const MAP_LIMIT: usize = 5_000;
 
 /// The load that one tenant caused.
@@ -27,13 +27,13 @@ type LoadMap = HashMap<i64, (u64, u64)>;
 
 /// The loads of all tenants.
 #[derive(Default)]
-pub struct Loads {
+pub struct TenantLoads {
     counting: AtomicBool,
     maps: [Mutex<LoadMap>; MAPS],
     last: Mutex<Vec<TenantLoad>>,
 }
 
-impl Loads {
+impl TenantLoads {
     /// Starts counting. The caller must then call [`Self::take`] regularly.
     pub fn start(&self) {
         self.counting.store(true, Ordering::Relaxed);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn loads_start_from_zero_after_take_and_stay_recent_until_the_next_take() {
-        let loads = Loads::default();
+        let loads = TenantLoads::default();
         #[allow(clippy::disallowed_methods, reason = "a test has no database")]
         let tenant = TenantId::from_row;
         loads.count(tenant(1), 1, Duration::from_millis(250));

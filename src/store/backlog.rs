@@ -9,8 +9,9 @@ use tokio_postgres::{Client, Error};
 use super::outbox::DeliveryState;
 use crate::db::{Database, DbError, DbRow, FromRow, RowReader};
 
-const COLUMNS: &str = "tenant_id, id, route, user_id, note_id, attempts, created_at, due_at, acknowledged_at, \
-    failed_at, published_at, last_error";
+/// The columns of a [`BacklogMessage`].
+const COLUMNS: &str = "tenant_id, id, route, user_id, note_id, attempts, created_at, due_at, \
+    acknowledged_at, failed_at, published_at, last_error";
 /// Messages by name. Citus prunes shards by the tenants, and the names say which pairs are meant.
 const NAMED: &str =
     "tenant_id = ANY ($1) AND id = ANY ($2) AND tenant_id::text || '/' || id::text = ANY ($3)";
@@ -65,7 +66,7 @@ fn age(since: DateTime<Utc>) -> f64 {
 /// Counts the messages that are not acknowledged, as the relay's role.
 ///
 /// # Errors
-/// [`DbError`] of the two statements, which ask every shard.
+/// [`DbError`] of the two statements, which read every shard.
 pub async fn unfinished_messages(database: &Database) -> Result<Unfinished, DbError> {
     database
         .relay(async |client| {
@@ -108,9 +109,8 @@ pub struct BacklogMessage {
 
 impl FromRow for BacklogMessage {
     fn from_row(row: &mut RowReader<'_>) -> Self {
-        let (tenant, id, route) = row.read();
-        let (user_id, note_id, attempts) = row.read();
-        let (created_at, due_at) = row.read();
+        let (tenant, id, route, user_id) = row.read();
+        let (note_id, attempts, created_at, due_at) = row.read();
         let (state, since) = DeliveryState::by_times(row.read());
         let last_error = row.read();
         Self { tenant, id, route, user_id, note_id, attempts, created_at, due_at, state, since, last_error }
@@ -171,7 +171,8 @@ pub async fn failed_messages(client: &Client, limit: i64) -> Result<Vec<BacklogM
 /// # Errors
 /// The error of the one statement.
 pub async fn named_messages(client: &Client, messages: &[(i64, i64)]) -> Result<Vec<BacklogMessage>, Error> {
-    Names::of(messages).query(client, &format!("SELECT {COLUMNS} FROM outbox WHERE {NAMED}")).await
+    let sql = format!("SELECT {COLUMNS} FROM outbox WHERE {NAMED}");
+    Names::of(messages).query(client, &sql).await
 }
 
 /// Makes failed messages due again with all their attempts, and gives tenant and number of those that had

@@ -91,9 +91,9 @@ pub(super) static ALL: &[&Statement] = &[
 /// The number of unread notes in a user's inbox when it was last counted. It is cached with the session; a
 /// request that counts them updates it.
 #[derive(Debug, Default)]
-pub struct UnreadCount(AtomicI64);
+pub struct CachedUnreadCount(AtomicI64);
 
-impl UnreadCount {
+impl CachedUnreadCount {
     pub(super) fn new(count: i64) -> Self {
         Self(AtomicI64::new(count))
     }

@@ -195,8 +195,8 @@ impl TenantHandle {
         };
         // If another transaction was faster, the message has no effect: its handler checks that the member
         // was removed.
-        let payload =
-            ForgetLogins::of(&Identifier::all_of_keys(&username_key, email_key.as_deref())).to_json();
+        let identifiers = Identifier::all_of_keys(&username_key, email_key.as_deref());
+        let payload = ForgetLogins::of(&identifiers).to_json();
         let (concerned, removed, ..) = self
             .transaction((
                 LOCK_CONCERNED.all(values![actor, member]),

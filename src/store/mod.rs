@@ -40,7 +40,7 @@ pub use backlog::{
 };
 pub use edits::{Edit, EditOutcome};
 pub use idempotency::{IdempotentRequest, Outcome, RecordedResult};
-pub use inbox::{ReceivedNote, UnreadCount};
+pub use inbox::{CachedUnreadCount, ReceivedNote};
 pub use invitations::{CreatedInvitation, Offer, OpenInvitation, ReplayedInvitation};
 pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
 pub use members::{Decision, Member};

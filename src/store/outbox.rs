@@ -102,7 +102,7 @@ pub(super) static ALL: &[&Statement] = &[
     &IS_SHARED,
 ];
 
-// Over all shards, by the partial index on due_at: numbers of tenants and nothing else.
+// It reads all shards, by the partial index on due_at. The relay's role may read nothing else.
 const DUE_TENANTS: &str = "SELECT DISTINCT tenant_id FROM outbox WHERE due_at <= now() \
     AND acknowledged_at IS NULL AND failed_at IS NULL LIMIT 1000";
 const NOTIFY: &str = "SELECT pg_notify('pigeonhole_outbox', $1)";
@@ -244,7 +244,7 @@ impl TenantHandle {
         self.transaction(acknowledge(message)).await
     }
 
-    /// A message by its number.
+    /// A message by its id.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -292,12 +292,12 @@ impl TenantHandle {
         pause: Duration,
         is_last: bool,
     ) -> Result<bool, DbError> {
-        let (pause, end) = (interval(pause), is_last.then_some("0 seconds"));
-        self.transaction(FAIL.any(values![message.id, reason, pause, end, message.attempts])).await
+        let end = is_last.then_some("0 seconds");
+        let values = values![message.id, reason, interval(pause), end, message.attempts];
+        self.transaction(FAIL.any(values)).await
     }
 
-    /// The messages about a note of `author`, the newest first; none when there is no such note of that
-    /// author.
+    /// The messages about a note of `author`, newest first; none when there is no such note of that author.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -318,7 +318,7 @@ fn interval(duration: Duration) -> String {
     format!("{} milliseconds", duration.as_millis())
 }
 
-/// The tenants in which something is due, a thousand of them at most.
+/// At most a thousand tenants that have due messages.
 ///
 /// # Errors
 /// [`DbError`] of the one statement, which reads every shard.
@@ -355,15 +355,15 @@ pub fn notified_tenants(payload: &str) -> Vec<TenantId> {
     payload.split(',').filter_map(|number| number.parse().ok()).map(TenantId::from_row).collect()
 }
 
-/// Removes messages that were acknowledged over 7 days ago, ten minutes' worth at a time so that each
-/// statement is short, and gives their number.
+/// Removes messages that were acknowledged over 7 days ago and gives their number. Each statement removes the
+/// messages of ten minutes, so that it is short.
 ///
 /// # Errors
-/// [`DbError`] of the statements; what was removed before stays removed.
+/// [`DbError`] of a statement; what earlier statements removed stays removed.
 pub async fn forget_acknowledged(database: &Database) -> Result<u64, DbError> {
     let mut removed = 0;
     loop {
-        let portion = database
+        let batch = database
             .maintain(async |client| {
                 let oldest: Option<DateTime<Utc>> = client.query_one(OLDEST_DONE, &[]).await?.get(0);
                 Ok(match oldest {
@@ -372,8 +372,8 @@ pub async fn forget_acknowledged(database: &Database) -> Result<u64, DbError> {
                 })
             })
             .await?;
-        match portion {
-            Some(portion) => removed += portion,
+        match batch {
+            Some(batch) => removed += batch,
             None => return Ok(removed),
         }
     }

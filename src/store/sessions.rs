@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::inbox::{UnreadCount, unread_of_session};
+use super::inbox::{CachedUnreadCount, unread_of_session};
 use super::users::{UserAccount, account, replace_password};
 use crate::db::{Database, DbError, FromRow, RowReader, Statement, TenantHandle, values};
 use crate::domain::{Role, SessionId, UserId};
@@ -138,7 +138,7 @@ pub struct Session {
     pub username: String,
     pub role: Role,
     pub tenant_name: String,
-    pub unread: UnreadCount,
+    pub unread: CachedUnreadCount,
     /// When the tenant's rows are removed, if its deletion is scheduled.
     pub delete_after: Option<DateTime<Utc>>,
 }
@@ -153,7 +153,7 @@ impl FromRow for Session {
             username: row.read(),
             role: row.read(),
             tenant_name: row.read(),
-            unread: UnreadCount::default(),
+            unread: CachedUnreadCount::default(),
             delete_after: row.read(),
         }
     }
@@ -209,7 +209,7 @@ impl TenantHandle {
         let count = (unread == UnreadLookup::Count).then(|| unread_of_session(token_hash));
         let (session, unread): (Option<Session>, _) =
             self.transaction((FIND.first(values![token_hash]), count)).await?;
-        let unread = UnreadCount::new(unread.unwrap_or_default());
+        let unread = CachedUnreadCount::new(unread.unwrap_or_default());
         Ok(session.map(|session| Session { unread, ..session }))
     }
 

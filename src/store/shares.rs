@@ -68,7 +68,7 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// The payload of the message, for operators: the delivery reads the shares themselves.
+    /// The payload of the message. The delivery reads the shares themselves.
     pub(super) fn payload(&self) -> String {
         InsertToShared::of(&self.audience).to_json()
     }

@@ -34,7 +34,7 @@ pub struct ImportReport {
     /// The number of notes that were imported before, from this archive or another with the same notes.
     pub known: usize,
     /// The first fifty files that were refused, with the reason.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedFile>,
     /// The number of files that were refused.
     pub refusals: usize,
     /// What an archive contains and an import ignores.
@@ -43,7 +43,8 @@ pub struct ImportReport {
 
 /// A file that was refused.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
-pub struct Refused {
+#[schema(as = Refused)]
+pub struct RefusedFile {
     /// Its path in the archive.
     pub file: String,
     /// Why it was refused.
@@ -61,7 +62,7 @@ pub enum ImportError {
     Database(#[from] DbError),
 }
 
-type ImportItem = Result<ImportedNote, Refused>;
+type ImportItem = Result<ImportedNote, RefusedFile>;
 
 /// Imports the notes of an archive for a user.
 ///
@@ -97,7 +98,7 @@ pub async fn import(
 }
 
 impl ImportReport {
-    fn refuse(&mut self, refused: Refused) {
+    fn refuse(&mut self, refused: RefusedFile) {
         self.refusals += 1;
         if self.refused.len() < LISTED {
             self.refused.push(refused);
@@ -169,7 +170,7 @@ fn read(file: File, sender: &Sender<ImportItem>) -> Result<(), zip::result::ZipE
 
 fn refused(path: &str, reason: &str) -> ImportItem {
     let file: String = path.chars().filter(|character| !character.is_control()).take(200).collect();
-    Err(Refused { file, reason: reason.to_owned() })
+    Err(RefusedFile { file, reason: reason.to_owned() })
 }
 
 fn note(path: &str, bytes: &[u8]) -> ImportItem {
