@@ -99,13 +99,13 @@ async fn links(
     // unknown.
     let mut links = vec![Link::Unknown; targets.len()];
     let deadline = Instant::now() + timeout * 4 / 5;
-    for (place, target) in targets.iter().enumerate() {
+    for (index, target) in targets.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let started = Instant::now();
         let sql = "SELECT citus_check_connection_to_node($1, $2)";
         let (host, port) = (target.address.host(), target.address.port());
         let reached = tokio::time::timeout(left, connection.rows("asking", sql, &[&host, &port])).await;
-        links[place] = match reached {
+        links[index] = match reached {
             Ok(Ok(rows)) if rows.first().is_some_and(|row| row.get(0)) => {
                 Link::Reached(started.elapsed().as_secs_f64() * 1000.0)
             }
