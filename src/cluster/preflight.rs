@@ -38,7 +38,8 @@ pub struct PreflightReport {
 
 const SETTINGS: &str = "
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
-           current_setting('shared_preload_libraries') AS preloaded, current_setting('wal_level') AS wal_level,
+           current_setting('shared_preload_libraries') AS preloaded,
+           current_setting('wal_level') AS wal_level,
            current_setting('max_worker_processes')::int AS max_worker_processes,
            current_setting('max_replication_slots')::int AS max_replication_slots,
            current_setting('max_wal_senders')::int AS max_wal_senders,

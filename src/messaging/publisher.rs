@@ -19,7 +19,7 @@ use super::amqp::{EXCHANGE, close};
 use super::due_tenants::DueTenants;
 use super::envelope::Envelope;
 use super::readiness::Readiness;
-use super::retry::Pauses;
+use super::retry::{Pauses, STOP_TIMEOUT};
 use crate::settings::BrokerUrl;
 
 /// The most messages of a batch.
@@ -60,7 +60,7 @@ pub(super) fn start(
         // drops its publisher, which ends the task.
         let deadline = async {
             let _ = stopped.wait_for(|stopped| *stopped).await;
-            tokio::time::sleep(super::STOP_TIMEOUT / 2).await;
+            tokio::time::sleep(STOP_TIMEOUT / 2).await;
         };
         tokio::select! {
             () = task.run() => {}

@@ -16,6 +16,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// then it is published again.
 pub(super) const PUBLISHED_LEASE: Duration = Duration::from_secs(300);
 
+/// How long messages in progress may take to end after a stop was requested.
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Between the attempts of a message: 2, 8, 32 and 128 seconds.
 const OF_MESSAGES: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_secs(2))

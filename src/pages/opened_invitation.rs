@@ -88,6 +88,7 @@ impl OpenedInvitation {
         Ok(Self { token, offer })
     }
 
+    /// The response to a user who has joined: the dashboard, with a greeting.
     pub fn welcome(&self, cookie: &Session) -> HttpResponse {
         flash(cookie, "success", &format!("Welcome to {}.", self.offer.tenant_name));
         see_other("/dashboard")
@@ -112,6 +113,10 @@ impl OpenedInvitation {
         Ok(found.map(|_| tenant.number()))
     }
 
+    /// The page of the invitation, with a form that fits `user` and the errors of its last use.
+    ///
+    /// # Errors
+    /// [`Error`] of the lookup of this browser's other sessions.
     pub async fn page(
         &self,
         status: StatusCode,

@@ -38,7 +38,7 @@ pub(super) struct RowGenerator {
 }
 
 impl RowGenerator {
-    pub fn new(plan: Plan, password_hash: String) -> Self {
+    pub(super) fn new(plan: Plan, password_hash: String) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
         let words: Vec<&str> = WORDS.split_whitespace().collect();
         let mut prose = String::with_capacity(PROSE_BYTES + 64);
@@ -55,7 +55,7 @@ impl RowGenerator {
         Self { plan, password_hash, prose, first: list(FIRST), last: list(LAST), now }
     }
 
-    pub fn plan(&self) -> &Plan {
+    pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Plan {
 pub(super) struct Chunk(Vec<(usize, Range<u64>)>);
 
 impl Chunk {
-    pub fn length(&self) -> u64 {
+    pub(super) fn length(&self) -> u64 {
         self.0.iter().map(|(_, part)| part.end - part.start).sum()
     }
 
@@ -57,27 +57,27 @@ impl Plan {
         Self { tenants, users }
     }
 
-    pub fn tenant(&self, index: usize) -> i64 {
+    pub(super) fn tenant(&self, index: usize) -> i64 {
         self.tenants[index].id
     }
 
-    pub fn users(&self, index: usize) -> &[i64] {
+    pub(super) fn users(&self, index: usize) -> &[i64] {
         &self.users[self.tenants[index].users.clone()]
     }
 
-    pub fn notes(&self, index: usize) -> u64 {
+    pub(super) fn notes(&self, index: usize) -> u64 {
         self.tenants[index].notes
     }
 
-    pub fn tenant_chunks(&self) -> VecDeque<Chunk> {
+    pub(super) fn tenant_chunks(&self) -> VecDeque<Chunk> {
         VecDeque::from([Chunk((0..self.tenants.len()).map(|index| (index, 0..1)).collect())])
     }
 
-    pub fn user_chunks(&self) -> VecDeque<Chunk> {
+    pub(super) fn user_chunks(&self) -> VecDeque<Chunk> {
         chunks(self.tenants.iter().map(|tenant| tenant.users.len() as u64), USERS_IN_A_CHUNK)
     }
 
-    pub fn note_chunks(&self) -> VecDeque<Chunk> {
+    pub(super) fn note_chunks(&self) -> VecDeque<Chunk> {
         chunks(self.tenants.iter().map(|tenant| tenant.notes), NOTES_IN_A_CHUNK)
     }
 }

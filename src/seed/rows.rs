@@ -24,23 +24,23 @@ impl Rows {
         self
     }
 
-    pub fn bigint(&mut self, value: i64) -> &mut Self {
+    pub(super) fn bigint(&mut self, value: i64) -> &mut Self {
         self.0.put_i32(8);
         self.0.put_i64(value);
         self
     }
 
-    pub fn text(&mut self, value: &str) -> &mut Self {
+    pub(super) fn text(&mut self, value: &str) -> &mut Self {
         self.bytes(value.as_bytes())
     }
 
-    pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
+    pub(super) fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.0.put_i32(i32::try_from(value.len()).expect("an invented value is short"));
         self.0.put_slice(value);
         self
     }
 
-    pub fn null(&mut self) -> &mut Self {
+    pub(super) fn null(&mut self) -> &mut Self {
         self.0.put_i32(-1);
         self
     }
@@ -55,7 +55,7 @@ impl Rows {
         self.0.put_i16(-1);
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 

@@ -30,7 +30,7 @@ fn is_test_name(word: &str) -> bool {
     word.matches('_').count() >= 2 && word.chars().all(plain)
 }
 
-/// The cells of the column "Shown by", with their line numbers.
+/// The cells of the column "Tests", with their line numbers.
 fn cells_of_tests(text: &str) -> Vec<(usize, &str)> {
     let mut column = None;
     let mut cells = Vec::new();
@@ -41,7 +41,7 @@ fn cells_of_tests(text: &str) -> Vec<(usize, &str)> {
         }
         let mut row = line.split('|');
         match column {
-            None => column = row.position(|cell| cell.trim() == "Shown by"),
+            None => column = row.position(|cell| cell.trim() == "Tests"),
             Some(column) => cells.extend(row.nth(column).map(|cell| (index + 1, cell))),
         }
     }

@@ -267,8 +267,8 @@ async fn an_operator_sees_messages_of_all_tenants_and_changes_failed_ones_only()
     for client in &mut clients {
         let all = format!("SELECT count(*) FROM outbox WHERE {tenants}");
         assert_eq!(client.query_one(&all, &[]).await.expect("a count").get::<_, i64>(0), 8);
-        let replay = "UPDATE outbox SET failed_at = NULL, published_at = NULL, attempts = 0, last_error = '', \
-            due_at = now() + interval '1 day'";
+        let replay = "UPDATE outbox SET failed_at = NULL, published_at = NULL, attempts = 0, \
+            last_error = '', due_at = now() + interval '1 day'";
         for (statement, changed) in [
             (format!("{replay} WHERE {tenants}"), 2),
             (format!("DELETE FROM outbox WHERE {tenants}"), 2),

@@ -70,8 +70,8 @@ impl MessageAction {
                 "Each gets five new attempts, beginning at once. Doing one twice changes nothing."
             }
             Self::Drop => {
-                "Their rows are deleted, and what they ask for will not be done. The notes themselves stay as \
-                 they are."
+                "Their rows are deleted, and what they ask for will not be done. The notes themselves stay \
+                 as they are."
             }
         }
     }

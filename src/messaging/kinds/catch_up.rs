@@ -1,6 +1,6 @@
 //! Gives a new user the notes that are shared with everybody in the tenant. There is no payload.
 
-use super::{HandlingError, error_of_long_statement};
+use super::handling_error::{HandlingError, error_of_long_statement};
 use crate::db::TenantHandle;
 use crate::domain::{CATCH_UP, UserId};
 use crate::store::Message;

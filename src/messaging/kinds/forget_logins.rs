@@ -1,6 +1,6 @@
 //! Removes a user who left from the login directory. Payload: [`ForgetLogins`].
 
-use super::HandlingError;
+use super::handling_error::HandlingError;
 use crate::db::{Database, TenantHandle};
 use crate::domain::{FORGET_LOGINS, ForgetLogins, UserId};
 use crate::store::{self, Message};

@@ -1,7 +1,7 @@
 //! Fills the inboxes of the recipients of a note. Payload: [`InsertToShared`](crate::domain::InsertToShared),
 //! which the handler does not need.
 
-use super::{HandlingError, error_of_long_statement, unreadable};
+use super::handling_error::{HandlingError, error_of_long_statement, unreadable};
 use crate::db::TenantHandle;
 use crate::domain::{INSERT_TO_SHARED, NoteId};
 use crate::store::Message;

@@ -4,27 +4,18 @@
 
 mod catch_up;
 mod forget_logins;
+mod handling_error;
 mod insert_to_shared;
 
-use crate::db::{Database, DbError, TenantHandle};
+pub use handling_error::HandlingError;
+
+use handling_error::unreadable;
+
+use crate::db::{Database, TenantHandle};
 use crate::store::Message;
 
 /// All names; the broker's queue is bound with each of them.
 pub(super) const NAMES: [&str; 3] = [insert_to_shared::NAME, catch_up::NAME, forget_logins::NAME];
-
-/// Why a message could not be handled.
-#[derive(Debug, thiserror::Error)]
-pub enum HandlingError {
-    /// The database; another attempt may succeed.
-    #[error("the database: {0}")]
-    Database(#[from] DbError),
-    /// The server cancelled the statement after a minute, the longest time that any statement has.
-    #[error("it takes longer than a minute")]
-    TooLong,
-    /// A route that has no handler, or a payload that does not belong to its route.
-    #[error("no handler for such a message: {0}")]
-    Unreadable(String),
-}
 
 /// Handles a message and acknowledges it, in one transaction where only rows of its tenant change.
 ///
@@ -41,14 +32,4 @@ pub async fn handle(
         forget_logins::NAME => forget_logins::handle(database, tenant, message).await,
         _ => Err(unreadable(message)),
     }
-}
-
-fn unreadable(message: &Message) -> HandlingError {
-    HandlingError::Unreadable(format!("route {:?}", message.route))
-}
-
-/// The error of a statement that has a minute: when the server cancelled it, the message is the reason and
-/// not the database.
-fn error_of_long_statement(error: DbError) -> HandlingError {
-    if error.is_statement_timeout() { HandlingError::TooLong } else { HandlingError::Database(error) }
 }
