@@ -5,7 +5,9 @@ use clap::Args;
 use tokio_postgres::Config;
 
 use super::output;
+use crate::auth::Hasher;
 use crate::db;
+use crate::domain::NewPassword;
 use crate::seed::{self, SeedOptions};
 use crate::settings::Settings;
 
@@ -43,21 +45,22 @@ pub fn run(settings: &Settings, arguments: &SeedArguments) -> anyhow::Result<()>
         "each tenant needs a user: --users must not be less than --tenants"
     );
     let config = settings.database.url.as_ref().context("seed needs DATABASE_URL, of an administrator")?;
+    // Several threads, unlike the other subcommands: generating rows uses more than one core.
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(fill(config, settings.server.bcrypt_cost, arguments))
+}
+
+async fn fill(config: &Config, bcrypt_cost: u32, arguments: &SeedArguments) -> anyhow::Result<()> {
+    let missing = db::pending(config).await?;
+    anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
+    let (password, password_hash) = random_password(bcrypt_cost).await?;
     let options = SeedOptions {
         tenants: arguments.tenants,
         users: arguments.users,
         notes: arguments.notes,
         connections: arguments.connections.into(),
-        bcrypt_cost: settings.server.bcrypt_cost,
+        password_hash,
     };
-    // Several threads, unlike the other subcommands: generating rows uses more than one core.
-    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(fill(config, options, arguments))
-}
-
-async fn fill(config: &Config, options: SeedOptions, arguments: &SeedArguments) -> anyhow::Result<()> {
-    let missing = db::pending(config).await?;
-    anyhow::ensure!(missing.is_empty(), "the schema is not there or old; run `pigeonhole migrate` first");
     let seeded = seed::fill(config, options).await?;
     let per_second = arguments.notes as f64 / seeded.notes_elapsed.as_secs_f64().max(0.001);
     output::line(&format!(
@@ -72,8 +75,19 @@ async fn fill(config: &Config, options: SeedOptions, arguments: &SeedArguments) 
         seeded.largest_tenant, seeded.largest_notes
     ));
     output::line(&format!(
-        "log in there as {} with the password {}, which all users have",
-        seeded.email, seeded.password
+        "log in there as {} with the password {password}, which all users have",
+        seeded.email
     ));
     Ok(())
+}
+
+/// A random password and its hash.
+async fn random_password(bcrypt_cost: u32) -> anyhow::Result<(String, String)> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345678";
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
+    let password: String = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    let parsed = NewPassword::parse(&password).ok().context("making a password")?;
+    let hash = Hasher::with_cost(bcrypt_cost).hash(&parsed).await.context("hashing the password")?;
+    Ok((password, hash))
 }

@@ -37,7 +37,8 @@ pub struct PreflightReport {
 }
 
 const SETTINGS: &str = "
-    SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+    SELECT current_setting('server_version') AS version,
+           current_setting('server_version_num')::int AS number,
            current_setting('shared_preload_libraries') AS preloaded,
            current_setting('wal_level') AS wal_level,
            current_setting('max_worker_processes')::int AS max_worker_processes,

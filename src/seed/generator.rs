@@ -60,7 +60,7 @@ impl RowGenerator {
     }
 
     /// Writes one row; `index` is the tenant's in the plan, `number` the row's number within the tenant.
-    pub fn write(&self, table: SeedTable, index: usize, number: u64, rows: &mut Rows) {
+    pub(super) fn write(&self, table: SeedTable, index: usize, number: u64, rows: &mut Rows) {
         let tenant = self.plan.tenant(index);
         match table {
             SeedTable::Tenants => self.tenant(tenant, rows),
@@ -126,7 +126,7 @@ impl RowGenerator {
     }
 
     /// The e-mail of the owner of a tenant, by its index in the plan.
-    pub fn founder(&self, index: usize) -> String {
+    pub(super) fn owner_email(&self, index: usize) -> String {
         self.names(self.plan.tenant(index), self.plan.users(index)[0]).1.shown().to_owned()
     }
 
@@ -168,7 +168,7 @@ mod tests {
                 assert!(names.insert(username.key().to_owned()));
             }
         }
-        assert!(generator.founder(0).ends_with(".example"));
+        assert!(generator.owner_email(0).ends_with(".example"));
     }
 
     #[test]

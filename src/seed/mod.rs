@@ -17,16 +17,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Config};
 
-use crate::auth::Hasher;
 use crate::db;
-use crate::domain::NewPassword;
 use crate::store::{self, SeedTable};
 use generator::RowGenerator;
 use plan::{Chunk, Plan};
 use rows::Rows;
 
 /// How much to invent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SeedOptions {
     /// At least 1.
     pub tenants: u32,
@@ -36,8 +34,9 @@ pub struct SeedOptions {
     pub notes: u64,
     /// How many COPY statements run at the same time.
     pub connections: usize,
-    /// The bcrypt cost of the users' password hash.
-    pub bcrypt_cost: u32,
+    /// The bcrypt hash of the password that all users get: at a quarter of a second each, hashing would take
+    /// longer than everything else.
+    pub password_hash: String,
 }
 
 /// The result of [`fill`].
@@ -53,8 +52,6 @@ pub struct Seeded {
     pub largest_notes: u64,
     /// The e-mail of its owner, to log in with.
     pub email: String,
-    /// The password of all users.
-    pub password: String,
 }
 
 /// The size from which rows are sent to the server.
@@ -79,8 +76,8 @@ pub async fn fill(config: &Config, options: SeedOptions) -> anyhow::Result<Seede
     let users = store::next_ids(&client, SeedTable::Users, options.users.into())
         .await
         .context("taking numbers for users")?;
-    let (password, hash) = password_for_all(options.bcrypt_cost).await?;
-    let generator = Arc::new(RowGenerator::new(Plan::new(tenants, users, options.notes), hash));
+    let generator =
+        Arc::new(RowGenerator::new(Plan::new(tenants, users, options.notes), options.password_hash));
     let copying = Copying { config, connections: options.connections.max(1), generator: &generator };
 
     copying.run("tenants", &[SeedTable::Tenants], generator.plan().tenant_chunks()).await?;
@@ -94,21 +91,8 @@ pub async fn fill(config: &Config, options: SeedOptions) -> anyhow::Result<Seede
         notes_elapsed,
         largest_tenant: generator.plan().tenant(0),
         largest_notes: generator.plan().notes(0),
-        email: generator.founder(0),
-        password,
+        email: generator.owner_email(0),
     })
-}
-
-/// All users have the same hash: at a quarter of a second each, hashing would take longer than everything
-/// else.
-async fn password_for_all(bcrypt_cost: u32) -> anyhow::Result<(String, String)> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnopqrstuvwxyz2345678";
-    let mut bytes = [0; 20];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
-    let password: String = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
-    let parsed = NewPassword::parse(&password).ok().context("making a password")?;
-    let hash = Hasher::with_cost(bcrypt_cost).hash(&parsed).await.context("hashing the password")?;
-    Ok((password, hash))
 }
 
 /// Writes chunks over several connections, which take them from one queue.

@@ -32,14 +32,14 @@ impl Chunk {
     }
 
     /// One item for each row: the tenant's index in the plan and the row's number within the tenant.
-    pub fn rows(&self) -> impl Iterator<Item = (usize, u64)> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, u64)> {
         self.0.iter().flat_map(|(tenant, part)| part.clone().map(|row| (*tenant, row)))
     }
 }
 
 impl Plan {
     /// Each tenant gets at least one user, so there must be as many `users` as `tenants`.
-    pub fn new(mut tenants: Vec<i64>, users: Vec<i64>, notes: u64) -> Self {
+    pub(super) fn new(mut tenants: Vec<i64>, users: Vec<i64>, notes: u64) -> Self {
         // So that the largest tenant is not always the oldest.
         fastrand::shuffle(&mut tenants);
         let more_users = shares(tenants.len(), users.len().saturating_sub(tenants.len()) as u64);

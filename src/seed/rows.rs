@@ -11,7 +11,7 @@ pub(super) struct Rows(BytesMut);
 
 impl Rows {
     /// A buffer with the header of a COPY.
-    pub fn header() -> Self {
+    pub(super) fn header() -> Self {
         let mut bytes = BytesMut::new();
         bytes.put_slice(b"PGCOPY\n\xff\r\n\0");
         bytes.put_i64(0);
@@ -19,7 +19,7 @@ impl Rows {
     }
 
     /// Begins a row. Exactly this many fields must follow.
-    pub fn begin(&mut self, fields: i16) -> &mut Self {
+    pub(super) fn begin(&mut self, fields: i16) -> &mut Self {
         self.0.put_i16(fields);
         self
     }
@@ -46,12 +46,12 @@ impl Rows {
     }
 
     /// A timestamptz, given in microseconds since 1970.
-    pub fn time(&mut self, unix_micros: i64) -> &mut Self {
+    pub(super) fn time(&mut self, unix_micros: i64) -> &mut Self {
         self.bigint(unix_micros - EPOCH)
     }
 
     /// Adds the trailer of a COPY.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.0.put_i16(-1);
     }
 
@@ -60,7 +60,7 @@ impl Rows {
     }
 
     /// Takes the bytes so far; more rows may follow.
-    pub fn take(&mut self) -> Bytes {
+    pub(super) fn take(&mut self) -> Bytes {
         self.0.split().freeze()
     }
 }
