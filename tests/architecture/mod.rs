@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("admin", web_and_below!("monitor", "cluster")),
     ("maintenance", &["store", "db"]),
     ("app", web_and_below!("pages", "api")),
-    ("seed", &["auth", "db", "store", "domain", "cluster", "settings"]),
+    ("seed", &["db", "store", "domain", "cluster", "settings"]),
     ("embedded", &["db", "store", "domain", "cluster", "settings"]),
     (
         "cli",
