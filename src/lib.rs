@@ -1,28 +1,22 @@
 //! Pigeonhole: notes for many organizations (tenants) at once, on Citus.
 //!
-//! A map of the house, in the order in which a request walks through it, always forward and never back:
+//! Each folder uses only the folders below it; `tests/architecture` has the table. From the top:
 //!
-//! - [`cli`] reads the command line and [`settings`] the environment; [`app`] assembles the web application
-//!   from them.
-//! - [`web`] is what pages and API share: request ids, headers, the cross-origin check, bodies, errors.
-//! - [`auth`] holds passwords, session tokens and the cache of sessions.
-//! - [`pages`] answers people in HTML, [`api`] answers scripts in JSON; each has one flat route map.
-//! - [`domain`] holds parsed values: a `NoteContent` that exists is one that may be stored.
-//! - [`store`] holds every SQL statement of the product, reachable only through a tenant-bound handle.
-//! - [`archive`] lets people leave with everything and bring notes along.
-//! - [`messaging`] does what is left to do after an answer was given: it fills the inboxes of those with whom
-//!   a note is shared.
-//! - [`maintenance`] removes every hour what has expired or is due for deletion.
-//! - [`seed`] invents tenants, people and notes and fills a database with them.
-//! - [`db`] holds pools, roles, migrations, the guard that refuses an unsafe schema, and [`embedded`] a
-//!   private PostgreSQL.
-//! - [`metrics`] puts together what all of them count of themselves.
-//! - [`monitor`] looks at all nodes and changes nothing; [`admin`] shows it to operators on an address of its
-//!   own.
-//! - [`cluster`] is beside that way: what an operator asks of Citus, nodes, shards, moves, told through
-//!   `cli`.
+//! - [`cli`] has one file for each subcommand, and starts everything else.
+//! - [`app`] assembles the web application. [`admin`] is the operator's console, with a server of its own.
+//! - [`pages`] answers browsers in HTML, and [`api`] answers scripts in JSON; each has one flat route map.
+//! - [`web`] has the HTTP that both share: the request guard, headers, bodies, cookies, errors.
+//! - [`services`] has the operations that both offer: login, registration, membership, sharing, transfer.
+//! - [`messaging`] delivers what requests wrote to the outbox. [`maintenance`] is the hourly clean-up.
+//! - [`metrics`] counts what the process does. [`log_context`] ties lines of the log to their request.
+//! - [`auth`] has passwords, session tokens and the cache of sessions; [`transfer`] has export and import.
+//! - [`store`] has the product's SQL, behind a handle that is bound to one tenant.
+//! - [`db`] has connections, roles, routing, migrations, and the check that refuses an unsafe schema.
+//! - [`domain`] has parsed values: a `NoteContent` that exists may be stored.
+//! - [`cluster`] changes a Citus cluster, and [`monitor`] observes it.
+//! - [`embedded`] is the private PostgreSQL, [`seed`] generates data, [`settings`] has all settings.
 
-// A write to a pipe whose reader has gone panics in these macros: cli::output prints.
+// These macros panic when the pipe's reader has closed it; cli::output does not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod admin;
