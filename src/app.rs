@@ -44,8 +44,8 @@ fn all_routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows.map(|row| (row.method.as_str(), row.path))
 }
 
-/// Builds the server and the state of its handlers. The server stops when its handle is told to; signals are
-/// the caller's.
+/// Builds the server and the state of its handlers. The caller stops the server by its handle, and handles
+/// the process's signals.
 ///
 /// # Errors
 /// [`ListenError`].
@@ -54,7 +54,7 @@ pub fn listen(
     settings: &Settings,
     key: actix_web::cookie::Key,
     database: Database,
-    messenger: Notifier,
+    notifier: Notifier,
 ) -> Result<Listening, ListenError> {
     let address = listener.local_addr().map_err(|error| ListenError::Other(settings.server.bind, error))?;
     let draining = listener.try_clone().map_err(|error| ListenError::Other(address, error))?;
@@ -67,7 +67,7 @@ pub fn listen(
         services: Services {
             database,
             session_cache: SessionCache::default(),
-            notifier: messenger,
+            notifier,
             hasher: Hasher::with_cost(settings.server.bcrypt_cost),
         },
         metrics: Metrics::new(all_routes()),
