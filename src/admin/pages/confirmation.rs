@@ -10,7 +10,7 @@ use crate::monitor::{Table, bytes};
 
 /// What the action would do, and its button.
 #[derive(Template, Default)]
-#[template(path = "admin/ask.html")]
+#[template(path = "admin/confirmation.html")]
 pub(super) struct Confirmation {
     pub frame: ConsoleFrame,
     pub title: String,
