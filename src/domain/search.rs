@@ -1,4 +1,5 @@
-//! The words of a search.
+//! The words of a search. PostgreSQL compares them with a note's words by the configuration `simple`
+//! (migrations/V9), which ignores case and keeps accents: a search for "cafe" does not find "café".
 
 use super::Invalid;
 
