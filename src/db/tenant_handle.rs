@@ -165,7 +165,7 @@ impl TenantHandle {
                     return Ok(results);
                 }
                 Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
-                Ok(None) => {}
+                Ok(None) => log::debug!("the shard's own table could not be read: it is not on that node"),
                 Err(error) => log::debug!("the shard's own table could not be read: {error:?}"),
             }
             self.router.counters().count_path(StatementPath::Moved);

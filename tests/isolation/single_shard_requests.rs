@@ -71,7 +71,7 @@ async fn no_route_queries_more_than_one_shard() {
     let builder = ServerBuilder::new()
         .set("DATABASE_URL", &own.url)
         .set("WORKER", "off")
-        .set("RUST_LOG", "info,pigeonhole::maintenance=debug");
+        .set("RUST_LOG", "info,pigeonhole::maintenance=debug,pigeonhole::db=debug");
     let server = builder.start_async().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
@@ -86,6 +86,11 @@ async fn no_route_queries_more_than_one_shard() {
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
     let succeeded = request_all_routes(&person, &browser, &script).await;
     assert!(succeeded > 25, "only {succeeded} routes did anything");
+    // Every read ran on the shard's own tables.
+    let log = server.log();
+    assert!(log.contains("tenants' work goes to 2 worker nodes"), "the placements are unknown: {log}");
+    let failed: Vec<&str> = log.lines().filter(|line| line.contains("own table could not be read")).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 
     let counted = "SELECT query_execution_single_shard, query_execution_multi_shard FROM citus_stat_counters
                    WHERE name = current_database()";
