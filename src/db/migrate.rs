@@ -10,6 +10,7 @@ use super::connection::PooledConnection;
 use super::error::DbError;
 use super::role_conflict::retry_on_role_conflict;
 use super::roles;
+use super::row::DbRow;
 use super::versions::MAY_TAKE_ROLE;
 
 mod embedded {
@@ -94,47 +95,48 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
 /// [`MigrateError::Mismatch`] when an applied migration is unknown to this program or has another text.
 pub async fn pending(config: &Config) -> Result<Vec<String>, MigrateError> {
     let client = connect(config).await?;
-    let table: bool = client
-        .query_one("SELECT to_regclass('public.refinery_schema_history') IS NOT NULL", &[])
-        .await
-        .map_err(failed("looking for the schema's history"))?
-        .get(0);
-    let rows = if table {
-        // An administrator may take the owner's role, the login of `serve` the application's role; both may
-        // read the history.
-        for role in [roles::OWNER, roles::APP] {
-            if client.batch_execute(&format!("SET ROLE {role}")).await.is_ok() {
-                break;
-            }
-        }
-        client
-            .query("SELECT version, name, checksum FROM public.refinery_schema_history", &[])
-            .await
-            .map_err(failed("reading the schema's history"))?
-    } else {
-        Vec::new()
-    };
+    let history = history(&client).await?;
     let runner = embedded::migrations::runner();
     let known = runner.get_migrations();
-    for row in &rows {
-        let (version, name, checksum): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
-        let same = known.iter().any(|migration| {
-            migration.version() == version
+    for (version, name, checksum) in &history {
+        let is_known = known.iter().any(|migration| {
+            migration.version() == *version
                 && migration.name() == name
-                && migration.checksum().to_string() == checksum
+                && migration.checksum().to_string() == *checksum
         });
-        if !same {
+        if !is_known {
             return Err(MigrateError::Mismatch(format!(
                 "it has applied V{version}__{name}, which this program does not know in that form"
             )));
         }
     }
-    let applied: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
-    Ok(known
-        .iter()
-        .filter(|migration| !applied.contains(&migration.version()))
-        .map(ToString::to_string)
-        .collect())
+    let is_pending = |version: i32| history.iter().all(|(applied, ..)| *applied != version);
+    let pending = known.iter().filter(|migration| is_pending(migration.version()));
+    Ok(pending.map(ToString::to_string).collect())
+}
+
+/// Version, name and checksum of each applied migration.
+async fn history(client: &Client) -> Result<Vec<(i32, String, String)>, MigrateError> {
+    let has_table: bool = client
+        .query_one("SELECT to_regclass('public.refinery_schema_history') IS NOT NULL", &[])
+        .await
+        .map_err(failed("looking for the schema's history"))?
+        .get(0);
+    if !has_table {
+        return Ok(Vec::new());
+    }
+    // An administrator may take the owner's role, the login of `serve` the application's role; both may read
+    // the history.
+    for role in [roles::OWNER, roles::APP] {
+        if client.batch_execute(&format!("SET ROLE {role}")).await.is_ok() {
+            break;
+        }
+    }
+    let rows = client
+        .query("SELECT version, name, checksum FROM public.refinery_schema_history", &[])
+        .await
+        .map_err(failed("reading the schema's history"))?;
+    Ok(rows.into_iter().map(|row| DbRow::from(row).read()).collect())
 }
 
 /// An applied migration.

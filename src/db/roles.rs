@@ -73,27 +73,36 @@ const CREATE_STAT_STATEMENTS: &str = "DO $$ BEGIN
 /// a server that asks for one refuses them.
 pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error> {
     for role in ALL {
-        let limits = if role == OWNER { String::new() } else { time_limits(role) };
-        client
-            .batch_execute(&format!(
-                "DO $$ BEGIN
-                     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-                         CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-                         {limits}
-                     END IF;
-                 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-                 END $$"
-            ))
-            .await?;
-        let taken = format!("SELECT pg_has_role(current_user, $1::text::name, {MAY_TAKE_ROLE})");
-        let may_take: bool = client.query_one(&taken, &[&role]).await?.get(0);
-        if !may_take {
-            client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
-        }
+        create_role(client, role).await?;
     }
     client.batch_execute(GRANT_MONITOR).await?;
     client.batch_execute(CREATE_STAT_STATEMENTS).await?;
-    let ready: bool = client
+    create_schemas(client).await
+}
+
+/// Creates a role if it is missing, and lets the current user take it.
+async fn create_role(client: &Client, role: &str) -> Result<(), tokio_postgres::Error> {
+    let limits = if role == OWNER { String::new() } else { time_limits(role) };
+    client
+        .batch_execute(&format!(
+            "DO $$ BEGIN
+                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+                     CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+                     {limits}
+                 END IF;
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+             END $$"
+        ))
+        .await?;
+    let may_take = format!("SELECT pg_has_role(current_user, $1::text::name, {MAY_TAKE_ROLE})");
+    if !client.query_one(&may_take, &[&role]).await?.get::<_, bool>(0) {
+        client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
+    }
+    Ok(())
+}
+
+async fn create_schemas(client: &Client) -> Result<(), tokio_postgres::Error> {
+    let exist: bool = client
         .query_one(
             "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname IN ('shared', 'operator')) = 2
                 AND has_schema_privilege('pigeonhole_owner', 'public', 'CREATE')",
@@ -101,7 +110,7 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
         )
         .await?
         .get(0);
-    if !ready {
+    if !exist {
         client
             .batch_execute(&format!(
                 "CREATE SCHEMA IF NOT EXISTS shared AUTHORIZATION {OWNER};

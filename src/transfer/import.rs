@@ -128,18 +128,26 @@ async fn import_batch(
     }
     match database.tenant(tenant).import_notes(user, &notes).await {
         Ok(()) => report.taken += notes.len(),
-        // The same archive is imported twice at the same time. One transaction for each note finds the new
-        // ones.
-        Err(DbError::Taken(_)) => {
-            for note in &notes {
-                match database.tenant(tenant).import_notes(user, std::slice::from_ref(note)).await {
-                    Ok(()) => report.taken += 1,
-                    Err(DbError::Taken(_)) => report.known += 1,
-                    Err(error) => return Err(error),
-                }
-            }
-        }
+        Err(DbError::Taken(_)) => import_one_by_one(database, tenant, user, &notes, report).await?,
         Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// For an archive that is imported twice at the same time: a transaction for each note finds the new ones.
+async fn import_one_by_one(
+    database: &Database,
+    tenant: TenantId,
+    user: UserId,
+    notes: &[ImportedNote],
+    report: &mut ImportReport,
+) -> Result<(), DbError> {
+    for note in notes {
+        match database.tenant(tenant).import_notes(user, std::slice::from_ref(note)).await {
+            Ok(()) => report.taken += 1,
+            Err(DbError::Taken(_)) => report.known += 1,
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }
