@@ -14,8 +14,8 @@ pub(super) enum TablePlacement {
     OverWorkers,
 }
 
-/// Migrates the schema in development and with the embedded database. An operator does that in production, and
-/// where DATABASE_URL names a user without the rights for it.
+/// Migrates the schema in development and with the embedded database. An operator does that in production,
+/// and where DATABASE_URL names a user without the rights for it.
 pub(super) async fn prepare(
     settings: &Settings,
     config: &Config,
