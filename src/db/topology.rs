@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::connection::PooledConnection;
 use super::error::DbError;
+use super::row::DbRow;
 use crate::domain::TenantId;
 
 /// The number of a node's group: it stays when the node's address changes (citus: pg_dist_node.groupid).
@@ -79,25 +80,23 @@ impl Topology {
         }
         let mut reference_tables = Shards::default();
         for row in client.query(REFERENCE_TABLES, &[]).await? {
-            reference_tables.by_table.insert((row.get(0), row.get(1)), row.get(2));
+            let (table, shard) = DbRow::from(row).read();
+            reference_tables.by_table.insert(table, shard);
         }
         let mut ranges: BTreeMap<i32, (i32, NodeGroup, Shards)> = BTreeMap::new();
         for row in client.query(SHARDS, &[]).await? {
-            let (_, _, shards) = ranges
-                .entry(row.get(1))
-                .or_insert_with(|| (row.get(0), row.get(2), reference_tables.clone()));
-            shards.by_table.insert((row.get(3), row.get(4)), row.get(5));
+            let ((first, last, group), table, shard) = DbRow::from(row).read();
+            let (_, _, shards) =
+                ranges.entry(last).or_insert_with(|| (first, group, reference_tables.clone()));
+            shards.by_table.insert(table, shard);
         }
         topology.ranges = ranges
             .into_iter()
             .map(|(last, (first, group, shards))| (last, (first, group, Arc::new(shards))))
             .collect();
         for row in client.query(NODES, &[]).await? {
-            let port: i32 = row.get(2);
-            topology.nodes.insert(
-                row.get(0),
-                NodeAddress { host: row.get(1), port: u16::try_from(port).unwrap_or_default() },
-            );
+            let (group, host, port): (NodeGroup, String, i32) = DbRow::from(row).read();
+            topology.nodes.insert(group, NodeAddress { host, port: u16::try_from(port).unwrap_or_default() });
         }
         Ok(topology)
     }
