@@ -46,8 +46,13 @@ async fn try_once(database: &Database, tenant: TenantId, message: &Message) -> A
     record_failure(&handle_of_tenant, message, &reason).await
 }
 
+/// Counts a failure in the row of a message that was not attempted.
+pub(super) async fn refuse(tenant: &TenantHandle, message: &Message, reason: &str) -> AttemptOutcome {
+    LogContext::of_message(tenant.tenant(), message.id).scope(record_failure(tenant, message, reason)).await
+}
+
 /// Counts a failure in the message's row.
-pub(super) async fn record_failure(tenant: &TenantHandle, message: &Message, reason: &str) -> AttemptOutcome {
+async fn record_failure(tenant: &TenantHandle, message: &Message, reason: &str) -> AttemptOutcome {
     let name = format!("message {}/{} ({})", tenant.tenant(), message.id, message.route);
     let (failures, is_last) = (message.attempts + 1, retry::is_last_attempt(message));
     let pause = retry::pause_of_message(message.attempts);

@@ -20,6 +20,7 @@ use super::envelope::Envelope;
 use super::readiness::Readiness;
 use super::retry::{Pauses, pauses_of_held_message};
 use crate::db::Database;
+use crate::log_context::LogContext;
 use crate::settings::BrokerUrl;
 use crate::store::{DeliveryState, Message};
 
@@ -116,7 +117,10 @@ impl Consumer {
 
     async fn settle(&self, delivery: Delivery) {
         let settlement = match Envelope::parse(&delivery.data) {
-            Some(envelope) => self.handle(&envelope).await,
+            Some(envelope) => {
+                let context = LogContext::of_message(envelope.tenant(), envelope.message_id);
+                context.scope(self.handle(&envelope)).await
+            }
             None => {
                 log::error!("a message that cannot be read goes to the dead letters");
                 Settlement::DeadLetter

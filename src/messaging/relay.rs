@@ -12,7 +12,7 @@ use futures_util::stream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::attempt::{AttemptOutcome, attempt, record_failure};
+use super::attempt::{AttemptOutcome, attempt, refuse};
 use super::counters::MessageCounters;
 use super::due_tenants::DueTenants;
 use super::envelope::Envelope;
@@ -176,7 +176,7 @@ impl Relay {
     async fn fail_unknown(&self, tenant: TenantId, messages: &[Message]) {
         let tenant = self.database.tenant(tenant);
         for message in messages {
-            let outcome = record_failure(&tenant, message, "no handler for such a message").await;
+            let outcome = refuse(&tenant, message, "no handler for such a message").await;
             self.counters.count_attempt(&outcome);
         }
     }

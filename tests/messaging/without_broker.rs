@@ -127,6 +127,16 @@ async fn a_failing_message_stops_after_five_attempts_and_is_listed_replayed_and_
     fixture.admin.execute(unknown, &[&other, &people.author.user_id]).await.expect("a message of no route");
     let fly = fixture.number("SELECT id FROM outbox WHERE tenant_id = $1 AND route = 'fly'", tenant).await;
     fixture.wait_until_failed(tenant, fly).await;
+    for message in [poison, fly] {
+        let fields = format!("tenant={tenant} message={message}");
+        eventually("its log line names the message", async || {
+            let given_up = format!("message {tenant}/{message} ");
+            let log = worker.log();
+            let mut lines = log.lines().filter(|line| line.contains(&given_up) && line.contains("given up"));
+            lines.next().is_some_and(|line| line.ends_with(&fields))
+        })
+        .await;
+    }
     let name = format!("{tenant}/{fly}");
     assert_eq!(fixture.command("", &["drop", &name]).await["dropped"], json!([name]));
     assert_eq!(fixture.command("", &["drop", &name]).await["not_failed"], json!([name]));
