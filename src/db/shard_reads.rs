@@ -16,6 +16,7 @@ use super::row::DbRow;
 use super::statement::BoundStatement;
 use super::tenant_setting::set_tenant;
 use super::topology::{ShardPlacement, Shards};
+use super::value::Value;
 use crate::domain::TenantId;
 
 const IS_PLACED_HERE: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE shardid = $1::bigint \
@@ -24,15 +25,19 @@ const IS_PLACED_HERE: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE s
 /// The arguments of EXECUTE for each statement, the tenant first; none when a statement does more than read
 /// or a value is a text.
 pub(super) fn arguments(tenant: TenantId, statements: &[&BoundStatement<'_>]) -> Option<Vec<String>> {
-    statements
-        .iter()
-        .map(|bound| {
-            let values = bound.values.iter().map(|value| value.literal());
-            let literals: Option<Vec<String>> =
-                std::iter::once(Some(tenant.to_string())).chain(values).collect();
-            literals.filter(|_| bound.statement.is_read()).map(|literals| literals.join(", "))
-        })
-        .collect()
+    if !statements.iter().all(|bound| bound.statement.is_read()) {
+        return None;
+    }
+    statements.iter().map(|bound| literals(tenant, &bound.values)).collect()
+}
+
+fn literals(tenant: TenantId, values: &[Value<'_>]) -> Option<String> {
+    let mut text = tenant.to_string();
+    for value in values {
+        text.push_str(", ");
+        text.push_str(&value.literal()?);
+    }
+    Some(text)
 }
 
 /// Runs the statements in one message, which is one transaction; none when the shard is not on this node.

@@ -54,9 +54,11 @@ impl Readiness {
     /// # Errors
     /// [`NotReady`].
     pub fn check(&self) -> Result<(), NotReady> {
-        let sweep =
-            self.last_sweep.lock().unwrap_or_else(PoisonError::into_inner).ok_or(NotReady::Starting)?;
-        let age = sweep.ended.elapsed();
+        let sweep = self.last_sweep().ok_or(NotReady::Starting)?;
+        self.check_after(sweep, sweep.ended.elapsed())
+    }
+
+    fn check_after(&self, sweep: Sweep, age: Duration) -> Result<(), NotReady> {
         if age >= LONGEST_SILENCE {
             return Err(NotReady::Stuck(age.as_secs()));
         }
@@ -65,6 +67,10 @@ impl Readiness {
         }
         let broker_connected = self.publishing() && self.consuming.load(Relaxed);
         if self.uses_broker && !broker_connected { Err(NotReady::NoBroker) } else { Ok(()) }
+    }
+
+    fn last_sweep(&self) -> Option<Sweep> {
+        *self.last_sweep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that a sweep over the outbox ended now.
@@ -116,11 +122,8 @@ mod tests {
     fn a_worker_that_has_not_swept_for_a_minute_is_stuck() {
         let readiness = Readiness::new(false);
         readiness.swept(true);
-        let long_ago =
-            Instant::now().checked_sub(Duration::from_secs(60)).expect("a machine that runs for longer");
-        *readiness.last_sweep.lock().expect("a lock") =
-            Some(Sweep { ended: long_ago, reached_database: true });
-        assert_eq!(readiness.check(), Err(NotReady::Stuck(60)));
+        let sweep = readiness.last_sweep().expect("a sweep");
+        assert_eq!(readiness.check_after(sweep, Duration::from_secs(60)), Err(NotReady::Stuck(60)));
     }
 
     #[test]

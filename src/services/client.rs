@@ -1,6 +1,6 @@
 //! The client that sent a request.
 
-/// The client that sent a request.
+/// What the operations record of a client.
 pub struct Client {
     /// The IP address, or `unknown`.
     pub address: String,

@@ -18,11 +18,11 @@ pub async fn update(
     name: &TenantName,
     open: bool,
 ) -> Result<SettingsChange, DbError> {
-    let renaming = actor.tenant.change_settings(name, open).await?;
-    if renaming != SettingsChange::NameTaken {
+    let change = actor.tenant.change_settings(name, open).await?;
+    if change != SettingsChange::NameTaken {
         record(services, actor, "changed the organization");
     }
-    Ok(renaming)
+    Ok(change)
 }
 
 /// Schedules the deletion of the tenant that has this name, and returns its time; none when the actor's

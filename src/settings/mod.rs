@@ -73,12 +73,11 @@ impl Settings {
     /// # Errors
     /// One line for the first setting that cannot be used.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
-        let command = Self::command().mut_args(|argument| argument.env(Resettable::Reset));
-        let given: Vec<GivenValue> = Self::command()
-            .get_arguments()
-            .filter_map(|argument| GivenValue::find(argument, &variable))
-            .collect();
+        let command = Self::command();
+        let given: Vec<GivenValue> =
+            command.get_arguments().filter_map(|argument| GivenValue::find(argument, &variable)).collect();
         let matches = command
+            .mut_args(|argument| argument.env(Resettable::Reset))
             .try_get_matches_from(given.iter().map(GivenValue::argument))
             .map_err(|error| refused(&error, &given))?;
         let mut settings = Self::from_arg_matches(&matches).map_err(|error| refused(&error, &given))?;

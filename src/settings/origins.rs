@@ -27,9 +27,9 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 impl Origins {
-    /// The first one, which is shown to users.
-    pub fn first(&self) -> Option<&str> {
-        self.0.first().map(String::as_str)
+    /// The address to show to users: the first origin, or this machine with `port` if none is set.
+    pub fn shown(&self, port: u16) -> String {
+        self.0.first().cloned().unwrap_or_else(|| format!("http://localhost:{port}"))
     }
 
     /// The origins, or this machine with `port` if none is set.

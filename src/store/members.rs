@@ -48,8 +48,8 @@ static CHANGE_ROLE: Statement = Statement::writing(concat!(
 // the user's notes stay.
 static REMOVE: Statement = Statement::writing(concat!(
     "UPDATE shared.users t
-     SET removed_at = now(), username_key = 'REMOVED ' || t.id, email = NULL, email_key = NULL, password =
-     '', role = 'member'
+     SET removed_at = now(), username_key = 'REMOVED ' || t.id, email = NULL, email_key = NULL,
+         password = '', role = 'member'
      FROM shared.users a
      WHERE t.tenant_id = $1 AND t.id = $3 AND t.removed_at IS NULL
        AND a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL

@@ -113,10 +113,7 @@ fn notify_other_processes(database: &Database) -> Notifier {
 
 /// Standard output may have no reader, so the log has the addresses too.
 fn announce(settings: &Settings, port: u16, console: Option<&RunningConsole>) {
-    let address = match settings.server.public_origins.first() {
-        Some(origin) => origin.to_owned(),
-        None => format!("http://localhost:{port}"),
-    };
+    let address = settings.server.public_origins.shown(port);
     output::line(&address);
     log::info!("serving {address}");
     if let Some(console) = console {

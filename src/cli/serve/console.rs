@@ -38,10 +38,7 @@ impl RunningConsole {
         let server = admin::listen(listener, settings.console.origins(port), console)?;
         let handle = server.handle();
         spawn(server);
-        let address = match settings.console.admin_origins.first() {
-            Some(origin) => origin.to_owned(),
-            None => format!("http://localhost:{port}"),
-        };
+        let address = settings.console.admin_origins.shown(port);
         Ok(Self { address, server: handle, sampling, watching_jobs })
     }
 
