@@ -3,8 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 
 /// The canonical form of a name: compatibility-normalized and without case, so that `ＢＩＧ`, `ᴮᴵᴳ`
-/// and `big` are the same name. The canonical form of a canonical form is itself; otherwise a user could register a
-/// name that later matches another user's.
+/// and `big` are the same name. The canonical form of a canonical form is itself; otherwise a user could
+/// register a name that later matches another user's.
 pub fn canonical(text: &str) -> String {
     let mut current = text.to_owned();
     // One pass is enough for nearly every text; a few letters need a second one after their case changed.
