@@ -89,6 +89,7 @@ fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
     web::Data::new(Site {
         origins: settings.server.origins(address.port()),
         tls_only: settings.production(),
+        trusted_proxies: settings.server.trusted_proxies.clone(),
         // A monitoring system may call this process by its address.
         allows_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
         add_error_body: error_response::add_error_body,

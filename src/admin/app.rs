@@ -31,6 +31,7 @@ pub fn listen(
     let site = web::Data::new(Site {
         tls_only: !origins.is_empty() && origins.iter().all(|origin| origin.starts_with("https://")),
         origins,
+        trusted_proxies: console.settings.server.trusted_proxies.clone(),
         // DNS rebinding leads a browser's page here under a foreign host name; such a page has no token.
         allows_any_host: carries_token,
         add_error_body: errors::add_error_body,

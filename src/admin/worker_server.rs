@@ -66,6 +66,7 @@ pub fn listen_worker(
     let site = web::Data::new(Site {
         tls_only: false,
         origins,
+        trusted_proxies: crate::settings::Networks::default(),
         allows_any_host,
         add_error_body: |response, _| response,
     });

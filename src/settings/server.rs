@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::error::{InvalidSetting, invalid};
+use super::networks::Networks;
 use super::origins::{Origins, is_local};
 use super::parsers;
 use super::secret::CookieKey;
@@ -39,6 +40,12 @@ pub struct ServerSettings {
     /// Default: http://localhost and http://127.0.0.1 with the port of BIND
     #[arg(long, env = "PUBLIC_ORIGIN", default_value = "")]
     pub public_origins: Origins,
+    /// networks of the proxies in front, comma separated, such as 10.0.0.0/8: the client's address is read
+    /// from their Forwarded or X-Forwarded-For, and from no other sender's
+    ///
+    /// Default: none: the client's address is that of its connection
+    #[arg(long, env = "PROXY_TRUSTED", default_value = "")]
+    pub trusted_proxies: Networks,
     // OWASP Password Storage asks for 10 or more, and 16 takes seconds.
     /// work factor of password hashes, 10 to 16; each step doubles the time of a login, and a hash of another
     /// factor is replaced at its next login

@@ -1,8 +1,10 @@
 //! The error type of all handlers. The cause is logged once; the client gets a fixed sentence and the number
 //! of the request.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, EntityTag, TryIntoHeaderValue};
+use actix_web::http::header::{ETAG, EntityTag, HeaderValue, RETRY_AFTER, TryIntoHeaderValue};
 use actix_web::{HttpResponse, ResponseError, web};
 use log::Level;
 
@@ -51,6 +53,12 @@ pub enum Error {
     UnsupportedMediaType,
     #[error("unprocessable")]
     Invalid(FieldErrors),
+    /// The client or the account has used up its attempts.
+    #[error("throttled for {} s", .retry_after.as_secs())]
+    Throttled {
+        /// The time after which the next attempt is let in.
+        retry_after: Duration,
+    },
     /// Too many passwords wait to be hashed.
     #[error("busy")]
     Busy(#[from] Busy),
@@ -264,6 +272,7 @@ impl ResponseError for Error {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy(_)
             | Self::Database(DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -284,6 +293,11 @@ impl ResponseError for Error {
             && let Ok(value) = etag.clone().try_into_value()
         {
             response.headers_mut().insert(ETAG, value);
+        }
+        if let Self::Throttled { retry_after } = self {
+            // Whole seconds (RFC 9110, 10.2.3), rounded up, so that a client that waits that long is let in.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         response.extensions_mut().insert(PublicError {
             sentence: self.sentence(),

@@ -25,7 +25,7 @@ struct ErrorPage<'a> {
 /// Adds the body to an error response that has none, and sends a browser without a login to the login page.
 pub fn add_error_body(mut response: HttpResponse<BoxBody>, request: &RequestInfo) -> HttpResponse<BoxBody> {
     let status = response.status();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if status == StatusCode::SERVICE_UNAVAILABLE && !response.headers().contains_key(header::RETRY_AFTER) {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
     }
     let has_body = response.headers().contains_key(header::CONTENT_TYPE) && !is_plain_text(&response);
@@ -115,6 +115,7 @@ mod tests {
             path: path.to_owned(),
             target: path.to_owned(),
             reads: true,
+            address: [127, 0, 0, 1].into(),
             request_id: "7".to_owned(),
         }
     }

@@ -4,6 +4,7 @@
 pub mod assets;
 pub mod body;
 pub mod client;
+pub mod client_address;
 pub mod coding;
 pub mod context;
 pub mod cookie;

@@ -9,10 +9,11 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use log::Level;
 
+use super::client_address::{ClientAddress, client_address};
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
@@ -32,7 +33,9 @@ pub async fn middleware(
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Err(Error::Internal("finding the shared state", "it was not registered".into()).into());
     };
-    let info = RequestInfo::of(&request, new_request_id());
+    let address = client_address(request.peer_addr(), request.headers(), site.trusted_proxies.as_slice());
+    request.extensions_mut().insert(ClientAddress(address));
+    let info = RequestInfo::of(&request, new_request_id(), address);
     let log_context = LogContext::of_request(&info.request_id);
     log_context.scope(answer(request, next, info, site)).await
 }
@@ -45,7 +48,7 @@ async fn answer(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if let Err(rejection) = admit(&request, &site, &info) {
         let (method, path) = (request.method(), &info.path);
-        log::info!(target: "security", "refused {method} {path:?}: {rejection:?}");
+        log::info!(target: "security", "refused {method} {path:?}: {rejection:?}, address {}", info.address);
         let response = finish(rejection.response(), &info, &site);
         return Ok(request.into_response(response));
     }
@@ -201,6 +204,7 @@ mod tests {
         let site = web::Data::new(Site {
             origins: ["http://localhost:5000".to_owned()].into(),
             tls_only: true,
+            trusted_proxies: crate::settings::Networks::default(),
             allows_any_host: |_| false,
             add_error_body: crate::web::error_response::add_error_body,
         });

@@ -1,5 +1,7 @@
 //! What is known of a request before it is routed, and outlives it: an error's body depends on it.
 
+use std::net::IpAddr;
+
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 
@@ -11,17 +13,20 @@ pub struct RequestInfo {
     pub target: String,
     /// Whether the method is GET or HEAD.
     pub reads: bool,
+    /// The client, as [`super::client_address`] finds it.
+    pub address: IpAddr,
     /// Random. The response (X-Request-Id, error bodies) and each line of the log about the request have it.
     pub request_id: String,
 }
 
 impl RequestInfo {
     /// Of a request that has been given a number.
-    pub fn of(request: &ServiceRequest, request_id: String) -> Self {
+    pub fn of(request: &ServiceRequest, request_id: String, address: IpAddr) -> Self {
         Self {
             path: request.path().to_owned(),
             target: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             reads: matches!(*request.method(), Method::GET | Method::HEAD),
+            address,
             request_id,
         }
     }

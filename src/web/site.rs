@@ -8,6 +8,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 
 use super::request_info::RequestInfo;
+use crate::settings::Networks;
 
 /// What the request guard knows of a site.
 pub struct Site {
@@ -15,6 +16,8 @@ pub struct Site {
     pub origins: BTreeSet<String>,
     /// Whether browsers reach it over TLS only.
     pub tls_only: bool,
+    /// The networks of the proxies whose word for a client's address counts.
+    pub trusted_proxies: Networks,
     /// Whether a request may name any host: health checks call a process by its address.
     pub allows_any_host: fn(&ServiceRequest) -> bool,
     /// Adds the body to an error response.
@@ -70,6 +73,7 @@ mod tests {
         Site {
             origins,
             tls_only: false,
+            trusted_proxies: Networks::default(),
             allows_any_host: |_| false,
             add_error_body: super::super::error_response::add_error_body,
         }

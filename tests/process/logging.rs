@@ -78,3 +78,18 @@ async fn the_number_on_an_error_page_finds_one_line_with_answer_and_cause() {
     let lines = lines_of(&app, &refused);
     assert!(lines.iter().any(|line| line.contains("login refused")), "{lines:?}");
 }
+
+#[tokio::test]
+async fn the_log_has_the_address_that_a_trusted_proxy_reports_and_no_other() {
+    let wrong = [("email", "a.stranger@notes.test"), ("password", "a wrong password")];
+    let behind_proxy = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8").start();
+    let without_proxy = ServerBuilder::new().start();
+    for (server, expected) in [(behind_proxy, "address 198.51.100.7"), (without_proxy, "address 127.0.0.1")] {
+        let app = App::of(&server);
+        let call =
+            Call::new("POST", "/login").form(&wrong).header("x-forwarded-for", "192.0.2.1, 198.51.100.7");
+        let refused = app.answer_retrying(call).await.expect(401);
+        let lines = lines_of(&app, &refused);
+        assert!(lines.iter().any(|line| line.contains(expected)), "{expected}: {lines:?}");
+    }
+}
