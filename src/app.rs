@@ -13,6 +13,7 @@ use crate::messaging::Notifier;
 use crate::metrics::{self, Metrics};
 use crate::services::Services;
 use crate::settings::Settings;
+use crate::transfer::UploadSpace;
 use crate::web::cookie::{self, CookieKeys};
 use crate::web::error::{extractor_errors, not_found};
 use crate::web::graceful_shutdown::RequestDrain;
@@ -69,6 +70,7 @@ pub fn listen(
             session_cache: SessionCache::default(),
             notifier,
             hasher: Hasher::with_cost(settings.server.bcrypt_cost),
+            uploads: UploadSpace::new(&settings.database.data_dir, settings.uploads.bytes()),
         },
         metrics: Metrics::new(all_routes()),
         drain: RequestDrain::new(draining),

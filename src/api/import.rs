@@ -12,7 +12,8 @@ use crate::web::{Context, CurrentUser, Error, upload};
 /// twice, so an interrupted import is continued by sending the same ZIP again.
 ///
 /// # Errors
-/// 413 for more than 256 MiB, 415 for another type, 422 for a file that is no ZIP.
+/// 408 for a body that arrives too slowly, 409 while another import of the user runs, 413 for more than 256
+/// MiB, 415 for another type, 422 for a file that is no ZIP or one that is refused, 503 without space.
 #[utoipa::path(
     post,
     path = "/api/import",
@@ -23,9 +24,12 @@ use crate::web::{Context, CurrentUser, Error, upload};
     responses(
         (status = 200, body = ImportReport),
         (status = 401, body = Problem),
+        (status = 408, body = Problem),
+        (status = 409, body = Problem),
         (status = 413, body = Problem),
         (status = 415, body = Problem),
         (status = 422, body = Problem),
+        (status = 503, body = Problem),
     ),
 )]
 pub async fn create(
@@ -39,6 +43,7 @@ pub async fn create(
     if !kind.eq_ignore_ascii_case("application/zip") {
         return Err(Error::UnsupportedMediaType);
     }
-    let file = upload::to_disk(body).await?;
-    Ok(HttpResponse::Ok().json(transfer::import(&context.services, &user.actor(&request), file).await?))
+    let arriving = upload::from_body(&request, body, &context.services.uploads);
+    let report = transfer::import(&context.services, &user.actor(&request), arriving).await?;
+    Ok(HttpResponse::Ok().json(report))
 }

@@ -1,10 +1,8 @@
 //! The import of notes from a ZIP.
 
-use actix_multipart::Multipart;
 use actix_session::Session;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::transfer::transfer_page;
 use crate::services::transfer;
@@ -15,34 +13,26 @@ use crate::web::{Context, CurrentUser, Error, FieldErrors, upload};
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
-    mut form: Multipart,
+    body: web::Payload,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let unreadable = |_| Error::BadRequest("The form cannot be read.");
-    while let Some(field) = form.next().await {
-        let mut field = field.map_err(unreadable)?;
-        if field.name() != Some("file") {
-            while let Some(piece) = field.next().await {
-                piece.map_err(unreadable)?;
-            }
-            continue;
+    let arriving = upload::from_form(&request, body, &context.services.uploads);
+    match transfer::import(&context.services, &user.actor(&request), arriving).await {
+        Ok(report) => transfer_page(StatusCode::OK, &user, &cookie, Some(report), FieldErrors::default()),
+        Err(error) => {
+            let (status, errors) = (error.status_code(), beside_the_file(error)?);
+            transfer_page(status, &user, &cookie, None, errors)
         }
-        let file = upload::to_disk(field).await?;
-        let imported = transfer::import(&context.services, &user.actor(&request), file).await;
-        return match imported.map_err(Error::from) {
-            Ok(report) => transfer_page(StatusCode::OK, &user, &cookie, Some(report), FieldErrors::default()),
-            Err(Error::Invalid(errors)) => {
-                transfer_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, None, errors)
-            }
-            Err(error) => Err(error),
-        };
     }
-    transfer_page(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        &user,
-        &cookie,
-        None,
-        FieldErrors::one("file", "Choose a ZIP."),
-    )
+}
+
+/// The message that the page shows beside the field.
+fn beside_the_file(error: Error) -> Result<FieldErrors, Error> {
+    match error {
+        Error::Invalid(errors) => Ok(errors),
+        Error::Prevented(sentence) | Error::Overloaded(sentence) => Ok(FieldErrors::one("file", sentence)),
+        Error::TooLarge => Ok(FieldErrors::one("file", "This file is larger than 256 MiB.")),
+        error => Err(error),
+    }
 }

@@ -24,6 +24,7 @@ pub use error::ServiceError;
 use crate::auth::{Hasher, SessionCache};
 use crate::db::Database;
 use crate::messaging::Notifier;
+use crate::transfer::UploadSpace;
 
 /// What the operations work with. Clones share the same pools, cache and queues.
 #[derive(Clone)]
@@ -33,4 +34,6 @@ pub struct Services {
     /// Wakes the workers when a tenant has a new message in its outbox.
     pub notifier: Notifier,
     pub hasher: Hasher,
+    /// Where uploaded files wait for their import.
+    pub uploads: UploadSpace,
 }

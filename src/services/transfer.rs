@@ -1,6 +1,6 @@
 //! Exporting notes as a ZIP, and importing notes from one.
 
-use std::fs::File;
+use std::future::Future;
 use std::io;
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use super::audit;
 use super::{Actor, ServiceError, Services};
 use crate::domain::Role;
 use crate::store::ExportScope;
-use crate::transfer::{self, ExportRequest, ImportError, ImportReport};
+use crate::transfer::{self, ExportRequest, ImportError, ImportReport, UploadedFile};
 
 /// The ZIP of the actor's notes, or of everything in the tenant for its owners. Reads from the database run
 /// while the stream is read.
@@ -37,13 +37,17 @@ pub fn export(
     Ok(transfer::export(services.database.clone(), exported))
 }
 
-/// Imports the notes of a ZIP for the actor. The security log has a line also when the import breaks off, as
-/// the notes before that stay.
+/// Imports the notes of a ZIP for the actor, once `arriving` has uploaded it. The security log has a line also
+/// when the import breaks off, as the notes before that stay.
 ///
 /// # Errors
-/// See [`ImportError`].
-pub async fn import(services: &Services, actor: &Actor<'_>, file: File) -> Result<ImportReport, ImportError> {
-    let report = transfer::import(&services.database, actor.tenant.tenant(), actor.user(), file).await;
+/// See [`ImportError`], or the error of the upload.
+pub async fn import<E: From<ImportError>>(
+    services: &Services,
+    actor: &Actor<'_>,
+    arriving: impl Future<Output = Result<UploadedFile, E>>,
+) -> Result<ImportReport, E> {
+    let report = transfer::import(&services.database, actor.tenant.tenant(), actor.user(), arriving).await;
     audit::record(&actor.client, "imported notes", &actor.subject());
     report
 }

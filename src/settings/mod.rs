@@ -18,6 +18,7 @@ mod origins;
 mod parsers;
 mod secret;
 mod server;
+mod uploads;
 
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
@@ -34,6 +35,7 @@ pub use networks::Networks;
 pub use origins::Origins;
 pub use secret::{CookieKey, Secret};
 pub use server::{AppEnv, ServerSettings};
+pub use uploads::UploadSettings;
 
 use given_value::{GivenValue, names, refused};
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub messaging: MessagingSettings,
     #[command(flatten)]
     pub cluster: ClusterSettings,
+    #[command(flatten)]
+    pub uploads: UploadSettings,
     /// Logged as soon as there is a log.
     #[arg(skip)]
     pub warnings: Vec<String>,
@@ -209,6 +213,7 @@ mod tests {
                 "ADMIN_BIND is \"x\"; it must be an address and a port such as 127.0.0.1:5000",
             ),
             ("POOL_SIZE", "0", "POOL_SIZE must be a number from 1 to 1000"),
+            ("UPLOAD_SPACE", "0", "UPLOAD_SPACE must be a number from 1 to 1048576"),
             ("BCRYPT_COST", "17", "BCRYPT_COST must be a number from 10 to 16"),
             ("NODE_TIMEOUT", "NaN", "NODE_TIMEOUT must be a number of seconds from 0.1 to 60"),
             ("NODE_PATIENCE", "0", "NODE_PATIENCE must be a number of seconds from 0.1 to 60"),

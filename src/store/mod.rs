@@ -3,7 +3,7 @@
 //! - notes: `notes`, `new_notes`, `note_access`, `edits`, `revisions`, `search`, `overview`, `page`;
 //! - sharing: `shares`, `recipients`, `inbox`, and the messages that deliver shares: `outbox`, `backlog`;
 //! - people: `sign_up`, `logins`, `sessions`, `users`, `members`, `invitations`, `tenants`;
-//! - across subjects: `idempotency`, `transfer` (export and import), `purge`, `seeding`.
+//! - across subjects: `idempotency`, `transfer` (export and import), `import_leases`, `purge`, `seeding`.
 //!
 //! A statement for a tenant compares its `$1` with tenant_id, so that one shard answers it. Row-level
 //! security is a second barrier and does not replace that. SQL is also in `db` (roles, migrations, the schema
@@ -12,6 +12,7 @@
 mod backlog;
 mod edits;
 mod idempotency;
+mod import_leases;
 mod inbox;
 mod invitations;
 mod logins;
@@ -77,7 +78,8 @@ fn statements() -> Vec<&'static Statement> {
         [notes::ALL, new_notes::ALL, edits::ALL, revisions::ALL, note_access::ALL, search::ALL].concat();
     let sharing = [shares::ALL, recipients::ALL, inbox::ALL, outbox::ALL].concat();
     let people = [sessions::ALL, users::ALL, members::ALL, invitations::ALL, tenants::ALL].concat();
-    [notes, sharing, people, idempotency::ALL.to_vec(), transfer::ALL.to_vec()].concat()
+    [notes, sharing, people, idempotency::ALL.to_vec(), transfer::ALL.to_vec(), import_leases::ALL.to_vec()]
+        .concat()
 }
 
 /// The SQL of the statements that run for a tenant, for the test that asks Citus how many shards each reads.

@@ -1,25 +1,29 @@
 //! Import: the Markdown files of a ZIP become notes of the user, with the times of their front matter. The
 //! transaction that writes a note records its origin, so a repeated import continues where it was
-//! interrupted.
+//! interrupted. A user runs one import at a time.
 
-use std::fs::File;
-use std::io::Read;
+use std::future::Future;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Sender};
-use zip::ZipArchive;
 
+use super::archive::{CheckedArchive, MarkdownFile};
+use super::archive_fault::ArchiveFault;
 use super::front_matter::{self, FrontMatter};
+use super::lease::ImportLease;
+use super::upload_space::UploadedFile;
 use crate::db::{Database, DbError};
-use crate::domain::{CONTENT_LIMIT, NoteContent, NoteTitle, TenantId, UserId};
+use crate::domain::{NoteContent, NoteTitle, TenantId, UserId};
 use crate::log_context::carry_blocking;
 use crate::store::ImportedNote;
 
-/// The most files of an archive that are read.
-const FILES: usize = 100_000;
-/// A note and its front matter. A longer file is no note, however small it is compressed.
-const LONGEST_FILE: u64 = CONTENT_LIMIT as u64 + 16 * 1024;
+/// The archives that are read at a time in this process. The list of files of each is in memory.
+static READERS: Semaphore = Semaphore::const_new(4);
+/// The time that an upload which has arrived waits for its turn to be read.
+const READER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Notes in one transaction.
 const BATCH: usize = 20;
 /// The most refused files that a report lists.
@@ -54,9 +58,15 @@ pub struct RefusedFile {
 /// Why an import failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The upload is no ZIP, or it is damaged.
-    #[error("the archive cannot be read")]
-    NoArchive,
+    /// The archive is refused as a whole. Nothing was imported.
+    #[error("the archive is refused: {0:?}")]
+    Refused(ArchiveFault),
+    /// The user has another import, which has not ended.
+    #[error("another import of the user runs")]
+    AlreadyRunning,
+    /// Other users' archives are being read.
+    #[error("too many archives are being read")]
+    Busy,
     /// The notes that were imported before the failure stay, and a repeated import continues there.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -64,18 +74,36 @@ pub enum ImportError {
 
 type ImportItem = Result<ImportedNote, RefusedFile>;
 
-/// Imports the notes of an archive for a user.
+/// Imports the notes of an archive for a user, who has no other import meanwhile. `arriving` is the upload.
 ///
 /// # Errors
-/// See [`ImportError`].
-pub async fn import(
+/// See [`ImportError`], or the error of the upload.
+pub async fn import<E: From<ImportError>>(
     database: &Database,
     tenant: TenantId,
     user: UserId,
-    file: File,
+    arriving: impl Future<Output = Result<UploadedFile, E>>,
+) -> Result<ImportReport, E> {
+    let lease = ImportLease::take(database, tenant, user).await.map_err(ImportError::from)?;
+    let lease = lease.ok_or(ImportError::AlreadyRunning)?;
+    let report = match arriving.await {
+        Ok(upload) => import_upload(database, tenant, user, upload).await.map_err(E::from),
+        Err(error) => Err(error),
+    };
+    lease.release().await;
+    report
+}
+
+async fn import_upload(
+    database: &Database,
+    tenant: TenantId,
+    user: UserId,
+    upload: UploadedFile,
 ) -> Result<ImportReport, ImportError> {
+    let turn = tokio::time::timeout(READER_TIMEOUT, READERS.acquire()).await;
+    let Ok(Ok(_turn)) = turn else { return Err(ImportError::Busy) };
     let (sender, mut receiver) = mpsc::channel::<ImportItem>(BATCH);
-    let reading = tokio::task::spawn_blocking(carry_blocking(move || read(file, &sender)));
+    let reading = tokio::task::spawn_blocking(carry_blocking(move || read(&upload, &sender)));
     let mut report = ImportReport {
         left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
         ..ImportReport::default()
@@ -93,7 +121,8 @@ pub async fn import(
     import_batch(database, tenant, user, &mut batch, &mut report).await?;
     match reading.await {
         Ok(Ok(())) => Ok(report),
-        _ => Err(ImportError::NoArchive),
+        Ok(Err(fault)) => Err(ImportError::Refused(fault)),
+        Err(_) => Err(ImportError::Refused(ArchiveFault::Unreadable)),
     }
 }
 
@@ -153,21 +182,13 @@ async fn import_one_by_one(
 }
 
 /// Reads the archive on a thread that may block. It ends early when the receiver is dropped.
-fn read(file: File, sender: &Sender<ImportItem>) -> Result<(), zip::result::ZipError> {
-    let mut archive = ZipArchive::new(file)?;
-    for index in 0..archive.len().min(FILES) {
-        let mut entry = archive.by_index(index)?;
-        let Ok(path) = entry.name().map(|name| name.into_owned()) else { continue };
-        if !entry.is_file() || !path.to_ascii_lowercase().ends_with(".md") {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        // The archive's own entry for the size may be wrong, so the bytes are counted.
-        let read = entry.by_ref().take(LONGEST_FILE + 1).read_to_end(&mut bytes);
-        let item = match read {
-            Ok(length) if length as u64 > LONGEST_FILE => refused(&path, "It is longer than a note may be."),
-            Ok(_) => note(&path, &bytes),
-            Err(_) => refused(&path, "It cannot be unpacked."),
+fn read(upload: &UploadedFile, sender: &Sender<ImportItem>) -> Result<(), ArchiveFault> {
+    let mut archive = CheckedArchive::open(upload.file())?;
+    for index in 0..archive.len() {
+        let Some(MarkdownFile { path, bytes }) = archive.markdown_file(index) else { continue };
+        let item = match bytes {
+            Ok(bytes) => note(&path, &bytes),
+            Err(reason) => refused(&path, reason),
         };
         if sender.blocking_send(item).is_err() {
             break;

@@ -1,13 +1,20 @@
 //! Export and import: a ZIP of Markdown files with front matter, and one JSON file of everything. The import
 //! reads the Markdown files. Rows are reached only by the tenant's handle, and nothing here knows HTTP.
 
+mod archive;
+mod archive_fault;
 mod document;
+mod end_record;
 mod export;
 mod front_matter;
 mod import;
+mod lease;
 mod source;
+mod upload_space;
 mod zip_stream;
 
+pub use archive_fault::ArchiveFault;
 pub use export::export;
 pub use import::{ImportError, ImportReport, import};
 pub use source::ExportRequest;
+pub use upload_space::{UploadError, UploadSpace, UploadedFile};

@@ -14,7 +14,7 @@ use crate::db::DbError;
 use crate::log_context::keep_cause;
 use crate::services::ServiceError;
 use crate::store::{Decision, NoteAccess, SignUpError};
-use crate::transfer::ImportError;
+use crate::transfer::{ImportError, UploadError};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,9 @@ pub enum Error {
     /// Too many passwords wait to be hashed.
     #[error("busy")]
     Busy(#[from] Busy),
+    /// There is no room for the request now; why, in a sentence.
+    #[error("overloaded: {0}")]
+    Overloaded(&'static str),
     #[error("database")]
     Database(#[from] DbError),
     /// A bug or a failure of the operating system: what was being done, and the cause.
@@ -86,13 +89,26 @@ impl From<ServiceError> for Error {
 impl From<ImportError> for Error {
     fn from(error: ImportError) -> Self {
         match error {
-            ImportError::NoArchive => {
-                Self::Invalid(FieldErrors::one("file", "This is no ZIP, or a broken one."))
-            }
+            ImportError::Refused(fault) => Self::Invalid(FieldErrors::one("file", fault.sentence())),
+            ImportError::AlreadyRunning => Self::Prevented(
+                "Another import of yours has not ended. Wait until it has, then send this ZIP again.",
+            ),
+            ImportError::Busy => Self::Overloaded(TOO_MANY_IMPORTS),
             ImportError::Database(error) => Self::Database(error),
         }
     }
 }
+
+impl From<UploadError> for Error {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::NoSpace => Self::Overloaded(TOO_MANY_IMPORTS),
+            UploadError::File(cause) => Self::Internal("keeping an upload in DATA_DIR", cause.into()),
+        }
+    }
+}
+
+const TOO_MANY_IMPORTS: &str = "Too many files are being imported right now. Try again in a few minutes.";
 
 impl From<SignUpError> for Error {
     fn from(refusal: SignUpError) -> Self {
@@ -171,7 +187,10 @@ pub struct PublicError {
 impl Error {
     fn sentence(&self) -> &'static str {
         match self {
-            Self::BadRequest(sentence) | Self::Forbidden(sentence) | Self::Prevented(sentence) => sentence,
+            Self::BadRequest(sentence)
+            | Self::Forbidden(sentence)
+            | Self::Prevented(sentence)
+            | Self::Overloaded(sentence) => sentence,
             Self::WrongLogin => "The name or the password is wrong.",
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."
@@ -274,6 +293,7 @@ impl ResponseError for Error {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy(_)
+            | Self::Overloaded(_)
             | Self::Database(DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

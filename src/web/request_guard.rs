@@ -195,6 +195,7 @@ mod tests {
     use crate::messaging::Notifier;
     use crate::metrics::Metrics;
     use crate::services::Services;
+    use crate::transfer::UploadSpace;
     use crate::web::graceful_shutdown::RequestDrain;
 
     #[actix_web::test]
@@ -214,6 +215,7 @@ mod tests {
                 session_cache: SessionCache::default(),
                 notifier: Notifier::default(),
                 hasher: Hasher::with_cost(10),
+                uploads: UploadSpace::new(&std::env::temp_dir(), 0),
             },
             metrics: Metrics::new([]),
             drain: RequestDrain::new(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),

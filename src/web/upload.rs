@@ -1,41 +1,212 @@
-//! Uploads: written to a temporary file as they arrive, bounded in size and time. The file has no name, so
-//! the system deletes it when it is closed.
+//! Uploads: written to disk as they arrive. One deadline is around the whole body, whatever part of it
+//! arrives, and a body that comes too slowly is cut off before that.
 
-use std::fs::File;
-use std::io::{Seek, Write};
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::web::Bytes;
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::{self, Bytes};
+use actix_web::HttpRequest;
 use futures_util::{Stream, StreamExt};
+use tokio::time::Instant;
 
 use super::error::Error;
+use super::fields::FieldErrors;
+use crate::transfer::{UploadSpace, UploadedFile};
 
-/// In bytes.
+/// The longest file, in bytes.
 pub const UPLOAD_LIMIT: u64 = 256 * 1024 * 1024;
-/// The time that an upload may take to arrive.
-const TIMEOUT: Duration = Duration::from_secs(600);
-/// The time between two pieces of an upload.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(20);
+/// What a form may have around its file.
+const FORM_LIMIT: u64 = 256 * 1024;
+/// The other fields of a form, and all their bytes.
+const OTHER_FIELDS: usize = 8;
+const OTHER_FIELDS_LIMIT: usize = 16 * 1024;
 
-/// Writes a stream to a temporary file, which is returned at its beginning.
+/// How fast a body has to arrive.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// The time for the whole body.
+    whole: Duration,
+    /// The time between two pieces.
+    piece: Duration,
+    /// From here on the body has to be on average as fast as `rate`.
+    grace: Duration,
+    /// Bytes a second.
+    rate: f64,
+}
+
+/// 256 MiB in ten minutes are 450 KB a second. A slower line sends smaller archives, at 4 KiB a second and
+/// more.
+const PACE: Pace = Pace {
+    whole: Duration::from_secs(600),
+    piece: Duration::from_secs(20),
+    grace: Duration::from_secs(30),
+    rate: 4096.0,
+};
+
+/// The upload of a request whose body is the file.
 ///
 /// # Errors
-/// 408 when it arrives too slowly, 413 when it is too long, 400 when it ends early.
-pub async fn to_disk<E>(mut arriving: impl Stream<Item = Result<Bytes, E>> + Unpin) -> Result<File, Error> {
-    let failed = |error: std::io::Error| Error::Internal("writing an upload to disk", error.into());
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    let (mut length, end) = (0, tokio::time::Instant::now() + TIMEOUT);
-    loop {
-        let piece =
-            tokio::time::timeout_at(end.min(tokio::time::Instant::now() + PIECE_TIMEOUT), arriving.next());
-        let Some(piece) = piece.await.map_err(|_| Error::BodyTimeout)? else { break };
-        let piece = piece.map_err(|_| Error::BadRequest("The request ended before its body did."))?;
-        length += piece.len() as u64;
-        if length > UPLOAD_LIMIT {
+/// 408 when it arrives too slowly, 413 when it is too long, 400 when it ends early, 503 without space.
+pub async fn from_body(
+    request: &HttpRequest,
+    body: web::Payload,
+    space: &UploadSpace,
+) -> Result<UploadedFile, Error> {
+    let announced = announced(request, UPLOAD_LIMIT)?;
+    let mut body = Box::pin(paced(body, PACE, Rc::new(Cell::new(UPLOAD_LIMIT))));
+    let mut upload = space.start(announced)?;
+    while let Some(piece) = body.next().await {
+        upload.append(&piece.map_err(of_payload)?)?;
+    }
+    Ok(upload)
+}
+
+/// The upload in the field `file` of a form.
+///
+/// # Errors
+/// As [`from_body`]; 422 for a form without the field, 400 for one that cannot be read.
+pub async fn from_form(
+    request: &HttpRequest,
+    body: web::Payload,
+    space: &UploadSpace,
+) -> Result<UploadedFile, Error> {
+    let announced = announced(request, UPLOAD_LIMIT + FORM_LIMIT)?;
+    // Until the file begins the whole form may be as long as what is around it.
+    let allowed = Rc::new(Cell::new(FORM_LIMIT));
+    let mut form = Multipart::new(request.headers(), paced(body, PACE, Rc::clone(&allowed)));
+    let mut left = OTHER_FIELDS_LIMIT;
+    for _ in 0..=OTHER_FIELDS {
+        let Some(field) = form.next().await else {
+            return Err(Error::Invalid(FieldErrors::one("file", "Choose a ZIP.")));
+        };
+        let field = field.map_err(of_form)?;
+        if field.name() == Some("file") {
+            allowed.set(UPLOAD_LIMIT + FORM_LIMIT);
+            return keep(field, space.start(announced)?).await;
+        }
+        left = skip(field, left).await?;
+    }
+    Err(Error::TooLarge)
+}
+
+async fn keep(mut field: Field, mut upload: UploadedFile) -> Result<UploadedFile, Error> {
+    while let Some(piece) = field.next().await {
+        upload.append(&piece.map_err(of_form)?)?;
+        if upload.length() > UPLOAD_LIMIT {
             return Err(Error::TooLarge);
         }
-        file.write_all(&piece).map_err(failed)?;
     }
-    file.rewind().map_err(failed)?;
-    Ok(file)
+    Ok(upload)
+}
+
+/// Reads a field that nobody needs, and gives the bytes that further ones may have.
+async fn skip(mut field: Field, mut left: usize) -> Result<usize, Error> {
+    while let Some(piece) = field.next().await {
+        left = left.checked_sub(piece.map_err(of_form)?.len()).ok_or(Error::TooLarge)?;
+    }
+    Ok(left)
+}
+
+/// The length that the request announces, 0 when it does not.
+fn announced(request: &HttpRequest, limit: u64) -> Result<u64, Error> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+    if length > limit { Err(Error::TooLarge) } else { Ok(length) }
+}
+
+/// The pieces of a body: an error once they come more slowly than `pace`, or are longer than `allowed`.
+fn paced<S, E>(
+    body: S,
+    pace: Pace,
+    allowed: Rc<Cell<u64>>,
+) -> impl Stream<Item = Result<Bytes, PayloadError>>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: Into<PayloadError>,
+{
+    let started = Instant::now();
+    futures_util::stream::unfold((body, 0), move |(mut body, mut length): (S, u64)| {
+        let allowed = Rc::clone(&allowed);
+        async move {
+            let earned = Duration::from_secs_f64(length as f64 / pace.rate);
+            let deadline = (started + pace.whole)
+                .min(started + pace.grace + earned)
+                .min(Instant::now() + pace.piece);
+            let piece = match tokio::time::timeout_at(deadline, body.next()).await {
+                Ok(piece) => piece?.map_err(Into::into),
+                Err(_) => Err(PayloadError::Io(io::ErrorKind::TimedOut.into())),
+            };
+            length += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            let piece = if length > allowed.get() { Err(PayloadError::Overflow) } else { piece };
+            Some((piece, (body, length)))
+        }
+    })
+}
+
+fn of_payload(error: PayloadError) -> Error {
+    match error {
+        PayloadError::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => Error::BodyTimeout,
+        PayloadError::Overflow => Error::TooLarge,
+        _ => Error::BadRequest("The request ended before its body did."),
+    }
+}
+
+fn of_form(error: MultipartError) -> Error {
+    match error {
+        MultipartError::Payload(cause) => of_payload(cause),
+        _ => Error::BadRequest("The form cannot be read."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    /// Pieces of this many bytes without end, with this pause before each.
+    fn pieces(length: usize, pause: Duration) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin {
+        Box::pin(stream::unfold((), move |()| async move {
+            tokio::time::sleep(pause).await;
+            Some((Ok(Bytes::from(vec![b'x'; length])), ()))
+        }))
+    }
+
+    const NEVER: Duration = Duration::from_secs(3600);
+    const SOON: Duration = Duration::from_millis(50);
+    const PATIENT: Pace = Pace { whole: NEVER, piece: NEVER, grace: NEVER, rate: 1.0 };
+
+    async fn end_of(body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin, pace: Pace) -> Error {
+        let mut body = Box::pin(paced(body, pace, Rc::new(Cell::new(1_000_000))));
+        loop {
+            if let Err(error) = body.next().await.expect("no end") {
+                return of_payload(error);
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_pauses_or_trickles_or_never_ends_is_cut_off() {
+        let silent = end_of(Box::pin(stream::pending()), Pace { piece: SOON, ..PATIENT }).await;
+        assert!(matches!(silent, Error::BodyTimeout), "{silent:?}");
+        let trickle = end_of(pieces(1, SOON / 10), Pace { grace: SOON, rate: 1e6, ..PATIENT }).await;
+        assert!(matches!(trickle, Error::BodyTimeout), "{trickle:?}");
+        let steady = end_of(pieces(1, SOON / 10), Pace { whole: SOON, ..PATIENT }).await;
+        assert!(matches!(steady, Error::BodyTimeout), "{steady:?}");
+        let long = end_of(pieces(300_000, Duration::ZERO), PATIENT).await;
+        assert!(matches!(long, Error::TooLarge), "{long:?}");
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_keeps_the_pace_arrives_whole() {
+        let pace = Pace { whole: NEVER, piece: NEVER, grace: SOON, rate: 0.001 };
+        let body = pieces(10, SOON / 10).take(20);
+        let pieces: Vec<_> = paced(Box::pin(body), pace, Rc::new(Cell::new(200))).collect().await;
+        assert_eq!(pieces.iter().filter(|piece| piece.is_ok()).count(), 20);
+    }
 }

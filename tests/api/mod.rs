@@ -1,6 +1,7 @@
 //! The JSON API.
 
 mod acceptances;
+mod archives;
 mod bad_input;
 mod edit_conflicts;
 mod errors;

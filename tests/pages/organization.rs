@@ -92,8 +92,9 @@ async fn deleting_a_tenant_needs_its_name_is_announced_and_can_be_cancelled() {
     );
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "shared.users",
+    "import_leases",
     "notes",
     "note_revisions",
     "sessions",
@@ -126,6 +127,10 @@ async fn fill_every_table(app: &App, team: &Team) {
         format!(
             "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, answer) \
              VALUES ({tenant}, {owner}, 'k', '\\x00', '')"
+        ),
+        format!(
+            "INSERT INTO import_leases (tenant_id, user_id, holder, taken_at, expires_at) \
+             VALUES ({tenant}, {owner}, 1, now(), now())"
         ),
         format!(
             "INSERT INTO notes (tenant_id, user_id, content) SELECT {tenant}, {owner}, 'n' || n \

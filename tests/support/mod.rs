@@ -23,6 +23,7 @@ pub mod server;
 pub mod sharing;
 pub mod team;
 pub mod wait;
+pub mod zip_bytes;
 
 pub use answer::{Answer, Call};
 pub use app::{App, spawn_app, spawn_app_of_console, spawn_console};

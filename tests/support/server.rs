@@ -137,10 +137,16 @@ impl ServerBuilder {
             .arg(subcommand)
             .args(&self.arguments)
             .env_clear()
+            .envs(self.own_data_folder(directory))
             .envs(&self.settings)
             .current_dir(self.directory.as_deref().unwrap_or(directory))
             .stdin(Stdio::piped());
         command
+    }
+
+    /// Uploads go to DATA_DIR. The embedded database needs one that its own account may enter.
+    fn own_data_folder<'a>(&self, directory: &'a Path) -> Option<(&'static str, &'a Path)> {
+        self.settings.contains_key("DATABASE_URL").then_some(("DATA_DIR", directory))
     }
 
     /// With PUBLIC_ORIGIN the server prints that origin and not its port, so the port is chosen here.
@@ -264,6 +270,7 @@ impl ServerBuilder {
             .args(subcommand.split_whitespace())
             .args(&self.arguments)
             .env_clear()
+            .envs(self.own_data_folder(directory.path()))
             .envs(&self.settings)
             .current_dir(directory.path())
             .stdin(Stdio::piped())
