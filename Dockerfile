@@ -52,8 +52,7 @@ COPY --from=build /build/target/release/pigeonhole /usr/local/bin/pigeonhole
 USER 10001:10001
 WORKDIR /var/lib/pigeonhole
 ENV BIND=0.0.0.0:5000 \
-    DATA_DIR=/var/lib/pigeonhole \
-    TMPDIR=/var/lib/pigeonhole
+    DATA_DIR=/var/lib/pigeonhole
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["pigeonhole", "check"]

@@ -1,6 +1,8 @@
 //! Parsed values. Pages, API, command line and jobs parse their input into these types, so a value that
 //! exists is valid and needs no second check. Nothing here knows HTTP, HTML or SQL.
 
+#[cfg(test)]
+mod any_input;
 mod idempotency;
 mod ids;
 mod invitations;

@@ -3,6 +3,8 @@
 //! page or a 303. SQL and HTML are elsewhere. Only `app` uses this folder; it uses neither `api` nor `admin`.
 
 mod account;
+#[cfg(test)]
+mod any_input;
 mod bin;
 mod browser_sessions;
 mod dashboard;

@@ -16,7 +16,7 @@ pub struct DatabaseSettings {
     /// Default: none: an embedded PostgreSQL in DATA_DIR
     #[arg(long, env = "DATABASE_URL", value_parser = database_url)]
     pub url: Option<Config>,
-    /// folder of the embedded database and of generated secrets
+    /// folder of the embedded database, of generated secrets and of uploads
     ///
     /// Default: /var/lib/pigeonhole for root, else ~/.local/share/pigeonhole
     #[arg(long, env = "DATA_DIR", default_value_os_t = default_data_dir())]

@@ -5,6 +5,8 @@
 //! fixed text is described in a second paragraph that begins with `Default:`. `--help`, the man page, the
 //! table in docs/settings.md and `.env.example` are written from, or tested against, these definitions.
 
+#[cfg(test)]
+mod any_input;
 mod cluster;
 mod console;
 mod database;

@@ -20,9 +20,8 @@ static RENEW: Statement = Statement::writing(
     "UPDATE import_leases SET expires_at = now() + $4::text::interval
      WHERE tenant_id = $1 AND user_id = $2 AND holder = $3 RETURNING holder",
 );
-static RELEASE: Statement = Statement::writing(
-    "DELETE FROM import_leases WHERE tenant_id = $1 AND user_id = $2 AND holder = $3",
-);
+static RELEASE: Statement =
+    Statement::writing("DELETE FROM import_leases WHERE tenant_id = $1 AND user_id = $2 AND holder = $3");
 
 pub(super) static ALL: &[&Statement] = &[&TAKE, &RENEW, &RELEASE];
 

@@ -16,9 +16,8 @@ const LONGEST_FILE: u64 = CONTENT_LIMIT as u64 + 16 * 1024;
 /// The file of an export that an import does not read. It may be longer than all notes together.
 const EVERYTHING: &str = "pigeonhole.json";
 /// Ends of names of archives, which may hold any amount of further ones.
-const ARCHIVES: [&str; 12] = [
-    ".zip", ".zipx", ".jar", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".cab",
-];
+const ARCHIVES: [&str; 12] =
+    [".zip", ".zipx", ".jar", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".cab"];
 
 /// An archive that was checked.
 pub(super) struct CheckedArchive<'a> {

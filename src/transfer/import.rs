@@ -24,8 +24,9 @@ use crate::store::ImportedNote;
 static READERS: Semaphore = Semaphore::const_new(4);
 /// The time that an upload which has arrived waits for its turn to be read.
 const READER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Notes in one transaction.
+/// Notes in one transaction, and their bytes: a transaction has 2.5 seconds, on a busy server too.
 const BATCH: usize = 20;
+const BATCH_BYTES: usize = 1024 * 1024;
 /// The most refused files that a report lists.
 const LISTED: usize = 50;
 
@@ -72,7 +73,7 @@ pub enum ImportError {
     Database(#[from] DbError),
 }
 
-type ImportItem = Result<ImportedNote, RefusedFile>;
+pub(super) type ImportItem = Result<ImportedNote, RefusedFile>;
 
 /// Imports the notes of an archive for a user, who has no other import meanwhile. `arriving` is the upload.
 ///
@@ -108,14 +109,18 @@ async fn import_upload(
         left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
         ..ImportReport::default()
     };
-    let mut batch = Vec::with_capacity(BATCH);
+    let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
     while let Some(item) = receiver.recv().await {
         match item {
-            Ok(note) => batch.push(note),
+            Ok(note) => {
+                bytes += note.content.as_str().len();
+                batch.push(note);
+            }
             Err(refused) => report.refuse(refused),
         }
-        if batch.len() == BATCH {
+        if batch.len() == BATCH || bytes >= BATCH_BYTES {
             import_batch(database, tenant, user, &mut batch, &mut report).await?;
+            bytes = 0;
         }
     }
     import_batch(database, tenant, user, &mut batch, &mut report).await?;
@@ -202,7 +207,8 @@ fn refused(path: &str, reason: &str) -> ImportItem {
     Err(RefusedFile { file, reason: reason.to_owned() })
 }
 
-fn note(path: &str, bytes: &[u8]) -> ImportItem {
+/// The note of a file.
+pub(super) fn note(path: &str, bytes: &[u8]) -> ImportItem {
     let Ok(text) = std::str::from_utf8(bytes) else { return refused(path, "It is not UTF-8.") };
     let (front_matter, content) = front_matter::read(text);
     let title = match NoteTitle::parse_optional(front_matter.text("title").unwrap_or_default()) {

@@ -1,6 +1,8 @@
 //! Export and import: a ZIP of Markdown files with front matter, and one JSON file of everything. The import
 //! reads the Markdown files. Rows are reached only by the tenant's handle, and nothing here knows HTTP.
 
+#[cfg(test)]
+mod any_input;
 mod archive;
 mod archive_fault;
 mod document;

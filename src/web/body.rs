@@ -109,7 +109,7 @@ fn read(
 }
 
 /// The fields of a form; the last value of a repeated field is used.
-fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
+pub(super) fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
     let decode = |part: &[u8]| {
         let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         match percent_decode(&spaced).decode_utf8() {
@@ -127,7 +127,7 @@ fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
 }
 
 /// Parses JSON: broken syntax is 400; well-formed JSON that does not fit the type is 422 and names the field.
-fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = known_field(&error.path().to_string())

@@ -1,6 +1,8 @@
 //! HTTP, as pages, API and console share it: middleware, bodies, errors, cookies, route maps, logins of
 //! requests. No SQL and no page is here.
 
+#[cfg(test)]
+mod any_input;
 pub mod assets;
 pub mod body;
 pub mod client;

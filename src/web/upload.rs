@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes};
-use actix_web::HttpRequest;
 use futures_util::{Stream, StreamExt};
 use tokio::time::Instant;
 
@@ -120,23 +120,18 @@ fn announced(request: &HttpRequest, limit: u64) -> Result<u64, Error> {
 }
 
 /// The pieces of a body: an error once they come more slowly than `pace`, or are longer than `allowed`.
-fn paced<S, E>(
-    body: S,
-    pace: Pace,
-    allowed: Rc<Cell<u64>>,
-) -> impl Stream<Item = Result<Bytes, PayloadError>>
+fn paced<S, E>(body: S, pace: Pace, allowed: Rc<Cell<u64>>) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<PayloadError>,
 {
     let started = Instant::now();
-    futures_util::stream::unfold((body, 0), move |(mut body, mut length): (S, u64)| {
+    let pieces = futures_util::stream::unfold((body, 0), move |(mut body, mut length): (S, u64)| {
         let allowed = Rc::clone(&allowed);
         async move {
             let earned = Duration::from_secs_f64(length as f64 / pace.rate);
-            let deadline = (started + pace.whole)
-                .min(started + pace.grace + earned)
-                .min(Instant::now() + pace.piece);
+            let deadline =
+                (started + pace.whole).min(started + pace.grace + earned).min(Instant::now() + pace.piece);
             let piece = match tokio::time::timeout_at(deadline, body.next()).await {
                 Ok(piece) => piece?.map_err(Into::into),
                 Err(_) => Err(PayloadError::Io(io::ErrorKind::TimedOut.into())),
@@ -145,7 +140,9 @@ where
             let piece = if length > allowed.get() { Err(PayloadError::Overflow) } else { piece };
             Some((piece, (body, length)))
         }
-    })
+    });
+    // A form is asked for more after its end.
+    pieces.fuse()
 }
 
 fn of_payload(error: PayloadError) -> Error {

@@ -93,7 +93,7 @@ fn tmpfs_mounts_are_at_folders_of_the_images() {
 
 #[test]
 fn uploads_are_on_a_volume_and_file_limits_are_16384() {
-    assert!(DOCKERFILE.contains("TMPDIR=/var/lib/pigeonhole"));
+    assert!(DOCKERFILE.contains("DATA_DIR=/var/lib/pigeonhole"));
     assert!(
         block_below(FILE, "  web:")
             .iter()
