@@ -1,26 +1,37 @@
 //! Taking a connection out of a pool and working on it, until a deadline by our own clock: no server's
 //! timeout covers a server that is frozen.
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::admission::Permit;
 use super::connection::{Pool, PooledConnection};
 use super::error::DbError;
+use super::turns::Claim;
 
 /// The longest that a call may take.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_millis(2500);
 
-/// Takes a connection and works on it until `deadline`. A connection that has not answered by then is closed,
-/// because it is unknown what it still waits for.
+/// Takes a connection for work of the program itself; see [`with_connection_for`].
 pub(super) async fn with_connection<T>(
     deadline: Instant,
     pool: &Pool,
     work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
-    let result = take_and_work(deadline, pool, work).await;
+    with_connection_for(Claim::PROGRAM, deadline, pool, work).await
+}
+
+/// Takes a connection when it is the turn of `claim`, and works on it until `deadline`. A connection that has
+/// not answered by then is closed, because it is unknown what it still waits for.
+pub(super) async fn with_connection_for<T>(
+    claim: Claim,
+    deadline: Instant,
+    pool: &Pool,
+    work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
+) -> Result<T, DbError> {
+    let result = take_and_work(claim, deadline, pool, work).await;
     if let Err(error) = &result {
         pool.manager().counters.count_failure(error);
     }
@@ -28,13 +39,13 @@ pub(super) async fn with_connection<T>(
 }
 
 async fn take_and_work<T>(
+    claim: Claim,
     deadline: Instant,
     pool: &Pool,
     work: impl AsyncFnOnce(&mut PooledConnection) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
-    let client = take(deadline, pool).await?;
-    let mut checkout = Checkout { client: Some(client), answered: false };
-    let Some(client) = checkout.client.as_mut() else { return Err(DbError::deadline_exceeded()) };
+    let mut checkout = take(claim, deadline, pool).await?;
+    let Some((client, _)) = checkout.client.as_mut() else { return Err(DbError::deadline_exceeded()) };
     let result = tokio::time::timeout_at(deadline, work(client)).await;
     checkout.answered = true;
     result.unwrap_or_else(|_| {
@@ -43,60 +54,58 @@ async fn take_and_work<T>(
     })
 }
 
-/// Takes a connection out of the pool. A call that finds none idle and may open no more is counted as a wait.
-async fn take(deadline: Instant, pool: &Pool) -> Result<PooledConnection, DbError> {
+/// Waits for the turn of `claim`, and takes a connection out of the pool, which then has one that is idle or
+/// may be opened.
+async fn take(claim: Claim, deadline: Instant, pool: &Pool) -> Result<Checkout, DbError> {
+    let permit = pool.manager().admission.admit(claim, deadline).await?;
     #[allow(clippy::disallowed_methods, reason = "this is the one place where a connection is taken")]
-    let getting = pool.get();
-    tokio::pin!(getting);
-    if let Poll::Ready(taken) = poll_fn(|context| Poll::Ready(getting.as_mut().poll(context))).await {
-        return Ok(taken?);
-    }
-    let status = pool.status();
-    let mut wait = (status.size >= status.max_size && status.waiting > 0).then(|| PoolWait {
-        pool,
-        since: Instant::now(),
-        timed_out: true,
-    });
-    let taken = tokio::time::timeout_at(deadline, getting).await.map_err(|_| DbError::deadline_exceeded())?;
-    if let (Ok(_), Some(wait)) = (&taken, &mut wait) {
-        wait.timed_out = false;
-    }
-    Ok(taken?)
+    let taken = tokio::time::timeout_at(deadline, pool.get()).await;
+    let client = taken.map_err(|_| DbError::deadline_exceeded())??;
+    Ok(Checkout { client: Some((client, permit)), answered: false })
 }
 
-/// A call that waits for a connection. It is counted when it is dropped, so a caller that is cancelled counts
-/// as well.
-struct PoolWait<'a> {
-    pool: &'a Pool,
-    since: Instant,
-    timed_out: bool,
-}
-
-impl Drop for PoolWait<'_> {
-    fn drop(&mut self) {
-        self.pool.manager().waits.count(self.since.elapsed(), self.timed_out);
-    }
+/// Closes the connections of a pool that are idle, and those in use when their work ends. Every later call
+/// fails.
+pub(super) fn close(pool: &Pool) {
+    pool.manager().admission.close();
+    pool.close();
 }
 
 /// A connection that returns to the pool only when its work was answered. A caller that is cancelled drops
 /// this in the middle of its work.
 struct Checkout {
-    client: Option<PooledConnection>,
+    /// The connection returns before the permit ends.
+    client: Option<(PooledConnection, Permit)>,
     answered: bool,
 }
 
 impl Checkout {
+    /// Closes the connection at once, because the server does not answer.
     fn close(&mut self) {
-        if let Some(client) = self.client.take() {
+        if let Some((client, permit)) = self.client.take() {
             drop(PooledConnection::take(client));
+            drop(permit);
         }
+    }
+
+    /// Closes the connection when the server has finished what was sent. Until then it counts as in use: the
+    /// server works on, and a client that sends searches and goes away would start any number of them.
+    fn close_when_finished(&mut self) {
+        let Ok(runtime) = Handle::try_current() else { return self.close() };
+        let mut abandoned = Self { client: self.client.take(), answered: true };
+        runtime.spawn(async move {
+            if let Some((client, _)) = &abandoned.client {
+                let _ = tokio::time::timeout(CALL_DEADLINE, client.batch_execute("")).await;
+            }
+            abandoned.close();
+        });
     }
 }
 
 impl Drop for Checkout {
     fn drop(&mut self) {
         if !self.answered {
-            self.close();
+            self.close_when_finished();
         }
     }
 }

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 
-use super::counters::{DbCounters, WaitCounters};
+use super::admission::Admission;
+use super::counters::DbCounters;
 
 pub(super) type Pool = managed::Pool<ConnectionManager>;
 /// A connection that was taken out of a pool.
 pub(crate) type PooledConnection = managed::Object<ConnectionManager>;
 
-/// Opens connections and counts for their pool.
+/// Opens the connections of a pool, and has the queue in front of it.
 pub(crate) struct ConnectionManager {
     pub(super) manager: deadpool_postgres::Manager,
-    pub(super) waits: WaitCounters,
+    pub(super) admission: Arc<Admission>,
     /// Shared by all pools of the process.
     pub(super) counters: Arc<DbCounters>,
 }

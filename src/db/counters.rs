@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::error::DbError;
+use super::admission::NotAdmitted;
+use super::error::{DbError, PoolError};
 
 /// The classes of SQLSTATE that are counted by name (PostgreSQL, appendix A); the others count as "other".
 const CLASSES: [&str; 24] = [
@@ -100,7 +101,7 @@ fn kind_of(error: &DbError) -> usize {
         DbError::Unavailable(None) => return TIMEOUT,
         DbError::Unavailable(Some(source)) => match source.downcast_ref::<tokio_postgres::Error>() {
             Some(error) => error,
-            None if source.is::<super::error::PoolError>() => return POOL_BUSY,
+            None if source.is::<NotAdmitted>() || source.is::<PoolError>() => return POOL_BUSY,
             None => return TIMEOUT,
         },
     };
@@ -111,12 +112,13 @@ fn class(state: &str) -> usize {
     CLASSES.iter().position(|class| state.starts_with(class)).unwrap_or(OTHER)
 }
 
-/// The waits for a connection of one pool: calls that found all its connections in use.
+/// The waits for a connection of one pool: calls that were not admitted at once.
 #[derive(Debug, Default)]
 pub(super) struct WaitCounters {
     waits: AtomicU64,
     micros: AtomicU64,
     timed_out: AtomicU64,
+    refused: AtomicU64,
 }
 
 /// The counts of [`WaitCounters`] at one moment.
@@ -124,6 +126,7 @@ pub(super) struct WaitCounts {
     pub(super) waits: u64,
     pub(super) seconds: f64,
     pub(super) timed_out: u64,
+    pub(super) refused: u64,
 }
 
 impl WaitCounters {
@@ -134,11 +137,17 @@ impl WaitCounters {
         self.timed_out.fetch_add(u64::from(timed_out), Relaxed);
     }
 
+    /// Counts a call that was refused without a wait.
+    pub(super) fn count_refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn counts(&self) -> WaitCounts {
         WaitCounts {
             waits: self.waits.load(Relaxed),
             seconds: Duration::from_micros(self.micros.load(Relaxed)).as_secs_f64(),
             timed_out: self.timed_out.load(Relaxed),
+            refused: self.refused.load(Relaxed),
         }
     }
 }
@@ -152,7 +161,7 @@ mod tests {
         let counters = DbCounters::default();
         counters.count_failure(&DbError::Taken("users_name".to_owned()));
         counters.count_failure(&DbError::deadline_exceeded());
-        counters.count_failure(&DbError::Unreachable(super::super::error::PoolError::Closed));
+        counters.count_failure(&DbError::Unreachable(PoolError::Closed));
         let errors = counters.failures();
         for (name, count) in
             [("23", 1), ("timeout", 1), ("unreachable", 1), ("pool_busy", 0), ("broken_off", 0)]

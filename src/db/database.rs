@@ -8,7 +8,7 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::Config;
 use tokio_postgres::types::ToSql;
 
-use super::checkout::{CALL_DEADLINE, with_connection};
+use super::checkout::{self, CALL_DEADLINE, with_connection};
 use super::connection::{Pool, PooledConnection};
 use super::counters::{DbCounters, Routing};
 use super::error::DbError;
@@ -22,6 +22,7 @@ use super::schema_check::{self, UnsafeSchema};
 use super::tenant_handle::TenantHandle;
 use super::tenant_load::TenantLoads;
 use super::tenant_setting::{SET_NO_TENANT, set_tenant};
+use super::turns::Shares;
 use crate::domain::TenantId;
 
 const DIRECTORY_POOL_SIZE: usize = 4;
@@ -45,10 +46,10 @@ impl Database {
         let counters = Arc::<DbCounters>::default();
         Self {
             config: config.clone(),
-            login: pool(config, roles::LOGIN, DIRECTORY_POOL_SIZE, &counters),
-            sign_up: pool(config, roles::SIGN_UP, DIRECTORY_POOL_SIZE, &counters),
-            maintenance: pool(config, roles::MAINTENANCE, 1, &counters),
-            relay: pool(&one_connection_to_each_node(config), roles::RELAY, 2, &counters),
+            login: pool(config, roles::LOGIN, Shares::undivided(DIRECTORY_POOL_SIZE), &counters),
+            sign_up: pool(config, roles::SIGN_UP, Shares::undivided(DIRECTORY_POOL_SIZE), &counters),
+            maintenance: pool(config, roles::MAINTENANCE, Shares::undivided(1), &counters),
+            relay: pool(&one_connection_to_each_node(config), roles::RELAY, Shares::undivided(2), &counters),
             router: Arc::new(Router::new(config, pool_size, counters)),
         }
     }
@@ -164,7 +165,7 @@ impl Database {
     /// Closes idle connections now, and those in use when their work ends. Every later call fails.
     pub async fn close(&self) {
         for pool in [&self.login, &self.sign_up, &self.maintenance, &self.relay] {
-            pool.close();
+            checkout::close(pool);
         }
         self.router.close();
         // Connections send Terminate in tasks of their own. An embedded database that stops before that would

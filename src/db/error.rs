@@ -3,6 +3,8 @@
 use deadpool::managed::TimeoutType;
 use tokio_postgres::error::SqlState;
 
+use super::admission::NotAdmitted;
+
 /// Why a pool gave no connection.
 pub(super) type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
 
@@ -60,10 +62,19 @@ impl DbError {
     }
 }
 
+impl From<NotAdmitted> for DbError {
+    fn from(error: NotAdmitted) -> Self {
+        match error {
+            // The server works, and another connection would only add load.
+            NotAdmitted::TimedOut | NotAdmitted::TooManyWaiting => Self::Unavailable(Some(error.into())),
+            NotAdmitted::Closed => Self::Unreachable(PoolError::Closed),
+        }
+    }
+}
+
 impl From<PoolError> for DbError {
     fn from(error: PoolError) -> Self {
         match error {
-            // All connections are busy: the server works, and another connection would only add load.
             PoolError::Timeout(TimeoutType::Wait) => Self::Unavailable(Some(error.into())),
             other => Self::Unreachable(other),
         }

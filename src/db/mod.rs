@@ -2,6 +2,7 @@
 //! that refuses to serve on a schema without row-level security. The pools are private to this folder;
 //! `store` writes the statements and hands them to the handles of this folder.
 
+mod admission;
 mod backlog;
 mod checkout;
 mod connect;
@@ -25,6 +26,7 @@ mod tenant_handle;
 mod tenant_load;
 mod tenant_setting;
 mod topology;
+mod turns;
 mod value;
 pub(crate) mod versions;
 

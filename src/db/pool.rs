@@ -10,10 +10,12 @@ use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod};
 use serde::Serialize;
 use tokio_postgres::{Config, NoTls};
 
+use super::admission::{Admission, WAIT_TIMEOUT};
 use super::connect::CONNECT_TIMEOUT;
 use super::connection::{ConnectionManager, Pool};
-use super::counters::{DbCounters, WaitCounters};
+use super::counters::DbCounters;
 use super::roles;
+use super::turns::Shares;
 
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain
 /// PostgreSQL accepts it as a custom setting.
@@ -24,7 +26,7 @@ const READING: &str = "-c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c r
 
 /// A pool for tenants' statements on the server that DATABASE_URL names.
 pub(super) fn app_pool(config: &Config, size: usize, counters: &Arc<DbCounters>) -> Pool {
-    pool(config, roles::APP, size, counters)
+    pool(config, roles::APP, Shares::between_tenants(size), counters)
 }
 
 /// A pool for tenants' statements on a worker. Statements prepared there read one shard by an index, so a
@@ -38,7 +40,7 @@ pub(super) fn worker_pool(config: &Config, size: usize, counters: &Arc<DbCounter
 }
 
 /// A pool whose connections work as `role`.
-pub(super) fn pool(config: &Config, role: &str, size: usize, counters: &Arc<DbCounters>) -> Pool {
+pub(super) fn pool(config: &Config, role: &str, shares: Shares, counters: &Arc<DbCounters>) -> Pool {
     let manager = Manager::from_config(
         as_role(config, role),
         NoTls,
@@ -46,13 +48,14 @@ pub(super) fn pool(config: &Config, role: &str, size: usize, counters: &Arc<DbCo
     );
     Pool::builder(ConnectionManager {
         manager,
-        waits: WaitCounters::default(),
+        admission: Admission::new(shares),
         counters: Arc::clone(counters),
     })
-    .max_size(size)
+    .max_size(shares.connections())
     // The connection that was used last has its plans cached.
     .queue_mode(QueueMode::Lifo)
-    .wait_timeout(Some(Duration::from_millis(1500)))
+    // Calls wait for their admission; the pool then has a connection for each.
+    .wait_timeout(Some(WAIT_TIMEOUT))
     .create_timeout(Some(CONNECT_TIMEOUT))
     .recycle_timeout(Some(Duration::from_millis(500)))
     .runtime(Runtime::Tokio1)
@@ -89,27 +92,31 @@ pub struct PoolState {
     pub in_use: usize,
     /// Calls that wait for a connection now.
     pub waiting: usize,
-    /// Calls that have waited since the start, because all connections were in use.
+    /// Calls that have waited since the start, because no connection was free for them.
     pub waits: u64,
     pub waited_seconds: f64,
     /// How many of the waits ended without a connection.
     pub given_up: u64,
+    /// Calls that were refused at once, because too many of the same tenant waited.
+    pub refused: u64,
 }
 
 impl PoolState {
     pub(super) fn of(node: String, name: &'static str, pool: &Pool) -> Self {
         let status = pool.status();
-        let waits = pool.manager().waits.counts();
+        let admission = &pool.manager().admission;
+        let waits = admission.counts();
         Self {
             node,
             pool: name,
             limit: status.max_size,
             open: status.size,
             in_use: status.size.saturating_sub(status.available),
-            waiting: status.waiting,
+            waiting: admission.waiting(),
             waits: waits.waits,
             waited_seconds: waits.seconds,
             given_up: waits.timed_out,
+            refused: waits.refused,
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_postgres::Config;
 
-use super::checkout::with_connection;
+use super::checkout::{self, with_connection};
 use super::connect::at;
 use super::connection::Pool;
 use super::counters::DbCounters;
@@ -151,7 +151,7 @@ impl Router {
         for (group, node) in &before.pools {
             // A node that was removed or has a new address could still answer with stale rows.
             if pools.get(group).is_none_or(|kept| kept.address != node.address) {
-                node.pool.close();
+                checkout::close(&node.pool);
             }
         }
         log::info!("tenants' work goes to {} worker nodes and the coordinator", pools.len());
@@ -163,8 +163,8 @@ impl Router {
 
     /// Closes the pools of all nodes.
     pub(super) fn close(&self) {
-        self.coordinator.close();
-        self.workers().iter().for_each(Pool::close);
+        checkout::close(&self.coordinator);
+        self.workers().iter().for_each(checkout::close);
     }
 
     fn open(&self, address: &NodeAddress) -> NodePool {

@@ -6,12 +6,14 @@
 use std::sync::OnceLock;
 
 use super::row::{DbRow, FromRow};
+use super::turns::Weight;
 use super::value::Value;
 
 /// An SQL statement whose `$1` is the tenant.
 pub(crate) struct Statement {
     template: &'static str,
     kind: Kind,
+    weight: Weight,
     sql: OnceLock<String>,
 }
 
@@ -25,17 +27,28 @@ enum Kind {
 impl Statement {
     /// A statement that changes and locks nothing, so it may run twice. Each table in it is in braces.
     pub(crate) const fn reading(template: &'static str) -> Self {
-        Self { template, kind: Kind::Read, sql: OnceLock::new() }
+        Self::new(template, Kind::Read)
     }
 
     /// A statement that changes or locks rows. It always goes through Citus.
     pub(crate) const fn writing(sql: &'static str) -> Self {
-        Self { template: sql, kind: Kind::Write, sql: OnceLock::new() }
+        Self::new(sql, Kind::Write)
     }
 
     /// An INSERT of one row whose id is the next number of a sequence. Citus keeps no plan of it.
     pub(crate) const fn inserting(sql: &'static str) -> Self {
-        Self { template: sql, kind: Kind::Insert, sql: OnceLock::new() }
+        Self::new(sql, Kind::Insert)
+    }
+
+    const fn new(template: &'static str, kind: Kind) -> Self {
+        Self { template, kind, weight: Weight::Light, sql: OnceLock::new() }
+    }
+
+    /// The same statement, of which a tenant may run fewer at a time: its work grows with the notes of a
+    /// user, or with the sizes of many.
+    pub(crate) const fn heavy(mut self) -> Self {
+        self.weight = Weight::Heavy;
+        self
     }
 
     /// The text with its tables in braces.
@@ -49,6 +62,10 @@ impl Statement {
             Kind::Read => self.sql.get_or_init(|| self.template.replace(['{', '}'], "")),
             Kind::Write | Kind::Insert => self.template,
         }
+    }
+
+    pub(super) fn weight(&self) -> Weight {
+        self.weight
     }
 
     pub(crate) fn is_read(&self) -> bool {

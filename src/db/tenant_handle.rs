@@ -14,7 +14,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{join_all, join3, try_join_all};
 use tokio::time::Instant;
 
-use super::checkout::{CALL_DEADLINE, with_connection};
+use super::checkout::{CALL_DEADLINE, with_connection_for};
 use super::connection::{Pool, PooledConnection};
 use super::counters::StatementPath;
 use super::error::DbError;
@@ -24,6 +24,7 @@ use super::shard_reads;
 use super::statement::{BoundStatement, Steps};
 use super::tenant_setting::set_tenant;
 use super::topology::ShardPlacement;
+use super::turns::{Claim, Weight};
 use super::value::Value;
 use crate::domain::TenantId;
 
@@ -155,7 +156,8 @@ impl TenantHandle {
         statements: &[&BoundStatement<'_>],
     ) -> Result<Vec<Vec<DbRow>>, DbError> {
         if let Some(arguments) = shard_reads::arguments(self.tenant, statements) {
-            match with_connection(limits.deadline, pool, async |client| {
+            let claim = self.claim(statements);
+            match with_connection_for(claim, limits.deadline, pool, async |client| {
                 shard_reads::read(client, placement, self.tenant, statements, &arguments).await
             })
             .await
@@ -184,9 +186,10 @@ impl TenantHandle {
         statements: &[&BoundStatement<'_>],
         plan: &str,
     ) -> Result<Vec<Vec<DbRow>>, DbError> {
+        let claim = self.claim(statements);
         let mut pauses = CONFLICT_BACKOFF.build();
         loop {
-            match with_connection(limits.deadline, pool, async |client| {
+            match with_connection_for(claim, limits.deadline, pool, async |client| {
                 self.attempt(client, statements, [plan, limits.settings]).await
             })
             .await
@@ -201,6 +204,12 @@ impl TenantHandle {
                 result => return result,
             }
         }
+    }
+
+    /// A transaction with a heavy statement is heavy.
+    fn claim(&self, statements: &[&BoundStatement<'_>]) -> Claim {
+        let is_heavy = statements.iter().any(|bound| bound.statement.weight() == Weight::Heavy);
+        Claim::of_tenant(self.tenant, if is_heavy { Weight::Heavy } else { Weight::Light })
     }
 
     async fn attempt(

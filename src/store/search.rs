@@ -62,13 +62,13 @@ macro_rules! received {
         )
     };
 }
-static OLDER: Statement = written!(beginning, excerpt!(), "<", "DESC");
-static NEWER: Statement = written!(beginning, excerpt!(), ">", "ASC");
-static WHOLE_OLDER: Statement = written!(whole, "", "<", "DESC");
-static RECEIVED_OLDER: Statement = received!(beginning, excerpt!(), "", "<", "DESC");
-static RECEIVED_NEWER: Statement = received!(beginning, excerpt!(), "", ">", "ASC");
-static WHOLE_RECEIVED_OLDER: Statement = received!(whole, "", "", "<", "DESC");
-static WHOLE_UNREAD_OLDER: Statement = received!(whole, "", " AND i.read_at IS NULL", "<", "DESC");
+static OLDER: Statement = written!(beginning, excerpt!(), "<", "DESC").heavy();
+static NEWER: Statement = written!(beginning, excerpt!(), ">", "ASC").heavy();
+static WHOLE_OLDER: Statement = written!(whole, "", "<", "DESC").heavy();
+static RECEIVED_OLDER: Statement = received!(beginning, excerpt!(), "", "<", "DESC").heavy();
+static RECEIVED_NEWER: Statement = received!(beginning, excerpt!(), "", ">", "ASC").heavy();
+static WHOLE_RECEIVED_OLDER: Statement = received!(whole, "", "", "<", "DESC").heavy();
+static WHOLE_UNREAD_OLDER: Statement = received!(whole, "", " AND i.read_at IS NULL", "<", "DESC").heavy();
 
 pub(super) static ALL: &[&Statement] = &[
     &OLDER,

@@ -14,35 +14,41 @@ static NOTES_OF_TENANT: Statement = Statement::reading(concat!(
     "SELECT ",
     note_columns!(whole),
     ", n.deleted_at FROM {notes} n WHERE n.tenant_id = $1 AND n.id > $2 ORDER BY n.id LIMIT $3"
-));
+))
+.heavy();
 static NOTES_OF_USER: Statement = Statement::reading(concat!(
     "SELECT ",
     note_columns!(whole),
     ", n.deleted_at FROM {notes} n
      WHERE n.tenant_id = $1 AND n.id > $2 AND n.user_id = $4 ORDER BY n.id LIMIT $3"
-));
+))
+.heavy();
 static REVISIONS: Statement = Statement::reading(concat!(
     "SELECT ",
     revision_columns!("u.username"),
     " FROM {note_revisions} r
      LEFT JOIN {shared.users} u ON u.tenant_id = r.tenant_id AND u.id = r.replaced_by
      WHERE r.tenant_id = $1 AND r.note_id = $2 AND r.version > $3 ORDER BY r.version LIMIT $4"
-));
+))
+.heavy();
 static SHARES: Statement = Statement::reading(
     "SELECT note_id, audience, access, created_at FROM {shares} WHERE tenant_id = $1 \
      AND note_id = ANY($2) ORDER BY note_id, audience",
-);
+)
+.heavy();
 static USERS: Statement = Statement::reading(
     "SELECT id, username, email, role, created_at, removed_at FROM {shared.users} WHERE tenant_id = $1 \
      AND id > $2 ORDER BY id LIMIT $3",
-);
+)
+.heavy();
 static KNOWN_ORIGINS: Statement = Statement::reading(
     "SELECT origin FROM {imported_notes} WHERE tenant_id = $1 AND user_id = $2 AND origin = ANY($3)",
 );
 static IMPORT: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at)
      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)",
-);
+)
+.heavy();
 // In the transaction that has just written the note, on the connection whose sequence gave its id.
 static RECORD_ORIGIN: Statement = Statement::inserting(
     "INSERT INTO imported_notes (tenant_id, user_id, origin, note_id) \

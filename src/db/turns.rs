@@ -1,0 +1,410 @@
+//! Which call gets the next connection of a pool: the shares of tenants, and their turns. This is the order
+//! alone; `admission` lets the calls wait.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::domain::TenantId;
+
+/// How much work the statements of a call are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Reads or writes a bounded number of rows.
+    Light,
+    /// A search, an export or an import, whose work grows with the notes of a user.
+    Heavy,
+}
+
+/// The tenant that asks for a connection, and for which work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// None for work of the program itself, which takes turns like a tenant.
+    tenant: Option<TenantId>,
+    weight: Weight,
+}
+
+impl Claim {
+    /// Work of the program itself.
+    pub(super) const PROGRAM: Self = Self { tenant: None, weight: Weight::Light };
+
+    pub(super) fn of_tenant(tenant: TenantId, weight: Weight) -> Self {
+        Self { tenant: Some(tenant), weight }
+    }
+
+    fn heavy(self) -> usize {
+        usize::from(self.weight == Weight::Heavy)
+    }
+}
+
+/// How many connections of a pool may be used by which calls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shares {
+    connections: usize,
+    /// Connections for light work of tenants that have none, so that they need not wait for a slow statement.
+    reserve: usize,
+    /// The most connections of one tenant.
+    of_tenant: usize,
+    /// The most connections with heavy work, of all tenants.
+    heavy: usize,
+    /// The most connections with heavy work of one tenant.
+    heavy_of_tenant: usize,
+    /// The most calls of one tenant that wait.
+    waiting_of_tenant: usize,
+}
+
+impl Shares {
+    /// For a pool that serves tenants. Record 0028 has the reasons of each share.
+    pub(super) fn between_tenants(connections: usize) -> Self {
+        let reserve = if connections > 2 { (connections / 8).max(1) } else { 0 };
+        Self {
+            connections,
+            reserve,
+            of_tenant: connections - reserve,
+            heavy: (connections / 2).max(1),
+            heavy_of_tenant: (connections / 8).max(1),
+            waiting_of_tenant: connections * 8,
+        }
+    }
+
+    /// The connections of the pool.
+    pub(super) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// For a pool whose calls belong to no tenant: first come, first served.
+    pub(super) fn undivided(connections: usize) -> Self {
+        Self {
+            connections,
+            reserve: 0,
+            of_tenant: connections,
+            heavy: connections,
+            heavy_of_tenant: connections,
+            waiting_of_tenant: usize::MAX,
+        }
+    }
+}
+
+/// The calls that use a connection, and those that wait for one, each with a `T`.
+pub(super) struct Turns<T> {
+    shares: Shares,
+    running: usize,
+    heavy: usize,
+    /// Those that use a connection or wait for one.
+    tenants: HashMap<Option<TenantId>, TenantCalls<T>>,
+    /// The last number that a call or a turn got.
+    last_number: u64,
+}
+
+/// The calls of one tenant.
+struct TenantCalls<T> {
+    running: usize,
+    heavy: usize,
+    /// A new number when the tenant begins to wait, and for each connection that it gets. The lowest is next.
+    turn: u64,
+    light_waiting: VecDeque<(u64, T)>,
+    heavy_waiting: VecDeque<(u64, T)>,
+}
+
+impl<T> Turns<T> {
+    pub(super) fn new(shares: Shares) -> Self {
+        Self { shares, running: 0, heavy: 0, tenants: HashMap::new(), last_number: 0 }
+    }
+
+    /// Gives a connection at once, if the shares allow it. A call of the same tenant and weight that waits is
+    /// not overtaken: the shares do not allow that one either.
+    pub(super) fn try_start(&mut self, claim: Claim) -> bool {
+        let may_start = self.may_start(claim);
+        if may_start {
+            self.start(claim);
+        }
+        may_start
+    }
+
+    /// Lets a call wait, and gives its number; none if too many calls of the tenant wait.
+    pub(super) fn wait(&mut self, claim: Claim, call: T) -> Option<u64> {
+        let number = self.next_number();
+        let most = self.shares.waiting_of_tenant;
+        let calls = self.tenants.entry(claim.tenant).or_default();
+        match calls.waiting() {
+            0 => calls.turn = number,
+            waiting if waiting >= most => return None,
+            _ => {}
+        }
+        calls.queue(claim.weight).push_back((number, call));
+        Some(number)
+    }
+
+    /// Takes a call out of the queue that waits no longer.
+    pub(super) fn leave(&mut self, claim: Claim, number: u64) {
+        if let Some(calls) = self.tenants.get_mut(&claim.tenant) {
+            calls.queue(claim.weight).retain(|(waiting, _)| *waiting != number);
+        }
+        self.forget_if_idle(claim.tenant);
+    }
+
+    /// Takes back a connection.
+    pub(super) fn end(&mut self, claim: Claim) {
+        self.running -= 1;
+        self.heavy -= claim.heavy();
+        if let Some(calls) = self.tenants.get_mut(&claim.tenant) {
+            calls.running -= 1;
+            calls.heavy -= claim.heavy();
+        }
+        self.forget_if_idle(claim.tenant);
+    }
+
+    /// Gives a connection to the waiting call that is next, if the shares allow one.
+    pub(super) fn start_next(&mut self) -> Option<(Claim, T)> {
+        let claim = self.next()?;
+        let (_, call) = self.tenants.get_mut(&claim.tenant)?.queue(claim.weight).pop_front()?;
+        self.start(claim);
+        Some((claim, call))
+    }
+
+    /// The calls that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.tenants.values().map(TenantCalls::waiting).sum()
+    }
+
+    /// Whether the shares allow this claim one more connection.
+    fn may_start(&self, claim: Claim) -> bool {
+        let calls = self.tenants.get(&claim.tenant);
+        let (running, heavy) = calls.map_or((0, 0), |calls| (calls.running, calls.heavy));
+        let takes_reserve = running == 0 && claim.weight == Weight::Light;
+        let kept = if takes_reserve { 0 } else { self.shares.reserve };
+        self.running + kept < self.shares.connections
+            && running < self.shares.of_tenant
+            && (claim.weight == Weight::Light
+                || self.heavy < self.shares.heavy && heavy < self.shares.heavy_of_tenant)
+    }
+
+    /// The waiting call that may start next: of the tenant with the fewest connections, and among such
+    /// tenants of the one whose turn it is. Tenants compare their heavy calls for heavy work, and all their
+    /// calls otherwise.
+    fn next(&self) -> Option<Claim> {
+        let best = |weight| {
+            let waiting = self.tenants.iter().filter_map(move |(tenant, calls)| {
+                let first = calls.first(weight)?;
+                let used = if weight == Weight::Heavy { calls.heavy } else { calls.running };
+                let claim = Claim { tenant: *tenant, weight };
+                self.may_start(claim).then_some((used, calls.turn, calls.running, first, claim))
+            });
+            waiting.min_by_key(|(used, turn, ..)| (*used, *turn))
+        };
+        let candidates = [best(Weight::Light), best(Weight::Heavy)].into_iter().flatten();
+        candidates
+            .min_by_key(|(_, turn, running, first, _)| (*running, *turn, *first))
+            .map(|(.., claim)| claim)
+    }
+
+    fn start(&mut self, claim: Claim) {
+        let turn = self.next_number();
+        self.running += 1;
+        self.heavy += claim.heavy();
+        let calls = self.tenants.entry(claim.tenant).or_default();
+        calls.running += 1;
+        calls.heavy += claim.heavy();
+        calls.turn = turn;
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    fn forget_if_idle(&mut self, tenant: Option<TenantId>) {
+        if self.tenants.get(&tenant).is_some_and(|calls| calls.running == 0 && calls.waiting() == 0) {
+            self.tenants.remove(&tenant);
+        }
+    }
+}
+
+impl<T> Default for TenantCalls<T> {
+    fn default() -> Self {
+        Self { running: 0, heavy: 0, turn: 0, light_waiting: VecDeque::new(), heavy_waiting: VecDeque::new() }
+    }
+}
+
+impl<T> TenantCalls<T> {
+    fn waiting(&self) -> usize {
+        self.light_waiting.len() + self.heavy_waiting.len()
+    }
+
+    fn queue(&mut self, weight: Weight) -> &mut VecDeque<(u64, T)> {
+        match weight {
+            Weight::Light => &mut self.light_waiting,
+            Weight::Heavy => &mut self.heavy_waiting,
+        }
+    }
+
+    /// The number of the call that has waited longest.
+    fn first(&self, weight: Weight) -> Option<u64> {
+        let queue = if weight == Weight::Heavy { &self.heavy_waiting } else { &self.light_waiting };
+        queue.front().map(|(number, _)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The work of the tenant of this number.
+    #[allow(clippy::disallowed_methods, reason = "a test has no database")]
+    fn claim(tenant: i64, weight: Weight) -> Claim {
+        Claim::of_tenant(TenantId::from_row(tenant), weight)
+    }
+
+    fn light(tenant: i64) -> Claim {
+        claim(tenant, Weight::Light)
+    }
+
+    fn heavy(tenant: i64) -> Claim {
+        claim(tenant, Weight::Heavy)
+    }
+
+    /// Starts a call or lets it wait.
+    fn enter(turns: &mut Turns<&'static str>, claim: Claim, name: &'static str) -> bool {
+        turns.try_start(claim) || {
+            assert!(turns.wait(claim, name).is_some(), "{name} waits");
+            false
+        }
+    }
+
+    /// Ends a call, and gives the names of the calls that start then.
+    fn end(turns: &mut Turns<&'static str>, claim: Claim) -> Vec<&'static str> {
+        turns.end(claim);
+        std::iter::from_fn(|| turns.start_next()).map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn a_tenant_alone_gets_all_but_the_reserve_and_another_starts_at_once() {
+        let mut turns = Turns::<()>::new(Shares::between_tenants(16));
+        assert_eq!((0..40).filter(|_| turns.try_start(light(1))).count(), 14);
+        assert!(turns.try_start(light(2)) && turns.try_start(light(3)));
+        assert!(!turns.try_start(light(2)) && !turns.try_start(light(4)));
+    }
+
+    #[test]
+    fn the_calls_of_a_tenant_start_first_come_first_served() {
+        let mut turns = Turns::new(Shares::between_tenants(1));
+        assert!(turns.try_start(light(1)));
+        for name in ["first", "second", "third"] {
+            assert!(!enter(&mut turns, light(1), name));
+        }
+        for name in ["first", "second", "third"] {
+            assert_eq!(end(&mut turns, light(1)), [name]);
+        }
+    }
+
+    #[test]
+    fn tenants_take_turns_however_many_calls_each_has() {
+        let mut turns = Turns::new(Shares::between_tenants(1));
+        assert!(turns.try_start(light(1)));
+        for name in ["a1", "a2", "a3"] {
+            enter(&mut turns, light(1), name);
+        }
+        enter(&mut turns, light(2), "b1");
+        enter(&mut turns, light(2), "b2");
+        enter(&mut turns, light(3), "c1");
+        let order = [(1, "a1"), (1, "b1"), (2, "c1"), (3, "a2"), (1, "b2"), (2, "a3")];
+        for (ending, next) in order {
+            assert_eq!(end(&mut turns, light(ending)), [next]);
+        }
+        assert!(end(&mut turns, light(1)).is_empty());
+        assert!(turns.tenants.is_empty());
+    }
+
+    #[test]
+    fn a_tenant_with_slow_calls_gives_up_connections_until_both_have_the_same() {
+        let mut turns = Turns::new(Shares::between_tenants(8));
+        assert_eq!((0..8).filter(|_| turns.try_start(light(1))).count(), 7);
+        enter(&mut turns, light(1), "slow");
+        assert!(turns.try_start(light(2)));
+        for _ in 0..6 {
+            enter(&mut turns, light(2), "fast");
+        }
+        assert!(end(&mut turns, light(1)).is_empty(), "the reserve is for a tenant without a connection");
+        assert_eq!(end(&mut turns, light(1)), ["fast"]);
+        assert_eq!(end(&mut turns, light(1)), ["fast"], "4 and 3");
+        assert_eq!(end(&mut turns, light(1)), ["slow"], "3 and 3");
+        assert_eq!(end(&mut turns, light(1)), ["fast"], "3 and 3 again, and it is the other's turn");
+    }
+
+    #[test]
+    fn heavy_calls_have_fewer_connections_and_light_ones_pass_them() {
+        let mut turns = Turns::new(Shares::between_tenants(16));
+        assert_eq!((0..20).filter(|_| turns.try_start(heavy(1))).count(), 2, "of one tenant");
+        enter(&mut turns, heavy(1), "search");
+        assert!(turns.try_start(light(1)), "a list does not wait for a search of a colleague");
+        let others: usize = (2..20).map(|tenant| usize::from(turns.try_start(heavy(tenant)))).sum();
+        assert_eq!(others, 6, "of all tenants");
+        assert!(turns.try_start(light(30)));
+        assert_eq!(end(&mut turns, heavy(1)), ["search"]);
+    }
+
+    #[test]
+    fn heavy_calls_leave_the_reserve_to_light_ones() {
+        let mut turns = Turns::<()>::new(Shares::between_tenants(4));
+        assert!(turns.try_start(light(1)) && turns.try_start(light(1)) && turns.try_start(light(1)));
+        assert!(!turns.try_start(heavy(2)) && turns.try_start(light(2)));
+    }
+
+    #[test]
+    fn a_call_that_left_is_not_started_and_frees_its_place() {
+        let mut turns = Turns::new(Shares { waiting_of_tenant: 2, ..Shares::between_tenants(1) });
+        assert!(turns.try_start(light(1)));
+        let gone = turns.wait(light(1), "gone").expect("a place");
+        assert!(turns.wait(light(1), "stays").is_some());
+        assert_eq!(turns.wait(light(1), "too many"), None);
+        assert!(turns.wait(light(2), "another tenant's").is_some());
+        turns.leave(light(1), gone);
+        assert!(turns.wait(light(1), "after it").is_some());
+        assert_eq!(end(&mut turns, light(1)), ["stays"]);
+    }
+
+    #[test]
+    fn no_order_of_calls_breaks_a_share_or_leaves_a_connection_idle() {
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let size = random.usize(1..20);
+            let mut turns = Turns::new(Shares::between_tenants(size));
+            let (mut running, mut waiting) = (Vec::new(), Vec::new());
+            for _ in 0..2_000 {
+                let weight = if random.bool() { Weight::Light } else { Weight::Heavy };
+                let claim = claim(random.i64(1..6), weight);
+                match random.u8(0..4) {
+                    0 | 1 if turns.try_start(claim) => running.push(claim),
+                    0 | 1 => waiting.extend(turns.wait(claim, ()).map(|number| (claim, number))),
+                    2 if !running.is_empty() => {
+                        turns.end(running.swap_remove(random.usize(..running.len())));
+                    }
+                    3 if !waiting.is_empty() => {
+                        let (claim, number) = waiting.swap_remove(random.usize(..waiting.len()));
+                        turns.leave(claim, number);
+                    }
+                    _ => {}
+                }
+                while let Some((claim, ())) = turns.start_next() {
+                    let oldest = waiting.iter().position(|(other, _)| *other == claim).expect("it waited");
+                    waiting.remove(oldest);
+                    running.push(claim);
+                }
+                check(&turns, &running, waiting.len());
+                waiting.sort_by_key(|(_, number)| *number);
+            }
+            waiting.into_iter().for_each(|(claim, number)| turns.leave(claim, number));
+            running.into_iter().for_each(|claim| turns.end(claim));
+            assert!(turns.tenants.is_empty() && turns.running == 0 && turns.heavy == 0);
+        }
+    }
+
+    fn check(turns: &Turns<()>, running: &[Claim], waiting: usize) {
+        let shares = turns.shares;
+        assert_eq!((turns.running, turns.waiting()), (running.len(), waiting));
+        assert!(turns.running <= shares.connections && turns.heavy <= shares.heavy);
+        for calls in turns.tenants.values() {
+            assert!(calls.running <= shares.of_tenant && calls.heavy <= shares.heavy_of_tenant);
+            assert!(calls.waiting() <= shares.waiting_of_tenant);
+        }
+        assert_eq!(turns.next(), None, "a call waits although it may start");
+    }
+}
