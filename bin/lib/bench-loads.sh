@@ -69,7 +69,7 @@ watch_console() {
 load_pgbench() {
     local log=$throwaway_folder/pgbench status=0 failed count
     rm -f "$log".*
-    run "$pgbench" -h 127.0.0.1 -p "${throwaway_ports[0]}" -U postgres -n -M prepared -c $connections -j 1 -T "$seconds" \
+    run "$pgbench" -h 127.0.0.1 -p "${throwaway_ports[0]}" -U postgres -n -M prepared -c "$connections" -j 1 -T "$seconds" \
         -l --log-prefix="$log" -f "$root/benches/$1.sql" pigeonhole >"$log-out" 2>&1 || status=1
     failed=$(sed -n 's/^number of failed transactions: \([0-9]*\).*/\1/p' "$log-out")
     ((status == 0)) || cat "$log-out" >&2
@@ -90,7 +90,7 @@ with_waiting() {
 }
 
 load_http() {
-    run wrk -t 1 -c $connections -d "${seconds}s" --timeout 5s --latency -s "$root/benches/rotate.lua" "${addresses[$1]}$2" -- \
+    run wrk -t 1 -c "$connections" -d "${seconds}s" --timeout 5s --latency -s "$root/benches/rotate.lua" "${addresses[$1]}$2" -- \
         "$3" "$throwaway_folder/$4" "${@:5}" >"$throwaway_folder/wrk-out" 2>&1 || cat "$throwaway_folder/wrk-out" >&2
     sed -n 's/^result //p' "$throwaway_folder/wrk-out"
 }
@@ -104,6 +104,6 @@ measure_all() {
     seconds=$rest
     for ((round = 1; round <= rounds; round++)); do
         for load in "$@"; do measure "$load"; done
-        [[ -n $scale ]] || check_answers
+        [[ -n $scale || $storm == yes ]] || check_answers
     done
 }

@@ -57,6 +57,7 @@ fn add_database(text: &mut PrometheusText, database: &Database) {
         text.add("pigeonhole_pool_waits_total", &labels, pool.waits as f64);
         text.add("pigeonhole_pool_wait_seconds_total", &labels, pool.waited_seconds);
         text.add("pigeonhole_pool_given_up_total", &labels, pool.given_up as f64);
+        text.add("pigeonhole_pool_refused_total", &labels, pool.refused as f64);
     }
     let routing = database.routing();
     for (way, count) in

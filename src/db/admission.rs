@@ -9,21 +9,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::counters::{WaitCounters, WaitCounts};
+use super::error::NotAdmitted;
 use super::turns::{Claim, Shares, Turns};
 
 /// The longest that a call waits for a connection.
 pub(super) const WAIT_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// Why a call got no connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotAdmitted {
-    #[error("no connection was free in time")]
-    TimedOut,
-    #[error("too many calls of the same tenant wait for a connection")]
-    TooManyWaiting,
-    #[error("the pool is closed")]
-    Closed,
-}
 
 /// The queue of one pool.
 pub(super) struct Admission {

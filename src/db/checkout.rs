@@ -47,11 +47,8 @@ async fn take_and_work<T>(
     let mut checkout = take(claim, deadline, pool).await?;
     let Some((client, _)) = checkout.client.as_mut() else { return Err(DbError::deadline_exceeded()) };
     let result = tokio::time::timeout_at(deadline, work(client)).await;
-    checkout.answered = true;
-    result.unwrap_or_else(|_| {
-        checkout.close();
-        Err(DbError::deadline_exceeded())
-    })
+    checkout.answered = result.is_ok();
+    result.unwrap_or_else(|_| Err(DbError::deadline_exceeded()))
 }
 
 /// Waits for the turn of `claim`, and takes a connection out of the pool, which then has one that is idle or
@@ -71,8 +68,8 @@ pub(super) fn close(pool: &Pool) {
     pool.close();
 }
 
-/// A connection that returns to the pool only when its work was answered. A caller that is cancelled drops
-/// this in the middle of its work.
+/// A connection that returns to the pool only when its work was answered. A caller that is cancelled, or that
+/// reaches its deadline, drops this in the middle of the work.
 struct Checkout {
     /// The connection returns before the permit ends.
     client: Option<(PooledConnection, Permit)>,
@@ -80,7 +77,6 @@ struct Checkout {
 }
 
 impl Checkout {
-    /// Closes the connection at once, because the server does not answer.
     fn close(&mut self) {
         if let Some((client, permit)) = self.client.take() {
             drop(PooledConnection::take(client));
@@ -88,8 +84,9 @@ impl Checkout {
         }
     }
 
-    /// Closes the connection when the server has finished what was sent. Until then it counts as in use: the
-    /// server works on, and a client that sends searches and goes away would start any number of them.
+    /// Closes the connection when the server has finished what was sent, or does not answer. Until then it
+    /// counts as in use, because the server works on: a client that sends searches and goes away would
+    /// otherwise start any number of them.
     fn close_when_finished(&mut self) {
         let Ok(runtime) = Handle::try_current() else { return self.close() };
         let mut abandoned = Self { client: self.client.take(), answered: true };

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::admission::NotAdmitted;
-use super::error::{DbError, PoolError};
+use super::error::{DbError, NotAdmitted, PoolError};
 
 /// The classes of SQLSTATE that are counted by name (PostgreSQL, appendix A); the others count as "other".
 const CLASSES: [&str; 24] = [

@@ -3,10 +3,19 @@
 use deadpool::managed::TimeoutType;
 use tokio_postgres::error::SqlState;
 
-use super::admission::NotAdmitted;
-
 /// Why a pool gave no connection.
 pub(super) type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
+
+/// Why the queue in front of a pool let a call have no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotAdmitted {
+    #[error("no connection was free in time")]
+    TimedOut,
+    #[error("too many calls of the same tenant wait for a connection")]
+    TooManyWaiting,
+    #[error("the pool is closed")]
+    Closed,
+}
 
 /// A failed database call.
 #[derive(Debug, thiserror::Error)]

@@ -34,9 +34,14 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
     ("pigeonhole_pool_connections_in_use", Gauge, "Connections of a pool that are in use."),
     ("pigeonhole_pool_connections_limit", Gauge, "The most connections that a pool may open."),
     ("pigeonhole_pool_waiting", Gauge, "Callers that wait for a connection now."),
-    ("pigeonhole_pool_waits_total", Counter, "Callers that waited because all connections were in use."),
+    ("pigeonhole_pool_waits_total", Counter, "Callers that waited because no connection was free for them."),
     ("pigeonhole_pool_wait_seconds_total", Counter, "The sum of their waiting times."),
     ("pigeonhole_pool_given_up_total", Counter, "Callers whose wait for a connection timed out."),
+    (
+        "pigeonhole_pool_refused_total",
+        Counter,
+        "Callers that were refused at once, because too many of the same tenant waited.",
+    ),
     (
         "pigeonhole_routing_statements_total",
         Counter,

@@ -2,6 +2,7 @@
 //! reported as done.
 
 mod failures;
+mod fairness;
 mod hash_queue;
 mod migrations;
 mod purge;

@@ -200,7 +200,18 @@ fn by_route(application: &Application) -> Table {
 }
 
 fn pools(application: &Application) -> Table {
-    let heads = ["node", "pool", "#in use", "#open", "#limit", "#waiting", "#waits", "#waited", "#timed out"];
+    let heads = [
+        "node",
+        "pool",
+        "#in use",
+        "#open",
+        "#limit",
+        "#waiting",
+        "#waits",
+        "#waited",
+        "#timed out",
+        "#refused",
+    ];
     let mut table = Table::new("Connections to the database", &heads);
     for pool in &application.pools {
         let row = table.row([
@@ -213,6 +224,7 @@ fn pools(application: &Application) -> Table {
             pool.waits.to_string(),
             seconds(pool.waited_seconds),
             pool.given_up.to_string(),
+            pool.refused.to_string(),
         ]);
         row.severity = (pool.waiting > 0).then_some(Severity::Warning);
     }
