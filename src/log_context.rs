@@ -3,7 +3,8 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use log::Level;
 
@@ -16,6 +17,8 @@ tokio::task_local! {
 pub struct LogContext {
     fields: String,
     cause: Mutex<Option<Cause>>,
+    route: OnceLock<&'static str>,
+    refusal_logged: AtomicBool,
 }
 
 /// Why a request is answered with an error.
@@ -39,7 +42,12 @@ impl LogContext {
     }
 
     fn with_fields(fields: String) -> Arc<Self> {
-        Arc::new(Self { fields, cause: Mutex::default() })
+        Arc::new(Self {
+            fields,
+            cause: Mutex::default(),
+            route: OnceLock::new(),
+            refusal_logged: AtomicBool::new(false),
+        })
     }
 
     /// Runs `future` in this context: each line that it logs carries the fields.
@@ -50,6 +58,17 @@ impl LogContext {
     /// Takes the cause that [`keep_cause`] kept, if there is one.
     pub fn take_cause(&self) -> Option<Cause> {
         self.cause.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The pattern of the route that the request matched, such as `/invitations/{token}`, for lines of the
+    /// log: the path itself may be a secret.
+    pub fn route(&self) -> Option<&'static str> {
+        self.route.get().copied()
+    }
+
+    /// Whether the security log has a line about the refusal of this request.
+    pub fn refusal_is_logged(&self) -> bool {
+        self.refusal_logged.load(Ordering::Relaxed)
     }
 }
 
@@ -63,6 +82,20 @@ impl fmt::Display for LogContext {
 /// The context of the current task, if it has one.
 pub fn current() -> Option<Arc<LogContext>> {
     CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Keeps the pattern of the route that the current request matched.
+pub fn set_route(pattern: &'static str) {
+    if let Some(context) = current() {
+        let _ = context.route.set(pattern);
+    }
+}
+
+/// Notes that the refusal of the current request has its line, so that the request guard adds none.
+pub fn mark_refusal_logged() {
+    if let Some(context) = current() {
+        context.refusal_logged.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Carries the current context into `future`, which is about to be spawned: a task of its own starts with

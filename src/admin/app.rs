@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
+use super::action_log;
 use super::console::Console;
 use super::errors;
 use super::guard::{carries_token, require_token};
@@ -41,6 +42,7 @@ pub fn listen(
             .app_data(console.clone())
             .app_data(site.clone())
             .configure(extractor_errors)
+            .wrap(from_fn(action_log::middleware))
             .wrap(from_fn(request_guard::middleware))
             .wrap(Compress::default())
             .wrap(from_fn(coding::middleware))

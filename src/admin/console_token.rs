@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, web};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::services::audit::{self, Subject};
 use crate::web::Site;
 use crate::web::cookie::{seal, unseal};
 
@@ -77,7 +78,7 @@ impl ConsoleToken {
     pub(super) fn record_failure(&self, address: IpAddr) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.entry(address).or_insert_with(|| (Instant::now(), 0)).1 += 1;
-        log::warn!(target: "security", "wrong token for the console from {address}");
+        audit::refused(address, "wrong token for the console", "", &Subject::Stranger);
     }
 }
 

@@ -125,7 +125,7 @@ impl ResponseError for Failure {
             Self::Cluster(error) => {
                 let mut response = HttpResponse::new(self.status_code());
                 if response.status().is_server_error() {
-                    keep_cause(Level::Warn, error.to_string());
+                    keep_cause(Level::Warn, error.to_string().escape_debug().to_string());
                 }
                 response.extensions_mut().insert(Reason(error.to_string()));
                 response

@@ -2,6 +2,7 @@
 //! an address of its own. Each page is one file in `pages`, with a struct of numbers that implements
 //! [`View`]; `navigation` lists the pages, `routes` is the map.
 
+mod action_log;
 mod app;
 mod application;
 mod chart;

@@ -6,6 +6,7 @@ mod cluster;
 mod console;
 mod cookie_key;
 mod http_client;
+mod log_limit;
 mod logging;
 mod messages;
 mod migrate;
@@ -67,7 +68,9 @@ enum PigeonholeCommand {
 /// status` has codes of its own.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.command) {
+    let result = run(arguments.command);
+    log::logger().flush();
+    match result {
         Ok(code) => code,
         Err(error) => {
             output::error_line(&format!("pigeonhole: {error:#}"));

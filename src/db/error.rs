@@ -115,6 +115,36 @@ impl From<tokio_postgres::Error> for DbError {
     }
 }
 
+/// An error with all its causes in one line. Of the server's answers it has the sentence and the SQLSTATE, and
+/// none of the details, which quote values of rows.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut current = Some(error);
+    while let Some(error) = current {
+        let cause = match error.downcast_ref::<tokio_postgres::error::DbError>() {
+            Some(answer) => server_answer(answer),
+            None => error.to_string(),
+        };
+        text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        current = error.source();
+    }
+    text.escape_debug().to_string()
+}
+
+/// The sentence and the SQLSTATE of an answer. The sentences of class 22 (data exceptions), and that of a
+/// syntax error, quote the value.
+pub fn server_answer(answer: &tokio_postgres::error::DbError) -> String {
+    sentence_and_state(answer.message(), answer.code().code())
+}
+
+fn sentence_and_state(sentence: &str, state: &str) -> String {
+    if state.starts_with("22") || state == SqlState::SYNTAX_ERROR.code() {
+        format!("a value was refused ({state})")
+    } else {
+        format!("{sentence} ({state})")
+    }
+}
+
 /// Citus has no SQLSTATE of its own for a transaction over several nodes that lost one; it rolls back.
 fn has_lost_a_node(error: &tokio_postgres::error::DbError) -> bool {
     *error.code() == SqlState::INTERNAL_ERROR
@@ -149,7 +179,7 @@ fn is_temporary(state: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{constraint_in, constraint_of_table};
+    use super::{constraint_in, constraint_of_table, sentence_and_state};
 
     #[test]
     fn the_constraint_of_a_shard_is_that_of_its_table_also_where_only_the_message_names_it() {
@@ -161,5 +191,13 @@ mod tests {
         ] {
             assert_eq!(constraint_of_table(constraint_in(message)), "idempotency_keys_pkey", "{message}");
         }
+    }
+
+    #[test]
+    fn sentences_that_quote_values_are_left_out() {
+        let quoting = "invalid input syntax for type bigint: \"a secret\"";
+        assert_eq!(sentence_and_state(quoting, "22P02"), "a value was refused (22P02)");
+        let naming = "relation \"note_revisions\" does not exist";
+        assert_eq!(sentence_and_state(naming, "42P01"), format!("{naming} (42P01)"));
     }
 }

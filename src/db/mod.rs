@@ -36,7 +36,7 @@ pub use connect::{ConnectError, connect};
 pub use counters::Routing;
 pub(crate) use database::SignUpTransaction;
 pub use database::{Database, DirectoryHandle, SignUpHandle};
-pub use error::DbError;
+pub use error::{DbError, causes, server_answer};
 pub(crate) use listen::ListenEvent;
 pub use migrate::{AppliedMigration, MigrateError, MigrationReport, may_migrate, migrate, pending};
 pub use node_access::{create_web_login, set_node_passwords};

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::checkout::{CALL_DEADLINE, with_connection_for};
 use super::connection::{Pool, PooledConnection};
 use super::counters::StatementPath;
-use super::error::DbError;
+use super::error::{DbError, causes};
 use super::router::Router;
 use super::row::DbRow;
 use super::shard_reads;
@@ -168,7 +168,7 @@ impl TenantHandle {
                 }
                 Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
                 Ok(None) => log::debug!("the shard's own table could not be read: it is not on that node"),
-                Err(error) => log::debug!("the shard's own table could not be read: {error:?}"),
+                Err(error) => log::debug!("the shard's own table could not be read: {}", causes(&error)),
             }
             self.router.counters().count_path(StatementPath::Moved);
             self.router.request_refresh();

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::kinds::{HandlingError, handle};
 use super::retry;
-use crate::db::{Database, DbError, TenantHandle};
+use crate::db::{Database, DbError, TenantHandle, server_answer};
 use crate::domain::TenantId;
 use crate::log_context::LogContext;
 use crate::store::Message;
@@ -79,7 +79,7 @@ async fn record_failure(tenant: &TenantHandle, message: &Message, reason: &str) 
 /// The database's message without its details, which quote values of rows.
 fn without_values(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(error) => format!("the database refused it: {} ({})", error.message(), error.code().code()),
+        Some(answer) => format!("the database refused it: {}", server_answer(answer)),
         None => "the statement failed".to_owned(),
     }
 }

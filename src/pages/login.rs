@@ -12,6 +12,7 @@ use super::login_choice;
 use super::login_page::LoginFormPage;
 use super::notes;
 use crate::domain::{LoginPassword, Right, TenantName};
+use crate::services::audit::{self, Subject};
 use crate::services::login::{LoginAttempt, LoginOutcome, Matched, log_in};
 use crate::services::sessions;
 use crate::store::{AccessibleNote, NoteAccess, SessionKind};
@@ -145,6 +146,8 @@ impl Login<'_> {
         match login_choice::read(self.context, &form.ticket, &form.choice).await? {
             Some(new) => self.start_sessions(&new, form).await,
             None => {
+                let address = client(self.request).address;
+                audit::refused(address, "choice between organizations refused", "", &Subject::Stranger);
                 let errors = FieldErrors::one("", "That took too long; log in once more.");
                 refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, false, errors)
             }

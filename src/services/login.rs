@@ -52,7 +52,7 @@ pub async fn log_in(
     }
     let matched = check(services, attempt, candidates).await?;
     if matched.is_empty() {
-        audit::record(client, "login refused", &Subject::TypedName(&attempt.name));
+        audit::refused(client.address, "login refused", "", &Subject::TypedName(&attempt.name));
         return Ok(LoginOutcome::Refused);
     }
     renew_hashes(services, attempt, &matched).await?;

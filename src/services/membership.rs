@@ -19,7 +19,7 @@ pub async fn change_role(
     let decision = actor.tenant.change_role(actor.user(), member, role).await?;
     if decision == Decision::Done {
         services.session_cache.forget_all();
-        record(actor, &format!("made {} by user {}", role.as_str(), actor.user()), member);
+        record(actor, &format!("made {}", role.as_str()), member);
     }
     Ok(decision)
 }
@@ -35,11 +35,12 @@ pub async fn remove(services: &Services, actor: &Actor<'_>, member: UserId) -> R
         services.session_cache.forget_all();
         // The member's entries in the login directory are deleted by a message.
         services.notifier.wake(actor.tenant);
-        record(actor, &format!("removed by user {}", actor.user()), member);
+        record(actor, "removed", member);
     }
     Ok(decision)
 }
 
 fn record(actor: &Actor<'_>, event: &str, member: UserId) {
-    audit::record(&actor.client, event, &Subject::User(actor.tenant.tenant(), member));
+    let subject = Subject::Member { tenant: actor.tenant.tenant(), user: member, by: actor.user() };
+    audit::record(&actor.client, event, &subject);
 }

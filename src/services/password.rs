@@ -32,6 +32,7 @@ pub async fn change(
         return Ok(PasswordChange::NoAccount);
     };
     if !services.hasher.verify(current, Some(&account.password_hash)).await? {
+        audit::refused(actor.client.address, "wrong current password", "", &actor.subject());
         return Ok(PasswordChange::WrongPassword);
     }
     let hash = services.hasher.hash(new).await?;

@@ -84,6 +84,7 @@ pub async fn revoke(services: &Services, actor: &Actor<'_>, session: SessionId) 
     let ended = actor.tenant.end_session_of(actor.user(), session).await?;
     if ended {
         services.session_cache.forget_all();
+        audit::record(&actor.client, "ended a session", &actor.subject());
     }
     Ok(ended)
 }
@@ -95,5 +96,6 @@ pub async fn revoke(services: &Services, actor: &Actor<'_>, session: SessionId) 
 pub async fn revoke_others(services: &Services, actor: &Actor<'_>) -> Result<(), DbError> {
     actor.tenant.end_other_sessions(actor.user(), actor.session.id).await?;
     services.session_cache.forget_all();
+    audit::record(&actor.client, "ended all other sessions", &actor.subject());
     Ok(())
 }

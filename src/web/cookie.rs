@@ -3,11 +3,11 @@
 
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_session::storage::CookieSessionStore;
-use actix_session::{Session, SessionMiddleware};
-use actix_web::HttpMessage;
+use actix_session::{Session, SessionExt, SessionMiddleware};
 use actix_web::cookie::{Cookie, CookieJar, Key, SameSite};
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
@@ -62,6 +62,11 @@ pub struct Flash {
 /// The token of the active session, if the cookie has one.
 pub fn token(session: &Session) -> Option<Token> {
     Token::parse(&session.get::<String>(TOKEN).ok()??)
+}
+
+/// Whether the request has our cookie and nothing could be read from it: it is forged, cut, or of another key.
+pub fn is_unreadable(request: &HttpRequest, keys: &CookieKeys) -> bool {
+    request.cookie(name(keys.secure)).is_some() && request.get_session().entries().is_empty()
 }
 
 /// A session beside the active one, in another tenant, to which the user can switch.

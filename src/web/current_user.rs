@@ -14,7 +14,7 @@ use super::cookie;
 use super::error::Error;
 use crate::auth::Token;
 use crate::db::TenantHandle;
-use crate::domain::{Invalid, Role, UserId};
+use crate::domain::{Invalid, Role, TenantId, UserId};
 use crate::log_context::carry;
 use crate::store::{Session, SessionKind, UnreadLookup};
 
@@ -39,15 +39,20 @@ impl CurrentUser {
     }
 }
 
-/// The guard of the routes that need a login. The user is kept with the request, so that [`CurrentUser`] does
-/// not look the session up a second time.
+/// What the request guard writes of a token that gave no session. It is kept in the extensions of the request.
+pub enum RefusedToken {
+    /// It is none of ours.
+    Unreadable,
+    /// It names this tenant, and its session is unknown or has ended.
+    NotInForce(TenantId),
+}
+
+/// The guard of the routes that need a login.
 ///
 /// # Errors
 /// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known.
 pub async fn require_login(request: &HttpRequest) -> Result<(), Error> {
-    let user = look_up(request).await?;
-    request.extensions_mut().insert(user);
-    Ok(())
+    look_up(request).await.map(|_| ())
 }
 
 impl FromRequest for CurrentUser {
@@ -67,17 +72,31 @@ impl FromRequest for CurrentUser {
     }
 }
 
+/// Finds the session. The user is kept with the request: [`CurrentUser`] does not look the session up a second
+/// time, and lines of the log name the user.
 async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     let (token, counted) = token_of(request);
-    let context = request.app_data::<web::Data<Context>>().cloned();
-    let (Some(token), Some(context)) = (token, context) else { return Err(Error::LoginRequired) };
+    let context = request.app_data::<web::Data<Context>>().cloned().ok_or(Error::LoginRequired)?;
+    let Some(token) = token else {
+        let unreadable = match counted {
+            UnreadLookup::Skip => request.headers().contains_key(header::AUTHORIZATION),
+            UnreadLookup::Count => cookie::is_unreadable(request, &context.cookies),
+        };
+        if unreadable {
+            request.extensions_mut().insert(RefusedToken::Unreadable);
+        }
+        return Err(Error::LoginRequired);
+    };
     let tenant = context.services.database.tenant(token.tenant());
     let found = context
         .services
         .session_cache
         .look_up(&tenant, &token, counted)
-        .await?
-        .ok_or(Error::LoginRequired)?;
+        .await?;
+    let Some(found) = found else {
+        request.extensions_mut().insert(RefusedToken::NotInForce(token.tenant()));
+        return Err(Error::LoginRequired);
+    };
     let session = found.session;
     if found.from_database && session.stale {
         note_use(&tenant, &token);
@@ -85,7 +104,9 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     if session.kind == SessionKind::Remembered {
         cookie::remember(request);
     }
-    Ok(CurrentUser { tenant, id: session.user, session, token })
+    let user = CurrentUser { tenant, id: session.user, session, token };
+    request.extensions_mut().insert(user.clone());
+    Ok(user)
 }
 
 /// The token of a request, and what its session's lookup counts: pages show the number of unread notes, the

@@ -10,7 +10,7 @@ use log::Level;
 
 use super::fields::FieldErrors;
 use crate::auth::Busy;
-use crate::db::DbError;
+use crate::db::{DbError, causes};
 use crate::log_context::keep_cause;
 use crate::services::ServiceError;
 use crate::store::{Decision, NoteAccess, SignUpError};
@@ -218,26 +218,15 @@ impl Error {
     pub fn log(&self) {
         let source = match self {
             Self::Database(error @ (DbError::Unavailable(_) | DbError::Unreachable(_))) => {
-                keep_cause(Level::Warn, format!("the database is unavailable: {}", chain(error)));
+                keep_cause(Level::Warn, format!("the database is unavailable: {}", causes(error)));
                 return;
             }
-            Self::Database(error) => chain(error),
-            Self::Internal(context, source) => format!("{context}: {}", chain(source.as_ref())),
+            Self::Database(error) => causes(error),
+            Self::Internal(context, source) => format!("{context}: {}", causes(source.as_ref())),
             _ => return,
         };
         keep_cause(Level::Error, source);
     }
-}
-
-/// An error with all its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut current = error;
-    while let Some(source) = current.source() {
-        text = format!("{text}: {source}");
-        current = source;
-    }
-    text.escape_debug().to_string()
 }
 
 /// Makes a path or query that cannot be read one of our errors.

@@ -25,6 +25,7 @@ pub mod listen;
 pub mod paging;
 pub mod prefer;
 pub mod redirect;
+pub mod refusal_log;
 pub mod request_guard;
 pub mod request_info;
 pub mod request_metrics;

@@ -18,9 +18,11 @@ use super::context::Context;
 use super::cookie;
 use super::error::Error;
 use super::headers;
+use super::refusal_log::{log_refusal, place};
 use super::request_info::RequestInfo;
 use super::site::Site;
 use crate::log_context::{self, Cause, LogContext};
+use crate::services::audit::{self, Subject};
 
 /// The middleware.
 ///
@@ -47,8 +49,10 @@ async fn answer(
     site: web::Data<Site>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if let Err(rejection) = admit(&request, &site, &info) {
-        let (method, path) = (request.method(), &info.path);
-        log::info!(target: "security", "refused {method} {path:?}: {rejection:?}, address {}", info.address);
+        // Not routed yet; the pattern is found by the path, and is never the path.
+        let route = request.match_pattern();
+        let place = format!(" at {}", place(request.method(), route.as_deref()));
+        audit::refused(info.address, rejection.event(), &place, &Subject::Stranger);
         let response = finish(rejection.response(), &info, &site);
         return Ok(request.into_response(response));
     }
@@ -59,7 +63,9 @@ async fn answer(
     let status = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => {
             log_failure(&method, &info, response.status());
-            return Ok(complete(response.map_into_boxed_body(), &info, &site));
+            let response = response.map_into_boxed_body();
+            log_refusal(&response, &info, &place(&method, route()));
+            return Ok(complete(response, &info, &site));
         }
         Ok(Err(error)) => error.as_response_error().status_code(),
         Err(_) => {
@@ -73,13 +79,18 @@ async fn answer(
 
 /// Writes the answer and its cause in one line: for each answer with a cause, and for each server error.
 fn log_failure(method: &Method, info: &RequestInfo, status: StatusCode) {
-    let cause = log_context::current().and_then(|context| context.take_cause());
-    let (path, status) = (&info.path, status.as_u16());
-    match cause {
-        Some(Cause { level, text }) => log::log!(level, "answered {status} to {method} {path:?}: {text}"),
-        None if status >= 500 => log::warn!("answered {status} to {method} {path:?}"),
-        None => {}
-    }
+    let (level, cause) = match log_context::current().and_then(|context| context.take_cause()) {
+        Some(Cause { level, text }) => (level, format!(": {text}")),
+        None if status.is_server_error() => (Level::Warn, String::new()),
+        None => return,
+    };
+    let (event, place) = (format!("answered {}", status.as_u16()), place(method, route()));
+    log::log!(level, event = event.as_str(), address:% = info.address; "{event} to {place}{cause}");
+}
+
+/// The pattern of the route that the current request matched.
+fn route() -> Option<&'static str> {
+    log_context::current()?.route()
 }
 
 fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site) -> ServiceResponse<BoxBody> {
@@ -90,13 +101,20 @@ fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site)
 }
 
 /// Why a request is refused before it is routed.
-#[derive(Debug)]
 enum Rejection {
     UnknownHost,
     CrossOrigin,
 }
 
 impl Rejection {
+    /// The kind of the line in the security log.
+    fn event(&self) -> &'static str {
+        match self {
+            Self::UnknownHost => "host refused",
+            Self::CrossOrigin => "origin refused",
+        }
+    }
+
     fn response(&self) -> HttpResponse {
         match self {
             Self::UnknownHost => HttpResponse::new(StatusCode::MISDIRECTED_REQUEST),

@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::error::Error;
+use crate::log_context;
 
 /// Adds a handler to a route whose method is set.
 type AddHandler = Box<dyn FnOnce(actix_web::Route) -> actix_web::Route>;
@@ -174,7 +175,11 @@ pub fn register<E: ResponseError + 'static>(
         }
     }
     for (path, rows) in resources {
-        config.service(resource(path, rows, guard).app_data(Pattern(path)));
+        let named = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            log_context::set_route(path);
+            next.call(request)
+        });
+        config.service(resource(path, rows, guard).app_data(Pattern(path)).wrap(named));
     }
 }
 

@@ -10,7 +10,8 @@ use crate::admin::console::Console;
 use crate::admin::console_token::{COOKIE_LIFE, cookie_name, is_tls_only, peer};
 use crate::admin::frame::ConsoleFrame;
 use crate::admin::guard::TokenRefusal;
-use crate::web::{Error, Form, local_path, see_other};
+use crate::services::audit::{self, Subject};
+use crate::web::{Error, Form, client, local_path, see_other};
 
 #[derive(Template)]
 #[template(path = "admin/login.html")]
@@ -59,7 +60,7 @@ pub async fn create(
         let login = TokenPage { frame: ConsoleFrame::bare(), next, wrong: true };
         return page(StatusCode::UNPROCESSABLE_ENTITY, &login);
     };
-    log::info!(target: "security", "the console was opened from {address}");
+    audit::record(&client(&request), "logged in to the console", &Subject::Operator);
     let mut response = see_other(local_path(&next).unwrap_or("/"));
     let _ = response.add_cookie(&cookie(&request, value, COOKIE_LIFE));
     Ok(response)
