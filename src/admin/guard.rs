@@ -8,7 +8,8 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use super::console::Console;
 use super::console_token::{ConsoleToken, FAILURE_WINDOW, cookie_name, peer};
 use super::view::Format;
-use crate::web::see_other;
+use crate::services::audit::{self, Subject};
+use crate::web::{client, see_other};
 
 /// Why a request needs a login first.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +66,11 @@ pub(super) async fn require_token(request: &HttpRequest) -> Result<(), TokenRefu
     let now = chrono::Utc::now().timestamp();
     match request.cookie(cookie_name(request)) {
         Some(cookie) if console.token.accepts_cookie(cookie.value(), now) => Ok(()),
-        _ if opens_page(request) => {
+        cookie if opens_page(request) => {
+            if cookie.is_some() {
+                let address = client(request).address;
+                audit::refused(address, "cookie of the console refused", "", &Subject::Stranger);
+            }
             let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
             Err(TokenRefusal::LoginPage { next: target.to_owned() })
         }

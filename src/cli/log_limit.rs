@@ -183,9 +183,8 @@ mod tests {
     fn one_address_takes_a_share_and_leaves_lines_to_others() {
         let (mut limit, now) = (LineLimit::default(), Instant::now());
         for address in ["2001:db8:1:1::1", "2001:db8:1:1::ffff", "2001:db8:1:2::1"] {
-            let written: usize = (0..50)
-                .filter(|_| limit.admits(kind("token refused", Some(address)), now))
-                .count();
+            let written: usize =
+                (0..50).filter(|_| limit.admits(kind("token refused", Some(address)), now)).count();
             let expected = if address == "2001:db8:1:1::ffff" { 0 } else { OF_ONE_ADDRESS as usize };
             assert_eq!(written, expected, "{address}");
         }

@@ -165,9 +165,8 @@ mod tests {
 
     #[test]
     fn no_setting_logs_the_values_of_statements() {
-        let logged = |target: &str, level| {
-            may_be_logged(&Metadata::builder().target(target).level(level).build())
-        };
+        let logged =
+            |target: &str, level| may_be_logged(&Metadata::builder().target(target).level(level).build());
         for target in ["tokio_postgres::query", "actix_http::h1::dispatcher", "h2", "pigeonholes", ""] {
             assert!(!logged(target, Level::Info), "{target}");
             assert!(!logged(target, Level::Trace), "{target}");

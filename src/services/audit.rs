@@ -48,12 +48,11 @@ impl fmt::Display for Subject<'_> {
 /// The start of a typed name, without words that may be tokens.
 fn shortened(name: &str) -> String {
     let is_of_a_token = |c: char| c.is_ascii_alphanumeric() || "-_+/=.%".contains(c);
-    let start: String = name.chars().take(NAME_CHARACTERS).collect();
-    let words = start.split_inclusive(|c| !is_of_a_token(c)).map(|word| {
+    let words = name.split_inclusive(|c| !is_of_a_token(c)).map(|word| {
         let length = word.chars().filter(|c| is_of_a_token(*c)).count();
-        if length < TOKEN_CHARACTERS { word.to_owned() } else { format!("({length} characters)") }
+        if length < TOKEN_CHARACTERS { word.to_owned() } else { format!("({length} characters) ") }
     });
-    words.collect()
+    words.take(NAME_CHARACTERS).collect::<String>().chars().take(NAME_CHARACTERS).collect()
 }
 
 /// Writes an event to the security log. `event` has no values: lines are counted by it.
@@ -81,8 +80,8 @@ mod tests {
         for (typed, shown) in [
             ("ada@notes.test", r#"name "ada@notes.test""#),
             ("a\n\"b", r#"name "a\n\"b""#),
-            ("ph_7_0123456789012345678901234567890123456789012 x", r#"name "(48 characters)x""#),
-            ("me 30313233343536373839303132333435", r#"name "me (32 characters)""#),
+            ("ph_7_0123456789012345678901234567890123456789012 x", r#"name "(48 characters) x""#),
+            ("me 30313233343536373839303132333435", r#"name "me (32 characters) ""#),
         ] {
             assert_eq!(Subject::TypedName(typed).to_string(), shown);
         }

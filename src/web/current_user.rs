@@ -88,11 +88,7 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
         return Err(Error::LoginRequired);
     };
     let tenant = context.services.database.tenant(token.tenant());
-    let found = context
-        .services
-        .session_cache
-        .look_up(&tenant, &token, counted)
-        .await?;
+    let found = context.services.session_cache.look_up(&tenant, &token, counted).await?;
     let Some(found) = found else {
         request.extensions_mut().insert(RefusedToken::NotInForce(token.tenant()));
         return Err(Error::LoginRequired);

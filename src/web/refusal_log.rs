@@ -2,9 +2,9 @@
 //! that no handler has to remember it. A refusal of which more is known, such as the name that was typed to
 //! log in, has its line already (`services/audit.rs`).
 
+use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::HttpMessage;
 use actix_web::http::{Method, StatusCode};
 
 use super::current_user::{CurrentUser, RefusedToken};

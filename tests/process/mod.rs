@@ -6,6 +6,8 @@ mod crash_recovery;
 mod docker_compose;
 mod embedded;
 mod embedded_cluster;
+mod log_refusals;
+mod log_secrets;
 mod logging;
 mod rolling_restart;
 mod seed;
