@@ -18,6 +18,7 @@ use crate::web::cookie::{self, CookieKeys};
 use crate::web::error::{extractor_errors, not_found};
 use crate::web::graceful_shutdown::RequestDrain;
 use crate::web::listen::ListenError;
+use crate::web::request_rate::RequestRates;
 use crate::web::{
     Context, Site, coding, error_response, request_guard, request_metrics, require_login, routes,
 };
@@ -74,6 +75,7 @@ pub fn listen(
         },
         metrics: Metrics::new(all_routes()),
         drain: RequestDrain::new(draining),
+        rates: RequestRates::new(settings.limits.limits()),
         site: site(settings, address),
         cookies,
     });

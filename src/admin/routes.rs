@@ -5,8 +5,8 @@ use actix_web::web;
 use super::guard::require_token;
 use super::navigation::{ConsolePage, PAGES};
 use super::pages::{
-    activity, application, connections, drain, events, isolation, job_cancellation, jobs, login, messages,
-    metrics, network, rebalance, shards, statements, tenants, termination, verdicts,
+    activity, application, connections, drain, events, isolation, job_cancellation, jobs, limits, login,
+    messages, metrics, network, rebalance, shards, statements, tenants, termination, verdicts,
 };
 use crate::web::routes::{self, AnyHandler, Extractors};
 use crate::web::{Route, assets, health};
@@ -70,6 +70,8 @@ fn action_pages() -> Vec<Route> {
         // Tenants
         Route::get("/tenants/{tenant}/isolation/new", isolation::new),
         Route::post("/tenants/{tenant}/isolation", isolation::create),
+        Route::get("/tenants/limits/new", limits::new),
+        Route::post("/tenants/limits", limits::create),
         // Connections of other processes
         Route::get("/activity/{group}/{pid}/cancellation/new", termination::new_cancellation),
         Route::post("/activity/{group}/{pid}/cancellation", termination::create_cancellation),

@@ -22,5 +22,6 @@ mod registration;
 pub mod routes;
 mod share_with;
 mod shares;
+mod usage;
 
 pub use openapi::document;

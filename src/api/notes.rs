@@ -11,6 +11,7 @@ use super::note_view::{NoteView, view};
 use super::problem::Problem;
 use super::share_with::ShareWith;
 use crate::domain::{Access, NoteContent, NoteId, NoteRole, NoteTitle, Right};
+use crate::services::notes::{self, OnStaleVersion};
 use crate::services::sharing;
 use crate::store::{CreatedNote, DeliveryState, Edit, EditOutcome, NewNote, Note, NoteAccess};
 use crate::web::etag::{cached_tag, etag, holds, if_match};
@@ -160,7 +161,7 @@ pub async fn create(
         sharing: sharing.as_ref(),
         request: once.as_ref(),
     };
-    let outcome = sharing::create_note(&context.services, &user.tenant, user.id, &note).await?;
+    let outcome = sharing::create_note(&context.services, &user.actor(&request), &note).await?;
     let CreatedNote { id, message } = outcome.into_result().ok_or_else(idempotency::key_reused)?;
     let place = format!("/api/notes/{id}");
     let Some(message) = message else {
@@ -251,7 +252,7 @@ pub async fn update(
     let condition = if_match(&request);
     if let (None, Some(version)) = (&condition, body.version) {
         return save(
-            &user,
+            (&request, &user),
             *id,
             Edit { title, content, version, from_browser: false },
             OnStaleVersion::Merge,
@@ -263,7 +264,7 @@ pub async fn update(
         return Err(Error::PreconditionFailed { etag: etag(current.version) });
     }
     save(
-        &user,
+        (&request, &user),
         *id,
         Edit { title, content, version: current.version, from_browser: false },
         OnStaleVersion::Refuse,
@@ -313,24 +314,13 @@ pub async fn delete(
     Err(Error::PreconditionFailed { etag: etag(current.version) })
 }
 
-/// What to do when the note has a newer version than the edit started from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OnStaleVersion {
-    Merge,
-    Refuse,
-}
-
 async fn save(
-    user: &CurrentUser,
+    (request, user): (&HttpRequest, &CurrentUser),
     id: NoteId,
     edit: Edit,
     on_stale: OnStaleVersion,
 ) -> Result<HttpResponse, Error> {
-    let saved = match on_stale {
-        OnStaleVersion::Merge => user.tenant.save_note(user.id, id, &edit).await?,
-        OnStaleVersion::Refuse => user.tenant.save_note_unmerged(user.id, id, &edit).await?,
-    };
-    match saved {
+    match notes::save(&user.actor(request), id, &edit, on_stale).await? {
         EditOutcome::Stored { note, .. } => {
             let standing =
                 if note.author == user.id { NoteRole::Author } else { NoteRole::Recipient(Access::Edit) };

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 use super::problem::{Problem, ProblemField};
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
-    notes, registration, shares,
+    notes, registration, shares, usage,
 };
 use crate::web::Error;
 
@@ -20,6 +20,7 @@ use crate::web::Error;
         login::create,
         logout::create,
         me::show,
+        usage::show,
         notes::index,
         notes::create,
         notes::show,

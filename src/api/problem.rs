@@ -25,7 +25,8 @@ pub struct Problem {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its shape is used: the edge writes every problem")]
 pub struct ProblemField {
-    /// The field's name; empty for the whole body.
+    /// The field's name; empty for the whole body. For a limit that is reached the name of the limit, such as
+    /// notes.
     field: String,
     /// A sentence for the user.
     message: String,

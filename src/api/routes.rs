@@ -2,7 +2,7 @@
 
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
-    notes, openapi, registration, shares,
+    notes, openapi, registration, shares, usage,
 };
 use crate::web::Route;
 
@@ -16,6 +16,7 @@ pub fn all() -> Vec<Route> {
         Route::post("/api/logout", logout::create),
         // The token's user
         Route::get("/api/me", me::show),
+        Route::get("/api/usage", usage::show),
         // Notes
         Route::get("/api/notes", notes::index),
         Route::post("/api/notes", notes::create),

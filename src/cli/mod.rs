@@ -6,6 +6,7 @@ mod cluster;
 mod console;
 mod cookie_key;
 mod http_client;
+mod limits;
 mod log_limit;
 mod logging;
 mod messages;
@@ -44,6 +45,9 @@ enum PigeonholeCommand {
     /// Show messages that wait or have failed; replay or drop the failed ones.
     #[command(after_help = settings::help())]
     Messages(messages::MessagesCommand),
+    /// Show what a tenant uses and may use, set that, and count it anew.
+    #[command(after_help = settings::help())]
+    Limits(limits::LimitsCommand),
     /// Bring the schema of DATABASE_URL up to date and exit; any number may run at once.
     #[command(after_help = settings::help())]
     Migrate,
@@ -97,6 +101,7 @@ fn run(command: PigeonholeCommand) -> anyhow::Result<ExitCode> {
         PigeonholeCommand::Serve(arguments) => block_on(serve::run(&settings, &arguments, &log))?,
         PigeonholeCommand::Worker => block_on(worker::run(&settings))?,
         PigeonholeCommand::Messages(arguments) => block_on(messages::run(&settings, arguments))?,
+        PigeonholeCommand::Limits(command) => block_on(limits::run(&settings, command))?,
         PigeonholeCommand::Migrate => block_on(migrate::run(&settings))?,
         PigeonholeCommand::Seed(arguments) => seed::run(&settings, &arguments)?,
         PigeonholeCommand::Secrets(_) => {}

@@ -25,7 +25,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
     let Some(checked) = stop.until_stopped(require_current(config)).await else { return Ok(()) };
     checked?;
-    let database = Database::new(config, settings.database.pool_size);
+    let database = Database::new(config, settings.database.pool_size).with_limits(settings.limits.limits());
     database.refuse_unsafe_schema().await?;
     let listener = admin_address::take(settings, settings.console.worker_address(), "address of its own")?;
     let routed = database.clone();

@@ -65,6 +65,20 @@ pub(crate) async fn begin(
     Ok(Event { id: row.get(0) })
 }
 
+/// Does the work of an operation, and records that it began and how it ended.
+///
+/// # Errors
+/// That of the work, or that of the record.
+pub async fn record_operation<T>(
+    coordinator: &NodeConnection,
+    command: &str,
+    detail: &str,
+    work: impl Future<Output = Result<T, ClusterError>>,
+) -> Result<T, ClusterError> {
+    let event = begin(coordinator, command, detail).await?;
+    event.end(coordinator, work.await).await
+}
+
 /// The account that runs this program, as name@host.
 fn account() -> String {
     let name = uzers::get_current_username()

@@ -40,7 +40,7 @@ pub use backup::{BackupPoint, backup_point};
 pub use blockers::Blocker;
 pub use distribute::{Distribution, plan_distribution};
 pub use error::ClusterError;
-pub use events::EventLine;
+pub use events::{EventLine, record_operation};
 pub use init::{Init, init};
 pub use isolate::{Isolation, IsolationRequest, plan_isolation, unpin};
 pub use jobs::{BackgroundJob, finish_when_done, running_job, stop_job};

@@ -95,7 +95,7 @@ fn name_of(kind: usize) -> &'static str {
 fn kind_of(error: &DbError) -> usize {
     let database = match error {
         DbError::Unreachable(_) => return UNREACHABLE,
-        DbError::Taken(_) => return class("23"),
+        DbError::Taken(_) | DbError::LimitReached(_) => return class("23"),
         DbError::Repeat(error) | DbError::Fault(error) => error,
         DbError::Unavailable(None) => return TIMEOUT,
         DbError::Unavailable(Some(source)) => match source.downcast_ref::<tokio_postgres::Error>() {

@@ -23,7 +23,7 @@ use super::tenant_handle::TenantHandle;
 use super::tenant_load::TenantLoads;
 use super::tenant_setting::{SET_NO_TENANT, set_tenant};
 use super::turns::Shares;
-use crate::domain::TenantId;
+use crate::domain::{TenantId, UsageLimits};
 
 const DIRECTORY_POOL_SIZE: usize = 4;
 /// How long closed connections get to send their Terminate message.
@@ -38,6 +38,8 @@ pub struct Database {
     sign_up: Pool,
     maintenance: Pool,
     relay: Pool,
+    /// The limits of tenants for which an operator set nothing.
+    limits: UsageLimits,
 }
 
 impl Database {
@@ -51,12 +53,25 @@ impl Database {
             maintenance: pool(config, roles::MAINTENANCE, Shares::undivided(1), &counters),
             relay: pool(&one_connection_to_each_node(config), roles::RELAY, Shares::undivided(2), &counters),
             router: Arc::new(Router::new(config, pool_size, counters)),
+            limits: UsageLimits::default(),
         }
+    }
+
+    /// The same with limits for the tenants for which an operator set nothing. Without this call nothing is
+    /// limited.
+    #[must_use]
+    pub fn with_limits(self, limits: UsageLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The limits of tenants for which an operator set nothing.
+    pub fn limits(&self) -> UsageLimits {
+        self.limits
     }
 
     /// The handle for one tenant's rows.
     pub fn tenant(&self, tenant: TenantId) -> TenantHandle {
-        TenantHandle::new(Arc::clone(&self.router), tenant)
+        TenantHandle::new(Arc::clone(&self.router), tenant, self.limits)
     }
 
     /// The statements and seconds of each tenant.
@@ -71,7 +86,7 @@ impl Database {
 
     /// The handle that creates tenants and users.
     pub fn sign_up(&self) -> SignUpHandle {
-        SignUpHandle { pool: self.sign_up.clone() }
+        SignUpHandle { pool: self.sign_up.clone(), limits: self.limits }
     }
 
     /// Runs `work` as the role that removes expired rows of all tenants.
@@ -219,9 +234,15 @@ impl DirectoryHandle {
 /// Creates tenants and users. Its role may do nothing else.
 pub struct SignUpHandle {
     pool: Pool,
+    limits: UsageLimits,
 }
 
 impl SignUpHandle {
+    /// The limits of tenants for which an operator set nothing.
+    pub(crate) fn limits(&self) -> UsageLimits {
+        self.limits
+    }
+
     /// Runs `work` in one transaction. The inner result is its answer: the transaction commits if it is Ok
     /// and rolls back otherwise. The outer error is a failure of the database.
     pub(crate) async fn transaction<T, E>(

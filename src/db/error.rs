@@ -3,6 +3,8 @@
 use deadpool::managed::TimeoutType;
 use tokio_postgres::error::SqlState;
 
+use crate::domain::Limit;
+
 /// Why a pool gave no connection.
 pub(super) type PoolError = deadpool::managed::PoolError<tokio_postgres::Error>;
 
@@ -30,6 +32,10 @@ pub enum DbError {
     /// A row violates the unique constraint of this name (SQLSTATE 23505).
     #[error("the unique constraint {0} is taken")]
     Taken(String),
+    /// The tenant or the user may not use more of this: a row violates the CHECK that the limit has in the
+    /// schema (SQLSTATE 23514).
+    #[error("the limit of {} is reached", .0.as_str())]
+    LimitReached(Limit),
     /// A serialization failure or a deadlock: the transaction may be retried (SQLSTATE 40001, 40P01).
     #[error("the transaction must be repeated")]
     Repeat(#[source] tokio_postgres::Error),
@@ -104,6 +110,11 @@ impl From<tokio_postgres::Error> for DbError {
             let constraint = database.constraint().unwrap_or_else(|| constraint_in(database.message()));
             return Self::Taken(constraint_of_table(constraint));
         }
+        if *state == SqlState::CHECK_VIOLATION
+            && let Some(limit) = limit_of(database)
+        {
+            return Self::LimitReached(limit);
+        }
         if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
             return Self::Repeat(error);
         }
@@ -151,7 +162,13 @@ fn has_lost_a_node(error: &tokio_postgres::error::DbError) -> bool {
         && error.message().starts_with("failure on connection marked as essential")
 }
 
-/// The constraint that the message of a unique violation names. Citus forwards another node's message without
+/// The limit whose constraint `limit_NAME` a row violates.
+fn limit_of(error: &tokio_postgres::error::DbError) -> Option<Limit> {
+    let constraint = error.constraint().unwrap_or_else(|| constraint_in(error.message()));
+    Limit::parse(constraint_of_table(constraint).strip_prefix("limit_")?)
+}
+
+/// The constraint that the message of a violation names. Citus forwards another node's message without
 /// the field for the constraint (`ReportResultError` in Citus' remote_commands.c). The name is the last word,
 /// in quotes that depend on the server's language.
 fn constraint_in(message: &str) -> &str {

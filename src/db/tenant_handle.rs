@@ -26,7 +26,7 @@ use super::tenant_setting::set_tenant;
 use super::topology::ShardPlacement;
 use super::turns::{Claim, Weight};
 use super::value::Value;
-use crate::domain::TenantId;
+use crate::domain::{TenantId, UsageLimits};
 
 /// The pauses before a transaction is retried after a conflict with another. Jitter keeps the two from
 /// meeting again.
@@ -53,6 +53,7 @@ pub struct TenantHandle {
     router: Arc<Router>,
     tenant: TenantId,
     budget: TimeBudget,
+    usage_limits: UsageLimits,
 }
 
 /// The time that a handle may wait for the database over all its calls, so that a request with two slow calls
@@ -73,8 +74,13 @@ impl TimeBudget {
 }
 
 impl TenantHandle {
-    pub(super) fn new(router: Arc<Router>, tenant: TenantId) -> Self {
-        Self { router, tenant, budget: TimeBudget::default() }
+    pub(super) fn new(router: Arc<Router>, tenant: TenantId, usage_limits: UsageLimits) -> Self {
+        Self { router, tenant, budget: TimeBudget::default(), usage_limits }
+    }
+
+    /// The limits that hold where an operator set nothing for this tenant.
+    pub(crate) fn default_limits(&self) -> UsageLimits {
+        self.usage_limits
     }
 
     /// The tenant whose rows this handle reaches.

@@ -7,6 +7,7 @@ use askama::Template;
 
 use super::format::Timestamp;
 use super::frame::{frame_of, page};
+use super::usage::{UsageLine, of_person};
 use crate::domain::SessionId;
 use crate::store::{SessionKind, SessionRow};
 use crate::web::{CurrentUser, Error, FieldErrors, Frame};
@@ -20,6 +21,7 @@ struct AccountPage {
     tenant_name: String,
     role: String,
     sessions: Vec<AccountSession>,
+    usage: Vec<UsageLine>,
     errors: FieldErrors,
 }
 
@@ -46,6 +48,7 @@ pub async fn account_page(
 ) -> Result<HttpResponse, Error> {
     let (account, sessions) = user.tenant.account_with_sessions(user.id).await?;
     let account = account.ok_or(Error::LoginRequired)?;
+    let usage = of_person(&user.tenant.usage(user.id).await?);
     let shown = AccountPage {
         frame: frame_of(user, cookie, "account"),
         username: account.username,
@@ -53,6 +56,7 @@ pub async fn account_page(
         tenant_name: account.tenant_name,
         role: account.role.as_str().to_owned(),
         sessions: sessions.into_iter().map(|session| view(session, user.session.id)).collect(),
+        usage,
         errors,
     };
     page(status, &shown)

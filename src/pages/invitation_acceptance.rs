@@ -38,6 +38,9 @@ pub async fn create(
                 there; otherwise sign up with another name.";
             show(StatusCode::CONFLICT, FieldErrors::one("", sentence)).await
         }
+        Err(Error::LimitReached(limit)) => {
+            show(StatusCode::UNPROCESSABLE_ENTITY, FieldErrors::one("", limit.sentence())).await
+        }
         Err(error) => Err(error),
     }
 }

@@ -26,8 +26,8 @@ pub async fn create(
     let (user, invitation) = (user.ok(), OpenedInvitation::by(&token, &context).await?);
     match try_create(&request, user.as_ref(), &invitation, &form, (&context, &cookie)).await {
         Err(error) => {
-            let errors = FieldErrors::one("", BUSY);
-            invitation.page(error.temporary()?, user.as_ref(), (&context, &cookie), form, errors).await
+            let (status, errors) = error.form_message(BUSY)?;
+            invitation.page(status, user.as_ref(), (&context, &cookie), form, errors).await
         }
         answered => answered,
     }

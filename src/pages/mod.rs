@@ -47,4 +47,5 @@ mod shares;
 mod tenant_activation;
 mod transfer;
 mod unsaved;
+mod usage;
 mod welcome;

@@ -12,6 +12,8 @@ use super::markdown::markdown;
 use super::search::SearchForm;
 use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
+use crate::services::notes::OnStaleVersion;
+use crate::services::{self, sharing};
 use crate::store::{
     Cursor, Edit, EditOutcome, NewNote, Note, NoteAccess, NoteState, Outcome, Page, Received,
 };
@@ -19,7 +21,7 @@ use crate::web::cookie::flash;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::routes::RefusalReason;
-use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
 #[derive(Template)]
 #[template(path = "notes/index.html")]
@@ -125,10 +127,11 @@ pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
     form: Form<NoteForm>,
+    context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match try_create(&request, &user, &form, &cookie).await {
+    match try_create((&request, &context), &user, &form, &cookie).await {
         Err(error) => unsaved(Draft { action: "/notes".to_owned(), form }, error, &cookie),
         answered => answered,
     }
@@ -144,7 +147,7 @@ pub async fn create_refused(
 }
 
 async fn try_create(
-    request: &HttpRequest,
+    (request, context): (&HttpRequest, &Context),
     user: &CurrentUser,
     form: &NoteForm,
     cookie: &Session,
@@ -157,9 +160,10 @@ async fn try_create(
     };
     let once = idempotency::of_form(request, &form.once, form);
     let note = NewNote { title: title.as_ref(), content: &content, sharing: None, request: once.as_ref() };
-    if let Outcome::KeyReused = user.tenant.create_note(user.id, &note).await? {
+    let actor = user.actor(request);
+    if let Outcome::KeyReused = sharing::create_note(&context.services, &actor, &note).await? {
         // The user went back to the page and sent another text: it is another note.
-        user.tenant.create_note(user.id, &NewNote { request: None, ..note }).await?;
+        sharing::create_note(&context.services, &actor, &NewNote { request: None, ..note }).await?;
     }
     flash(cookie, "success", "Note added.");
     Ok(see_other("/notes"))
@@ -204,13 +208,14 @@ pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
 /// Saves an edit, merged with other edits since its version. When the edits overlap, the response shows both.
 /// When the edit cannot be saved, the response carries the text.
 pub async fn update(
+    request: HttpRequest,
     user: CurrentUser,
     id: web::Path<NoteId>,
     form: Form<NoteForm>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    match try_update(&user, *id, &form, &cookie).await {
+    match try_update((&request, &user), *id, &form, &cookie).await {
         Err(error) => unsaved(Draft { action: format!("/notes/{id}"), form }, error, &cookie),
         answered => answered,
     }
@@ -227,7 +232,7 @@ pub async fn update_refused(
 }
 
 async fn try_update(
-    user: &CurrentUser,
+    (request, user): (&HttpRequest, &CurrentUser),
     id: NoteId,
     form: &NoteForm,
     cookie: &Session,
@@ -241,7 +246,7 @@ async fn try_update(
         return refill_edit(user, id, cookie, form, errors).await;
     };
     let edit = Edit { title, content, version, from_browser: true };
-    match user.tenant.save_note(user.id, id, &edit).await? {
+    match services::notes::save(&user.actor(request), id, &edit, OnStaleVersion::Merge).await? {
         EditOutcome::Stored { merged, .. } => {
             flash(
                 cookie,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::format::Timestamp;
 use super::frame::{frame_of, page};
+use super::usage::{UsageLine, of_organization};
 use crate::domain::{Role, TenantName};
 use crate::services::organization;
 use crate::store::SettingsChange;
@@ -31,6 +32,7 @@ struct OrganizationPage {
     open: bool,
     deletion_time: Option<Timestamp>,
     confirmation: String,
+    usage: Vec<UsageLine>,
     errors: FieldErrors,
 }
 
@@ -102,6 +104,7 @@ pub async fn settings_page(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let settings = user.tenant.settings().await?.ok_or(Error::LoginRequired)?;
+    let usage = of_organization(&user.tenant.usage(user.id).await?);
     let shown = OrganizationPage {
         frame: frame_of(user, cookie, "members"),
         sent_name: sent.name.unwrap_or_else(|| settings.name.clone()),
@@ -109,6 +112,7 @@ pub async fn settings_page(
         open: sent.open.unwrap_or(settings.open),
         deletion_time: settings.delete_after.map(Timestamp),
         confirmation: sent.confirmation,
+        usage,
         errors,
     };
     page(status, &shown)

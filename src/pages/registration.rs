@@ -57,7 +57,10 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     match try_create(&request, &form, &context, &cookie).await {
-        Err(error) => refill(error.temporary()?, &cookie, form, FieldErrors::one("", BUSY)),
+        Err(error) => {
+            let (status, errors) = error.form_message(BUSY)?;
+            refill(status, &cookie, form, errors)
+        }
         answered => answered,
     }
 }

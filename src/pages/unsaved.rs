@@ -18,25 +18,35 @@ use crate::web::{Error, Frame};
 struct UnsavedPage {
     frame: Frame,
     sentence: &'static str,
+    /// Whether the text waits for a note to be deleted or a limit to be raised, and not for a moment.
+    limited: bool,
     draft: Draft,
 }
 
 /// Answers a text that was not saved because of `error`, with the text where that helps.
 ///
 /// # Errors
-/// The same error when it is about the text or about the user's rights.
+/// The same error when it is about the text itself or about the user's rights.
 pub fn unsaved(draft: Draft, error: Error, cookie: &Session) -> Result<HttpResponse, Error> {
     let status = error.status_code();
     if matches!(error, Error::LoginRequired) {
         return ask_to_log_in(cookie, draft);
     }
-    if !status.is_server_error() {
-        return Err(error);
+    let sentence = match &error {
+        Error::LimitReached(limit) => limit.sentence(),
+        Error::Throttled { .. } => default_sentence(status),
+        _ if !status.is_server_error() => return Err(error),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => "This could not be saved right now.",
+        _ => default_sentence(status),
+    };
+    let limited = matches!(error, Error::LimitReached(_));
+    // For its headers, such as Retry-After, and for the line in the log.
+    let refused = error.error_response();
+    let mut response = page(status, &UnsavedPage { frame: Frame::bare(), sentence, limited, draft })?;
+    for (name, value) in refused.headers() {
+        response.headers_mut().insert(name.clone(), value.clone());
     }
-    error.log();
-    let temporary = status == StatusCode::SERVICE_UNAVAILABLE;
-    let sentence = if temporary { "This could not be saved right now." } else { default_sentence(status) };
-    page(status, &UnsavedPage { frame: Frame::bare(), sentence, draft })
+    Ok(response)
 }
 
 fn ask_to_log_in(cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {

@@ -85,6 +85,7 @@ pub async fn fill(config: &Config, options: SeedOptions) -> anyhow::Result<Seede
     let notes_started = Instant::now();
     copying.run("notes", &[SeedTable::Notes], generator.plan().note_chunks()).await?;
     let notes_elapsed = notes_started.elapsed();
+    store::count_seeded(&client).await.context("counting what the tenants use")?;
     store::analyze(&client).await.context("gathering statistics for the planner")?;
     Ok(Seeded {
         elapsed: started.elapsed(),

@@ -8,13 +8,16 @@ mod client;
 mod error;
 pub mod invitations;
 pub mod joining;
+pub mod limits;
 pub mod login;
 pub mod membership;
+pub mod notes;
 pub mod organization;
 pub mod password;
 pub mod registration;
 pub mod sessions;
 pub mod sharing;
+pub mod tenant_limits;
 pub mod transfer;
 
 pub use actor::Actor;

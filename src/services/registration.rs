@@ -1,7 +1,8 @@
 //! Registration: a new user founds a tenant or joins an open one.
 
 use super::audit::{self, Subject};
-use super::{Client, Services};
+use super::{Client, Services, limits};
+use crate::db::DbError;
 use crate::store::{Newcomer, Registered, SignUpError};
 
 /// Adds a user to a tenant. What the tenant shares with everyone is delivered to the new user by a message.
@@ -23,7 +24,13 @@ pub(super) async fn add_user(
     newcomer: &Newcomer,
     event: &str,
 ) -> Result<Registered, SignUpError> {
-    let registered = services.database.sign_up().register(newcomer).await?;
+    let registered = match services.database.sign_up().register(newcomer).await {
+        Err(SignUpError::Database(DbError::LimitReached(limit))) => {
+            limits::record(client, limit, &Subject::TypedName(newcomer.username.shown()));
+            return Err(SignUpError::Database(DbError::LimitReached(limit)));
+        }
+        result => result?,
+    };
     services.notifier.wake(&services.database.tenant(registered.tenant));
     audit::record(client, event, &Subject::User(registered.tenant, registered.user));
     Ok(registered)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::audit::{self, Subject};
-use super::{Actor, Client, ServiceError, Services};
+use super::{Actor, Client, ServiceError, Services, limits};
 use crate::auth::Token;
 use crate::db::DbError;
 use crate::domain::SessionId;
-use crate::store::{Candidate, Session, SessionKind};
+use crate::store::{Candidate, NewSession, Session, SessionKind};
 
 /// Why a session starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,15 @@ pub async fn start(
 ) -> Result<StartedSession, ServiceError> {
     let token = Token::generate(account.tenant)?;
     let tenant = services.database.tenant(account.tenant);
-    let expires_at = tenant.start_session(account.user, &token.hash(), kind, &client.user_agent).await?;
+    let subject = Subject::User(account.tenant, account.user);
+    let started = tenant.start_session(account.user, &token.hash(), kind, &client.user_agent).await;
+    let NewSession { expires_at, ended } = limits::record_refusal(client, &subject, started)?;
+    if ended > 0 {
+        services.session_cache.forget_all();
+        audit::record(client, "ended the session unused for longest, as a limit was reached", &subject);
+    }
     if started_by == StartedBy::Login {
-        audit::record(client, "logged in", &Subject::User(account.tenant, account.user));
+        audit::record(client, "logged in", &subject);
     }
     Ok(StartedSession { token, expires_at })
 }

@@ -1,6 +1,6 @@
 //! Writing and sharing notes. A share puts a message into the outbox, and the notifier wakes the workers.
 
-use super::Services;
+use super::{Actor, Services, limits};
 use crate::db::{DbError, TenantHandle};
 use crate::domain::{NoteId, UserId};
 use crate::store::{CreatedNote, IdempotentRequest, NewNote, Outcome, Sharing};
@@ -11,15 +11,15 @@ use crate::store::{CreatedNote, IdempotentRequest, NewNote, Outcome, Sharing};
 /// [`DbError`] of the transaction.
 pub async fn create_note(
     services: &Services,
-    tenant: &TenantHandle,
-    author: UserId,
+    actor: &Actor<'_>,
     note: &NewNote<'_>,
 ) -> Result<Outcome<CreatedNote>, DbError> {
-    let outcome = tenant.create_note(author, note).await?;
+    let created = actor.tenant.create_note(actor.user(), note).await;
+    let outcome = limits::record_refusal(&actor.client, &actor.subject(), created)?;
     if let Outcome::First(created) | Outcome::Replay(created) = &outcome
         && created.message.is_some()
     {
-        services.notifier.wake(tenant);
+        services.notifier.wake(actor.tenant);
     }
     Ok(outcome)
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::audit;
-use super::{Actor, ServiceError, Services};
+use super::{Actor, ServiceError, Services, limits};
 use crate::domain::Role;
 use crate::store::ExportScope;
 use crate::transfer::{self, ExportRequest, ImportError, ImportReport, UploadedFile};
@@ -49,5 +49,8 @@ pub async fn import<E: From<ImportError>>(
 ) -> Result<ImportReport, E> {
     let report = transfer::import(&services.database, actor.tenant.tenant(), actor.user(), arriving).await;
     audit::record(&actor.client, "imported notes", &actor.subject());
+    if let Some(limit) = report.as_ref().ok().and_then(|report| report.limit) {
+        limits::record(&actor.client, limit, &actor.subject());
+    }
     report
 }

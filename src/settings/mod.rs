@@ -14,6 +14,7 @@ mod documentation;
 mod environment;
 mod error;
 mod given_value;
+mod limits;
 mod messaging;
 mod networks;
 mod origins;
@@ -32,6 +33,7 @@ pub use database::DatabaseSettings;
 pub use documentation::{SettingDescription, descriptions, help};
 pub use environment::{load_env_file, variable};
 pub use error::InvalidSetting;
+pub use limits::LimitSettings;
 pub use messaging::{BrokerUrl, MessagingSettings};
 pub use networks::Networks;
 pub use origins::Origins;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub cluster: ClusterSettings,
     #[command(flatten)]
     pub uploads: UploadSettings,
+    #[command(flatten)]
+    pub limits: LimitSettings,
     /// Logged as soon as there is a log.
     #[arg(skip)]
     pub warnings: Vec<String>,

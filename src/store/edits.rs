@@ -4,6 +4,7 @@
 use super::note_access::{AccessibleNote, NoteAccess, find};
 use super::notes::{Note, note_columns};
 use super::revisions::{Revision, base};
+use super::usage::add_bytes_of_edit;
 use crate::db::{DbError, Statement, TenantHandle, Value, values};
 use crate::domain::{
     Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, UserId, merge_contents, merge_titles,
@@ -109,8 +110,10 @@ enum EditAs {
 }
 
 impl AccessibleNote {
-    fn edit_as(&self) -> EditAs {
-        if self.role == NoteRole::Author { EditAs::Author } else { EditAs::Recipient }
+    /// The right, and the author.
+    fn edit_as(&self) -> (EditAs, UserId) {
+        let right = if self.role == NoteRole::Author { EditAs::Author } else { EditAs::Recipient };
+        (right, self.note.author)
     }
 }
 
@@ -122,7 +125,7 @@ impl TenantHandle {
     /// [`DbError`] of the statements; nothing changed then, unless the connection broke while saving.
     pub async fn save_note(&self, user: UserId, id: NoteId, edit: &Edit) -> Result<EditOutcome, DbError> {
         // Most edits are the author's own, so the first attempt needs no lookup.
-        let mut edit_as = EditAs::Author;
+        let mut edit_as = (EditAs::Author, user);
         if let Some(note) = self.replace_text(edit_as, user, id, edit).await? {
             return Ok(EditOutcome::Stored { note, merged: false });
         }
@@ -164,7 +167,7 @@ impl TenantHandle {
         id: NoteId,
         edit: &Edit,
     ) -> Result<EditOutcome, DbError> {
-        let mut edit_as = EditAs::Author;
+        let mut edit_as = (EditAs::Author, user);
         loop {
             if let Some(note) = self.replace_text(edit_as, user, id, edit).await? {
                 return Ok(EditOutcome::Stored { note, merged: false });
@@ -188,26 +191,29 @@ impl TenantHandle {
     }
 
     /// Stores the edit if the note is still at the edit's version and differs from it.
+    /// The text is counted as the author's, who is `author` also for a recipient's edit.
     async fn replace_text(
         &self,
-        edit_as: EditAs,
+        (edit_as, author): (EditAs, UserId),
         user: UserId,
         id: NoteId,
         edit: &Edit,
     ) -> Result<Option<Note>, DbError> {
+        let (keep, replace) = (edit.values(user, id), edit.values(user, id));
+        let count = add_bytes_of_edit(self, author, id, edit.version, (edit.title.as_ref(), &edit.content));
         match edit_as {
             EditAs::Author => {
-                let (keep, replace) = (edit.values(user, id), edit.values(user, id));
-                let ((), note) = self.transaction((KEEP_REPLACED.run(keep), REPLACE.first(replace))).await?;
+                let ((), note, ()) =
+                    self.transaction((KEEP_REPLACED.run(keep), REPLACE.first(replace), count)).await?;
                 Ok(note)
             }
             EditAs::Recipient => {
-                let (keep, replace) = (edit.values(user, id), edit.values(user, id));
-                let ((), (), note) = self
+                let ((), (), note, ()) = self
                     .transaction((
                         LOCK_RIGHT.run(values![user, id]),
                         KEEP_REPLACED_BY_RECIPIENT.run(keep),
                         REPLACE_BY_RECIPIENT.first(replace),
+                        count,
                     ))
                     .await?;
                 Ok(note)

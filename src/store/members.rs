@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::invitations::{OpenInvitation, open_invitations};
 use super::outbox::enqueue;
+use super::usage::subtract_member;
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{FORGET_LOGINS, ForgetLogins, Identifier, Role, UserId};
 
@@ -201,7 +202,7 @@ impl TenantHandle {
             .transaction((
                 LOCK_CONCERNED.all(values![actor, member]),
                 REMOVE.any(values![actor, member]),
-                END_SESSIONS.run(values![member]),
+                (END_SESSIONS.run(values![member]), subtract_member(member)),
                 EMPTY_INBOX.run(values![member]),
                 END_SHARES.run(values![member]),
                 enqueue(FORGET_LOGINS, member, payload),

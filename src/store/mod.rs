@@ -3,7 +3,8 @@
 //! - notes: `notes`, `new_notes`, `note_access`, `edits`, `revisions`, `search`, `overview`, `page`;
 //! - sharing: `shares`, `recipients`, `inbox`, and the messages that deliver shares: `outbox`, `backlog`;
 //! - people: `sign_up`, `logins`, `sessions`, `users`, `members`, `invitations`, `tenants`;
-//! - across subjects: `idempotency`, `transfer` (export and import), `import_leases`, `purge`, `seeding`.
+//! - across subjects: `idempotency`, `transfer` (export and import), `import_leases`, `usage`, `limits` and
+//!   `tenant_limits`, `purge`, `seeding`.
 //!
 //! A statement for a tenant compares its `$1` with tenant_id, so that one shard answers it. Row-level
 //! security is a second barrier and does not replace that. SQL is also in `db` (roles, migrations, the schema
@@ -15,6 +16,7 @@ mod idempotency;
 mod import_leases;
 mod inbox;
 mod invitations;
+mod limits;
 mod logins;
 mod members;
 mod new_notes;
@@ -31,8 +33,10 @@ mod seeding;
 mod sessions;
 mod shares;
 mod sign_up;
+mod tenant_limits;
 mod tenants;
 mod transfer;
+mod usage;
 mod users;
 
 pub use backlog::{
@@ -60,14 +64,16 @@ pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
 pub use revisions::Revision;
 pub use search::{HIT_END, HIT_START, SearchHit};
-pub use seeding::{SeedTable, analyze, copy_in, next_ids};
+pub use seeding::{SeedTable, analyze, copy_in, count_seeded, next_ids};
 pub use sessions::{
-    LONG_LIFETIME, Session, SessionKind, SessionRow, UnreadLookup, count_sessions, purge_expired,
+    LONG_LIFETIME, NewSession, Session, SessionKind, SessionRow, UnreadLookup, count_sessions, purge_expired,
 };
 pub use shares::Sharing;
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
+pub use tenant_limits::{TenantReport, recount, set_overrides, tenant_numbers, tenant_report};
 pub use tenants::{SettingsChange, TenantSettings};
 pub use transfer::{ExportScope, ExportedNote, ExportedShare, ExportedUser, ImportedNote};
+pub use usage::{PersonUsage, TenantUsage, Usage};
 pub use users::UserAccount;
 
 use crate::db::Statement;
@@ -78,8 +84,8 @@ fn statements() -> Vec<&'static Statement> {
         [notes::ALL, new_notes::ALL, edits::ALL, revisions::ALL, note_access::ALL, search::ALL].concat();
     let sharing = [shares::ALL, recipients::ALL, inbox::ALL, outbox::ALL].concat();
     let people = [sessions::ALL, users::ALL, members::ALL, invitations::ALL, tenants::ALL].concat();
-    [notes, sharing, people, idempotency::ALL.to_vec(), transfer::ALL.to_vec(), import_leases::ALL.to_vec()]
-        .concat()
+    let across = [idempotency::ALL, transfer::ALL, import_leases::ALL, usage::ALL].concat();
+    [notes, sharing, people, across].concat()
 }
 
 /// The SQL of the statements that run for a tenant, for the test that asks Citus how many shards each reads.

@@ -4,8 +4,9 @@
 use super::idempotency::{IdempotentRequest, Outcome, record_new_note};
 use super::outbox::enqueue_for_new_note;
 use super::shares::{Sharing, share_new_note};
+use super::usage::add_notes;
 use crate::db::{DbError, Statement, TenantHandle, values};
-use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
+use crate::domain::{NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
 
 static INSERT: Statement = Statement::inserting(
     "INSERT INTO notes (tenant_id, user_id, title, content) VALUES ($1, $2, $3, $4) RETURNING id",
@@ -34,7 +35,8 @@ impl TenantHandle {
     /// Creates a note.
     ///
     /// # Errors
-    /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit.
+    /// [`DbError`] of the transaction, which then wrote nothing, unless the connection broke at the commit;
+    /// [`DbError::LimitReached`] when the author or the tenant has as much as allowed.
     pub async fn create_note(
         &self,
         author: UserId,
@@ -56,12 +58,15 @@ impl TenantHandle {
 
     async fn insert_note(&self, author: UserId, note: &NewNote<'_>) -> Result<CreatedNote, DbError> {
         let (title, content) = (note.title.map(NoteTitle::as_str), note.content.as_str());
-        let (id, _, message, _) = self
+        let bytes = counted_bytes(note.title, note.content);
+        let (id, _, message, _, ()) = self
             .transaction((
                 INSERT.first(values![author, title, content]),
                 note.sharing.map(|sharing| share_new_note(author, sharing)),
                 note.sharing.map(|sharing| enqueue_for_new_note(author, sharing.payload())),
                 note.request.map(|request| record_new_note(author, request)),
+                // The last, as other notes of the author wait from here on.
+                add_notes(self, author, 1, bytes),
             ))
             .await?;
         Ok(CreatedNote { id: id.ok_or(DbError::Unavailable(None))?, message: message.flatten() })

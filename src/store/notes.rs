@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::page::{Cursor, Page, PageRequest, Position, Positioned};
+use super::usage::{leave_room_for_notes, rows_of_person};
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
@@ -60,16 +61,22 @@ static DELETED_NEWER: Statement = page!(beginning, "NOT NULL", " AND (n.created_
 static COUNT: Statement = Statement::reading(
     "SELECT count(*) FROM {notes} WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL",
 );
-static DELETE: Statement = Statement::writing(
-    "UPDATE notes SET deleted_at = now()
+// A note in the bin does not count as a note of its author and the tenant.
+static DELETE: Statement = Statement::writing(concat!(
+    "WITH moved AS (UPDATE notes SET deleted_at = now()
      WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NULL AND ($4::integer IS NULL
      OR version = $4)
-     RETURNING id",
-);
-static RESTORE: Statement = Statement::writing(
-    "UPDATE notes SET deleted_at = NULL
-     WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NOT NULL RETURNING id",
-);
+     RETURNING id), counted AS (UPDATE tenant_usage u SET note_count = u.note_count - 1 WHERE",
+    rows_of_person!(),
+    " AND EXISTS (SELECT FROM moved) RETURNING u.user_id) SELECT id FROM moved"
+));
+static RESTORE: Statement = Statement::writing(concat!(
+    "WITH moved AS (UPDATE notes SET deleted_at = NULL
+     WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NOT NULL RETURNING id),
+     counted AS (UPDATE tenant_usage u SET note_count = u.note_count + 1 WHERE",
+    rows_of_person!(),
+    " AND EXISTS (SELECT FROM moved) RETURNING u.user_id) SELECT id FROM moved"
+));
 
 pub(super) static ALL: &[&Statement] = &[
     &WHOLE_LATEST,
@@ -193,8 +200,11 @@ impl TenantHandle {
     /// Takes a note out of the bin and tells whether it was there.
     ///
     /// # Errors
-    /// [`DbError`] of the one statement.
+    /// [`DbError`] of the transaction, which then changed nothing; [`DbError::LimitReached`] when the author
+    /// or the tenant has as many notes as allowed.
     pub async fn restore_note(&self, author: UserId, id: NoteId) -> Result<bool, DbError> {
-        self.transaction(RESTORE.any(values![author, id])).await
+        let (restored, ()) =
+            self.transaction((RESTORE.any(values![author, id]), leave_room_for_notes(self, author))).await?;
+        Ok(restored)
     }
 }

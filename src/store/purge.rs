@@ -21,7 +21,7 @@ const DELETE_TENANT: &str = "DELETE FROM shared.tenants WHERE id = $1 AND delete
 /// Deletes one batch of each table, in an order in which no row is referenced any more when its turn comes.
 /// Tables with a key of two columns are joined, because Citus 14.0 rewrites a DELETE with
 /// `(a, b) IN (SELECT …)` into SQL that PostgreSQL rejects.
-const BATCHES: [&str; 8] = [
+const BATCHES: [&str; 10] = [
     "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash IN (SELECT token_hash FROM sessions \
      WHERE tenant_id = $1 LIMIT 500)",
     "DELETE FROM idempotency_keys k USING (SELECT user_id, key FROM idempotency_keys
@@ -39,6 +39,8 @@ const BATCHES: [&str; 8] = [
     "DELETE FROM notes WHERE tenant_id = $1 AND id IN (SELECT id FROM notes WHERE tenant_id = $1 LIMIT 500)",
     "DELETE FROM invitations WHERE tenant_id = $1 AND id IN (SELECT id FROM invitations \
      WHERE tenant_id = $1 LIMIT 500)",
+    "DELETE FROM tenant_usage WHERE tenant_id = $1",
+    "DELETE FROM tenant_limits WHERE tenant_id = $1",
 ];
 
 /// Removes the entries of a user who left from the login directory. A repetition changes nothing, and the

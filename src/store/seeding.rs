@@ -55,12 +55,46 @@ pub async fn next_ids(client: &Client, table: SeedTable, count: i64) -> Result<V
     Ok(client.query(statement, &[&count]).await?.iter().map(|row| row.get(0)).collect())
 }
 
+/// Counts what the seeded tenants use, shard by shard; tenants that are counted already stay as they are. The
+/// row of the members is the last, as it tells that a tenant is counted.
+const COUNT: [&str; 3] = [
+    "INSERT INTO tenant_usage (tenant_id, user_id, note_count, bytes)
+     SELECT u.tenant_id, u.id, coalesce(n.in_use, 0), coalesce(n.bytes, 0) FROM shared.users u
+     LEFT JOIN (SELECT n.tenant_id, n.user_id, count(*) AS in_use,
+             sum(256 + coalesce(octet_length(n.title), 0) + octet_length(n.content)) AS bytes
+           FROM notes n GROUP BY n.tenant_id, n.user_id) n ON n.tenant_id = u.tenant_id AND n.user_id = u.id
+     WHERE NOT EXISTS (SELECT FROM tenant_usage t WHERE t.tenant_id = u.tenant_id AND t.user_id = 0)
+     ON CONFLICT DO NOTHING",
+    "INSERT INTO tenant_usage (tenant_id, user_id, note_count, bytes)
+     SELECT u.tenant_id, slot, coalesce(sum(u.note_count) FILTER (WHERE -1 - u.user_id % 8 = slot), 0),
+            coalesce(sum(u.bytes) FILTER (WHERE -1 - u.user_id % 8 = slot), 0)
+     FROM tenant_usage u, generate_series(-8, -1) AS slot
+     WHERE u.user_id > 0
+       AND NOT EXISTS (SELECT FROM tenant_usage t WHERE t.tenant_id = u.tenant_id AND t.user_id = 0)
+     GROUP BY u.tenant_id, slot ON CONFLICT DO NOTHING",
+    "INSERT INTO tenant_usage (tenant_id, user_id, members)
+     SELECT u.tenant_id, 0, count(*) FROM shared.users u
+     WHERE NOT EXISTS (SELECT FROM tenant_usage t WHERE t.tenant_id = u.tenant_id AND t.user_id = 0)
+     GROUP BY u.tenant_id ON CONFLICT DO NOTHING",
+];
+
+/// Counts what the seeded tenants use.
+///
+/// # Errors
+/// The database's error.
+pub async fn count_seeded(client: &Client) -> Result<(), Error> {
+    for statement in COUNT {
+        client.execute(statement, &[]).await?;
+    }
+    Ok(())
+}
+
 /// Updates the planner's statistics of the seeded tables.
 ///
 /// # Errors
 /// The database's error.
 pub async fn analyze(client: &Client) -> Result<(), Error> {
-    for table in ["shared.tenants", "shared.users", "logins", "notes"] {
+    for table in ["shared.tenants", "shared.users", "logins", "notes", "tenant_usage"] {
         client.batch_execute(&format!("ANALYZE {table}")).await?;
     }
     Ok(())

@@ -6,9 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::inbox::{CachedUnreadCount, unread_of_session};
+use super::limits::allowed;
 use super::users::{UserAccount, account, replace_password};
 use crate::db::{Database, DbError, FromRow, RowReader, Statement, TenantHandle, values};
-use crate::domain::{Role, SessionId, UserId};
+use crate::domain::{Limit, Role, SessionId, UserId};
 
 /// The longest life of a browser's session.
 const BROWSER_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -23,7 +24,43 @@ macro_rules! idle_limit {
         "14 days"
     };
 }
+pub(super) use idle_limit;
 
+/// Whether a session `s` is neither expired nor unused for too long.
+macro_rules! in_force {
+    () => {
+        concat!(
+            "s.expires_at > now() AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '",
+            $crate::store::sessions::idle_limit!(browser),
+            "' ELSE interval '",
+            $crate::store::sessions::idle_limit!(long),
+            "' END"
+        )
+    };
+}
+pub(super) use in_force;
+
+// Logins of one user follow each other, so that each sees the sessions that the others started.
+static LOCK_USAGE: Statement =
+    Statement::writing("SELECT user_id FROM tenant_usage WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE");
+// The database refuses less room than none.
+static LEAVE_ROOM_FOR_TOKEN: Statement = Statement::writing(concat!(
+    "UPDATE tenant_usage u SET tokens_room = ",
+    allowed!("tokens_per_person", "$3"),
+    " - 1 - (SELECT count(*) FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 \
+       AND s.kind = 'script' AND s.expires_at > now() AND s.last_seen_at > now() - interval '",
+    idle_limit!(long),
+    "') WHERE u.tenant_id = $1 AND u.user_id = $2"
+));
+// A user's sessions in browsers beyond the limit, so that one more is allowed: those that are unused for
+// longest. Without a limit none.
+static END_SURPLUS: Statement = Statement::writing(concat!(
+    "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash IN (SELECT s.token_hash FROM sessions s \
+       WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.kind <> 'script' \
+       ORDER BY s.last_seen_at DESC, s.id DESC OFFSET (SELECT coalesce(",
+    allowed!("sessions_per_person", "$3"),
+    " - 1, 1000000000))) RETURNING id"
+));
 static INSERT: Statement = Statement::inserting(
     "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING expires_at",
@@ -31,16 +68,13 @@ static INSERT: Statement = Statement::inserting(
 // The session and its user are read together, so that a request needs one lookup and not two.
 static FIND: Statement = Statement::reading(concat!(
     "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role,
-        t.name, t.delete_after
+        t.name, t.delete_after, l.requests, l.requests_per_person
      FROM {sessions} s
      JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
      JOIN {shared.tenants} t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
-     WHERE s.tenant_id = $1 AND s.token_hash = $2 AND s.expires_at > now()
-       AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '",
-    idle_limit!(browser),
-    "' ELSE interval '",
-    idle_limit!(long),
-    "' END"
+     LEFT JOIN {tenant_limits} l ON l.tenant_id = s.tenant_id
+     WHERE s.tenant_id = $1 AND s.token_hash = $2 AND ",
+    in_force!()
 ));
 static TOUCH: Statement = Statement::writing(
     "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = $2 \
@@ -72,8 +106,20 @@ static ROTATE_AFTER: Statement = Statement::writing(
        AND u.password = $4) = 1",
 );
 
-pub(super) static ALL: &[&Statement] =
-    &[&INSERT, &FIND, &TOUCH, &OF_USER, &END, &END_BY_ID, &END_OTHERS, &END_OTHERS_AFTER, &ROTATE_AFTER];
+pub(super) static ALL: &[&Statement] = &[
+    &LOCK_USAGE,
+    &LEAVE_ROOM_FOR_TOKEN,
+    &END_SURPLUS,
+    &INSERT,
+    &FIND,
+    &TOUCH,
+    &OF_USER,
+    &END,
+    &END_BY_ID,
+    &END_OTHERS,
+    &END_OTHERS_AFTER,
+    &ROTATE_AFTER,
+];
 
 // These statements read all shards. The first one stops at a thousand tenants.
 const WITH_EXPIRED: &str = "SELECT DISTINCT tenant_id FROM sessions WHERE expires_at < now() LIMIT 1000";
@@ -141,6 +187,9 @@ pub struct Session {
     pub unread: CachedUnreadCount,
     /// When the tenant's rows are removed, if its deletion is scheduled.
     pub delete_after: Option<DateTime<Utc>>,
+    /// The requests a second that an operator allows the tenant, and each person of it, in place of the
+    /// settings.
+    pub request_rates: (Option<i64>, Option<i64>),
 }
 
 impl FromRow for Session {
@@ -155,8 +204,17 @@ impl FromRow for Session {
             tenant_name: row.read(),
             unread: CachedUnreadCount::default(),
             delete_after: row.read(),
+            request_rates: row.read(),
         }
     }
+}
+
+/// A session that has just started.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSession {
+    pub expires_at: DateTime<Utc>,
+    /// How many of the user's other sessions ended, because the user may have no more at once.
+    pub ended: usize,
 }
 
 /// A session in its user's list.
@@ -183,22 +241,32 @@ impl FromRow for SessionRow {
 }
 
 impl TenantHandle {
-    /// Starts a session and gives the time at which it ends.
+    /// Starts a session. A user with as many browsers as allowed is logged out of the one that is unused for
+    /// longest; a token beyond the limit is refused.
     ///
     /// # Errors
-    /// [`DbError`] of the one statement.
+    /// [`DbError`] of the transaction, such as [`DbError::LimitReached`]; nothing changed then.
     pub async fn start_session(
         &self,
         user: UserId,
         token_hash: &[u8],
         kind: SessionKind,
         user_agent: &str,
-    ) -> Result<DateTime<Utc>, DbError> {
+    ) -> Result<NewSession, DbError> {
         let lifetime = format!("{} seconds", kind.lifetime().as_secs());
-        let expires_at = self
-            .transaction(INSERT.first(values![token_hash, user, kind.as_str(), user_agent, lifetime]))
+        let allowed = |limit| self.default_limits().stored(limit);
+        let (tokens, browsers) = (allowed(Limit::TokensPerPerson), allowed(Limit::SessionsPerPerson));
+        let of_script = kind == SessionKind::Script;
+        let ((), _, ended, expires_at) = self
+            .transaction((
+                LOCK_USAGE.run(values![user]),
+                of_script.then(|| LEAVE_ROOM_FOR_TOKEN.run(values![user, tokens])),
+                (!of_script).then(|| END_SURPLUS.count(values![user, browsers])),
+                INSERT.first(values![token_hash, user, kind.as_str(), user_agent, lifetime]),
+            ))
             .await?;
-        expires_at.ok_or(DbError::Unavailable(None))
+        let expires_at = expires_at.ok_or(DbError::Unavailable(None))?;
+        Ok(NewSession { expires_at, ended: ended.unwrap_or_default() })
     }
 
     /// The session of a token, if it is in force.

@@ -4,8 +4,9 @@
 
 use super::idempotency::IdempotentRequest;
 use super::invitations::TAKE_USE;
+use super::limits::allowed;
 use crate::db::{DbError, FromRow, SignUpHandle, SignUpTransaction};
-use crate::domain::{CATCH_UP, Email, Identifier, Role, TenantId, TenantName, UserId, Username};
+use crate::domain::{CATCH_UP, Email, Identifier, Limit, Role, TenantId, TenantName, UserId, Username};
 
 const TENANT_BY_NAME: &str = "SELECT id, join_policy = 'open' AND (delete_after IS NULL \
     OR delete_after > now()) FROM shared.tenants WHERE name_key = $1";
@@ -17,6 +18,16 @@ const NEXT_USER: &str = "SELECT nextval('shared.users_id_seq')";
 const INSERT_USER: &str =
     "INSERT INTO shared.users (tenant_id, id, username, username_key, email, email_key, password, role)
                            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+// The database refuses less room than none.
+const ADD_MEMBER: &str = concat!(
+    "UPDATE tenant_usage u SET members = u.members + 1, members_room = ",
+    allowed!("members", "$2"),
+    " - u.members - 1 WHERE u.tenant_id = $1 AND u.user_id = 0"
+);
+// The rows of a new tenant; see the migration of the limits.
+const COUNT_TENANT: &str = "INSERT INTO tenant_usage (tenant_id, user_id, members) VALUES ($1, 0, 1), \
+    ($1, -1, 0), ($1, -2, 0), ($1, -3, 0), ($1, -4, 0), ($1, -5, 0), ($1, -6, 0), ($1, -7, 0), ($1, -8, 0)";
+const COUNT_USER: &str = "INSERT INTO tenant_usage (tenant_id, user_id) VALUES ($1, $2)";
 // A message delivers to the new user what is shared with everyone.
 const ENQUEUE_CATCH_UP: &str = "INSERT INTO outbox (tenant_id, route, user_id) VALUES ($1, $2, $3)";
 const RECORD_REQUEST: &str = "INSERT INTO idempotency_keys \
@@ -93,7 +104,8 @@ impl SignUpHandle {
     /// # Errors
     /// See [`SignUpError`]; no user was created then, unless the connection broke at the commit.
     pub async fn register(&self, newcomer: &Newcomer) -> Result<Registered, SignUpError> {
-        self.transaction(async |transaction| register(transaction, newcomer).await).await?
+        let members = self.limits().stored(Limit::Members);
+        self.transaction(async |transaction| register(transaction, newcomer, members).await).await?
     }
 }
 
@@ -101,6 +113,7 @@ impl SignUpHandle {
 async fn register(
     transaction: &SignUpTransaction<'_>,
     newcomer: &Newcomer,
+    members: i64,
 ) -> Result<Result<Registered, SignUpError>, DbError> {
     let joined = match &newcomer.tenant {
         TenantChoice::Invited { tenant, token_hash } => {
@@ -115,7 +128,11 @@ async fn register(
     transaction.bind_tenant(tenant).await?;
     let user = insert_user(transaction, newcomer, tenant, role).await?;
     let (tenant_number, user_number) = (tenant.number(), user.number());
-    if !is_new {
+    transaction.execute(COUNT_USER, &[&tenant_number, &user_number]).await?;
+    if is_new {
+        transaction.execute(COUNT_TENANT, &[&tenant_number]).await?;
+    } else {
+        transaction.execute(ADD_MEMBER, &[&tenant_number, &members]).await?;
         transaction.execute(ENQUEUE_CATCH_UP, &[&tenant_number, &CATCH_UP, &user_number]).await?;
     }
     if let Some(request) = &newcomer.request {

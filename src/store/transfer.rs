@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::notes::{Note, note_columns};
 use super::revisions::{Revision, revision_columns};
+use super::usage::add_notes;
 use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle, values};
-use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
+use crate::domain::{NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
 
 static NOTES_OF_TENANT: Statement = Statement::reading(concat!(
     "SELECT ",
@@ -196,7 +197,8 @@ impl TenantHandle {
     /// Imports notes for a user, all of them or none.
     ///
     /// # Errors
-    /// [`DbError::Taken`] if one of them was imported meanwhile; otherwise that of the transaction.
+    /// [`DbError::Taken`] if one of them was imported meanwhile, [`DbError::LimitReached`] if they are more
+    /// than the user or the tenant may have; otherwise that of the transaction.
     pub async fn import_notes(&self, user: UserId, notes: &[ImportedNote]) -> Result<(), DbError> {
         let steps: Vec<_> = notes
             .iter()
@@ -206,6 +208,9 @@ impl TenantHandle {
                 (IMPORT.run(values), RECORD_ORIGIN.run(values![user, note.origin.as_slice()]))
             })
             .collect();
-        self.transaction(steps).await.map(drop)
+        let in_use = notes.iter().filter(|note| note.deleted_at.is_none()).count();
+        let bytes = notes.iter().map(|note| counted_bytes(note.title.as_ref(), &note.content)).sum();
+        let count = add_notes(self, user, i64::try_from(in_use).unwrap_or(i64::MAX), bytes);
+        self.transaction((steps, count)).await.map(drop)
     }
 }

@@ -16,7 +16,7 @@ use super::front_matter::{self, FrontMatter};
 use super::lease::ImportLease;
 use super::upload_space::UploadedFile;
 use crate::db::{Database, DbError};
-use crate::domain::{NoteContent, NoteTitle, TenantId, UserId};
+use crate::domain::{Limit, NoteContent, NoteTitle, TenantId, UserId};
 use crate::log_context::carry_blocking;
 use crate::store::ImportedNote;
 
@@ -42,6 +42,13 @@ pub struct ImportReport {
     pub refused: Vec<RefusedFile>,
     /// The number of files that were refused.
     pub refusals: usize,
+    /// Why the import stopped before the end, if a limit was reached. What was imported stays; once there is
+    /// room, the same archive continues there.
+    pub stopped: Option<&'static str>,
+    /// The limit that stopped it.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub limit: Option<Limit>,
     /// What an archive contains and an import ignores.
     pub left_out: Vec<&'static str>,
 }
@@ -122,8 +129,13 @@ async fn import_upload(
             import_batch(database, tenant, user, &mut batch, &mut report).await?;
             bytes = 0;
         }
+        if report.stopped.is_some() {
+            break;
+        }
     }
     import_batch(database, tenant, user, &mut batch, &mut report).await?;
+    // The reader of an import that stopped ends, too.
+    drop(receiver);
     match reading.await {
         Ok(Ok(())) => Ok(report),
         Ok(Err(fault)) => Err(ImportError::Refused(fault)),
@@ -162,13 +174,16 @@ async fn import_batch(
     }
     match database.tenant(tenant).import_notes(user, &notes).await {
         Ok(()) => report.taken += notes.len(),
-        Err(DbError::Taken(_)) => import_one_by_one(database, tenant, user, &notes, report).await?,
+        Err(DbError::Taken(_) | DbError::LimitReached(_)) => {
+            import_one_by_one(database, tenant, user, &notes, report).await?
+        }
         Err(error) => return Err(error),
     }
     Ok(())
 }
 
-/// For an archive that is imported twice at the same time: a transaction for each note finds the new ones.
+/// For an archive that is imported twice at the same time, and for the last notes that a limit allows: a
+/// transaction for each note finds those that can be imported.
 async fn import_one_by_one(
     database: &Database,
     tenant: TenantId,
@@ -180,6 +195,10 @@ async fn import_one_by_one(
         match database.tenant(tenant).import_notes(user, std::slice::from_ref(note)).await {
             Ok(()) => report.taken += 1,
             Err(DbError::Taken(_)) => report.known += 1,
+            Err(DbError::LimitReached(limit)) => {
+                (report.stopped, report.limit) = (Some(limit.sentence()), Some(limit));
+                break;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -4,6 +4,7 @@ use actix_web::web::Data;
 
 use super::cookie::CookieKeys;
 use super::graceful_shutdown::RequestDrain;
+use super::request_rate::RequestRates;
 use super::site::Site;
 use crate::auth::InvitationToken;
 use crate::metrics::Metrics;
@@ -14,6 +15,7 @@ pub struct Context {
     pub services: Services,
     pub metrics: Metrics,
     pub drain: RequestDrain,
+    pub rates: RequestRates,
     pub site: Data<Site>,
     pub cookies: CookieKeys,
 }

@@ -12,10 +12,12 @@ use futures_util::future::LocalBoxFuture;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
+use super::request_rate::TooSoon;
 use crate::auth::Token;
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, TenantId, UserId};
 use crate::log_context::carry;
+use crate::services::limits;
 use crate::store::{Session, SessionKind, UnreadLookup};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
@@ -50,9 +52,23 @@ pub enum RefusedToken {
 /// The guard of the routes that need a login.
 ///
 /// # Errors
-/// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known.
+/// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known, and
+/// [`Error::Throttled`] when the user or the organization sends too many requests a second.
 pub async fn require_login(request: &HttpRequest) -> Result<(), Error> {
-    look_up(request).await.map(|_| ())
+    let user = look_up(request).await?;
+    admit(request, &user)
+}
+
+fn admit(request: &HttpRequest, user: &CurrentUser) -> Result<(), Error> {
+    let Some(context) = request.app_data::<web::Data<Context>>() else { return Ok(()) };
+    let admitted = context.rates.admit(user.tenant.tenant(), &user.session);
+    admitted.map_err(|TooSoon { limit, retry_after, noted }| {
+        if noted {
+            let actor = user.actor(request);
+            limits::record(&actor.client, limit, &actor.subject());
+        }
+        Error::Throttled { retry_after }
+    })
 }
 
 impl FromRequest for CurrentUser {

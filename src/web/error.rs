@@ -11,6 +11,7 @@ use log::Level;
 use super::fields::FieldErrors;
 use crate::auth::Busy;
 use crate::db::{DbError, causes};
+use crate::domain::Limit;
 use crate::log_context::keep_cause;
 use crate::services::ServiceError;
 use crate::store::{Decision, NoteAccess, SignUpError};
@@ -59,6 +60,9 @@ pub enum Error {
         /// The time after which the next attempt is let in.
         retry_after: Duration,
     },
+    /// The user or the organization has as much of this as allowed.
+    #[error("the limit of {} is reached", .0.as_str())]
+    LimitReached(Limit),
     /// Too many passwords wait to be hashed.
     #[error("busy")]
     Busy(#[from] Busy),
@@ -66,17 +70,26 @@ pub enum Error {
     #[error("overloaded: {0}")]
     Overloaded(&'static str),
     #[error("database")]
-    Database(#[from] DbError),
+    Database(#[source] DbError),
     /// A bug or a failure of the operating system: what was being done, and the cause.
     #[error("{0}")]
     Internal(&'static str, #[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::LimitReached(limit) => Self::LimitReached(limit),
+            other => Self::Database(other),
+        }
+    }
 }
 
 impl From<ServiceError> for Error {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::Busy(busy) => Self::Busy(busy),
-            ServiceError::Database(error) => Self::Database(error),
+            ServiceError::Database(error) => error.into(),
             ServiceError::Randomness(error) => error.into(),
             ServiceError::Forbidden(sentence) => Self::Forbidden(sentence),
             ServiceError::OutdatedAccount(_) => {
@@ -94,7 +107,7 @@ impl From<ImportError> for Error {
                 "Another import of yours has not ended. Wait until it has, then send this ZIP again.",
             ),
             ImportError::Busy => Self::Overloaded(TOO_MANY_IMPORTS),
-            ImportError::Database(error) => Self::Database(error),
+            ImportError::Database(error) => error.into(),
         }
     }
 }
@@ -129,7 +142,7 @@ impl From<SignUpError> for Error {
             SignUpError::NoSuchTenant => {
                 Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number."))
             }
-            SignUpError::Database(error) => Self::Database(error),
+            SignUpError::Database(error) => error.into(),
         }
     }
 }
@@ -182,6 +195,8 @@ pub struct PublicError {
     pub fields: FieldErrors,
     /// Whether a page is answered with a redirect to the login.
     pub login_required: bool,
+    /// The heading of the page, where the status alone would give another.
+    pub title: Option<&'static str>,
 }
 
 impl Error {
@@ -191,6 +206,7 @@ impl Error {
             | Self::Forbidden(sentence)
             | Self::Prevented(sentence)
             | Self::Overloaded(sentence) => sentence,
+            Self::LimitReached(limit) => limit.sentence(),
             Self::WrongLogin => "The name or the password is wrong.",
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."
@@ -211,6 +227,18 @@ impl Error {
         }
         self.log();
         Ok(status)
+    }
+
+    /// The same, also for a limit that is reached, with the message for the form as a whole. `busy` is the
+    /// message of a temporary error.
+    ///
+    /// # Errors
+    /// The error itself, when it is neither.
+    pub fn form_message(self, busy: &'static str) -> Result<(StatusCode, FieldErrors), Self> {
+        if let Self::LimitReached(limit) = self {
+            return Ok((self.status_code(), FieldErrors::one("", limit.sentence())));
+        }
+        Ok((self.temporary()?, FieldErrors::one("", busy)))
     }
 
     /// Keeps the cause of a failure of ours for the line of the log that the request guard writes with the
@@ -279,7 +307,7 @@ impl ResponseError for Error {
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::LimitReached(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy(_)
             | Self::Overloaded(_)
@@ -296,6 +324,7 @@ impl ResponseError for Error {
         let mut response = HttpResponse::new(self.status_code());
         let fields = match self {
             Self::Invalid(fields) | Self::Conflict(fields) => fields.clone(),
+            Self::LimitReached(limit) => FieldErrors::one(limit.as_str(), limit.sentence()),
             _ => FieldErrors::default(),
         };
         if let Self::PreconditionFailed { etag } = self
@@ -312,6 +341,7 @@ impl ResponseError for Error {
             sentence: self.sentence(),
             fields,
             login_required: matches!(self, Self::LoginRequired),
+            title: matches!(self, Self::LimitReached(_)).then_some("Limit reached"),
         });
         response
     }

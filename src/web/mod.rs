@@ -29,6 +29,7 @@ pub mod refusal_log;
 pub mod request_guard;
 pub mod request_info;
 pub mod request_metrics;
+pub mod request_rate;
 pub mod routes;
 pub mod site;
 pub mod upload;

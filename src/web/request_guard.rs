@@ -210,11 +210,13 @@ mod tests {
     use super::*;
     use crate::auth::{Hasher, SessionCache};
     use crate::db::Database;
+    use crate::domain::UsageLimits;
     use crate::messaging::Notifier;
     use crate::metrics::Metrics;
     use crate::services::Services;
     use crate::transfer::UploadSpace;
     use crate::web::graceful_shutdown::RequestDrain;
+    use crate::web::request_rate::RequestRates;
 
     #[actix_web::test]
     async fn a_panic_is_a_500_without_its_message_and_the_next_request_succeeds() {
@@ -237,6 +239,7 @@ mod tests {
             },
             metrics: Metrics::new([]),
             drain: RequestDrain::new(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
+            rates: RequestRates::new(UsageLimits::default()),
             site: site.clone(),
             cookies: cookie::CookieKeys {
                 key: actix_web::cookie::Key::generate(),

@@ -92,6 +92,9 @@ impl ServerBuilder {
             .set("NODE_TIMEOUT", "15")
             // Hashing at the default cost would take most of the tests' time.
             .set("BCRYPT_COST", "10")
+            // Tests send faster than people and scripts may.
+            .set("LIMIT_REQUESTS", "none")
+            .set("LIMIT_REQUESTS_PER_PERSON", "none")
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
             .set("RUST_LOG", "info")

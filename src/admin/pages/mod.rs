@@ -11,6 +11,7 @@ mod gantt;
 pub mod isolation;
 pub mod job_cancellation;
 pub mod jobs;
+pub mod limits;
 pub mod login;
 pub mod messages;
 pub mod metrics;

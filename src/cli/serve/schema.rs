@@ -32,7 +32,7 @@ pub(super) async fn prepare(
     if distribution == TablePlacement::OverWorkers {
         distribute_plain_tables(config).await?;
     }
-    let database = Database::new(config, settings.database.pool_size);
+    let database = Database::new(config, settings.database.pool_size).with_limits(settings.limits.limits());
     database.refuse_unsafe_schema().await?;
     Ok(database)
 }
