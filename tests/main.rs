@@ -16,6 +16,7 @@ mod browser;
 mod cluster;
 mod database;
 mod isolation;
+mod limits;
 mod messaging;
 mod pages;
 mod process;

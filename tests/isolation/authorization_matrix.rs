@@ -79,6 +79,7 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/bin", PAGE),
     ("GET", "/account", PAGE),
     ("GET", "/api/me", CALL),
+    ("GET", "/api/usage", CALL),
     ("GET", "/api/notes", CALL),
     ("POST", "/api/notes", all(401, 201)),
     ("GET", "/api/notes/{id}", note(401, 200, 200, 200)),
