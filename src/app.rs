@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 
-use crate::auth::{Hasher, SessionCache};
+use crate::auth::{Hasher, SessionCache, Throttle, ThrottleLimits};
 use crate::db::Database;
 use crate::messaging::Notifier;
 use crate::metrics::{self, Metrics};
@@ -65,8 +65,10 @@ pub fn listen(
         previous: settings.server.previous_secret_key.as_ref().map(|key| key.expose().clone()),
         secure: settings.production(),
     };
+    let throttle = Throttle::new(&database, limits(settings));
     let context = web::Data::new(Context {
         services: Services {
+            throttle,
             database,
             session_cache: SessionCache::default(),
             notifier,
@@ -87,6 +89,14 @@ pub fn listen(
     });
     let server = serve(listener, context.clone()).map_err(|error| ListenError::Other(address, error))?;
     Ok(Listening { address, server, context })
+}
+
+fn limits(settings: &Settings) -> ThrottleLimits {
+    ThrottleLimits {
+        sign_ups: settings.throttling.sign_ups_per_address,
+        failures: settings.throttling.failures_per_address,
+        attempts: settings.throttling.attempts_per_address,
+    }
 }
 
 fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {

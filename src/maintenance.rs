@@ -23,6 +23,7 @@ async fn clean_up(database: &Database) {
     for (what, removed) in [
         ("acknowledged messages", store::forget_acknowledged(database).await),
         ("idempotency keys", store::forget_idempotency_keys(database).await),
+        ("throttles", store::forget_throttles(database).await),
     ] {
         match removed {
             Ok(0) => {}

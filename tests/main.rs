@@ -20,3 +20,4 @@ mod limits;
 mod messaging;
 mod pages;
 mod process;
+mod throttling;

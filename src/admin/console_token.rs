@@ -66,7 +66,9 @@ impl ConsoleToken {
         until.is_some_and(|until| now < until && until <= now + COOKIE_LIFE)
     }
 
-    /// Whether this address or all addresses together have sent too many wrong tokens within the window.
+    /// Whether this address or all addresses together have sent too many wrong tokens within the window. It
+    /// is asked after the comparison: a right token is let in whatever others have sent, and with 32 bytes or
+    /// more no guess is ever right.
     pub(super) fn is_locked_for(&self, address: IpAddr) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.retain(|_, (since, _)| since.elapsed() < FAILURE_WINDOW);

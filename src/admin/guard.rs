@@ -81,12 +81,12 @@ pub(super) async fn require_token(request: &HttpRequest) -> Result<(), TokenRefu
 /// Decides on a request that sends a bearer token, and counts a wrong one; none for a request without one.
 pub(super) fn check_bearer(token: &ConsoleToken, request: &HttpRequest) -> Option<Result<(), TokenRefusal>> {
     let given = bearer(request)?;
+    if token.matches(given) {
+        return Some(Ok(()));
+    }
     let address = peer(request);
     if token.is_locked_for(address) {
         return Some(Err(TokenRefusal::Locked));
-    }
-    if token.matches(given) {
-        return Some(Ok(()));
     }
     token.record_failure(address);
     Some(Err(TokenRefusal::Unauthorized))
@@ -112,5 +112,5 @@ pub(super) fn carries_token(request: &ServiceRequest) -> bool {
 
 /// The same for a token that is at hand.
 pub(super) fn sends_right_token(token: &ConsoleToken, request: &HttpRequest) -> bool {
-    bearer(request).is_some_and(|given| !token.is_locked_for(peer(request)) && token.matches(given))
+    bearer(request).is_some_and(|given| token.matches(given))
 }

@@ -46,6 +46,7 @@ pub struct Accepted {
         (status = 404, body = Problem),
         (status = 409, body = Problem),
         (status = 422, body = Problem),
+        (status = 429, body = Problem),
     ),
 )]
 pub async fn create(
@@ -63,6 +64,7 @@ pub async fn create(
     let account = user.tenant.account(user.id).await?.ok_or(Error::LoginRequired)?;
     let newcomer = joining::newcomer_from_account(account, &invitation, once)?;
     let client = client(&request);
+    joining::admit(&context.services, &client).await?;
     let member = match joining::join(&context.services, &client, &newcomer).await {
         Ok(registered) => registered.user,
         Err(refusal) => match joined_before(&context, &invitation, &newcomer).await? {

@@ -85,6 +85,7 @@ pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
         (status = 401, body = Problem),
         (status = 403, body = Problem),
         (status = 422, body = Problem),
+        (status = 429, body = Problem),
     ),
 )]
 pub async fn create(
@@ -99,7 +100,7 @@ pub async fn create(
     let token = InvitationToken::generate(user.tenant.tenant())?;
     let sealed = cookie::seal(&context.cookies.key, SEALED_TOKEN, token.expose().to_owned());
     let kept = once.as_ref().map(|once| (once, sealed.as_str()));
-    let invited = invitations::create(&user.actor(&request), &terms, &token, kept).await?;
+    let invited = invitations::create(&context.services, &user.actor(&request), &terms, &token, kept).await?;
     let (invitation, token) = match invited {
         Outcome::First(invitation) => (invitation, token),
         Outcome::Replay(ReplayedInvitation { invitation, sealed }) => {

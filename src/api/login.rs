@@ -37,7 +37,8 @@ pub struct LoginAnswer {
 /// Log in and get a bearer token.
 ///
 /// # Errors
-/// 401 for a wrong name or password, 422 when the organization is needed as well.
+/// 401 for a wrong name or password, 422 when the password fits in several organizations, 429 after too many
+/// failures.
 #[utoipa::path(
     post,
     path = "/api/login",
@@ -46,6 +47,7 @@ pub struct LoginAnswer {
         (status = 200, body = LoginAnswer),
         (status = 401, body = Problem),
         (status = 422, body = Problem),
+        (status = 429, body = Problem),
         (status = 503, body = Problem),
     ),
 )]
@@ -59,11 +61,6 @@ pub async fn create(
     let client = client(&request);
     let matched = match log_in(&context.services, &client, &attempt).await? {
         LoginOutcome::Matched(matched) => matched,
-        LoginOutcome::TooManyTenants => {
-            return Err(name_the_tenant(
-                "This name is in many organizations; give tenant_id or tenant_name.",
-            ));
-        }
         LoginOutcome::Refused => return Err(Error::WrongLogin),
     };
     let [only] = matched.as_slice() else {
@@ -89,6 +86,7 @@ fn parse(body: &LoginBody) -> Result<LoginAttempt, Error> {
             password,
             tenant_name,
             tenant_number: body.tenant_id,
+            device: None,
         }),
         _ => Err(Error::Invalid(errors)),
     }

@@ -1,15 +1,18 @@
 //! Registration.
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::InvitationToken;
+use crate::auth::{HashTurn, InvitationToken};
 use crate::domain::{
     Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username,
 };
-use crate::services::registration::register;
+use crate::services::joining;
+use crate::services::registration::{NewAccount, hash_password, register};
 use crate::store::{Newcomer, Outcome, TenantChoice};
 use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 
@@ -43,7 +46,8 @@ pub struct RegistrationAnswer {
 /// invitation.
 ///
 /// # Errors
-/// 409 for a taken name or an organization that is not open, 422 for invalid fields.
+/// 409 for a taken name or an organization that is not open, 422 for invalid fields, 429 after too many
+/// sign-ups.
 #[utoipa::path(
     post,
     path = "/api/register",
@@ -53,6 +57,7 @@ pub struct RegistrationAnswer {
         (status = 201, body = RegistrationAnswer),
         (status = 409, body = Problem),
         (status = 422, body = Problem),
+        (status = 429, body = Problem),
         (status = 503, body = Problem),
     ),
 )]
@@ -72,12 +77,23 @@ pub async fn create(
     let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
         return Err(Error::Invalid(errors));
     };
-    let password_hash = context.services.hasher.hash(&password).await?;
     let once = idempotency::of_request(&request, &body.without_password())?;
+    let (services, client) = (&context.services, client(&request));
+    let account = NewAccount { username, email, password };
+    let password_hash = match tenant {
+        TenantChoice::Invited { .. } => joining::hash_password(services, &client, &account).await?,
+        _ => hash_password(services, &client, &account).await?,
+    };
+    let NewAccount { username, email, .. } = account;
     let newcomer = Newcomer { username, email, password_hash, tenant, request: once };
-    let registered = match register(&context.services, &client(&request), &newcomer).await {
+    let registered = match newcomer.tenant {
+        TenantChoice::Invited { .. } => joining::join(services, &client, &newcomer).await,
+        _ => register(services, &client, &newcomer).await,
+    };
+    let registered = match registered {
         Ok(registered) => registered,
-        Err(refusal) => match registered_before(&context, &newcomer, &body.password).await? {
+        Err(refusal) => match registered_before(&context, &newcomer, (&body.password, client.address)).await?
+        {
             Some(answer) => return Ok(HttpResponse::Created().json(answer)),
             None => return Err(refusal.into()),
         },
@@ -103,7 +119,7 @@ impl RegistrationBody {
 async fn registered_before(
     context: &Context,
     newcomer: &Newcomer,
-    password: &str,
+    (password, address): (&str, IpAddr),
 ) -> Result<Option<RegistrationAnswer>, Error> {
     let (Some(once), Ok(password)) = (&newcomer.request, LoginPassword::parse(password)) else {
         return Ok(None);
@@ -125,7 +141,11 @@ async fn registered_before(
         if context
             .services
             .hasher
-            .verify(&password, account.as_ref().map(|account| account.password_hash.as_str()))
+            .verify(
+                HashTurn::Address(address),
+                &password,
+                account.as_ref().map(|account| account.password_hash.as_str()),
+            )
             .await?
         {
             return Ok(Some(RegistrationAnswer::of(candidate.tenant, candidate.user)));

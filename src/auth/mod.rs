@@ -1,12 +1,20 @@
-//! Password hashes, tokens and the cache of sessions. A browser's cookie and a script's bearer token name
+//! Password hashes, tokens, the cache of sessions, and what slows guesses down. A browser's cookie and a script's bearer token name
 //! rows of the same table. Nothing here knows HTTP.
 
 #[cfg(test)]
 mod any_input;
+mod first_line;
+mod hash_queue;
+mod networks;
 mod passwords;
 mod session_cache;
+mod throttle;
+mod throttle_rules;
 mod token;
 
+pub use hash_queue::HashTurn;
 pub use passwords::{Busy, HashQueue, Hasher};
 pub use session_cache::SessionCache;
+pub use throttle::{Admission, Throttle, ThrottleError, ThrottledLogin, UnknownSecret};
+pub use throttle_rules::ThrottleLimits;
 pub use token::{InvitationToken, Token};

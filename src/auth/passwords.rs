@@ -1,27 +1,25 @@
 //! Password hashes: bcrypt over a keyed pre-hash. They run on blocking threads, at most one for each core at
-//! a time.
+//! a time, in the order of `hash_queue`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Serialize;
 use sha2::Sha256;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::hash_queue::{Core, Cores, HashTurn};
 use crate::domain::{LoginPassword, NewPassword};
 use crate::log_context::carry_blocking;
 
-/// How long a hash waits for a free core before the request is refused with 503.
-const TIMEOUT: Duration = Duration::from_millis(800);
 /// Salt and digest of a hash that no password has. Checking it for a user that does not exist takes the same
 /// time as a real check.
 const NO_PASSWORD: &str = "C6UzMDM.H6dfI/f/IKcEeO7Vr6Fp9BtdlwrUT9pn3nKiHwyAu5Zx6";
 
-/// All cores are busy with hashes, and no core became free within the timeout.
+/// All cores are busy with hashes, and no core became free within the timeout, or the client has enough
+/// hashes waiting.
 #[derive(Debug, thiserror::Error)]
 #[error("too many passwords are being checked")]
 pub struct Busy;
@@ -30,7 +28,7 @@ pub struct Busy;
 #[derive(Clone)]
 pub struct Hasher {
     cost: u32,
-    cores: Arc<Semaphore>,
+    cores: Cores,
     queue: Arc<QueueCounters>,
 }
 
@@ -38,7 +36,6 @@ pub struct Hasher {
 #[derive(Default)]
 struct QueueCounters {
     cores: usize,
-    waiting: AtomicU64,
     most_waiting: AtomicU64,
     hashed: AtomicU64,
     refused: AtomicU64,
@@ -57,30 +54,13 @@ pub struct HashQueue {
     pub refused: u64,
 }
 
-/// A hash in the queue. The count goes down on drop, as the client may disconnect while it waits.
-struct WaitingHash<'a>(&'a QueueCounters);
-
-impl<'a> WaitingHash<'a> {
-    fn enter(queue: &'a QueueCounters) -> Self {
-        let waiting = queue.waiting.fetch_add(1, Relaxed) + 1;
-        queue.most_waiting.fetch_max(waiting, Relaxed);
-        Self(queue)
-    }
-}
-
-impl Drop for WaitingHash<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
-    }
-}
-
 impl Hasher {
     /// A hasher with this bcrypt cost, 4 to 31; each step doubles the time of a hash.
     pub fn with_cost(cost: u32) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             cost,
-            cores: Arc::new(Semaphore::new(cores)),
+            cores: Cores::new(cores),
             queue: Arc::new(QueueCounters { cores, ..QueueCounters::default() }),
         }
     }
@@ -89,8 +69,8 @@ impl Hasher {
     pub fn queue(&self) -> HashQueue {
         HashQueue {
             cores: self.queue.cores,
-            running: self.queue.cores.saturating_sub(self.cores.available_permits()),
-            waiting: self.queue.waiting.load(Relaxed),
+            running: self.queue.cores.saturating_sub(self.cores.free()),
+            waiting: self.cores.waiting() as u64,
             hashed: self.queue.hashed.load(Relaxed),
             refused: self.queue.refused.load(Relaxed),
         }
@@ -98,16 +78,16 @@ impl Hasher {
 
     /// The most hashes that waited at a time, since the last call.
     pub fn take_most_waiting(&self) -> u64 {
-        self.queue.most_waiting.swap(self.queue.waiting.load(Relaxed), Relaxed)
+        self.queue.most_waiting.swap(self.cores.waiting() as u64, Relaxed)
     }
 
     /// The hash of a new password, to be stored.
     ///
     /// # Errors
     /// [`Busy`] when no core becomes free in time.
-    pub async fn hash(&self, password: &NewPassword) -> Result<String, Busy> {
+    pub async fn hash(&self, turn: HashTurn, password: &NewPassword) -> Result<String, Busy> {
         let (digest, cost) = (prehash(password.expose()), self.cost);
-        self.on_a_core(move || bcrypt::hash(digest, cost)).await?.map_err(|error| {
+        self.on_a_core(turn, 1, move || bcrypt::hash(digest, cost)).await?.map_err(|error| {
             log::error!("bcrypt could not hash: {error}");
             Busy
         })
@@ -118,55 +98,76 @@ impl Hasher {
     ///
     /// # Errors
     /// [`Busy`] when no core becomes free in time.
-    pub async fn verify(&self, password: &LoginPassword, hash: Option<&str>) -> Result<bool, Busy> {
-        let digest = prehash(password.expose());
-        let stored = hash.filter(|hash| cost_of(hash).is_some()).map(str::to_owned);
-        if hash.is_some() && stored.is_none() {
-            log::error!("a stored password hash is corrupt; its user cannot log in");
-        }
-        let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| hash_of_no_password(self.cost));
-        let matches = self.on_a_core(move || bcrypt::verify(digest, &stored).unwrap_or(false)).await?;
-        Ok(known && matches)
+    pub async fn verify(
+        &self,
+        turn: HashTurn,
+        password: &LoginPassword,
+        hash: Option<&str>,
+    ) -> Result<bool, Busy> {
+        Ok(self.verify_each(turn, password, vec![hash.map(str::to_owned)]).await? == [true])
+    }
+
+    /// To which of `hashes` `password` belongs. One hash is computed for each entry, also for none and for a
+    /// corrupt one, so that the response time depends on their number only. They take one turn.
+    ///
+    /// # Errors
+    /// [`Busy`] when no core becomes free in time.
+    pub async fn verify_each(
+        &self,
+        turn: HashTurn,
+        password: &LoginPassword,
+        hashes: Vec<Option<String>>,
+    ) -> Result<Vec<bool>, Busy> {
+        let (digest, cost) = (prehash(password.expose()), self.cost);
+        let count = hashes.len();
+        let check = move || hashes.iter().map(|hash| verify_one(&digest, cost, hash.as_deref())).collect();
+        self.on_a_core(turn, count, check).await
     }
 
     /// A hash with the current cost of a password that was just checked; none when `hash` has that cost
     /// already.
-    pub async fn refresh(&self, password: &LoginPassword, hash: &str) -> Option<String> {
+    pub async fn refresh(&self, turn: HashTurn, password: &LoginPassword, hash: &str) -> Option<String> {
         if cost_of(hash) == Some(self.cost) {
             return None;
         }
         let (digest, cost) = (prehash(password.expose()), self.cost);
-        self.on_a_core(move || bcrypt::hash(digest, cost)).await.ok()?.ok()
+        self.on_a_core(turn, 1, move || bcrypt::hash(digest, cost)).await.ok()?.ok()
     }
 
     async fn on_a_core<T: Send + 'static>(
         &self,
+        turn: HashTurn,
+        hashes: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let permit = self.free_core().await.inspect_err(|_| {
+        let entered = |waiting: usize| {
+            self.queue.most_waiting.fetch_max(waiting as u64, Relaxed);
+        };
+        let core = self.cores.take(turn, entered).await.map_err(|_| {
             self.queue.refused.fetch_add(1, Relaxed);
+            Busy
         })?;
-        self.queue.hashed.fetch_add(1, Relaxed);
-        // The permit moves into the closure: a client that disconnects must not free a core that is still
+        self.queue.hashed.fetch_add(hashes as u64, Relaxed);
+        // The core moves into the closure: a client that disconnects must not free a core that is still
         // hashing.
         let work = move || {
-            let _held: OwnedSemaphorePermit = permit;
+            let _held: Core = core;
             work()
         };
         tokio::task::spawn_blocking(carry_blocking(work)).await.map_err(|_| Busy)
     }
+}
 
-    async fn free_core(&self) -> Result<OwnedSemaphorePermit, Busy> {
-        if let Ok(permit) = Arc::clone(&self.cores).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _waiting = WaitingHash::enter(&self.queue);
-        tokio::time::timeout(TIMEOUT, Arc::clone(&self.cores).acquire_owned())
-            .await
-            .map_err(|_| Busy)?
-            .map_err(|_| Busy)
+fn verify_one(digest: &str, cost: u32, hash: Option<&str>) -> bool {
+    let stored = hash.filter(|hash| cost_of(hash).is_some());
+    if hash.is_some() && stored.is_none() {
+        log::error!("a stored password hash is corrupt; its user cannot log in");
     }
+    let matches = match stored {
+        Some(stored) => bcrypt::verify(digest, stored),
+        None => bcrypt::verify(digest, &hash_of_no_password(cost)).map(|_| false),
+    };
+    matches.unwrap_or(false)
 }
 
 /// bcrypt reads at most 72 bytes and stops at NUL. Hashing first keeps every byte of a long password, and the
@@ -194,16 +195,18 @@ fn cost_of(hash: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    const HERE: HashTurn = HashTurn::User(1);
+
     #[tokio::test]
     async fn every_byte_of_a_long_password_is_checked() {
         let hasher = Hasher::with_cost(12);
         let long = "x".repeat(100);
-        let hash = hasher.hash(&NewPassword::parse(&long).expect("valid")).await.expect("a free core");
+        let hash = hasher.hash(HERE, &NewPassword::parse(&long).expect("valid")).await.expect("a free core");
         assert!(hash.starts_with("$2b$12$"));
         let typed = |text: &str| LoginPassword::parse(text).expect("valid");
-        assert!(hasher.verify(&typed(&long), Some(&hash)).await.expect("a free core"));
+        assert!(hasher.verify(HERE, &typed(&long), Some(&hash)).await.expect("a free core"));
         let other = format!("{}y", &long[..99]);
-        assert!(!hasher.verify(&typed(&other), Some(&hash)).await.expect("a free core"));
+        assert!(!hasher.verify(HERE, &typed(&other), Some(&hash)).await.expect("a free core"));
     }
 
     #[tokio::test]
@@ -211,7 +214,7 @@ mod tests {
         let hasher = Hasher::with_cost(12);
         let password = LoginPassword::parse("testpass").expect("valid");
         for hash in [None, Some("é".repeat(30)), Some("$2b$12$short".to_owned()), Some(String::new())] {
-            assert!(!hasher.verify(&password, hash.as_deref()).await.expect("a free core"));
+            assert!(!hasher.verify(HERE, &password, hash.as_deref()).await.expect("a free core"));
         }
         for cost in [10, 12, 16] {
             assert_eq!(cost_of(&hash_of_no_password(cost)), Some(cost));
@@ -220,9 +223,9 @@ mod tests {
 
     #[tokio::test]
     async fn hashes_wait_for_a_core_and_are_refused_after_the_timeout() {
-        let hasher = Hasher { cost: 12, cores: Arc::new(Semaphore::new(0)), queue: Arc::default() };
+        let hasher = Hasher { cost: 12, cores: Cores::new(0), queue: Arc::default() };
         let password = LoginPassword::parse("testpass").expect("valid");
-        assert!(hasher.verify(&password, None).await.is_err());
+        assert!(hasher.verify(HERE, &password, None).await.is_err());
         let queue = hasher.queue();
         assert_eq!((queue.waiting, queue.refused, queue.hashed), (0, 1, 0));
         assert_eq!((hasher.take_most_waiting(), hasher.take_most_waiting()), (1, 0));

@@ -5,7 +5,7 @@ use clap::Args;
 use tokio_postgres::Config;
 
 use super::output;
-use crate::auth::Hasher;
+use crate::auth::{HashTurn, Hasher};
 use crate::db;
 use crate::domain::NewPassword;
 use crate::seed::{self, SeedOptions};
@@ -88,6 +88,9 @@ async fn random_password(bcrypt_cost: u32) -> anyhow::Result<(String, String)> {
     getrandom::fill(&mut bytes).map_err(std::io::Error::from)?;
     let password: String = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     let parsed = NewPassword::parse(&password).ok().context("making a password")?;
-    let hash = Hasher::with_cost(bcrypt_cost).hash(&parsed).await.context("hashing the password")?;
+    let hash = Hasher::with_cost(bcrypt_cost)
+        .hash(HashTurn::User(0), &parsed)
+        .await
+        .context("hashing the password")?;
     Ok((password, hash))
 }

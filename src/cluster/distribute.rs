@@ -52,7 +52,9 @@ const LOCAL_TABLES: &str = "
     WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'shared') AND r.rolname = 'pigeonhole_owner'
       AND (c.oid = 'shared.tenants'::regclass
            OR EXISTS (SELECT FROM pg_attribute t
-                      WHERE t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped))
+                      WHERE t.attrelid = c.oid AND t.attname = 'tenant_id' AND NOT t.attisdropped)
+           -- Shared by all tenants: an attempt to log in is counted before its tenant is known.
+           OR c.oid = to_regclass('throttles'))
       AND NOT EXISTS (SELECT FROM pg_dist_partition d
                       WHERE d.logicalrelid = c.oid AND d.partmethod IN ('h', 'n')
                         AND NOT (d.partmethod = 'n' AND d.repmodel = 's'))

@@ -4,14 +4,14 @@
 //! of a shared computer finds nothing of the last one.
 
 use actix_session::Session;
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, HttpResponse};
 
 use crate::auth::Token;
 use crate::services::login::Matched;
 use crate::services::sessions::{self, StartedBy};
 use crate::store::{Candidate, Registered, SessionKind};
 use crate::web::cookie::{self, MOST_SESSIONS, OtherSession};
-use crate::web::{Context, CurrentUser, Error, client};
+use crate::web::{Context, CurrentUser, Error, client, device_cookie};
 
 /// An account for which a session starts.
 pub struct SessionAccount {
@@ -46,6 +46,18 @@ impl NewSessions {
         let accounts = vec![SessionAccount { candidate, tenant_name: String::new() }];
         Self { accounts, kind, started_by: StartedBy::Registration }
     }
+}
+
+/// Lets this browser be known as one that logged in to these accounts, also after the logout.
+pub fn known_from_now_on(
+    request: &HttpRequest,
+    context: &Context,
+    new: &NewSessions,
+    mut response: HttpResponse,
+) -> Result<HttpResponse, Error> {
+    let accounts = new.accounts.iter().rev().map(|account| account.candidate);
+    device_cookie::remember(request, &context.cookies, accounts, &mut response)?;
+    Ok(response)
 }
 
 /// Starts sessions, after ending all that the browser had.

@@ -9,8 +9,9 @@ use super::opened_invitation::{JoiningForm, OpenedInvitation, join};
 use super::registration::BUSY;
 use crate::domain::{Email, NewPassword, Username};
 use crate::services::joining;
+use crate::services::registration::NewAccount;
 use crate::store::{Newcomer, SessionKind};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, client};
 
 /// Makes an account and logs in, which ends the browser's other sessions. On a temporary failure the form
 /// comes back with its values.
@@ -23,11 +24,13 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
-    let (user, invitation) = (user.ok(), OpenedInvitation::by(&token, &context).await?);
+    let (user, invitation) = (user.ok(), OpenedInvitation::by(&token, &request, &context).await?);
     match try_create(&request, user.as_ref(), &invitation, &form, (&context, &cookie)).await {
         Err(error) => {
-            let (status, errors) = error.form_message(BUSY)?;
-            invitation.page(status, user.as_ref(), (&context, &cookie), form, errors).await
+            let shown = error.for_form()?;
+            let (status, errors) = (shown.status, FieldErrors::one("", shown.message(BUSY)));
+            let page = invitation.page(status, user.as_ref(), (&context, &cookie), form, errors).await?;
+            Ok(shown.mark(page))
         }
         answered => answered,
     }
@@ -47,14 +50,16 @@ async fn try_create(
             return invitation.page(status, user, (context, cookie), form.clone(), errors).await;
         }
     };
-    let password_hash = context.services.hasher.hash(&password).await?;
+    let account = NewAccount { username, email, password };
+    let password_hash = joining::hash_password(&context.services, &client(request), &account).await?;
+    let NewAccount { username, email, .. } = account;
     let tenant = joining::invited_by(&invitation.token);
     let newcomer = Newcomer { username, email, password_hash, tenant, request: None };
     match join(request, context, &newcomer).await {
         Ok(registered) => {
             let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);
             browser_sessions::begin(request, context, cookie, &sessions).await?;
-            Ok(invitation.welcome(cookie))
+            browser_sessions::known_from_now_on(request, context, &sessions, invitation.welcome(cookie))
         }
         Err(Error::Conflict(errors)) => {
             invitation.page(StatusCode::CONFLICT, user, (context, cookie), form.clone(), errors).await

@@ -11,6 +11,9 @@ use crate::services::invitations;
 use crate::web::cookie::{flash, keep_link};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
 
+const BUSY: &str =
+    "The invitation could not be made right now. Look whether it is listed; if not, try again.";
+
 /// Makes an invitation and shows its link on the next page.
 pub async fn create(
     request: HttpRequest,
@@ -28,7 +31,13 @@ pub async fn create(
     };
     user.permit_inviting(Some(terms.role))?;
     let token = InvitationToken::generate(user.tenant.tenant())?;
-    invitations::create(&user.actor(&request), &terms, &token, None).await?;
+    let (services, actor) = (&context.services, user.actor(&request));
+    if let Err(error) = invitations::create(services, &actor, &terms, &token, None).await {
+        let shown = Error::from(error).for_form()?;
+        let errors = FieldErrors::one("role", shown.message(BUSY));
+        let page = members::list(shown.status, &user, &cookie, 0, form, errors).await?;
+        return Ok(shown.mark(page));
+    }
     keep_link(&cookie, &context.invitation_link(&token))?;
     Ok(see_other("/members"))
 }

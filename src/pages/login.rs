@@ -14,9 +14,10 @@ use super::notes;
 use crate::domain::{LoginPassword, Right, TenantName};
 use crate::services::audit::{self, Subject};
 use crate::services::login::{LoginAttempt, LoginOutcome, Matched, log_in};
-use crate::services::sessions;
+use crate::services::{Device, sessions};
 use crate::store::{AccessibleNote, NoteAccess, SessionKind};
 use crate::web::cookie::flash;
+use crate::web::device_cookie;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, local_path, see_other};
 
 /// The message for a login that failed because the server or the database is overloaded.
@@ -86,7 +87,11 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(form) = form;
     match try_create(&request, user, form.clone(), &context, &cookie).await {
-        Err(error) => refuse(error.temporary()?, &cookie, form, false, FieldErrors::one("", BUSY)),
+        Err(error) => {
+            let shown = error.for_form()?;
+            let errors = FieldErrors::one("", shown.message(BUSY));
+            Ok(shown.mark(refuse(shown.status, &cookie, form, errors)?))
+        }
         answered => answered,
     }
 }
@@ -114,19 +119,15 @@ struct Login<'a> {
 
 impl Login<'_> {
     async fn check_password(&self, form: UserLoginForm) -> Result<HttpResponse, Error> {
-        let attempt = match parse(&form) {
+        let device = device_cookie::read(self.request, &self.context.cookies);
+        let attempt = match parse(&form, device) {
             Ok(attempt) => attempt,
-            Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, false, errors),
+            Err(errors) => return refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, errors),
         };
         match log_in(&self.context.services, &client(self.request), &attempt).await? {
             LoginOutcome::Refused => {
                 let errors = FieldErrors::one("", "The name or the password is wrong.");
-                refuse(StatusCode::UNAUTHORIZED, self.cookie, form, false, errors)
-            }
-            LoginOutcome::TooManyTenants => {
-                let message = "This name is in many organizations; enter the name of yours.";
-                let errors = FieldErrors::one("tenant_name", message);
-                refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, true, errors)
+                refuse(StatusCode::UNAUTHORIZED, self.cookie, form, errors)
             }
             LoginOutcome::Matched(matched) => self.accept(&matched, form).await,
         }
@@ -149,7 +150,7 @@ impl Login<'_> {
                 let address = client(self.request).address;
                 audit::refused(address, "choice between organizations refused", "", &Subject::Stranger);
                 let errors = FieldErrors::one("", "That took too long; log in once more.");
-                refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, false, errors)
+                refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, errors)
             }
         }
     }
@@ -161,11 +162,12 @@ impl Login<'_> {
             None => browser_sessions::begin(request, context, cookie, new).await?,
         };
         let next = local_path(&form.next).unwrap_or("/dashboard").to_owned();
-        let Some(draft) = draft_of(form) else { return Ok(see_other(&next)) };
+        let remember = |response| browser_sessions::known_from_now_on(request, context, new, response);
+        let Some(draft) = draft_of(form) else { return remember(see_other(&next)) };
         let tenant = context.services.database.tenant(token.tenant());
         let session = sessions::find(&context.services, &token).await?.ok_or(Error::LoginRequired)?;
         flash(cookie, "info", "Here is your text again; it is not saved yet.");
-        show_draft(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await
+        remember(show_draft(&CurrentUser { id: session.user, tenant, session, token }, cookie, draft).await?)
     }
 }
 
@@ -180,7 +182,7 @@ async fn show_draft(user: &CurrentUser, cookie: &Session, draft: Draft) -> Resul
     notes::index_page(StatusCode::OK, user, cookie, draft.form, FieldErrors::default()).await
 }
 
-fn parse(form: &UserLoginForm) -> Result<LoginAttempt, FieldErrors> {
+fn parse(form: &UserLoginForm, device: Option<Device>) -> Result<LoginAttempt, FieldErrors> {
     let mut errors = FieldErrors::default();
     let password = errors.keep("password", LoginPassword::parse(&form.password));
     let tenant_name = if form.tenant_name.trim().is_empty() {
@@ -193,7 +195,7 @@ fn parse(form: &UserLoginForm) -> Result<LoginAttempt, FieldErrors> {
     }
     match (password, tenant_name) {
         (Some(password), Some(tenant_name)) if errors.is_empty() => {
-            Ok(LoginAttempt { name: form.email.clone(), password, tenant_name, tenant_number: None })
+            Ok(LoginAttempt { name: form.email.clone(), password, tenant_name, tenant_number: None, device })
         }
         _ => Err(errors),
     }
@@ -215,13 +217,13 @@ fn refuse(
     status: StatusCode,
     cookie: &Session,
     form: UserLoginForm,
-    ask_tenant: bool,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let login = LoginFormPage {
         frame: Frame::public(cookie, ""),
         email: form.email.clone(),
-        ask_tenant: ask_tenant || !form.tenant_name.is_empty(),
+        // It stands there after every failure, as it would tell in how many organizations a name is.
+        ask_tenant: true,
         tenant_name: form.tenant_name.clone(),
         remember: !form.remember.is_empty(),
         next: local_path(&form.next).unwrap_or_default().to_owned(),

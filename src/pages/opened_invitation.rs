@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::frame::{frame_of, page};
 use crate::auth::InvitationToken;
-use crate::services::joining;
 use crate::services::sessions;
+use crate::services::{invitations, joining};
 use crate::store::{Newcomer, Offer, Registered, SignUpError};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Frame, client, see_other};
@@ -47,12 +47,13 @@ struct Joiner {
 
 /// Shows the invitation.
 pub async fn show(
+    request: HttpRequest,
     user: Result<CurrentUser, Error>,
     token: web::Path<String>,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let invitation = OpenedInvitation::by(&token, &context).await?;
+    let invitation = OpenedInvitation::by(&token, &request, &context).await?;
     invitation
         .page(
             StatusCode::OK,
@@ -76,15 +77,10 @@ impl OpenedInvitation {
     ///
     /// # Errors
     /// 404.
-    pub async fn by(text: &str, context: &Context) -> Result<Self, Error> {
+    pub async fn by(text: &str, request: &HttpRequest, context: &Context) -> Result<Self, Error> {
         let token = InvitationToken::parse(text).ok_or(Error::NotFound)?;
-        let offer = context
-            .services
-            .database
-            .tenant(token.tenant())
-            .offer(&token.hash())
-            .await?
-            .ok_or(Error::NotFound)?;
+        let offer = invitations::open(&context.services, &client(request), &token).await?;
+        let offer = offer.ok_or(Error::NotFound)?;
         Ok(Self { token, offer })
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::account::account_page;
 use crate::domain::{LoginPassword, NewPassword};
+use crate::services::ServiceError;
 use crate::services::password::{self, PasswordChange};
 use crate::web::cookie::{self, flash};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, see_other};
@@ -34,7 +35,15 @@ pub async fn update(
         return account_page(StatusCode::UNPROCESSABLE_ENTITY, &user, &cookie, errors).await;
     };
     let actor = user.actor(&request);
-    let token = match password::change(&context.services, &actor, &current, &wanted).await? {
+    let changed = match password::change(&context.services, &actor, &current, &wanted).await {
+        Err(ServiceError::Throttled(retry_after)) => {
+            let shown = Error::Throttled { retry_after }.for_form()?;
+            let errors = FieldErrors::one("current_password", shown.message(""));
+            return Ok(shown.mark(account_page(shown.status, &user, &cookie, errors).await?));
+        }
+        changed => changed?,
+    };
+    let token = match changed {
         PasswordChange::Changed(token) => token,
         PasswordChange::WrongPassword => {
             let errors = FieldErrors::one("current_password", "This is not your current password.");

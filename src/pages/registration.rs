@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::browser_sessions::{self, NewSessions};
 use super::frame::page;
 use crate::domain::{Email, NewPassword, TenantName, Username};
-use crate::services::registration;
+use crate::services::registration::{self, NewAccount};
 use crate::store::{Newcomer, SessionKind, TenantChoice};
 use crate::web::cookie::flash;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, client, see_other};
@@ -58,8 +58,9 @@ pub async fn create(
     let Form(form) = form;
     match try_create(&request, &form, &context, &cookie).await {
         Err(error) => {
-            let (status, errors) = error.form_message(BUSY)?;
-            refill(status, &cookie, form, errors)
+            let shown = error.for_form()?;
+            let errors = FieldErrors::one("", shown.message(BUSY));
+            Ok(shown.mark(refill(shown.status, &cookie, form, errors)?))
         }
         answered => answered,
     }
@@ -81,10 +82,13 @@ async fn try_create(
     let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
         return refill(StatusCode::UNPROCESSABLE_ENTITY, cookie, form.clone(), errors);
     };
-    let password_hash = context.services.hasher.hash(&password).await?;
+    let (services, client) = (&context.services, client(request));
+    let account = NewAccount { username, email, password };
+    let password_hash = registration::hash_password(services, &client, &account).await?;
+    let NewAccount { username, email, .. } = account;
     let newcomer =
         Newcomer { username, email, password_hash, tenant: TenantChoice::Named(tenant), request: None };
-    let registered = match registration::register(&context.services, &client(request), &newcomer).await {
+    let registered = match registration::register(services, &client, &newcomer).await {
         Ok(registered) => registered,
         Err(refusal) => {
             return match Error::from(refusal) {
@@ -96,7 +100,7 @@ async fn try_create(
     let sessions = NewSessions::of_registration(&registered, SessionKind::Browser);
     browser_sessions::begin(request, context, cookie, &sessions).await?;
     flash(cookie, "success", "Welcome. Write your first note below.");
-    Ok(see_other("/dashboard"))
+    browser_sessions::known_from_now_on(request, context, &sessions, see_other("/dashboard"))
 }
 
 fn refill(

@@ -1,23 +1,31 @@
-//! Invitations: make them and revoke them.
+//! Invitations: make them, open them and revoke them.
 
-use super::Actor;
-use super::audit;
-use crate::auth::InvitationToken;
+use std::time::Duration;
+
+use super::audit::{self, Subject};
+use super::{Actor, Client, ServiceError, Services};
+use crate::auth::{InvitationToken, ThrottleError, UnknownSecret};
 use crate::db::DbError;
 use crate::domain::{InvitationId, InvitationTerms};
-use crate::store::{CreatedInvitation, IdempotentRequest, Outcome, ReplayedInvitation};
+use crate::store::{CreatedInvitation, IdempotentRequest, Offer, Outcome, ReplayedInvitation};
 
 /// Makes an invitation with this token. `replay` is for a request that may be repeated: its idempotency key,
 /// and the sealed token with which a repetition is answered.
 ///
 /// # Errors
-/// [`DbError`] of the transaction.
+/// [`ServiceError::Throttled`] for too many in a short time, and [`ServiceError::Database`].
 pub async fn create(
+    services: &Services,
     actor: &Actor<'_>,
     terms: &InvitationTerms,
     token: &InvitationToken,
     replay: Option<(&IdempotentRequest, &str)>,
-) -> Result<Outcome<CreatedInvitation, ReplayedInvitation>, DbError> {
+) -> Result<Outcome<CreatedInvitation, ReplayedInvitation>, ServiceError> {
+    let admitted = services.throttle.invite(actor.tenant.tenant(), actor.user()).await;
+    if let Err(ThrottleError::Refused(_)) = &admitted {
+        audit::refused(actor.client.address, "inviting throttled", "", &actor.subject());
+    }
+    admitted?;
     let outcome = actor.tenant.invite(actor.user(), terms, &token.hash(), replay).await?;
     if !matches!(outcome, Outcome::KeyReused) {
         audit::record(&actor.client, &format!("invited as {}", terms.role.as_str()), &actor.subject());
@@ -35,4 +43,33 @@ pub async fn revoke(actor: &Actor<'_>, invitation: InvitationId) -> Result<bool,
         audit::record(&actor.client, "revoked an invitation", &actor.subject());
     }
     Ok(revoked)
+}
+
+/// What an invitation offers; none when it is unknown, used up, revoked or expired, which is counted.
+///
+/// # Errors
+/// [`ServiceError::Throttled`] for too many unknown ones of the client, and [`ServiceError::Database`].
+pub async fn open(
+    services: &Services,
+    client: &Client,
+    token: &InvitationToken,
+) -> Result<Option<Offer>, ServiceError> {
+    services.throttle.before_lookup(UnknownSecret::Invitation, client.address)?;
+    let offer = services.database.tenant(token.tenant()).offer(&token.hash()).await?;
+    if offer.is_none() {
+        count_unknown(services, client).await.map_err(ServiceError::Throttled)?;
+    }
+    Ok(offer)
+}
+
+/// Counts an invitation that does not exist, and gives the time to wait after too many. A failure of the
+/// database is no reason for another answer.
+pub(super) async fn count_unknown(services: &Services, client: &Client) -> Result<(), Duration> {
+    match services.throttle.not_found(UnknownSecret::Invitation, client.address).await {
+        Err(ThrottleError::Refused(wait)) => {
+            audit::refused(client.address, "unknown invitations throttled", "", &Subject::Stranger);
+            Err(wait)
+        }
+        _ => Ok(()),
+    }
 }

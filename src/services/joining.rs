@@ -1,7 +1,7 @@
 //! Joining a tenant by invitation.
 
-use super::registration::add_user;
-use super::{Client, ServiceError, Services};
+use super::registration::{NewAccount, add_user, hash_admitted};
+use super::{Client, ServiceError, Services, invitations};
 use crate::auth::InvitationToken;
 use crate::domain::{Email, Invalid, Username};
 use crate::store::{IdempotentRequest, Newcomer, Registered, SignUpError, TenantChoice, UserAccount};
@@ -27,8 +27,29 @@ pub fn newcomer_from_account(
     Ok(Newcomer { username, email, password_hash: account.password_hash, tenant: invited_by(token), request })
 }
 
+/// Lets a sign-up by invitation in, and hashes its password.
+///
+/// # Errors
+/// [`ServiceError::Throttled`], [`ServiceError::Busy`] and [`ServiceError::Database`].
+pub async fn hash_password(
+    services: &Services,
+    client: &Client,
+    account: &NewAccount,
+) -> Result<String, ServiceError> {
+    let admitted = services.throttle.join(client.address).await;
+    hash_admitted(services, client, account, admitted).await
+}
+
+/// Lets a user in that joins with an existing account.
+///
+/// # Errors
+/// [`ServiceError::Throttled`] and [`ServiceError::Database`].
+pub async fn admit(services: &Services, client: &Client) -> Result<(), ServiceError> {
+    Ok(services.throttle.join(client.address).await.map(drop)?)
+}
+
 /// Adds a user to the tenant of an invitation. What the tenant shares with everyone is delivered to the new
-/// user by a message.
+/// user by a message. An invitation that does not exist is counted.
 ///
 /// # Errors
 /// See [`SignUpError`].
@@ -37,5 +58,9 @@ pub async fn join(
     client: &Client,
     newcomer: &Newcomer,
 ) -> Result<Registered, SignUpError> {
-    add_user(services, client, newcomer, "joined by invitation").await
+    let joined = add_user(services, client, newcomer, "joined by invitation").await;
+    if let Err(SignUpError::NoInvitation) = &joined {
+        invitations::count_unknown(services, client).await.map_err(SignUpError::Throttled)?;
+    }
+    joined
 }

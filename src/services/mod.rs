@@ -5,6 +5,7 @@
 mod actor;
 pub mod audit;
 mod client;
+mod device;
 mod error;
 pub mod invitations;
 pub mod joining;
@@ -22,9 +23,10 @@ pub mod transfer;
 
 pub use actor::Actor;
 pub use client::Client;
+pub use device::Device;
 pub use error::ServiceError;
 
-use crate::auth::{Hasher, SessionCache};
+use crate::auth::{Hasher, SessionCache, Throttle};
 use crate::db::Database;
 use crate::messaging::Notifier;
 use crate::transfer::UploadSpace;
@@ -39,4 +41,6 @@ pub struct Services {
     pub hasher: Hasher,
     /// Where uploaded files wait for their import.
     pub uploads: UploadSpace,
+    /// Slows guesses down.
+    pub throttle: Throttle,
 }

@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::{Actor, ServiceError, Services};
-use crate::auth::Token;
+use crate::auth::{Admission, HashTurn, ThrottleError, Token};
 use crate::domain::{LoginPassword, NewPassword};
 
 /// The result of changing a password.
@@ -31,11 +31,20 @@ pub async fn change(
     let Some(account) = actor.tenant.account(actor.user()).await? else {
         return Ok(PasswordChange::NoAccount);
     };
-    if !services.hasher.verify(current, Some(&account.password_hash)).await? {
-        audit::refused(actor.client.address, "wrong current password", "", &actor.subject());
-        return Ok(PasswordChange::WrongPassword);
+    let admission = admit(services, actor).await?;
+    let turn = HashTurn::User(actor.user().number());
+    match services.hasher.verify(turn, current, Some(&account.password_hash)).await {
+        Ok(true) => admission.succeed().await?,
+        Ok(false) => {
+            audit::refused(actor.client.address, "wrong current password", "", &actor.subject());
+            return Ok(PasswordChange::WrongPassword);
+        }
+        Err(busy) => {
+            admission.undo().await;
+            return Err(busy.into());
+        }
     }
-    let hash = services.hasher.hash(new).await?;
+    let hash = services.hasher.hash(turn, new).await?;
     let token = Token::generate(actor.tenant.tenant())?;
     let changed = actor
         .tenant
@@ -47,4 +56,13 @@ pub async fn change(
     services.session_cache.forget_all();
     audit::record(&actor.client, "password changed", &actor.subject());
     Ok(PasswordChange::Changed(token))
+}
+
+/// A stolen session must not be good for guessing the password.
+async fn admit(services: &Services, actor: &Actor<'_>) -> Result<Admission, ServiceError> {
+    let admitted = services.throttle.password_change(actor.tenant.tenant(), actor.user()).await;
+    if let Err(ThrottleError::Refused(_)) = &admitted {
+        audit::refused(actor.client.address, "password change throttled", "", &actor.subject());
+    }
+    Ok(admitted?)
 }

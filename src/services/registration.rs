@@ -1,9 +1,57 @@
 //! Registration: a new user founds a tenant or joins an open one.
 
 use super::audit::{self, Subject};
-use super::{Client, Services, limits};
+use super::{Client, ServiceError, Services, limits};
+use crate::auth::{Admission, HashTurn, ThrottleError};
 use crate::db::DbError;
+use crate::domain::{Email, Identifier, NewPassword, Username};
 use crate::store::{Newcomer, Registered, SignUpError};
+
+/// What a new user types to sign up.
+pub struct NewAccount {
+    pub username: Username,
+    pub email: Option<Email>,
+    pub password: NewPassword,
+}
+
+/// Lets a sign-up in, and hashes its password.
+///
+/// # Errors
+/// [`ServiceError::Throttled`], [`ServiceError::Busy`] and [`ServiceError::Database`].
+pub async fn hash_password(
+    services: &Services,
+    client: &Client,
+    account: &NewAccount,
+) -> Result<String, ServiceError> {
+    let email = account.email.as_ref().map(|email| Identifier::from_typed(email.shown()));
+    let admitted = services.throttle.sign_up(client.address, email.as_ref()).await;
+    hash_admitted(services, client, account, admitted).await
+}
+
+/// Hashes the password of an admitted sign-up, or records that it was not admitted.
+pub(super) async fn hash_admitted(
+    services: &Services,
+    client: &Client,
+    account: &NewAccount,
+    admitted: Result<Admission, ThrottleError>,
+) -> Result<String, ServiceError> {
+    if let Err(ThrottleError::Refused(_)) = &admitted {
+        audit::refused(
+            client.address,
+            "sign-up throttled",
+            "",
+            &Subject::TypedName(account.username.shown()),
+        );
+    }
+    let admission = admitted?;
+    match services.hasher.hash(HashTurn::Address(client.address), &account.password).await {
+        Ok(hash) => Ok(hash),
+        Err(busy) => {
+            admission.undo().await;
+            Err(busy.into())
+        }
+    }
+}
 
 /// Adds a user to a tenant. What the tenant shares with everyone is delivered to the new user by a message.
 ///

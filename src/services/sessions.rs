@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::audit::{self, Subject};
 use super::{Actor, Client, ServiceError, Services, limits};
-use crate::auth::Token;
+use crate::auth::{ThrottleError, Token, UnknownSecret};
 use crate::db::DbError;
 use crate::domain::SessionId;
 use crate::store::{Candidate, NewSession, Session, SessionKind};
@@ -60,6 +60,37 @@ pub async fn start(
 pub async fn find(services: &Services, token: &Token) -> Result<Option<Arc<Session>>, DbError> {
     let tenant = services.database.tenant(token.tenant());
     Ok(services.session_cache.find(&tenant, token).await?.map(|found| found.session))
+}
+
+/// Refuses to look a token up after too many of the client that do not exist; see [`count_unknown`].
+///
+/// # Errors
+/// [`ServiceError::Throttled`].
+pub fn before_lookup(
+    services: &Services,
+    client: &Client,
+    secret: UnknownSecret,
+) -> Result<(), ServiceError> {
+    Ok(services.throttle.before_lookup(secret, client.address)?)
+}
+
+/// Counts a token that belongs to no session in force. A failure of the database is no reason for another
+/// answer.
+///
+/// # Errors
+/// [`ServiceError::Throttled`] for too many of the client.
+pub async fn count_unknown(
+    services: &Services,
+    client: &Client,
+    secret: UnknownSecret,
+) -> Result<(), ServiceError> {
+    match services.throttle.not_found(secret, client.address).await {
+        Err(ThrottleError::Refused(wait)) => {
+            audit::refused(client.address, "unknown tokens throttled", "", &Subject::Stranger);
+            Err(ServiceError::Throttled(wait))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Ends the session of a token, when another session replaces it.

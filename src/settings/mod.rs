@@ -21,6 +21,7 @@ mod origins;
 mod parsers;
 mod secret;
 mod server;
+mod throttling;
 mod uploads;
 
 use clap::builder::Resettable;
@@ -39,6 +40,7 @@ pub use networks::Networks;
 pub use origins::Origins;
 pub use secret::{CookieKey, Secret};
 pub use server::{AppEnv, ServerSettings};
+pub use throttling::ThrottlingSettings;
 pub use uploads::UploadSettings;
 
 use given_value::{GivenValue, names, refused};
@@ -49,6 +51,8 @@ use given_value::{GivenValue, names, refused};
 pub struct Settings {
     #[command(flatten)]
     pub server: ServerSettings,
+    #[command(flatten)]
+    pub throttling: ThrottlingSettings,
     #[command(flatten)]
     pub database: DatabaseSettings,
     #[command(flatten)]

@@ -3,18 +3,20 @@
 use crate::db::{DbError, DirectoryHandle, FromRow, RowReader};
 use crate::domain::{Identifier, TenantId, TenantName, UserId};
 
-/// The most accounts whose password one login checks, and so the most hashes that it costs.
-pub const LIMIT: usize = 5;
+/// The stored hashes against which one login without an organization checks the password.
+pub const TRIED_HASHES: usize = 3;
 
-// Each statement reads one row more than the limit, which tells that there are too many.
-const BY_IDENTIFIER: &str =
-    "SELECT tenant_id, user_id FROM logins WHERE identifier_hash = $1 ORDER BY tenant_id, user_id LIMIT 6";
+// An e-mail that its mailbox confirmed comes first, then the account that is here longest: numbers of users
+// grow with time, across tenants. An account that is made later never takes the place of one before it.
+const BY_IDENTIFIER: &str = "SELECT tenant_id, user_id FROM logins WHERE identifier_hash = $1 \
+    ORDER BY confirmed_at IS NULL, user_id, tenant_id LIMIT 20";
 const BY_IDENTIFIER_AND_TENANT_NAME: &str =
     "SELECT l.tenant_id, l.user_id FROM logins l JOIN shared.tenants t ON t.id = l.tenant_id
-     WHERE l.identifier_hash = $1 AND t.name_key = $2 ORDER BY l.tenant_id, l.user_id LIMIT 6";
+     WHERE l.identifier_hash = $1 AND t.name_key = $2 ORDER BY l.user_id LIMIT 20";
 const BY_IDENTIFIER_AND_TENANT: &str = "SELECT tenant_id, user_id FROM logins \
-    WHERE identifier_hash = $1 AND tenant_id = $2 \
-     ORDER BY user_id LIMIT 6";
+    WHERE identifier_hash = $1 AND tenant_id = $2 ORDER BY user_id LIMIT 20";
+const BY_IDENTIFIER_AND_TENANTS: &str = "SELECT tenant_id, user_id FROM logins \
+    WHERE identifier_hash = $1 AND tenant_id = ANY($2::bigint[]) ORDER BY user_id LIMIT 20";
 
 /// An account that a login may mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// An account that an earlier login found, from a ticket that only this server can have sealed.
-    #[allow(clippy::disallowed_methods, reason = "the seal of the ticket was checked")]
+    /// An account that an earlier login found, from a ticket or cookie that only this server can have sealed.
+    #[allow(clippy::disallowed_methods, reason = "the seal was checked")]
     pub(crate) fn from_ticket((tenant, user): (i64, i64)) -> Self {
         Self { tenant: TenantId::from_row(tenant), user: UserId::from_row(user) }
     }
@@ -38,8 +40,8 @@ impl FromRow for Candidate {
 }
 
 impl DirectoryHandle {
-    /// The accounts that log in with `identifier`, at most one more than [`LIMIT`]. A tenant's id or name
-    /// restricts the search to that tenant.
+    /// The accounts that log in with `identifier`, at most 20, in the order in which a login tries them. A
+    /// tenant's id or name restricts the search to that tenant.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -55,5 +57,20 @@ impl DirectoryHandle {
             (None, Some(name)) => self.rows(BY_IDENTIFIER_AND_TENANT_NAME, &[&hash, &name.key()]).await,
             (None, None) => self.rows(BY_IDENTIFIER, &[&hash]).await,
         }
+    }
+
+    /// The accounts among `known` that log in with `identifier`.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn known_candidates(
+        &self,
+        identifier: &Identifier,
+        known: &[Candidate],
+    ) -> Result<Vec<Candidate>, DbError> {
+        let tenants: Vec<i64> = known.iter().map(|candidate| candidate.tenant.number()).collect();
+        let found: Vec<Candidate> =
+            self.rows(BY_IDENTIFIER_AND_TENANTS, &[&identifier.hash(), &tenants]).await?;
+        Ok(found.into_iter().filter(|candidate| known.contains(candidate)).collect())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - notes: `notes`, `new_notes`, `note_access`, `edits`, `revisions`, `search`, `overview`, `page`;
 //! - sharing: `shares`, `recipients`, `inbox`, and the messages that deliver shares: `outbox`, `backlog`;
-//! - people: `sign_up`, `logins`, `sessions`, `users`, `members`, `invitations`, `tenants`;
+//! - people: `sign_up`, `logins`, `throttles`, `sessions`, `users`, `members`, `invitations`, `tenants`;
 //! - across subjects: `idempotency`, `transfer` (export and import), `import_leases`, `usage`, `limits` and
 //!   `tenant_limits`, `purge`, `seeding`.
 //!
@@ -35,6 +35,7 @@ mod shares;
 mod sign_up;
 mod tenant_limits;
 mod tenants;
+mod throttles;
 mod transfer;
 mod usage;
 mod users;
@@ -47,7 +48,7 @@ pub use edits::{Edit, EditOutcome};
 pub use idempotency::{IdempotentRequest, Outcome, RecordedResult};
 pub use inbox::{CachedUnreadCount, ReceivedNote};
 pub use invitations::{CreatedInvitation, Offer, OpenInvitation, ReplayedInvitation};
-pub use logins::{Candidate, LIMIT as CANDIDATE_LIMIT};
+pub use logins::{Candidate, TRIED_HASHES};
 pub use members::{Decision, Member};
 pub use new_notes::{CreatedNote, NewNote};
 pub use note_access::{AccessibleNote, NoteAccess, Received};
@@ -72,6 +73,7 @@ pub use shares::Sharing;
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use tenant_limits::{TenantReport, recount, set_overrides, tenant_numbers, tenant_report};
 pub use tenants::{SettingsChange, TenantSettings};
+pub use throttles::{BucketAnswer, BucketRule, forget_throttles};
 pub use transfer::{ExportScope, ExportedNote, ExportedShare, ExportedUser, ImportedNote};
 pub use usage::{PersonUsage, TenantUsage, Usage};
 pub use users::UserAccount;

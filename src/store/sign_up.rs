@@ -2,6 +2,8 @@
 //! over several tenants' shards: the reference table of tenants, the new user's shard and the login
 //! directory's shards.
 
+use std::time::Duration;
+
 use super::idempotency::IdempotentRequest;
 use super::invitations::TAKE_USE;
 use super::limits::allowed;
@@ -84,6 +86,9 @@ pub enum SignUpError {
     /// The tenant has a user of that name or with that e-mail.
     #[error("the user name or e-mail is taken")]
     UserTaken,
+    /// The client has tried too many invitations that do not exist.
+    #[error("throttled for {0:?}")]
+    Throttled(Duration),
     #[error(transparent)]
     Database(DbError),
 }

@@ -6,11 +6,18 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::{HttpMessage, HttpRequest};
 use ipnet::IpNet;
 
 /// The address of a client, as a request guard leaves it in the extensions of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
+
+/// The address that the request guard found; 0.0.0.0 without a guard.
+pub fn client_address_of(request: &HttpRequest) -> IpAddr {
+    let found = request.extensions().get::<ClientAddress>().map(|address| address.0);
+    found.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
 
 /// The client's address. `peer` is the other end of the connection; none counts as 0.0.0.0.
 ///

@@ -196,9 +196,11 @@ pub fn accept_previous_key(request: &mut ServiceRequest, keys: &CookieKeys) {
     let Some(value) = open(previous, &sent) else { return };
     let mut jar = CookieJar::new();
     jar.private_mut(&keys.key).add(Cookie::new(name, value));
-    let rewritten =
-        jar.get(name).and_then(|cookie| HeaderValue::from_str(&cookie.encoded().stripped().to_string()).ok());
-    if let Some(value) = rewritten {
+    let Some(ours) = jar.get(name).map(|cookie| cookie.encoded().stripped().to_string()) else { return };
+    let start = format!("{name}=");
+    let others = text.split(';').map(str::trim).filter(|pair| !pair.starts_with(&start));
+    let pairs: Vec<&str> = std::iter::once(ours.as_str()).chain(others).collect();
+    if let Ok(value) = HeaderValue::from_str(&pairs.join("; ")) {
         request.headers_mut().insert(header::COOKIE, value);
     }
 }

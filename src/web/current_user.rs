@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use actix_session::SessionExt;
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use super::client_address::client_address_of;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
 use super::request_rate::TooSoon;
-use crate::auth::Token;
+use crate::auth::{Token, UnknownSecret};
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, TenantId, UserId};
 use crate::log_context::carry;
-use crate::services::limits;
+use crate::services::{Client, Services, limits, sessions};
 use crate::store::{Session, SessionKind, UnreadLookup};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
@@ -103,11 +104,13 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
         }
         return Err(Error::LoginRequired);
     };
+    let guesses = Guesses::of(request, &context);
+    guesses.refuse_known()?;
     let tenant = context.services.database.tenant(token.tenant());
     let found = context.services.session_cache.look_up(&tenant, &token, counted).await?;
     let Some(found) = found else {
         request.extensions_mut().insert(RefusedToken::NotInForce(token.tenant()));
-        return Err(Error::LoginRequired);
+        return Err(guesses.count().await);
     };
     let session = found.session;
     if found.from_database && session.stale {
@@ -119,6 +122,42 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     let user = CurrentUser { tenant, id: session.user, session, token };
     request.extensions_mut().insert(user.clone());
     Ok(user)
+}
+
+/// Tokens of a client that belong to no session.
+struct Guesses<'a> {
+    services: &'a Services,
+    client: Client,
+    /// None for a form of a page: it may carry a text, which comes back with the login page.
+    secret: Option<UnknownSecret>,
+}
+
+impl<'a> Guesses<'a> {
+    fn of(request: &HttpRequest, context: &'a Context) -> Self {
+        let secret = if request.path().starts_with("/api/") {
+            Some(UnknownSecret::BearerToken)
+        } else {
+            matches!(*request.method(), Method::GET | Method::HEAD).then_some(UnknownSecret::Cookie)
+        };
+        let client = Client { address: client_address_of(request), user_agent: String::new() };
+        Self { services: &context.services, client, secret }
+    }
+
+    fn refuse_known(&self) -> Result<(), Error> {
+        match self.secret {
+            Some(secret) => Ok(sessions::before_lookup(self.services, &self.client, secret)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a token that was not found, and gives the error of its request.
+    async fn count(&self) -> Error {
+        let Some(secret) = self.secret else { return Error::LoginRequired };
+        match sessions::count_unknown(self.services, &self.client, secret).await {
+            Ok(()) => Error::LoginRequired,
+            Err(throttled) => throttled.into(),
+        }
+    }
 }
 
 /// The token of a request, and what its session's lookup counts: pages show the number of unread notes, the

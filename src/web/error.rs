@@ -91,6 +91,7 @@ impl From<ServiceError> for Error {
             ServiceError::Busy(busy) => Self::Busy(busy),
             ServiceError::Database(error) => error.into(),
             ServiceError::Randomness(error) => error.into(),
+            ServiceError::Throttled(retry_after) => Self::Throttled { retry_after },
             ServiceError::Forbidden(sentence) => Self::Forbidden(sentence),
             ServiceError::OutdatedAccount(_) => {
                 Self::Internal("joining with an existing account", error.into())
@@ -142,6 +143,7 @@ impl From<SignUpError> for Error {
             SignUpError::NoSuchTenant => {
                 Self::Invalid(FieldErrors::one("tenant_id", "There is no organization of this number."))
             }
+            SignUpError::Throttled(retry_after) => Self::Throttled { retry_after },
             SignUpError::Database(error) => error.into(),
         }
     }
@@ -207,7 +209,11 @@ impl Error {
             | Self::Prevented(sentence)
             | Self::Overloaded(sentence) => sentence,
             Self::LimitReached(limit) => limit.sentence(),
-            Self::WrongLogin => "The name or the password is wrong.",
+            // The hint stands in every case, as its absence would tell in how many organizations a name is.
+            Self::WrongLogin => {
+                "The name or the password is wrong. If you use the name in several organizations, give \
+                 tenant_id or tenant_name."
+            }
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."
             }
@@ -215,30 +221,20 @@ impl Error {
         }
     }
 
-    /// The status of a temporary error, for a form that comes back with the typed text, to be sent again.
-    /// Logs the cause, as the form does not.
+    /// The error as a form shows it that comes back with the typed text, to be sent again. Logs the cause, as
+    /// the form does not.
     ///
     /// # Errors
-    /// The error itself, when it is not temporary.
-    pub fn temporary(self) -> Result<StatusCode, Self> {
-        let status = self.status_code();
-        if status != StatusCode::SERVICE_UNAVAILABLE {
-            return Err(self);
-        }
+    /// The error itself, when it neither goes away with time nor is a limit.
+    pub fn for_form(self) -> Result<FormError, Self> {
+        let (retry_after, limit) = match self {
+            Self::Throttled { retry_after } => (Some(retry_after), None),
+            Self::LimitReached(limit) => (None, Some(limit)),
+            _ if self.status_code() == StatusCode::SERVICE_UNAVAILABLE => (None, None),
+            _ => return Err(self),
+        };
         self.log();
-        Ok(status)
-    }
-
-    /// The same, also for a limit that is reached, with the message for the form as a whole. `busy` is the
-    /// message of a temporary error.
-    ///
-    /// # Errors
-    /// The error itself, when it is neither.
-    pub fn form_message(self, busy: &'static str) -> Result<(StatusCode, FieldErrors), Self> {
-        if let Self::LimitReached(limit) = self {
-            return Ok((self.status_code(), FieldErrors::one("", limit.sentence())));
-        }
-        Ok((self.temporary()?, FieldErrors::one("", busy)))
+        Ok(FormError { status: self.status_code(), retry_after, limit })
     }
 
     /// Keeps the cause of a failure of ours for the line of the log that the request guard writes with the
@@ -255,6 +251,43 @@ impl Error {
         };
         keep_cause(Level::Error, source);
     }
+}
+
+/// An error that a form shows: one that goes away with time, or a limit that is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct FormError {
+    pub status: StatusCode,
+    /// For a client or an account that has used up its attempts.
+    retry_after: Option<Duration>,
+    limit: Option<Limit>,
+}
+
+impl FormError {
+    /// The message about the form: `busy` when the server or the database is overloaded.
+    pub fn message(&self, busy: &str) -> String {
+        if let Some(limit) = self.limit {
+            return limit.sentence().to_owned();
+        }
+        match self.retry_after.map(whole_seconds) {
+            None => busy.to_owned(),
+            Some(1) => "Too many attempts. Try again in a second.".to_owned(),
+            Some(seconds @ ..=120) => format!("Too many attempts. Try again in {seconds} seconds."),
+            Some(seconds) => format!("Too many attempts. Try again in {} minutes.", seconds.div_ceil(60)),
+        }
+    }
+
+    /// Says in the page's header when the form may be sent again.
+    pub fn mark(&self, mut response: HttpResponse) -> HttpResponse {
+        if let Some(retry_after) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)));
+        }
+        response
+    }
+}
+
+/// Whole seconds (RFC 9110, 10.2.3), rounded up, so that a client that waits that long is let in.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// Makes a path or query that cannot be read one of our errors.
@@ -333,9 +366,7 @@ impl ResponseError for Error {
             response.headers_mut().insert(ETAG, value);
         }
         if let Self::Throttled { retry_after } = self {
-            // Whole seconds (RFC 9110, 10.2.3), rounded up, so that a client that waits that long is let in.
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after)));
         }
         response.extensions_mut().insert(PublicError {
             sentence: self.sentence(),

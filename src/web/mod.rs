@@ -11,6 +11,7 @@ pub mod coding;
 pub mod context;
 pub mod cookie;
 pub mod current_user;
+pub mod device_cookie;
 pub mod download;
 pub mod error;
 pub mod error_response;

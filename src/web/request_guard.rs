@@ -208,7 +208,7 @@ mod tests {
     use actix_web::{App, test};
 
     use super::*;
-    use crate::auth::{Hasher, SessionCache};
+    use crate::auth::{Hasher, SessionCache, Throttle, ThrottleLimits};
     use crate::db::Database;
     use crate::domain::UsageLimits;
     use crate::messaging::Notifier;
@@ -231,6 +231,7 @@ mod tests {
         });
         let context = Context {
             services: Services {
+                throttle: Throttle::new(&database, ThrottleLimits { sign_ups: 1, failures: 1, attempts: 1 }),
                 database,
                 session_cache: SessionCache::default(),
                 notifier: Notifier::default(),

@@ -162,19 +162,20 @@ async fn the_same_password_in_two_tenants_requires_the_tenant() {
 }
 
 #[tokio::test]
-async fn a_name_in_more_than_five_tenants_requires_the_tenant() {
+async fn a_name_in_many_tenants_finds_the_oldest_account_and_others_by_their_tenant() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    let mut last = String::new();
-    for _ in 0..5 {
-        last = namesake(&app, &person, "another password").await.tenant_name;
+    let mut last = person.clone();
+    for number in 0..5 {
+        last = namesake(&app, &person, &format!("another password {number}")).await;
     }
-    for password in [person.password.as_str(), "wrong password"] {
-        let body = json!({"username": person.email, "password": password});
-        login(&app, body).await.expect_field_problem(422, "tenant_name");
+    for (password, status) in
+        [(&person.password, 200), (&"wrong password".to_owned(), 401), (&last.password, 401)]
+    {
+        login(&app, json!({"username": person.email, "password": password})).await.expect(status);
     }
     let body = json!({
-        "username": person.email, "password": "another password", "tenant_name": last,
+        "username": person.email, "password": last.password, "tenant_name": last.tenant_name,
     });
     login(&app, body).await.expect(200);
     let body = json!({

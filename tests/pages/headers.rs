@@ -174,8 +174,15 @@ async fn production_cookies_and_headers_are_for_https_only() {
         .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
     assert!(age.is_some_and(|age| age >= 31_536_000), "{transport}");
     let cookies = answer.set_cookies();
-    assert_eq!(cookies.len(), 1);
-    let cookie = cookies[0].to_lowercase();
+    let (device, session): (Vec<_>, Vec<_>) =
+        cookies.into_iter().partition(|cookie| cookie.starts_with("__Host-pigeonhole-device="));
+    assert_eq!((device.len(), session.len()), (1, 1));
+    let device = device[0].to_lowercase();
+    for attribute in ["secure", "httponly", "samesite=lax", "path=/", "max-age=31536000"] {
+        assert!(device.contains(attribute), "{attribute} is missing in {device}");
+    }
+    assert!(!device.contains("domain="), "{device}");
+    let cookie = session[0].to_lowercase();
     assert!(cookie.starts_with("__host-"), "{cookie}");
     for attribute in ["secure", "httponly", "samesite=lax", "path=/"] {
         assert!(cookie.contains(attribute), "{attribute} is missing in {cookie}");

@@ -95,6 +95,10 @@ impl ServerBuilder {
             // Tests send faster than people and scripts may.
             .set("LIMIT_REQUESTS", "none")
             .set("LIMIT_REQUESTS_PER_PERSON", "none")
+            // All tests come from one address. The limits for one name stay as they are.
+            .set("SIGN_UPS_PER_ADDRESS", "100000")
+            .set("FAILURES_PER_ADDRESS", "100000")
+            .set("ATTEMPTS_PER_ADDRESS", "100000")
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
             .set("RUST_LOG", "info")

@@ -50,12 +50,12 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let Form(TokenForm { token, next }) = form;
     let address = peer(&request);
-    if console.token.is_locked_for(address) {
-        return Ok(TokenRefusal::Locked.error_response());
-    }
     let until = chrono::Utc::now().timestamp() + COOKIE_LIFE;
     let value = console.token.cookie_value(until).filter(|_| console.token.matches(token.trim()));
     let Some(value) = value else {
+        if console.token.is_locked_for(address) {
+            return Ok(TokenRefusal::Locked.error_response());
+        }
         console.token.record_failure(address);
         let login = TokenPage { frame: ConsoleFrame::bare(), next, wrong: true };
         return page(StatusCode::UNPROCESSABLE_ENTITY, &login);

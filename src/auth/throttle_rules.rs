@@ -1,0 +1,95 @@
+//! How many attempts each bucket allows. The numbers are those of docs/decisions/0031-throttling.md.
+
+use crate::store::BucketRule;
+
+const SECOND: i64 = 1000;
+const MINUTE: i64 = 60 * SECOND;
+const DAY: i64 = 24 * 60 * MINUTE;
+/// The longest time that a growing delay reaches.
+const LONGEST_DELAY: i64 = 15 * MINUTE;
+/// The time in which a used attempt comes back.
+const REFILL: i64 = 18 * SECOND;
+/// The wrong passwords that one name may get from one address at once, and that one browser may send.
+pub(super) const FAILURES_OF_A_NAME: i32 = 10;
+/// The wrong passwords in a row after which a name is slowed down for all clients that are not known
+/// (NIST SP 800-63B, 5.2.2).
+const FAILURES_IN_A_ROW: i32 = 100;
+/// How many times more a network may try than one address of it.
+const ADDRESSES_OF_A_NETWORK: i64 = 4;
+
+/// The settings of throttling.
+#[derive(Clone, Copy, Debug)]
+pub struct ThrottleLimits {
+    /// Sign-ups that one address may make at once; then one a minute.
+    pub sign_ups: u32,
+    /// Wrong passwords, tokens and invitations that one address may send at once; then one in 18 s.
+    pub failures: u32,
+    /// Attempts of any kind that one process takes from one address at once; then two a second.
+    pub attempts: u32,
+}
+
+/// The rule of each kind of bucket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BucketRules {
+    pub failures_of_address: BucketRule,
+    pub failures_of_network: BucketRule,
+    pub failures_of_name_and_address: BucketRule,
+    pub failures_of_name: BucketRule,
+    pub failures_of_browser: BucketRule,
+    pub ended_cookies: BucketRule,
+    pub sign_ups_of_address: BucketRule,
+    pub sign_ups_of_network: BucketRule,
+    pub sign_ups_of_email: BucketRule,
+    pub joins_of_address: BucketRule,
+    pub invitations_of_user: BucketRule,
+}
+
+impl BucketRules {
+    pub(super) fn new(limits: ThrottleLimits) -> Self {
+        let (failures, sign_ups) = (i64::from(limits.failures), i64::from(limits.sign_ups));
+        let around = ADDRESSES_OF_A_NETWORK;
+        let of_name = i64::from(FAILURES_OF_A_NAME);
+        Self {
+            failures_of_address: growing(bucket(failures, REFILL), failures),
+            failures_of_network: bucket(failures * around, REFILL / around),
+            failures_of_name_and_address: BucketRule {
+                forgotten_after: DAY,
+                ..growing(bucket(of_name, REFILL), of_name)
+            },
+            failures_of_name: BucketRule {
+                free: FAILURES_IN_A_ROW,
+                grown: SECOND,
+                doubling: 5,
+                forgotten_after: DAY,
+                ..bucket(1, 0)
+            },
+            // Used up, the cookie is worth nothing for this name until a day has passed.
+            failures_of_browser: BucketRule { longest: DAY, grown: DAY, ..bucket(of_name, DAY) },
+            ended_cookies: bucket(failures * 10, 2 * SECOND),
+            sign_ups_of_address: bucket(sign_ups, MINUTE),
+            sign_ups_of_network: bucket(sign_ups * around, MINUTE / around),
+            sign_ups_of_email: bucket(10, DAY / 4),
+            joins_of_address: bucket(sign_ups * 6, MINUTE / 6),
+            invitations_of_user: bucket(60, 10 * SECOND),
+        }
+    }
+}
+
+/// A bucket of `burst` attempts, of which one comes back after each interval.
+fn bucket(burst: i64, interval: i64) -> BucketRule {
+    BucketRule {
+        interval,
+        tolerance: (burst - 1).max(0).saturating_mul(interval),
+        free: i32::MAX,
+        grown: interval,
+        doubling: 1,
+        longest: LONGEST_DELAY,
+        forgotten_after: LONGEST_DELAY,
+    }
+}
+
+/// The same with a delay that doubles whenever the bucket was emptied once more.
+fn growing(rule: BucketRule, burst: i64) -> BucketRule {
+    let burst = i32::try_from(burst).unwrap_or(i32::MAX);
+    BucketRule { free: burst, doubling: burst, ..rule }
+}

@@ -1,0 +1,128 @@
+//! Guessing passwords: by name and address, by address over many names, and from many addresses.
+
+use super::{Sender, admitted, assert_throttled, hashes, login, new_address, server_with_limits};
+use crate::support::server::ServerBuilder;
+use crate::support::{App, Call, Page, Person, spawn_app, unique};
+
+#[tokio::test]
+async fn ten_failures_of_a_name_from_one_address_are_429_without_a_hash() {
+    let (server, app, console) = server_with_limits().await;
+    let person = Person::founder(&spawn_app().await).await;
+    let (here, elsewhere) = (new_address(), new_address());
+    let form = [("email", person.username.as_str()), ("password", "wrong password"), ("next", "/notes")];
+    for number in 0..10 {
+        let call = if number % 2 == 0 {
+            login(&person.username, "wrong password", person.tenant_id)
+        } else {
+            Call::new("POST", "/login").form(&form)
+        };
+        admitted(&app, call.sent_from(&here)).await.expect(401);
+    }
+    let before = hashes(&console).await;
+    let right = login(&person.username, &person.password, person.tenant_id);
+    for call in [right.clone(), login(&person.username, "wrong password", person.tenant_id)] {
+        let refused = app.answer(call.sent_from(&here)).await;
+        assert_throttled(&refused);
+        refused.expect_problem(429);
+    }
+    let refused = app.answer(Call::new("POST", "/login").form(&form).sent_from(&here)).await;
+    assert_throttled(&refused);
+    let page = Page::parse(&refused.text());
+    assert_eq!((page.value("email"), page.value("next")), (person.username.clone(), "/notes".to_owned()));
+    assert!(!refused.text().contains("wrong password"), "the password came back");
+    assert!(page.text().contains("Too many attempts. Try again in"), "{}", page.text());
+    assert_eq!(hashes(&console).await, before, "a refused login cost a hash");
+    assert!(server.log().contains(&format!("login throttled: name \"{}\"", person.username)));
+    admitted(&app, right.sent_from(&elsewhere)).await.expect(200);
+    let other = login(&unique("nobody"), "wrong password", person.tenant_id);
+    admitted(&app, other.sent_from(&here)).await.expect(401);
+}
+
+#[tokio::test]
+async fn two_processes_count_failures_together() {
+    let (_one, first, _) = server_with_limits().await;
+    let (_two, second, _) = server_with_limits().await;
+    let (name, here) = (unique("nobody"), new_address());
+    for number in 0..10 {
+        let app = if number % 2 == 0 { &first } else { &second };
+        admitted(app, login(&name, "wrong password", 1).sent_from(&here)).await.expect(401);
+    }
+    for app in [&first, &second] {
+        assert_throttled(&app.answer(login(&name, "wrong password", 1).sent_from(&here)).await);
+    }
+}
+
+#[tokio::test]
+async fn logins_that_succeed_use_nothing_up() {
+    let (_server, app, _) = server_with_limits().await;
+    let person = Person::founder(&spawn_app().await).await;
+    let here = new_address();
+    for round in 0..4 {
+        for _ in 0..9 {
+            let wrong = login(&person.username, "wrong password", person.tenant_id);
+            if round == 0 {
+                admitted(&app, wrong.sent_from(&here)).await.expect(401);
+            }
+        }
+        let right = login(&person.username, &person.password, person.tenant_id);
+        for _ in 0..5 {
+            admitted(&app, right.clone().sent_from(&here)).await.expect(200);
+        }
+    }
+    // The failures of the name have ended with the first success.
+    for _ in 0..10 {
+        let wrong = login(&person.username, "wrong password", person.tenant_id);
+        admitted(&app, wrong.sent_from(&here)).await.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn thirty_failures_from_one_address_over_many_names_are_429() {
+    let (_server, app, _) = server_with_limits().await;
+    let here = new_address();
+    for _ in 0..30 {
+        admitted(&app, login(&unique("nobody"), "wrong password", 1).sent_from(&here)).await.expect(401);
+    }
+    assert_throttled(&app.answer(login(&unique("nobody"), "wrong password", 1).sent_from(&here)).await);
+    // A neighbour in the same network is let in.
+    let neighbour = here.replace("::1", "::2").replacen("::", ":0::", 1);
+    let (head, _) = here.rsplit_once("::").expect("an address");
+    let (network, _) = head.rsplit_once(':').expect("a network");
+    let neighbour = if neighbour == here { neighbour } else { format!("{network}:ffff::1") };
+    admitted(&app, login(&unique("nobody"), "wrong password", 1).sent_from(&neighbour)).await.expect(401);
+}
+
+#[tokio::test]
+async fn headers_with_made_up_addresses_do_not_avoid_the_limit() {
+    let spare = [127, fastrand::u8(1..), fastrand::u8(..), fastrand::u8(2..)];
+    spawn_app().await;
+    let without_proxy = ServerBuilder::new().without("FAILURES_PER_ADDRESS").start_async().await;
+    let mut app = App::of(&without_proxy);
+    app.http = reqwest::Client::builder()
+        .local_address(std::net::IpAddr::from(spare))
+        .build()
+        .expect("an HTTP client");
+    let name = unique("nobody");
+    let guess = |headers: &[(&str, String)]| {
+        let call = login(&name, "wrong password", 1);
+        headers.iter().fold(call, |call, (header, value)| call.header(header, value))
+    };
+    for number in 0..11 {
+        let address = new_address();
+        let headers = [
+            ("x-forwarded-for", address.clone()),
+            ("forwarded", format!("for=\"[{address}]\"")),
+            ("x-real-ip", address),
+        ];
+        let answer = admitted(&app, guess(&headers)).await;
+        assert_eq!(answer.status, if number < 10 { 401 } else { 429 }, "{number}: {}", answer.text());
+    }
+    // Behind a proxy that is trusted only the address counts that the proxy added.
+    let (_server, app, _) = server_with_limits().await;
+    let (name, here) = (unique("nobody"), new_address());
+    for number in 0..11 {
+        let call = login(&name, "wrong password", 1).sent_from(&format!("{}, {here}", new_address()));
+        let answer = admitted(&app, call).await;
+        assert_eq!(answer.status, if number < 10 { 401 } else { 429 }, "{number}: {}", answer.text());
+    }
+}

@@ -1,0 +1,69 @@
+//! What slows guesses down. Each test has names and addresses of its own: the server trusts a proxy on
+//! loopback, and the tests say in X-Forwarded-For from where they come.
+
+mod devices;
+mod directory;
+mod logins;
+mod other_attempts;
+
+use serde_json::json;
+
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{Answer, App, Call, spawn_app};
+
+/// A server with the limits that are the default.
+async fn server_with_limits() -> (Server, App, App) {
+    spawn_app().await;
+    let builder = ServerBuilder::new()
+        .without("SIGN_UPS_PER_ADDRESS")
+        .without("FAILURES_PER_ADDRESS")
+        .set("PROXY_TRUSTED", "127.0.0.0/8")
+        .with_console();
+    let server = builder.start_async().await;
+    let (app, console) = (App::of(&server), App::console_of(&server));
+    (server, app, console)
+}
+
+/// An address in a network of its own.
+fn new_address() -> String {
+    let part = || fastrand::u16(..);
+    format!("fd{:02x}:{:x}:{:x}:{:x}::1", fastrand::u8(..), part(), part(), part())
+}
+
+trait Sender {
+    fn sent_from(self, address: &str) -> Self;
+}
+
+impl Sender for Call {
+    fn sent_from(self, address: &str) -> Self {
+        self.header("x-forwarded-for", address)
+    }
+}
+
+fn login(name: &str, password: &str, tenant_id: i64) -> Call {
+    let body = json!({"username": name, "password": password, "tenant_id": tenant_id});
+    Call::new("POST", "/api/login").json(&body)
+}
+
+/// Sends a call that must not be throttled, again while the server is busy.
+async fn admitted(app: &App, call: Call) -> Answer {
+    crate::support::retry_until_ok(async || {
+        let answer = app.answer(call.clone()).await;
+        if answer.status == 503 { Err("busy") } else { Ok(answer) }
+    })
+    .await
+}
+
+#[track_caller]
+fn assert_throttled(answer: &Answer) {
+    assert_eq!(answer.status, 429, "{}", answer.text());
+    let wait: u64 = answer.header("retry-after").parse().expect("seconds");
+    assert!((1..=900).contains(&wait), "{wait} s");
+}
+
+/// Password hashes that the server has computed.
+async fn hashes(console: &App) -> u64 {
+    let text = console.get("/metrics").await.expect(200).text();
+    let line = text.lines().find_map(|line| line.strip_prefix("pigeonhole_password_hashes_total "));
+    line.expect("the metric").trim().parse().expect("a count")
+}
