@@ -1,0 +1,94 @@
+//! Guessing passwords: of one account from one address and from many, and one password for many names
+//! (security.md, H4; acceptance A7, A8).
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+
+use crate::Outcome;
+use crate::client::{Call, Reply};
+use crate::numbers::percentile;
+use crate::people::{Account, unique};
+use crate::report::Row;
+use crate::stage::Stage;
+use crate::tally::Tally;
+
+const GUESSES: usize = 40;
+/// Wrong passwords of one account from one address that are answered 401 (acceptance A7).
+const ANSWERED: usize = 10;
+/// The same over all accounts (acceptance A7).
+const ANSWERED_NAMES: usize = 30;
+/// The same for one account from all addresses (NIST SP 800-63B; acceptance A8).
+const ANSWERED_ADDRESSES: usize = 100;
+const WRONG: &str = "a wrong password";
+
+/// 40 wrong passwords for the watched person, from one address, by form and by API, by name and by e-mail.
+pub async fn of_one_account(stage: Arc<Stage>) -> Outcome<Row> {
+    let watch = stage.watch(false).await?;
+    let account = watch.account.clone();
+    let from = stage.block.attacker();
+    let calls = (0..stage.times(GUESSES)).map(|number| (from, guess(&account, number)));
+    let tally = judge(&send(&stage, calls.collect(), 1).await?, ANSWERED);
+    Ok(watch.end(tally).await)
+}
+
+/// 60 names from one address with one wrong password each.
+pub async fn of_many_names(stage: Arc<Stage>) -> Outcome<Row> {
+    let watch = stage.watch(false).await?;
+    let from = stage.block.attacker();
+    let calls = (0..stage.times(60)).map(|_| {
+        let body = json!({"username": unique("name"), "password": WRONG});
+        (from, Call::new("POST", "/api/login").json(&body))
+    });
+    let tally = judge(&send(&stage, calls.collect(), 4).await?, ANSWERED_NAMES);
+    Ok(watch.end(tally).await)
+}
+
+/// 150 wrong passwords for the watched person from 150 addresses.
+pub async fn from_many_addresses(stage: Arc<Stage>) -> Outcome<Row> {
+    let watch = stage.watch(false).await?;
+    let account = watch.account.clone();
+    let calls = (0..stage.times(150))
+        .map(|number| (stage.block.attacker_number(number), guess(&account, number)))
+        .collect();
+    // Two at a time leave the queue of hashes free, so that the limit answers and not the queue.
+    let tally = judge(&send(&stage, calls, 2).await?, ANSWERED_ADDRESSES);
+    Ok(watch.end(tally).await)
+}
+
+fn guess(account: &Account, number: usize) -> Call {
+    let name = if number % 4 < 2 { &account.email } else { &account.username };
+    if number % 2 == 0 {
+        return Call::new("POST", "/api/login").json(&json!({"username": name, "password": WRONG}));
+    }
+    Call::new("POST", "/login").form(&[("email", name), ("password", WRONG)])
+}
+
+async fn send(stage: &Arc<Stage>, calls: Vec<(Ipv4Addr, Call)>, at_once: usize) -> Outcome<Vec<Reply>> {
+    let replies = stream::iter(calls).map(|(from, call)| {
+        let client = stage.client(from);
+        async move { Ok(client?.send(call).await) }
+    });
+    replies.buffered(at_once).collect::<Vec<_>>().await.into_iter().collect()
+}
+
+/// At most so many guesses were tried; the others are 429 with the time to wait.
+fn judge(replies: &[Reply], answered: usize) -> Tally {
+    let mut tally = Tally::default();
+    replies.iter().for_each(|reply| tally.count(reply.status));
+    // 503 tries no password either, but it is the queue that answers and not a limit of guesses.
+    let tried = replies.iter().filter(|reply| !matches!(reply.status, 429 | 503 | 0)).count();
+    tally.require(tried <= answered, format!("{tried} guesses were tried, {answered} at most"));
+    let refused: Vec<&Reply> = replies.iter().filter(|reply| reply.status == 429).collect();
+    tally.require(!refused.is_empty(), "no 429");
+    let silent = refused.iter().filter(|reply| reply.header("retry-after").is_none()).count();
+    tally.require(silent == 0, format!("{silent} without Retry-After"));
+    let mut times: Vec<Duration> = refused.iter().map(|reply| reply.time).collect();
+    if !times.is_empty() {
+        tally.remark(format!("429 in {} ms", percentile(&mut times, 0.5).as_millis()));
+    }
+    tally
+}

@@ -1,0 +1,43 @@
+//! Bodies, lists, connections and archives at once (security.md, H1, H2, H3, H6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::archives::{random_letters, upload};
+use crate::bodies;
+use crate::client::Client;
+use crate::connections::{Kind, open};
+use crate::crowd::Crowd;
+use crate::lists;
+use crate::report::Row;
+use crate::stage::Stage;
+use crate::zip_bytes;
+
+const DEADLINE: Duration = Duration::from_secs(90);
+const AT_LEAST: Duration = Duration::from_secs(20);
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// All attacks on memory and on connections together.
+pub async fn all(stage: Arc<Stage>) -> Outcome<Row> {
+    let notes = lists::prepare(&stage).await?;
+    let strangers = bodies::of_strangers(&stage);
+    let lists = lists::requests(&stage, &notes);
+    let uploader = stage.token(&stage.founder().await?).await?;
+    let archive = zip_bytes::overlapping(&random_letters(261_000), 400)?;
+    let client = Client::with_timeout(&stage.target.base, stage.block.attacker(), IMPORT_TIMEOUT)?;
+    let watch = stage.watch(false).await?;
+    let mut crowd = Crowd::new();
+    bodies::send(&stage, &mut crowd, &strangers, stage.connections(40), |_| stage.block.attacker());
+    let many = |index: usize| stage.block.attacker_number(index / 10);
+    bodies::send(&stage, &mut crowd, &strangers, stage.connections(400), many);
+    let list_number = stage.connections(3 * lists.len());
+    bodies::send(&stage, &mut crowd, &lists, list_number, |_| stage.block.attacker());
+    open(&stage, &mut crowd, Kind::Silent, stage.connections(1_100));
+    open(&stage, &mut crowd, Kind::SecondHead, stage.connections(1_100));
+    crowd.add(async move { client.send(upload(&uploader, archive)).await.status });
+    let closing = stage.until_closed(AT_LEAST, DEADLINE).await;
+    let mut tally = crowd.end().await;
+    tally.require_closed(closing);
+    Ok(watch.end(tally).await)
+}
