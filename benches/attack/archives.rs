@@ -60,8 +60,8 @@ async fn import(stage: Arc<Stage>, archive: Vec<u8>, before_unpacking: bool) -> 
     let uploads = (0..stage.times(1)).map(|_| client.send(upload(&token, archive.clone())));
     for reply in futures_util::future::join_all(uploads).await {
         tally.count(reply.status);
-        let refused =
-            matches!(reply.status, 400 | 413 | 422 | 429) || (!before_unpacking && taken(&reply) == Some(0));
+        let refused = matches!(reply.status, 400 | 409 | 413 | 422 | 429)
+            || (!before_unpacking && taken(&reply) == Some(0));
         tally.require(
             refused,
             match taken(&reply) {

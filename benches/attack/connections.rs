@@ -1,6 +1,7 @@
 //! More connections of one address than a service may usually have files (security.md, H3): idle ones, ones
 //! that are silent after a request, and heads that never end.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,10 +68,22 @@ pub async fn many_heads(stage: Arc<Stage>) -> Outcome<Row> {
     attack(stage, Kind::SecondHead, MANY, HEAD_DEADLINE).await
 }
 
+/// 1,100 connections of 110 addresses, ten each, that send one request and stay.
+pub async fn silent_addresses(stage: Arc<Stage>) -> Outcome<Row> {
+    let watch = stage.watch(false).await?;
+    let mut crowd = Crowd::new();
+    let number = stage.connections(ABOVE_THE_LIMIT);
+    open(&stage, &mut crowd, Kind::Silent, number, |index| stage.block.attacker_number(index / 10));
+    let closing = stage.until_closed(AT_LEAST, IDLE_DEADLINE).await;
+    let mut tally = crowd.end().await;
+    tally.require_closed(closing);
+    Ok(watch.end(tally).await)
+}
+
 async fn attack(stage: Arc<Stage>, kind: Kind, number: usize, deadline: Duration) -> Outcome<Row> {
     let watch = stage.watch(false).await?;
     let mut crowd = Crowd::new();
-    open(&stage, &mut crowd, kind, stage.connections(number));
+    open(&stage, &mut crowd, kind, stage.connections(number), |_| stage.block.attacker());
     let closing = stage.until_closed(AT_LEAST, deadline).await;
     let mut tally = crowd.end().await;
     tally.require_closed(closing);
@@ -88,7 +101,7 @@ pub async fn renewed(stage: Arc<Stage>) -> Outcome<Row> {
             let mut last = 0;
             while Instant::now() < end && !over.is_over() {
                 tokio::select! {
-                    status = hold(&stage, Kind::Silent) => last = status,
+                    status = hold(&stage, Kind::Silent, stage.block.attacker()) => last = status,
                     () = over.wait() => {}
                 }
                 // Else a server that refuses at once would only measure this program's speed.
@@ -102,13 +115,19 @@ pub async fn renewed(stage: Arc<Stage>) -> Outcome<Row> {
     Ok(watch.end(tally).await)
 }
 
-/// Starts clients of this kind at the one attacker's address.
-pub fn open(stage: &Arc<Stage>, crowd: &mut Crowd, kind: Kind, number: usize) {
-    for _ in 0..number {
-        let (stage, mut over) = (Arc::clone(stage), crowd.over());
+/// Starts clients of this kind.
+pub fn open(
+    stage: &Arc<Stage>,
+    crowd: &mut Crowd,
+    kind: Kind,
+    number: usize,
+    address: impl Fn(usize) -> Ipv4Addr,
+) {
+    for index in 0..number {
+        let (stage, mut over, from) = (Arc::clone(stage), crowd.over(), address(index));
         crowd.add(async move {
             tokio::select! {
-                status = hold(&stage, kind) => status,
+                status = hold(&stage, kind, from) => status,
                 () = over.wait() => 0,
             }
         });
@@ -116,8 +135,8 @@ pub fn open(stage: &Arc<Stage>, crowd: &mut Crowd, kind: Kind, number: usize) {
 }
 
 /// One connection until the server closes it. Returns the last status.
-async fn hold(stage: &Stage, kind: Kind) -> u16 {
-    let connected = wire::connect(stage.block.attacker(), stage.target.address, false).await;
+async fn hold(stage: &Stage, kind: Kind, from: Ipv4Addr) -> u16 {
+    let connected = wire::connect(from, stage.target.address, false).await;
     let Ok(mut stream) = connected else { return 0 };
     let mut status = 0;
     if matches!(kind, Kind::Silent | Kind::SecondHead) {

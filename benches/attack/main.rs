@@ -106,7 +106,7 @@ async fn attack_once(
         let stage = Arc::new(Stage::new(Target::given(options)?, index, options.factor));
         return within_time(attack, stage).await;
     };
-    let target = own.start(attack.low_files).await?;
+    let target = own.start(attack.files).await?;
     let stage = Arc::new(Stage::new(target, index, options.factor));
     let row = within_time(attack, stage).await;
     let stopped = own.stop().await;

@@ -20,10 +20,24 @@ use crate::stage::Target;
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 const STOP_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Runs its arguments below a soft limit of open files, and ends them when its own standard input closes,
+/// The limit of open files with which a server starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// The shell's.
+    Shell,
+    /// A soft limit of 1,024, which systemd gives services. The server may raise it.
+    Soft,
+    /// A hard limit of 1,024.
+    Hard,
+}
+
+/// Runs its arguments with a limit of open files, and ends them when its own standard input closes,
 /// which happens however this program ends.
 const SUPERVISOR: &str = r#"
-[ -z "$1" ] || ulimit -Sn "$1"
+case $1 in
+Soft) ulimit -Sn 1024 ;;
+Hard) ulimit -n 1024 ;;
+esac
 shift
 exec 3<&0
 "$@" 3<&- </dev/null &
@@ -65,11 +79,11 @@ impl OwnServer {
         })
     }
 
-    /// Starts the server, with the soft file limit of systemd's services (1,024) or with the shell's.
-    pub async fn start(&mut self, low_files: bool) -> Outcome<Target> {
+    /// Starts the server.
+    pub async fn start(&mut self, files: Files) -> Outcome<Target> {
         let log = self.folder.path().join("server.log");
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SUPERVISOR, "supervisor", if low_files { "1024" } else { "" }, &self.program]);
+        command.args(["-c", SUPERVISOR, "supervisor", &format!("{files:?}"), &self.program]);
         command.arg("serve").args(if self.cluster { &["--workers", "2"][..] } else { &[] }).env_clear();
         self.set_environment(&mut command);
         let mut child = command

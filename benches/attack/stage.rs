@@ -40,6 +40,8 @@ pub struct Stage {
     pub block: Block,
     factor: usize,
     preparations: AtomicUsize,
+    /// The connections that this process may still open.
+    left: AtomicUsize,
 }
 
 impl Target {
@@ -73,7 +75,9 @@ impl Target {
 impl Stage {
     /// The scene of the attack with this index.
     pub fn new(target: Target, index: usize, factor: usize) -> Self {
-        Self { target, block: Block::of(index), factor, preparations: AtomicUsize::new(0) }
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let left = AtomicUsize::new(files.saturating_sub(FILES_OF_OUR_OWN) as usize);
+        Self { target, block: Block::of(index), factor, preparations: AtomicUsize::new(0), left }
     }
 
     /// `number` times the factor.
@@ -81,10 +85,13 @@ impl Stage {
         number * self.factor
     }
 
-    /// The same for connections, of which this process can only hold so many.
+    /// The same for connections, of which this process can only hold so many. They are taken from what is
+    /// left, as the probes need files too.
     pub fn connections(&self, number: usize) -> usize {
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        self.times(number).min(files.saturating_sub(FILES_OF_OUR_OWN) as usize)
+        let wanted = self.times(number);
+        let taken = |left: usize| Some(left.saturating_sub(wanted));
+        let before = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).unwrap_or(0);
+        wanted.min(before)
     }
 
     /// A client at this address.

@@ -33,8 +33,8 @@ pub async fn all(stage: Arc<Stage>) -> Outcome<Row> {
     bodies::send(&stage, &mut crowd, &strangers, stage.connections(400), many);
     let list_number = stage.connections(3 * lists.len());
     bodies::send(&stage, &mut crowd, &lists, list_number, |_| stage.block.attacker());
-    open(&stage, &mut crowd, Kind::Silent, stage.connections(1_100));
-    open(&stage, &mut crowd, Kind::SecondHead, stage.connections(1_100));
+    open(&stage, &mut crowd, Kind::Silent, stage.connections(1_100), |_| stage.block.attacker());
+    open(&stage, &mut crowd, Kind::SecondHead, stage.connections(1_100), |_| stage.block.attacker());
     crowd.add(async move { client.send(upload(&uploader, archive)).await.status });
     let closing = stage.until_closed(AT_LEAST, DEADLINE).await;
     let mut tally = crowd.end().await;
