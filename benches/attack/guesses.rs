@@ -63,7 +63,7 @@ pub async fn from_many_addresses(stage: Arc<Stage>) -> Outcome<Row> {
 
 fn guess(account: &Account, number: usize) -> Call {
     let name = if number % 4 < 2 { &account.email } else { &account.username };
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         return Call::new("POST", "/api/login").json(&json!({"username": name, "password": WRONG}));
     }
     Call::new("POST", "/login").form(&[("email", name), ("password", WRONG)])
