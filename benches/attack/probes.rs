@@ -132,53 +132,53 @@ impl Probes {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let Known { account, reader, login } = known;
-            let page = reader.with_cookies(Call::new("GET", "/dashboard"));
-            let login = Arc::new(tokio::sync::Mutex::new(login));
-            let health = self.repeat(
-                PAGE_PAUSE,
-                |seen| &mut seen.livez,
-                |_| {
-                    let client = self.client.clone();
-                    async move { client.send(Call::new("GET", "/livez")).await }
-                },
-            );
-            let page = self.repeat(
-                PAGE_PAUSE,
-                |seen| &mut seen.page,
-                |_| {
-                    let (client, page) = (self.client.clone(), page.clone());
-                    async move { client.send(page).await }
-                },
-            );
-            let logins = self.repeat(
-                LOGIN_PAUSE,
-                |seen| &mut seen.login,
-                |_| {
-                    let (client, browser, account) =
-                        (self.client.clone(), Arc::clone(&login), account.clone());
-                    async move {
-                        let mut browser = browser.lock().await;
-                        let reply = client.send(browser.login(&account)).await;
-                        browser.keep(&reply);
-                        reply
-                    }
-                },
-            );
-            let newcomers = self.repeat(
-                NEWCOMER_PAUSE,
-                |seen| &mut seen.newcomers,
-                |number| {
-                    let client = Client::at(&self.base, self.block.newcomer(number)).expect("a client");
-                    async move { client.send(registration(&unique("user"), &new_email()).1).await }
-                },
-            );
             let newcomers = async {
                 if with_newcomers {
-                    newcomers.await
+                    self.newcomers().await;
                 }
             };
-            tokio::join!(health, page, logins, newcomers);
+            tokio::join!(self.health(), self.pages(&reader), self.logins(&account, login), newcomers);
         });
+    }
+
+    async fn health(&self) {
+        let send = |_| {
+            let client = self.client.clone();
+            async move { client.send(Call::new("GET", "/livez")).await }
+        };
+        self.repeat(PAGE_PAUSE, |seen| &mut seen.livez, send).await;
+    }
+
+    async fn pages(&self, browser: &Browser) {
+        let page = browser.with_cookies(Call::new("GET", "/dashboard"));
+        let send = |_| {
+            let (client, page) = (self.client.clone(), page.clone());
+            async move { client.send(page).await }
+        };
+        self.repeat(PAGE_PAUSE, |seen| &mut seen.page, send).await;
+    }
+
+    /// Each login has the cookies of the one before.
+    async fn logins(&self, account: &Account, browser: Browser) {
+        let browser = Arc::new(tokio::sync::Mutex::new(browser));
+        let send = |_| {
+            let (client, browser, account) = (self.client.clone(), Arc::clone(&browser), account.clone());
+            async move {
+                let mut browser = browser.lock().await;
+                let reply = client.send(browser.login(&account)).await;
+                browser.keep(&reply);
+                reply
+            }
+        };
+        self.repeat(LOGIN_PAUSE, |seen| &mut seen.login, send).await;
+    }
+
+    async fn newcomers(&self) {
+        let send = |number| {
+            let client = Client::at(&self.base, self.block.newcomer(number)).expect("a client");
+            async move { client.send(registration(&unique("user"), &new_email()).1).await }
+        };
+        self.repeat(NEWCOMER_PAUSE, |seen| &mut seen.newcomers, send).await;
     }
 
     /// Sends a request at each tick until the end of the attack, and waits for the last answers.
