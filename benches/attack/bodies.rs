@@ -26,6 +26,13 @@ const JSON: &str = "application/json";
 #[derive(Clone)]
 pub struct Unread(Arc<Vec<u8>>);
 
+impl Unread {
+    /// A request from its bytes.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
 /// Forty strangers at one address.
 pub async fn from_one_address(stage: Arc<Stage>) -> Outcome<Row> {
     let requests = of_strangers(&stage);

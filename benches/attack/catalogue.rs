@@ -10,7 +10,8 @@ use crate::report::Row;
 use crate::stage::Stage;
 use crate::tally::Tally;
 use crate::{
-    archives, bodies, bypasses, connections, directory, fairness, guesses, lists, logins, slow, together,
+    archives, bodies, bypasses, connections, directory, fairness, guesses, held, lists, logins, refusals,
+    slow, together,
 };
 
 const QUIET: Duration = Duration::from_secs(20);
@@ -56,6 +57,10 @@ attacks! {
     "second-head-5000", Soft, connections::many_heads, "H3: 5,000 second heads, a byte a second";
     "renewed", Soft, connections::renewed, "H3: 400 connections, renewed without a pause";
     "slow-bodies", Shell, slow::bodies, "F50: 400 bodies, a byte every two seconds";
+    "held-bodies", Shell, held::bodies,
+        "H1: 400 bodies of 1.6 MB of 40 addresses, the last bytes one a second";
+    "held-heads", Soft, held::heads, "H1, H3: 2,000 heads of 100 KB of 200 addresses, the end a byte a second";
+    "held-pipelines", Shell, held::pipelines, "H1: 40 clients send 500 requests at once and never read";
     "slow-readers", Shell, slow::readers, "F50: 400 readers, a byte a second";
     "slow-import", Shell, slow::import_forms, "M5: 40 import forms of a member, a byte every three seconds";
     "storm-16", Shell, logins::storm_16,
@@ -75,6 +80,7 @@ attacks! {
     "zip-lying", Shell, archives::lying, "H6: the same, whose headers say ten bytes";
     "searches", Shell, fairness::searches, "M4: 20 slow searches of one member at once";
     "bypasses", Shell, bypasses::all, "L1, L5, L6: escaped paths, two cookies, made-up tokens";
+    "refusals", Shell, refusals::flood, "M3: 10,000 refused requests, whose lines must not fill the log";
     "together", Soft, together::all, "H1, H2, H3 and H6 at once";
 }
 

@@ -1,7 +1,7 @@
 //! The arguments of `bin/attack`.
 
 use crate::Outcome;
-use crate::catalogue::ATTACKS;
+use crate::catalogue::{ATTACKS, Attack};
 
 /// What is attacked, and how.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,9 @@ impl Options {
                 "--console" => options.console = Some(value()?.trim_end_matches('/').to_owned()),
                 "--console-token" => options.console_token = Some(value()?),
                 "--list" => {
-                    ATTACKS.iter().for_each(|attack| println!("{:<24} {}", attack.name, attack.what));
+                    let line = |attack: &Attack| format!("{:<24} {}", attack.name, attack.what);
+                    // At once, so that a reader that has seen enough does not end the program.
+                    println!("{}", ATTACKS.iter().map(line).collect::<Vec<_>>().join("\n"));
                     std::process::exit(0);
                 }
                 // `cargo bench` adds it.
