@@ -70,7 +70,7 @@ attacks! {
     "guesses", Shell, guesses::of_one_account, "A7: 40 wrong passwords of one account from one address";
     "guesses-names", Shell, guesses::of_many_names, "A7: 60 names with a wrong password from one address";
     "guesses-addresses", Shell, guesses::from_many_addresses,
-        "A8: 150 wrong passwords of one account from 150 addresses";
+        "A8: up to 250 wrong passwords of one account from as many addresses";
     "squatters", Shell, directory::squatters,
         "H5: accounts on a victim's e-mail and name; what a wrong password tells, the victim's login";
     "zip-overlapping", Shell, archives::overlapping, "H6: 400 names for one text of 261,000 letters";

@@ -3,15 +3,15 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use crate::Outcome;
-use crate::client::{Call, Reply};
+use crate::client::{Call, Client, Reply};
 use crate::numbers::percentile;
-use crate::people::{Account, unique};
+use crate::people::{Account, Browser, unique};
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::tally::Tally;
@@ -25,15 +25,44 @@ const ANSWERED_NAMES: usize = 30;
 const ANSWERED_ADDRESSES: usize = 100;
 /// A bucket refills while the guesses are made; a limit begins at most so many later.
 const REFILLED: usize = 2;
+/// So many refusals from different addresses show a limit.
+const REFUSED_ENOUGH: usize = 10;
+/// The longest time of guessing.
+const GUESSING: Duration = Duration::from_secs(180);
 const WRONG: &str = "a wrong password";
 
-/// 40 wrong passwords for the watched person, from one address, by form and by API, by name and by e-mail.
+/// The account whose password is guessed, and a browser that has logged in to it before.
+struct Victim {
+    account: Account,
+    browser: Browser,
+    client: Client,
+}
+
+impl Victim {
+    async fn new(stage: &Stage) -> Outcome<Self> {
+        let account = stage.founder().await?;
+        let address = stage.block.newcomer(1);
+        let browser = stage.browser(&account, address).await?;
+        Ok(Self { account, browser, client: stage.client(address)? })
+    }
+
+    /// Others' guesses do not keep the browser out. It logs in afterwards and not meanwhile, as a success may
+    /// begin the count of failures again.
+    async fn logs_in(self, tally: &mut Tally) {
+        let reply = self.client.send(self.browser.login(&self.account)).await;
+        tally.remark(format!("then the victim {} in {} ms", reply.status, reply.time.as_millis()));
+        tally.require(reply.status == 303, format!("the victim's login was {}", reply.status));
+    }
+}
+
+/// 40 wrong passwords for a person, from one address, by form and by API, by name and by e-mail.
 pub async fn of_one_account(stage: Arc<Stage>) -> Outcome<Row> {
+    let victim = Victim::new(&stage).await?;
     let watch = stage.watch(false).await?;
-    let account = watch.account.clone();
     let from = stage.block.attacker();
-    let calls = (0..stage.times(GUESSES)).map(|number| (from, guess(&account, number)));
-    let tally = judge(&send(&stage, calls.collect(), 1).await?, ANSWERED);
+    let calls = (0..stage.times(GUESSES)).map(|number| (from, guess(&victim.account, number)));
+    let mut tally = judge(&send(&stage, calls.collect(), 1).await?, ANSWERED);
+    victim.logs_in(&mut tally).await;
     Ok(watch.end(tally).await)
 }
 
@@ -49,15 +78,17 @@ pub async fn of_many_names(stage: Arc<Stage>) -> Outcome<Row> {
     Ok(watch.end(tally).await)
 }
 
-/// 150 wrong passwords for the watched person from 150 addresses.
+/// Wrong passwords for a person, each from another address, until ten are refused. A busy queue of
+/// hashes tries no password, so more are sent than the limit allows.
 pub async fn from_many_addresses(stage: Arc<Stage>) -> Outcome<Row> {
+    let victim = Victim::new(&stage).await?;
     let watch = stage.watch(false).await?;
-    let account = watch.account.clone();
-    let calls = (0..stage.times(150))
-        .map(|number| (stage.block.attacker_number(number), guess(&account, number)))
+    let calls = (0..stage.times(250))
+        .map(|number| (stage.block.attacker_number(number), guess(&victim.account, number)))
         .collect();
     // Two at a time leave the queue of hashes free, so that the limit answers and not the queue.
-    let tally = judge(&send(&stage, calls, 2).await?, ANSWERED_ADDRESSES);
+    let mut tally = judge(&send(&stage, calls, 2).await?, ANSWERED_ADDRESSES);
+    victim.logs_in(&mut tally).await;
     Ok(watch.end(tally).await)
 }
 
@@ -69,12 +100,25 @@ fn guess(account: &Account, number: usize) -> Call {
     Call::new("POST", "/login").form(&[("email", name), ("password", WRONG)])
 }
 
+/// Sends the calls, so many at once. For one address all are sent; else ten refusals show that there is a
+/// limit.
 async fn send(stage: &Arc<Stage>, calls: Vec<(Ipv4Addr, Call)>, at_once: usize) -> Outcome<Vec<Reply>> {
+    let one_address = calls.iter().all(|(from, _)| *from == stage.block.attacker());
     let replies = stream::iter(calls).map(|(from, call)| {
         let client = stage.client(from);
-        async move { Ok(client?.send(call).await) }
+        async move { Outcome::Ok(client?.send(call).await) }
     });
-    replies.buffered(at_once).collect::<Vec<_>>().await.into_iter().collect()
+    let (mut replies, mut all, mut refused) = (replies.buffered(at_once), Vec::new(), 0);
+    let end = Instant::now() + GUESSING;
+    while let Some(reply) = replies.next().await {
+        let reply: Reply = reply?;
+        refused += usize::from(reply.status == 429);
+        all.push(reply);
+        if (refused >= REFUSED_ENOUGH && !one_address) || Instant::now() > end {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 /// At most so many guesses were tried; the others are 429 with the time to wait.

@@ -37,8 +37,6 @@ pub struct Seen {
 
 /// Running probes.
 pub struct Watch {
-    /// The known person.
-    pub account: Account,
     started: Instant,
     memory: MemoryWatch,
     target: Target,
@@ -63,7 +61,7 @@ impl Stage {
         let address = self.block.known();
         let reader = self.browser(&account, address).await?;
         let login = self.browser(&account, address).await?;
-        let known = Known { account: account.clone(), reader, login };
+        let known = Known { account, reader, login };
         let probes = Probes {
             client: self.client(address)?,
             base: self.target.base.clone(),
@@ -83,7 +81,7 @@ impl Stage {
         let memory = MemoryWatch::start(self.target.pid);
         let started = Instant::now();
         let thread = std::thread::spawn(move || probes.run(known, with_newcomers));
-        Ok(Watch { account, started, memory, target: self.target.clone(), disk, log, stop, seen, thread })
+        Ok(Watch { started, memory, target: self.target.clone(), disk, log, stop, seen, thread })
     }
 }
 
