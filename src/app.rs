@@ -1,11 +1,12 @@
 //! Assembles the web application: routes, middleware and shared state around a database.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 use crate::auth::{Hasher, SessionCache, Throttle, ThrottleLimits};
 use crate::db::Database;
@@ -14,23 +15,28 @@ use crate::metrics::{self, Metrics};
 use crate::services::Services;
 use crate::settings::Settings;
 use crate::transfer::UploadSpace;
+use crate::web::connections::{ConnectionLimits, Connections, FileLimit, ServerTimes};
 use crate::web::cookie::{self, CookieKeys};
 use crate::web::error::{extractor_errors, not_found};
 use crate::web::graceful_shutdown::RequestDrain;
 use crate::web::listen::ListenError;
+use crate::web::memory_budget::MemoryBudget;
 use crate::web::request_rate::RequestRates;
 use crate::web::{
-    Context, Site, coding, error_response, request_guard, request_metrics, require_login, routes,
+    Context, Site, coding, connections, error_response, request_guard, request_metrics, require_login, routes,
 };
 use crate::{api, pages};
 
 /// Seconds within which requests in flight must have their response after a stop, and again the seconds
 /// within which these responses must be sent.
 pub const SHUTDOWN_TIMEOUT: u64 = 30;
-/// The time that the head of a request may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time that an idle connection is kept open.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// Open files that connections of clients leave to the program: pools, logs, uploads, the console.
+const RESERVED_FILES: u64 = 256;
+/// The most connections unless CONNECTIONS_LIMIT says otherwise: idle, they take some 200 MiB.
+const MOST_CONNECTIONS: usize = 10_240;
 
 /// A server that is bound to its address, to be awaited.
 pub struct Listening {
@@ -65,7 +71,7 @@ pub fn listen(
         previous: settings.server.previous_secret_key.as_ref().map(|key| key.expose().clone()),
         secure: settings.production(),
     };
-    let throttle = Throttle::new(&database, limits(settings));
+    let throttle = Throttle::new(&database, throttle_limits(settings));
     let context = web::Data::new(Context {
         services: Services {
             throttle,
@@ -78,6 +84,7 @@ pub fn listen(
         metrics: Metrics::new(all_routes()),
         drain: RequestDrain::new(draining),
         rates: RequestRates::new(settings.limits.limits()),
+        connections: Arc::new(Connections::new(connection_limits(settings))),
         site: site(settings, address),
         cookies,
     });
@@ -91,11 +98,20 @@ pub fn listen(
     Ok(Listening { address, server, context })
 }
 
-fn limits(settings: &Settings) -> ThrottleLimits {
+fn throttle_limits(settings: &Settings) -> ThrottleLimits {
     ThrottleLimits {
         sign_ups: settings.throttling.sign_ups_per_address,
         failures: settings.throttling.failures_per_address,
         attempts: settings.throttling.attempts_per_address,
+    }
+}
+
+fn connection_limits(settings: &Settings) -> ConnectionLimits {
+    let fit = || FileLimit::now().connections(RESERVED_FILES, MOST_CONNECTIONS);
+    ConnectionLimits {
+        total: settings.connections.connections_limit.unwrap_or_else(fit),
+        per_client: settings.connections.connections_per_address,
+        trusted: settings.server.trusted_proxies.clone(),
     }
 }
 
@@ -104,6 +120,7 @@ fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
         origins: settings.server.origins(address.port()),
         tls_only: settings.production(),
         trusted_proxies: settings.server.trusted_proxies.clone(),
+        budget: MemoryBudget::new(settings.connections.memory_budget << 20),
         // A monitoring system may call this process by its address.
         allows_any_host: |request| matches!(request.path(), "/livez" | "/readyz"),
         add_error_body: error_response::add_error_body,
@@ -111,7 +128,9 @@ fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
 }
 
 fn serve(listener: TcpListener, context: web::Data<Context>) -> std::io::Result<Server> {
-    let server = HttpServer::new(move || {
+    let times = ServerTimes { threads: None, keep_alive: KEEP_ALIVE, shutdown_timeout: SHUTDOWN_TIMEOUT };
+    let (connections, site) = (context.connections.clone(), context.site.clone());
+    connections::serve(listener, times, &connections, &site, move || {
         App::new()
             .app_data(context.clone())
             .app_data(context.site.clone())
@@ -124,12 +143,5 @@ fn serve(listener: TcpListener, context: web::Data<Context>) -> std::io::Result<
             .configure(|config| routes::register(config, api::routes::all(), require_login))
             .configure(|config| routes::register(config, pages::routes::all(), require_login))
             .default_service(web::route().to(not_found))
-    });
-    let server = server
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_TIMEOUT)
-        .disable_signals()
-        .listen(listener)?;
-    Ok(server.run())
+    })
 }

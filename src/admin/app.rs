@@ -3,20 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::time::Duration;
 
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 use super::action_log;
 use super::console::Console;
+use super::edge;
 use super::errors;
 use super::guard::{carries_token, require_token};
 use super::routes;
 use crate::web::error::{extractor_errors, not_found};
 use crate::web::listen::ListenError;
 use crate::web::routes::guarded;
-use crate::web::{Site, coding, request_guard};
+use crate::web::{Site, coding, connections, request_guard};
 
 /// Builds the server. It stops through its handle; signals are the caller's.
 ///
@@ -33,11 +33,14 @@ pub fn listen(
         tls_only: !origins.is_empty() && origins.iter().all(|origin| origin.starts_with("https://")),
         origins,
         trusted_proxies: console.settings.server.trusted_proxies.clone(),
+        budget: edge::budget(),
         // DNS rebinding leads a browser's page here under a foreign host name; such a page has no token.
         allows_any_host: carries_token,
         add_error_body: errors::add_error_body,
     });
-    let server = HttpServer::new(move || {
+    let trusted = console.settings.server.trusted_proxies.clone();
+    let own_site = site.clone();
+    connections::serve(listener, edge::TIMES, &edge::connections(trusted), &own_site, move || {
         App::new()
             .app_data(console.clone())
             .app_data(site.clone())
@@ -49,12 +52,5 @@ pub fn listen(
             .configure(routes::register)
             .default_service(guarded(web::route().to(not_found), require_token, None))
     })
-    .workers(1)
-    .client_request_timeout(Duration::from_secs(5))
-    .shutdown_timeout(2)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| ListenError::Other(address, error))?
-    .run();
-    Ok(server)
+    .map_err(|error| ListenError::Other(address, error))
 }

@@ -8,6 +8,7 @@ mod application;
 mod chart;
 mod console;
 mod console_token;
+mod edge;
 mod errors;
 mod frame;
 mod guard;

@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::application::DatabaseFigures;
 use super::console_token::ConsoleToken;
+use super::edge;
 use super::guard::{TokenRefusal, check_bearer, sends_right_token};
 use super::scrape;
 use crate::db::Database;
 use crate::messaging::{Notifier, Readiness};
 use crate::metrics::Uptime;
+use crate::settings::Networks;
 use crate::web::error::not_found;
 use crate::web::listen::ListenError;
-use crate::web::{Route, Site, health, request_guard, routes};
+use crate::web::{Route, Site, connections, health, request_guard, routes};
 
 /// The state that a worker's handlers share.
 pub struct WorkerState {
@@ -66,12 +68,14 @@ pub fn listen_worker(
     let site = web::Data::new(Site {
         tls_only: false,
         origins,
-        trusted_proxies: crate::settings::Networks::default(),
+        trusted_proxies: Networks::default(),
+        budget: edge::budget(),
         allows_any_host,
         add_error_body: |response, _| response,
     });
     let state = web::Data::new(state);
-    let server = HttpServer::new(move || {
+    let own_site = site.clone();
+    connections::serve(listener, edge::TIMES, &edge::connections(Networks::default()), &own_site, move || {
         App::new()
             .app_data(state.clone())
             .app_data(site.clone())
@@ -80,14 +84,7 @@ pub fn listen_worker(
             .configure(|config| routes::register(config, all_routes(), require_token))
             .default_service(web::route().to(not_found))
     })
-    .workers(1)
-    .client_request_timeout(Duration::from_secs(5))
-    .shutdown_timeout(2)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| ListenError::Other(address, error))?
-    .run();
-    Ok(server)
+    .map_err(|error| ListenError::Other(address, error))
 }
 
 fn all_routes() -> Vec<Route> {

@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod console;
 mod cookie_key;
+mod file_limit;
 mod http_client;
 mod limits;
 mod log_limit;

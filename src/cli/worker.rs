@@ -5,7 +5,7 @@ use anyhow::Context;
 
 use super::schema::require_current;
 use super::stop::StopSignal;
-use super::{admin_address, output};
+use super::{admin_address, file_limit, output};
 use crate::admin::{WorkerState, listen_worker};
 use crate::db::Database;
 use crate::maintenance;
@@ -18,6 +18,7 @@ use crate::settings::Settings;
 /// One line that says what prevents the start.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut stop = StopSignal::listen()?;
+    file_limit::raise();
     let config = settings
         .database
         .url

@@ -27,7 +27,7 @@ fn login_pages() -> Vec<Route> {
         Route::post("/register", registration::create).public(),
         // Login
         Route::get("/login", login::new).public(),
-        Route::post("/login", login::create).public(),
+        Route::post("/login", login::create).public().carries_draft(),
         Route::post("/logout", logout::create),
         // Invitations, as the invited person sees them
         Route::get("/invitations/{token}", opened_invitation::show).public(),
@@ -42,9 +42,9 @@ fn note_pages() -> Vec<Route> {
         Route::get("/dashboard", dashboard::show),
         // Notes
         Route::get("/notes", notes::index),
-        Route::post("/notes", notes::create).when_refused(notes::create_refused),
+        Route::post("/notes", notes::create).when_refused(notes::create_refused).carries_draft(),
         Route::get("/notes/{id}", notes::show),
-        Route::post("/notes/{id}", notes::update).when_refused(notes::update_refused),
+        Route::post("/notes/{id}", notes::update).when_refused(notes::update_refused).carries_draft(),
         Route::get("/notes/{id}/edit", notes::edit),
         // Deleted notes
         Route::get("/bin", bin::index),

@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod any_input;
 mod cluster;
+mod connections;
 mod console;
 mod database;
 mod documentation;
@@ -29,6 +30,7 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 pub use cluster::ClusterSettings;
+pub use connections::ConnectionSettings;
 pub use console::ConsoleSettings;
 pub use database::DatabaseSettings;
 pub use documentation::{SettingDescription, descriptions, help};
@@ -53,6 +55,8 @@ pub struct Settings {
     pub server: ServerSettings,
     #[command(flatten)]
     pub throttling: ThrottlingSettings,
+    #[command(flatten)]
+    pub connections: ConnectionSettings,
     #[command(flatten)]
     pub database: DatabaseSettings,
     #[command(flatten)]

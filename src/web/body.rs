@@ -8,21 +8,37 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde_json::error::Category;
 
+use super::client_address::ClientAddress;
+use super::client_network::ClientNetwork;
+use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
+use super::memory_budget::Reservation;
+use super::routes::CarriesDraft;
+use super::site::Site;
 use crate::domain::CONTENT_LIMIT;
 
-/// The longest body. In a form the worst byte of a note is a line feed: browsers send it as `%0D%0A`, six
+/// The longest body of a request whose user is known. In a form the worst byte of a note is a line feed: browsers send it as `%0D%0A`, six
 /// bytes; in JSON it is a control character, `\u0001`, six as well. A full-size note of any characters fits,
 /// with room for other fields.
 pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
+/// The longest body of a request whose user is not known.
+const SHORT_LIMIT: usize = 16 * 1024;
+/// The longest text in a body with a draft whose user is not known: one note, and short fields.
+const DRAFT_TEXT_LIMIT: usize = CONTENT_LIMIT + SHORT_LIMIT;
+/// A body is read into a buffer that grows by doubling, and then decoded into another one.
+const BYTES_FOR_A_BYTE: usize = 3;
+/// The bytes by which the reservation of a body grows.
+const RESERVED_STEP: usize = 32 * 1024;
+/// The most fields of a form. Each costs memory, however short it is.
+const FIELDS_LIMIT: usize = 10_000;
 /// The time that a body may take to arrive; the server's own timeout covers the head only.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -41,13 +57,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let typed = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let body = read(request, payload);
+        let limits = BodyLimits::of(request);
+        let body = read(request, payload, limits);
         Box::pin(async move {
             let body = body.await?;
             if !typed && !body.is_empty() {
                 return Err(Error::UnsupportedMediaType);
             }
-            let fields = decode_form(&body)?;
+            let fields = decode_form(&body, limits.text)?;
             let values = MapDeserializer::<_, ValueError>::new(fields.into_iter());
             T::deserialize(values).map(Form).map_err(|_| Error::BadRequest("A field of the form is missing."))
         })
@@ -62,7 +79,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let content_type = request.content_type().to_ascii_lowercase();
         let typed = content_type == "application/json"
             || (content_type.starts_with("application/") && content_type.ends_with("+json"));
-        let body = read(request, payload);
+        let body = read(request, payload, BodyLimits::of(request));
         Box::pin(async move {
             if !typed {
                 return Err(Error::UnsupportedMediaType);
@@ -72,9 +89,32 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
+/// How long a body may be.
+#[derive(Clone, Copy)]
+struct BodyLimits {
+    /// As it is sent.
+    encoded: usize,
+    /// All names and values of a form.
+    text: usize,
+}
+
+impl BodyLimits {
+    /// A body is short until the user is known, but for a draft.
+    fn of(request: &HttpRequest) -> Self {
+        if request.extensions().get::<CurrentUser>().is_some() {
+            Self { encoded: BODY_LIMIT, text: BODY_LIMIT }
+        } else if request.app_data::<CarriesDraft>().is_some() {
+            Self { encoded: BODY_LIMIT, text: DRAFT_TEXT_LIMIT }
+        } else {
+            Self { encoded: SHORT_LIMIT, text: SHORT_LIMIT }
+        }
+    }
+}
+
 fn read(
     request: &HttpRequest,
     payload: &mut Payload,
+    limits: BodyLimits,
 ) -> impl Future<Output = Result<Vec<u8>, Error>> + 'static {
     let encoded = request
         .headers()
@@ -85,31 +125,54 @@ fn read(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let mut payload = payload.take();
+    let request = request.clone();
     async move {
         if encoded {
             return Err(Error::UnsupportedMediaType);
         }
-        if announced.is_some_and(|length| length > BODY_LIMIT) {
+        if announced.is_some_and(|length| length > limits.encoded) {
             return Err(Error::TooLarge);
         }
-        let mut body = Vec::with_capacity(announced.unwrap_or_default());
+        let mut reservation = reservation(&request);
+        let mut reserved = 0;
+        let mut body = Vec::new();
         let arrival = async {
             while let Some(chunk) = payload.next().await {
                 let chunk = chunk.map_err(|_| Error::BadRequest("The request ended before its body did."))?;
-                if body.len() + chunk.len() > BODY_LIMIT {
+                let length = body.len() + chunk.len();
+                if length > limits.encoded {
                     return Err(Error::TooLarge);
+                }
+                if let Some(reservation) = &mut reservation
+                    && length > reserved
+                {
+                    reserved = length.next_multiple_of(RESERVED_STEP);
+                    reservation.resize(reserved * BYTES_FOR_A_BYTE)?;
                 }
                 body.extend_from_slice(&chunk);
             }
             Ok(())
         };
         tokio::time::timeout(BODY_TIMEOUT, arrival).await.map_err(|_| Error::BodyTimeout)??;
+        // What the handler makes of the body lives as long as the request.
+        request.extensions_mut().insert(HeldRequest(reservation));
         Ok(body)
     }
 }
 
-/// The fields of a form; the last value of a repeated field is used.
-pub(super) fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error> {
+/// Keeps the reservation of a body as long as its request.
+struct HeldRequest(#[expect(dead_code, reason = "it is dropped with the request")] Option<Reservation>);
+
+fn reservation(request: &HttpRequest) -> Option<Reservation> {
+    let site = request.app_data::<web::Data<Site>>()?;
+    let extensions = request.extensions();
+    let client = ClientNetwork::of(extensions.get::<ClientAddress>()?.0);
+    let tenant = extensions.get::<CurrentUser>().map(|user| user.tenant.tenant());
+    Some(site.budget.reservation(client, tenant))
+}
+
+/// The fields of a form, `limit` bytes of them at most; the last value of a repeated field is used.
+pub(super) fn decode_form(body: &[u8], limit: usize) -> Result<HashMap<String, String>, Error> {
     let decode = |part: &[u8]| {
         let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         match percent_decode(&spaced).decode_utf8() {
@@ -117,13 +180,17 @@ pub(super) fn decode_form(body: &[u8]) -> Result<HashMap<String, String>, Error>
             Err(_) => Err(Error::BadRequest("The form is not valid UTF-8.")),
         }
     };
-    body.split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-            Ok((decode(&pair[..at])?, decode(pair.get(at + 1..).unwrap_or_default())?))
-        })
-        .collect()
+    let (mut fields, mut length) = (HashMap::new(), 0);
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = (decode(&pair[..at])?, decode(pair.get(at + 1..).unwrap_or_default())?);
+        length += name.len() + value.len();
+        if length > limit || fields.len() > FIELDS_LIMIT {
+            return Err(Error::TooLarge);
+        }
+        fields.insert(name, value);
+    }
+    Ok(fields)
 }
 
 /// Parses JSON: broken syntax is 400; well-formed JSON that does not fit the type is 422 and names the field.

@@ -1,7 +1,10 @@
 //! The state that handlers share: made once at start, given to each as `web::Data`.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 
+use super::connections::Connections;
 use super::cookie::CookieKeys;
 use super::graceful_shutdown::RequestDrain;
 use super::request_rate::RequestRates;
@@ -16,6 +19,7 @@ pub struct Context {
     pub metrics: Metrics,
     pub drain: RequestDrain,
     pub rates: RequestRates,
+    pub connections: Arc<Connections>,
     pub site: Data<Site>,
     pub cookies: CookieKeys,
 }

@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 use log::Level;
 
 use super::fields::FieldErrors;
+use super::memory_budget::BudgetRefusal;
 use crate::auth::Busy;
 use crate::db::{DbError, causes};
 use crate::domain::Limit;
@@ -63,6 +64,9 @@ pub enum Error {
     /// The user or the organization has as much of this as allowed.
     #[error("the limit of {} is reached", .0.as_str())]
     LimitReached(Limit),
+    /// Bodies hold as much memory as they may.
+    #[error("the memory for bodies is used up")]
+    OutOfBudget,
     /// Too many passwords wait to be hashed.
     #[error("busy")]
     Busy(#[from] Busy),
@@ -81,6 +85,15 @@ impl From<DbError> for Error {
         match error {
             DbError::LimitReached(limit) => Self::LimitReached(limit),
             other => Self::Database(other),
+        }
+    }
+}
+
+impl From<BudgetRefusal> for Error {
+    fn from(refusal: BudgetRefusal) -> Self {
+        match refusal {
+            BudgetRefusal::TooLarge => Self::TooLarge,
+            BudgetRefusal::Exhausted => Self::OutOfBudget,
         }
     }
 }
@@ -344,6 +357,7 @@ impl ResponseError for Error {
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy(_)
             | Self::Overloaded(_)
+            | Self::OutOfBudget
             | Self::Database(DbError::Unavailable(_) | DbError::Unreachable(_) | DbError::Repeat(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

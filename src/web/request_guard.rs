@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
@@ -14,12 +14,15 @@ use futures_util::FutureExt;
 use log::Level;
 
 use super::client_address::{ClientAddress, client_address};
+use super::client_network::ClientNetwork;
 use super::context::Context;
 use super::cookie;
+use super::current_user::CurrentUser;
 use super::error::Error;
-use super::headers;
+use super::held_body::HeldBody;
 use super::refusal_log::{log_refusal, place};
-use super::request_info::RequestInfo;
+use super::request_info::{RequestInfo, new_request_id};
+use super::response_headers::finish;
 use super::site::Site;
 use crate::log_context::{self, Cause, LogContext};
 use crate::services::audit::{self, Subject};
@@ -95,7 +98,11 @@ fn route() -> Option<&'static str> {
 
 fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
-    let mut response = finish(response, info, site);
+    let tenant = request.extensions().get::<CurrentUser>().map(|user| user.tenant.tenant());
+    let reservation = site.budget.reservation(ClientNetwork::of(info.address), tenant);
+    let held = HeldBody::hold(response, reservation)
+        .unwrap_or_else(|refusal| finish(Error::from(refusal).error_response(), info, site));
+    let mut response = finish(held, info, site);
     cookie::extend_life(&request, response.headers_mut(), site.tls_only);
     ServiceResponse::new(request, response)
 }
@@ -156,16 +163,6 @@ fn from_our_own_page(headers: &HeaderMap, site: &Site) -> bool {
         .all(|origin| origin.to_str().is_ok_and(|origin| site.origins.contains(origin)))
 }
 
-/// Adds the body of an error, the security headers and the request's number.
-fn finish(response: HttpResponse<BoxBody>, info: &RequestInfo, site: &Site) -> HttpResponse<BoxBody> {
-    let mut response = (site.add_error_body)(response, info);
-    headers::secure(response.headers_mut(), site.tls_only);
-    if let Ok(value) = HeaderValue::from_str(&info.request_id) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
-    }
-    response
-}
-
 /// The response to a request that was lost with its handler.
 struct Lost {
     status: StatusCode,
@@ -195,13 +192,6 @@ impl ResponseError for Lost {
     }
 }
 
-fn new_request_id() -> String {
-    let mut bytes = [0; 8];
-    // Without randomness the number is 0, which is better than no response.
-    let _ = getrandom::fill(&mut bytes);
-    format!("{:016x}", u64::from_be_bytes(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use actix_web::middleware::from_fn;
@@ -226,6 +216,7 @@ mod tests {
             origins: ["http://localhost:5000".to_owned()].into(),
             tls_only: true,
             trusted_proxies: crate::settings::Networks::default(),
+            budget: crate::web::memory_budget::MemoryBudget::new(1 << 20),
             allows_any_host: |_| false,
             add_error_body: crate::web::error_response::add_error_body,
         });

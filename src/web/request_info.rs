@@ -36,3 +36,11 @@ impl RequestInfo {
         self.path.starts_with("/api/")
     }
 }
+
+/// A number for a request or its answer.
+pub fn new_request_id() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the number is 0, which is better than no response.
+    let _ = getrandom::fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}

@@ -85,6 +85,7 @@ pub struct Route {
     pub public: bool,
     handler: AddHandler,
     fallback: Option<Fallback>,
+    carries_draft: bool,
 }
 
 impl Route {
@@ -125,9 +126,15 @@ impl Route {
         Self { fallback: Some(Rc::new(fallback)), ..self }
     }
 
+    /// Takes a body that is as long as a note before the user is known: the text of a note is kept through
+    /// the login. Other bodies are short before a login.
+    pub fn carries_draft(self) -> Self {
+        Self { carries_draft: true, ..self }
+    }
+
     fn new<Args: Extractors>(method: Verb, path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         let handler = Box::new(|route: actix_web::Route| route.to(handler));
-        Self { method, path, public: false, handler, fallback: None }
+        Self { method, path, public: false, handler, fallback: None, carries_draft: false }
     }
 }
 
@@ -159,6 +166,10 @@ impl<E: 'static> FromRequest for RefusalReason<E> {
 /// The path of the row that a request matched, under which its metrics are counted.
 #[derive(Clone, Copy)]
 pub struct Pattern(pub &'static str);
+
+/// Marks the requests to a path that has a row with [`Route::carries_draft`].
+#[derive(Clone, Copy)]
+pub struct CarriesDraft;
 
 /// Adds the rows to a server. `guard` decides on every request to a row that is not public, before the row's
 /// handler reads anything of it. Another method on a known path is 405 and names the path's methods.
@@ -195,6 +206,9 @@ fn resource<E: ResponseError + 'static>(
         async move { HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allow)).finish() }
     };
     let mut resource = web::resource(path).default_service(web::route().to(refuse));
+    if rows.iter().any(|row| row.carries_draft) {
+        resource = resource.app_data(CarriesDraft);
+    }
     for row in rows {
         let route = (row.handler)(row.method.route());
         resource = resource.route(if row.public { route } else { guarded(route, guard, row.fallback) });

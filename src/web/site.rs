@@ -2,11 +2,13 @@
 //! site what differs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceRequest;
 
+use super::memory_budget::MemoryBudget;
 use super::request_info::RequestInfo;
 use crate::settings::Networks;
 
@@ -18,6 +20,8 @@ pub struct Site {
     pub tls_only: bool,
     /// The networks of the proxies whose word for a client's address counts.
     pub trusted_proxies: Networks,
+    /// The bytes that bodies may hold.
+    pub budget: Arc<MemoryBudget>,
     /// Whether a request may name any host: health checks call a process by its address.
     pub allows_any_host: fn(&ServiceRequest) -> bool,
     /// Adds the body to an error response.
@@ -74,6 +78,7 @@ mod tests {
             origins,
             tls_only: false,
             trusted_proxies: Networks::default(),
+            budget: MemoryBudget::new(1 << 20),
             allows_any_host: |_| false,
             add_error_body: super::super::error_response::add_error_body,
         }

@@ -6,6 +6,7 @@ mod schema;
 
 use tokio_postgres::Config;
 
+use super::file_limit;
 use super::logging::LogControl;
 use super::stop::StopSignal;
 use crate::db;
@@ -29,6 +30,7 @@ pub struct ServeArguments {
 /// One line that says what prevents the start.
 pub async fn run(settings: &Settings, arguments: &ServeArguments, log: &LogControl) -> anyhow::Result<()> {
     let stop = StopSignal::listen()?;
+    file_limit::raise();
     // First of all, so that a second start changes nothing.
     let listeners = Listeners::bind(settings)?;
     let serving = Serving { settings, log, listeners, stop };

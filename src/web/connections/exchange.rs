@@ -1,0 +1,87 @@
+//! What the stream of a connection and the service behind the dispatcher tell each other: the dispatcher
+//! between them has no such channel. Both run on the same thread.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
+
+/// One request at a time: the stream gives the next head to the dispatcher when the answer has ended.
+#[derive(Default)]
+pub(super) struct Exchange {
+    busy: Cell<bool>,
+    refusal: Cell<Option<StatusCode>>,
+    reader: RefCell<Option<Waker>>,
+}
+
+impl Exchange {
+    /// Begins a request. With a status, the head was refused and the service answers with that.
+    pub(super) fn begin(&self, refusal: Option<StatusCode>) {
+        self.busy.set(true);
+        self.refusal.set(refusal);
+    }
+
+    /// The status of a refused head, once.
+    pub(super) fn take_refusal(&self) -> Option<StatusCode> {
+        self.refusal.take()
+    }
+
+    /// Whether the answer to the last head has not ended.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.get()
+    }
+
+    /// Wakes `reader` when there may be something to read again.
+    pub(super) fn wait(&self, reader: &Waker) {
+        *self.reader.borrow_mut() = Some(reader.clone());
+    }
+
+    /// Wakes the reader.
+    pub(super) fn wake(&self) {
+        let reader = self.reader.borrow_mut().take();
+        reader.inspect(Waker::wake_by_ref);
+    }
+
+    fn end(&self) {
+        self.busy.set(false);
+        self.wake();
+    }
+}
+
+/// The body of an answer. Dropping it, whole or not, ends the exchange.
+pub(super) struct AnswerBody {
+    body: BoxBody,
+    exchange: Option<Rc<Exchange>>,
+}
+
+impl AnswerBody {
+    /// Ends the exchange, if the connection has one, when the body is dropped.
+    pub(super) fn new(body: BoxBody, exchange: Option<Rc<Exchange>>) -> Self {
+        Self { body, exchange }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.exchange.take().inspect(|exchange| exchange.end());
+    }
+}
+
+impl MessageBody for AnswerBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}

@@ -1,0 +1,160 @@
+//! Builds an HTTP server from an application, as `HttpServer` of actix-web does, with streams of our own.
+
+use std::fmt::Debug;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request, Response};
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config,
+};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{AppConfig, Server};
+use actix_web::http::{ConnectionType, Version};
+use actix_web::rt::net::TcpStream;
+use actix_web::web;
+
+use super::exchange::{AnswerBody, Exchange};
+use super::refusal;
+use super::registry::Connections;
+use super::stream::GuardedStream;
+use crate::web::site::Site;
+
+/// The time that a client may take to close its side of a connection.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes that the system may hold for a reader beyond those that are on their way to it. Without this limit
+/// it keeps some megabytes for each.
+const UNSENT_LIMIT: u32 = 128 * 1024;
+/// Accepted connections that wait for a decision of [`Connections`], beyond the limit of open ones.
+const UNDECIDED: usize = 64;
+
+/// How a server runs.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerTimes {
+    /// The number of threads; none for one on each core.
+    pub threads: Option<usize>,
+    /// The time that an idle connection is kept open.
+    pub keep_alive: Duration,
+    /// Seconds that requests in flight have at a stop.
+    pub shutdown_timeout: u64,
+}
+
+/// Builds the server of an application, which `factory` makes once for each thread.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve<F, I, S, B>(
+    listener: TcpListener,
+    times: ServerTimes,
+    connections: &Arc<Connections>,
+    site: &web::Data<Site>,
+    factory: F,
+) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<actix_web::Error> + 'static,
+    S::InitError: Debug,
+    S::Response: Into<Response<B>> + 'static,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let threads = match times.threads {
+        Some(threads) => threads,
+        None => std::thread::available_parallelism()?.get().min(512),
+    };
+    let accepted = connections.limits().total.saturating_add(UNDECIDED).div_ceil(threads);
+    let builder = Server::build()
+        .workers(threads)
+        .max_concurrent_connections(accepted)
+        .shutdown_timeout(times.shutdown_timeout)
+        .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let address = listener.local_addr()?;
+    let (connections, site) = (connections.clone(), site.clone());
+    let service = move || {
+        let (stopping, site, connections) = (stopping.clone(), site.clone(), connections.clone());
+        let application = factory().into_factory().map_err(|error| error.into().error_response());
+        let application = map_config(application, |()| AppConfig::default());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .keep_alive(times.keep_alive)
+            // The stream has deadlines for all heads.
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .local_addr(address)
+            .on_connect_ext(|stream: &GuardedStream, data| {
+                data.insert(stream.exchange());
+            })
+            .h1(apply_fn_factory(application, move |request: Request, application: &_| {
+                answer(request, application, &site)
+            }));
+        fn_service(move |socket: TcpStream| std::future::ready(accept(socket, &connections))).and_then(http)
+    };
+    Ok(builder.listen(format!("http-{address}"), listener, service)?.run())
+}
+
+type Accepted = (GuardedStream, Option<SocketAddr>);
+
+fn accept(socket: TcpStream, connections: &Arc<Connections>) -> Result<Accepted, DispatchError> {
+    let peer = socket.peer_addr()?;
+    let admitted =
+        connections.admit(peer.ip()).ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+    let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_LIMIT);
+    Ok((GuardedStream::new(socket, admitted), Some(peer)))
+}
+
+/// Answers a request by the application, or refuses its head.
+fn answer<A, B>(
+    request: Request,
+    application: &A,
+    site: &web::Data<Site>,
+) -> impl Future<Output = Result<Response<AnswerBody>, A::Error>> + use<A, B>
+where
+    A: Service<Request, Response: Into<Response<B>>, Error: Into<Response<BoxBody>>, Future: 'static>,
+    B: MessageBody + 'static,
+{
+    let version = request.version();
+    let exchange = request.conn_data::<Rc<Exchange>>().cloned();
+    let answering = match exchange.as_ref().and_then(|exchange| exchange.take_refusal()) {
+        Some(status) => {
+            let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+            Err(refusal::answer(status, site, peer))
+        }
+        None => Ok(application.call(request)),
+    };
+    async move {
+        let response = match answering {
+            Err(refused) => Response::from(refused).map_into_boxed_body(),
+            Ok(answering) => match answering.await {
+                Ok(response) => response.into().map_into_boxed_body(),
+                Err(error) => error.into(),
+            },
+        };
+        Ok(complete(response, version, exchange))
+    }
+}
+
+/// The body of an answer as the dispatcher gets it.
+fn complete(
+    response: Response<BoxBody>,
+    version: Version,
+    exchange: Option<Rc<Exchange>>,
+) -> Response<AnswerBody> {
+    let mut response = response.map_body(|_, body| AnswerBody::new(body, exchange));
+    if version < Version::HTTP_11 && response.body().size() == BodySize::Stream {
+        // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+        response.head_mut().no_chunking(true);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    response
+}

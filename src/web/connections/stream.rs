@@ -1,0 +1,245 @@
+//! The stream between a client's socket and the dispatcher of actix-http, which has a deadline for the first
+//! head of a connection only, and none for a reader. The stream gives the dispatcher whole heads, one at a
+//! time, and the bytes of their bodies; it ends a connection whose client is too slow in either direction.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::http::StatusCode;
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::counts::ConnectionEvent;
+use super::deadlines::{HeadDeadline, WriteDeadline};
+use super::exchange::Exchange;
+use super::framing::BodyFraming;
+use super::head::{HeadState, read_head};
+use super::received::ReceivedBytes;
+use super::registry::AdmittedConnection;
+
+/// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
+const READ_AHEAD: usize = 4 * 1024;
+/// The head that the dispatcher gets in place of one that is refused. The service answers it.
+const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+
+/// What the next bytes of the connection are.
+enum Phase {
+    /// A head, or nothing.
+    Head,
+    /// A head that is checked, of which this many bytes are still to be given; and its body.
+    CheckedHead(usize, BodyFraming),
+    /// The body of the request that the dispatcher has.
+    Body(BodyFraming),
+    /// In place of a refused head, what is left of this one.
+    Refusal(&'static [u8]),
+    /// Nothing that is wanted.
+    Discarded,
+}
+
+/// The stream of one connection.
+pub(super) struct GuardedStream {
+    socket: TcpStream,
+    admitted: AdmittedConnection,
+    exchange: Rc<Exchange>,
+    phase: Phase,
+    received: ReceivedBytes,
+    head_deadline: HeadDeadline,
+    write_deadline: WriteDeadline,
+}
+
+impl GuardedStream {
+    /// The stream of a connection that was just accepted.
+    pub(super) fn new(socket: TcpStream, admitted: AdmittedConnection) -> Self {
+        Self {
+            socket,
+            admitted,
+            exchange: Rc::default(),
+            phase: Phase::Head,
+            received: ReceivedBytes::default(),
+            head_deadline: HeadDeadline::running(),
+            write_deadline: WriteDeadline::default(),
+        }
+    }
+
+    /// What the service reads of this connection.
+    pub(super) fn exchange(&self) -> Rc<Exchange> {
+        self.exchange.clone()
+    }
+
+    /// The next head is given when the answer to the last one has been taken.
+    fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.exchange.is_busy() && !self.write_deadline.is_running() {
+            return Poll::Ready(Ok(()));
+        }
+        self.exchange.wait(context.waker());
+        while self.received.len() < READ_AHEAD && !self.received.has_ended() {
+            ready!(self.received.poll_fill(&mut self.socket, context))?;
+        }
+        Poll::Pending
+    }
+
+    /// Waits for a head and sets the phase that follows; false when the connection has ended.
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        ready!(self.poll_idle(context))?;
+        self.admitted.set_busy(false);
+        loop {
+            match self.received.check(read_head) {
+                HeadState::Whole { length, body } => {
+                    self.begin(Phase::CheckedHead(length, body), None);
+                    return Poll::Ready(Ok(true));
+                }
+                HeadState::Refused(status) => return Poll::Ready(Ok(self.refuse(status))),
+                HeadState::Partial => {}
+            }
+            if self.received.has_ended() || self.admitted.is_evicted(context.waker()) {
+                return Poll::Ready(Ok(false));
+            }
+            if !self.received.is_empty() {
+                self.head_deadline.start();
+            }
+            if self.head_deadline.poll_over(context).is_ready() {
+                self.admitted.count(ConnectionEvent::SlowHead);
+                let silent = self.received.is_empty();
+                return Poll::Ready(Ok(!silent && self.refuse(StatusCode::REQUEST_TIMEOUT)));
+            }
+            ready!(self.received.poll_fill(&mut self.socket, context))?;
+        }
+    }
+
+    fn refuse(&mut self, status: StatusCode) -> bool {
+        if status != StatusCode::REQUEST_TIMEOUT {
+            self.admitted.count(ConnectionEvent::RefusedHead);
+        }
+        self.received.clear();
+        self.begin(Phase::Refusal(REFUSED_HEAD), Some(status));
+        true
+    }
+
+    fn begin(&mut self, phase: Phase, refusal: Option<StatusCode>) {
+        self.head_deadline.stop();
+        self.admitted.set_busy(true);
+        self.exchange.begin(refusal);
+        self.phase = phase;
+    }
+
+    /// Gives bytes of the body; none when the connection has ended or the body is broken.
+    fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Phase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        if self.received.is_empty() && !self.received.has_ended() {
+            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(framing.at_most(buffer.remaining())));
+            ready!(Pin::new(&mut self.socket).poll_read(context, &mut part))?;
+            let taken = framing.take(part.filled()).unwrap_or_default();
+            self.received.put_back(&part.filled()[taken..]);
+            buffer.advance(taken);
+        } else {
+            let most = buffer.remaining().min(self.received.len());
+            let part = self.received.front(most);
+            let taken = framing.take(part).unwrap_or_default();
+            buffer.put_slice(&part[..taken]);
+            self.received.advance(taken);
+        }
+        if framing.has_ended() {
+            self.phase = Phase::Head;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads and drops what a refused client goes on sending, so that closing the connection does not destroy
+    /// the answer on its way.
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.received.has_ended() {
+            self.received.clear();
+            ready!(self.received.poll_fill(&mut self.socket, context))?;
+        }
+        self.exchange.wait(context.waker());
+        if self.exchange.is_busy() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+}
+
+impl AsyncRead for GuardedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            match &mut this.phase {
+                Phase::Head => {
+                    if !ready!(this.poll_head(context))? {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Phase::CheckedHead(left, _) => {
+                    let given = buffer.remaining().min(*left);
+                    buffer.put_slice(this.received.front(given));
+                    this.received.advance(given);
+                    *left -= given;
+                    if *left == 0
+                        && let Phase::CheckedHead(_, body) = std::mem::replace(&mut this.phase, Phase::Head)
+                        && !body.has_ended()
+                    {
+                        this.phase = Phase::Body(body);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Phase::Body(_) => return this.poll_body(context, buffer),
+                Phase::Refusal([]) => this.phase = Phase::Discarded,
+                Phase::Refusal(rest) => {
+                    let given = buffer.remaining().min(rest.len());
+                    buffer.put_slice(&rest[..given]);
+                    *rest = &rest[given..];
+                    return Poll::Ready(Ok(()));
+                }
+                Phase::Discarded => return this.poll_discard(context),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for GuardedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.socket).poll_write(context, bytes)? {
+            Poll::Ready(written) => {
+                this.write_deadline.taken(written);
+                Poll::Ready(Ok(written))
+            }
+            Poll::Pending if this.write_deadline.poll_over(context).is_ready() => {
+                this.admitted.count(ConnectionEvent::SlowReader);
+                // The system drops what it has not sent.
+                let _ = this.socket.set_zero_linger();
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// The dispatcher flushes when the system has taken all bytes.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.write_deadline.is_running() {
+            self.write_deadline.stop();
+            self.exchange.wake();
+        }
+        Pin::new(&mut self.socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
+        if matches!(this.phase, Phase::Discarded) {
+            // Until the client has closed its side, or for the time of a head.
+            this.head_deadline.start();
+            if this.head_deadline.poll_over(context).is_pending() {
+                let _ = ready!(this.poll_discard(context));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
