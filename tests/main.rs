@@ -15,6 +15,7 @@ mod architecture;
 mod browser;
 mod cluster;
 mod database;
+mod edge;
 mod isolation;
 mod limits;
 mod messaging;

@@ -64,7 +64,8 @@ start_server() {
     : >"$out.out"
     (
         cd "$throwaway_folder"
-        exec env -i PATH="$PATH" BIND=127.0.0.1:0 DEMO_TENANT=off RUST_LOG=warn LIMIT_REQUESTS=none LIMIT_REQUESTS_PER_PERSON=none DATA_DIR="$throwaway_folder/data-$name" \
+        exec env -i PATH="$PATH" BIND=127.0.0.1:0 CONNECTIONS_PER_ADDRESS=10000 LIMIT_REQUESTS=none LIMIT_REQUESTS_PER_PERSON=none \
+            DEMO_TENANT=off RUST_LOG=warn DATA_DIR="$throwaway_folder/data-$name" \
             SECRET_KEY="$(head -c 64 /dev/urandom | base64 -w 0)" \
             DATABASE_URL="$(database_url)" "$@" ./pigeonhole serve
     ) >"$out.out" 2>"$out.log" &

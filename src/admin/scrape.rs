@@ -28,6 +28,7 @@ pub async fn of_application(context: &Context, figures: &DatabaseFigures) -> Str
         text.add("pigeonhole_sessions", &[], sessions as f64);
     }
     add_messages(&mut text, outbox.as_ref(), &context.services.notifier.counts());
+    add_clients(&mut text, context);
     add_process(&mut text, &context.metrics.uptime);
     context.metrics.request_histograms() + &text.text()
 }
@@ -71,6 +72,18 @@ fn add_database(text: &mut PrometheusText, database: &Database) {
     for (class, count) in database.errors() {
         text.add("pigeonhole_database_errors_total", &[("class", class)], count as f64);
     }
+}
+
+fn add_clients(text: &mut PrometheusText, context: &Context) {
+    let (connections, budget) = (&context.connections, &context.site.budget);
+    text.add("pigeonhole_connections", &[], connections.open() as f64);
+    text.add("pigeonhole_connections_limit", &[], connections.limits().total as f64);
+    for (event, count) in connections.events() {
+        text.add("pigeonhole_connection_events_total", &[("event", event)], count as f64);
+    }
+    text.add("pigeonhole_body_bytes", &[], budget.held() as f64);
+    text.add("pigeonhole_body_bytes_limit", &[], budget.total() as f64);
+    text.add("pigeonhole_body_bytes_refused_total", &[], budget.refused() as f64);
 }
 
 fn add_passwords(text: &mut PrometheusText, hasher: &Hasher) {

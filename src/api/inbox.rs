@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::list_query::{cursor_of, limit_of, words_of};
+use super::list_query::{cursor_of, limit_of, shorten, words_of};
 use super::problem::Problem;
 use crate::store::ReceivedNote;
 use crate::web::paging::{encode, with_words};
@@ -69,10 +69,11 @@ pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<H
         Some(_) => return Err(Error::Invalid(FieldErrors::one("unread", "This is true or false."))),
     };
     let words = words_of(query.q.as_deref())?;
-    let page = match &words {
+    let mut page = match &words {
         None => user.tenant.whole_inbox(user.id, unread, cursor, limit).await?,
         Some(words) => user.tenant.search_whole_inbox(user.id, words, unread, cursor, limit).await?,
     };
+    shorten(&mut page);
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.older() {
         let next = with_words(

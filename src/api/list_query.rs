@@ -3,11 +3,27 @@
 use std::num::IntErrorKind;
 
 use crate::domain::{Invalid, SearchWords};
-use crate::store::Position;
+use crate::store::{Page, Position, Positioned};
 use crate::web::paging::{PAGE_SIZE, decode};
 use crate::web::{Error, FieldErrors};
 
 const LARGEST_PAGE: u16 = 100;
+/// A page ends with the note whose JSON reaches this many bytes: a control character takes six.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Ends a page where its JSON gets too long; the `Link` header goes on from there.
+pub fn shorten<T: Positioned>(page: &mut Page<T>) {
+    page.shorten(PAGE_BYTES, |text| text.bytes().map(json_length).sum());
+}
+
+/// The bytes that a byte of a text takes in JSON, as serde_json writes it.
+fn json_length(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | 8 | 9 | 10 | 12 | 13 => 2,
+        0..32 => 6,
+        _ => 1,
+    }
+}
 
 /// The number of notes on a page, 1 to 100.
 ///

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::deliveries;
-use super::list_query::{cursor_of, limit_of, words_of};
+use super::list_query::{cursor_of, limit_of, shorten, words_of};
 use super::note_view::{NoteView, view};
 use super::problem::Problem;
 use super::share_with::ShareWith;
@@ -93,10 +93,11 @@ pub struct ListQuery {
 pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let words = words_of(query.q.as_deref())?;
-    let page = match &words {
+    let mut page = match &words {
         None => user.tenant.whole_notes(user.id, cursor, limit).await?,
         Some(words) => user.tenant.search_whole_notes(user.id, words, cursor, limit).await?,
     };
+    shorten(&mut page);
     let mut response = HttpResponse::Ok();
     if let Some(last) = page.older() {
         let next = with_words(&format!("/api/notes?limit={limit}&cursor={}", encode(last)), words.as_ref());

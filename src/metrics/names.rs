@@ -81,6 +81,17 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
         Counter,
         "What this process did with messages: relayed, acknowledged, retried, dead.",
     ),
+    ("pigeonhole_connections", Gauge, "Open connections of clients."),
+    ("pigeonhole_connections_limit", Gauge, "The most connections of clients that may be open."),
+    (
+        "pigeonhole_connection_events_total",
+        Counter,
+        "Connections that were closed or refused: address_limit, total_limit, evicted, slow_reader, slow_head, \
+         refused_head.",
+    ),
+    ("pigeonhole_body_bytes", Gauge, "Bytes that bodies of requests and answers hold."),
+    ("pigeonhole_body_bytes_limit", Gauge, "The most bytes that they may hold (MEMORY_BUDGET)."),
+    ("pigeonhole_body_bytes_refused_total", Counter, "Bodies that were refused because of that limit."),
     ("pigeonhole_build_info", Gauge, "1, with the version and the commit as labels."),
     ("pigeonhole_uptime_seconds", Gauge, "Seconds since the start of the process."),
     ("process_cpu_seconds_total", Counter, "Processor time of the process."),

@@ -256,9 +256,13 @@ async fn try_update(
             Ok(see_other(&format!("/notes/{id}")))
         }
         EditOutcome::Conflict { current, title, content } => {
-            let (_, replaced) = granted(user.tenant.note_with_revisions(user.id, id, 1).await?)?;
-            let by =
-                replaced.into_iter().next().and_then(|revision| revision.replaced_by).unwrap_or_default();
+            let (_, history) = granted(user.tenant.note_with_revisions(user.id, id, None, 1).await?)?;
+            let by = history
+                .revisions
+                .into_iter()
+                .next()
+                .and_then(|revision| revision.replaced_by)
+                .unwrap_or_default();
             conflict_page(user, cookie, form, &current, MergeProposal { title, content, by })
         }
         EditOutcome::Forbidden => granted(NoteAccess::Forbidden),

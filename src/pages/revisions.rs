@@ -4,6 +4,7 @@ use actix_session::Session;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
 use super::format::{Timestamp, heading};
 use super::frame::{frame_of, page};
@@ -19,7 +20,14 @@ struct RevisionsPage {
     id: i64,
     title: String,
     revisions: Vec<RevisionRow>,
-    more: bool,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+/// The query of the list.
+#[derive(Default, Deserialize)]
+pub struct RevisionsQuery {
+    before: Option<String>,
 }
 
 struct RevisionRow {
@@ -30,14 +38,23 @@ struct RevisionRow {
     replaced_by: String,
 }
 
-/// Lists the latest revisions, newest first.
-pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let (seen, replaced) = granted(user.tenant.note_with_revisions(user.id, *id, SHOWN + 1).await?)?;
+/// Lists the latest revisions, newest first, or those before a version.
+pub async fn index(
+    user: CurrentUser,
+    id: web::Path<NoteId>,
+    query: web::Query<RevisionsQuery>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let before: Option<i32> = query.before.as_deref().and_then(|version| version.parse().ok());
+    let (seen, history) = granted(user.tenant.note_with_revisions(user.id, *id, before, SHOWN).await?)?;
     let note = seen.note;
-    let more = replaced.len() > usize::from(SHOWN);
-    let revisions = replaced
+    let list = format!("/notes/{}/revisions", note.id);
+    let last = history.revisions.last().filter(|_| history.more);
+    let older = last.map(|last| format!("{list}?before={}", last.version));
+    let newer = before.map(|_| list);
+    let revisions = history
+        .revisions
         .into_iter()
-        .take(usize::from(SHOWN))
         .map(|revision| RevisionRow {
             version: revision.version,
             title: revision.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
@@ -53,7 +70,8 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) ->
             id: note.id.number(),
             title: heading(&note),
             revisions,
-            more,
+            newer,
+            older,
         },
     )
 }

@@ -16,7 +16,7 @@ macro_rules! page {
     ($text:tt, $more:expr, $which:literal, $bound:expr, $order:literal) => {
         Statement::reading(concat!(
             "SELECT ",
-            $crate::store::notes::note_columns!($text),
+            $crate::store::notes::note_columns!($text, "i.created_at", "i.note_id", $order),
             ", ",
             $crate::store::note_access::received_columns!(),
             ", u.username",
@@ -127,6 +127,10 @@ impl FromRow for ReceivedNote {
 impl Positioned for ReceivedNote {
     fn position(&self) -> Position {
         (self.received.at, self.note.id)
+    }
+
+    fn text(&self) -> &str {
+        self.note.content.as_str()
     }
 }
 

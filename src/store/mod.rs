@@ -63,7 +63,7 @@ pub use page::{Cursor, Page, Position, Positioned};
 pub(crate) use purge::forget_logins;
 pub use purge::purge_overdue_tenants;
 pub use recipients::{OFFERED, Recipient, Share, SharingState};
-pub use revisions::Revision;
+pub use revisions::{NoteHistory, Revision};
 pub use search::{HIT_END, HIT_START, SearchHit};
 pub use seeding::{SeedTable, analyze, copy_in, count_seeded, next_ids};
 pub use sessions::{

@@ -15,11 +15,29 @@ macro_rules! note_columns {
     (whole) => {
         $crate::store::notes::note_columns!("n.content")
     };
+    // In the order of a list, until the texts before a note are as long as a page may be; then nothing. The
+    // length of a text is known without reading the text.
+    (whole, $time:literal, $id:literal, $order:literal) => {
+        $crate::store::notes::note_columns!(
+            "CASE WHEN sum(octet_length(n.content)) OVER (ORDER BY ",
+            $time,
+            " ",
+            $order,
+            ", ",
+            $id,
+            " ",
+            $order,
+            ") - octet_length(n.content) < 2097152 THEN n.content ELSE '' END"
+        )
+    };
+    (beginning, $time:literal, $id:literal, $order:literal) => {
+        $crate::store::notes::note_columns!(beginning)
+    };
     (beginning) => {
         $crate::store::notes::note_columns!("left(n.content, 480)")
     };
-    ($content:literal) => {
-        concat!("n.id, n.user_id, n.title, ", $content, ", n.version, n.created_at, n.updated_at")
+    ($($content:literal),+) => {
+        concat!("n.id, n.user_id, n.title, ", $($content),+, ", n.version, n.created_at, n.updated_at")
     };
 }
 pub(super) use note_columns;
@@ -33,7 +51,7 @@ macro_rules! page {
     ($text:tt, $more:expr, $deleted:literal, $bound:expr, $order:literal) => {
         Statement::reading(concat!(
             "SELECT ",
-            $crate::store::notes::note_columns!($text),
+            $crate::store::notes::note_columns!($text, "n.created_at", "n.id", $order),
             $more,
             " FROM {notes} n
              WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.deleted_at IS ",
@@ -124,6 +142,10 @@ impl FromRow for Note {
 impl Positioned for Note {
     fn position(&self) -> Position {
         (self.created_at, self.id)
+    }
+
+    fn text(&self) -> &str {
+        self.content.as_str()
     }
 }
 

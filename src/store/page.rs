@@ -9,6 +9,10 @@ use crate::domain::{NoteId, SearchWords, UserId};
 /// them from a range of its own.
 pub type Position = (DateTime<Utc>, NoteId);
 
+/// A page ends with the note whose text reaches this many bytes, so that no page takes much memory. The
+/// statements of whole notes leave out the texts behind it (`note_columns`, which has the same number).
+pub(super) const PAGE_BYTES: usize = 2 * 1024 * 1024;
+
 /// Later than any note.
 const END_OF_TIME: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
 
@@ -56,9 +60,11 @@ impl<'a> PageRequest<'a> {
     }
 
     /// The page of the rows that [`Self::step`] read.
-    pub(super) fn page<T>(self, mut notes: Vec<T>) -> Page<T> {
-        let more = notes.len() > usize::from(self.limit);
-        notes.truncate(usize::from(self.limit));
+    pub(super) fn page<T: Positioned>(self, mut notes: Vec<T>) -> Page<T> {
+        let whole = count_within(notes.iter().map(|note| note.text().len()), PAGE_BYTES);
+        let shown = whole.min(usize::from(self.limit));
+        let more = notes.len() > shown;
+        notes.truncate(shown);
         let (has_newer, has_older) = match self.cursor {
             Cursor::Start => (false, more),
             Cursor::OlderThan(..) => (true, more),
@@ -71,10 +77,25 @@ impl<'a> PageRequest<'a> {
     }
 }
 
+/// How many of these lengths it takes until their sum reaches `limit`; all of them where it does not.
+pub(super) fn count_within(lengths: impl Iterator<Item = usize>, limit: usize) -> usize {
+    let mut before = 0usize;
+    lengths
+        .take_while(|length| {
+            let begins_within = before < limit;
+            before = before.saturating_add(*length);
+            begins_within
+        })
+        .count()
+}
+
 /// An item of a list.
 pub trait Positioned {
     /// Where the item is in its list.
     fn position(&self) -> Position;
+
+    /// The text of its note, as far as it was read.
+    fn text(&self) -> &str;
 }
 
 /// A part of a list, newest first.
@@ -85,6 +106,13 @@ pub struct Page<T> {
 }
 
 impl<T: Positioned> Page<T> {
+    /// Ends the page with the note whose text reaches `limit` bytes, as `measure` counts them.
+    pub fn shorten(&mut self, limit: usize, measure: impl Fn(&str) -> usize) {
+        let shown = count_within(self.notes.iter().map(|note| measure(note.text())), limit);
+        self.has_older |= shown < self.notes.len();
+        self.notes.truncate(shown);
+    }
+
     /// Where the page before this one ends, if there is one.
     pub fn newer(&self) -> Option<Position> {
         self.notes.first().filter(|_| self.has_newer).map(Positioned::position)
@@ -98,7 +126,7 @@ impl<T: Positioned> Page<T> {
 
 impl TenantHandle {
     /// A page of what belongs to `owner`; see [`PageRequest::step`].
-    pub(super) async fn page<T: FromRow>(
+    pub(super) async fn page<T: FromRow + Positioned>(
         &self,
         statement: &'static Statement,
         owner: UserId,

@@ -3,13 +3,17 @@
 use chrono::{DateTime, Utc};
 
 use super::note_access::{AccessibleNote, NoteAccess, find};
+use super::page::{PAGE_BYTES, count_within};
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{NoteId, NoteTitle, Right, UserId};
 
 /// The columns of a [`Revision`] from `note_revisions r` and the name of its editor.
 macro_rules! revision_columns {
     ($editor:literal) => {
-        concat!("r.version, r.title, r.content, r.replaced_at, ", $editor)
+        $crate::store::revisions::revision_columns!($editor, "r.content")
+    };
+    ($editor:literal, $content:literal) => {
+        concat!("r.version, r.title, ", $content, ", r.replaced_at, ", $editor)
     };
 }
 pub(super) use revision_columns;
@@ -21,12 +25,18 @@ static BASE: Statement = Statement::reading(concat!(
     revision_columns!("NULL::text"),
     " FROM {note_revisions} r WHERE r.tenant_id = $1 AND r.note_id = $2 AND r.version = $3"
 ));
+// The texts until they are as long as a page may be, as in a list of notes (`note_columns`).
 static OF_NOTE: Statement = Statement::reading(concat!(
     "SELECT ",
-    revision_columns!("u.username"),
+    revision_columns!(
+        "u.username",
+        "CASE WHEN sum(octet_length(r.content)) OVER (ORDER BY r.version DESC) - octet_length(r.content) \
+         < 2097152 THEN r.content ELSE '' END"
+    ),
     " FROM {note_revisions} r
      LEFT JOIN {shared.users} u ON u.tenant_id = r.tenant_id AND u.id = r.replaced_by
-     WHERE r.tenant_id = $1 AND r.note_id = $2 ORDER BY r.version DESC LIMIT $3"
+     WHERE r.tenant_id = $1 AND r.note_id = $2 AND ($4::integer IS NULL OR r.version < $4)
+     ORDER BY r.version DESC LIMIT $3"
 ));
 
 pub(super) static ALL: &[&Statement] = &[&BASE, &OF_NOTE];
@@ -40,6 +50,13 @@ pub struct Revision {
     pub replaced_at: DateTime<Utc>,
     /// The name of the user who replaced it, if the statement reads that.
     pub replaced_by: Option<String>,
+}
+
+/// A part of the earlier texts of a note, newest first.
+pub struct NoteHistory {
+    pub revisions: Vec<Revision>,
+    /// Whether there are still earlier ones.
+    pub more: bool,
 }
 
 impl FromRow for Revision {
@@ -73,7 +90,8 @@ pub(super) fn base<'a>(id: NoteId, version: i32) -> Step<'a, Option<Revision>> {
 }
 
 impl TenantHandle {
-    /// A note that `user` may edit, with the last `limit` of its earlier texts, newest first.
+    /// A note that `user` may edit, with the last `limit` of its earlier texts, newest first, from before the
+    /// version `before` where that is given. Tells whether there are more. Long texts make it fewer.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -81,10 +99,16 @@ impl TenantHandle {
         &self,
         user: UserId,
         id: NoteId,
+        before: Option<i32>,
         limit: u16,
-    ) -> Result<NoteAccess<(AccessibleNote, Vec<Revision>)>, DbError> {
-        let revisions = OF_NOTE.all(values![id, i64::from(limit)]);
-        let (access, revisions) = self.transaction((find(user, id, Right::Edit), revisions)).await?;
-        Ok(access.map(|note| (note, revisions)))
+    ) -> Result<NoteAccess<(AccessibleNote, NoteHistory)>, DbError> {
+        let revisions = OF_NOTE.all(values![id, i64::from(limit) + 1, before]);
+        let (access, mut revisions): (_, Vec<Revision>) =
+            self.transaction((find(user, id, Right::Edit), revisions)).await?;
+        let whole = count_within(revisions.iter().map(|revision| revision.content.len()), PAGE_BYTES);
+        let shown = whole.min(usize::from(limit));
+        let more = revisions.len() > shown;
+        revisions.truncate(shown);
+        Ok(access.map(|note| (note, NoteHistory { revisions, more })))
     }
 }

@@ -103,6 +103,10 @@ impl<T: Positioned> Positioned for SearchHit<T> {
     fn position(&self) -> Position {
         self.item.position()
     }
+
+    fn text(&self) -> &str {
+        self.item.text()
+    }
 }
 
 impl TenantHandle {

@@ -4,8 +4,8 @@ use crate::db::{Database, DbError, TenantHandle};
 use crate::domain::TenantId;
 use crate::store::{ExportScope, ExportedNote, ExportedUser};
 
-/// Notes in a page: at most 5 MB of text.
-const NOTES: i64 = 20;
+/// Notes in a page: at most 2 MiB of text.
+const NOTES: i64 = 8;
 const USERS: i64 = 500;
 
 /// What to export, and for which user.

@@ -12,8 +12,10 @@ use super::memory_budget::{BudgetRefusal, Reservation};
 /// A body up to this length is not counted: counting would cost more than it protects, as the connections are
 /// limited.
 const UNCOUNTED: u64 = 4 * 1024;
-/// What a body that is made while it is written holds: the channel of an export, and the compressor.
-const STREAM: u64 = 512 * 1024;
+/// What an export holds while it is written: a page of notes, as rows and as texts, and pieces of the archive.
+const STREAM: u64 = 6 * 1024 * 1024;
+/// A buffer grows by doubling while a page is written, so it takes up to twice the bytes that are in it.
+const BYTES_FOR_A_BYTE: u64 = 2;
 /// A body is given on in pieces of this size, so that whoever compresses or copies it does that by pieces.
 const PIECE: usize = 32 * 1024;
 
@@ -36,7 +38,7 @@ impl HeldBody {
         let bytes = match response.body().size() {
             BodySize::None => return Ok(response),
             BodySize::Sized(length) if length <= UNCOUNTED => return Ok(response),
-            BodySize::Sized(length) => length,
+            BodySize::Sized(length) => length.saturating_mul(BYTES_FOR_A_BYTE),
             BodySize::Stream => STREAM,
         };
         reservation.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;

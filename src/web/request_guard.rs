@@ -232,6 +232,13 @@ mod tests {
             metrics: Metrics::new([]),
             drain: RequestDrain::new(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),
             rates: RequestRates::new(UsageLimits::default()),
+            connections: std::sync::Arc::new(crate::web::connections::Connections::new(
+                crate::web::connections::ConnectionLimits {
+                    total: 1,
+                    per_client: 1,
+                    trusted: crate::settings::Networks::default(),
+                },
+            )),
             site: site.clone(),
             cookies: cookie::CookieKeys {
                 key: actix_web::cookie::Key::generate(),

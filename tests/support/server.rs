@@ -99,6 +99,8 @@ impl ServerBuilder {
             .set("SIGN_UPS_PER_ADDRESS", "100000")
             .set("FAILURES_PER_ADDRESS", "100000")
             .set("ATTEMPTS_PER_ADDRESS", "100000")
+            .set("CONNECTIONS_PER_ADDRESS", "2000")
+            .set("MEMORY_BUDGET", "1024")
             .set("APP_ENV", "development")
             .set("SECRET_KEY", names::secret_key())
             .set("RUST_LOG", "info")

@@ -1,0 +1,65 @@
+//! Limits of connections.
+
+use tokio::io::AsyncWriteExt;
+
+use super::fixture::{LIVEZ, STRANGER, assert_others_are_served, connect, first_bytes, server, until_closed};
+
+#[tokio::test]
+async fn one_address_has_100_connections_and_others_are_served() {
+    let (server, app) = server(&[]).await;
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let mut stream = connect(STRANGER, app.address).await;
+        let _ = stream.write_all(LIVEZ).await;
+        held.push(stream);
+    }
+    let mut answered = 0;
+    for stream in &mut held {
+        answered += usize::from(first_bytes(stream).await == "HTTP/1.1 200");
+    }
+    assert_eq!(answered, 100);
+    assert_others_are_served(app.address).await;
+    drop(held);
+    drop(server);
+}
+
+#[tokio::test]
+async fn the_longest_idle_connection_gives_way_when_the_process_has_as_many_as_it_may() {
+    let (_server, app) = server(&[("CONNECTIONS_LIMIT", "4")]).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut stream = connect(STRANGER, app.address).await;
+        stream.write_all(LIVEZ).await.expect("a request");
+        assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
+        held.push(stream);
+    }
+    assert_others_are_served(app.address).await;
+    assert!(until_closed(&mut held[0]).await.ends_with("ok\n"), "the first one is closed");
+    held[3].write_all(LIVEZ).await.expect("a request");
+    let mut others = [0; 4096];
+    let read = tokio::io::AsyncReadExt::read(&mut held[3], &mut others).await.expect("the last one is open");
+    assert!(read > 0);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_has_no_limit_of_its_own() {
+    let settings = [("PROXY_TRUSTED", "127.0.0.66"), ("CONNECTIONS_PER_ADDRESS", "2")];
+    let (_server, app) = server(&settings).await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        let mut stream = connect(STRANGER, app.address).await;
+        stream.write_all(LIVEZ).await.expect("a request");
+        assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
+        held.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_file_limit_is_raised_and_said_at_the_start() {
+    let (server, _) = server(&[]).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid)).expect("limits");
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[3], words[4], "the soft limit is the hard one: {line}");
+    assert!(server.log().contains(&format!("open files: {} at most", words[3])), "{}", server.log());
+}
