@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::search::insert_notes;
-use crate::support::{Answer, Person, Script, spawn_app};
+use crate::support::{Answer, Person, Script, database, spawn_app};
 
 pub fn link(answer: &Answer, relation: &str) -> Option<String> {
     answer.header("link").split(',').find_map(|part| {
@@ -125,4 +125,82 @@ async fn no_notes_give_an_empty_list() {
     let answer = script.get("/api/notes").await.expect(200);
     assert_eq!(answer.json(), json!([]));
     assert_eq!(link(&answer, "next"), None);
+}
+
+/// Inserts notes of full size, each byte of which takes six in JSON, and shares them with a colleague.
+async fn insert_long_notes(author: &Person, recipient: &Person, count: i64) {
+    let admin = database::admin().await;
+    let inserted = admin
+        .query(
+            "INSERT INTO notes (tenant_id, user_id, content, created_at) \
+             SELECT $1, $2, repeat(chr(1), 262000) || n, now() - (n / 3) * interval '1 second' \
+             FROM generate_series(1, $3::bigint) n RETURNING id",
+            &[&author.tenant_id, &author.user_id, &count],
+        )
+        .await
+        .expect("notes");
+    let ids: Vec<i64> = inserted.iter().map(|row| row.get(0)).collect();
+    admin
+        .execute(
+            "INSERT INTO shared_notes (tenant_id, recipient_id, note_id, access, shared_by) \
+             SELECT $1, $2, n, 'read', $3 FROM unnest($4::bigint[]) n",
+            &[&author.tenant_id, &recipient.user_id, &author.user_id, &ids],
+        )
+        .await
+        .expect("an inbox");
+}
+
+#[tokio::test]
+async fn a_page_of_long_notes_ends_early_and_leads_to_the_rest() {
+    let app = spawn_app().await;
+    let author = Person::founder(&app).await;
+    let recipient = author.colleague(&app).await;
+    insert_long_notes(&author, &recipient, 30).await;
+    for (person, list) in [
+        (&author, "/api/notes?limit=100"),
+        (&author, "/api/notes?limit=5"),
+        (&recipient, "/api/inbox?limit=100"),
+        (&recipient, "/api/inbox?limit=100&unread=true"),
+    ] {
+        let script = person.script(&app).await;
+        let (mut path, mut seen) = (list.to_owned(), HashSet::new());
+        loop {
+            let page = script.get(&path).await.expect(200);
+            assert!(page.body.len() < 6 * 1024 * 1024, "{path}: {} bytes", page.body.len());
+            for note in page.json().as_array().expect("a list") {
+                let length = note["content"].as_str().expect("a text").len();
+                assert!((262_001..=262_002).contains(&length), "{path}: a whole text, not {length}");
+                assert!(seen.insert(note["note_id"].as_i64()), "{path}: twice");
+            }
+            let Some(next) = link(&page, "next") else { break };
+            path = path_of(&next);
+        }
+        assert_eq!(seen.len(), 30, "{list}");
+    }
+}
+
+#[tokio::test]
+async fn the_history_of_long_texts_ends_early_and_leads_to_the_rest() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let id = person.script(&app).await.note("now").await;
+    let statement = "INSERT INTO note_revisions (tenant_id, note_id, version, content, replaced_by) \
+                     SELECT $1, $2, n, 'text ' || n || repeat(' <', 130000), $3 FROM generate_series(1, 30) n";
+    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&person.tenant_id, &id, &person.user_id];
+    database::admin().await.execute(statement, &values).await.expect("revisions");
+    let browser = person.browser(&app).await;
+    let (mut path, mut seen) = (format!("/notes/{id}/revisions"), Vec::new());
+    loop {
+        let page = browser.get(&path).await.expect(200).text();
+        assert!(page.len() < 8 * 1024 * 1024, "{path}: {} bytes", page.len());
+        for text in page.split(">text ").skip(1) {
+            let (number, rest) = text.split_once(' ').expect("a number");
+            seen.push(number.parse::<u32>().expect("a number"));
+            assert!(rest.starts_with("&#60;") || rest.starts_with("&lt;"), "a whole text");
+        }
+        let Some(at) = page.find("/revisions?before=") else { break };
+        let version: String = page[at + 18..].chars().take_while(char::is_ascii_digit).collect();
+        path = format!("/notes/{id}/revisions?before={version}");
+    }
+    assert_eq!(seen, (1..=30).rev().collect::<Vec<u32>>());
 }

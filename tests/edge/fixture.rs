@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{App, Server, ServerBuilder, spawn_app};
+use crate::support::server::{Server, ServerBuilder};
+use crate::support::{App, spawn_app};
 
 pub const STRANGER: &str = "127.0.0.66";
 pub const OTHER: &str = "127.0.0.7";

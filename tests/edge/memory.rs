@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use super::fixture::{
     STRANGER, assert_others_are_served, connect, exchange, first_bytes, resident_mib, server,
 };
-use crate::support::{Person, database, raw_http, spawn_app};
+use crate::support::{eventually, raw_http, spawn_app};
 
 /// A login without a name, with a draft of `length` quote marks: the page gives the draft back, each mark as
 /// five bytes.
@@ -43,7 +43,7 @@ async fn answers_that_nobody_reads_hold_a_bounded_memory_and_others_are_served()
     assert_others_are_served(app.address).await;
     // Another client's form of the same size fits, once the first have gone.
     drop(held);
-    crate::support::eventually("the memory is free again", async || {
+    eventually("the memory is free again", async || {
         let mut stream = connect(STRANGER, app.address).await;
         let _ = stream.write_all(&request).await;
         first_bytes(&mut stream).await == "HTTP/1.1 422"
@@ -73,36 +73,4 @@ async fn a_form_is_short_before_the_login_but_for_one_note() {
     assert_eq!(statuses("/notes", format!("content={note}"), form).await, 401);
     assert_eq!(statuses("/notes", format!("content={note}{long}"), form).await, 413);
     assert_eq!(statuses("/login", format!("draft_content={note}{long}"), form).await, 413);
-}
-
-#[tokio::test]
-async fn pages_of_large_notes_end_early_and_link_to_the_rest() {
-    let app = spawn_app().await;
-    let (person, colleague) = {
-        let person = Person::founder(&app).await;
-        let colleague = person.colleague(&app).await;
-        (person, colleague)
-    };
-    database::execute_as_owner(
-        "INSERT INTO notes (tenant_id, user_id, content) \
-         SELECT $1, $2, repeat(chr(1), 262000) || n FROM generate_series(1, 30) n",
-        &[&person.tenant_id, &person.id],
-    )
-    .await;
-    let _ = colleague;
-    let script = person.script(&app).await;
-    let (mut path, mut seen) = ("/api/notes?limit=100".to_owned(), std::collections::BTreeSet::new());
-    loop {
-        let page = script.get(&path).await.expect(200);
-        assert!(page.body.len() < 6 * 1024 * 1024, "{} bytes", page.body.len());
-        for note in page.json().as_array().expect("a list") {
-            assert!(note["content"].as_str().expect("a text").len() >= 262_001, "a whole text");
-            assert!(seen.insert(note["note_id"].as_i64()));
-        }
-        match crate::api::paging::link(&page, "next") {
-            Some(next) => path = crate::api::paging::path_of(&next),
-            None => break,
-        }
-    }
-    assert_eq!(seen.len(), 30);
 }
