@@ -76,6 +76,9 @@ async fn measure(server: &Server, tries: usize) {
     for comparison in logins(&person, &removed, tries) {
         time(&app, comparison).await;
     }
+    for comparison in squatted_logins(&app, tries).await {
+        time(&app, comparison).await;
+    }
     let colleagues = colleague.script(&app).await.note("a colleague's").await;
     let foreign = foreigner.script(&app).await.note("another tenant's").await;
     let notes = [UNUSED_ID, colleagues, foreign];
@@ -117,6 +120,44 @@ fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Comparison> {
     ]
 }
 
+/// A failed login without an organization takes the same time whatever accounts have the name: nobody, one
+/// person, and both with five squats, accounts that a stranger made with the same name (acceptance L75).
+async fn squatted_logins(app: &App, tries: usize) -> Vec<Comparison> {
+    let (alone, victim) = (Person::founder(app).await, Person::founder(app).await);
+    let nobody =
+        Person { username: unique("user"), email: unique("user") + "@example.test", ..alone.clone() };
+    for number in 0..5 {
+        for squatted in [&victim, &nobody] {
+            let squatter = Person { password: format!("a squatter's {number}"), ..squatted.clone() };
+            squatter.namesake(app, &unique("Squat ")).await;
+        }
+    }
+    let unknown = unique("nobody") + "@example.test";
+    let names = [
+        ("unknown e-mail", &unknown),
+        ("a person's e-mail", &alone.email),
+        ("unknown and five squats", &nobody.email),
+        ("person and five squats", &victim.email),
+    ];
+    let api = names.map(|(case, name)| {
+        let body = json!({"username": name, "password": "a wrong password"});
+        (case, Call::new("POST", "/api/login").json(&body))
+    });
+    let form = names.map(|(case, name)| {
+        (case, Call::new("POST", "/login").form(&[("email", name), ("password", "a wrong password")]))
+    });
+    vec![
+        Comparison { what: "POST /api/login, no organization".into(), cases: api.into(), status: 401, tries },
+        Comparison { what: "POST /login, no organization".into(), cases: form.into(), status: 401, tries },
+    ]
+}
+
+/// Lets every login in: the measurement is of what a login costs and not of its limits.
+async fn empty_throttles() {
+    let emptied = support::database::admin().await.execute("DELETE FROM throttles", &[]).await;
+    emptied.expect("empty throttles");
+}
+
 /// A request for another user's note takes as long as one for a note that does not exist (acceptance D27).
 fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usize) -> Vec<Comparison> {
     let cases = |method: &'static str, path: &dyn Fn(i64) -> String, authenticate: &dyn Fn(Call) -> Call| {
@@ -145,6 +186,9 @@ fn missing_notes(script: &Script, browser: &Browser, notes: [i64; 3], tries: usi
 async fn time(app: &App, comparison: Comparison) {
     let mut times = vec![Vec::with_capacity(comparison.tries); comparison.cases.len()];
     for turn in 0..comparison.tries {
+        if comparison.status == 401 {
+            empty_throttles().await;
+        }
         // Each case runs equally often at each position, since the request before it leaves traces in caches.
         for position in 0..comparison.cases.len() {
             let index = (turn + position) % comparison.cases.len();

@@ -21,6 +21,7 @@ pub async fn of_application(context: &Context, figures: &DatabaseFigures) -> Str
     let mut text = PrometheusText::new(NAMES);
     add_database(&mut text, database);
     add_passwords(&mut text, &context.services.hasher);
+    text.add("pigeonhole_throttled_total", &[], context.services.throttle.refused() as f64);
     let (hits, misses) = context.services.session_cache.hits_and_misses();
     text.add("pigeonhole_session_cache_hits_total", &[], hits as f64);
     text.add("pigeonhole_session_cache_misses_total", &[], misses as f64);

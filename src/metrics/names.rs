@@ -61,6 +61,7 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
         Counter,
         "Password hashes that were refused because all cores were busy.",
     ),
+    ("pigeonhole_throttled_total", Counter, "Logins, sign-ups and guesses that were refused with 429."),
     ("pigeonhole_session_cache_hits_total", Counter, "Sessions that were found in the cache."),
     ("pigeonhole_session_cache_misses_total", Counter, "Sessions that were read from the database."),
     ("pigeonhole_sessions", Gauge, "Sessions of all tenants that have not expired."),

@@ -1,4 +1,4 @@
-//! Nobody learns from a login which accounts there are, whatever accounts of one's own one makes.
+//! A login tells a stranger nothing of which accounts there are, whatever accounts the stranger makes.
 
 use serde_json::json;
 
