@@ -23,10 +23,8 @@ const MOST_WAITING: usize = 512;
 /// For whom a hash is computed, which decides on the line in which it waits.
 #[derive(Clone, Copy, Debug)]
 pub enum HashTurn {
-    /// A browser that logged in to the account before.
-    KnownBrowser([u8; 16]),
-    /// A user who is logged in.
-    User(i64),
+    /// A browser that logged in to the account before, with its number.
+    KnownBrowser([u8; 16], IpAddr),
     /// A client that is not known.
     Address(IpAddr),
 }
@@ -42,13 +40,8 @@ struct Place {
 impl HashTurn {
     fn place(self) -> Place {
         match self {
-            Self::KnownBrowser(id) => {
-                let id = u128::from_be_bytes(id);
-                Place { known: true, group: id, line: id }
-            }
-            Self::User(user) => {
-                let user = u128::from(user.unsigned_abs()) | 1 << 127;
-                Place { known: false, group: user, line: user }
+            Self::KnownBrowser(number, address) => {
+                Place { known: true, group: network_of(address).key(), line: u128::from_be_bytes(number) }
             }
             Self::Address(address) => {
                 Place { known: false, group: network_of(address).key(), line: host_of(address).key() }
@@ -285,7 +278,7 @@ mod tests {
         let held = hash(&cores, HERE).await.expect("a free core");
         let tasks: Vec<_> = [("here 1", HERE), ("here 2", HERE), ("there", THERE)]
             .into_iter()
-            .chain([("known", HashTurn::KnownBrowser([7; 16]))])
+            .chain([("known", HashTurn::KnownBrowser([7; 16], IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)))])
             .map(|(name, turn)| {
                 let (cores, order) = (cores.clone(), Arc::clone(&order));
                 tokio::spawn(async move {

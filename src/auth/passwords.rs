@@ -195,7 +195,7 @@ fn cost_of(hash: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const HERE: HashTurn = HashTurn::User(1);
+    const HERE: HashTurn = HashTurn::Address(std::net::IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 1)));
 
     #[tokio::test]
     async fn every_byte_of_a_long_password_is_checked() {

@@ -142,12 +142,8 @@ impl Throttle {
     /// Lets a sign-up in.
     ///
     /// # Errors
-    /// [`ThrottleError::Refused`] for too many sign-ups of the address, its network or the e-mail.
-    pub async fn sign_up(
-        &self,
-        address: IpAddr,
-        email: Option<&Identifier>,
-    ) -> Result<Admission, ThrottleError> {
+    /// [`ThrottleError::Refused`] for too many sign-ups of the address or its network.
+    pub async fn sign_up(&self, address: IpAddr) -> Result<Admission, ThrottleError> {
         self.count(address)?;
         let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
         let (host, network) = (host_of(address).bytes(), network_of(address).bytes());
@@ -156,10 +152,6 @@ impl Throttle {
         admission.take(host, &rules.sign_ups_of_address, 1, OnSuccess::GiveBack).await?;
         let network = key("sign-up of network", &[&network]);
         admission.take(network, &rules.sign_ups_of_network, 1, OnSuccess::GiveBack).await?;
-        if let Some(email) = email {
-            let email = key("sign-up of e-mail", &[&email.hash()]);
-            admission.take(email, &rules.sign_ups_of_email, 1, OnSuccess::GiveBack).await?;
-        }
         Ok(admission)
     }
 

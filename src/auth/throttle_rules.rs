@@ -39,7 +39,6 @@ pub(super) struct BucketRules {
     pub ended_cookies: BucketRule,
     pub sign_ups_of_address: BucketRule,
     pub sign_ups_of_network: BucketRule,
-    pub sign_ups_of_email: BucketRule,
     pub joins_of_address: BucketRule,
     pub invitations_of_user: BucketRule,
 }
@@ -68,7 +67,6 @@ impl BucketRules {
             ended_cookies: bucket(failures * 10, 2 * SECOND),
             sign_ups_of_address: bucket(sign_ups, MINUTE),
             sign_ups_of_network: bucket(sign_ups * around, MINUTE / around),
-            sign_ups_of_email: bucket(10, DAY / 4),
             joins_of_address: bucket(sign_ups * 6, MINUTE / 6),
             invitations_of_user: bucket(60, 10 * SECOND),
         }

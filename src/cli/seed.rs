@@ -89,7 +89,7 @@ async fn random_password(bcrypt_cost: u32) -> anyhow::Result<(String, String)> {
     let password: String = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     let parsed = NewPassword::parse(&password).ok().context("making a password")?;
     let hash = Hasher::with_cost(bcrypt_cost)
-        .hash(HashTurn::User(0), &parsed)
+        .hash(HashTurn::Address([127, 0, 0, 1].into()), &parsed)
         .await
         .context("hashing the password")?;
     Ok((password, hash))

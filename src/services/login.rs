@@ -101,7 +101,7 @@ async fn admit(
         match services.throttle.login_of_browser(&device.id, &login).await {
             // The browser has failed too often, and is a stranger from now on.
             Err(ThrottleError::Refused(_)) => {}
-            admitted => return Ok((admitted?, HashTurn::KnownBrowser(device.id))),
+            admitted => return Ok((admitted?, HashTurn::KnownBrowser(device.id, client.address))),
         }
     }
     Ok((services.throttle.login(&login).await?, HashTurn::Address(client.address)))
@@ -150,7 +150,7 @@ impl Search<'_> {
         let mut others = self.attempt.candidates(self.services, identifier).await?;
         others.retain(|candidate| !known.contains(candidate));
         let mut matched = Vec::new();
-        if matches!(self.turn, HashTurn::KnownBrowser(_)) {
+        if matches!(self.turn, HashTurn::KnownBrowser(..)) {
             let (tried, rest) = self.read(known, hashes).await?;
             hashes -= distinct(&tried).len();
             matched = self.fitting(tried, 0).await?;

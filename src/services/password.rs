@@ -32,7 +32,7 @@ pub async fn change(
         return Ok(PasswordChange::NoAccount);
     };
     let admission = admit(services, actor).await?;
-    let turn = HashTurn::User(actor.user().number());
+    let turn = HashTurn::Address(actor.client.address);
     match services.hasher.verify(turn, current, Some(&account.password_hash)).await {
         Ok(true) => admission.succeed().await?,
         Ok(false) => {

@@ -4,7 +4,7 @@ use super::audit::{self, Subject};
 use super::{Client, ServiceError, Services, limits};
 use crate::auth::{Admission, HashTurn, ThrottleError};
 use crate::db::DbError;
-use crate::domain::{Email, Identifier, NewPassword, Username};
+use crate::domain::{Email, NewPassword, Username};
 use crate::store::{Newcomer, Registered, SignUpError};
 
 /// What a new user types to sign up.
@@ -23,8 +23,7 @@ pub async fn hash_password(
     client: &Client,
     account: &NewAccount,
 ) -> Result<String, ServiceError> {
-    let email = account.email.as_ref().map(|email| Identifier::from_typed(email.shown()));
-    let admitted = services.throttle.sign_up(client.address, email.as_ref()).await;
+    let admitted = services.throttle.sign_up(client.address).await;
     hash_admitted(services, client, account, admitted).await
 }
 
