@@ -150,8 +150,9 @@ async fn distribute_keeps_every_row_and_policy() {
         AND table_name = 'shared.tenants'::regclass)
                  OR (distribution_column = 'tenant_id' AND colocation_id = (SELECT colocation_id
                  FROM citus_tables WHERE table_name = 'shared.users'::regclass))
-                 OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)";
-    assert_eq!(nodes.number(kinds).await, 12);
+                 OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)
+                 OR (distribution_column = 'key' AND table_name = 'throttles'::regclass)";
+    assert_eq!(nodes.number(kinds).await, 13);
     assert_older_views_work(&nodes).await;
     nodes.run(&["cluster", "status"]).await.expect(0);
 
