@@ -37,8 +37,8 @@ pub fn export(
     Ok(transfer::export(services.database.clone(), exported))
 }
 
-/// Imports the notes of a ZIP for the actor, once `arriving` has uploaded it. The security log has a line also
-/// when the import breaks off, as the notes before that stay.
+/// Imports the notes of a ZIP for the actor, once `arriving` has uploaded it. The security log has a line
+/// also when the import is refused, or breaks off, as the notes before that stay.
 ///
 /// # Errors
 /// See [`ImportError`], or the error of the upload.
@@ -48,7 +48,8 @@ pub async fn import<E: From<ImportError>>(
     arriving: impl Future<Output = Result<UploadedFile, E>>,
 ) -> Result<ImportReport, E> {
     let report = transfer::import(&services.database, actor.tenant.tenant(), actor.user(), arriving).await;
-    audit::record(&actor.client, "imported notes", &actor.subject());
+    let event = if report.is_ok() { "imported notes" } else { "import refused or broken off" };
+    audit::record(&actor.client, event, &actor.subject());
     if let Some(limit) = report.as_ref().ok().and_then(|report| report.limit) {
         limits::record(&actor.client, limit, &actor.subject());
     }

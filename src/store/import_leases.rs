@@ -7,7 +7,8 @@ use crate::domain::UserId;
 /// How long a lease is valid without a renewal, as an interval of PostgreSQL.
 const VALID: &str = "90 seconds";
 
-// The times are computed in VALUES, because Citus admits only immutable functions in the WHERE of ON CONFLICT.
+// The times are computed in VALUES, because Citus admits only immutable functions in the WHERE of ON
+// CONFLICT.
 static TAKE: Statement = Statement::writing(
     "INSERT INTO import_leases AS lease (tenant_id, user_id, holder, taken_at, expires_at)
      VALUES ($1, $2, $3, now(), now() + $4::text::interval)

@@ -138,7 +138,9 @@ proptest! {
     }
 
     #[test]
-    fn any_text_has_a_front_matter_or_none(text in "(---\n)?([a-z_]{0,8}: ?.{0,12}\n){0,6}(---\n)?(?s:.{0,60})") {
+    fn any_text_has_a_front_matter_or_none(
+        text in "(---\n)?([a-z_]{0,8}: ?.{0,12}\n){0,6}(---\n)?(?s:.{0,60})",
+    ) {
         let (front_matter, content) = front_matter::read(&text);
         prop_assert!(text.ends_with(content));
         for key in ["note_id", "title", "created_at", "organization"] {
@@ -147,7 +149,10 @@ proptest! {
     }
 
     #[test]
-    fn any_path_is_reported_short_and_without_control_characters(path in "(?s:.{0,300})", bytes in any::<Vec<u8>>()) {
+    fn any_path_is_reported_short_and_without_control_characters(
+        path in "(?s:.{0,300})",
+        bytes in any::<Vec<u8>>(),
+    ) {
         if let Err(refused) = import::note(&path, &bytes) {
             prop_assert!(refused.file.chars().count() <= 200);
             prop_assert!(!refused.file.contains(char::is_control));

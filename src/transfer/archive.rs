@@ -7,7 +7,7 @@ use std::io::{BufReader, Read};
 use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::archive_fault::{ArchiveFault, FILE_LIMIT, LIST_LIMIT, UNPACKED_LIMIT};
+use super::archive_fault::{ArchiveFault, FILE_LIMIT, LIST_LIMIT, RATIO_LIMIT, UNPACKED_LIMIT};
 use super::end_record::EndRecord;
 use crate::domain::CONTENT_LIMIT;
 
@@ -109,8 +109,13 @@ fn check_entries<R: std::io::Read + std::io::Seek>(zip: &ZipArchive<R>) -> Resul
         if is_note(&name) && method != CompressionMethod::Stored && method != CompressionMethod::Deflated {
             return Err(ArchiveFault::UnknownCompression);
         }
-        if name != EVERYTHING {
-            unpacked = unpacked.saturating_add(entry.size());
+        if name == EVERYTHING {
+            continue;
+        }
+        unpacked = unpacked.saturating_add(entry.size());
+        let dense = entry.size() / RATIO_LIMIT > entry.compressed_size();
+        if dense && entry.size() > 2 * LONGEST_FILE {
+            return Err(ArchiveFault::TooDense);
         }
     }
     if unpacked > UNPACKED_LIMIT {

@@ -7,6 +7,9 @@ pub const FILE_LIMIT: u64 = 20_000;
 pub const LIST_LIMIT: u64 = 8 * 1024 * 1024;
 /// The most bytes of all files of an archive when they are unpacked.
 pub const UNPACKED_LIMIT: u64 = 1024 * 1024 * 1024;
+/// How many times its compressed size a file may have that is too long for a note. Notes may have any: a
+/// note of one letter is a thousandth when it is compressed, and an export of such notes is imported.
+pub const RATIO_LIMIT: u64 = 100;
 
 /// Why an archive is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum ArchiveFault {
     RepeatedPath,
     /// Unpacked it is larger than [`UNPACKED_LIMIT`].
     TooLarge,
+    /// A file that is too long for a note unpacks to more than [`RATIO_LIMIT`] times its size.
+    TooDense,
     /// A file can only be read with a password.
     Encrypted,
     /// A note is compressed by another method than deflate.
@@ -37,25 +42,27 @@ impl ArchiveFault {
         match self {
             Self::Unreadable => "This is no ZIP, or a broken one.",
             Self::TooManyFiles => {
-                "This ZIP has more than 20,000 files and folders. Split it into smaller ones, and import each."
+                "This ZIP has more than 20,000 files and folders. Split it, and import each part."
             }
             Self::LongList => {
-                "The paths of the files in this ZIP are too long. Shorten them, or split it into smaller ones."
+                "The paths of the files in this ZIP are too long. Shorten them, or split the ZIP."
             }
             Self::Overlapping => "Files in this ZIP overlap, so it is broken. Pack the files again.",
             Self::RepeatedPath => "This ZIP has two files of the same name and folder. Rename one of them.",
             Self::TooLarge => {
-                "This ZIP is larger than 1 GiB when it is unpacked. Split it into smaller ones, and import each."
+                "This ZIP is larger than 1 GiB when it is unpacked. Split it, and import each part."
+            }
+            Self::TooDense => {
+                "A file in this ZIP becomes over 100 times as large when it is unpacked. Leave it out."
             }
             Self::Encrypted => {
-                "This ZIP is protected with a password. Unpack it, and pack the files again without a password."
+                "This ZIP is protected with a password. Unpack it, and pack the files without one."
             }
             Self::UnknownCompression => {
-                "This ZIP is compressed in a way that is not supported. Pack the files again as an ordinary ZIP."
+                "The compression of this ZIP is not supported. Pack the files as an ordinary ZIP."
             }
             Self::Nested => {
-                "There is another archive in this ZIP. Unpack that one, and import its files as a ZIP of their \
-                 own."
+                "There is another archive in this ZIP. Unpack that one, and import its files by themselves."
             }
         }
     }

@@ -20,7 +20,10 @@ proptest! {
     }
 
     #[test]
-    fn any_position_survives_as_a_cursor(micros in -62_000_000_000_000_000_i64..253_000_000_000_000_000, id in any::<i64>()) {
+    fn any_position_survives_as_a_cursor(
+        micros in -62_000_000_000_000_000_i64..253_000_000_000_000_000,
+        id in any::<i64>(),
+    ) {
         let time = DateTime::from_timestamp_micros(micros).expect("a time");
         #[allow(clippy::disallowed_methods, reason = "a test has no database")]
         let position = (time, NoteId::from_row(id));
@@ -52,19 +55,28 @@ proptest! {
     }
 
     #[test]
-    fn any_fields_survive_as_a_form(fields in prop::collection::hash_map("(?s:.{1,8})", "(?s:.{0,20})", 0..6)) {
+    fn any_fields_survive_as_a_form(
+        fields in prop::collection::hash_map("(?s:.{1,8})", "(?s:.{0,20})", 0..6),
+    ) {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
         prop_assert_eq!(decode_form(body.as_bytes(), usize::MAX).expect("a form"), fields);
     }
 
     #[test]
-    fn any_bytes_are_a_form_or_are_refused(bytes in prop_oneof![any::<Vec<u8>>(), "[a-f0-9%&=+;\u{e4}]{0,60}".prop_map(String::into_bytes)]) {
+    fn any_bytes_are_a_form_or_are_refused(
+        bytes in prop_oneof![
+            any::<Vec<u8>>(),
+            "[a-f0-9%&=+;\u{e4}]{0,60}".prop_map(String::into_bytes),
+        ],
+    ) {
         let _ = decode_form(&bytes, usize::MAX);
         let _ = parse_json::<Value>(&bytes);
     }
 
     #[test]
-    fn any_target_that_is_followed_stays_on_this_site(target in prop_oneof!["(?s:.{0,40})", "[/\\\\.a-z:@%?#\t]{0,20}"]) {
+    fn any_target_that_is_followed_stays_on_this_site(
+        target in prop_oneof!["(?s:.{0,40})", "[/\\\\.a-z:@%?#\t]{0,20}"],
+    ) {
         if let Some(path) = local_path(&target) {
             prop_assert!(path.starts_with('/') && !path[1..].starts_with(['/', '\\']));
             prop_assert!(path.bytes().all(|byte| byte.is_ascii_graphic()));

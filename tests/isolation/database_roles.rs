@@ -87,6 +87,7 @@ async fn every_application_role_reads_and_writes_only_what_it_needs() {
         (
             "pigeonhole_login",
             vec![
+                "SELECT * FROM import_leases",
                 "SELECT password FROM shared.users",
                 "SELECT * FROM notes",
                 "SELECT * FROM sessions",
@@ -97,6 +98,7 @@ async fn every_application_role_reads_and_writes_only_what_it_needs() {
         (
             "pigeonhole_signup",
             vec![
+                "SELECT * FROM import_leases",
                 "SELECT password FROM shared.users",
                 "SELECT username FROM shared.users",
                 "SELECT * FROM logins",
@@ -110,6 +112,7 @@ async fn every_application_role_reads_and_writes_only_what_it_needs() {
         (
             "pigeonhole_maintenance",
             vec![
+                "SELECT * FROM import_leases",
                 "SELECT * FROM notes",
                 "SELECT * FROM shared.users",
                 "SELECT name FROM shared.tenants",
@@ -120,6 +123,7 @@ async fn every_application_role_reads_and_writes_only_what_it_needs() {
         (
             "pigeonhole_relay",
             vec![
+                "SELECT * FROM import_leases",
                 "SELECT payload FROM outbox",
                 "UPDATE outbox SET due_at = now()",
                 "SELECT * FROM notes",
@@ -129,6 +133,7 @@ async fn every_application_role_reads_and_writes_only_what_it_needs() {
         (
             "pigeonhole_backlog",
             vec![
+                "SELECT * FROM import_leases",
                 "SELECT payload FROM outbox",
                 "INSERT INTO outbox (tenant_id, route, user_id) VALUES (1, 'insert_to_shared', 1)",
                 "UPDATE outbox SET payload = '{}'",
