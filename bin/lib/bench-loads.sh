@@ -89,8 +89,10 @@ with_waiting() {
     awk -v every="$1" '{ print $3; if ($3 > 2 * every) for (left = $3 - every; left > every; left -= every) print left }'
 }
 
+# With script=paced each connection pauses between its requests.
 load_http() {
-    run wrk -t 1 -c "$connections" -d "${seconds}s" --timeout 5s --latency -s "$root/benches/rotate.lua" "${addresses[$1]}$2" -- \
+    local script=${script:-rotate}
+    run wrk -t 1 -c "$connections" -d "${seconds}s" --timeout 5s --latency -s "$root/benches/$script.lua" "${addresses[$1]}$2" -- \
         "$3" "$throwaway_folder/$4" "${@:5}" >"$throwaway_folder/wrk-out" 2>&1 || cat "$throwaway_folder/wrk-out" >&2
     sed -n 's/^result //p' "$throwaway_folder/wrk-out"
 }

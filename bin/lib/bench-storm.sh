@@ -27,7 +27,7 @@ load_storm() {
 
 # One connection, so that its times are those of single requests.
 load_neighbour() {
-    connections=1 load_http on /api/notes Authorization neighbour
+    connections=1 script=paced load_http on /api/notes Authorization neighbour
 }
 
 # Measures the neighbour while each load "name connections path tokens" runs.
