@@ -35,6 +35,7 @@ pub struct Accepted {
 #[utoipa::path(
     post,
     path = "/api/invitations/{token}/acceptances",
+    operation_id = "acceptances_create",
     params(
         ("token" = String, Path),
         ("Idempotency-Key" = Option<String>, Header),

@@ -44,7 +44,7 @@ impl DeliveryView {
 #[utoipa::path(
     get,
     path = "/api/notes/{id}/deliveries",
-    operation_id = "deliveries",
+    operation_id = "deliveries_index",
     tag = "sharing",
     params(("id" = i64, Path)),
     security(("bearer" = [])),

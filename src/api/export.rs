@@ -15,6 +15,7 @@ use crate::web::{Context, CurrentUser, Error, FieldErrors, download};
 pub struct ExportQuery {
     /// `user` (the notes of the token's user, the default) or `organization` (everything in it, for owners).
     #[serde(default)]
+    #[param(pattern = "^(user|organization)$")]
     scope: String,
 }
 
@@ -26,7 +27,7 @@ pub struct ExportQuery {
 #[utoipa::path(
     get,
     path = "/api/export",
-    operation_id = "export",
+    operation_id = "export_show",
     tag = "transfer",
     params(ExportQuery),
     security(("bearer" = [])),

@@ -17,7 +17,7 @@ use crate::web::{Context, CurrentUser, Error, upload};
 #[utoipa::path(
     post,
     path = "/api/import",
-    operation_id = "import",
+    operation_id = "import_create",
     tag = "transfer",
     request_body(content_type = "application/zip"),
     security(("bearer" = [])),

@@ -36,12 +36,15 @@ pub struct ReceivedView {
 #[into_params(parameter_in = Query)]
 pub struct InboxQuery {
     /// 1 to 100, 20 when not given.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100)]
     limit: Option<String>,
     /// From the `next` link of the page before.
     cursor: Option<String>,
     /// `true` for unread ones only.
+    #[param(value_type = Option<bool>)]
     unread: Option<String>,
     /// Only notes with all of these words, as in the list of notes.
+    #[param(max_length = 200)]
     q: Option<String>,
 }
 
@@ -53,6 +56,7 @@ pub struct InboxQuery {
 #[utoipa::path(
     get,
     path = "/api/inbox",
+    operation_id = "inbox_index",
     params(InboxQuery),
     security(("bearer" = [])),
     responses(

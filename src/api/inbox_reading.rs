@@ -12,7 +12,7 @@ use crate::web::{CurrentUser, Error};
 #[utoipa::path(
     post,
     path = "/api/inbox/reading",
-    operation_id = "read",
+    operation_id = "inbox_reading_create",
     tag = "inbox",
     security(("bearer" = [])),
     responses(

@@ -20,10 +20,13 @@ const SEALED_TOKEN: &str = "invitation token";
 #[serde(deny_unknown_fields)]
 pub struct NewInvitation {
     /// owner, admin or member; member when not given.
+    #[schema(pattern = "^(owner|admin|member)$")]
     role: Option<String>,
-    /// Seconds until it expires, up to 90 days; 7 days when not given.
+    /// Seconds until it expires, a minute to 90 days; 7 days when not given.
+    #[schema(minimum = 60, maximum = 7_776_000)]
     expires_in: Option<i64>,
     /// How many people may use it, up to 1,000; 1 when not given.
+    #[schema(minimum = 1, maximum = 1000)]
     uses: Option<i64>,
 }
 
@@ -57,6 +60,7 @@ pub struct InvitationView {
 #[utoipa::path(
     get,
     path = "/api/invitations",
+    operation_id = "invitations_index",
     security(("bearer" = [])),
     responses(
         (status = 200, body = Vec<InvitationView>),
@@ -77,6 +81,7 @@ pub async fn index(user: CurrentUser) -> Result<HttpResponse, Error> {
 #[utoipa::path(
     post,
     path = "/api/invitations",
+    operation_id = "invitations_create",
     params(("Idempotency-Key" = Option<String>, Header)),
     request_body = NewInvitation,
     security(("bearer" = [])),
@@ -124,7 +129,7 @@ pub async fn create(
 #[utoipa::path(
     delete,
     path = "/api/invitations/{id}",
-    operation_id = "destroy",
+    operation_id = "invitations_delete",
     params(("id" = i64, Path)),
     security(("bearer" = [])),
     responses(

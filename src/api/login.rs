@@ -18,10 +18,12 @@ use crate::web::{Context, Error, FieldErrors, Json, client};
 pub struct LoginBody {
     /// A user name or an e-mail.
     username: String,
+    #[schema(min_length = 1, max_length = 1024)]
     password: String,
     /// The id of the organization, for a name that is in several.
     tenant_id: Option<i64>,
     /// The name of the organization, for a name that is in several.
+    #[schema(min_length = 1, max_length = 100)]
     tenant_name: Option<String>,
 }
 
@@ -42,6 +44,7 @@ pub struct LoginAnswer {
 #[utoipa::path(
     post,
     path = "/api/login",
+    operation_id = "login_create",
     request_body = LoginBody,
     responses(
         (status = 200, body = LoginAnswer),

@@ -13,7 +13,7 @@ use crate::web::{Context, CurrentUser, Error};
 #[utoipa::path(
     post,
     path = "/api/logout",
-    operation_id = "destroy",
+    operation_id = "logout_create",
     tag = "login",
     security(("bearer" = [])),
     responses(

@@ -25,6 +25,7 @@ pub struct Me {
 #[utoipa::path(
     get,
     path = "/api/me",
+    operation_id = "me_show",
     security(("bearer" = [])),
     responses(
         (status = 200, body = Me),

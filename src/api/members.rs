@@ -32,6 +32,7 @@ pub struct MemberView {
 #[serde(deny_unknown_fields)]
 pub struct RoleBody {
     /// owner, admin or member.
+    #[schema(pattern = "^(owner|admin|member)$")]
     role: String,
 }
 
@@ -47,6 +48,7 @@ pub struct RoleAnswer {
 #[into_params(parameter_in = Query)]
 pub struct MembersQuery {
     /// From the `next` link of the page before.
+    #[param(pattern = "^[1-9][0-9]{0,17}$")]
     after: Option<String>,
 }
 
@@ -57,6 +59,7 @@ pub struct MembersQuery {
 #[utoipa::path(
     get,
     path = "/api/members",
+    operation_id = "members_index",
     params(MembersQuery),
     security(("bearer" = [])),
     responses(
@@ -93,6 +96,7 @@ pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result
 #[utoipa::path(
     patch,
     path = "/api/members/{id}",
+    operation_id = "members_update",
     params(("id" = i64, Path)),
     request_body = RoleBody,
     security(("bearer" = [])),
@@ -129,7 +133,7 @@ pub async fn update(
 #[utoipa::path(
     delete,
     path = "/api/members/{id}",
-    operation_id = "destroy",
+    operation_id = "members_delete",
     params(("id" = i64, Path)),
     security(("bearer" = [])),
     responses(

@@ -17,6 +17,7 @@ mod members;
 mod note_view;
 mod notes;
 mod openapi;
+mod openapi_errors;
 mod problem;
 mod registration;
 pub mod routes;

@@ -24,8 +24,10 @@ use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, granted};
 #[serde(deny_unknown_fields)]
 pub struct NoteToWrite {
     /// Markdown, up to 256 KiB.
+    #[schema(min_length = 1, max_length = 262_144)]
     content: String,
     /// Up to 200 characters.
+    #[schema(max_length = 200)]
     title: Option<String>,
     /// When given, it must be the token's organization.
     tenant_id: Option<i64>,
@@ -34,6 +36,7 @@ pub struct NoteToWrite {
     /// The audience, when the note is shared at once.
     share_with: Option<ShareWith>,
     /// The access of the audience: read (when not given) or edit.
+    #[schema(pattern = "^(read|edit)$")]
     access: Option<String>,
 }
 
@@ -42,8 +45,10 @@ pub struct NoteToWrite {
 #[serde(deny_unknown_fields)]
 pub struct ChangedNote {
     /// Markdown, up to 256 KiB.
+    #[schema(min_length = 1, max_length = 262_144)]
     content: String,
     /// The note has no title when this is not given.
+    #[schema(max_length = 200)]
     title: Option<String>,
     /// The version from which this edit started. When the note has a newer one, edits that do not overlap are
     /// merged.
@@ -65,12 +70,14 @@ pub struct NoteCreated {
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// 1 to 100, 20 when not given.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100)]
     limit: Option<String>,
     /// From the `next` link of the page before.
     cursor: Option<String>,
     /// Only notes with all of these words, up to 200 characters. A word matches every word that begins with
     /// it, in any case; `"words in quotes"` match a phrase, `-word` excludes notes, and `or` between words
     /// matches either.
+    #[param(max_length = 200)]
     q: Option<String>,
 }
 
@@ -82,6 +89,7 @@ pub struct ListQuery {
 #[utoipa::path(
     get,
     path = "/api/notes",
+    operation_id = "notes_index",
     params(ListQuery),
     security(("bearer" = [])),
     responses(
@@ -118,6 +126,7 @@ pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<Ht
 #[utoipa::path(
     post,
     path = "/api/notes",
+    operation_id = "notes_create",
     params(
         ("Idempotency-Key" = Option<String>, Header),
         ("Prefer" = Option<String>, Header),
@@ -189,6 +198,7 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 #[utoipa::path(
     get,
     path = "/api/notes/{id}",
+    operation_id = "notes_show",
     params(("id" = i64, Path)),
     security(("bearer" = [])),
     responses(
@@ -227,6 +237,7 @@ pub async fn show(
 #[utoipa::path(
     put,
     path = "/api/notes/{id}",
+    operation_id = "notes_update",
     params(
         ("id" = i64, Path),
         ("If-Match" = Option<String>, Header),
@@ -280,7 +291,7 @@ pub async fn update(
 #[utoipa::path(
     delete,
     path = "/api/notes/{id}",
-    operation_id = "destroy",
+    operation_id = "notes_delete",
     params(
         ("id" = i64, Path),
         ("If-Match" = Option<String>, Header),

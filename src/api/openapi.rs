@@ -1,10 +1,12 @@
 //! The description of the API, made from the code of its handlers (OpenAPI 3.1).
 
 use actix_web::HttpResponse;
+use serde_json::Value;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::openapi_errors;
 use super::problem::{Problem, ProblemField};
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
@@ -62,8 +64,13 @@ impl Modify for BearerToken {
 }
 
 /// The OpenAPI document.
-pub fn document() -> Document {
-    Description::openapi()
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn document() -> Result<Value, serde_json::Error> {
+    let mut document = serde_json::to_value(Description::openapi())?;
+    openapi_errors::complete(&mut document);
+    Ok(document)
 }
 
 /// Show this description.
@@ -73,13 +80,13 @@ pub fn document() -> Document {
 #[utoipa::path(
     get,
     path = "/api/openapi.json",
+    operation_id = "openapi_show",
     responses(
-        (status = 200, description = "OpenAPI 3.1"),
+        (status = 200, description = "OpenAPI 3.1", body = Object),
     ),
 )]
 pub async fn show() -> Result<HttpResponse, Error> {
-    let body = document()
-        .to_json()
-        .map_err(|error| Error::Internal("writing the API's description", error.into()))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(body))
+    let document =
+        document().map_err(|error| Error::Internal("writing the API's description", error.into()))?;
+    Ok(HttpResponse::Ok().json(document))
 }

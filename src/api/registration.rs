@@ -21,14 +21,19 @@ use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 #[serde(deny_unknown_fields)]
 pub struct RegistrationBody {
     /// Up to 64 characters, without `@`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[^@]*$")]
     username: String,
     /// 8 characters to 1,024 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
     /// Optional.
+    #[schema(max_length = 254)]
     email: Option<String>,
     /// The id of an open organization to join.
+    #[schema(minimum = 1)]
     tenant_id: Option<i64>,
     /// The name of an organization to found, or of an open one to join.
+    #[schema(min_length = 1, max_length = 100)]
     tenant_name: Option<String>,
     /// The token of an invitation, instead of the organization.
     invitation: Option<String>,
@@ -51,6 +56,7 @@ pub struct RegistrationAnswer {
 #[utoipa::path(
     post,
     path = "/api/register",
+    operation_id = "registration_create",
     params(("Idempotency-Key" = Option<String>, Header)),
     request_body = RegistrationBody,
     responses(

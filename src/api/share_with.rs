@@ -1,14 +1,16 @@
 //! The audience of a share, as a request names it.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::{AUDIENCE_LIMIT, Access, Audience};
 use crate::store::Sharing;
 use crate::web::{CurrentUser, Error, FieldErrors};
 
 /// The audience of a share.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum ShareWith {
     /// The word `everyone`: all members of the organization, also those who join later.
@@ -16,6 +18,20 @@ pub enum ShareWith {
     /// The ids of 1 to 100 users.
     People(Vec<i64>),
 }
+
+// By hand, as the derived schema has no bounds for the values of variants.
+impl PartialSchema for ShareWith {
+    fn schema() -> RefOr<Schema> {
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["everyone"]));
+        let id = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let people = ArrayBuilder::new().items(id.build()).min_items(Some(1)).max_items(Some(AUDIENCE_LIMIT));
+        let description = "The word `everyone`: all members of the organization, also those who join later. \
+                           Or the ids of 1 to 100 users.";
+        OneOfBuilder::new().item(word).item(people).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for ShareWith {}
 
 impl ShareWith {
     /// The parsed audience, whose users exist in the tenant of `user`, and its access, which is `read` when

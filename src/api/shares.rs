@@ -19,6 +19,7 @@ use crate::web::{Context, CurrentUser, Error, Json, granted, idempotency};
 pub struct NewShare {
     share_with: ShareWith,
     /// `read` (when not given) or `edit`.
+    #[schema(pattern = "^(read|edit)$")]
     access: Option<String>,
 }
 
@@ -65,6 +66,7 @@ pub struct ShareView {
 #[utoipa::path(
     post,
     path = "/api/notes/{id}/shares",
+    operation_id = "shares_create",
     params(
         ("id" = i64, Path),
         ("Idempotency-Key" = Option<String>, Header),
@@ -111,6 +113,7 @@ pub async fn create(
 #[utoipa::path(
     get,
     path = "/api/notes/{id}/shares",
+    operation_id = "shares_index",
     params(("id" = i64, Path)),
     security(("bearer" = [])),
     responses(
@@ -134,7 +137,7 @@ pub async fn index(user: CurrentUser, id: web::Path<NoteId>) -> Result<HttpRespo
 #[utoipa::path(
     delete,
     path = "/api/notes/{id}/shares/{user_id}",
-    operation_id = "destroy",
+    operation_id = "shares_delete",
     params(
         ("id" = i64, Path),
         ("user_id" = String, Path, description = "a person's number, or `everyone`"),

@@ -1,5 +1,5 @@
-//! The limit on lines of one kind. A client that is refused as fast as it asks must not fill the disk, nor hide
-//! what else happens: lines beyond the limit are counted, and a line says how many.
+//! The limit on lines of one kind. A client that is refused as fast as it asks must not fill the disk, nor
+//! hide what else happens: lines beyond the limit are counted, and a line says how many.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -126,8 +126,8 @@ impl From<tokio_postgres::Error> for DbError {
     }
 }
 
-/// An error with all its causes in one line. Of the server's answers it has the sentence and the SQLSTATE, and
-/// none of the details, which quote values of rows.
+/// An error with all its causes in one line. Of the server's answers it has the sentence and the SQLSTATE,
+/// and none of the details, which quote values of rows.
 pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = String::new();
     let mut current = Some(error);

@@ -64,7 +64,8 @@ pub fn token(session: &Session) -> Option<Token> {
     Token::parse(&session.get::<String>(TOKEN).ok()??)
 }
 
-/// Whether the request has our cookie and nothing could be read from it: it is forged, cut, or of another key.
+/// Whether the request has our cookie and nothing could be read from it: it is forged, cut, or of another
+/// key.
 pub fn is_unreadable(request: &HttpRequest, keys: &CookieKeys) -> bool {
     request.cookie(name(keys.secure)).is_some() && request.get_session().entries().is_empty()
 }

@@ -42,7 +42,8 @@ impl CurrentUser {
     }
 }
 
-/// What the request guard writes of a token that gave no session. It is kept in the extensions of the request.
+/// What the request guard writes of a token that gave no session. It is kept in the extensions of the
+/// request.
 pub enum RefusedToken {
     /// It is none of ours.
     Unreadable,
@@ -89,8 +90,8 @@ impl FromRequest for CurrentUser {
     }
 }
 
-/// Finds the session. The user is kept with the request: [`CurrentUser`] does not look the session up a second
-/// time, and lines of the log name the user.
+/// Finds the session. The user is kept with the request: [`CurrentUser`] does not look the session up a
+/// second time, and lines of the log name the user.
 async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     let (token, counted) = token_of(request);
     let context = request.app_data::<web::Data<Context>>().cloned().ok_or(Error::LoginRequired)?;

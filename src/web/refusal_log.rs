@@ -13,8 +13,8 @@ use super::request_info::RequestInfo;
 use crate::log_context;
 use crate::services::audit::{self, Subject};
 
-/// How a line of the log names a request: the method and the route's pattern. The path may be a secret, and so
-/// may a method that is none of HTTP's.
+/// How a line of the log names a request: the method and the route's pattern. The path may be a secret, and
+/// so may a method that is none of HTTP's.
 pub fn place(method: &Method, route: Option<&str>) -> String {
     let known = [
         Method::GET,
@@ -31,8 +31,8 @@ pub fn place(method: &Method, route: Option<&str>) -> String {
     format!("{method} {}", route.unwrap_or("(unmatched)"))
 }
 
-/// Writes the line if the answer is a refusal: of the right (403), the token (401), the size (413), the number
-/// of requests (429), or a token in the path (404).
+/// Writes the line if the answer is a refusal: of the right (403), the token (401), the size (413), the
+/// number of requests (429), or a token in the path (404).
 pub fn log_refusal(response: &ServiceResponse<BoxBody>, info: &RequestInfo, place: &str) {
     let Some(context) = log_context::current().filter(|context| !context.refusal_is_logged()) else { return };
     let (request, answer) = (response.request(), response.response());

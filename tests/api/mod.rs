@@ -14,6 +14,7 @@ mod notes;
 mod openapi;
 mod paging;
 mod passwords;
+mod schemathesis;
 pub mod search;
 mod sharing;
 mod tenants;

@@ -87,7 +87,8 @@ fn bodies(call: &Call, one: &str, other: &str, third: &str) -> Vec<Call> {
     ticket.extend([("ticket", other), ("choice", third)]);
     let json = json!({"username": "a.stranger", "password": one, "content": other, "email": third});
     let part = format!(
-        "--xyz\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\r\n{other}\r\n--xyz--\r\n",
+        "--xyz\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\r\n\
+         {other}\r\n--xyz--\r\n",
         encoded(one)
     );
     vec![

@@ -55,6 +55,11 @@ pub fn rabbitmq_server() -> Option<PathBuf> {
     variable("TEST_RABBITMQ_SERVER").map(PathBuf::from)
 }
 
+/// The folder of schemathesis, if bin/test could install it.
+pub fn schemathesis() -> Option<PathBuf> {
+    variable("TEST_SCHEMATHESIS").map(PathBuf::from)
+}
+
 /// The script of axe-core, if bin/test could install it.
 pub fn axe() -> Option<PathBuf> {
     variable("TEST_AXE").map(PathBuf::from)
