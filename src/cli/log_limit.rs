@@ -24,20 +24,25 @@ pub(super) struct LineKind {
     pub(super) name: String,
     pub(super) target: String,
     pub(super) level: Level,
-    /// The client that caused the line.
+    /// Whether clients cause such lines without a right.
+    pub(super) of_clients: bool,
+    /// The client that caused the line, where that is known.
     pub(super) address: Option<IpAddr>,
 }
 
 impl LineKind {
     /// The kind that the record's sender gave as `event` and `address`; without them the line of the source.
-    pub(super) fn of(record: &Record<'_>) -> Self {
+    /// The lines of other crates may all be caused by clients, as by heads that cannot be read.
+    pub(super) fn of(record: &Record<'_>, is_ours: bool) -> Self {
         let given = |name: &str| record.key_values().get(name.into()).map(|value| value.to_string());
         let place = || format!("{}:{}", record.target(), record.line().unwrap_or_default());
+        let address = given("address").and_then(|address| address.parse().ok()).map(network);
         Self {
             name: given("event").unwrap_or_else(place),
             target: record.target().to_owned(),
             level: record.level(),
-            address: given("address").and_then(|address| address.parse().ok()).map(network),
+            of_clients: !is_ours || address.is_some(),
+            address,
         }
     }
 }
@@ -72,14 +77,9 @@ impl LineCount {
             (self.since, self.written) = (now, 0);
             self.by_address.clear();
         }
-        let full = match address {
-            None => self.written >= OF_PROGRAM,
-            Some(address) => {
-                let of_address = self.by_address.get(&address).copied().unwrap_or_default();
-                self.written >= OF_CLIENTS || of_address >= OF_ONE_ADDRESS
-            }
-        };
-        if full {
+        let most = if self.kind.of_clients { OF_CLIENTS } else { OF_PROGRAM };
+        let of_address = address.and_then(|address| self.by_address.get(&address)).copied();
+        if self.written >= most || of_address.is_some_and(|count| count >= OF_ONE_ADDRESS) {
             if self.left_out == 0 {
                 self.left_out_since = now;
             }
@@ -144,7 +144,8 @@ mod tests {
 
     fn kind(name: &str, address: Option<&str>) -> LineKind {
         let address = address.map(|address| network(address.parse().expect("an address")));
-        LineKind { name: name.to_owned(), target: "security".to_owned(), level: Level::Info, address }
+        let (name, target, of_clients) = (name.to_owned(), "security".to_owned(), address.is_some());
+        LineKind { name, target, level: Level::Info, of_clients, address }
     }
 
     /// The number in each summary.

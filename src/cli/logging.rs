@@ -80,11 +80,12 @@ impl Log for FilteredLogger {
         if muted || !may_be_logged(record.metadata()) || !self.logger.matches(record) {
             return;
         }
-        let admitted = self.limit().admits(LineKind::of(record), Instant::now());
+        let is_ours = is_ours(record.target());
+        let admitted = self.limit().admits(LineKind::of(record, is_ours), Instant::now());
         if !admitted {
             return;
         }
-        if is_ours(record.target()) {
+        if is_ours {
             self.write(record, *record.args());
         } else {
             let text = record.args().to_string();
