@@ -144,12 +144,12 @@ impl Login<'_> {
     }
 
     async fn take_choice(&self, form: UserLoginForm) -> Result<HttpResponse, Error> {
-        match login_choice::read(self.context, &form.ticket, &form.choice).await? {
+        match login_choice::read(self.context, self.cookie, &form.ticket, &form.choice).await? {
             Some(new) => self.start_sessions(&new, form).await,
             None => {
                 let address = client(self.request).address;
                 audit::refused(address, "choice between organizations refused", "", &Subject::Stranger);
-                let errors = FieldErrors::one("", "That took too long; log in once more.");
+                let errors = FieldErrors::one("", "This choice is over; log in once more.");
                 refuse(StatusCode::UNPROCESSABLE_ENTITY, self.cookie, form, errors)
             }
         }

@@ -1,5 +1,6 @@
-//! The choice between several tenants in which the same name and password are valid. The server keeps no
-//! state: the accounts travel through the page in a sealed ticket, which only this server can write and read.
+//! The choice between several tenants in which the same name and password are valid. The accounts travel
+//! through the page in a sealed ticket, which only this server can write and read. It is bound to the browser
+//! by its name in the cookie, and is used once: the database keeps the names of used tickets.
 
 use actix_session::Session;
 use actix_web::HttpResponse;
@@ -41,6 +42,8 @@ struct AccountChoice {
 
 #[derive(Serialize, Deserialize)]
 struct LoginTicket {
+    /// Random.
+    name: String,
     accounts: Vec<LoginTicketAccount>,
     remember: bool,
     expires: i64,
@@ -87,7 +90,10 @@ pub fn show(
     (next, add): (String, bool),
     draft: Option<Draft>,
 ) -> Result<HttpResponse, Error> {
+    let name = new_name()?;
+    cookie::keep_login_ticket(cookie, &name)?;
     let ticket = LoginTicket {
+        name,
         accounts: matched.iter().map(LoginTicketAccount::of).collect(),
         remember: kind == SessionKind::Remembered,
         expires: Utc::now().timestamp() + TICKET_LIFE,
@@ -109,15 +115,32 @@ pub fn show(
     page(StatusCode::OK, &choice)
 }
 
-/// The sessions of the chosen account and, after it, of the other accounts; none when the ticket is forged or
-/// expired, or when the password was changed in the meantime.
-pub async fn read(context: &Context, ticket: &str, choice: &str) -> Result<Option<NewSessions>, Error> {
-    let Some(mut ticket) = LoginTicket::open(&context.cookies.key, ticket, Utc::now().timestamp()) else {
+fn new_name() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::Internal("asking the system for random bytes", error.into()))?;
+    Ok(hex::encode(bytes))
+}
+
+/// The sessions of the chosen account and, after it, of the other accounts; none when the ticket is forged,
+/// expired, used or another browser's, or when the password was changed in the meantime.
+pub async fn read(
+    context: &Context,
+    cookie: &Session,
+    ticket: &str,
+    choice: &str,
+) -> Result<Option<NewSessions>, Error> {
+    let Some(mut ticket) = LoginTicket::open(&context.cookies.key, ticket, Utc::now().timestamp())
+        .filter(|ticket| cookie::login_ticket(cookie).as_ref() == Some(&ticket.name))
+    else {
         return Ok(None);
     };
     let Some(chosen) = choice.parse().ok().filter(|index: &usize| *index < ticket.accounts.len()) else {
         return Ok(None);
     };
+    if !first_use(context, &ticket).await? {
+        return Ok(None);
+    }
     ticket.accounts[..=chosen].rotate_right(1);
     let mut accounts = Vec::new();
     for (index, account) in ticket.accounts.iter().enumerate() {
@@ -129,6 +152,14 @@ pub async fn read(context: &Context, ticket: &str, choice: &str) -> Result<Optio
     }
     let kind = if ticket.remember { SessionKind::Remembered } else { SessionKind::Browser };
     Ok(Some(NewSessions::of_login(accounts, kind)))
+}
+
+/// Marks a ticket as used, in the tenant of its first account whichever is chosen.
+async fn first_use(context: &Context, ticket: &LoginTicket) -> Result<bool, Error> {
+    let Some(first) = ticket.accounts.first() else { return Ok(false) };
+    let first = Candidate::from_ticket((first.tenant, first.user));
+    let tenant = context.services.database.tenant(first.tenant);
+    Ok(tenant.use_login_ticket(first.user, &ticket.name).await?)
 }
 
 /// An account of a ticket; none when its password was changed since the login.
@@ -150,7 +181,8 @@ mod tests {
     #[test]
     fn a_ticket_ends_after_two_minutes_and_is_read_with_its_own_key_only() {
         let (key, now) = (Key::generate(), 1_800_000_000);
-        let ticket = LoginTicket { accounts: Vec::new(), remember: true, expires: now + TICKET_LIFE };
+        let (name, accounts) = (String::new(), Vec::new());
+        let ticket = LoginTicket { name, accounts, remember: true, expires: now + TICKET_LIFE };
         let sealed = ticket.seal(&key).expect("a sealed ticket");
         for (later, good) in [(0, true), (120, true), (121, false), (1_000_000, false)] {
             assert_eq!(LoginTicket::open(&key, &sealed, now + later).is_some(), good, "after {later} s");

@@ -22,13 +22,18 @@ static RECORD_NEW_INVITATION: Statement = Statement::inserting(
     "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('invitations_id_seq'), $5)",
 );
+// The row is all that there is to remember: a choice between organizations is made once.
+static RECORD_CHOICE: Statement = Statement::inserting(
+    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, answer)
+     VALUES ($1, $2, $3, '', '')",
+);
 static FIND: Statement = Statement::reading(
     "SELECT request_hash, created_id, answer FROM {idempotency_keys} WHERE tenant_id = $1 AND user_id = $2 \
      AND key = $3",
 );
 
 pub(super) static ALL: &[&Statement] =
-    &[&RECORD_NEW_NOTE, &RECORD_NEW_MESSAGE, &RECORD_NEW_INVITATION, &FIND];
+    &[&RECORD_NEW_NOTE, &RECORD_NEW_MESSAGE, &RECORD_NEW_INVITATION, &RECORD_CHOICE, &FIND];
 
 /// A request that its client may repeat.
 #[derive(Clone, Debug)]
@@ -89,6 +94,20 @@ pub(super) fn record_new_invitation<'a>(
 }
 
 impl TenantHandle {
+    /// Uses the ticket of a login that several accounts match, and returns false when it was used before, in
+    /// whichever process. `user` is an account of the ticket, always the same one.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn use_login_ticket(&self, user: UserId, ticket: &str) -> Result<bool, DbError> {
+        // No client can send a key with a space.
+        let key = format!("login ticket {ticket}");
+        match self.transaction(RECORD_CHOICE.run(values![user, key.as_str()])).await {
+            Err(DbError::Taken(constraint)) if constraint == PRIMARY_KEY => Ok(false),
+            recorded => recorded.map(|()| true),
+        }
+    }
+
     /// The outcome of a transaction that does the work of `request` and records it. A transaction that failed
     /// because the key is taken did nothing, and the earlier request decides.
     pub(super) async fn resolve_replay<T>(

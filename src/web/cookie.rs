@@ -18,6 +18,7 @@ const TOKEN: &str = "token";
 const OTHERS: &str = "others";
 const FLASH: &str = "flash";
 const LINK: &str = "link";
+const LOGIN_TICKET: &str = "login_ticket";
 /// The number of sessions that one browser may hold, with the active one. The cookie stays far below 4,096
 /// bytes, which browsers store: a token takes 65 bytes, a name 163 at most.
 pub const MOST_SESSIONS: usize = 5;
@@ -137,6 +138,22 @@ pub fn take_link(session: &Session) -> Option<String> {
     session.remove_as::<String>(LINK)?.ok()
 }
 
+/// Stores the name of the login ticket that a page of this browser holds, so that another browser cannot use
+/// it.
+///
+/// # Errors
+/// [`Error::Internal`] when it cannot be serialized.
+pub fn keep_login_ticket(session: &Session, ticket: &str) -> Result<(), Error> {
+    session
+        .insert(LOGIN_TICKET, ticket)
+        .map_err(|error| Error::Internal("writing the cookie", Box::new(error)))
+}
+
+/// The stored name of a login ticket. It goes with the cookie's content when sessions start or end.
+pub fn login_ticket(session: &Session) -> Option<String> {
+    session.get(LOGIN_TICKET).ok().flatten()
+}
+
 /// Shows `text` on the next page.
 pub fn flash(session: &Session, kind: &str, text: &str) {
     let flash = Flash { kind: kind.to_owned(), text: text.to_owned() };
@@ -176,34 +193,53 @@ pub fn extend_life(request: &impl HttpMessage, headers: &mut HeaderMap, secure: 
     }
 }
 
-/// Replaces a request's cookie of the previous key by one of the current key, so that users stay logged in
-/// when the key changes.
-pub fn accept_previous_key(request: &mut ServiceRequest, keys: &CookieKeys) {
-    let Some(previous) = &keys.previous else { return };
+/// Prepares the session cookie of a request before it is read. Several cookies of our name count as none: one
+/// of them may have been planted by another host of the same domain (RFC 6265, 8.6), and the order in which a
+/// browser sends them tells nothing. A cookie of the previous key is replaced by one of the current key, so
+/// that users stay logged in when the key changes.
+pub fn admit(request: &mut ServiceRequest, keys: &CookieKeys) {
     let name = name(keys.secure);
-    let Some(text) = request.headers().get(header::COOKIE).and_then(|value| value.to_str().ok()) else {
-        return;
+    let (ours, others) = split_cookies(request.headers(), name);
+    let admitted = match ours.as_slice() {
+        [] => return,
+        [sent] => match renewed(sent, keys) {
+            Some(renewed) => Some(renewed),
+            None => return,
+        },
+        _ => None,
     };
-    let Some(sent) = text
-        .split(';')
-        .filter_map(|pair| Cookie::parse_encoded(pair.trim().to_owned()).ok())
-        .find(|cookie| cookie.name() == name)
-    else {
-        return;
-    };
-    if open(&keys.key, &sent).is_some() {
-        return;
-    }
-    let Some(value) = open(previous, &sent) else { return };
-    let mut jar = CookieJar::new();
-    jar.private_mut(&keys.key).add(Cookie::new(name, value));
-    let Some(ours) = jar.get(name).map(|cookie| cookie.encoded().stripped().to_string()) else { return };
-    let start = format!("{name}=");
-    let others = text.split(';').map(str::trim).filter(|pair| !pair.starts_with(&start));
-    let pairs: Vec<&str> = std::iter::once(ours.as_str()).chain(others).collect();
-    if let Ok(value) = HeaderValue::from_str(&pairs.join("; ")) {
+    let kept = others.into_iter().chain(admitted).collect::<Vec<_>>().join("; ");
+    request.headers_mut().remove(header::COOKIE);
+    if let Some(value) = HeaderValue::from_str(&kept).ok().filter(|value| !value.is_empty()) {
         request.headers_mut().insert(header::COOKIE, value);
     }
+}
+
+/// The cookies of this name, and the texts of all others, read as actix reads them.
+fn split_cookies(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<String>) {
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    let texts =
+        headers.get_all(header::COOKIE).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
+    for pair in texts.flat_map(|text| text.split(';')).map(str::trim) {
+        match Cookie::parse_encoded(pair.to_owned()) {
+            Ok(cookie) if cookie.name() == name => ours.push(cookie),
+            Ok(_) => others.push(pair.to_owned()),
+            Err(_) => {}
+        }
+    }
+    (ours, others)
+}
+
+/// The cookie's text under the current key, if the previous key made it.
+fn renewed(sent: &Cookie<'static>, keys: &CookieKeys) -> Option<String> {
+    let previous = keys.previous.as_ref()?;
+    if open(&keys.key, sent).is_some() {
+        return None;
+    }
+    let value = open(previous, sent)?;
+    let mut jar = CookieJar::new();
+    jar.private_mut(&keys.key).add(Cookie::new(sent.name().to_owned(), value));
+    Some(jar.get(sent.name())?.encoded().stripped().to_string())
 }
 
 fn open(key: &Key, cookie: &Cookie<'static>) -> Option<String> {

@@ -59,8 +59,12 @@ async fn answer(
         let response = finish(rejection.response(), &info, &site);
         return Ok(request.into_response(response));
     }
+    if info.has_escapes() {
+        let response = finish(Error::NotFound.error_response(), &info, &site);
+        return Ok(request.into_response(response));
+    }
     if let Some(context) = request.app_data::<web::Data<Context>>().cloned() {
-        cookie::accept_previous_key(&mut request, &context.cookies);
+        cookie::admit(&mut request, &context.cookies);
     }
     let method = request.method().clone();
     let status = match AssertUnwindSafe(next.call(request)).catch_unwind().await {

@@ -33,7 +33,14 @@ impl RequestInfo {
 
     /// Whether the request is one to the API.
     pub fn is_api_call(&self) -> bool {
-        self.path.starts_with("/api/")
+        is_api_path(&self.path)
+    }
+
+    /// Whether the path has a percent-encoded character. The router decodes such paths, so `/%61pi/me` would
+    /// be routed as another path than the one that the checks read. No path of ours needs an escape: tokens
+    /// are base64url and ids are digits.
+    pub fn has_escapes(&self) -> bool {
+        self.path.contains('%')
     }
 }
 
@@ -43,4 +50,9 @@ pub fn new_request_id() -> String {
     // Without randomness the number is 0, which is better than no response.
     let _ = getrandom::fill(&mut bytes);
     format!("{:016x}", u64::from_be_bytes(bytes))
+}
+
+/// Whether a path without escapes belongs to the API.
+pub fn is_api_path(path: &str) -> bool {
+    path.starts_with("/api/")
 }

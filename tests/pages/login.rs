@@ -1,5 +1,6 @@
 //! The login form and its redirects.
 
+use crate::support::server::ServerBuilder;
 use crate::support::{Answer, App, Browser, Page, Person, spawn_app, unique};
 
 async fn post_login(browser: &Browser, fields: &[(&str, &str)]) -> Answer {
@@ -256,30 +257,70 @@ async fn a_choice_made_before_a_password_change_is_refused() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let namesake = person.namesake(&app, &unique("Second ")).await;
-    let asked = Page::parse(&post_login(&Browser::new(&app), &person.credentials()).await.expect(200).text());
-    let ticket = asked.value("ticket");
-    let choose = |name: &str| [("ticket", ticket.clone()), ("choice", choice_of(&asked, name))];
-    let enter = async |browser: &Browser, name: &str| {
-        let fields = choose(name);
+    let ask = async || {
+        let browser = Browser::new(&app);
+        let answer = post_login(&browser, &person.credentials()).await.expect(200);
+        (browser, Page::parse(&answer.text()))
+    };
+    let enter = async |(browser, asked): &(Browser, Page), name: &str| {
+        let fields = choice_fields(asked, name);
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         browser.post("/login", &fields).await
     };
-    let insider = Browser::new(&app);
+    let (insider, late, other) = (ask().await, ask().await, ask().await);
     enter(&insider, &namesake.tenant_name).await.expect_see_other("/dashboard");
     let passwords = [("current_password", person.password.as_str()), ("password", "another password")];
-    let mut changed = insider.post("/account/password", &passwords).await;
+    let mut changed = insider.0.post("/account/password", &passwords).await;
     while changed.status == 503 {
-        changed = insider.post("/account/password", &passwords).await;
+        changed = insider.0.post("/account/password", &passwords).await;
     }
     changed.expect_see_other("/account");
-    let late = Browser::new(&app);
     let answer = enter(&late, &namesake.tenant_name).await;
     assert!((400..500).contains(&answer.status), "{}", answer.status);
-    assert!(!late.is_logged_in().await);
+    assert!(!late.0.is_logged_in().await);
     // The password of the other account has not changed. That login does not include the account whose
     // password changed.
-    enter(&late, &person.tenant_name).await.expect_see_other("/dashboard");
-    late.post(&format!("/tenants/{}/activation", namesake.tenant_id), &[]).await.expect(404);
+    enter(&other, &person.tenant_name).await.expect_see_other("/dashboard");
+    other.0.post(&format!("/tenants/{}/activation", namesake.tenant_id), &[]).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_choice_is_made_once_and_in_the_browser_that_was_asked() {
+    let app = spawn_app().await;
+    let other = ServerBuilder::new().start_async().await;
+    let other_process = App::of(&other);
+    let person = Person::founder(&app).await;
+    let namesake = person.namesake(&app, &unique("Second ")).await;
+    let browser = Browser::new(&app);
+    let asked = Page::parse(&post_login(&browser, &person.credentials()).await.expect(200).text());
+    let fields = choice_fields(&asked, &person.tenant_name);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let refused = async |browser: &Browser| {
+        let answer = browser.post("/login", &fields).await.expect(422);
+        assert!(answer.text().contains("log in once more"), "{}", answer.text());
+    };
+    let stranger = Browser::new(&app);
+    refused(&stranger).await;
+    post_login(&stranger, &person.credentials()).await.expect(200);
+    refused(&stranger).await;
+    let copies = [browser.copy(), browser.copy_at(&other_process)];
+    browser.post("/login", &fields).await.expect_see_other("/dashboard");
+    for copy in &copies {
+        refused(copy).await;
+        let fields = choice_fields(&asked, &namesake.tenant_name);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        copy.post("/login", &fields).await.expect(422);
+        assert!(!copy.is_logged_in().await);
+    }
+    refused(&browser).await;
+    assert!(browser.is_logged_in().await);
+    browser.post("/logout", &[]).await;
+    refused(&browser).await;
+}
+
+/// The fields of the form that chooses the tenant of this name.
+fn choice_fields(asked: &Page, tenant_name: &str) -> [(&'static str, String); 2] {
+    [("ticket", asked.value("ticket")), ("choice", choice_of(asked, tenant_name))]
 }
 
 /// The value of the choice whose label, button or row contains the tenant's name.

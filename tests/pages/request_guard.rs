@@ -227,3 +227,47 @@ async fn a_nul_character_in_a_form_is_named_beside_its_field() {
         Page::parse(&answer.text()).field_error(field);
     }
 }
+
+#[tokio::test]
+async fn a_path_with_escapes_or_empty_segments_is_404_and_reads_no_login() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let browser = person.browser(&app).await;
+    let cookie = format!("Cookie: {}\r\n", browser.cookie_header());
+    let note = browser.note("found by one path only").await;
+    let spelled: String = note.to_string().bytes().map(|digit| format!("%{digit:02X}")).collect();
+    for path in [
+        "/%61pi/me",
+        "/ap%69/me",
+        "/%2561pi/me",
+        "/%61pi%2Fme",
+        "/%6cogin",
+        "/%64ashboard",
+        "/dashboard%00",
+        "/caf%C3%A9",
+        &format!("/notes/{spelled}/edit"),
+        &format!("/notes/{note}%20/edit"),
+        "//",
+        "//dashboard",
+        "/./dashboard",
+        "/notes/../dashboard",
+        "/dashboard/",
+        "/dashboard/.",
+        "/;/dashboard",
+        "/API/me",
+    ] {
+        let answer = raw_http::request(&app, &format!("GET {path}"), &cookie).await;
+        assert_eq!(raw_http::status(&answer), 404, "{path}: {answer}");
+        assert_eq!(raw_http::header(&answer, "content-type"), "text/html; charset=utf-8", "{path}");
+        assert!(!answer.contains(&person.username), "{path}: {answer}");
+    }
+    let answer = raw_http::request(&app, "GET /api/%6De", &cookie).await;
+    assert_eq!(raw_http::status(&answer), 404, "{answer}");
+    assert_eq!(raw_http::header(&answer, "content-type"), "application/problem+json");
+    let foreign = format!("{cookie}Sec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n");
+    for (path, status) in [("/%61pi/notes", 403), ("/%6eotes", 403), ("/api/%6eotes", 404)] {
+        let answer = raw_http::request(&app, &format!("POST {path}"), &foreign).await;
+        assert_eq!(raw_http::status(&answer), status, "{path}: {answer}");
+    }
+    browser.get("/notes?q=caf%C3%A9+100%25").await.expect(200);
+}

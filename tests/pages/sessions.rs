@@ -95,6 +95,39 @@ async fn deleting_the_session_row_ends_the_session_within_a_second() {
 }
 
 #[tokio::test]
+async fn two_session_cookies_are_no_login() {
+    let app = spawn_app().await;
+    let browser = Person::founder(&app).await.browser(&app).await;
+    let ours = browser.cookie_header();
+    let name = ours.split_once('=').expect("a cookie").0;
+    let other = Person::founder(&app).await.browser(&app).await.cookie_header();
+    let escaped = format!("%{:02x}{}", name.as_bytes()[0], &ours[1..]);
+    for cookies in [
+        vec![format!("{ours}; {ours}")],
+        vec![format!("{ours}; {other}")],
+        vec![format!("{other}; {ours}")],
+        vec![format!("{ours}; {name}=")],
+        vec![format!("{name}=x; {ours}")],
+        vec![format!("{escaped}; {ours}")],
+        vec![ours.clone(), ours.clone()],
+        vec![ours.clone(), other.clone()],
+    ] {
+        let mut call = Call::new("GET", "/dashboard");
+        for cookie in &cookies {
+            call = call.header("cookie", cookie);
+        }
+        let answer = app.answer(call).await;
+        assert_eq!(answer.status, 303, "{cookies:?}");
+        assert!(answer.location().starts_with("/login"), "{cookies:?}");
+    }
+    for cookies in [format!("theme=dark; {ours}"), format!("{ours}; a; =b; {name}x=1")] {
+        let call = Call::new("GET", "/dashboard").header("cookie", cookies.clone());
+        assert_eq!(app.answer(call).await.status, 200, "{cookies}");
+    }
+    assert!(browser.is_logged_in().await);
+}
+
+#[tokio::test]
 async fn a_tampered_cookie_is_not_logged_in() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;

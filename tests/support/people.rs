@@ -155,6 +155,11 @@ impl Browser {
         Self { app: self.app.clone(), cookies: Mutex::new(self.cookies.lock().expect("cookies").clone()) }
     }
 
+    /// The same at another process of the application.
+    pub fn copy_at(&self, app: &App) -> Self {
+        Self { app: app.clone(), ..self.copy() }
+    }
+
     pub fn cookie_header(&self) -> String {
         let cookies = self.cookies.lock().expect("cookies");
         let pairs: Vec<_> = cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
