@@ -145,9 +145,7 @@ pub async fn delete(
     id: web::Path<InvitationId>,
 ) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
-    if !invitations::revoke(&user.actor(&request), *id).await? {
-        return Err(Error::NotFound);
-    }
+    Result::from(invitations::revoke(&user.actor(&request), *id).await?)?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -50,9 +50,7 @@ pub async fn delete(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     user.permit_inviting(None)?;
-    if !invitations::revoke(&user.actor(&request), *id).await? {
-        return Err(Error::NotFound);
-    }
+    Result::from(invitations::revoke(&user.actor(&request), *id).await?)?;
     flash(&cookie, "success", "The invitation is revoked; its link leads nowhere now.");
     Ok(see_other("/members"))
 }

@@ -71,6 +71,7 @@ struct InvitationRow {
     used: i32,
     expires_at: Timestamp,
     inviter: String,
+    revocable: bool,
 }
 
 /// Lists the members.
@@ -124,7 +125,7 @@ pub async fn list(
         manages: role.may_manage_members(),
         owns: role == Role::Owner,
         assignable_roles: assignable_roles(role),
-        invitations: invitations.into_iter().map(invitation_row).collect(),
+        invitations: invitations.into_iter().map(|invitation| invitation_row(invitation, role)).collect(),
         link: take_link(cookie),
         form,
         errors,
@@ -150,8 +151,9 @@ fn member_row(member: Member, user: &CurrentUser) -> MemberRow {
     }
 }
 
-fn invitation_row(invitation: OpenInvitation) -> InvitationRow {
+fn invitation_row(invitation: OpenInvitation, role: Role) -> InvitationRow {
     InvitationRow {
+        revocable: role.may_manage(invitation.role),
         id: invitation.id.number(),
         role: invitation.role.as_str(),
         uses_left: invitation.uses_left,

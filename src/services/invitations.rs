@@ -7,7 +7,9 @@ use super::{Actor, Client, ServiceError, Services};
 use crate::auth::{InvitationToken, ThrottleError, UnknownSecret};
 use crate::db::DbError;
 use crate::domain::{InvitationId, InvitationTerms};
-use crate::store::{CreatedInvitation, IdempotentRequest, Offer, Outcome, ReplayedInvitation};
+use crate::store::{
+    CreatedInvitation, IdempotentRequest, Offer, Outcome, ReplayedInvitation, Revocation,
+};
 
 /// Makes an invitation with this token. `replay` is for a request that may be repeated: its idempotency key,
 /// and the sealed token with which a repetition is answered.
@@ -33,16 +35,16 @@ pub async fn create(
     Ok(outcome)
 }
 
-/// Revokes an invitation, and returns false when there is none in force.
+/// Revokes an invitation.
 ///
 /// # Errors
-/// [`DbError`] of the one statement.
-pub async fn revoke(actor: &Actor<'_>, invitation: InvitationId) -> Result<bool, DbError> {
-    let revoked = actor.tenant.revoke_invitation(invitation).await?;
-    if revoked {
+/// [`DbError`] of the transaction.
+pub async fn revoke(actor: &Actor<'_>, invitation: InvitationId) -> Result<Revocation, DbError> {
+    let revocation = actor.tenant.revoke_invitation(actor.user(), invitation).await?;
+    if revocation == Revocation::Done {
         audit::record(&actor.client, "revoked an invitation", &actor.subject());
     }
-    Ok(revoked)
+    Ok(revocation)
 }
 
 /// What an invitation offers; none when it is unknown, used up, revoked or expired, which is counted.

@@ -49,12 +49,27 @@ static OPEN: Statement = Statement::reading(concat!(
     in_force!(),
     " ORDER BY i.id DESC LIMIT 200"
 ));
-static REVOKE: Statement = Statement::writing(
-    "UPDATE invitations SET revoked_at = now() WHERE tenant_id = $1 AND id = $2 \
-     AND revoked_at IS NULL RETURNING id",
-);
+/// Whether the user `a` may revoke an invitation `i`, by the rule for members: an admin may where it makes no
+/// owner.
+macro_rules! may_revoke {
+    () => {
+        "(SELECT a.role = 'owner' OR a.role = 'admin' AND i.role <> 'owner' FROM shared.users a
+          WHERE a.tenant_id = $1 AND a.id = $3 AND a.removed_at IS NULL)"
+    };
+}
+static MAY_REVOKE: Statement = Statement::writing(concat!(
+    "SELECT coalesce(",
+    may_revoke!(),
+    ", false) FROM invitations i WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL"
+));
+static REVOKE: Statement = Statement::writing(concat!(
+    "UPDATE invitations i SET revoked_at = now()
+     WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL AND ",
+    may_revoke!(),
+    " RETURNING i.id"
+));
 
-pub(super) static ALL: &[&Statement] = &[&INSERT, &EXPIRY, &FIND, &OPEN, &REVOKE];
+pub(super) static ALL: &[&Statement] = &[&INSERT, &EXPIRY, &FIND, &OPEN, &MAY_REVOKE, &REVOKE];
 
 /// What a link offers.
 pub struct Offer {
@@ -83,6 +98,16 @@ pub struct OpenInvitation {
     pub invited_by: UserId,
     /// The inviter's name.
     pub inviter: String,
+}
+
+/// The result of a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    Done,
+    /// There is no such invitation in force.
+    NoSuchInvitation,
+    /// It makes owners, and the user is none.
+    Forbidden,
 }
 
 impl FromRow for OpenInvitation {
@@ -173,11 +198,25 @@ impl TenantHandle {
         self.transaction(open_invitations()).await
     }
 
-    /// Ends an invitation and tells whether there was one.
+    /// Ends an invitation, if `actor` may do that.
     ///
     /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn revoke_invitation(&self, invitation: InvitationId) -> Result<bool, DbError> {
-        self.transaction(REVOKE.any(values![invitation])).await
+    /// [`DbError`] of the transaction.
+    pub async fn revoke_invitation(
+        &self,
+        actor: UserId,
+        invitation: InvitationId,
+    ) -> Result<Revocation, DbError> {
+        let (allowed, revoked) = self
+            .transaction((
+                MAY_REVOKE.first::<bool>(values![invitation, actor]),
+                REVOKE.any(values![invitation, actor]),
+            ))
+            .await?;
+        Ok(match (allowed, revoked) {
+            (_, true) => Revocation::Done,
+            (Some(false), false) => Revocation::Forbidden,
+            _ => Revocation::NoSuchInvitation,
+        })
     }
 }

@@ -47,7 +47,7 @@ pub use backlog::{
 pub use edits::{Edit, EditOutcome};
 pub use idempotency::{IdempotentRequest, Outcome, RecordedResult};
 pub use inbox::{CachedUnreadCount, ReceivedNote};
-pub use invitations::{CreatedInvitation, Offer, OpenInvitation, ReplayedInvitation};
+pub use invitations::{CreatedInvitation, Offer, OpenInvitation, ReplayedInvitation, Revocation};
 pub use logins::{Candidate, TRIED_HASHES};
 pub use members::{Decision, Member};
 pub use new_notes::{CreatedNote, NewNote};

@@ -15,7 +15,7 @@ use crate::db::{DbError, causes};
 use crate::domain::Limit;
 use crate::log_context::keep_cause;
 use crate::services::ServiceError;
-use crate::store::{Decision, NoteAccess, SignUpError};
+use crate::store::{Decision, NoteAccess, Revocation, SignUpError};
 use crate::transfer::{ImportError, UploadError};
 
 /// Why a request failed.
@@ -173,6 +173,16 @@ impl From<Decision> for Result<(), Error> {
             Decision::LastOwner => {
                 Err(Error::Prevented("An organization needs an owner: make another member an owner first."))
             }
+        }
+    }
+}
+
+impl From<Revocation> for Result<(), Error> {
+    fn from(revocation: Revocation) -> Self {
+        match revocation {
+            Revocation::Done => Ok(()),
+            Revocation::NoSuchInvitation => Err(Error::NotFound),
+            Revocation::Forbidden => Err(Error::Forbidden("Only an owner revokes an owner's invitation.")),
         }
     }
 }

@@ -71,6 +71,44 @@ async fn owners_invite_all_roles_admins_no_owners_and_members_none() {
 }
 
 #[tokio::test]
+async fn owners_revoke_all_invitations_admins_those_that_make_no_owner_and_members_none() {
+    let app = spawn_app().await;
+    let team = Team::create(&app).await;
+    let owner = team.owner.script(&app).await;
+    for (role, person) in team.all() {
+        let (script, browser) = (person.script(&app).await, person.browser(&app).await);
+        for offered in ["owner", "admin", "member"] {
+            let allowed = role == "owner" || role == "admin" && offered != "owner";
+            for by_page in [false, true] {
+                let made = owner.post("/api/invitations", &json!({"role": offered})).await.expect(201).json();
+                let id = &made["invitation_id"];
+                let status = if by_page {
+                    browser.post(&format!("/invitations/{id}/revocation"), &[]).await.status
+                } else {
+                    script.delete(&format!("/api/invitations/{id}")).await.status
+                };
+                let expected = if !allowed {
+                    403
+                } else if by_page {
+                    303
+                } else {
+                    204
+                };
+                assert_eq!(status, expected, "{role} revokes the invitation of an {offered}");
+                let open = owner.get("/api/invitations").await.expect(200).json().to_string();
+                assert_eq!(open.contains(&id.to_string()), !allowed, "{role}, {offered}: {open}");
+                let page = browser.get("/members").await.expect(200).text();
+                let shown = page.contains(&format!("/invitations/{id}/revocation"));
+                assert!(!shown, "{role} is offered to revoke what they may not, or what is revoked");
+                owner.delete(&format!("/api/invitations/{id}")).await;
+            }
+        }
+        let none = script.delete("/api/invitations/9007199254740991").await;
+        assert_eq!(none.status, if role == "member" { 403 } else { 404 }, "{role}");
+    }
+}
+
+#[tokio::test]
 async fn invitation_terms_out_of_range_are_refused_with_their_field() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;
