@@ -54,6 +54,15 @@ pub struct TenantHandle {
     tenant: TenantId,
     budget: TimeBudget,
     usage_limits: UsageLimits,
+    /// The load of a tenant that a client only named; none once the tenant is known to exist.
+    claimed: Option<Arc<ClaimedLoad>>,
+}
+
+/// The load of calls whose tenant may not exist: a client can write any number into a token.
+#[derive(Default)]
+struct ClaimedLoad {
+    statements: AtomicU64,
+    micros: AtomicU64,
 }
 
 /// The time that a handle may wait for the database over all its calls, so that a request with two slow calls
@@ -75,12 +84,30 @@ impl TimeBudget {
 
 impl TenantHandle {
     pub(super) fn new(router: Arc<Router>, tenant: TenantId, usage_limits: UsageLimits) -> Self {
-        Self { router, tenant, budget: TimeBudget::default(), usage_limits }
+        Self { router, tenant, budget: TimeBudget::default(), usage_limits, claimed: None }
+    }
+
+    pub(super) fn of_claim(router: Arc<Router>, tenant: TenantId, usage_limits: UsageLimits) -> Self {
+        Self { claimed: Some(Arc::default()), ..Self::new(router, tenant, usage_limits) }
     }
 
     /// The limits that hold where an operator set nothing for this tenant.
     pub(crate) fn default_limits(&self) -> UsageLimits {
         self.usage_limits
+    }
+
+    /// The handle after a row of the tenant was found: its calls so far and from now on count as the tenant's
+    /// load.
+    #[must_use]
+    pub fn confirmed(mut self) -> Self {
+        if let Some(load) = self.claimed.take() {
+            let statements = load.statements.load(Ordering::Relaxed);
+            let time = Duration::from_micros(load.micros.load(Ordering::Relaxed));
+            if statements > 0 {
+                self.router.loads.count(self.tenant, statements, time);
+            }
+        }
+        self
     }
 
     /// The tenant whose rows this handle reaches.
@@ -122,8 +149,17 @@ impl TenantHandle {
         let result = self.on_any_node(limits, statements).await;
         let time = started.elapsed();
         self.budget.spend(time);
-        self.router.loads.count(self.tenant, statements.len(), time);
+        self.count_load(statements.len() as u64, time);
         result
+    }
+
+    fn count_load(&self, statements: u64, time: Duration) {
+        let Some(claimed) = &self.claimed else {
+            return self.router.loads.count(self.tenant, statements, time);
+        };
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        claimed.statements.fetch_add(statements, Ordering::Relaxed);
+        claimed.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// Runs the statements on the owning node, or on the coordinator if that node fails or is unknown.

@@ -39,7 +39,7 @@ impl TenantLoads {
         self.counting.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn count(&self, tenant: TenantId, statements: usize, time: Duration) {
+    pub(super) fn count(&self, tenant: TenantId, statements: u64, time: Duration) {
         if !self.counting.load(Ordering::Relaxed) {
             return;
         }
@@ -50,7 +50,7 @@ impl TenantLoads {
             return;
         }
         let sum = map.entry(tenant).or_default();
-        sum.0 += statements as u64;
+        sum.0 += statements;
         sum.1 += u64::try_from(time.as_micros()).unwrap_or_default();
     }
 

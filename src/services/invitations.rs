@@ -57,9 +57,12 @@ pub async fn open(
     token: &InvitationToken,
 ) -> Result<Option<Offer>, ServiceError> {
     services.throttle.before_lookup(UnknownSecret::Invitation, client.address)?;
-    let offer = services.database.tenant(token.tenant()).offer(&token.hash()).await?;
+    let tenant = services.database.claimed_tenant(token.tenant());
+    let offer = tenant.offer(&token.hash()).await?;
     if offer.is_none() {
         count_unknown(services, client).await.map_err(ServiceError::Throttled)?;
+    } else {
+        let _ = tenant.confirmed();
     }
     Ok(offer)
 }

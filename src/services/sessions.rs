@@ -58,8 +58,12 @@ pub async fn start(
 /// # Errors
 /// [`DbError`] of the lookup.
 pub async fn find(services: &Services, token: &Token) -> Result<Option<Arc<Session>>, DbError> {
-    let tenant = services.database.tenant(token.tenant());
-    Ok(services.session_cache.find(&tenant, token).await?.map(|found| found.session))
+    let tenant = services.database.claimed_tenant(token.tenant());
+    let found = services.session_cache.find(&tenant, token).await?;
+    Ok(found.map(|found| {
+        let _ = tenant.confirmed();
+        found.session
+    }))
 }
 
 /// Refuses to look a token up after too many of the client that do not exist; see [`count_unknown`].

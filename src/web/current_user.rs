@@ -13,6 +13,7 @@ use super::client_address::client_address_of;
 use super::context::Context;
 use super::cookie;
 use super::error::Error;
+use super::request_info::is_api_path;
 use super::request_rate::TooSoon;
 use crate::auth::{Token, UnknownSecret};
 use crate::db::TenantHandle;
@@ -107,12 +108,13 @@ async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     };
     let guesses = Guesses::of(request, &context);
     guesses.refuse_known()?;
-    let tenant = context.services.database.tenant(token.tenant());
+    let tenant = context.services.database.claimed_tenant(token.tenant());
     let found = context.services.session_cache.look_up(&tenant, &token, counted).await?;
     let Some(found) = found else {
         request.extensions_mut().insert(RefusedToken::NotInForce(token.tenant()));
         return Err(guesses.count().await);
     };
+    let tenant = tenant.confirmed();
     let session = found.session;
     if found.from_database && session.stale {
         note_use(&tenant, &token);
@@ -135,7 +137,7 @@ struct Guesses<'a> {
 
 impl<'a> Guesses<'a> {
     fn of(request: &HttpRequest, context: &'a Context) -> Self {
-        let secret = if request.path().starts_with("/api/") {
+        let secret = if is_api_path(request.path()) {
             Some(UnknownSecret::BearerToken)
         } else {
             matches!(*request.method(), Method::GET | Method::HEAD).then_some(UnknownSecret::Cookie)
@@ -164,7 +166,7 @@ impl<'a> Guesses<'a> {
 /// The token of a request, and what its session's lookup counts: pages show the number of unread notes, the
 /// API does not.
 fn token_of(request: &HttpRequest) -> (Option<Token>, UnreadLookup) {
-    if request.path().starts_with("/api/") {
+    if is_api_path(request.path()) {
         (bearer(request), UnreadLookup::Skip)
     } else {
         (cookie::token(&request.get_session()), UnreadLookup::Count)

@@ -1,13 +1,14 @@
 //! The console's pages as HTML, JSON and text, with a frozen node and on plain PostgreSQL.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::console_server::ConsoleServer;
 use crate::support::data_folder::{DataFolder, stop};
 use crate::support::database::OwnDatabase;
 use crate::support::frozen_server::FrozenServer;
 use crate::support::server::ServerBuilder;
 use crate::support::{
-    App, Page, Person, environment, eventually, retry_until_ok, run_blocking, spawn_app_of_console,
+    App, Call, Page, Person, environment, eventually, retry_until_ok, run_blocking, spawn_app_of_console,
     spawn_console, within_timeout,
 };
 
@@ -127,6 +128,26 @@ async fn the_busiest_tenant_is_listed_and_its_shard_is_on_the_map() {
         assert!(owning_shard["statements"].as_i64().expect("a number") >= 20, "{owning_shard}");
         assert!(owning_shard["bytes"].as_i64().expect("bytes") > 0, "{owning_shard}");
         assert_eq!(shards.filter(|shard| shard["tables"].to_string().contains("shared.users")).count(), 32);
+    }
+}
+
+#[tokio::test]
+async fn invented_tokens_and_invitations_show_in_no_number_of_a_tenant() {
+    let (console, _database) = ConsoleServer::start().await;
+    let script = Person::founder(&console.app).await.script(&console.app).await;
+    let secret = "a".repeat(43);
+    for number in 900_001..900_011 {
+        let call = Call::new("GET", "/api/me").bearer(&format!("ph_{number}_{secret}"));
+        console.app.answer(call).await.expect(401);
+        console.app.get(&format!("/invitations/phi_{number}_{secret}")).await.expect(404);
+        let join = json!({"username": "x1x1", "email": "x@example.test", "password": "a long secret 1",
+            "invitation": format!("phi_{number}_{secret}")});
+        console.app.post_json("/api/register", &join).await.expect(422);
+    }
+    script.get("/api/me").await.expect(200);
+    for path in ["/tenants.json", "/shards.json", "/metrics", "/application.json"] {
+        let text = console.get(path).await.expect(200).text();
+        assert!(!text.contains("90000"), "{path}: {text}");
     }
 }
 
