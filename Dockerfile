@@ -29,9 +29,9 @@ RUN touch src/lib.rs src/main.rs \
     && strip target/release/pigeonhole
 
 # What the secrets' volumes look like before there are any: a new volume takes the owner and mode of the folder here.
-RUN mkdir -p /layout/secrets/nodes /layout/secrets/web /layout/secrets/broker /layout/data \
+RUN mkdir -p /layout/secrets/nodes /layout/secrets/web /layout/secrets/worker /layout/secrets/broker /layout/data \
     && chown -R 10001:10001 /layout/secrets /layout/data \
-    && chmod 750 /layout/secrets/nodes /layout/secrets/web /layout/secrets/broker /layout/data
+    && chmod 750 /layout/secrets/* /layout/data
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0

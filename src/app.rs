@@ -80,6 +80,7 @@ pub fn listen(
             notifier,
             hasher: Hasher::with_cost(settings.server.bcrypt_cost),
             uploads: UploadSpace::new(&settings.database.data_dir, settings.uploads.bytes()),
+            sign_up: settings.sign_up.policy().into(),
         },
         metrics: Metrics::new(all_routes()),
         drain: RequestDrain::new(draining),

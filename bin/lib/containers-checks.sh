@@ -111,9 +111,10 @@ check_first_process() {
 # All secrets in the volumes, one a line.
 all_secrets() {
     docker run --rm --user 10001:10001 --network none --entrypoint sh -v "${project}_node_secrets:/a:ro" \
-        -v "${project}_web_secrets:/b:ro" -v "${project}_broker_secrets:/c:ro" "pigeonhole:$tag" -c \
+        -v "${project}_web_secrets:/b:ro" -v "${project}_broker_secrets:/c:ro" \
+        -v "${project}_worker_secrets:/d:ro" "pigeonhole:$tag" -c \
         'for file in /a/postgres_password /a/node_password /a/web_password /b/secret_key /b/admin_token \
-             /c/broker_password; do cat "$file"; echo; done'
+             /c/broker_password /d/secret_key; do cat "$file"; echo; done'
 }
 
 # Searches for secrets in the settings, environment, arguments and logs of all containers, and in the statements of
@@ -122,7 +123,7 @@ step_secrets() {
     local id service where=$work/searched
     all_secrets >"$work/secrets"
     chmod 600 "$work/secrets"
-    [[ $(grep -cE '^[0-9a-f]{64,128}$' "$work/secrets") == 6 ]] || { echo "not six secrets"; return 1; }
+    [[ $(grep -cE '^[0-9a-f]{64,128}$' "$work/secrets") == 7 ]] || { echo "not seven secrets"; return 1; }
     mkdir -p "$where"
     for id in $(containers); do
         service=$(docker inspect -f '{{index .Config.Labels "com.docker.compose.service"}}' "$id")

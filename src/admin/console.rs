@@ -9,6 +9,7 @@ use tokio_postgres::Config;
 
 use super::application::DatabaseFigures;
 use super::console_token::ConsoleToken;
+use crate::db;
 use crate::monitor::{MoveHistory, Nodes};
 use crate::settings::Settings;
 use crate::web::{self, see_other};
@@ -22,7 +23,7 @@ pub struct Console {
     pub nodes: Arc<Nodes>,
     /// When shard moves ran, as far as this process has observed it.
     pub move_history: Arc<MoveHistory>,
-    /// The connection for actions, as the user of DATABASE_URL.
+    /// The connection for actions, as the user of DATABASE_URL or the embedded database's administrator.
     pub config: Config,
     /// The state of the application in the same process.
     pub application: Data<web::Context>,
@@ -37,8 +38,10 @@ pub struct Console {
 impl Console {
     /// For an application that serves on the database of `config`.
     pub fn new(settings: &Settings, config: &Config, application: Data<web::Context>) -> Self {
+        let embedded = settings.database.url.is_none();
+        let reading = if embedded { db::as_web_login(config) } else { config.clone() };
         Self {
-            nodes: Arc::new(Nodes::for_console(config, settings.cluster.node_timeout)),
+            nodes: Arc::new(Nodes::for_console(&reading, settings.cluster.node_timeout)),
             move_history: Arc::default(),
             config: config.clone(),
             application,

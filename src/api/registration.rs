@@ -12,7 +12,7 @@ use crate::domain::{
     Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username,
 };
 use crate::services::joining;
-use crate::services::registration::{NewAccount, hash_password, register};
+use crate::services::registration::{NewAccount, hash_password, permit, register};
 use crate::store::{Newcomer, Outcome, TenantChoice};
 use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 
@@ -51,8 +51,8 @@ pub struct RegistrationAnswer {
 /// invitation.
 ///
 /// # Errors
-/// 409 for a taken name or an organization that is not open, 422 for invalid fields, 429 after too many
-/// sign-ups.
+/// 403 where the operator allows no sign-up, or by invitation only, 409 for a taken name or an organization
+/// that is not open, 422 for invalid fields, 429 after too many sign-ups.
 #[utoipa::path(
     post,
     path = "/api/register",
@@ -61,6 +61,7 @@ pub struct RegistrationAnswer {
     request_body = RegistrationBody,
     responses(
         (status = 201, body = RegistrationAnswer),
+        (status = 403, body = Problem),
         (status = 409, body = Problem),
         (status = 422, body = Problem),
         (status = 429, body = Problem),
@@ -83,6 +84,7 @@ pub async fn create(
     let (Some(username), Some(email), Some(password), Some(tenant)) = parsed else {
         return Err(Error::Invalid(errors));
     };
+    permit(&context.services, &tenant, email.as_ref())?;
     let once = idempotency::of_request(&request, &body.without_password())?;
     let (services, client) = (&context.services, client(&request));
     let account = NewAccount { username, email, password };

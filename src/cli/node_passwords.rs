@@ -16,7 +16,7 @@ pub async fn set(settings: &Settings, config: &Config) -> anyhow::Result<()> {
         db::set_node_passwords(config, password.expose()).await?;
     }
     if let Some(password) = &settings.cluster.web_password {
-        db::create_web_login(config, password.expose()).await?;
+        db::create_web_logins(config, Some(password.expose())).await?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use tokio_postgres::Config;
 
-use crate::db;
+use crate::db::{self, Database};
+use crate::settings::Settings;
 
 /// # Errors
 /// When migrations are missing, with their names.
@@ -12,5 +13,29 @@ pub(super) async fn require_current(config: &Config) -> anyhow::Result<()> {
         missing.is_empty(),
         "the schema is older than this program; run `pigeonhole migrate` first (missing: {missing})"
     );
+    let missing = db::missing_web_logins(config).await?.join(", ");
+    anyhow::ensure!(
+        missing.is_empty(),
+        "the database's logins are those of an older version; run `pigeonhole migrate` with WEB_PASSWORD \
+         first (missing: {missing})"
+    );
+    Ok(())
+}
+
+/// Refuses in production, and warns of in development, a login of the database that can do more than the
+/// roles of requests.
+///
+/// # Errors
+/// When the program must not serve with it.
+pub(super) async fn check_login(settings: &Settings, database: &Database) -> anyhow::Result<()> {
+    let Some(finding) = database.overpowered_login().await? else { return Ok(()) };
+    let risk = format!("the login {finding}, so row-level security does not hold an attacker who runs SQL");
+    let cure = "use pigeonhole_web, which `pigeonhole migrate` makes with WEB_PASSWORD";
+    if settings.production() && !settings.database.administrator_login {
+        anyhow::bail!(
+            "refusing to serve: {risk}; {cure}, or set ADMINISTRATOR_LOGIN=on to serve all the same"
+        );
+    }
+    log::warn!("{risk}; {cure}");
     Ok(())
 }

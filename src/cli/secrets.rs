@@ -1,6 +1,6 @@
-//! `pigeonhole secrets`: creates the secrets of a cluster of containers. There are three folders, so that
-//! each container sees only its own secrets: one for the databases and the containers that set them up, one
-//! for `serve`, and one for the broker and its clients.
+//! `pigeonhole secrets`: creates the secrets of a cluster of containers. There are four folders, so that each
+//! container sees only its own secrets: one for the databases and the containers that set them up, one for
+//! `serve`, one for `worker`, and one for the broker and its clients.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -21,6 +21,9 @@ pub struct SecretsArguments {
     /// Folder for serve: secret_key, admin_token, database_url.
     #[arg(long)]
     web: PathBuf,
+    /// Folder for worker: secret_key, with which nothing is signed, and database_url.
+    #[arg(long)]
+    worker: Option<PathBuf>,
     /// Folder for the broker and the worker: broker.conf, amqp_url.
     #[arg(long)]
     broker: Option<PathBuf>,
@@ -53,6 +56,12 @@ pub fn run(secrets: &SecretsArguments, variable: impl Fn(&str) -> Option<String>
     web.keep("admin_token", variable("ADMIN_TOKEN"), 32)?;
     nodes.write("admin_database_url", &secrets.url("postgres", &postgres))?;
     web.write("database_url", &secrets.url("pigeonhole_web", &web_password))?;
+    if let Some(worker) = &secrets.worker {
+        // The worker has neither the cookies' key nor the console's token. Production asks for a key.
+        let worker = SecretsFolder(worker);
+        worker.keep("secret_key", None, 64)?;
+        worker.write("database_url", &secrets.url("pigeonhole_web", &web_password))?;
+    }
     if let Some(broker) = &secrets.broker {
         secrets.keep_broker(&SecretsFolder(broker), variable("AMQP_URL"))?;
     }
@@ -149,11 +158,13 @@ mod tests {
         let secrets = SecretsArguments {
             nodes: folder.to_owned(),
             web: folder.to_owned(),
+            worker: Some(folder.join("worker")),
             broker: Some(folder.to_owned()),
             broker_address: "rabbitmq:5672".to_owned(),
             coordinator: "citus_master:5432".to_owned(),
             database: "tenant_db".to_owned(),
         };
+        fs::create_dir_all(folder.join("worker")).expect("a folder");
         run(&secrets, |name| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
@@ -177,6 +188,10 @@ mod tests {
         assert!(first[..3].iter().all(|secret| secret.len() == 64) && first[3].len() == 128);
         assert_eq!(first[4], format!("postgresql://postgres:{}@citus_master:5432/tenant_db", first[0]));
         assert_eq!(made(folder.path(), &[]), first);
+        let of_worker = |name: &str| fs::read_to_string(folder.path().join("worker").join(name));
+        assert_eq!(of_worker("database_url").expect("a URL"), first[5]);
+        assert_ne!(of_worker("secret_key").expect("a key"), first[3]);
+        assert!(of_worker("admin_token").is_err());
         let url = fs::read_to_string(folder.path().join("amqp_url")).expect("amqp_url");
         let settings = fs::read_to_string(folder.path().join("broker.conf")).expect("broker.conf");
         let password = url.split([':', '@']).nth(2).expect("a password");

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 
-use super::schema::require_current;
+use super::schema::{check_login, require_current};
 use super::stop::StopSignal;
 use super::{admin_address, file_limit, output};
 use crate::admin::{WorkerState, listen_worker};
@@ -28,6 +28,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     checked?;
     let database = Database::new(config, settings.database.pool_size).with_limits(settings.limits.limits());
     database.refuse_unsafe_schema().await?;
+    check_login(settings, &database).await?;
     let listener = admin_address::take(settings, settings.console.worker_address(), "address of its own")?;
     let routed = database.clone();
     let routing =

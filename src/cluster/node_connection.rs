@@ -61,6 +61,7 @@ impl NodeConnection {
             Some(address) => (address.on(config), address.to_string()),
             None => (config.clone(), "the coordinator".to_owned()),
         };
+        let config = db::logging_in_for(&config, "pigeonhole_console");
         let options = format!(
             "{READ_ONLY} -c citus.node_connection_timeout={} -c statement_timeout={}",
             timeout.as_millis(),

@@ -11,7 +11,11 @@ const ROLES: &str = "
     SELECT r.rolname::text, coalesce(a.rolpassword, ''),
            coalesce((SELECT array_agg(setting ORDER BY setting)
                      FROM pg_db_role_setting s, unnest(s.setconfig) setting
-                     WHERE s.setrole = r.oid AND s.setdatabase = 0), '{}')
+                     WHERE s.setrole = r.oid AND s.setdatabase = 0), '{}'),
+           r.rolinherit,
+           coalesce((SELECT array_agg(g.rolname::text ORDER BY g.rolname)
+                     FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+                     WHERE m.member = r.oid AND g.rolname LIKE 'pigeonhole\\_%'), '{}')
     FROM pg_roles r JOIN pg_authid a ON a.oid = r.oid
     WHERE r.rolname LIKE 'pigeonhole\\_%' AND NOT r.rolsuper ORDER BY 1";
 
@@ -22,12 +26,20 @@ struct RoleDefinition {
     password: String,
     /// As `name=value`.
     settings: Vec<String>,
+    inherits: bool,
+    /// Those of our roles that it may take.
+    member_of: Vec<String>,
 }
 
 async fn definitions(connection: &NodeConnection) -> Result<Vec<RoleDefinition>, ClusterError> {
     let rows = connection.rows("listing the roles", ROLES, &[]).await?;
-    let definition =
-        |row: &Row| RoleDefinition { name: row.get(0), password: row.get(1), settings: row.get(2) };
+    let definition = |row: &Row| RoleDefinition {
+        name: row.get(0),
+        password: row.get(1),
+        settings: row.get(2),
+        inherits: row.get(3),
+        member_of: row.get(4),
+    };
     Ok(rows.iter().map(definition).collect())
 }
 
@@ -50,7 +62,7 @@ async fn repair(coordinator: &NodeConnection, node: &NodeConnection) -> Result<V
         let name = &role.name;
         node.run(&format!("making the role {name}"), &statements(&role, exists).join(";\n")).await?;
         repaired.push(if exists {
-            format!("gave the role {name} its time limits")
+            format!("gave the role {name} its settings")
         } else {
             format!("made the role {name}")
         });
@@ -66,12 +78,15 @@ fn statements(role: &RoleDefinition, exists: bool) -> Vec<String> {
     }
     let password = if role.password.is_empty() { "NULL".to_owned() } else { literal(&role.password) };
     statements.push(format!("ALTER ROLE {name} PASSWORD {password}"));
+    statements.push(format!("ALTER ROLE {name} {}", if role.inherits { "INHERIT" } else { "NOINHERIT" }));
     statements.push(format!("ALTER ROLE {name} RESET ALL"));
     for setting in &role.settings {
         if let Some((setting, value)) = setting.split_once('=') {
             statements.push(format!("ALTER ROLE {name} SET {setting} = {}", literal(value)));
         }
     }
+    // In the order of their names the roles of requests come before the logins.
+    statements.extend(role.member_of.iter().map(|taken| format!("GRANT {taken} TO {name}")));
     if name == "pigeonhole_console" {
         statements.push(format!("GRANT pg_monitor TO {name}"));
     }

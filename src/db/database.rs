@@ -13,6 +13,7 @@ use super::connection::{Pool, PooledConnection};
 use super::counters::{DbCounters, Routing};
 use super::error::DbError;
 use super::listen::{self, ListenEvent};
+use super::logins;
 use super::migrate::{self, AppliedMigration};
 use super::pool::{PoolState, pool};
 use super::roles;
@@ -140,6 +141,14 @@ impl Database {
     /// What is wrong with the schema or the role, in one sentence.
     pub async fn refuse_unsafe_schema(&self) -> Result<(), UnsafeSchema> {
         schema_check::check(self.router.coordinator()).await
+    }
+
+    /// What the login of tenants' connections may do beyond their role, in words; none when it can do nothing.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn overpowered_login(&self) -> Result<Option<String>, DbError> {
+        logins::overpowered_login(self.router.coordinator()).await
     }
 
     /// Keeps the placements of shards up to date until the future is dropped, so that each tenant's

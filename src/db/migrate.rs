@@ -50,7 +50,7 @@ pub enum MigrateError {
 
 impl MigrateError {
     /// The database's message, if a statement failed.
-    fn reason(&self) -> Option<&str> {
+    pub(super) fn reason(&self) -> Option<&str> {
         if let Self::Failed { reason, .. } = self { Some(reason) } else { None }
     }
 }

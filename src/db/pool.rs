@@ -1,5 +1,5 @@
 //! Pools of connections. Each connection takes the role of its pool when it opens, whatever user DATABASE_URL
-//! names.
+//! names, and logs in as a login that can take only that role where there is one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use super::admission::{Admission, WAIT_TIMEOUT};
 use super::connect::CONNECT_TIMEOUT;
 use super::connection::{ConnectionManager, Pool};
 use super::counters::DbCounters;
+use super::logins::logging_in_for;
 use super::roles;
 use super::turns::Shares;
 
@@ -65,7 +66,7 @@ pub(super) fn pool(config: &Config, role: &str, shares: Shares, counters: &Arc<D
 
 /// The configuration of a connection that works as `role`.
 pub(super) fn as_role(config: &Config, role: &str) -> Config {
-    let mut config = config.clone();
+    let mut config = logging_in_for(config, role);
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
     let limits = roles::TIME_LIMITS.map(|(setting, limit)| format!("-c {setting}={limit}")).join(" ");
     config

@@ -26,8 +26,14 @@ pub(super) const BACKLOG: &str = "pigeonhole_backlog";
 pub(super) const ALL: [&str; 8] = [OWNER, APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE, BACKLOG];
 /// The roles that `serve` and `worker` take.
 pub(super) const OF_REQUESTS: [&str; 7] = [APP, LOGIN, SIGN_UP, MAINTENANCE, RELAY, CONSOLE, BACKLOG];
-/// The login of a `serve` that has no administrator's login; see `node_access`.
+/// The login that a `serve` without an administrator's login is given. Its connections log in as
+/// [`login_of`]; see `logins`.
 pub(super) const WEB: &str = "pigeonhole_web";
+
+/// The login for one kind of work: it can take this role and no other.
+pub(super) fn login_of(role: &str) -> String {
+    format!("{WEB}_{}", role.strip_prefix("pigeonhole_").unwrap_or(role))
+}
 
 /// The server's time limits. They are shorter than `checkout::CALL_DEADLINE`, which covers a frozen server.
 pub(super) const TIME_LIMITS: [(&str, &str); 3] =

@@ -15,6 +15,7 @@ mod password;
 mod roles;
 mod search;
 mod sharing;
+mod sign_up;
 mod text;
 
 pub use idempotency::IdempotencyKey;
@@ -29,6 +30,7 @@ pub use password::{LoginPassword, NewPassword};
 pub use roles::Role;
 pub use search::{SEARCH_LIMIT, SearchWords};
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience, NoteRole, Right};
+pub use sign_up::{SignUpMode, SignUpPolicy, SignUpRefusal};
 pub use text::canonical;
 
 /// Why a value was refused: a sentence for the user.

@@ -9,6 +9,10 @@ use std::process::Command;
 
 use super::error::{EmbeddedError, IoContext};
 
+/// The accounts for new tables, the best first: no other program runs as `pigeonhole`, while `postgres` may
+/// also run the system's own PostgreSQL.
+const OWN_ACCOUNTS: [&str; 2] = ["pigeonhole", "postgres"];
+
 /// The unprivileged account that PostgreSQL runs as when this process is root.
 #[derive(Clone, Debug)]
 pub(super) struct ServerAccount {
@@ -23,14 +27,22 @@ impl ServerAccount {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
-        Self::owner_of(tables)
-            .or_else(|| Self::named("postgres"))
-            .or_else(|| Self::named("nobody"))
-            .map(Some)
-            .ok_or(EmbeddedError::NoAccount)
+        let account = Self::owner_of(tables)
+            .or_else(|| OWN_ACCOUNTS.into_iter().find_map(Self::named))
+            .ok_or(EmbeddedError::NoAccount)?;
+        if account.is_shared() {
+            return Err(EmbeddedError::SharedAccount { account: account.name, folder: tables.to_owned() });
+        }
+        Ok(Some(account))
     }
 
-    /// Existing tables keep the account that made them, even if an account `postgres` was added since.
+    /// Whether programs that have nothing to do with each other run as this account: each could read the
+    /// tables and would be let in through the socket. 65534 is `nobody` on all common systems.
+    fn is_shared(&self) -> bool {
+        self.name == "nobody" || self.uid == 65_534
+    }
+
+    /// Existing tables keep the account that made them, even if one of [`OWN_ACCOUNTS`] was added since.
     fn owner_of(tables: &Path) -> Option<Self> {
         let metadata = tables.symlink_metadata().ok()?;
         (metadata.uid() != 0).then(|| Self {

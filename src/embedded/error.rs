@@ -47,10 +47,21 @@ pub enum EmbeddedError {
     },
     /// PostgreSQL refuses to run as root, and there is no other account.
     #[error(
-        "PostgreSQL does not run as root and there is no account `postgres` or `nobody`: start as an \
-         ordinary user"
+        "PostgreSQL does not run as root and there is no account `pigeonhole` or `postgres`: start as an \
+         ordinary user, or make the account (`useradd --system pigeonhole`)"
     )]
     NoAccount,
+    /// The tables belong to an account that unrelated programs share.
+    #[error(
+        "the data in {folder} belongs to the account {account}, which other programs share and which could \
+         then read it: make an account of its own (`useradd --system pigeonhole`) and give it the data \
+         (`chown -R pigeonhole {folder}`)"
+    )]
+    SharedAccount {
+        account: String,
+        /// The folder with the tables.
+        folder: PathBuf,
+    },
     #[error(
         "PostgreSQL runs as the account {account}, which cannot enter {folder}: set {setting} to a folder \
          outside it"

@@ -8,8 +8,8 @@ use super::browser_sessions::{self, NewSessions};
 use super::opened_invitation::{JoiningForm, OpenedInvitation, join};
 use super::registration::BUSY;
 use crate::domain::{Email, NewPassword, Username};
-use crate::services::joining;
 use crate::services::registration::NewAccount;
+use crate::services::{joining, registration};
 use crate::store::{Newcomer, SessionKind};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, client};
 
@@ -50,10 +50,15 @@ async fn try_create(
             return invitation.page(status, user, (context, cookie), form.clone(), errors).await;
         }
     };
+    let tenant = joining::invited_by(&invitation.token);
+    if let Err(refusal) = registration::permit(&context.services, &tenant, email.as_ref()) {
+        let Error::Forbidden(sentence) = Error::from(refusal) else { return Err(Error::NotFound) };
+        let errors = FieldErrors::one("", sentence);
+        return invitation.page(StatusCode::FORBIDDEN, user, (context, cookie), form.clone(), errors).await;
+    }
     let account = NewAccount { username, email, password };
     let password_hash = joining::hash_password(&context.services, &client(request), &account).await?;
     let NewAccount { username, email, .. } = account;
-    let tenant = joining::invited_by(&invitation.token);
     let newcomer = Newcomer { username, email, password_hash, tenant, request: None };
     match join(request, context, &newcomer).await {
         Ok(registered) => {

@@ -3,7 +3,7 @@
 //! and an image is replaced by its description, because loading it would tell another server who reads the
 //! note.
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Alignment, CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use url::Url;
 
 /// Extensions of CommonMark. Footnotes are off, as they write ids of the author's choice into the page.
@@ -17,7 +17,7 @@ const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
 /// The HTML of a Markdown text.
 pub fn markdown(text: &str) -> String {
-    let mut shown = SafeRenderer { open: Vec::new(), depth: 0 };
+    let mut shown = SafeRenderer { open: Vec::new(), depth: 0, table: TableCells::default() };
     let events = Parser::new_ext(text, OPTIONS).filter_map(|event| shown.pass(event));
     let mut rendered = String::with_capacity(text.len() * 3 / 2);
     html::push_html(&mut rendered, events);
@@ -39,6 +39,37 @@ enum TagOutput {
 struct SafeRenderer {
     open: Vec<TagOutput>,
     depth: usize,
+    table: TableCells,
+}
+
+/// The place in a table. The library would write the alignment of a cell as a style, which the policy of our
+/// pages blocks, so the cells are written here with a class.
+#[derive(Default)]
+struct TableCells {
+    alignments: Vec<Alignment>,
+    in_head: bool,
+    column: usize,
+}
+
+impl TableCells {
+    fn open_cell(&mut self) -> &'static str {
+        let alignment = self.alignments.get(self.column).copied().unwrap_or(Alignment::None);
+        self.column += 1;
+        match (self.in_head, alignment) {
+            (true, Alignment::None) => "<th>",
+            (true, Alignment::Left) => "<th class=\"align-left\">",
+            (true, Alignment::Center) => "<th class=\"align-center\">",
+            (true, Alignment::Right) => "<th class=\"align-right\">",
+            (false, Alignment::None) => "<td>",
+            (false, Alignment::Left) => "<td class=\"align-left\">",
+            (false, Alignment::Center) => "<td class=\"align-center\">",
+            (false, Alignment::Right) => "<td class=\"align-right\">",
+        }
+    }
+
+    fn start_row(&mut self, in_head: bool) {
+        (self.in_head, self.column) = (in_head, 0);
+    }
 }
 
 impl SafeRenderer {
@@ -67,7 +98,17 @@ impl SafeRenderer {
                     (TagOutput::AsItIs, Some(Event::Start(tag)))
                 }
             }
-            tag => (TagOutput::AsItIs, Some(Event::Start(tag))),
+            Tag::Table(alignments) => {
+                self.table.alignments.clone_from(&alignments);
+                (TagOutput::AsItIs, Some(Event::Start(Tag::Table(alignments))))
+            }
+            Tag::TableCell => (TagOutput::AsItIs, Some(Event::InlineHtml(self.table.open_cell().into()))),
+            tag => {
+                if matches!(tag, Tag::TableHead | Tag::TableRow) {
+                    self.table.start_row(tag == Tag::TableHead);
+                }
+                (TagOutput::AsItIs, Some(Event::Start(tag)))
+            }
         };
         self.open.push(written);
         event
@@ -124,6 +165,24 @@ mod tests {
             assert!(!shown.contains(bad), "{bad} in {shown}");
         }
         assert!(markdown("<div onclick=x>\n\nb\n").contains("&lt;div onclick=x&gt;"));
+    }
+
+    #[test]
+    fn columns_of_tables_are_aligned_by_classes() {
+        let shown =
+            markdown("| a | b | c | d |\n|:-:|--:|:--|---|\n| 1 | 2 | 3 | 4 |\n\n| x |\n|---|\n| y |\n");
+        for cell in [
+            "<th class=\"align-center\">a</th>",
+            "<th class=\"align-right\">b</th>",
+            "<td class=\"align-center\">1</td>",
+            "<td class=\"align-left\">3</td>",
+            "<td>4</td>",
+            "<th>x</th>",
+            "<td>y</td>",
+        ] {
+            assert!(shown.contains(cell), "{cell} in {shown}");
+        }
+        assert!(!shown.contains("style="), "{shown}");
     }
 
     #[test]

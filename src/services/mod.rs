@@ -26,8 +26,11 @@ pub use client::Client;
 pub use device::Device;
 pub use error::ServiceError;
 
+use std::sync::Arc;
+
 use crate::auth::{Hasher, SessionCache, Throttle};
 use crate::db::Database;
+use crate::domain::SignUpPolicy;
 use crate::messaging::Notifier;
 use crate::transfer::UploadSpace;
 
@@ -43,4 +46,6 @@ pub struct Services {
     pub uploads: UploadSpace,
     /// Slows guesses down.
     pub throttle: Throttle,
+    /// The operator's rule for new accounts.
+    pub sign_up: Arc<SignUpPolicy>,
 }

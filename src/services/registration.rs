@@ -5,7 +5,17 @@ use super::{Client, ServiceError, Services, limits};
 use crate::auth::{Admission, HashTurn, ThrottleError};
 use crate::db::DbError;
 use crate::domain::{Email, NewPassword, Username};
-use crate::store::{Newcomer, Registered, SignUpError};
+use crate::store::{Newcomer, Registered, SignUpError, TenantChoice};
+
+/// Refuses a new account that the operator's rule does not allow. Handlers ask before they hash a password;
+/// [`register`] and joining ask again.
+///
+/// # Errors
+/// [`SignUpError::NotPermitted`].
+pub fn permit(services: &Services, tenant: &TenantChoice, email: Option<&Email>) -> Result<(), SignUpError> {
+    let invited = matches!(tenant, TenantChoice::Invited { .. });
+    services.sign_up.permit(invited, email).map_err(SignUpError::NotPermitted)
+}
 
 /// What a new user types to sign up.
 pub struct NewAccount {
@@ -71,6 +81,7 @@ pub(super) async fn add_user(
     newcomer: &Newcomer,
     event: &str,
 ) -> Result<Registered, SignUpError> {
+    permit(services, &newcomer.tenant, newcomer.email.as_ref())?;
     let registered = match services.database.sign_up().register(newcomer).await {
         Err(SignUpError::Database(DbError::LimitReached(limit))) => {
             limits::record(client, limit, &Subject::TypedName(newcomer.username.shown()));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ArgAction;
 use tokio_postgres::Config;
 
 use super::environment::default_data_dir;
@@ -29,6 +30,16 @@ pub struct DatabaseSettings {
     /// database connections for tenants' work
     #[arg(long, env = "POOL_SIZE", default_value = "16", value_parser = parsers::whole_number(1usize..=1000))]
     pub pool_size: usize,
+    /// on or off: production serves with a login of DATABASE_URL that is a superuser, owns the tables, bypasses
+    /// row-level security or may create roles
+    #[arg(
+        long,
+        env = "ADMINISTRATOR_LOGIN",
+        action = ArgAction::Set,
+        default_value = "off",
+        value_parser = parsers::on_or_off
+    )]
+    pub administrator_login: bool,
     /// on or off: an organization named Demo with id 1 that anyone may join
     ///
     /// Default: on in development, off in production

@@ -22,6 +22,7 @@ mod origins;
 mod parsers;
 mod secret;
 mod server;
+mod sign_up;
 mod throttling;
 mod uploads;
 
@@ -42,6 +43,7 @@ pub use networks::Networks;
 pub use origins::Origins;
 pub use secret::{CookieKey, Secret};
 pub use server::{AppEnv, ServerSettings};
+pub use sign_up::{EmailDomains, SignUpSettings};
 pub use throttling::ThrottlingSettings;
 pub use uploads::UploadSettings;
 
@@ -59,6 +61,8 @@ pub struct Settings {
     pub connections: ConnectionSettings,
     #[command(flatten)]
     pub database: DatabaseSettings,
+    #[command(flatten)]
+    pub sign_up: SignUpSettings,
     #[command(flatten)]
     pub console: ConsoleSettings,
     #[command(flatten)]
@@ -106,6 +110,8 @@ impl Settings {
             matches.value_source("admin_bind") == Some(ValueSource::CommandLine);
         settings.server.check(&mut settings.warnings)?;
         settings.database.check(settings.server.production())?;
+        let production = settings.server.production();
+        settings.sign_up.check(production, &mut settings.warnings);
         settings.console.check()?;
         settings.messaging.check(settings.server.production())?;
         Ok(settings)

@@ -8,7 +8,9 @@ use super::idempotency::IdempotentRequest;
 use super::invitations::TAKE_USE;
 use super::limits::allowed;
 use crate::db::{DbError, FromRow, SignUpHandle, SignUpTransaction};
-use crate::domain::{CATCH_UP, Email, Identifier, Limit, Role, TenantId, TenantName, UserId, Username};
+use crate::domain::{
+    CATCH_UP, Email, Identifier, Limit, Role, SignUpRefusal, TenantId, TenantName, UserId, Username,
+};
 
 const TENANT_BY_NAME: &str = "SELECT id, join_policy = 'open' AND (delete_after IS NULL \
     OR delete_after > now()) FROM shared.tenants WHERE name_key = $1";
@@ -72,6 +74,9 @@ pub struct Registered {
 /// Why a user was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
+    /// The operator's rule for new accounts refuses it.
+    #[error("the operator does not permit this sign-up")]
+    NotPermitted(SignUpRefusal),
     /// The tenant exists and requires an invitation. The text is the field that names the tenant.
     #[error("the tenant is not open")]
     NotOpen(&'static str),

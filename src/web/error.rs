@@ -12,7 +12,7 @@ use super::fields::FieldErrors;
 use super::memory_budget::BudgetRefusal;
 use crate::auth::Busy;
 use crate::db::{DbError, causes};
-use crate::domain::Limit;
+use crate::domain::{Limit, SignUpRefusal};
 use crate::log_context::keep_cause;
 use crate::services::ServiceError;
 use crate::store::{Decision, NoteAccess, Revocation, SignUpError};
@@ -141,6 +141,11 @@ impl From<SignUpError> for Error {
     fn from(refusal: SignUpError) -> Self {
         let conflict = |field, message| Self::Conflict(FieldErrors::one(field, message));
         match refusal {
+            SignUpError::NotPermitted(SignUpRefusal::EmailDomain) => Self::Invalid(FieldErrors::one(
+                "email",
+                "Sign up with an e-mail address of your organization's domain, or ask for an invitation.",
+            )),
+            SignUpError::NotPermitted(refusal) => Self::Forbidden(sign_up_sentence(refusal)),
             SignUpError::NotOpen(field) => {
                 conflict(field, "This organization exists and takes new people by invitation only.")
             }
@@ -159,6 +164,17 @@ impl From<SignUpError> for Error {
             SignUpError::Throttled(retry_after) => Self::Throttled { retry_after },
             SignUpError::Database(error) => error.into(),
         }
+    }
+}
+
+/// Why sign-up is refused to everyone, in words for the visitor.
+pub fn sign_up_sentence(refusal: SignUpRefusal) -> &'static str {
+    match refusal {
+        SignUpRefusal::Closed => "Sign-up is closed: no new accounts are made here.",
+        SignUpRefusal::InvitationOnly => {
+            "Sign-up needs an invitation: ask an owner or admin of your organization for its link."
+        }
+        SignUpRefusal::EmailDomain => "Sign-up needs an e-mail address of certain domains.",
     }
 }
 

@@ -232,6 +232,7 @@ mod tests {
                 notifier: Notifier::default(),
                 hasher: Hasher::with_cost(10),
                 uploads: UploadSpace::new(&std::env::temp_dir(), 0),
+                sign_up: std::sync::Arc::default(),
             },
             metrics: Metrics::new([]),
             drain: RequestDrain::new(std::net::TcpListener::bind("127.0.0.1:0").expect("a port")),

@@ -110,10 +110,10 @@ async fn requests_without_a_connection_are_503_and_others_succeed() {
     const WRITERS: usize = 12;
     let mut fixture = ServerErrorFixture::create().await;
     fixture.script.note("first").await;
-    let limit = format!("ALTER ROLE pigeonhole_web CONNECTION LIMIT {LIMIT}");
+    let limit = format!("ALTER ROLE pigeonhole_web_app CONNECTION LIMIT {LIMIT}");
     fixture.admin.batch_execute(&limit).await.expect("a limit");
     let cut =
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'pigeonhole_web'";
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'pigeonhole_web_app'";
     fixture.admin.query_one(cut, &[]).await.expect("no connections");
     recovers(&fixture.app, fixture.call("GET", "/api/notes"), 200).await;
 
@@ -141,7 +141,7 @@ async fn requests_without_a_connection_are_503_and_others_succeed() {
     // A single request finds a connection even at the limit.
     recovers(&fixture.app, fixture.call("GET", "/api/notes"), 200).await;
     recovers(&fixture.app, fixture.write("alone"), 201).await;
-    fixture.admin.batch_execute("ALTER ROLE pigeonhole_web CONNECTION LIMIT -1").await.expect("no limit");
+    fixture.admin.batch_execute("ALTER ROLE pigeonhole_web_app CONNECTION LIMIT -1").await.expect("no limit");
     let all = (0..WRITERS).map(|number| fixture.app.answer(fixture.write(&format!("later {number}"))));
     for answer in futures_util::future::join_all(all).await {
         answer.expect(201);

@@ -2,6 +2,7 @@
 //! statements.
 
 mod authorization_matrix;
+mod database_logins;
 mod database_roles;
 mod routes;
 mod row_level_security;

@@ -195,7 +195,8 @@ async fn no_page_has_inline_scripts_or_styles() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
-    let id = browser.note("text [link](https://example.test) `code`").await.to_string();
+    let id =
+        browser.note("text [link](https://example.test) `code`\n\n| a |\n|:-:|\n| b |\n").await.to_string();
     let mut pages = Vec::new();
     for route in routes::all() {
         if !route.api && route.method == "GET" && !route.is_static() {

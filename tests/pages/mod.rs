@@ -20,4 +20,5 @@ mod search;
 mod sessions;
 mod several_tenants;
 mod sharing;
+mod sign_up_rules;
 mod text_round_trip;

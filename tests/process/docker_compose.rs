@@ -76,6 +76,16 @@ fn only_the_secrets_container_has_secrets_in_its_environment() {
     }
 }
 
+#[test]
+fn the_worker_process_has_neither_the_consoles_token_nor_the_cookies_key() {
+    let mounts = |service: &str| block_below(FILE, &format!("  {service}:")).join("\n");
+    assert!(mounts("web").contains("web_secrets:/secrets/web:ro"));
+    let worker = mounts("worker");
+    assert!(worker.contains("worker_secrets:/secrets/worker:ro"), "{worker}");
+    assert!(!worker.contains("web_secrets") && !worker.contains("ADMIN"), "{worker}");
+    assert!(DOCKERFILE.contains("/layout/secrets/worker"));
+}
+
 /// Old releases of runc give a tmpfs, at the second start, the mode of the folder that they created at the
 /// first. A folder of the image has the right mode.
 #[test]

@@ -72,7 +72,8 @@ pub struct Server {
 impl ServerBuilder {
     /// Development on a free port, with the tests' database.
     pub fn new() -> Self {
-        Self::bare().set("DATABASE_URL", environment::database_url())
+        // The login of the tests' database is a superuser.
+        Self::bare().set("DATABASE_URL", environment::database_url()).set("ADMINISTRATOR_LOGIN", "on")
     }
 
     /// The same without DATABASE_URL: the server runs its own database.

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Config;
 
-use super::super::schema::require_current;
+use super::super::schema::{check_login, require_current};
 use crate::cluster;
 use crate::db::{self, Database};
 use crate::settings::Settings;
@@ -28,13 +28,24 @@ pub(super) async fn prepare(
     } else {
         require_current(config).await?;
     }
+    let embedded = settings.database.url.is_none();
+    if embedded {
+        db::create_web_logins(config, password_of(config).as_deref()).await?;
+    }
     // After the migrations, because they create the table in which operations are recorded.
     if distribution == TablePlacement::OverWorkers {
         distribute_plain_tables(config).await?;
     }
-    let database = Database::new(config, settings.database.pool_size).with_limits(settings.limits.limits());
+    let login = if embedded { db::as_web_login(config) } else { config.clone() };
+    let database = Database::new(&login, settings.database.pool_size).with_limits(settings.limits.limits());
     database.refuse_unsafe_schema().await?;
+    check_login(settings, &database).await?;
     Ok(database)
+}
+
+/// The nodes of an embedded cluster ask for a password, and a single embedded server does not.
+fn password_of(config: &Config) -> Option<String> {
+    config.get_password().map(|password| String::from_utf8_lossy(password).into_owned())
 }
 
 /// Runs at each start, so that an interrupted distribution is completed.
