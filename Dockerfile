@@ -49,6 +49,9 @@ COPY --from=build --chown=10001:10001 /layout/secrets /secrets
 COPY --from=build --chown=10001:10001 /layout/data /var/lib/pigeonhole
 COPY --from=build /build/target/release/pigeonhole /usr/local/bin/pigeonhole
 
+# With the list of crates, if bin/sbom has written it. A COPY needs one file that is there.
+COPY LICENSE sbom*/*.json /usr/share/doc/pigeonhole/
+
 USER 10001:10001
 WORKDIR /var/lib/pigeonhole
 ENV BIND=0.0.0.0:5000 \

@@ -148,3 +148,23 @@ async fn a_data_folder_with_a_long_name_works() {
     app.get("/readyz").await.expect(200);
     assert_eq!(server.stop_async().await, 0);
 }
+
+#[tokio::test]
+async fn tables_of_the_account_nobody_are_refused() {
+    if !rustix::process::getuid().is_root() {
+        return crate::support::environment::skipped("only root may give tables to another account");
+    }
+    let folder = DataFolder::new();
+    let (server, _) = folder.start(&[]).await;
+    assert_eq!(server.stop_async().await, 0);
+    let tables = folder.path.join("pgdata");
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&tables).expect("tables"));
+    assert_ne!(owner, 65_534, "PostgreSQL ran as nobody");
+    std::os::unix::fs::chown(&tables, Some(65_534), None).expect("another owner");
+    let refused = folder.refusal(&[]).await;
+    assert!(refused.contains("nobody") && refused.contains("chown -R pigeonhole"), "{refused}");
+    assert!(!folder.postgres_runs());
+    std::os::unix::fs::chown(&tables, Some(owner), None).expect("the owner again");
+    let (server, _) = folder.start(&[]).await;
+    assert_eq!(server.stop_async().await, 0);
+}
