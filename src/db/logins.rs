@@ -19,7 +19,7 @@ use super::versions::MAY_TAKE_ROLE;
 fn overpowered() -> String {
     format!(
         "SELECT session_user::text || CASE WHEN r.rolname = session_user THEN ' ' ELSE
-                ' may become ' || r.rolname || ', which ' END || CASE
+                ' may become ' || r.rolname::text || ', which ' END || CASE
              WHEN r.rolsuper THEN 'is a superuser'
              WHEN r.rolbypassrls THEN 'bypasses row-level security'
              WHEN r.rolname = $1 OR r.rolname IN (SELECT tableowner FROM pg_tables WHERE schemaname = 'shared')
@@ -59,7 +59,14 @@ pub(crate) fn logging_in_for(config: &Config, role: &str) -> Config {
 /// See [`MigrateError`].
 pub async fn create_web_logins(config: &Config, password: Option<&str>) -> Result<(), MigrateError> {
     let client = connect(config).await?;
-    lock(&client).await?;
+    if !missing(&client, &roles::OF_REQUESTS.map(str::to_owned)).await?.is_empty() {
+        lock(&client).await?;
+        retry_on_role_conflict(
+            async || roles::prepare(&client).await.map_err(failed("making the database roles")),
+            MigrateError::reason,
+        )
+        .await?;
+    }
     retry_on_role_conflict(async || create(&client).await, MigrateError::reason).await?;
     for login in all_logins() {
         if let Some(password) = password
@@ -72,8 +79,7 @@ pub async fn create_web_logins(config: &Config, password: Option<&str>) -> Resul
 }
 
 async fn create(client: &Client) -> Result<(), MigrateError> {
-    roles::prepare(client).await.map_err(failed("making the database roles"))?;
-    for login in missing(client).await? {
+    for login in missing(client, &all_logins()).await? {
         let statement =
             format!("CREATE ROLE {login} LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS");
         client.batch_execute(&statement).await.map_err(failed("making a login"))?;
@@ -99,10 +105,11 @@ fn all_logins() -> Vec<String> {
     std::iter::once(roles::WEB.to_owned()).chain(roles::OF_REQUESTS.map(roles::login_of)).collect()
 }
 
-async fn missing(client: &Client) -> Result<Vec<String>, MigrateError> {
+/// Those of the roles that the server does not have.
+async fn missing(client: &Client, names: &[String]) -> Result<Vec<String>, MigrateError> {
     let query = "SELECT name FROM unnest($1::text[]) name
                  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)";
-    let rows = client.query(query, &[&all_logins()]).await.map_err(failed("looking for the logins"))?;
+    let rows = client.query(query, &[&names]).await.map_err(failed("looking for the logins"))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
@@ -114,7 +121,7 @@ pub async fn missing_web_logins(config: &Config) -> Result<Vec<String>, MigrateE
     if config.get_user() != Some(roles::WEB) {
         return Ok(Vec::new());
     }
-    missing(&connect(config).await?).await
+    missing(&connect(config).await?, &all_logins()).await
 }
 
 /// What the login of the pool's connections may do beyond their role, in words; none when it can do nothing.
