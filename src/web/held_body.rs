@@ -1,10 +1,12 @@
-//! The body of a response that counts against the memory budget until it is written or dropped.
+//! The body of a response, which counts against the memory budget until it is written or dropped.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::Bytes;
 
 use super::memory_budget::{BudgetRefusal, Reservation};
@@ -16,34 +18,53 @@ const UNCOUNTED: u64 = 4 * 1024;
 const STREAM: u64 = 6 * 1024 * 1024;
 /// A buffer grows by doubling while a page is written, so it takes up to twice the bytes that are in it.
 const BYTES_FOR_A_BYTE: u64 = 2;
-/// A body is given on in pieces of this size, so that whoever compresses or copies it does that by pieces.
-const PIECE: usize = 32 * 1024;
+/// The longest body that is compressed. A longer one would keep its compressor as long as the client takes to
+/// read it, and a compressor takes megabytes.
+const COMPRESSED_LIMIT: u64 = 64 * 1024;
+/// The pieces in which a body is compressed. `Compress` gives a piece of 1,024 bytes or more to another
+/// thread; a shorter one it compresses at once, so that each thread has one compressor at a time.
+const SHORT_PIECE: usize = 1000;
+/// The pieces of a body that is not compressed: the dispatcher copies each into its buffer.
+const LONG_PIECE: usize = 32 * 1024;
 
-/// A body and its reservation.
+/// The reservation of a response's body, in the extensions of the response. Its connection keeps it until the
+/// body is written.
+pub struct HeldBytes(#[expect(dead_code, reason = "it is released when it is dropped")] Rc<Reservation>);
+
+/// A body in pieces.
 pub struct HeldBody {
     body: BoxBody,
     rest: Bytes,
-    _reservation: Reservation,
+    piece: usize,
 }
 
 impl HeldBody {
-    /// Reserves the bytes of the response's body.
+    /// Reserves the bytes of the response's body, and cuts the body into pieces.
     ///
     /// # Errors
     /// [`BudgetRefusal`]. The body is dropped then.
     pub fn hold(
-        response: HttpResponse<BoxBody>,
+        mut response: HttpResponse<BoxBody>,
         mut reservation: Reservation,
     ) -> Result<HttpResponse<BoxBody>, BudgetRefusal> {
-        let bytes = match response.body().size() {
+        let (bytes, piece) = match response.body().size() {
             BodySize::None => return Ok(response),
-            BodySize::Sized(length) if length <= UNCOUNTED => return Ok(response),
-            BodySize::Sized(length) => length.saturating_mul(BYTES_FOR_A_BYTE),
-            BodySize::Stream => STREAM,
+            BodySize::Sized(length) if length <= SHORT_PIECE as u64 => return Ok(response),
+            BodySize::Sized(length) if length <= UNCOUNTED => (0, SHORT_PIECE),
+            BodySize::Sized(length) if length <= COMPRESSED_LIMIT => (length, SHORT_PIECE),
+            BodySize::Sized(length) => (length, LONG_PIECE),
+            BodySize::Stream => (STREAM / BYTES_FOR_A_BYTE, LONG_PIECE),
         };
-        reservation.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;
-        Ok(response
-            .map_body(|_, body| BoxBody::new(Self { body, rest: Bytes::new(), _reservation: reservation })))
+        if bytes > 0 {
+            let bytes = bytes.saturating_mul(BYTES_FOR_A_BYTE);
+            reservation.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+            response.extensions_mut().insert(HeldBytes(Rc::new(reservation)));
+        }
+        if piece == LONG_PIECE {
+            let uncompressed = header::HeaderValue::from_static(ContentEncoding::Identity.as_str());
+            response.headers_mut().insert(header::CONTENT_ENCODING, uncompressed);
+        }
+        Ok(response.map_body(|_, body| BoxBody::new(Self { body, rest: Bytes::new(), piece })))
     }
 }
 
@@ -60,11 +81,11 @@ impl MessageBody for HeldBody {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = &mut *self;
         if this.rest.is_empty() {
-            match std::task::ready!(Pin::new(&mut this.body).poll_next(context)) {
+            match ready!(Pin::new(&mut this.body).poll_next(context)) {
                 Some(Ok(bytes)) => this.rest = bytes,
                 end => return Poll::Ready(end),
             }
         }
-        Poll::Ready(Some(Ok(this.rest.split_to(this.rest.len().min(PIECE)))))
+        Poll::Ready(Some(Ok(this.rest.split_to(this.rest.len().min(this.piece)))))
     }
 }

@@ -12,9 +12,9 @@ use actix_http::{HttpService, Request, Response};
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config,
 };
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{AppConfig, Server};
-use actix_web::http::{ConnectionType, Version};
+use actix_web::http::{ConnectionType, Version, header};
 use actix_web::rt::net::TcpStream;
 use actix_web::web;
 
@@ -22,6 +22,7 @@ use super::exchange::{AnswerBody, Exchange};
 use super::refusal;
 use super::registry::Connections;
 use super::stream::GuardedStream;
+use crate::web::held_body::HeldBytes;
 use crate::web::site::Site;
 
 /// The time that a client may take to close its side of a connection.
@@ -140,17 +141,32 @@ where
                 Err(error) => error.into(),
             },
         };
-        Ok(complete(response, version, exchange))
+        Ok(complete(compressed(response).await, version, exchange))
+    }
+}
+
+/// Compresses a body whole, if it is compressed. Its compressor would else be kept until the client has read.
+async fn compressed(response: Response<BoxBody>) -> Response<BoxBody> {
+    let is_compressed = response.headers().contains_key(header::CONTENT_ENCODING);
+    if !is_compressed || response.body().size() != BodySize::Stream {
+        return response;
+    }
+    let mut body = None;
+    let response = response.map_body(|_, inner| body = Some(inner));
+    match to_bytes(body.unwrap_or_else(|| BoxBody::new(()))).await {
+        Ok(bytes) => response.set_body(BoxBody::new(bytes)),
+        Err(_) => Response::internal_server_error().map_into_boxed_body(),
     }
 }
 
 /// The body of an answer as the dispatcher gets it.
 fn complete(
-    response: Response<BoxBody>,
+    mut response: Response<BoxBody>,
     version: Version,
     exchange: Option<Rc<Exchange>>,
 ) -> Response<AnswerBody> {
-    let mut response = response.map_body(|_, body| AnswerBody::new(body, exchange));
+    let held = response.extensions_mut().remove::<HeldBytes>();
+    let mut response = response.map_body(|_, body| AnswerBody::new(body, held, exchange));
     if version < Version::HTTP_11 && response.body().size() == BodySize::Stream {
         // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
         response.head_mut().no_chunking(true);
