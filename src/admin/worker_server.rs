@@ -21,7 +21,7 @@ use crate::metrics::Uptime;
 use crate::settings::Networks;
 use crate::web::error::not_found;
 use crate::web::listen::ListenError;
-use crate::web::{Route, Site, connections, health, request_guard, routes};
+use crate::web::{Route, Site, coding, connections, health, request_guard, routes};
 
 /// The state that a worker's handlers share.
 pub struct WorkerState {
@@ -81,6 +81,7 @@ pub fn listen_worker(
             .app_data(site.clone())
             .wrap(from_fn(request_guard::middleware))
             .wrap(Compress::default())
+            .wrap(from_fn(coding::middleware))
             .configure(|config| routes::register(config, all_routes(), require_token))
             .default_service(web::route().to(not_found))
     })

@@ -36,7 +36,7 @@ const DRAFT_TEXT_LIMIT: usize = CONTENT_LIMIT + SHORT_LIMIT;
 /// A body is read into a buffer that grows by doubling, and then decoded into another one.
 const BYTES_FOR_A_BYTE: usize = 3;
 /// The bytes by which the reservation of a body grows.
-const RESERVED_STEP: usize = 32 * 1024;
+const RESERVED_STEP: usize = 8 * 1024;
 /// The most fields of a form. Each costs memory, however short it is.
 const FIELDS_LIMIT: usize = 10_000;
 /// The time that a body may take to arrive; the server's own timeout covers the head only.

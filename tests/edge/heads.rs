@@ -74,6 +74,21 @@ async fn http_1_0_gets_no_chunks_and_an_upgrade_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_body_that_nothing_waits_for_has_a_deadline() {
+    let app = spawn_app().await;
+    let mut stream = connect(STRANGER, app.address).await;
+    let head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n";
+    stream.write_all(head).await.expect("a request");
+    assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 404");
+    let trickle = async {
+        while stream.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), trickle).await.expect("the connection is closed");
+}
+
+#[tokio::test]
 async fn requests_that_are_sent_together_are_answered_in_their_order() {
     let app = spawn_app().await;
     let form = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\

@@ -127,6 +127,17 @@ impl GuardedStream {
     /// Gives bytes of the body; none when the connection has ended or the body is broken.
     fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Phase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        if self.exchange.is_busy() {
+            // The handler has a deadline of its own for the body that it reads.
+            self.exchange.wait(context.waker());
+        } else {
+            // The answer came before the body, which is read only to keep the connection.
+            self.head_deadline.start();
+            if self.head_deadline.poll_over(context).is_ready() {
+                self.admitted.count(ConnectionEvent::SlowHead);
+                return Poll::Ready(Ok(()));
+            }
+        }
         if self.received.is_empty() && !self.received.has_ended() {
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(framing.at_most(buffer.remaining())));
             ready!(Pin::new(&mut self.socket).poll_read(context, &mut part))?;
@@ -141,6 +152,7 @@ impl GuardedStream {
             self.received.advance(taken);
         }
         if framing.has_ended() {
+            self.head_deadline.stop();
             self.phase = Phase::Head;
         }
         Poll::Ready(Ok(()))
