@@ -1,5 +1,5 @@
-//! Password hashes, tokens, the cache of sessions, and what slows guesses down. A browser's cookie and a script's bearer token name
-//! rows of the same table. Nothing here knows HTTP.
+//! Password hashes and the queue for them, tokens, the cache of sessions, and what slows guesses down. A
+//! browser's cookie and a script's bearer token name rows of the same table. Nothing here knows HTTP.
 
 #[cfg(test)]
 mod any_input;

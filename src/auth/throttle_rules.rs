@@ -8,7 +8,7 @@ const DAY: i64 = 24 * 60 * MINUTE;
 /// The longest time that a growing delay reaches.
 const LONGEST_DELAY: i64 = 15 * MINUTE;
 /// The time in which a used attempt comes back.
-const REFILL: i64 = 18 * SECOND;
+const REFILL: i64 = MINUTE;
 /// The wrong passwords that one name may get from one address at once, and that one browser may send.
 pub(super) const FAILURES_OF_A_NAME: i32 = 10;
 /// The wrong passwords in a row after which a name is slowed down for all clients that are not known
@@ -22,7 +22,7 @@ const ADDRESSES_OF_A_NETWORK: i64 = 4;
 pub struct ThrottleLimits {
     /// Sign-ups that one address may make at once; then one a minute.
     pub sign_ups: u32,
-    /// Wrong passwords, tokens and invitations that one address may send at once; then one in 18 s.
+    /// Wrong passwords, tokens and invitations that one address may send at once; then one a minute.
     pub failures: u32,
     /// Attempts of any kind that one process takes from one address at once; then two a second.
     pub attempts: u32,

@@ -1,5 +1,5 @@
-//! A browser that logged in before. Its cookie says so after a logout too, so that others' guesses do not keep
-//! its user out (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+//! A browser that logged in before. Its cookie says so after a logout too, so that others' guesses do not
+//! keep its user out (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 
 use crate::store::Candidate;
 

@@ -14,7 +14,8 @@ pub struct ThrottlingSettings {
         value_parser = parsers::whole_number(1u32..=1_000_000)
     )]
     pub sign_ups_per_address: u32,
-    /// wrong passwords, and unknown tokens and invitations, that one address may send at once; then one in 18 s
+    /// wrong passwords, and unknown tokens and invitations, that one address may send at once; then one a
+    /// minute
     #[arg(
         long,
         env = "FAILURES_PER_ADDRESS",

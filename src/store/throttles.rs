@@ -1,8 +1,8 @@
 //! The buckets that slow guesses down, shared by all processes: one row each, on one shard.
 //!
-//! A bucket follows GCRA, a form of the token bucket. `tat` is the time at which the bucket is full again. An
-//! attempt is admitted while that is at most the tolerance away, and moves it by the interval. The time is the
-//! database's, so that the clocks of the processes do not matter.
+//! A bucket follows GCRA, a form of the token bucket. `tat` is the time at which the bucket is full again.
+//! An attempt is admitted while that is at most the tolerance away, and moves it by the interval. The time is
+//! the database's, so that the clocks of the processes do not matter.
 
 use crate::db::{Database, DbError, DirectoryHandle, FromRow, RowReader};
 

@@ -40,7 +40,7 @@ async fn of_200_concurrent_logins_some_succeed_and_the_rest_are_503() {
         }
     }
     assert!(counts.get(&200).or(counts.get(&303)).is_some(), "no login succeeded: {counts:?}");
-    assert!(counts.contains_key(&503), "no login was refused: {counts:?}");
+    assert!(counts.contains_key(&503) || counts.contains_key(&429), "no login was refused: {counts:?}");
     recovers(&app, by_api, 200).await;
 }
 
