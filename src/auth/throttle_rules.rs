@@ -57,7 +57,7 @@ impl BucketRules {
             },
             failures_of_name: BucketRule {
                 free: FAILURES_IN_A_ROW,
-                grown: SECOND,
+                grown: 30 * SECOND,
                 doubling: 5,
                 forgotten_after: DAY,
                 ..bucket(1, 0)
