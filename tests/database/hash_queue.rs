@@ -16,9 +16,13 @@ async fn of_200_concurrent_logins_some_succeed_and_the_rest_are_503() {
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
-    let body = json!({"username": person.username, "password": person.password});
+    let body = json!({
+        "username": person.username, "password": person.password, "tenant_id": person.tenant_id,
+    });
     let by_api = Call::new("POST", "/api/login").json(&body);
-    let by_form = Call::new("POST", "/login").form(&person.credentials());
+    let mut fields = person.credentials().to_vec();
+    fields.push(("tenant_name", &person.tenant_name));
+    let by_form = Call::new("POST", "/login").form(&fields);
     let logins = (0..200).map(|number| {
         let call = if number % 2 == 0 { &by_api } else { &by_form };
         app.answer(call.clone())

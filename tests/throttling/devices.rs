@@ -1,6 +1,6 @@
 //! A browser that logged in before is let in, whatever others guess.
 
-use super::{Sender, admitted, assert_throttled, login, new_address, server_with_limits};
+use super::{Sender, admitted, assert_throttled, login, new_address, server_with_limits, until_throttled};
 use crate::support::{App, Browser, Call, Person, spawn_app};
 
 fn form(person: &Person, password: &str) -> Call {
@@ -68,10 +68,8 @@ async fn a_forged_device_cookie_is_none() {
     let browser = known_browser(&app, &person).await;
     let cookie = browser.cookie_header();
     let here = new_address();
-    for _ in 0..10 {
-        let wrong = login(&person.username, "wrong password", person.tenant_id);
-        admitted(&app, wrong.sent_from(&here)).await.expect(401);
-    }
+    let wrong = |_| login(&person.username, "wrong password", person.tenant_id).sent_from(&here);
+    until_throttled(&app, 10, 401, wrong).await;
     let (name, value) = cookie.split_once("pigeonhole-device=").expect("a device cookie");
     let flipped =
         if value.starts_with('A') { format!("B{}", &value[1..]) } else { format!("A{}", &value[1..]) };

@@ -54,6 +54,20 @@ async fn admitted(app: &App, call: Call) -> Answer {
     .await
 }
 
+/// Sends calls until one is throttled, which is the answer. The first `free` are answered with `status`. On a
+/// slow machine some more are, as used attempts come back with time.
+async fn until_throttled(app: &App, free: usize, status: u16, call: impl Fn(usize) -> Call) -> Answer {
+    for number in 0..2 * free {
+        let answer = admitted(app, call(number)).await;
+        if answer.status == 429 && number >= free {
+            assert_throttled(&answer);
+            return answer;
+        }
+        assert_eq!(answer.status, status, "{number}: {}", answer.text());
+    }
+    panic!("{} calls were let in", 2 * free);
+}
+
 #[track_caller]
 fn assert_throttled(answer: &Answer) {
     assert_eq!(answer.status, 429, "{}", answer.text());

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Sender, admitted, assert_throttled, new_address, server_with_limits};
+use super::{Sender, admitted, assert_throttled, new_address, server_with_limits, until_throttled};
 use crate::support::{Call, Page, Person, spawn_app, unique};
 
 #[tokio::test]
@@ -39,16 +39,11 @@ async fn made_up_tokens_are_429_and_a_right_one_from_there_is_let_in() {
     let person = Person::founder(&spawn_app().await).await;
     let script = person.script(&spawn_app().await).await;
     let here = new_address();
-    let guess = || {
+    let guess = |_| {
         let secret: String = std::iter::repeat_with(fastrand::alphanumeric).take(43).collect();
         Call::new("GET", "/api/me").bearer(&format!("ph_{}_{secret}", person.tenant_id)).sent_from(&here)
     };
-    for _ in 0..30 {
-        app.answer(guess()).await.expect(401);
-    }
-    let refused = app.answer(guess()).await;
-    assert_throttled(&refused);
-    refused.expect_problem(429);
+    until_throttled(&app, 30, 401, guess).await.expect_problem(429);
     app.answer(Call::new("GET", "/api/me").bearer(&script.token).sent_from(&here)).await.expect(200);
 }
 
@@ -60,14 +55,11 @@ async fn made_up_invitations_are_429_and_a_right_one_from_there_opens() {
     let made = script.post("/api/invitations", &json!({})).await.expect(201).json();
     let token = made["token"].as_str().expect("a token");
     let here = new_address();
-    let guess = || {
+    let guess = |_| {
         let secret: String = std::iter::repeat_with(fastrand::alphanumeric).take(43).collect();
         Call::new("GET", &format!("/invitations/phi_{}_{secret}", person.tenant_id)).sent_from(&here)
     };
-    for _ in 0..30 {
-        app.answer(guess()).await.expect(404);
-    }
-    assert_throttled(&app.answer(guess()).await);
+    until_throttled(&app, 30, 404, guess).await;
     app.answer(Call::new("GET", &format!("/invitations/{token}")).sent_from(&here)).await.expect(200);
 }
 
