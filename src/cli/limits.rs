@@ -40,7 +40,7 @@ enum Action {
         /// The tenant's number.
         #[arg(long)]
         tenant: i64,
-        /// NAME=AMOUNT, such as notes=5000 or bytes=10Gi; the amount none is no limit, default is the setting.
+        /// NAME=AMOUNT, such as notes=5000 or bytes=10Gi; none is no limit, and default is the setting.
         #[arg(required = true, value_parser = change)]
         changes: Vec<(Limit, Option<i64>)>,
     },

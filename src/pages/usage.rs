@@ -47,7 +47,7 @@ fn line(usage: &Usage, label: &'static str, used: i64, limit: Limit, words: fn(i
         label,
         used: words(used),
         allowed: allowed.map(words).unwrap_or_default(),
-        meter: allowed.map(|allowed| Meter { used, allowed, high: allowed / 10 * 9 }),
+        meter: allowed.map(|allowed| Meter { used, allowed, high: allowed * 9 / 10 }),
     }
 }
 

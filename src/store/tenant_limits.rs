@@ -30,7 +30,7 @@ const RECOUNT: [&str; 8] = [
     "INSERT INTO tenant_usage (tenant_id, user_id) VALUES ($1, 0), ($1, -1), ($1, -2), ($1, -3), ($1, -4),
         ($1, -5), ($1, -6), ($1, -7), ($1, -8) ON CONFLICT DO NOTHING",
     "SELECT user_id FROM tenant_usage WHERE tenant_id = $1 ORDER BY user_id FOR UPDATE",
-    "UPDATE tenant_usage SET note_count = 0, bytes = 0 WHERE tenant_id = $1 AND user_id > 0",
+    "UPDATE tenant_usage SET note_count = 0, bytes = 0, members = 0 WHERE tenant_id = $1",
     "UPDATE tenant_usage s SET note_count = n.in_use, bytes = n.bytes
      FROM (SELECT n.tenant_id, n.user_id, count(*) FILTER (WHERE n.deleted_at IS NULL) AS in_use,
              sum(256 + coalesce(octet_length(n.title), 0) + octet_length(n.content)) AS bytes

@@ -5,12 +5,13 @@ use tokio_postgres::{Client, Transaction};
 use super::database_roles::as_role;
 use crate::support::{Person, database, environment, spawn_app};
 
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 6] = [
     ("shared.tenants", "id"),
     ("shared.users", "tenant_id"),
     ("notes", "tenant_id"),
     ("note_revisions", "tenant_id"),
     ("sessions", "tenant_id"),
+    ("tenant_usage", "tenant_id"),
 ];
 
 pub async fn person_with_rows() -> Person {

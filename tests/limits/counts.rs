@@ -29,8 +29,8 @@ const DIFFERENT: &str = "
         UNION ALL
         SELECT 0, 0, 0, (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.removed_at IS NULL)
     )
-    SELECT format('%s: %s notes, %s bytes, %s members, and not %s, %s, %s', e.user_id, e.notes, e.bytes, e.members,
-                  s.note_count, s.bytes, s.members)
+    SELECT format('%s: %s notes, %s bytes, %s members, and not %s, %s, %s', e.user_id, e.notes, e.bytes,
+                  e.members, s.note_count, s.bytes, s.members)
     FROM expected e LEFT JOIN (SELECT * FROM tenant_usage WHERE tenant_id = $1) s ON s.user_id = e.user_id
     WHERE (s.note_count, s.bytes, s.members) IS DISTINCT FROM (e.notes, e.bytes::bigint, e.members::bigint)";
 
