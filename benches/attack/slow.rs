@@ -16,9 +16,9 @@ use crate::wire;
 const CLIENTS: usize = 400;
 const PER_ADDRESS: usize = 50;
 const BODY_DEADLINE: Duration = Duration::from_secs(35);
-const READER_DEADLINE: Duration = Duration::from_secs(66);
+const READER_DEADLINE: Duration = Duration::from_secs(70);
 /// The form of an import has one deadline around it.
-const FORM_DEADLINE: Duration = Duration::from_secs(66);
+const FORM_DEADLINE: Duration = Duration::from_secs(70);
 const AT_LEAST: Duration = Duration::from_secs(12);
 /// An answer of this many quotes is five times as long, which no socket's buffer takes.
 const DRAFT: usize = 200_000;
