@@ -11,7 +11,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use moka::sync::Cache;
 
-use super::networks::{Subnet, host_of};
+use crate::domain::ClientNetwork;
 
 /// For how long a process believes a refusal before it asks the database again: a success elsewhere may have
 /// ended it.
@@ -25,7 +25,7 @@ const TIDY_AFTER: u32 = 1024;
 
 /// The first line of one process.
 pub(super) struct FirstLine {
-    attempts: RateLimiter<Subnet, HashMapStateStore<Subnet>, DefaultClock>,
+    attempts: RateLimiter<ClientNetwork, HashMapStateStore<ClientNetwork>, DefaultClock>,
     clock: DefaultClock,
     seen: AtomicU32,
     refused: Cache<[u8; 32], Instant>,
@@ -49,7 +49,7 @@ impl FirstLine {
         if self.seen.fetch_add(1, Relaxed) % TIDY_AFTER == TIDY_AFTER - 1 {
             self.attempts.retain_recent();
         }
-        let decision = self.attempts.check_key(&host_of(address));
+        let decision = self.attempts.check_key(&ClientNetwork::of(address));
         decision.map_err(|until| until.wait_time_from(self.clock.now()))
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::networks::{host_of, network_of};
+use crate::domain::ClientNetwork;
 
 /// How long the first hash of a line waits for a free core until the request is refused with 503.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,12 +40,16 @@ struct Place {
 impl HashTurn {
     fn place(self) -> Place {
         match self {
-            Self::KnownBrowser(number, address) => {
-                Place { known: true, group: network_of(address).key(), line: u128::from_be_bytes(number) }
-            }
-            Self::Address(address) => {
-                Place { known: false, group: network_of(address).key(), line: host_of(address).key() }
-            }
+            Self::KnownBrowser(number, address) => Place {
+                known: true,
+                group: ClientNetwork::around(address).key(),
+                line: u128::from_be_bytes(number),
+            },
+            Self::Address(address) => Place {
+                known: false,
+                group: ClientNetwork::around(address).key(),
+                line: ClientNetwork::of(address).key(),
+            },
         }
     }
 }

@@ -5,7 +5,6 @@
 mod any_input;
 mod first_line;
 mod hash_queue;
-mod networks;
 mod passwords;
 mod session_cache;
 mod throttle;

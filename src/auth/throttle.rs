@@ -13,10 +13,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::first_line::FirstLine;
-use super::networks::{host_of, network_of};
 use super::throttle_rules::{BucketRules, FAILURES_OF_A_NAME, ThrottleLimits};
 use crate::db::{Database, DbError};
-use crate::domain::{Identifier, TenantId, UserId};
+use crate::domain::{ClientNetwork, Identifier, TenantId, UserId};
 use crate::store::BucketRule;
 
 /// Why an attempt is not let in.
@@ -97,7 +96,8 @@ impl Throttle {
     pub async fn login(&self, login: &ThrottledLogin<'_>) -> Result<Admission, ThrottleError> {
         self.count(login.address)?;
         let (rules, name) = (&self.rules, login.identifier.hash());
-        let (host, network) = (host_of(login.address).bytes(), network_of(login.address).bytes());
+        let (host, network) =
+            (ClientNetwork::of(login.address).bytes(), ClientNetwork::around(login.address).bytes());
         let here = key("login of name and address", &[&name, &host]);
         let everywhere = key("login of name", &[&name, login.organization.as_bytes()]);
         for known in [&here, &everywhere] {
@@ -131,7 +131,7 @@ impl Throttle {
         admission.take(own, &self.rules.failures_of_browser, 1, OnSuccess::Clear).await?;
         let (interval, on_success) = (0, OnSuccess::Clear);
         for key in [
-            key("login of name and address", &[&name, &host_of(login.address).bytes()]),
+            key("login of name and address", &[&name, &ClientNetwork::of(login.address).bytes()]),
             key("login of name", &[&name, login.organization.as_bytes()]),
         ] {
             admission.taken.push(TakenAttempt { key, interval, on_success });
@@ -146,7 +146,7 @@ impl Throttle {
     pub async fn sign_up(&self, address: IpAddr) -> Result<Admission, ThrottleError> {
         self.count(address)?;
         let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
-        let (host, network) = (host_of(address).bytes(), network_of(address).bytes());
+        let (host, network) = (ClientNetwork::of(address).bytes(), ClientNetwork::around(address).bytes());
         let rules = &self.rules;
         let host = key("sign-up of address", &[&host]);
         admission.take(host, &rules.sign_ups_of_address, 1, OnSuccess::GiveBack).await?;
@@ -162,7 +162,7 @@ impl Throttle {
     pub async fn join(&self, address: IpAddr) -> Result<Admission, ThrottleError> {
         self.count(address)?;
         let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
-        let host = key("join of address", &[&host_of(address).bytes()]);
+        let host = key("join of address", &[&ClientNetwork::of(address).bytes()]);
         admission.take(host, &self.rules.joins_of_address, 1, OnSuccess::GiveBack).await?;
         Ok(admission)
     }
@@ -285,7 +285,7 @@ fn secret_key(secret: UnknownSecret, address: IpAddr) -> [u8; 32] {
         UnknownSecret::Cookie => "ended cookie",
         UnknownSecret::Invitation => "unknown invitation",
     };
-    key(kind, &[&host_of(address).bytes()])
+    key(kind, &[&ClientNetwork::of(address).bytes()])
 }
 
 fn user_bytes(tenant: TenantId, user: UserId) -> Vec<u8> {

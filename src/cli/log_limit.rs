@@ -2,10 +2,11 @@
 //! hide what else happens: lines beyond the limit are counted, and a line says how many.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use log::{Level, Record};
+
+use crate::domain::ClientNetwork;
 
 /// Lines of one kind in a second that clients can cause without a right: refusals and failed requests.
 const OF_CLIENTS: u32 = 20;
@@ -27,7 +28,7 @@ pub(super) struct LineKind {
     /// Whether clients cause such lines without a right.
     pub(super) of_clients: bool,
     /// The client that caused the line, where that is known.
-    pub(super) address: Option<IpAddr>,
+    pub(super) address: Option<ClientNetwork>,
 }
 
 impl LineKind {
@@ -36,7 +37,7 @@ impl LineKind {
     pub(super) fn of(record: &Record<'_>, is_ours: bool) -> Self {
         let given = |name: &str| record.key_values().get(name.into()).map(|value| value.to_string());
         let place = || format!("{}:{}", record.target(), record.line().unwrap_or_default());
-        let address = given("address").and_then(|address| address.parse().ok()).map(network);
+        let address = given("address").and_then(|address| address.parse().ok()).map(ClientNetwork::of);
         Self {
             name: given("event").unwrap_or_else(place),
             target: record.target().to_owned(),
@@ -47,21 +48,13 @@ impl LineKind {
     }
 }
 
-/// The network that one client commands: an IPv4 address, or 64 bits of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-    }
-}
-
 /// The lines of one kind in the current second, and those that were left out since the last summary.
 struct LineCount {
     kind: LineKind,
     since: Instant,
     written: u32,
     /// At most [`OF_CLIENTS`] entries, as an address without a line has none.
-    by_address: HashMap<IpAddr, u32>,
+    by_address: HashMap<ClientNetwork, u32>,
     left_out: u64,
     left_out_since: Instant,
 }
@@ -72,7 +65,7 @@ impl LineCount {
         Self { kind, since: now, written: 0, by_address, left_out: 0, left_out_since: now }
     }
 
-    fn admits(&mut self, address: Option<IpAddr>, now: Instant) -> bool {
+    fn admits(&mut self, address: Option<ClientNetwork>, now: Instant) -> bool {
         if now.duration_since(self.since) >= WINDOW {
             (self.since, self.written) = (now, 0);
             self.by_address.clear();
@@ -143,7 +136,7 @@ mod tests {
     use super::*;
 
     fn kind(name: &str, address: Option<&str>) -> LineKind {
-        let address = address.map(|address| network(address.parse().expect("an address")));
+        let address = address.map(|address| ClientNetwork::of(address.parse().expect("an address")));
         let (name, target, of_clients) = (name.to_owned(), "security".to_owned(), address.is_some());
         LineKind { name, target, level: Level::Info, of_clients, address }
     }

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod any_input;
+mod client_network;
 mod idempotency;
 mod ids;
 mod invitations;
@@ -18,6 +19,7 @@ mod sharing;
 mod sign_up;
 mod text;
 
+pub use client_network::ClientNetwork;
 pub use idempotency::IdempotencyKey;
 pub use ids::{InvitationId, NoteId, SessionId, TenantId, UserId};
 pub use invitations::InvitationTerms;

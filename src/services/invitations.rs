@@ -7,9 +7,7 @@ use super::{Actor, Client, ServiceError, Services};
 use crate::auth::{InvitationToken, ThrottleError, UnknownSecret};
 use crate::db::DbError;
 use crate::domain::{InvitationId, InvitationTerms};
-use crate::store::{
-    CreatedInvitation, IdempotentRequest, Offer, Outcome, ReplayedInvitation, Revocation,
-};
+use crate::store::{CreatedInvitation, IdempotentRequest, Offer, Outcome, ReplayedInvitation, Revocation};
 
 /// Makes an invitation with this token. `replay` is for a request that may be repeated: its idempotency key,
 /// and the sealed token with which a repetition is answered.

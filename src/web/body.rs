@@ -16,14 +16,13 @@ use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde_json::error::Category;
 
 use super::client_address::ClientAddress;
-use super::client_network::ClientNetwork;
 use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
 use super::memory_budget::Reservation;
 use super::routes::CarriesDraft;
 use super::site::Site;
-use crate::domain::CONTENT_LIMIT;
+use crate::domain::{CONTENT_LIMIT, ClientNetwork};
 
 /// The longest body of a request whose user is known. In a form the worst byte of a note is a line feed: browsers send it as `%0D%0A`, six
 /// bytes; in JSON it is a control character, `\u0001`, six as well. A full-size note of any characters fits,

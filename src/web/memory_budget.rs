@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::client_network::ClientNetwork;
-use crate::domain::TenantId;
+use crate::domain::{ClientNetwork, TenantId};
 
 /// The part of the budget that one client, or one tenant, may hold: one in so many.
 const SHARES: usize = 4;

@@ -7,7 +7,6 @@ pub mod assets;
 pub mod body;
 pub mod client;
 pub mod client_address;
-pub mod client_network;
 pub mod coding;
 pub mod connections;
 pub mod context;

@@ -14,7 +14,6 @@ use futures_util::FutureExt;
 use log::Level;
 
 use super::client_address::{ClientAddress, client_address};
-use super::client_network::ClientNetwork;
 use super::context::Context;
 use super::cookie;
 use super::current_user::CurrentUser;
@@ -24,6 +23,7 @@ use super::refusal_log::{log_refusal, place};
 use super::request_info::{RequestInfo, new_request_id};
 use super::response_headers::finish;
 use super::site::Site;
+use crate::domain::ClientNetwork;
 use crate::log_context::{self, Cause, LogContext};
 use crate::services::audit::{self, Subject};
 

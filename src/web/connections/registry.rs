@@ -10,8 +10,8 @@ use std::time::Instant;
 use futures_util::task::AtomicWaker;
 
 use super::counts::{ConnectionCounts, ConnectionEvent, EVENTS};
+use crate::domain::ClientNetwork;
 use crate::settings::Networks;
-use crate::web::client_network::ClientNetwork;
 
 /// A connection is busy with a request.
 const BUSY: u64 = u64::MAX;
