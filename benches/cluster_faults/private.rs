@@ -43,6 +43,9 @@ impl PrivateCluster {
             .env("BIND", "127.0.0.1:0")
             .env("ADMIN_BIND", "off")
             .env("SECRET_KEY", key.map(|byte| format!("{byte:02x}")).concat())
+            // The load signs up without a pause, from one address.
+            .env("SIGN_UPS_PER_ADDRESS", "100000")
+            .env("ATTEMPTS_PER_ADDRESS", "100000")
             .env("RUST_LOG", "error")
             .current_dir(directory.path())
             .stdout(Stdio::piped())
