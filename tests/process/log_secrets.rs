@@ -106,7 +106,7 @@ fn bodies(call: &Call, one: &str, other: &str, third: &str) -> Vec<Call> {
 fn calls_to(route: &RouteEntry, secrets: &[Secret], turn: usize) -> Vec<Call> {
     let secret = |place: usize| secrets[(turn + place) % secrets.len()].1.as_str();
     let percent: String = secret(0).bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let parameter = if turn % 2 == 0 { encoded(secret(0)) } else { percent };
+    let parameter = if turn.is_multiple_of(2) { encoded(secret(0)) } else { percent };
     let path: Vec<&str> =
         route.path.split('/').map(|part| if part.starts_with('{') { &*parameter } else { part }).collect();
     let path = format!("{}?q={}&{}", path.join("/"), encoded(secret(1)), encoded(secret(2)));
@@ -257,7 +257,9 @@ async fn no_log_has_a_secret_of_any_kind_from_any_place_of_a_request() {
     }
     servers.send_all(&secrets, &logins, &console).await;
     let log = servers.web.log();
-    for part in ["answered 500 to", "token refused", "host refused", "origin refused"] {
+    for part in
+        ["answered 500 to", "a.stranger@notes.test", "token refused", "host refused", "origin refused"]
+    {
         assert!(log.contains(part), "no line {part:?}");
     }
 
@@ -266,4 +268,25 @@ async fn no_log_has_a_secret_of_any_kind_from_any_place_of_a_request() {
     secrets.push(("the secret key", servers.key.clone()));
     assert_no_trace(&log, "serve", &secrets);
     assert_no_trace(&servers.worker.log(), "worker", &secrets);
+}
+
+#[test]
+fn a_secret_is_found_in_a_line_in_each_encoding() {
+    let secret = "phi_7_Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4";
+    let mut lines = vec![
+        format!("GET /invitations/{secret}"),
+        format!("Bearer%20{}", encoded(secret)),
+        secret.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        // Cut at both ends.
+        secret[6..34].to_owned(),
+    ];
+    for before in ["", "x", "xx"] {
+        lines.push(STANDARD.encode(format!("{before}{secret}")));
+        lines.push(URL_SAFE_NO_PAD.encode(format!("{before}{secret}!")));
+    }
+    for line in lines {
+        assert!(traces(secret).iter().any(|trace| line.contains(trace)), "{line}");
+    }
+    assert!(!traces(secret).iter().any(|trace| "GET /invitations/{token}".contains(trace)));
 }
