@@ -48,5 +48,6 @@ pub use membership::{WorkerAddition, WorkerRemoval, plan_add, plan_remove};
 pub use node_connection::NodeConnection;
 pub use plan::{MovePlan, plan_drain, plan_rebalance, undrain};
 pub use progress::{Follower, Progress};
+pub use roles::copy_roles;
 pub use say::Say;
 pub use statement_stats::reset_statements;

@@ -5,7 +5,9 @@
 use tokio_postgres::Row;
 
 use super::error::{ClusterError, retry_on_role_conflict};
+use super::node;
 use super::node_connection::NodeConnection;
+use super::say::Say;
 
 const ROLES: &str = "
     SELECT r.rolname::text, coalesce(a.rolpassword, ''),
@@ -49,6 +51,21 @@ pub(super) async fn copy(
     node: &NodeConnection,
 ) -> Result<Vec<String>, ClusterError> {
     retry_on_role_conflict(async || repair(coordinator, node).await).await
+}
+
+/// Makes the roles of all worker nodes equal to the coordinator's, as roles that existed before the nodes were
+/// a cluster are not distributed by Citus. Says what it changed.
+///
+/// # Errors
+/// When a node does not answer.
+pub async fn copy_roles(coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
+    for node in node::list(coordinator).await?.iter().filter(|node| node.group != 0) {
+        let connection = NodeConnection::node(coordinator.config(), &node.address).await?;
+        for done in copy(coordinator, &connection).await? {
+            say(&format!("{}: {done}, as on the coordinator", node.address));
+        }
+    }
+    Ok(())
 }
 
 async fn repair(coordinator: &NodeConnection, node: &NodeConnection) -> Result<Vec<String>, ClusterError> {

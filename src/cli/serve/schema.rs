@@ -55,5 +55,6 @@ async fn distribute_plain_tables(coordinator: &Config) -> anyhow::Result<()> {
     if !plan.is_empty() {
         plan.run(&coordinator, &|line: &str| log::info!("{line}")).await?;
     }
+    cluster::copy_roles(&coordinator, &|line: &str| log::info!("{line}")).await?;
     Ok(())
 }
