@@ -29,9 +29,9 @@ pub struct Accepted {
 /// repeated request answers with the account that the first one made, and with a new token.
 ///
 /// # Errors
-/// 401 without a valid token, 403 where the operator allows no sign-up, 404 for an invitation that is not valid, 409 when the user is in that
-/// organization already or when another member has the name or e-mail, 422 for a key that was used for
-/// another request.
+/// 401 without a valid token, 403 where the operator allows no sign-up, 404 for an invitation that is not
+/// valid, 409 when the user is in that organization already or when another member has the name or e-mail,
+/// 422 for a key that was used for another request.
 #[utoipa::path(
     post,
     path = "/api/invitations/{token}/acceptances",

@@ -53,8 +53,8 @@ pub(super) async fn copy(
     retry_on_role_conflict(async || repair(coordinator, node).await).await
 }
 
-/// Makes the roles of all worker nodes equal to the coordinator's, as roles that existed before the nodes were
-/// a cluster are not distributed by Citus. Says what it changed.
+/// Makes the roles of all worker nodes equal to the coordinator's, as roles that existed before the nodes
+/// were a cluster are not distributed by Citus. Says what it changed.
 ///
 /// # Errors
 /// When a node does not answer.

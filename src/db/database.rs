@@ -143,7 +143,8 @@ impl Database {
         schema_check::check(self.router.coordinator()).await
     }
 
-    /// What the login of tenants' connections may do beyond their role, in words; none when it can do nothing.
+    /// What the login of tenants' connections may do beyond their role, in words; none when it can do
+    /// nothing.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.

@@ -1,7 +1,7 @@
-//! The logins of `serve` and `worker`. A connection that logs in as an administrator and takes a role can give
-//! the role back (RESET ROLE), so row-level security would not hold an attacker who runs SQL. Each kind of work
-//! therefore has a login of its own, which has no rights and can take one role. All have one password, which
-//! no SQL can read.
+//! The logins of `serve` and `worker`. A connection that logs in as an administrator and takes a role can
+//! give the role back (SET ROLE NONE), so row-level security would not hold an attacker who runs SQL. Each
+//! kind of work therefore has a login of its own, which has no rights and can take one role. All have one
+//! password, which no SQL can read.
 
 use tokio_postgres::{Client, Config};
 
@@ -22,7 +22,8 @@ fn overpowered() -> String {
                 ' may become ' || r.rolname::text || ', which ' END || CASE
              WHEN r.rolsuper THEN 'is a superuser'
              WHEN r.rolbypassrls THEN 'bypasses row-level security'
-             WHEN r.rolname = $1 OR r.rolname IN (SELECT tableowner FROM pg_tables WHERE schemaname = 'shared')
+             WHEN r.rolname = $1
+               OR r.rolname IN (SELECT tableowner FROM pg_tables WHERE schemaname = 'shared')
              THEN 'owns the tables'
              ELSE 'may create roles' END
          FROM pg_roles r
@@ -33,8 +34,8 @@ fn overpowered() -> String {
     )
 }
 
-/// The same server with the login `pigeonhole_web`, with which the connections of [`super::Database`] log in as
-/// logins of their own.
+/// The same server with the login `pigeonhole_web`, with which the connections of [`super::Database`] log in
+/// as logins of their own.
 #[must_use]
 pub fn as_web_login(config: &Config) -> Config {
     let mut config = config.clone();

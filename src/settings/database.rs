@@ -30,8 +30,8 @@ pub struct DatabaseSettings {
     /// database connections for tenants' work
     #[arg(long, env = "POOL_SIZE", default_value = "16", value_parser = parsers::whole_number(1usize..=1000))]
     pub pool_size: usize,
-    /// on or off: production serves with a login of DATABASE_URL that is a superuser, owns the tables, bypasses
-    /// row-level security or may create roles
+    /// on or off: production serves with a login of DATABASE_URL that is a superuser, owns the tables,
+    /// bypasses row-level security or may create roles
     #[arg(
         long,
         env = "ADMINISTRATOR_LOGIN",

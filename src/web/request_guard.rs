@@ -59,7 +59,7 @@ async fn answer(
         let response = finish(rejection.response(), &info, &site);
         return Ok(request.into_response(response));
     }
-    if info.has_escapes() {
+    if info.has_needless_escapes() {
         let response = finish(Error::NotFound.error_response(), &info, &site);
         return Ok(request.into_response(response));
     }

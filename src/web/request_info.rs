@@ -36,11 +36,12 @@ impl RequestInfo {
         is_api_path(&self.path)
     }
 
-    /// Whether the path has a percent-encoded character. The router decodes such paths, so `/%61pi/me` would
-    /// be routed as another path than the one that the checks read. No path of ours needs an escape: tokens
-    /// are base64url and ids are digits.
-    pub fn has_escapes(&self) -> bool {
-        self.path.contains('%')
+    /// Whether the path escapes a character that needs no escape (RFC 3986, 2.3). The router decodes a path,
+    /// so `/%61pi/me` would be routed as another path than the one that the checks read. Our paths consist of
+    /// such characters and slashes, and the router leaves escaped slashes as they are.
+    pub fn has_needless_escapes(&self) -> bool {
+        let escaped = self.path.split('%').skip(1).filter_map(|rest| rest.get(..2));
+        escaped.filter_map(|digits| u8::from_str_radix(digits, 16).ok()).any(is_unreserved)
     }
 }
 
@@ -52,7 +53,11 @@ pub fn new_request_id() -> String {
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
-/// Whether a path without escapes belongs to the API.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Whether a path without needless escapes belongs to the API.
 pub fn is_api_path(path: &str) -> bool {
     path.starts_with("/api/")
 }

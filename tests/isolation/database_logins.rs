@@ -72,7 +72,7 @@ async fn assert_cannot_escape(server: &Config, login: &str, role: &str) {
             assert!(["42501", "58P01", "0A000"].contains(&code), "{login}: {first}{escape}: {error:?}");
         }
     }
-    client.batch_execute("RESET ROLE").await.expect("the login itself");
+    client.batch_execute("SET ROLE NONE").await.expect("the login itself");
     let seen = client.query("SELECT FROM notes", &[]).await.expect_err("a row without a role");
     assert_eq!(seen.code().expect("a code").code(), "42501", "{login}");
 }
