@@ -59,7 +59,8 @@ attacks! {
     "slow-bodies", Shell, slow::bodies, "F50: 400 bodies, a byte every two seconds";
     "held-bodies", Shell, held::bodies,
         "H1: 400 bodies of 1.6 MB of 40 addresses, the last bytes one a second";
-    "held-heads", Soft, held::heads, "H1, H3: 2,000 heads of 100 KB of 200 addresses, the end a byte a second";
+    "held-heads", Soft, held::heads,
+        "H1, H3: 2,000 heads of 100 KB of 200 addresses, the end one byte a second";
     "held-pipelines", Shell, held::pipelines, "H1: 40 clients send 500 requests at once and never read";
     "slow-readers", Shell, slow::readers, "F50: 400 readers, a byte a second";
     "slow-import", Shell, slow::import_forms, "M5: 40 import forms of a member, a byte every three seconds";
