@@ -54,7 +54,7 @@ async fn every_operation_on_notes_is_counted_once() {
     let (script, browser) = (owner.script(&app).await, owner.browser(&app).await);
     let note = browser.note("by the form").await;
     for _ in 0..3 {
-        let call = Call::new("POST", "/api/notes").header("idempotency-key", "the same");
+        let call = Call::new("POST", "/api/notes").header("idempotency-key", "the-same");
         script.answer(call.json(&json!({"content": "once"}))).await.expect(201);
     }
     assert_counted(owner.tenant_id).await;

@@ -18,7 +18,7 @@ use crate::web::{Error, Form};
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct LimitsForm {
-    tenant: i64,
+    tenant: String,
     /// Not empty when the form was sent to see what it would change.
     review: String,
     members: String,
@@ -55,6 +55,11 @@ struct FormLine {
 }
 
 impl LimitsForm {
+    /// The number of the tenant.
+    fn tenant(&self) -> Result<i64, Error> {
+        self.tenant.trim().parse().map_err(|_| Error::NotFound)
+    }
+
     fn typed(&self, limit: Limit) -> &str {
         match limit {
             Limit::Members => &self.members,
@@ -88,16 +93,17 @@ pub async fn new(
     form: web::Query<LimitsForm>,
 ) -> Result<HttpResponse, Failure> {
     let form = form.into_inner();
+    let tenant = form.tenant()?;
     let frame = ConsoleFrame { path: "/tenants".to_owned(), ..frame };
     let timeout = console.settings.cluster.node_timeout * 4;
-    let reading = async { TenantLimits::connect(&console.config, timeout).await?.report(form.tenant).await };
+    let reading = async { TenantLimits::connect(&console.config, timeout).await?.report(tenant).await };
     let page = match reading.await {
         Ok(report) => {
             let lines = LimitLine::of(&report, &console.settings.limits.limits());
             let sent = !form.review.is_empty();
             LimitsPage {
                 frame,
-                tenant: form.tenant,
+                tenant,
                 name: report.name,
                 changes: (sent && form.overrides().is_ok()).then(|| changes(&lines, &form)),
                 lines: lines.iter().map(|line| FormLine::of(line, sent.then_some(&form))).collect(),
@@ -107,7 +113,7 @@ pub async fn new(
         Err(TenantLimitsError::NoSuchTenant(_)) => return Err(Error::NotFound.into()),
         Err(error) => LimitsPage {
             frame,
-            tenant: form.tenant,
+            tenant,
             name: String::new(),
             lines: Vec::new(),
             changes: None,
@@ -123,7 +129,7 @@ pub async fn create(
     operator: Operator,
     Form(form): Form<LimitsForm>,
 ) -> Result<HttpResponse, Failure> {
-    let (tenant, overrides) = (form.tenant, form.overrides()?);
+    let (tenant, overrides) = (form.tenant()?, form.overrides()?);
     let (config, timeout) = (console.config.clone(), console.settings.cluster.node_timeout * 4);
     let report = operator
         .act(async move |session| {
