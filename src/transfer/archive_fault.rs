@@ -2,9 +2,9 @@
 //! was unpacked (docs/decisions/0027).
 
 /// The most files and folders of an archive.
-pub const FILE_LIMIT: u64 = 20_000;
-/// The most bytes of an archive's list of files: 20,000 long paths. It is in memory during an import.
-pub const LIST_LIMIT: u64 = 8 * 1024 * 1024;
+pub const FILE_LIMIT: u64 = 50_000;
+/// The most bytes of an archive's list of files: 50,000 long paths. It is in memory during an import.
+pub const LIST_LIMIT: u64 = 12 * 1024 * 1024;
 /// The most bytes of all files of an archive when they are unpacked.
 pub const UNPACKED_LIMIT: u64 = 1024 * 1024 * 1024;
 /// How many times its compressed size a file may have that is too long for a note. Notes may have any: a
@@ -42,7 +42,7 @@ impl ArchiveFault {
         match self {
             Self::Unreadable => "This is no ZIP, or a broken one.",
             Self::TooManyFiles => {
-                "This ZIP has more than 20,000 files and folders. Split it, and import each part."
+                "This ZIP has more than 50,000 files and folders. Split it, and import each part."
             }
             Self::LongList => {
                 "The paths of the files in this ZIP are too long. Shorten them, or split the ZIP."
