@@ -87,8 +87,7 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
     (
         "pigeonhole_connection_events_total",
         Counter,
-        "Connections that were closed or refused: address_limit, total_limit, evicted, slow_reader, slow_head, \
-         refused_head.",
+        "Connections that were closed or refused, by reason: a limit, a slow reader, a slow or refused head.",
     ),
     ("pigeonhole_body_bytes", Gauge, "Bytes that bodies of requests and answers hold."),
     ("pigeonhole_body_bytes_limit", Gauge, "The most bytes that they may hold (MEMORY_BUDGET)."),

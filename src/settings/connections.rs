@@ -22,6 +22,11 @@ pub struct ConnectionSettings {
     pub connections_per_address: usize,
     /// MiB that bodies of requests and answers may hold at one time; one client address and one organization
     /// may have a quarter of it each
-    #[arg(long, env = "MEMORY_BUDGET", default_value = "96", value_parser = parsers::whole_number(32usize..=65_536))]
+    #[arg(
+        long,
+        env = "MEMORY_BUDGET",
+        default_value = "96",
+        value_parser = parsers::whole_number(32usize..=65_536)
+    )]
     pub memory_budget: usize,
 }

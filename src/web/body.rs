@@ -24,9 +24,9 @@ use super::routes::CarriesDraft;
 use super::site::Site;
 use crate::domain::{CONTENT_LIMIT, ClientNetwork};
 
-/// The longest body of a request whose user is known. In a form the worst byte of a note is a line feed: browsers send it as `%0D%0A`, six
-/// bytes; in JSON it is a control character, `\u0001`, six as well. A full-size note of any characters fits,
-/// with room for other fields.
+/// The longest body of a request whose user is known. In a form the worst byte of a note is a line feed:
+/// browsers send it as `%0D%0A`, six bytes; in JSON it is a control character, `\u0001`, six as well. A
+/// full-size note of any characters fits, with room for other fields.
 pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
 /// The longest body of a request whose user is not known.
 const SHORT_LIMIT: usize = 16 * 1024;

@@ -14,7 +14,8 @@ use super::memory_budget::{BudgetRefusal, Reservation};
 /// A body up to this length is not counted: counting would cost more than it protects, as the connections are
 /// limited.
 const UNCOUNTED: u64 = 4 * 1024;
-/// What an export holds while it is written: a page of notes, as rows and as texts, and pieces of the archive.
+/// What an export holds while it is written: a page of notes, as rows and as texts, and pieces of the
+/// archive.
 const STREAM: u64 = 6 * 1024 * 1024;
 /// A buffer grows by doubling while a page is written, so it takes up to twice the bytes that are in it.
 const BYTES_FOR_A_BYTE: u64 = 2;
@@ -25,11 +26,13 @@ const COMPRESSED_LIMIT: u64 = 64 * 1024;
 /// thread; a shorter one it compresses at once, so that each thread has one compressor at a time.
 const SHORT_PIECE: usize = 1000;
 /// The pieces of a body that is not compressed: the dispatcher copies each into its buffer.
-const LONG_PIECE: usize = 32 * 1024;
+const LONG_PIECE: usize = 16 * 1024;
 
 /// The reservation of a response's body, in the extensions of the response. Its connection keeps it until the
 /// body is written.
-pub struct HeldBytes(#[expect(dead_code, reason = "it is released when it is dropped")] Rc<Reservation>);
+pub struct HeldReservation(
+    #[expect(dead_code, reason = "it is released when it is dropped")] Rc<Reservation>,
+);
 
 /// A body in pieces.
 pub struct HeldBody {
@@ -58,7 +61,7 @@ impl HeldBody {
         if bytes > 0 {
             let bytes = bytes.saturating_mul(BYTES_FOR_A_BYTE);
             reservation.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;
-            response.extensions_mut().insert(HeldBytes(Rc::new(reservation)));
+            response.extensions_mut().insert(HeldReservation(Rc::new(reservation)));
         }
         if piece == LONG_PIECE {
             let uncompressed = header::HeaderValue::from_static(ContentEncoding::Identity.as_str());

@@ -152,6 +152,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "no session is at hand")]
     fn the_whole_is_bounded_too_and_tenants_have_shares() {
         let budget = MemoryBudget::new(400);
         let reserve = |address: &str, tenant: i64| {

@@ -37,7 +37,7 @@ pub async fn connect(source: &str, address: SocketAddr) -> TcpStream {
 pub async fn first_bytes(stream: &mut TcpStream) -> String {
     let mut buffer = [0; 12];
     let read =
-        timeout(Duration::from_secs(30), stream.read(&mut buffer)).await.expect("an answer or the end");
+        timeout(Duration::from_secs(120), stream.read(&mut buffer)).await.expect("an answer or the end");
     String::from_utf8_lossy(&buffer[..read.unwrap_or_default()]).into_owned()
 }
 

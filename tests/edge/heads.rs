@@ -65,7 +65,8 @@ async fn http_1_0_gets_no_chunks_and_an_upgrade_is_ignored() {
     assert_eq!(raw_http::header(&answer, "transfer-encoding"), "");
     for protocol in ["h2c", "websocket"] {
         let upgrade = format!(
-            "GET /livez HTTP/1.1\r\nHost: localhost\r\nUpgrade: {protocol}\r\nConnection: Upgrade, close\r\n\r\n"
+            "GET /livez HTTP/1.1\r\nHost: localhost\r\nUpgrade: {protocol}\r\n\
+             Connection: Upgrade, close\r\n\r\n"
         );
         let answer = exchange(STRANGER, app.address, upgrade.as_bytes()).await;
         assert_eq!(raw_http::status(&answer), 200, "{answer}");
@@ -91,8 +92,8 @@ async fn a_body_that_nothing_waits_for_has_a_deadline() {
 #[tokio::test]
 async fn requests_that_are_sent_together_are_answered_in_their_order() {
     let app = spawn_app().await;
-    let form = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-                Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n";
+    let form = "POST /login HTTP/1.1\r\nHost: localhost\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n";
     let last = "GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let together = [LIVEZ, form.as_bytes(), LIVEZ, last.as_bytes()].concat();
     let mut stream = connect(STRANGER, app.address).await;

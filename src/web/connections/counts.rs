@@ -37,7 +37,7 @@ pub(super) const EVENTS: [(ConnectionEvent, &str); 6] = [
 
 /// How often each event happened.
 #[derive(Debug, Default)]
-pub(super) struct ConnectionCounts {
+pub(super) struct EventCounts {
     counts: [AtomicU64; EVENTS.len()],
     logged: Mutex<Logged>,
 }
@@ -48,7 +48,7 @@ struct Logged {
     counts: [u64; EVENTS.len()],
 }
 
-impl ConnectionCounts {
+impl EventCounts {
     /// Counts an event of a connection from `peer`, and logs the numbers when the last line is old enough.
     pub(super) fn add(&self, event: ConnectionEvent, peer: &str) {
         self.counts[event as usize].fetch_add(1, Relaxed);
@@ -65,7 +65,8 @@ impl ConnectionCounts {
             .collect();
         *logged = Logged { at: Some(Instant::now()), counts: now };
         drop(logged);
-        log::warn!(target: "security", "connections refused or cut off: {}; the last from {peer}", news.join(", "));
+        let news = news.join(", ");
+        log::warn!(target: "security", "connections refused or cut off: {news}; the last from {peer}");
     }
 
     /// The number of each event since the start.

@@ -10,7 +10,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 
-use crate::web::held_body::HeldBytes;
+use crate::web::held_body::HeldReservation;
 
 /// One request at a time: the stream gives the next head to the dispatcher when the answer has ended.
 #[derive(Default)]
@@ -57,13 +57,13 @@ impl Exchange {
 /// The body of an answer. Dropping it, whole or not, ends the exchange.
 pub(super) struct AnswerBody {
     body: BoxBody,
-    _held: Option<HeldBytes>,
+    _held: Option<HeldReservation>,
     exchange: Option<Rc<Exchange>>,
 }
 
 impl AnswerBody {
     /// Ends the exchange, if the connection has one, when the body is dropped.
-    pub(super) fn new(body: BoxBody, held: Option<HeldBytes>, exchange: Option<Rc<Exchange>>) -> Self {
+    pub(super) fn new(body: BoxBody, held: Option<HeldReservation>, exchange: Option<Rc<Exchange>>) -> Self {
         Self { body, _held: held, exchange }
     }
 }

@@ -29,8 +29,8 @@ pub(super) enum HeadState {
 }
 
 /// Reads the head at the beginning of `buffer`. `searched` is the number of bytes that an earlier call has
-/// seen. An `Upgrade` is made unreadable in the buffer, because no protocol is offered: a recipient may ignore
-/// the field (RFC 9110, 7.8), and the dispatcher would answer it.
+/// seen. An `Upgrade` is made unreadable in the buffer, because no protocol is offered: a recipient may
+/// ignore the field (RFC 9110, 7.8), and the dispatcher would answer it.
 pub(super) fn read_head(buffer: &mut [u8], searched: usize) -> HeadState {
     let ended = holds_empty_line(&buffer[searched.saturating_sub(3)..]);
     if buffer.len() >= HEAD_LIMIT && !holds_empty_line(&buffer[..HEAD_LIMIT]) {

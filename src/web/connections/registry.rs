@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use futures_util::task::AtomicWaker;
 
-use super::counts::{ConnectionCounts, ConnectionEvent, EVENTS};
+use super::counts::{ConnectionEvent, EVENTS, EventCounts};
 use crate::domain::ClientNetwork;
 use crate::settings::Networks;
 
@@ -21,7 +21,7 @@ pub struct Connections {
     limits: ConnectionLimits,
     started: Instant,
     open: Mutex<OpenConnections>,
-    counts: ConnectionCounts,
+    counts: EventCounts,
 }
 
 /// How many connections there may be.
@@ -53,7 +53,7 @@ pub(super) struct OpenConnection {
 impl Connections {
     /// A registry of no connections.
     pub fn new(limits: ConnectionLimits) -> Self {
-        let counts = ConnectionCounts::default();
+        let counts = EventCounts::default();
         Self { limits, started: Instant::now(), open: Mutex::default(), counts }
     }
 
@@ -218,6 +218,7 @@ mod tests {
         assert_eq!(registry.open(), 3);
         idle.set_busy(true);
         other.set_busy(true);
+        newcomer.set_busy(true);
         assert!(admit("192.0.2.3").is_none(), "all are busy");
         drop((busy, idle, other, newcomer));
         assert_eq!(registry.open(), 0);

@@ -22,15 +22,19 @@ use super::exchange::{AnswerBody, Exchange};
 use super::refusal;
 use super::registry::Connections;
 use super::stream::GuardedStream;
-use crate::web::held_body::HeldBytes;
+use crate::web::held_body::HeldReservation;
 use crate::web::site::Site;
 
+/// The dispatcher has no deadline for a head: the stream has one for each.
+const NO_HEAD_TIMEOUT: Duration = Duration::ZERO;
 /// The time that a client may take to close its side of a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bytes that the system may hold for a reader beyond those that are on their way to it. Without this limit
 /// it keeps some megabytes for each.
 const UNSENT_LIMIT: u32 = 128 * 1024;
-/// Accepted connections that wait for a decision of [`Connections`], beyond the limit of open ones.
+/// Bytes of an answer that the dispatcher collects before it writes them.
+const WRITE_BUFFER: usize = 16 * 1024;
+/// AcceptedStream connections that wait for a decision of [`Connections`], beyond the limit of open ones.
 const UNDECIDED: usize = 64;
 
 /// How a server runs.
@@ -42,6 +46,12 @@ pub struct ServerTimes {
     pub keep_alive: Duration,
     /// Seconds that requests in flight have at a stop.
     pub shutdown_timeout: u64,
+}
+
+impl ServerTimes {
+    fn threads(self) -> io::Result<usize> {
+        self.threads.map_or_else(|| Ok(std::thread::available_parallelism()?.get().min(512)), Ok)
+    }
 }
 
 /// Builds the server of an application, which `factory` makes once for each thread.
@@ -66,14 +76,10 @@ where
     <S::Service as Service<Request>>::Future: 'static,
     B: MessageBody + 'static,
 {
-    let threads = match times.threads {
-        Some(threads) => threads,
-        None => std::thread::available_parallelism()?.get().min(512),
-    };
-    let accepted = connections.limits().total.saturating_add(UNDECIDED).div_ceil(threads);
+    let threads = times.threads()?;
     let builder = Server::build()
         .workers(threads)
-        .max_concurrent_connections(accepted)
+        .max_concurrent_connections(connections.limits().total.saturating_add(UNDECIDED).div_ceil(threads))
         .shutdown_timeout(times.shutdown_timeout)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
@@ -89,13 +95,11 @@ where
                 async move { stopping.notified().await }
             })
             .keep_alive(times.keep_alive)
-            // The stream has deadlines for all heads.
-            .client_request_timeout(Duration::ZERO)
+            .client_request_timeout(NO_HEAD_TIMEOUT)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .local_addr(address)
-            .on_connect_ext(|stream: &GuardedStream, data| {
-                data.insert(stream.exchange());
-            })
+            .h1_write_buffer_size(WRITE_BUFFER)
+            .on_connect_ext(GuardedStream::share_exchange)
             .h1(apply_fn_factory(application, move |request: Request, application: &_| {
                 answer(request, application, &site)
             }));
@@ -104,9 +108,9 @@ where
     Ok(builder.listen(format!("http-{address}"), listener, service)?.run())
 }
 
-type Accepted = (GuardedStream, Option<SocketAddr>);
+type AcceptedStream = (GuardedStream, Option<SocketAddr>);
 
-fn accept(socket: TcpStream, connections: &Arc<Connections>) -> Result<Accepted, DispatchError> {
+fn accept(socket: TcpStream, connections: &Arc<Connections>) -> Result<AcceptedStream, DispatchError> {
     let peer = socket.peer_addr()?;
     let admitted =
         connections.admit(peer.ip()).ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
@@ -165,7 +169,7 @@ fn complete(
     version: Version,
     exchange: Option<Rc<Exchange>>,
 ) -> Response<AnswerBody> {
-    let held = response.extensions_mut().remove::<HeldBytes>();
+    let held = response.extensions_mut().remove::<HeldReservation>();
     let mut response = response.map_body(|_, body| AnswerBody::new(body, held, exchange));
     if version < Version::HTTP_11 && response.body().size() == BodySize::Stream {
         // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use actix_web::dev::Extensions;
 use actix_web::http::StatusCode;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,11 +22,14 @@ use super::registry::AdmittedConnection;
 
 /// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
 const READ_AHEAD: usize = 4 * 1024;
+/// Bytes of a body that the dispatcher gets before it looks at them. Without this limit it reads 128 KiB, and
+/// keeps the buffer as long as the connection.
+const BODY_STEP: usize = 16 * 1024;
 /// The head that the dispatcher gets in place of one that is refused. The service answers it.
 const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
 /// What the next bytes of the connection are.
-enum Phase {
+enum StreamPhase {
     /// A head, or nothing.
     Head,
     /// A head that is checked, of which this many bytes are still to be given; and its body.
@@ -43,8 +47,10 @@ pub(super) struct GuardedStream {
     socket: TcpStream,
     admitted: AdmittedConnection,
     exchange: Rc<Exchange>,
-    phase: Phase,
+    phase: StreamPhase,
     received: ReceivedBytes,
+    /// Bytes of a body since the dispatcher last looked at them.
+    given: usize,
     head_deadline: HeadDeadline,
     write_deadline: WriteDeadline,
 }
@@ -56,16 +62,17 @@ impl GuardedStream {
             socket,
             admitted,
             exchange: Rc::default(),
-            phase: Phase::Head,
+            phase: StreamPhase::Head,
             received: ReceivedBytes::default(),
+            given: 0,
             head_deadline: HeadDeadline::running(),
             write_deadline: WriteDeadline::default(),
         }
     }
 
-    /// What the service reads of this connection.
-    pub(super) fn exchange(&self) -> Rc<Exchange> {
-        self.exchange.clone()
+    /// Gives the service, with each request, what it shares with this connection.
+    pub(super) fn share_exchange(&self, data: &mut Extensions) {
+        data.insert(self.exchange.clone());
     }
 
     /// The next head is given when the answer to the last one has been taken.
@@ -87,7 +94,7 @@ impl GuardedStream {
         loop {
             match self.received.check(read_head) {
                 HeadState::Whole { length, body } => {
-                    self.begin(Phase::CheckedHead(length, body), None);
+                    self.begin(StreamPhase::CheckedHead(length, body), None);
                     return Poll::Ready(Ok(true));
                 }
                 HeadState::Refused(status) => return Poll::Ready(Ok(self.refuse(status))),
@@ -96,16 +103,22 @@ impl GuardedStream {
             if self.received.has_ended() || self.admitted.is_evicted(context.waker()) {
                 return Poll::Ready(Ok(false));
             }
-            if !self.received.is_empty() {
-                self.head_deadline.start();
+            // What has come counts, also when this thread was too busy to read it in time.
+            if self.received.poll_fill(&mut self.socket, context)?.is_pending() {
+                return self.poll_head_deadline(context).map(Ok);
             }
-            if self.head_deadline.poll_over(context).is_ready() {
-                self.admitted.count(ConnectionEvent::SlowHead);
-                let silent = self.received.is_empty();
-                return Poll::Ready(Ok(!silent && self.refuse(StatusCode::REQUEST_TIMEOUT)));
-            }
-            ready!(self.received.poll_fill(&mut self.socket, context))?;
         }
+    }
+
+    /// Ready when the head came too slowly: with an answer, or without one when nothing came.
+    fn poll_head_deadline(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let silent = self.received.is_empty();
+        if !silent {
+            self.head_deadline.start();
+        }
+        ready!(self.head_deadline.poll_over(context));
+        self.admitted.count(ConnectionEvent::SlowHead);
+        Poll::Ready(!silent && self.refuse(StatusCode::REQUEST_TIMEOUT))
     }
 
     fn refuse(&mut self, status: StatusCode) -> bool {
@@ -113,11 +126,11 @@ impl GuardedStream {
             self.admitted.count(ConnectionEvent::RefusedHead);
         }
         self.received.clear();
-        self.begin(Phase::Refusal(REFUSED_HEAD), Some(status));
+        self.begin(StreamPhase::Refusal(REFUSED_HEAD), Some(status));
         true
     }
 
-    fn begin(&mut self, phase: Phase, refusal: Option<StatusCode>) {
+    fn begin(&mut self, phase: StreamPhase, refusal: Option<StatusCode>) {
         self.head_deadline.stop();
         self.admitted.set_busy(true);
         self.exchange.begin(refusal);
@@ -126,7 +139,13 @@ impl GuardedStream {
 
     /// Gives bytes of the body; none when the connection has ended or the body is broken.
     fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Phase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        let StreamPhase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        if self.given >= BODY_STEP {
+            self.given = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
         if self.exchange.is_busy() {
             // The handler has a deadline of its own for the body that it reads.
             self.exchange.wait(context.waker());
@@ -151,9 +170,11 @@ impl GuardedStream {
             buffer.put_slice(&part[..taken]);
             self.received.advance(taken);
         }
+        self.given += buffer.filled().len() - before;
         if framing.has_ended() {
+            self.given = 0;
             self.head_deadline.stop();
-            self.phase = Phase::Head;
+            self.phase = StreamPhase::Head;
         }
         Poll::Ready(Ok(()))
     }
@@ -179,33 +200,34 @@ impl AsyncRead for GuardedStream {
         let this = &mut *self;
         loop {
             match &mut this.phase {
-                Phase::Head => {
+                StreamPhase::Head => {
                     if !ready!(this.poll_head(context))? {
                         return Poll::Ready(Ok(()));
                     }
                 }
-                Phase::CheckedHead(left, _) => {
+                StreamPhase::CheckedHead(left, _) => {
                     let given = buffer.remaining().min(*left);
                     buffer.put_slice(this.received.front(given));
                     this.received.advance(given);
                     *left -= given;
                     if *left == 0
-                        && let Phase::CheckedHead(_, body) = std::mem::replace(&mut this.phase, Phase::Head)
+                        && let StreamPhase::CheckedHead(_, body) =
+                            std::mem::replace(&mut this.phase, StreamPhase::Head)
                         && !body.has_ended()
                     {
-                        this.phase = Phase::Body(body);
+                        this.phase = StreamPhase::Body(body);
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Phase::Body(_) => return this.poll_body(context, buffer),
-                Phase::Refusal([]) => this.phase = Phase::Discarded,
-                Phase::Refusal(rest) => {
+                StreamPhase::Body(_) => return this.poll_body(context, buffer),
+                StreamPhase::Refusal([]) => this.phase = StreamPhase::Discarded,
+                StreamPhase::Refusal(rest) => {
                     let given = buffer.remaining().min(rest.len());
                     buffer.put_slice(&rest[..given]);
                     *rest = &rest[given..];
                     return Poll::Ready(Ok(()));
                 }
-                Phase::Discarded => return this.poll_discard(context),
+                StreamPhase::Discarded => return this.poll_discard(context),
             }
         }
     }
@@ -245,7 +267,7 @@ impl AsyncWrite for GuardedStream {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         ready!(Pin::new(&mut this.socket).poll_shutdown(context))?;
-        if matches!(this.phase, Phase::Discarded) {
+        if matches!(this.phase, StreamPhase::Discarded) {
             // Until the client has closed its side, or for the time of a head.
             this.head_deadline.start();
             if this.head_deadline.poll_over(context).is_pending() {
