@@ -97,8 +97,11 @@ async fn search(stage: &Stage, token: &str, searches: &Mutex<Samples>) {
         let headers = [("Authorization", bearer.as_str())];
         let request = wire::request(&stage.target.host, "GET", &path, &headers, b"");
         if let Ok(mut stream) = wire::connect(stage.block.attacker(), stage.target.address, false).await {
-            let started = Instant::now();
-            while stream.write_all(&request).await.is_ok() {
+            loop {
+                let started = Instant::now();
+                if stream.write_all(&request).await.is_err() {
+                    break;
+                }
                 let Ok((status, open)) = wire::read_answer(&mut stream).await else { break };
                 searches.lock().expect("searches").add(status, started.elapsed());
                 if !open {
