@@ -14,7 +14,7 @@ pub const TIMES: ServerTimes =
 /// Open connections, in all and of one address.
 const CONNECTIONS: usize = 64;
 /// Bytes of bodies.
-const BUDGET: usize = 32 << 20;
+const BUDGET: usize = 64 << 20;
 
 /// A registry for a server's connections.
 pub fn connections(trusted: Networks) -> Arc<Connections> {

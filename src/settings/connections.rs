@@ -20,13 +20,14 @@ pub struct ConnectionSettings {
         value_parser = parsers::whole_number(1usize..=1_000_000)
     )]
     pub connections_per_address: usize,
+    // A quarter has to hold the longest page: 7 MB of HTML, or 5 MB of JSON, twice.
     /// MiB that bodies of requests and answers may hold at one time; one client address and one organization
     /// may have a quarter of it each
     #[arg(
         long,
         env = "MEMORY_BUDGET",
-        default_value = "96",
-        value_parser = parsers::whole_number(32usize..=65_536)
+        default_value = "64",
+        value_parser = parsers::whole_number(64usize..=65_536)
     )]
     pub memory_budget: usize,
 }

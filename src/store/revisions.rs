@@ -3,9 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::note_access::{AccessibleNote, NoteAccess, find};
-use super::page::{PAGE_BYTES, count_within};
+use super::page::count_within;
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{NoteId, NoteTitle, Right, UserId};
+
+/// A page of a history ends with the text that reaches this many bytes. As HTML each may take five.
+const HISTORY_BYTES: usize = 1024 * 1024;
 
 /// The columns of a [`Revision`] from `note_revisions r` and the name of its editor.
 macro_rules! revision_columns {
@@ -25,13 +28,13 @@ static BASE: Statement = Statement::reading(concat!(
     revision_columns!("NULL::text"),
     " FROM {note_revisions} r WHERE r.tenant_id = $1 AND r.note_id = $2 AND r.version = $3"
 ));
-// The texts until they are as long as a page may be, as in a list of notes (`note_columns`).
+// The texts until they have [`HISTORY_BYTES`], as in a list of notes (`note_columns`).
 static OF_NOTE: Statement = Statement::reading(concat!(
     "SELECT ",
     revision_columns!(
         "u.username",
         "CASE WHEN sum(octet_length(r.content)) OVER (ORDER BY r.version DESC) - octet_length(r.content) \
-         < 2097152 THEN r.content ELSE '' END"
+         < 1048576 THEN r.content ELSE '' END"
     ),
     " FROM {note_revisions} r
      LEFT JOIN {shared.users} u ON u.tenant_id = r.tenant_id AND u.id = r.replaced_by
@@ -105,7 +108,7 @@ impl TenantHandle {
         let revisions = OF_NOTE.all(values![id, i64::from(limit) + 1, before]);
         let (access, mut revisions): (_, Vec<Revision>) =
             self.transaction((find(user, id, Right::Edit), revisions)).await?;
-        let whole = count_within(revisions.iter().map(|revision| revision.content.len()), PAGE_BYTES);
+        let whole = count_within(revisions.iter().map(|revision| revision.content.len()), HISTORY_BYTES);
         let shown = whole.min(usize::from(limit));
         let more = revisions.len() > shown;
         revisions.truncate(shown);
