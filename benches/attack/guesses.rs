@@ -28,7 +28,7 @@ const REFILLED: usize = 2;
 /// So many refusals from different addresses show a limit.
 const REFUSED_ENOUGH: usize = 10;
 /// The longest time of guessing.
-const GUESSING: Duration = Duration::from_secs(180);
+const GUESSING: Duration = Duration::from_secs(120);
 const WRONG: &str = "a wrong password";
 
 /// The account whose password is guessed, and a browser that has logged in to it before.
