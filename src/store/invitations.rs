@@ -52,20 +52,23 @@ static OPEN: Statement = Statement::reading(concat!(
 /// Whether the user `a` may revoke an invitation `i`, by the rule for members: an admin may where it makes no
 /// owner.
 macro_rules! may_revoke {
-    () => {
-        "(SELECT a.role = 'owner' OR a.role = 'admin' AND i.role <> 'owner' FROM shared.users a
-          WHERE a.tenant_id = $1 AND a.id = $3 AND a.removed_at IS NULL)"
+    ($users:literal) => {
+        concat!(
+            "(SELECT a.role = 'owner' OR a.role = 'admin' AND i.role <> 'owner' FROM ",
+            $users,
+            " a WHERE a.tenant_id = $1 AND a.id = $3 AND a.removed_at IS NULL)"
+        )
     };
 }
-static MAY_REVOKE: Statement = Statement::writing(concat!(
+static MAY_REVOKE: Statement = Statement::reading(concat!(
     "SELECT coalesce(",
-    may_revoke!(),
-    ", false) FROM invitations i WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL"
+    may_revoke!("{shared.users}"),
+    ", false) FROM {invitations} i WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL"
 ));
 static REVOKE: Statement = Statement::writing(concat!(
     "UPDATE invitations i SET revoked_at = now()
      WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL AND ",
-    may_revoke!(),
+    may_revoke!("shared.users"),
     " RETURNING i.id"
 ));
 
