@@ -134,10 +134,10 @@ async fn squatted_logins(app: &App, tries: usize) -> Vec<Comparison> {
     }
     let unknown = unique("nobody") + "@example.test";
     let names = [
-        ("unknown e-mail", &unknown),
-        ("a person's e-mail", &alone.email),
-        ("unknown and five squats", &nobody.email),
-        ("person and five squats", &victim.email),
+        ("unknown e-mail", unknown.as_str()),
+        ("a person's e-mail", alone.email.as_str()),
+        ("unknown and five squats", nobody.email.as_str()),
+        ("person and five squats", victim.email.as_str()),
     ];
     let api = names.map(|(case, name)| {
         let body = json!({"username": name, "password": "a wrong password"});
