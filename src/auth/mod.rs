@@ -14,6 +14,6 @@ mod token;
 pub use hash_queue::HashTurn;
 pub use passwords::{Busy, HashQueue, Hasher};
 pub use session_cache::SessionCache;
-pub use throttle::{Admission, Throttle, ThrottleError, ThrottledLogin, UnknownSecret};
+pub use throttle::{AdmittedAttempt, Throttle, ThrottleError, ThrottledLogin, UnknownSecret};
 pub use throttle_rules::ThrottleLimits;
 pub use token::{InvitationToken, Token};

@@ -51,7 +51,7 @@ struct TakenAttempt {
 
 /// An attempt that was let in.
 #[must_use]
-pub struct Admission {
+pub struct AdmittedAttempt {
     throttle: Throttle,
     taken: Vec<TakenAttempt>,
 }
@@ -93,7 +93,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`ThrottleError::Refused`] for too many failures of the address, its network or the name.
-    pub async fn login(&self, login: &ThrottledLogin<'_>) -> Result<Admission, ThrottleError> {
+    pub async fn login(&self, login: &ThrottledLogin<'_>) -> Result<AdmittedAttempt, ThrottleError> {
         self.count(login.address)?;
         let (rules, name) = (&self.rules, login.identifier.hash());
         let (host, network) =
@@ -103,7 +103,7 @@ impl Throttle {
         for known in [&here, &everywhere] {
             self.refuse_known(known)?;
         }
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         let address = key("login of address", &[&host]);
         admission.take(address, &rules.failures_of_address, 1, OnSuccess::GiveBack).await?;
         let network = key("login of network", &[&network]);
@@ -124,9 +124,9 @@ impl Throttle {
         &self,
         browser: &[u8; 16],
         login: &ThrottledLogin<'_>,
-    ) -> Result<Admission, ThrottleError> {
+    ) -> Result<AdmittedAttempt, ThrottleError> {
         let name = login.identifier.hash();
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         let own = key("login of browser", &[&name, browser]);
         admission.take(own, &self.rules.failures_of_browser, 1, OnSuccess::Clear).await?;
         let (interval, on_success) = (0, OnSuccess::Clear);
@@ -143,9 +143,9 @@ impl Throttle {
     ///
     /// # Errors
     /// [`ThrottleError::Refused`] for too many sign-ups of the address or its network.
-    pub async fn sign_up(&self, address: IpAddr) -> Result<Admission, ThrottleError> {
+    pub async fn sign_up(&self, address: IpAddr) -> Result<AdmittedAttempt, ThrottleError> {
         self.count(address)?;
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         let (host, network) = (ClientNetwork::of(address).bytes(), ClientNetwork::around(address).bytes());
         let rules = &self.rules;
         let host = key("sign-up of address", &[&host]);
@@ -159,9 +159,9 @@ impl Throttle {
     ///
     /// # Errors
     /// [`ThrottleError::Refused`] for too many from the address.
-    pub async fn join(&self, address: IpAddr) -> Result<Admission, ThrottleError> {
+    pub async fn join(&self, address: IpAddr) -> Result<AdmittedAttempt, ThrottleError> {
         self.count(address)?;
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         let host = key("join of address", &[&ClientNetwork::of(address).bytes()]);
         admission.take(host, &self.rules.joins_of_address, 1, OnSuccess::GiveBack).await?;
         Ok(admission)
@@ -171,9 +171,13 @@ impl Throttle {
     ///
     /// # Errors
     /// [`ThrottleError::Refused`] for too many wrong ones.
-    pub async fn password_change(&self, tenant: TenantId, user: UserId) -> Result<Admission, ThrottleError> {
+    pub async fn password_change(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+    ) -> Result<AdmittedAttempt, ThrottleError> {
         let key = key("password of user", &[&user_bytes(tenant, user)]);
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         admission.take(key, &self.rules.failures_of_name_and_address, 1, OnSuccess::Clear).await?;
         Ok(admission)
     }
@@ -184,7 +188,7 @@ impl Throttle {
     /// [`ThrottleError::Refused`] for too many in a short time.
     pub async fn invite(&self, tenant: TenantId, user: UserId) -> Result<(), ThrottleError> {
         let key = key("invitations of user", &[&user_bytes(tenant, user)]);
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         admission.take(key, &self.rules.invitations_of_user, 1, OnSuccess::GiveBack).await.map(drop)
     }
 
@@ -209,7 +213,7 @@ impl Throttle {
             UnknownSecret::Cookie => &self.rules.ended_cookies,
             UnknownSecret::BearerToken | UnknownSecret::Invitation => &self.rules.failures_of_address,
         };
-        let mut admission = Admission { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
         admission.take(secret_key(secret, address), rule, 1, OnSuccess::GiveBack).await.map(drop)
     }
 
@@ -230,7 +234,7 @@ impl Throttle {
     }
 }
 
-impl Admission {
+impl AdmittedAttempt {
     /// Takes an attempt from one more bucket, and gives the bucket's failures. On a refusal the attempts that
     /// were taken before are used up.
     async fn take(

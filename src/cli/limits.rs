@@ -21,11 +21,11 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Args)]
 pub struct LimitsCommand {
     #[command(subcommand)]
-    action: Action,
+    action: LimitsAction,
 }
 
 #[derive(Subcommand)]
-enum Action {
+enum LimitsAction {
     /// What a tenant uses and may use.
     Show {
         /// The tenant's number.
@@ -72,8 +72,8 @@ pub async fn run(settings: &Settings, command: LimitsCommand) -> anyhow::Result<
     let config = settings.database.url.as_ref().context("limits needs DATABASE_URL")?;
     let mut limits = TenantLimits::connect(config, TIMEOUT).await?;
     match command.action {
-        Action::Show { tenant, json } => show(settings, &limits, tenant, json).await,
-        Action::Set { tenant, changes } => {
+        LimitsAction::Show { tenant, json } => show(settings, &limits, tenant, json).await,
+        LimitsAction::Set { tenant, changes } => {
             let mut overrides = limits.report(tenant).await?.overrides;
             for (limit, amount) in &changes {
                 overrides.set(*limit, *amount);
@@ -81,7 +81,7 @@ pub async fn run(settings: &Settings, command: LimitsCommand) -> anyhow::Result<
             set(config, &limits, tenant, &overrides).await?;
             show(settings, &limits, tenant, false).await
         }
-        Action::Recount { tenant } => {
+        LimitsAction::Recount { tenant } => {
             let tenants = match tenant {
                 Some(tenant) => vec![tenant],
                 None => limits.tenants().await?,

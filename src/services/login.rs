@@ -2,7 +2,7 @@
 
 use super::audit::{self, Subject};
 use super::{Client, Device, ServiceError, Services};
-use crate::auth::{Admission, HashTurn, ThrottleError, ThrottledLogin};
+use crate::auth::{AdmittedAttempt, HashTurn, ThrottleError, ThrottledLogin};
 use crate::domain::{Identifier, LoginPassword, TenantName};
 use crate::store::{Candidate, TRIED_HASHES, UserAccount};
 
@@ -94,7 +94,7 @@ async fn admit(
     client: &Client,
     attempt: &LoginAttempt,
     (identifier, known): (&Identifier, &[Candidate]),
-) -> Result<(Admission, HashTurn), ThrottleError> {
+) -> Result<(AdmittedAttempt, HashTurn), ThrottleError> {
     let organization = attempt.organization();
     let login = ThrottledLogin { address: client.address, identifier, organization: &organization };
     if let Some(device) = attempt.device.as_ref().filter(|_| !known.is_empty()) {

@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::{Actor, ServiceError, Services};
-use crate::auth::{Admission, HashTurn, ThrottleError, Token};
+use crate::auth::{AdmittedAttempt, HashTurn, ThrottleError, Token};
 use crate::domain::{LoginPassword, NewPassword};
 
 /// The result of changing a password.
@@ -59,7 +59,7 @@ pub async fn change(
 }
 
 /// A stolen session must not be good for guessing the password.
-async fn admit(services: &Services, actor: &Actor<'_>) -> Result<Admission, ServiceError> {
+async fn admit(services: &Services, actor: &Actor<'_>) -> Result<AdmittedAttempt, ServiceError> {
     let admitted = services.throttle.password_change(actor.tenant.tenant(), actor.user()).await;
     if let Err(ThrottleError::Refused(_)) = &admitted {
         audit::refused(actor.client.address, "password change throttled", "", &actor.subject());

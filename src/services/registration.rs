@@ -2,7 +2,7 @@
 
 use super::audit::{self, Subject};
 use super::{Client, ServiceError, Services, limits};
-use crate::auth::{Admission, HashTurn, ThrottleError};
+use crate::auth::{AdmittedAttempt, HashTurn, ThrottleError};
 use crate::db::DbError;
 use crate::domain::{Email, NewPassword, Username};
 use crate::store::{Newcomer, Registered, SignUpError, TenantChoice};
@@ -42,7 +42,7 @@ pub(super) async fn hash_admitted(
     services: &Services,
     client: &Client,
     account: &NewAccount,
-    admitted: Result<Admission, ThrottleError>,
+    admitted: Result<AdmittedAttempt, ThrottleError>,
 ) -> Result<String, ServiceError> {
     if let Err(ThrottleError::Refused(_)) = &admitted {
         audit::refused(

@@ -30,6 +30,7 @@ mod recipients;
 mod revisions;
 mod search;
 mod seeding;
+mod session_lifetime;
 mod sessions;
 mod shares;
 mod sign_up;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::inbox::{CachedUnreadCount, unread_of_session};
 use super::limits::allowed;
+use super::session_lifetime::{idle_limit, in_force};
 use super::users::{UserAccount, account, replace_password};
 use crate::db::{Database, DbError, FromRow, RowReader, Statement, TenantHandle, values};
 use crate::domain::{Limit, Role, SessionId, UserId};
@@ -15,30 +16,6 @@ use crate::domain::{Limit, Role, SessionId, UserId};
 const BROWSER_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 /// The longest life of a remembered browser's session and of a script's token.
 pub const LONG_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long a session lasts without use, as an interval of PostgreSQL.
-macro_rules! idle_limit {
-    (browser) => {
-        "2 hours"
-    };
-    (long) => {
-        "14 days"
-    };
-}
-pub(super) use idle_limit;
-
-/// Whether a session `s` is neither expired nor unused for too long.
-macro_rules! in_force {
-    () => {
-        concat!(
-            "s.expires_at > now() AND s.last_seen_at > now() - CASE s.kind WHEN 'browser' THEN interval '",
-            $crate::store::sessions::idle_limit!(browser),
-            "' ELSE interval '",
-            $crate::store::sessions::idle_limit!(long),
-            "' END"
-        )
-    };
-}
-pub(super) use in_force;
 
 // Logins of one user follow each other, so that each sees the sessions that the others started.
 static LOCK_USAGE: Statement =

@@ -7,7 +7,7 @@
 //! may go over its limit by one transaction of at most seven others that commit at the same moment.
 
 use super::limits::{allowed, override_columns};
-use super::sessions::in_force;
+use super::session_lifetime::in_force;
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
 use crate::domain::{
     Limit, LimitOverrides, NoteContent, NoteId, NoteTitle, UsageLimits, UserId, counted_bytes,
@@ -87,7 +87,7 @@ static ADD_BYTES_OF_EDIT: Statement = Statement::writing(concat!(
     " WHERE",
     rows_of_person!(),
     " AND EXISTS (SELECT FROM notes n WHERE n.tenant_id = $1 AND n.id = $3 \
-       AND n.version = $4::integer + 1 AND n.updated_at = now())"
+       AND n.version - 1 = $4::integer AND n.updated_at = now())"
 ));
 // After a restored note was counted.
 static LEAVE_ROOM_FOR_NOTES: Statement = Statement::writing(concat!(

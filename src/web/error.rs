@@ -260,22 +260,6 @@ impl Error {
         }
     }
 
-    /// The error as a form shows it that comes back with the typed text, to be sent again. Logs the cause, as
-    /// the form does not.
-    ///
-    /// # Errors
-    /// The error itself, when it neither goes away with time nor is a limit.
-    pub fn for_form(self) -> Result<FormError, Self> {
-        let (retry_after, limit) = match self {
-            Self::Throttled { retry_after } => (Some(retry_after), None),
-            Self::LimitReached(limit) => (None, Some(limit)),
-            _ if self.status_code() == StatusCode::SERVICE_UNAVAILABLE => (None, None),
-            _ => return Err(self),
-        };
-        self.log();
-        Ok(FormError { status: self.status_code(), retry_after, limit })
-    }
-
     /// Keeps the cause of a failure of ours for the line of the log that the request guard writes with the
     /// answer. [`ResponseError::error_response`] does so; code that responds in another way calls this.
     pub fn log(&self) {
@@ -292,40 +276,8 @@ impl Error {
     }
 }
 
-/// An error that a form shows: one that goes away with time, or a limit that is reached.
-#[derive(Clone, Copy, Debug)]
-pub struct FormError {
-    pub status: StatusCode,
-    /// For a client or an account that has used up its attempts.
-    retry_after: Option<Duration>,
-    limit: Option<Limit>,
-}
-
-impl FormError {
-    /// The message about the form: `busy` when the server or the database is overloaded.
-    pub fn message(&self, busy: &str) -> String {
-        if let Some(limit) = self.limit {
-            return limit.sentence().to_owned();
-        }
-        match self.retry_after.map(whole_seconds) {
-            None => busy.to_owned(),
-            Some(1) => "Too many attempts. Try again in a second.".to_owned(),
-            Some(seconds @ ..=120) => format!("Too many attempts. Try again in {seconds} seconds."),
-            Some(seconds) => format!("Too many attempts. Try again in {} minutes.", seconds.div_ceil(60)),
-        }
-    }
-
-    /// Says in the page's header when the form may be sent again.
-    pub fn mark(&self, mut response: HttpResponse) -> HttpResponse {
-        if let Some(retry_after) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)));
-        }
-        response
-    }
-}
-
 /// Whole seconds (RFC 9110, 10.2.3), rounded up, so that a client that waits that long is let in.
-fn whole_seconds(time: Duration) -> u64 {
+pub(super) fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 

@@ -18,6 +18,7 @@ pub mod error;
 pub mod error_response;
 pub mod etag;
 pub mod fields;
+pub mod form_error;
 pub mod frame;
 pub mod graceful_shutdown;
 pub mod headers;

@@ -28,7 +28,7 @@ const OTHER_FIELDS_LIMIT: usize = 16 * 1024;
 
 /// How fast a body has to arrive.
 #[derive(Clone, Copy, Debug)]
-struct Pace {
+struct UploadPace {
     /// The time for the whole body.
     whole: Duration,
     /// The time between two pieces.
@@ -41,7 +41,7 @@ struct Pace {
 
 /// 256 MiB in ten minutes are 450 KB a second. A slower line sends smaller archives, at 4 KiB a second and
 /// more.
-const PACE: Pace = Pace {
+const PACE: UploadPace = UploadPace {
     whole: Duration::from_secs(600),
     piece: Duration::from_secs(20),
     grace: Duration::from_secs(30),
@@ -120,7 +120,11 @@ fn announced(request: &HttpRequest, limit: u64) -> Result<u64, Error> {
 }
 
 /// The pieces of a body: an error once they come more slowly than `pace`, or are longer than `allowed`.
-fn paced<S, E>(body: S, pace: Pace, allowed: Rc<Cell<u64>>) -> impl Stream<Item = Result<Bytes, PayloadError>>
+fn paced<S, E>(
+    body: S,
+    pace: UploadPace,
+    allowed: Rc<Cell<u64>>,
+) -> impl Stream<Item = Result<Bytes, PayloadError>>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<PayloadError>,
@@ -176,9 +180,12 @@ mod tests {
 
     const NEVER: Duration = Duration::from_secs(3600);
     const SOON: Duration = Duration::from_millis(50);
-    const PATIENT: Pace = Pace { whole: NEVER, piece: NEVER, grace: NEVER, rate: 1.0 };
+    const PATIENT: UploadPace = UploadPace { whole: NEVER, piece: NEVER, grace: NEVER, rate: 1.0 };
 
-    async fn end_of(body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin, pace: Pace) -> Error {
+    async fn end_of(
+        body: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+        pace: UploadPace,
+    ) -> Error {
         let mut body = Box::pin(paced(body, pace, Rc::new(Cell::new(1_000_000))));
         loop {
             if let Err(error) = body.next().await.expect("no end") {
@@ -189,11 +196,11 @@ mod tests {
 
     #[actix_web::test]
     async fn a_body_that_pauses_or_trickles_or_never_ends_is_cut_off() {
-        let silent = end_of(Box::pin(stream::pending()), Pace { piece: SOON, ..PATIENT }).await;
+        let silent = end_of(Box::pin(stream::pending()), UploadPace { piece: SOON, ..PATIENT }).await;
         assert!(matches!(silent, Error::BodyTimeout), "{silent:?}");
-        let trickle = end_of(pieces(1, SOON / 10), Pace { grace: SOON, rate: 1e6, ..PATIENT }).await;
+        let trickle = end_of(pieces(1, SOON / 10), UploadPace { grace: SOON, rate: 1e6, ..PATIENT }).await;
         assert!(matches!(trickle, Error::BodyTimeout), "{trickle:?}");
-        let steady = end_of(pieces(1, SOON / 10), Pace { whole: SOON, ..PATIENT }).await;
+        let steady = end_of(pieces(1, SOON / 10), UploadPace { whole: SOON, ..PATIENT }).await;
         assert!(matches!(steady, Error::BodyTimeout), "{steady:?}");
         let long = end_of(pieces(300_000, Duration::ZERO), PATIENT).await;
         assert!(matches!(long, Error::TooLarge), "{long:?}");
@@ -201,7 +208,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_body_that_keeps_the_pace_arrives_whole() {
-        let pace = Pace { whole: NEVER, piece: NEVER, grace: SOON, rate: 0.001 };
+        let pace = UploadPace { whole: NEVER, piece: NEVER, grace: SOON, rate: 0.001 };
         let body = pieces(10, SOON / 10).take(20);
         let pieces: Vec<_> = paced(Box::pin(body), pace, Rc::new(Cell::new(200))).collect().await;
         assert_eq!(pieces.iter().filter(|piece| piece.is_ok()).count(), 20);

@@ -93,7 +93,8 @@ async fn a_body_that_nothing_waits_for_has_a_deadline() {
 async fn requests_that_are_sent_together_are_answered_in_their_order() {
     let app = spawn_app().await;
     let form = "POST /login HTTP/1.1\r\nHost: localhost\r\n\
-                Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n";
+                Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n\
+                3\r\na=b\r\n0\r\n\r\n";
     let last = "GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let together = [LIVEZ, form.as_bytes(), LIVEZ, last.as_bytes()].concat();
     let mut stream = connect(STRANGER, app.address).await;

@@ -114,7 +114,8 @@ async fn the_migration_and_a_recount_find_what_is_there() {
     for statement in [
         "DROP TABLE tenant_usage",
         "DROP TABLE tenant_limits",
-        "DELETE FROM refinery_schema_history WHERE name = 'limits'",
+        "DROP TABLE import_leases",
+        "DELETE FROM refinery_schema_history WHERE version >= 12",
     ] {
         client.batch_execute(statement).await.expect(statement);
     }

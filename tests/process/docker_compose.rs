@@ -61,7 +61,8 @@ fn only_the_secrets_container_has_secrets_in_its_environment() {
         let secret = ["PASSWORD", "SECRET", "TOKEN", "DATABASE_URL", "AMQP_URL", "COOKIE"]
             .iter()
             .any(|word| name.contains(word));
-        if !secret {
+        // The number of tokens is no token.
+        if !secret || name.starts_with("LIMIT_") {
             continue;
         }
         if owner == "secrets" {

@@ -1,5 +1,5 @@
-//! The limits of one tenant: what it uses, a form for what it may use, and what a change would do. The role of
-//! the console reads no tenant's rows, so the operator's connection does it, as the owner of the tables.
+//! The limits of one tenant: what it uses, a form for what it may use, and what a change would do. The role
+//! of the console reads no tenant's rows, so the operator's connection does it, as the owner of the tables.
 
 use actix_web::{HttpResponse, web};
 use askama::Template;

@@ -52,6 +52,10 @@ impl EventCounts {
     /// Counts an event of a connection from `peer`, and logs the numbers when the last line is old enough.
     pub(super) fn add(&self, event: ConnectionEvent, peer: &str) {
         self.counts[event as usize].fetch_add(1, Relaxed);
+        // Refused heads have lines of their own.
+        if event == ConnectionEvent::RefusedHead {
+            return;
+        }
         let Ok(mut logged) = self.logged.lock() else { return };
         if logged.at.is_some_and(|at| at.elapsed() < LOG_INTERVAL) {
             return;
