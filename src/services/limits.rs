@@ -1,4 +1,4 @@
-//! Limits that were reached, in the security log.
+//! Limits that were reached, in the security log. Its lines are bounded as those of all refusals.
 
 use super::Client;
 use super::audit::{self, Subject};
@@ -22,5 +22,5 @@ pub fn record_refusal<T>(
 
 /// Writes the line for one limit.
 pub fn record(client: &Client, limit: Limit, subject: &Subject<'_>) {
-    audit::record(client, &format!("limit reached: {}", limit.as_str()), subject);
+    audit::refused(client.address, &format!("limit reached: {}", limit.as_str()), "", subject);
 }

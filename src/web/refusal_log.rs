@@ -32,7 +32,7 @@ pub fn place(method: &Method, route: Option<&str>) -> String {
 }
 
 /// Writes the line if the answer is a refusal: of the right (403), the token (401), the size (413), the
-/// number of requests (429), or a token in the path (404).
+/// number of requests (429), a limit (422 with a title of its own), or a token in the path (404).
 pub fn log_refusal(response: &ServiceResponse<BoxBody>, info: &RequestInfo, place: &str) {
     let Some(context) = log_context::current().filter(|context| !context.refusal_is_logged()) else { return };
     let (request, answer) = (response.request(), response.response());
@@ -51,6 +51,9 @@ pub fn log_refusal(response: &ServiceResponse<BoxBody>, info: &RequestInfo, plac
         StatusCode::FORBIDDEN => "right refused",
         StatusCode::NOT_FOUND if context.route().is_some_and(|route| route.contains("{token}")) => {
             "token in the path refused"
+        }
+        StatusCode::UNPROCESSABLE_ENTITY if public.as_ref().is_some_and(|error| error.title.is_some()) => {
+            "limit reached"
         }
         StatusCode::PAYLOAD_TOO_LARGE => "size refused",
         StatusCode::TOO_MANY_REQUESTS => "throttled",
