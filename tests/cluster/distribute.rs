@@ -20,7 +20,7 @@ async fn init_is_idempotent() {
     );
     assert_eq!(
         nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await,
-        11
+        14
     );
     assert_older_views_work(&nodes).await;
 }
@@ -152,7 +152,7 @@ async fn distribute_keeps_every_row_and_policy() {
                  FROM citus_tables WHERE table_name = 'shared.users'::regclass))
                  OR (distribution_column = 'identifier_hash' AND table_name = 'logins'::regclass)
                  OR (distribution_column = 'key' AND table_name = 'throttles'::regclass)";
-    assert_eq!(nodes.number(kinds).await, 13);
+    assert_eq!(nodes.number(kinds).await, 16);
     assert_older_views_work(&nodes).await;
     nodes.run(&["cluster", "status"]).await.expect(0);
 
