@@ -7,7 +7,7 @@ use crate::support::data_folder::{self, DataFolder};
 use crate::support::database::{OwnDatabase, connect};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Person, retry_until_ok, run_blocking};
+use crate::support::{App, Person, Script, eventually, retry_until_ok, run_blocking};
 
 const WEB_PASSWORD: &str = "a password of the web's own";
 /// What an attacker who runs SQL would try.
@@ -77,9 +77,10 @@ async fn assert_cannot_escape(server: &Config, login: &str, role: &str) {
     assert_eq!(seen.code().expect("a code").code(), "42501", "{login}");
 }
 
-async fn use_everything(app: &App) {
-    let person = Person::founder(app).await;
-    person.script(app).await.note("walled").await;
+async fn use_everything(app: &App) -> Script {
+    let script = Person::founder(app).await.script(app).await;
+    script.note("walled").await;
+    script
 }
 
 #[tokio::test]
@@ -102,12 +103,21 @@ async fn sql_under_the_logins_of_an_embedded_database_becomes_no_other_role() {
 #[tokio::test]
 async fn sql_under_the_logins_of_an_embedded_cluster_becomes_no_other_role_on_any_node() {
     let Some((folder, server, app)) = data_folder::start_or_skip().await else { return };
+    let mut scripts = Vec::new();
     for _ in 0..8 {
-        use_everything(&app).await;
+        scripts.push(use_everything(&app).await);
     }
     for port in folder.ports() {
         let url = folder.url(port, &folder.read("password"));
         let admin = connect(&url).await;
+        // The first requests go through the coordinator, until the placements are known.
+        eventually("requests reach the node", async || {
+            for script in &scripts {
+                script.get("/api/notes").await;
+            }
+            !connections(&admin).await.is_empty()
+        })
+        .await;
         assert_walled(&admin, &url.parse().expect("a URL"), &["pigeonhole_app"]).await;
     }
     data_folder::stop(server).await;
