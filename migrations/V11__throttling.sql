@@ -19,7 +19,7 @@ BEGIN
         SET LOCAL citus.multi_shard_modify_mode TO 'sequential';
         -- A database that is not distributed yet keeps the table local; `cluster distribute` spreads it with the others.
         IF EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = 'logins'::regclass AND partmethod = 'h') THEN
-            PERFORM create_distributed_table('throttles', 'key', colocate_with => 'none');
+            PERFORM create_distributed_table('throttles', 'key', colocate_with => 'logins');
         END IF;
     END IF;
     GRANT SELECT, INSERT, UPDATE, DELETE ON throttles TO pigeonhole_login;

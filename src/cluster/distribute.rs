@@ -33,7 +33,13 @@ impl LocalTable {
         match self.column.as_deref() {
             None => format!("SELECT create_reference_table('{name}')"),
             Some(column) => {
-                let beside = if column == "tenant_id" && name != ANCHOR { ANCHOR } else { "none" };
+                let beside = match name.as_str() {
+                    ANCHOR => "none",
+                    _ if column == "tenant_id" => ANCHOR,
+                    // The shards of both directories move together, so that there are not more of them.
+                    "throttles" => "logins",
+                    _ => "none",
+                };
                 format!("SELECT create_distributed_table('{name}', '{column}', colocate_with => '{beside}')")
             }
         }

@@ -186,8 +186,8 @@ impl Isolation {
         self.shard.low == self.shard.high
     }
 
-    /// Splits, moves and pins the shard. Writes of the shard's tenants wait for a moment at the end of the
-    /// split and of the move.
+    /// Splits, moves and pins the shard. Writes of the shard's tenants wait during the split, and for a moment
+    /// at the end of the move.
     ///
     /// # Errors
     /// When a step fails. A second run continues after the last step that succeeded.
@@ -205,9 +205,13 @@ impl Isolation {
     async fn isolate(&self, coordinator: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
         let tenant = self.request.tenant;
         if !self.is_split() {
-            // The function takes "any", whose type a bind parameter does not have.
+            // The function takes "any", whose type a bind parameter does not have. Writes wait for the whole
+            // split: a split that replicates hangs for ever if a row is updated between the creation of its
+            // replication slots and that of the primary keys of the new shards (Citus 13.2,
+            // NonBlockingShardSplit, steps 6 and 7), and every write of a note updates `tenant_usage`.
             let call = format!(
-                "SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', 'auto')"
+                "SELECT isolate_tenant_to_new_shard('shared.users', {tenant}::bigint, 'CASCADE', \
+                 'block_writes')"
             );
             let what = format!("splitting shard {}", self.shard.id);
             run_online(coordinator, &what, &call, say).await?;

@@ -20,7 +20,7 @@ async fn init_is_idempotent() {
     );
     assert_eq!(
         nodes.number("SELECT count(*) FROM citus_tables WHERE citus_table_type = 'distributed'").await,
-        14
+        15
     );
     assert_older_views_work(&nodes).await;
 }

@@ -12,7 +12,8 @@ use crate::web::request_info::{RequestInfo, new_request_id};
 use crate::web::response_headers::finish;
 use crate::web::site::Site;
 
-/// The answer, after which the connection is closed. What was asked is not known. The security log has a line.
+/// The answer, after which the connection is closed. What was asked is not known. The security log has a
+/// line.
 pub(super) fn answer(status: StatusCode, site: &web::Data<Site>, address: IpAddr) -> HttpResponse<BoxBody> {
     let info = RequestInfo {
         path: "/".to_owned(),
