@@ -30,7 +30,11 @@ async fn a_move_blocked_by_a_transaction_names_it_and_continues_when_it_ends() {
     let other_database = connect(&url_of_database(&owning_node, "postgres")).await;
     let pid: i32 = other_database.query_one("SELECT pg_backend_pid()", &[]).await.expect("a pid").get(0);
     other_database.batch_execute("BEGIN; SELECT txid_current()").await.expect("a transaction");
-    let mut isolating = RunningCommand::start(&url, &["cluster", "isolate-tenant", "1", "--yes"]);
+    // The split waits for no other database; the move of the new shard does.
+    let other = folder.ports().into_iter().skip(1).find(|other| i32::from(*other) != port);
+    let other = format!("127.0.0.1:{}", other.expect("a second worker"));
+    let isolate = ["cluster", "isolate-tenant", "1", "--to", &other, "--yes"];
+    let mut isolating = RunningCommand::start(&url, &isolate);
     let end = format!("SELECT pg_terminate_backend({pid});");
     isolating.until_it_says("WAITING").await;
     let status = wait_for_status_with(&url, &end).await;
