@@ -186,8 +186,8 @@ impl Isolation {
         self.shard.low == self.shard.high
     }
 
-    /// Splits, moves and pins the shard. Writes of the shard's tenants wait during the split, and for a moment
-    /// at the end of the move.
+    /// Splits, moves and pins the shard. Writes of the shard's tenants wait during the split, and for a
+    /// moment at the end of the move.
     ///
     /// # Errors
     /// When a step fails. A second run continues after the last step that succeeded.
