@@ -332,7 +332,8 @@ mod tests {
         assert_eq!(cores.waiting(), 0);
         {
             let mut leaving = std::pin::pin!(hash(&cores, HERE));
-            poll_fn(|context| Poll::Ready(assert!(leaving.as_mut().poll(context).is_pending()))).await;
+            let waits = poll_fn(|context| Poll::Ready(leaving.as_mut().poll(context).is_pending())).await;
+            assert!(waits);
             drop(held);
             assert_eq!((cores.free(), cores.waiting()), (0, 0), "the core was not given to the next");
         }

@@ -54,7 +54,7 @@ async fn assert_walled(admin: &Client, server: &Config, wanted: &[&str]) {
         let takes = "SELECT array_agg(rolname::text) FROM pg_roles WHERE pg_has_role($1, oid, 'MEMBER')
             AND rolname NOT LIKE 'pg\\_%' AND rolname <> $1";
         let takes: Vec<String> = admin.query_one(takes, &[&login]).await.expect("roles").get(0);
-        assert_eq!(takes, [role.clone()], "{login} may take more than its role");
+        assert_eq!(takes, std::slice::from_ref(&role), "{login} may take more than its role");
         assert_cannot_escape(server, &login, &role).await;
     }
 }

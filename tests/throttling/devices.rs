@@ -72,7 +72,7 @@ async fn a_forged_device_cookie_is_none() {
     until_throttled(&app, 10, 401, wrong).await;
     let (name, value) = cookie.split_once("pigeonhole-device=").expect("a device cookie");
     let flipped =
-        if value.starts_with('A') { format!("B{}", &value[1..]) } else { format!("A{}", &value[1..]) };
+        value.strip_prefix('A').map_or_else(|| format!("A{}", &value[1..]), |rest| format!("B{rest}"));
     for forged in [
         format!("pigeonhole-device={flipped}"),
         "pigeonhole-device=".to_owned(),
