@@ -103,7 +103,7 @@ impl Throttle {
         for known in [&here, &everywhere] {
             self.refuse_known(known)?;
         }
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         let address = key("login of address", &[&host]);
         admission.take(address, &rules.failures_of_address, 1, OnSuccess::GiveBack).await?;
         let network = key("login of network", &[&network]);
@@ -126,7 +126,7 @@ impl Throttle {
         login: &ThrottledLogin<'_>,
     ) -> Result<AdmittedAttempt, ThrottleError> {
         let name = login.identifier.hash();
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         let own = key("login of browser", &[&name, browser]);
         admission.take(own, &self.rules.failures_of_browser, 1, OnSuccess::Clear).await?;
         let (interval, on_success) = (0, OnSuccess::Clear);
@@ -145,7 +145,7 @@ impl Throttle {
     /// [`ThrottleError::Refused`] for too many sign-ups of the address or its network.
     pub async fn sign_up(&self, address: IpAddr) -> Result<AdmittedAttempt, ThrottleError> {
         self.count(address)?;
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         let (host, network) = (ClientNetwork::of(address).bytes(), ClientNetwork::around(address).bytes());
         let rules = &self.rules;
         let host = key("sign-up of address", &[&host]);
@@ -161,7 +161,7 @@ impl Throttle {
     /// [`ThrottleError::Refused`] for too many from the address.
     pub async fn join(&self, address: IpAddr) -> Result<AdmittedAttempt, ThrottleError> {
         self.count(address)?;
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         let host = key("join of address", &[&ClientNetwork::of(address).bytes()]);
         admission.take(host, &self.rules.joins_of_address, 1, OnSuccess::GiveBack).await?;
         Ok(admission)
@@ -177,7 +177,7 @@ impl Throttle {
         user: UserId,
     ) -> Result<AdmittedAttempt, ThrottleError> {
         let key = key("password of user", &[&user_bytes(tenant, user)]);
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         admission.take(key, &self.rules.failures_of_name_and_address, 1, OnSuccess::Clear).await?;
         Ok(admission)
     }
@@ -188,7 +188,7 @@ impl Throttle {
     /// [`ThrottleError::Refused`] for too many in a short time.
     pub async fn invite(&self, tenant: TenantId, user: UserId) -> Result<(), ThrottleError> {
         let key = key("invitations of user", &[&user_bytes(tenant, user)]);
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         admission.take(key, &self.rules.invitations_of_user, 1, OnSuccess::GiveBack).await.map(drop)
     }
 
@@ -213,8 +213,13 @@ impl Throttle {
             UnknownSecret::Cookie => &self.rules.ended_cookies,
             UnknownSecret::BearerToken | UnknownSecret::Invitation => &self.rules.failures_of_address,
         };
-        let mut admission = AdmittedAttempt { throttle: self.clone(), taken: Vec::new() };
+        let mut admission = self.attempt();
         admission.take(secret_key(secret, address), rule, 1, OnSuccess::GiveBack).await.map(drop)
+    }
+
+    /// An attempt that has taken nothing yet.
+    fn attempt(&self) -> AdmittedAttempt {
+        AdmittedAttempt { throttle: self.clone(), taken: Vec::new() }
     }
 
     fn count(&self, address: IpAddr) -> Result<(), ThrottleError> {

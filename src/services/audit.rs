@@ -11,8 +11,8 @@ use crate::log_context;
 
 /// The characters of a typed name that a line has.
 const NAME_CHARACTERS: usize = 100;
-/// A word of a typed name with as many characters may be a token that was pasted into the wrong field. Nobody
-/// has such a name, and the part of an e-mail before its @ is rarely as long.
+/// A word of a typed name with as many characters may be a token that was pasted into the wrong field. No
+/// name has one, and the part of an e-mail before its @ is rarely as long.
 const TOKEN_CHARACTERS: usize = 32;
 
 /// The user that an event is about.

@@ -1,5 +1,6 @@
 //! IP networks.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -9,9 +10,14 @@ use ipnet::IpNet;
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
-    /// The networks.
-    pub fn as_slice(&self) -> &[IpNet] {
-        &self.0
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an address is in one of the networks. An IPv4 address may be in its form within IPv6.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -25,7 +31,6 @@ impl FromStr for Networks {
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
-    let parsed =
-        text.parse::<IpNet>().ok().or_else(|| Some(IpNet::from(text.parse::<std::net::IpAddr>().ok()?)));
+    let parsed = text.parse::<IpNet>().ok().or_else(|| Some(IpNet::from(text.parse::<IpAddr>().ok()?)));
     parsed.ok_or_else(|| format!("{text:?} is no network such as 10.0.0.0/8"))
 }

@@ -87,7 +87,7 @@ impl ServerSettings {
     pub(super) fn check(&self, warnings: &mut Vec<String>) -> Result<(), InvalidSetting> {
         self.check_secret_key(warnings)?;
         if self.production() {
-            if self.trusted_proxies.as_slice().is_empty() {
+            if self.trusted_proxies.is_empty() {
                 warnings.push(
                     "PROXY_TRUSTED is not set: all clients behind the proxy count as one address, and the \
                      failed logins of one keep the others out"

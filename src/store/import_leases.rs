@@ -1,5 +1,5 @@
 //! The lease of an import: one row for each user who imports, so that a user runs one import at a time over
-//! all web processes. It expires, so a process that dies keeps nobody out for long.
+//! all web processes. It expires, so the user may import again soon after a process died.
 
 use crate::db::{DbError, Statement, TenantHandle, values};
 use crate::domain::UserId;

@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
-use ipnet::IpNet;
+
+use crate::settings::Networks;
 
 /// The address of a client, as a request guard leaves it in the extensions of the request.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +25,9 @@ pub fn client_address_of(request: &HttpRequest) -> IpAddr {
 /// Each proxy adds the address that it was called from at the right end of `X-Forwarded-For` or `Forwarded`
 /// (RFC 7239). Read from the right, the first address that is no trusted proxy is the client's. Where a
 /// request has both headers and they differ, one of them came from the client, and neither counts.
-pub fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
-    if !is_trusted(peer, trusted) {
+    if !trusted.contains(peer) {
         return peer;
     }
     let listed = reported(headers, &header::X_FORWARDED_FOR, |item| Some(item.to_owned()));
@@ -39,18 +40,14 @@ pub fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[
     }
 }
 
-fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    trusted.iter().any(|network| network.contains(&address))
-}
-
 /// Walks from the nearest hop to the farthest while the reporter is trusted. A hop that is no address ends
 /// the walk at the proxy that reported it.
-fn nearest_client(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr {
+fn nearest_client(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &Networks) -> IpAddr {
     let mut client = peer;
     for hop in hops.iter().rev() {
         let Some(address) = hop else { break };
         client = *address;
-        if !is_trusted(client, trusted) {
+        if !trusted.contains(client) {
             break;
         }
     }
@@ -91,7 +88,7 @@ mod tests {
     use super::*;
 
     fn address(peer: &str, headers: &[(HeaderName, &str)]) -> String {
-        let trusted = ["10.0.0.0/8", "2001:db8:1::/48"].map(|network| network.parse().expect("a network"));
+        let trusted = "10.0.0.0/8,2001:db8:1::/48".parse().expect("networks");
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(name.clone(), HeaderValue::from_str(value).expect("a value"));

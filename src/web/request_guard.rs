@@ -38,7 +38,7 @@ pub async fn middleware(
     let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
         return Err(Error::Internal("finding the shared state", "it was not registered".into()).into());
     };
-    let address = client_address(request.peer_addr(), request.headers(), site.trusted_proxies.as_slice());
+    let address = client_address(request.peer_addr(), request.headers(), &site.trusted_proxies);
     request.extensions_mut().insert(ClientAddress(address));
     let info = RequestInfo::of(&request, new_request_id(), address);
     let log_context = LogContext::of_request(&info.request_id);

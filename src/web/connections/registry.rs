@@ -80,8 +80,7 @@ impl Connections {
     /// the connection that was idle longest, of the client with the most connections, is closed instead.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<AdmittedConnection> {
         let client = ClientNetwork::of(peer);
-        let limited =
-            !self.limits.trusted.as_slice().iter().any(|network| network.contains(&peer.to_canonical()));
+        let limited = !self.limits.trusted.contains(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let held = open.by_client.get(&client).map_or(0, Vec::len);
         if limited && held >= self.limits.per_client {
