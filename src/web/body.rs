@@ -1,9 +1,11 @@
 //! Request bodies: read whole within a size limit and a timeout, decoded strictly, then parsed. Bytes that
 //! are not valid UTF-8 are refused and never replaced, so that the stored text is the text that was sent.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -19,7 +21,7 @@ use super::client_address::ClientAddress;
 use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
-use super::memory_budget::Reservation;
+use super::memory_budget::{Reservation, Revocation};
 use super::routes::CarriesDraft;
 use super::site::Site;
 use crate::domain::{CONTENT_LIMIT, ClientNetwork};
@@ -32,7 +34,8 @@ pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
 const SHORT_LIMIT: usize = 16 * 1024;
 /// The longest text in a body with a draft whose user is not known: one note, and short fields.
 const DRAFT_TEXT_LIMIT: usize = CONTENT_LIMIT + SHORT_LIMIT;
-/// A body is read into a buffer that grows by doubling, and then decoded into another one.
+/// A body is read into one buffer, which grows by doubling if its length is not announced, and then decoded
+/// into another one.
 const BYTES_FOR_A_BYTE: usize = 3;
 /// The bytes by which the reservation of a body grows.
 const RESERVED_STEP: usize = 8 * 1024;
@@ -133,11 +136,13 @@ fn read(
             return Err(Error::TooLarge);
         }
         let mut reservation = reservation(&request);
+        let revocation = reservation.as_mut().map(Reservation::allow_revocation);
         let mut reserved = 0;
-        let mut body = Vec::new();
+        // A buffer that grows by doubling leaves as many bytes behind as it has, until the allocator gives them
+        // back. Of this one no more is in memory than has arrived.
+        let mut body = Vec::with_capacity(announced.unwrap_or_default());
         let arrival = async {
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| Error::BadRequest("The request ended before its body did."))?;
+            while let Some(chunk) = next_chunk(&mut payload, revocation.as_deref()).await? {
                 let length = body.len() + chunk.len();
                 if length > limits.encoded {
                     return Err(Error::TooLarge);
@@ -154,9 +159,27 @@ fn read(
         };
         tokio::time::timeout(BODY_TIMEOUT, arrival).await.map_err(|_| Error::BodyTimeout)??;
         // What the handler makes of the body lives as long as the request.
+        if let Some(reservation) = &mut reservation {
+            reservation.forbid_revocation();
+        }
         request.extensions_mut().insert(HeldRequest(reservation));
         Ok(body)
     }
+}
+
+/// The next bytes of a body, unless it has to give way to clients that hold less.
+async fn next_chunk(
+    payload: &mut Payload,
+    revocation: Option<&Revocation>,
+) -> Result<Option<web::Bytes>, Error> {
+    let chunk = poll_fn(|context| {
+        if revocation.is_some_and(|revocation| revocation.is_revoked(context.waker())) {
+            return Poll::Ready(Err(Error::OutOfBudget));
+        }
+        payload.poll_next_unpin(context).map(Ok)
+    });
+    let chunk = chunk.await?.transpose();
+    chunk.map_err(|_| Error::BadRequest("The request ended before its body did."))
 }
 
 /// Keeps the reservation of a body as long as its request.
@@ -173,7 +196,11 @@ fn reservation(request: &HttpRequest) -> Option<Reservation> {
 /// The fields of a form, `limit` bytes of them at most; the last value of a repeated field is used.
 pub(super) fn decode_form(body: &[u8], limit: usize) -> Result<HashMap<String, String>, Error> {
     let decode = |part: &[u8]| {
-        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        let spaced = if part.contains(&b'+') {
+            Cow::Owned(part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect())
+        } else {
+            Cow::Borrowed(part)
+        };
         match percent_decode(&spaced).decode_utf8() {
             Ok(text) => Ok(text.into_owned()),
             Err(_) => Err(Error::BadRequest("The form is not valid UTF-8.")),

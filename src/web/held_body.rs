@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::HttpResponse;
@@ -9,7 +10,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::Bytes;
 
-use super::memory_budget::{BudgetRefusal, Reservation};
+use super::memory_budget::{BudgetRefusal, Reservation, Revocation};
 
 /// A body up to this length is not counted: counting would cost more than it protects, as the connections are
 /// limited.
@@ -29,10 +30,19 @@ const SHORT_PIECE: usize = 1000;
 const LONG_PIECE: usize = 16 * 1024;
 
 /// The reservation of a response's body, in the extensions of the response. Its connection keeps it until the
-/// body is written.
-pub struct HeldReservation(
-    #[expect(dead_code, reason = "it is released when it is dropped")] Rc<Reservation>,
-);
+/// body is written or has to be given up.
+#[derive(Clone)]
+pub struct HeldReservation {
+    revocation: Arc<Revocation>,
+    _reservation: Rc<Reservation>,
+}
+
+impl HeldReservation {
+    /// Tells the connection when it has to give the body up.
+    pub fn revocation(&self) -> &Arc<Revocation> {
+        &self.revocation
+    }
+}
 
 /// A body in pieces.
 pub struct HeldBody {
@@ -61,7 +71,10 @@ impl HeldBody {
         if bytes > 0 {
             let bytes = bytes.saturating_mul(BYTES_FOR_A_BYTE);
             reservation.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;
-            response.extensions_mut().insert(HeldReservation(Rc::new(reservation)));
+            let revocation = reservation.allow_revocation();
+            response
+                .extensions_mut()
+                .insert(HeldReservation { revocation, _reservation: Rc::new(reservation) });
         }
         if piece == LONG_PIECE {
             let uncompressed = header::HeaderValue::from_static(ContentEncoding::Identity.as_str());

@@ -111,15 +111,8 @@ async fn spawn_with_metrics() -> (Server, App, App) {
 
 /// Password hashes that the server has computed or refused for lack of time.
 async fn hash_count(console: &App) -> u64 {
-    let text = console.get("/metrics").await.expect(200).text();
-    let count = |name: &str| -> u64 {
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap_or_else(|| panic!("no {name} in {text}"));
-        line.trim().parse().expect("a count")
-    };
-    count("pigeonhole_password_hashes_total ") + count("pigeonhole_password_hashes_refused_total ")
+    console.metric("pigeonhole_password_hashes_total").await
+        + console.metric("pigeonhole_password_hashes_refused_total").await
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
 //! Sockets with an address of their own, and the memory of a server.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, spawn_app};
+use crate::support::{App, TIMEOUT, spawn_app};
 
 pub const STRANGER: &str = "127.0.0.66";
 pub const OTHER: &str = "127.0.0.7";
@@ -16,8 +15,19 @@ pub const LIVEZ: &[u8] = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// A server with the limits that the program has by default, and those that `builder` gives it.
 pub async fn server(settings: &[(&str, &str)]) -> (Server, App) {
+    start(ServerBuilder::new(), settings).await
+}
+
+/// The same with its console, whose metrics count the connections of this server alone.
+pub async fn server_with_console() -> (Server, App, App) {
+    let (server, app) = start(ServerBuilder::new().with_console(), &[]).await;
+    let console = App::console_of(&server);
+    (server, app, console)
+}
+
+async fn start(builder: ServerBuilder, settings: &[(&str, &str)]) -> (Server, App) {
     spawn_app().await;
-    let defaults = ServerBuilder::new().without("CONNECTIONS_PER_ADDRESS").without("MEMORY_BUDGET");
+    let defaults = builder.without("CONNECTIONS_PER_ADDRESS").without("MEMORY_BUDGET");
     let builder = settings.iter().fold(defaults, |builder, (name, value)| builder.set(name, *value));
     let server = builder.start_async().await;
     let app = App::of(&server);
@@ -36,15 +46,14 @@ pub async fn connect(source: &str, address: SocketAddr) -> TcpStream {
 /// The beginning of what the server sends, or nothing when it closes the connection.
 pub async fn first_bytes(stream: &mut TcpStream) -> String {
     let mut buffer = [0; 12];
-    let read =
-        timeout(Duration::from_secs(120), stream.read(&mut buffer)).await.expect("an answer or the end");
+    let read = timeout(TIMEOUT, stream.read(&mut buffer)).await.expect("an answer or the end");
     String::from_utf8_lossy(&buffer[..read.unwrap_or_default()]).into_owned()
 }
 
 /// What the server sends until it closes the connection.
 pub async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let _ = timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await.expect("the end");
+    let _ = timeout(TIMEOUT, stream.read_to_end(&mut answer)).await.expect("the end");
     String::from_utf8_lossy(&answer).into_owned()
 }
 

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::fixture::{LIVEZ, STRANGER, connect, exchange, first_bytes, until_closed};
-use crate::support::{raw_http, spawn_app};
+use super::fixture::{LIVEZ, STRANGER, connect, exchange, first_bytes, server_with_console, until_closed};
+use crate::support::{TIMEOUT, raw_http, spawn_app};
+
+/// Heads, and bodies that nothing waits for, whose time was over.
+const SLOW_HEADS: &str = r#"pigeonhole_connection_events_total{event="slow_head"}"#;
 
 #[tokio::test]
 async fn a_second_head_has_its_deadline_too() {
-    let app = spawn_app().await;
+    let (_server, app, console) = server_with_console().await;
     let mut stream = connect(STRANGER, app.address).await;
     stream.write_all(LIVEZ).await.expect("a request");
     assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
@@ -20,9 +23,9 @@ async fn a_second_head_has_its_deadline_too() {
             sleep(Duration::from_millis(200)).await;
         }
     };
-    // Writing fails soon after the server has closed the connection; it does within the minute that an idle
-    // one has.
-    tokio::time::timeout(Duration::from_secs(40), trickle).await.expect("the connection is closed");
+    // An idle connection is closed as well, so the count tells which deadline it was.
+    timeout(TIMEOUT, trickle).await.expect("the connection is closed");
+    assert_eq!(console.metric(SLOW_HEADS).await, 1);
 }
 
 #[tokio::test]
@@ -76,7 +79,7 @@ async fn http_1_0_gets_no_chunks_and_an_upgrade_is_ignored() {
 
 #[tokio::test]
 async fn a_body_that_nothing_waits_for_has_a_deadline() {
-    let app = spawn_app().await;
+    let (_server, app, console) = server_with_console().await;
     let mut stream = connect(STRANGER, app.address).await;
     let head = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n";
     stream.write_all(head).await.expect("a request");
@@ -86,7 +89,8 @@ async fn a_body_that_nothing_waits_for_has_a_deadline() {
             sleep(Duration::from_millis(200)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(40), trickle).await.expect("the connection is closed");
+    timeout(TIMEOUT, trickle).await.expect("the connection is closed");
+    assert_eq!(console.metric(SLOW_HEADS).await, 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::fixture::{
-    STRANGER, assert_others_are_served, connect, exchange, first_bytes, resident_mib, server,
+    OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, resident_mib, server,
+    server_with_console, until_closed,
 };
 use crate::support::{eventually, raw_http, spawn_app};
 
@@ -21,13 +22,14 @@ fn login_with_draft(length: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_hold_a_bounded_memory_and_others_are_served() {
+async fn unread_answers_hold_a_bounded_memory_and_others_are_served() {
     let (server, app) = server(&[]).await;
     let before = resident_mib(server.pid);
     let request = login_with_draft(256 * 1024);
     let mut held = Vec::new();
-    for host in 1..=3 {
-        for _ in 0..40 {
+    // Eight addresses, so that a quarter of the budget for each would be twice the budget.
+    for host in 1..=8 {
+        for _ in 0..20 {
             let mut stream = connect(&format!("127.0.5.{host}"), app.address).await;
             let _ = stream.write_all(&request).await;
             held.push(stream);
@@ -41,6 +43,9 @@ async fn answers_that_nobody_reads_hold_a_bounded_memory_and_others_are_served()
     assert!(grown < 160, "{grown} MiB more, {statuses:?}");
     assert!(statuses["HTTP/1.1 422"] > 4 && statuses["HTTP/1.1 503"] > 40, "{statuses:?}");
     assert_others_are_served(app.address).await;
+    let mut other = connect(OTHER, app.address).await;
+    other.write_all(&login_with_draft(16 * 1024)).await.expect("a request");
+    assert_eq!(first_bytes(&mut other).await, "HTTP/1.1 422", "a client with a short form has room");
     // Another client's form of the same size fits, once the first have gone.
     drop(held);
     eventually("the memory is free again", async || {
@@ -49,6 +54,20 @@ async fn answers_that_nobody_reads_hold_a_bounded_memory_and_others_are_served()
         first_bytes(&mut stream).await == "HTTP/1.1 422"
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_is_cut_off() {
+    let (_server, app, console) = server_with_console().await;
+    let mut stream = connect(STRANGER, app.address).await;
+    stream.write_all(&login_with_draft(256 * 1024)).await.expect("a request");
+    assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 422");
+    eventually("the reader is cut off", async || {
+        console.metric(r#"pigeonhole_connection_events_total{event="slow_reader"}"#).await == 1
+    })
+    .await;
+    let taken = until_closed(&mut stream).await.len();
+    assert!(taken < 5 * 256 * 1024, "the whole answer of {taken} bytes was kept");
 }
 
 #[tokio::test]

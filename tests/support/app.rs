@@ -96,6 +96,13 @@ impl App {
         self.answer(Call::new("GET", path)).await
     }
 
+    /// A count that a console's `/metrics` has, by its name with its labels.
+    pub async fn metric(&self, series: &str) -> u64 {
+        let text = self.get("/metrics").await.expect(200).text();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {series} in {text}")).trim().parse().expect("a count")
+    }
+
     pub async fn post_json(&self, path: &str, body: &serde_json::Value) -> Answer {
         self.answer(Call::new("POST", path).json(body)).await
     }

@@ -77,7 +77,5 @@ fn assert_throttled(answer: &Answer) {
 
 /// Password hashes that the server has computed.
 async fn hashes(console: &App) -> u64 {
-    let text = console.get("/metrics").await.expect(200).text();
-    let line = text.lines().find_map(|line| line.strip_prefix("pigeonhole_password_hashes_total "));
-    line.expect("the metric").trim().parse().expect("a count")
+    console.metric("pigeonhole_password_hashes_total").await
 }

@@ -19,6 +19,8 @@ pub enum ConnectionEvent {
     Evicted,
     /// Cut off: its reader took too little.
     SlowReader,
+    /// Cut off: its answer was not taken, and the memory went to a client that holds less.
+    Revoked,
     /// Closed: a head was not whole within its time.
     SlowHead,
     /// Answered with an error: a head that is not served.
@@ -26,11 +28,12 @@ pub enum ConnectionEvent {
 }
 
 /// All events, in the order of their numbers.
-pub(super) const EVENTS: [(ConnectionEvent, &str); 6] = [
+pub(super) const EVENTS: [(ConnectionEvent, &str); 7] = [
     (ConnectionEvent::AddressLimit, "address_limit"),
     (ConnectionEvent::TotalLimit, "total_limit"),
     (ConnectionEvent::Evicted, "evicted"),
     (ConnectionEvent::SlowReader, "slow_reader"),
+    (ConnectionEvent::Revoked, "revoked"),
     (ConnectionEvent::SlowHead, "slow_head"),
     (ConnectionEvent::RefusedHead, "refused_head"),
 ];

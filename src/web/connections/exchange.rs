@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -11,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 
 use crate::web::held_body::HeldReservation;
+use crate::web::memory_budget::Revocation;
 
 /// One request at a time: the stream gives the next head to the dispatcher when the answer has ended.
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub(super) struct Exchange {
     busy: Cell<bool>,
     refusal: Cell<Option<StatusCode>>,
     reader: RefCell<Option<Waker>>,
+    /// Of the answer that is being written.
+    revocation: RefCell<Option<Arc<Revocation>>>,
 }
 
 impl Exchange {
@@ -48,8 +52,14 @@ impl Exchange {
         reader.inspect(Waker::wake_by_ref);
     }
 
+    /// Whether the answer has to give way to clients that hold less; if not, `writer` is woken when it has to.
+    pub(super) fn is_revoked(&self, writer: &Waker) -> bool {
+        self.revocation.borrow().as_ref().is_some_and(|revocation| revocation.is_revoked(writer))
+    }
+
     fn end(&self) {
         self.busy.set(false);
+        *self.revocation.borrow_mut() = None;
         self.wake();
     }
 }
@@ -64,6 +74,9 @@ pub(super) struct AnswerBody {
 impl AnswerBody {
     /// Ends the exchange, if the connection has one, when the body is dropped.
     pub(super) fn new(body: BoxBody, held: Option<HeldReservation>, exchange: Option<Rc<Exchange>>) -> Self {
+        if let (Some(held), Some(exchange)) = (&held, &exchange) {
+            *exchange.revocation.borrow_mut() = Some(held.revocation().clone());
+        }
         Self { body, _held: held, exchange }
     }
 }

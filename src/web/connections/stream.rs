@@ -137,6 +137,13 @@ impl GuardedStream {
         self.phase = phase;
     }
 
+    /// Ends a connection whose answer is not taken, at once and without what the system has not sent yet.
+    fn cut_off<T>(&self, event: ConnectionEvent) -> Poll<io::Result<T>> {
+        self.admitted.count(event);
+        let _ = self.socket.set_zero_linger();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
     /// Gives bytes of the body; none when the connection has ended or the body is broken.
     fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let StreamPhase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
@@ -246,10 +253,10 @@ impl AsyncWrite for GuardedStream {
                 Poll::Ready(Ok(written))
             }
             Poll::Pending if this.write_deadline.poll_over(context).is_ready() => {
-                this.admitted.count(ConnectionEvent::SlowReader);
-                // The system drops what it has not sent.
-                let _ = this.socket.set_zero_linger();
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                this.cut_off(ConnectionEvent::SlowReader)
+            }
+            Poll::Pending if this.exchange.is_revoked(context.waker()) => {
+                this.cut_off(ConnectionEvent::Revoked)
             }
             Poll::Pending => Poll::Pending,
         }
