@@ -240,8 +240,8 @@ impl Throttle {
 }
 
 impl AdmittedAttempt {
-    /// Takes an attempt from one more bucket, and gives the bucket's failures. On a refusal the attempts that
-    /// were taken before are used up.
+    /// Takes an attempt from one more bucket, and gives the bucket's failures. On a refusal what was taken from
+    /// the buckets before comes back: an attempt that is not let in is no failure of its address.
     async fn take(
         &mut self,
         key: [u8; 32],
@@ -249,13 +249,18 @@ impl AdmittedAttempt {
         count: i32,
         on_success: OnSuccess,
     ) -> Result<i32, ThrottleError> {
+        if let Err(refused) = self.throttle.refuse_known(&key) {
+            self.give_back().await;
+            return Err(refused);
+        }
         let throttle = &self.throttle;
-        throttle.refuse_known(&key)?;
         let answer = throttle.database.directory().take(&key, rule, count).await?;
         if !answer.admitted {
             let wait = Duration::from_millis(u64::try_from(answer.wait).unwrap_or_default());
             throttle.first_line.keep(key, wait);
-            return Err(throttle.refuse(wait));
+            let refused = throttle.refuse(wait);
+            self.give_back().await;
+            return Err(refused);
         }
         self.taken.push(TakenAttempt { key, interval: rule.interval, on_success });
         Ok(answer.failures)
@@ -278,10 +283,14 @@ impl AdmittedAttempt {
     }
 
     /// The attempt was neither accepted nor refused, as the server is busy: what it took comes back.
-    pub async fn undo(self) {
+    pub async fn undo(mut self) {
+        self.give_back().await;
+    }
+
+    async fn give_back(&mut self) {
         let directory = self.throttle.database.directory();
-        for TakenAttempt { key, interval, .. } in self.taken.iter().filter(|taken| taken.interval > 0) {
-            if let Err(error) = directory.give_back(key, *interval).await {
+        for TakenAttempt { key, interval, .. } in self.taken.drain(..).filter(|taken| taken.interval > 0) {
+            if let Err(error) = directory.give_back(&key, interval).await {
                 log::warn!("an attempt could not be given back: {error}");
             }
         }

@@ -66,6 +66,21 @@ async fn two_processes_count_failures_together() {
 }
 
 #[tokio::test]
+async fn a_refusal_for_the_name_uses_up_nothing_of_the_address() {
+    let (_one, first, _) = server_with_limits().await;
+    let (_two, second, _) = server_with_limits().await;
+    let (name, here) = (unique("name"), new_address());
+    until_throttled(&first, 10, 401, |_| login(&name, "wrong password", 1).sent_from(&here)).await;
+    // This process does not know yet that the name is refused, and takes from the bucket of the address first.
+    assert_throttled(&second.answer(login(&name, "wrong password", 1).sent_from(&here)).await);
+    // Thirty failures of the address less the ten of the name.
+    for number in 0..20 {
+        let other = login(&format!("{name}{number}"), "wrong password", 1).sent_from(&here);
+        admitted(&second, other).await.expect(401);
+    }
+}
+
+#[tokio::test]
 async fn logins_that_succeed_use_nothing_up() {
     let (_server, app, _) = server_with_limits().await;
     let person = Person::founder(&spawn_app().await).await;
