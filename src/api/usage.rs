@@ -39,6 +39,8 @@ pub struct OrganizationUsageView {
     notes: AmountView,
     /// Bytes of the texts of all notes, with the bin and earlier texts, and 256 more for each text.
     bytes: AmountView,
+    /// Imports that run now.
+    imports: AmountView,
     /// Requests a second that each process lets in; none for no limit.
     requests_per_second: Option<i64>,
 }
@@ -80,6 +82,7 @@ pub async fn show(user: CurrentUser) -> Result<HttpResponse, Error> {
             members: amount(usage.tenant.members, Limit::Members),
             notes: amount(usage.tenant.notes, Limit::Notes),
             bytes: amount(usage.tenant.bytes, Limit::Bytes),
+            imports: amount(usage.imports, Limit::Imports),
             requests_per_second: usage.limits.get(Limit::Requests),
         }),
     }))

@@ -17,6 +17,8 @@ pub enum Limit {
     TokensPerPerson,
     /// Logins of one person in browsers. A login beyond it ends the one that was unused for longest.
     SessionsPerPerson,
+    /// Imports of the tenant that run at one time, with their uploads.
+    Imports,
     /// Requests a second of the tenant, in one process.
     Requests,
     /// Requests a second of one person, in one process.
@@ -25,13 +27,14 @@ pub enum Limit {
 
 impl Limit {
     /// All limits, in the order in which they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Members,
         Self::Notes,
         Self::NotesPerPerson,
         Self::Bytes,
         Self::TokensPerPerson,
         Self::SessionsPerPerson,
+        Self::Imports,
         Self::Requests,
         Self::RequestsPerPerson,
     ];
@@ -45,6 +48,7 @@ impl Limit {
             Self::Bytes => "bytes",
             Self::TokensPerPerson => "tokens_per_person",
             Self::SessionsPerPerson => "sessions_per_person",
+            Self::Imports => "imports",
             Self::Requests => "requests",
             Self::RequestsPerPerson => "requests_per_person",
         }
@@ -64,6 +68,7 @@ impl Limit {
             Self::Bytes => "Bytes of text",
             Self::TokensPerPerson => "Tokens of one person",
             Self::SessionsPerPerson => "Browsers of one person",
+            Self::Imports => "Imports at one time",
             Self::Requests => "Requests a second",
             Self::RequestsPerPerson => "Requests a second of one person",
         }
@@ -84,6 +89,9 @@ impl Limit {
                 "You have as many tokens as you may have. Log one out that you no longer need."
             }
             Self::SessionsPerPerson => "You are logged in in as many browsers as you may be.",
+            Self::Imports => {
+                "Other people of your organization import notes now. Try again when they are done."
+            }
             Self::Requests | Self::RequestsPerPerson => "There were too many requests; wait a moment.",
         }
     }

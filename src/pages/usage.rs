@@ -27,6 +27,7 @@ pub fn of_organization(usage: &Usage) -> Vec<UsageLine> {
         line(usage, "Members", usage.tenant.members, Limit::Members, number),
         line(usage, "Notes", usage.tenant.notes, Limit::Notes, number),
         line(usage, "Text, with the bin and earlier texts", usage.tenant.bytes, Limit::Bytes, size),
+        line(usage, "Imports that run now", usage.imports, Limit::Imports, number),
     ]
 }
 

@@ -25,6 +25,9 @@ pub struct LimitSettings {
     /// browsers in which one person is logged in, or none; a login beyond it ends the one unused for longest
     #[arg(long, env = "LIMIT_SESSIONS_PER_PERSON", default_value = "100", value_parser = parse_amount)]
     sessions_per_person: i64,
+    /// imports of an organization that run at one time, with their uploads, or none
+    #[arg(long, env = "LIMIT_IMPORTS", default_value = "4", value_parser = parse_amount)]
+    imports: i64,
     /// requests a second of an organization in each process, with twice as many at once, or none
     #[arg(long, env = "LIMIT_REQUESTS", default_value = "200", value_parser = parse_amount)]
     requests: i64,
@@ -43,6 +46,7 @@ impl LimitSettings {
             Limit::Bytes => self.bytes,
             Limit::TokensPerPerson => self.tokens_per_person,
             Limit::SessionsPerPerson => self.sessions_per_person,
+            Limit::Imports => self.imports,
             Limit::Requests => self.requests,
             Limit::RequestsPerPerson => self.requests_per_person,
         })

@@ -7,7 +7,7 @@ use crate::domain::LimitOverrides;
 macro_rules! override_columns {
     () => {
         "l.members, l.notes_in_all, l.notes_per_person, l.bytes, l.tokens_per_person, l.sessions_per_person, \
-         l.requests, l.requests_per_person"
+         l.imports, l.requests, l.requests_per_person"
     };
 }
 pub(super) use override_columns;

@@ -107,6 +107,8 @@ static OF_TENANT: Statement = Statement::reading(
 );
 static OF_PERSON: Statement =
     Statement::reading("SELECT note_count, bytes FROM {tenant_usage} WHERE tenant_id = $1 AND user_id = $2");
+static IMPORTS: Statement =
+    Statement::reading("SELECT count(*) FROM {import_leases} WHERE tenant_id = $1 AND expires_at > now()");
 static SESSIONS_OF_PERSON: Statement = Statement::reading(concat!(
     "SELECT count(*) FILTER (WHERE s.kind = 'script'), count(*) FILTER (WHERE s.kind <> 'script') \
      FROM {sessions} s WHERE s.tenant_id = $1 AND s.user_id = $2 AND ",
@@ -126,6 +128,7 @@ pub(super) static ALL: &[&Statement] = &[
     &SUBTRACT_MEMBER,
     &OF_TENANT,
     &OF_PERSON,
+    &IMPORTS,
     &SESSIONS_OF_PERSON,
     &OVERRIDES,
 ];
@@ -164,6 +167,8 @@ pub struct PersonUsage {
 pub struct Usage {
     pub tenant: TenantUsage,
     pub person: PersonUsage,
+    /// Imports of the tenant that run now.
+    pub imports: i64,
     pub limits: UsageLimits,
 }
 
@@ -214,11 +219,12 @@ impl TenantHandle {
     /// # Errors
     /// [`DbError`] of the transaction.
     pub async fn usage(&self, user: UserId) -> Result<Usage, DbError> {
-        let (tenant, person, sessions, overrides) = self
+        let (tenant, person, sessions, imports, overrides) = self
             .transaction((
                 OF_TENANT.first(values![]),
                 OF_PERSON.first::<(i64, i64)>(values![user]),
                 SESSIONS_OF_PERSON.first::<(i64, i64)>(values![user]),
+                IMPORTS.first(values![]),
                 OVERRIDES.first(values![]),
             ))
             .await?;
@@ -228,6 +234,7 @@ impl TenantHandle {
         Ok(Usage {
             tenant: tenant.unwrap_or_default(),
             person: PersonUsage { notes, bytes, tokens, sessions },
+            imports: imports.unwrap_or_default(),
             limits: self.default_limits().with(&overrides),
         })
     }

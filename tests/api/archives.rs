@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -251,6 +251,38 @@ async fn a_person_runs_one_import_at_a_time_over_all_servers() {
     })
     .await;
     import(&script, &archive).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_organization_runs_as_many_imports_at_one_time_as_it_may() {
+    let app = spawn_app().await;
+    let owner = Person::founder(&app).await;
+    let (first, second) = (owner.colleague(&app).await, owner.colleague(&app).await);
+    let archive = of_one("a.md", &Packed::deflated(b"text"));
+    let sql = "INSERT INTO tenant_limits (tenant_id, imports) VALUES ($1, 2)";
+    database::admin().await.execute(sql, &[&owner.tenant_id]).await.expect("a limit");
+    let mut running = Vec::new();
+    for person in [&first, &second] {
+        let script = person.script(&app).await;
+        running.push(unfinished(&app, &script, &archive[..10], archive.len()).await);
+        until_leased(person).await;
+    }
+    let script = owner.script(&app).await;
+    let usage: Value = script.get("/api/usage").await.expect(200).json();
+    assert_eq!(usage["organization"]["imports"], json!({"used": 2, "limit": 2}));
+    import(&script, &archive).await.expect_field_problem(422, "imports");
+    let browser = owner.browser(&app).await;
+    let page = browser.answer(form(&[("file", archive.as_slice())])).await.expect(422).text();
+    assert!(page.contains("Other people of your organization import notes now."), "{page}");
+    // Each of the two still hears of the own import, and an import of another organization is let in.
+    import(&first.script(&app).await, &archive).await.expect_problem(409);
+    let elsewhere = Person::founder(&app).await.script(&app).await;
+    import(&elsewhere, &archive).await.expect(200);
+    drop(running.pop());
+    eventually("the import that broke off makes room", async || {
+        import(&script, &archive).await.status == 200
+    })
+    .await;
 }
 
 #[tokio::test]

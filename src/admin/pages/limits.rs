@@ -27,6 +27,7 @@ pub struct LimitsForm {
     bytes: String,
     tokens_per_person: String,
     sessions_per_person: String,
+    imports: String,
     requests: String,
     requests_per_person: String,
 }
@@ -68,6 +69,7 @@ impl LimitsForm {
             Limit::Bytes => &self.bytes,
             Limit::TokensPerPerson => &self.tokens_per_person,
             Limit::SessionsPerPerson => &self.sessions_per_person,
+            Limit::Imports => &self.imports,
             Limit::Requests => &self.requests,
             Limit::RequestsPerPerson => &self.requests_per_person,
         }
