@@ -93,7 +93,7 @@ async fn measure(server: &Server, tries: usize) {
 
 /// A failed login has the same response and takes the same time, whatever is wrong (acceptance A6).
 fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Comparison> {
-    let (unknown_user, unknown_tenant) = (unique("nobody"), unique("Nowhere "));
+    let (unknown_user, unknown_tenant) = (unique("unknown"), unique("Nowhere "));
     let cases = [
         ("wrong password", [&person.username, "a wrong password", &person.tenant_name]),
         ("unknown user", [&unknown_user, "a wrong password", &person.tenant_name]),
@@ -120,23 +120,23 @@ fn logins(person: &Person, removed: &Person, tries: usize) -> Vec<Comparison> {
     ]
 }
 
-/// A failed login without an organization takes the same time whatever accounts have the name: nobody, one
+/// A failed login without an organization takes the same time whatever accounts have the name: none, one
 /// person, and both with five squats, accounts that a stranger made with the same name (acceptance L75).
 async fn squatted_logins(app: &App, tries: usize) -> Vec<Comparison> {
     let (alone, victim) = (Person::founder(app).await, Person::founder(app).await);
-    let nobody =
+    let without_account =
         Person { username: unique("user"), email: unique("user") + "@example.test", ..alone.clone() };
     for number in 0..5 {
-        for squatted in [&victim, &nobody] {
+        for squatted in [&victim, &without_account] {
             let squatter = Person { password: format!("a squatter's {number}"), ..squatted.clone() };
             squatter.namesake(app, &unique("Squat ")).await;
         }
     }
-    let unknown = unique("nobody") + "@example.test";
+    let unknown = unique("unknown") + "@example.test";
     let names = [
         ("unknown e-mail", unknown.as_str()),
         ("a person's e-mail", alone.email.as_str()),
-        ("unknown and five squats", nobody.email.as_str()),
+        ("unknown and five squats", without_account.email.as_str()),
         ("person and five squats", victim.email.as_str()),
     ];
     let api = names.map(|(case, name)| {

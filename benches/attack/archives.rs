@@ -7,7 +7,7 @@ use crate::Outcome;
 use crate::client::{Call, Client, Reply};
 use crate::report::Row;
 use crate::stage::Stage;
-use crate::zip_bytes;
+use crate::zip_bytes::{Packed, ZipBytes};
 
 /// An import that takes longer is given up by the client.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -21,29 +21,62 @@ const REPEATED: usize = 4_200;
 
 /// 400 names for one text of 261,000 random letters.
 pub async fn overlapping(stage: Arc<Stage>) -> Outcome<Row> {
-    let archive = zip_bytes::overlapping(&random_letters(LETTERS), 400)?;
+    let archive = with_names(&random_letters(LETTERS), 400);
     import(stage, archive, true).await
 }
 
 /// 65,535 names for one text of 1,000 letters, which is as many as a ZIP has without ZIP64.
 pub async fn entries(stage: Arc<Stage>) -> Outcome<Row> {
-    let archive = zip_bytes::overlapping(&random_letters(1_000), 65_535)?;
+    let archive = with_names(&random_letters(1_000), 65_535);
     import(stage, archive, true).await
 }
 
 /// A million folders, whose directory alone is 54 MB.
 pub async fn folders(stage: Arc<Stage>) -> Outcome<Row> {
-    import(stage, zip_bytes::folders(1_000_000), true).await
+    let mut archive = ZipBytes::default();
+    let nothing = Packed::stored(b"");
+    for number in 0..1_000_000 {
+        archive.file(&format!("{number:07}/"), &nothing);
+    }
+    import(stage, archive.finish(), true).await
 }
 
 /// 4,200 files of which each unpacks to a thousand times its size; 1.1 GB.
 pub async fn ratio(stage: Arc<Stage>) -> Outcome<Row> {
-    import(stage, zip_bytes::repeated(&"a".repeat(LETTERS), REPEATED, None)?, true).await
+    import(stage, repeated(&Packed::deflated(&[b'a'; LETTERS])), true).await
 }
 
 /// The same, with headers that give each file ten bytes. The server may find out while it unpacks.
 pub async fn lying(stage: Arc<Stage>) -> Outcome<Row> {
-    import(stage, zip_bytes::repeated(&"a".repeat(LETTERS), REPEATED, Some(10))?, false).await
+    import(stage, repeated(&Packed { unpacked: 10, ..Packed::deflated(&[b'a'; LETTERS]) }), false).await
+}
+
+/// Many names for the same packed bytes.
+pub fn with_names(text: &str, names: usize) -> Vec<u8> {
+    let (mut archive, packed) = (ZipBytes::default(), Packed::deflated(text.as_bytes()));
+    let offset = archive.data("note.md", &packed);
+    for number in 0..names {
+        archive.listed(&format!("note-{number}.md"), &packed, offset);
+    }
+    archive.finish()
+}
+
+/// Many files with the same packed bytes.
+fn repeated(packed: &Packed) -> Vec<u8> {
+    let mut archive = ZipBytes::default();
+    for number in 0..REPEATED {
+        archive.file(&format!("note-{number}.md"), packed);
+    }
+    archive.finish()
+}
+
+/// A ZIP of texts that is what it says.
+fn honest(number: usize) -> Vec<u8> {
+    let mut archive = ZipBytes::default();
+    for number in 0..number {
+        archive.file(&format!("{number}.md"), &Packed::stored(random_letters(1_000).as_bytes()));
+    }
+    archive.finish()
 }
 
 /// Sends an archive, which is refused, and then an honest one, which is imported whole. `before_unpacking`:
@@ -71,8 +104,7 @@ async fn import(stage: Arc<Stage>, archive: Vec<u8>, before_unpacking: bool) -> 
         );
     }
     tally.remark(format!("answered in {:.1} s", started.elapsed().as_secs_f64()));
-    let files = (0..HONEST).map(|number| (format!("{number}.md"), random_letters(1_000)));
-    let reply = client.send(upload(&honest_token, zip_bytes::honest(files)?)).await;
+    let reply = client.send(upload(&honest_token, honest(HONEST))).await;
     tally.require(
         taken(&reply) == Some(HONEST as u64),
         format!("an honest archive of {HONEST} notes was answered {} {:?}", reply.status, taken(&reply)),

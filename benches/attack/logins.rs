@@ -23,7 +23,7 @@ const JSON: &str = "application/json";
 /// What one connection does again and again.
 #[derive(Clone)]
 enum Work {
-    /// A login of nobody, by form and by API.
+    /// A login of a name without an account, by form and by API.
     Login,
     /// Founding one organization after the other.
     SignUp,

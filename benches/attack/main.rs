@@ -28,6 +28,8 @@ mod stage;
 mod tally;
 mod together;
 mod wire;
+#[path = "../../tests/support/zip_bytes.rs"]
+#[allow(dead_code, reason = "the tests use more of it")]
 mod zip_bytes;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::archives::{random_letters, upload};
+use crate::archives::{random_letters, upload, with_names};
 use crate::bodies;
 use crate::client::Client;
 use crate::connections::{Kind, open};
@@ -12,7 +12,6 @@ use crate::crowd::Crowd;
 use crate::lists;
 use crate::report::Row;
 use crate::stage::Stage;
-use crate::zip_bytes;
 
 const DEADLINE: Duration = Duration::from_secs(90);
 const AT_LEAST: Duration = Duration::from_secs(20);
@@ -24,7 +23,7 @@ pub async fn all(stage: Arc<Stage>) -> Outcome<Row> {
     let strangers = bodies::of_strangers(&stage);
     let lists = lists::requests(&stage, &notes);
     let uploader = stage.token(&stage.founder().await?).await?;
-    let archive = zip_bytes::overlapping(&random_letters(261_000), 400)?;
+    let archive = with_names(&random_letters(261_000), 400);
     let client = Client::with_timeout(&stage.target.base, stage.block.attacker(), IMPORT_TIMEOUT)?;
     let watch = stage.watch(false).await?;
     let mut crowd = Crowd::new();
