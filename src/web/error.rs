@@ -236,8 +236,8 @@ pub struct PublicError {
     pub fields: FieldErrors,
     /// Whether a page is answered with a redirect to the login.
     pub login_required: bool,
-    /// The heading of the page, where the status alone would give another.
-    pub title: Option<&'static str>,
+    /// Whether a limit was reached. The page and the security log say so.
+    pub is_limit: bool,
 }
 
 impl Error {
@@ -364,7 +364,7 @@ impl ResponseError for Error {
             sentence: self.sentence(),
             fields,
             login_required: matches!(self, Self::LoginRequired),
-            title: matches!(self, Self::LimitReached(_)).then_some("Limit reached"),
+            is_limit: matches!(self, Self::LimitReached(_)),
         });
         response
     }

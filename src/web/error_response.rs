@@ -37,7 +37,7 @@ pub fn add_error_body(mut response: HttpResponse<BoxBody>, request: &RequestInfo
         sentence: default_sentence(status),
         fields: FieldErrors::default(),
         login_required: false,
-        title: None,
+        is_limit: false,
     });
     if error.login_required && !request.is_api_call() {
         let location = if request.reads { login_url(&request.target) } else { "/login".to_owned() };
@@ -82,7 +82,7 @@ fn page(status: StatusCode, error: &PublicError, request: &RequestInfo) -> Strin
     let page = ErrorPage {
         frame: Frame::bare(),
         status: status.as_u16(),
-        title: error.title.unwrap_or_else(|| title(status)),
+        title: if error.is_limit { "Limit reached" } else { title(status) },
         sentence: error.sentence,
         request_id: &request.request_id,
     };

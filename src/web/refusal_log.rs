@@ -32,7 +32,7 @@ pub fn place(method: &Method, route: Option<&str>) -> String {
 }
 
 /// Writes the line if the answer is a refusal: of the right (403), the token (401), the size (413), the
-/// number of requests (429), a limit (422 with a title of its own), or a token in the path (404).
+/// number of requests (429), a limit (422), or a token in the path (404).
 pub fn log_refusal(response: &ServiceResponse<BoxBody>, info: &RequestInfo, place: &str) {
     let Some(context) = log_context::current().filter(|context| !context.refusal_is_logged()) else { return };
     let (request, answer) = (response.request(), response.response());
@@ -52,7 +52,7 @@ pub fn log_refusal(response: &ServiceResponse<BoxBody>, info: &RequestInfo, plac
         StatusCode::NOT_FOUND if context.route().is_some_and(|route| route.contains("{token}")) => {
             "token in the path refused"
         }
-        StatusCode::UNPROCESSABLE_ENTITY if public.as_ref().is_some_and(|error| error.title.is_some()) => {
+        StatusCode::UNPROCESSABLE_ENTITY if public.as_ref().is_some_and(|error| error.is_limit) => {
             "limit reached"
         }
         StatusCode::PAYLOAD_TOO_LARGE => "size refused",

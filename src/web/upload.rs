@@ -104,7 +104,7 @@ async fn keep(mut field: Field, mut upload: UploadedFile) -> Result<UploadedFile
     Ok(upload)
 }
 
-/// Reads a field that nobody needs, and gives the bytes that further ones may have.
+/// Reads a field that is not needed, and gives the bytes that further ones may have.
 async fn skip(mut field: Field, mut left: usize) -> Result<usize, Error> {
     while let Some(piece) = field.next().await {
         left = left.checked_sub(piece.map_err(of_form)?.len()).ok_or(Error::TooLarge)?;
