@@ -1,6 +1,7 @@
 //! The queue for the cores that compute password hashes. It takes turns: between networks, between the
 //! addresses of a network, and between browsers that logged in before and all others. So a client that sends
-//! many logins delays its own, and those of others by one turn.
+//! many logins delays its own, and those of others by one turn. Between two hashes of its turn a login lets a
+//! known browser go first.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -58,6 +59,14 @@ struct Waiter {
     number: u64,
     place: Place,
     wake: oneshot::Sender<()>,
+}
+
+/// Where one waits.
+#[derive(Clone, Copy)]
+enum Queue {
+    Line(Place),
+    /// Of those that let a known browser go first and have hashes left.
+    Interrupted,
 }
 
 /// The lines of one group, the next one first.
@@ -129,6 +138,8 @@ struct Lines {
     known_before: bool,
     known: Groups,
     others: Groups,
+    /// Hashes of others that go before the next line.
+    interrupted: VecDeque<(u64, oneshot::Sender<()>)>,
 }
 
 impl Lines {
@@ -137,14 +148,34 @@ impl Lines {
     }
 
     /// Known browsers and all others take turns, so that neither keeps the other out.
-    fn next(&mut self) -> Option<Waiter> {
-        let next = if self.known_before {
-            self.others.pop().or_else(|| self.known.pop())
-        } else {
-            self.known.pop().or_else(|| self.others.pop())
-        }?;
-        self.known_before = next.place.known;
-        Some(next)
+    fn next(&mut self) -> Option<oneshot::Sender<()>> {
+        let known_first = !self.known_before;
+        if known_first && let Some(known) = self.next_known() {
+            return Some(known);
+        }
+        self.known_before = false;
+        let interrupted = self.interrupted.pop_front().map(|(_, wake)| wake);
+        interrupted.or_else(|| self.others.pop().map(|waiter| waiter.wake)).or_else(|| self.next_known())
+    }
+
+    fn next_known(&mut self) -> Option<oneshot::Sender<()>> {
+        let known = self.known.pop()?;
+        self.known_before = true;
+        Some(known.wake)
+    }
+
+    fn remove(&mut self, queue: Queue, number: u64) -> bool {
+        let Queue::Line(place) = queue else {
+            let before = self.interrupted.len();
+            self.interrupted.retain(|(waiting, _)| *waiting != number);
+            return self.interrupted.len() < before;
+        };
+        self.groups(place).remove(number)
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number
     }
 }
 
@@ -157,26 +188,59 @@ pub(super) struct Cores(Arc<Mutex<Lines>>);
 pub(super) struct NoCore;
 
 /// A core, which is free again when this is dropped.
-pub(super) struct Core(Cores);
+pub(super) struct Core(Option<Cores>);
 
 impl Drop for Core {
     fn drop(&mut self) {
-        self.0.release();
+        if let Some(cores) = self.0.take() {
+            cores.release();
+        }
+    }
+}
+
+impl Core {
+    /// Between two hashes of one turn, which is not that of a known browser: lets the known browser that is
+    /// next have the core, and waits for one again.
+    pub(super) async fn yield_to_known(mut self) -> Self {
+        let Some(cores) = self.0.take() else { return self };
+        let waiting = {
+            let mut lines = cores.lock();
+            let passed_on = loop {
+                match lines.next_known().map(|known| known.send(())) {
+                    Some(Ok(())) => break true,
+                    // Its client has left.
+                    Some(Err(())) => {}
+                    None => break false,
+                }
+            };
+            passed_on.then(|| {
+                let (number, (wake, woken)) = (lines.number(), oneshot::channel());
+                lines.interrupted.push_back((number, wake));
+                Waiting { cores: cores.clone(), number, queue: Queue::Interrupted, woken: Some(woken) }
+            })
+        };
+        if let Some(mut waiting) = waiting {
+            if let Some(woken) = waiting.woken.as_mut() {
+                let _ = woken.await;
+            }
+            waiting.woken = None;
+        }
+        Self(Some(cores))
     }
 }
 
 /// A hash that waits. It leaves the line when it is dropped, as the client may disconnect while it waits.
-struct Waiting<'a> {
-    cores: &'a Cores,
+struct Waiting {
+    cores: Cores,
     number: u64,
-    place: Place,
+    queue: Queue,
     woken: Option<oneshot::Receiver<()>>,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         let Some(mut woken) = self.woken.take() else { return };
-        let left = self.cores.lock().groups(self.place).remove(self.number);
+        let left = self.cores.lock().remove(self.queue, self.number);
         // The core was given to this hash in the moment in which its client left.
         if !left && woken.try_recv().is_ok() {
             self.cores.release();
@@ -192,6 +256,7 @@ impl Cores {
             known_before: false,
             known: Groups::default(),
             others: Groups::default(),
+            interrupted: VecDeque::new(),
         })))
     }
 
@@ -201,7 +266,7 @@ impl Cores {
 
     pub(super) fn waiting(&self) -> usize {
         let lines = self.lock();
-        lines.known.count() + lines.others.count()
+        lines.known.count() + lines.others.count() + lines.interrupted.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -211,7 +276,7 @@ impl Cores {
     fn release(&self) {
         let mut lines = self.lock();
         while let Some(waiter) = lines.next() {
-            if waiter.wake.send(()).is_ok() {
+            if waiter.send(()).is_ok() {
                 return;
             }
         }
@@ -221,7 +286,7 @@ impl Cores {
     /// Takes a core when it is this hash's turn.
     pub(super) async fn take(&self, turn: HashTurn, entered: impl FnOnce(usize)) -> Result<Core, NoCore> {
         let (mut waiting, ahead) = match self.enter(turn.place())? {
-            Entered::Free => return Ok(Core(self.clone())),
+            Entered::Free => return Ok(Core(Some(self.clone()))),
             Entered::Line(waiting, ahead) => (waiting, ahead),
         };
         entered(self.waiting());
@@ -230,13 +295,13 @@ impl Cores {
         match tokio::time::timeout(timeout, woken).await {
             Ok(Ok(())) => {
                 waiting.woken = None;
-                Ok(Core(self.clone()))
+                Ok(Core(Some(self.clone())))
             }
             _ => Err(NoCore),
         }
     }
 
-    fn enter(&self, place: Place) -> Result<Entered<'_>, NoCore> {
+    fn enter(&self, place: Place) -> Result<Entered, NoCore> {
         let mut lines = self.lock();
         if lines.free > 0 {
             lines.free -= 1;
@@ -246,17 +311,19 @@ impl Cores {
         if ahead >= LINE_LENGTH || lines.known.count() + lines.others.count() >= MOST_WAITING {
             return Err(NoCore);
         }
-        let number = lines.next_number;
-        lines.next_number += 1;
+        let number = lines.number();
         let (wake, woken) = oneshot::channel();
         lines.groups(place).push(Waiter { number, place, wake });
-        Ok(Entered::Line(Waiting { cores: self, number, place, woken: Some(woken) }, ahead))
+        Ok(Entered::Line(
+            Waiting { cores: self.clone(), number, queue: Queue::Line(place), woken: Some(woken) },
+            ahead,
+        ))
     }
 }
 
-enum Entered<'a> {
+enum Entered {
     Free,
-    Line(Waiting<'a>, usize),
+    Line(Waiting, usize),
 }
 
 #[cfg(test)]
@@ -270,6 +337,8 @@ mod tests {
 
     const HERE: HashTurn = HashTurn::Address(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
     const THERE: HashTurn = HashTurn::Address(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 1, 1)));
+
+    const KNOWN: HashTurn = HashTurn::KnownBrowser([7; 16], IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 2, 1)));
 
     async fn hash(cores: &Cores, turn: HashTurn) -> Result<Core, NoCore> {
         cores.take(turn, |_| {}).await
@@ -301,6 +370,46 @@ mod tests {
         }
         assert_eq!(*order.lock().expect("the order"), ["known", "here 1", "there", "here 2"]);
         assert_eq!((cores.free(), cores.waiting()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn between_two_hashes_a_known_browser_goes_first_and_then_the_rest_of_the_turn() {
+        let cores = Cores::new(1);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let core = hash(&cores, HERE).await.expect("a free core");
+        let core = core.yield_to_known().await;
+        let waiting = [("known 1", KNOWN), ("known 2", KNOWN), ("there", THERE)];
+        let tasks = waiting.map(|(name, turn)| {
+            let (cores, order) = (cores.clone(), Arc::clone(&order));
+            tokio::spawn(async move {
+                let core = hash(&cores, turn).await.expect("a turn");
+                order.lock().expect("the order").push(name);
+                drop(core);
+            })
+        });
+        while cores.waiting() < 3 {
+            tokio::task::yield_now().await;
+        }
+        let core = core.yield_to_known().await;
+        order.lock().expect("the order").push("here");
+        drop(core);
+        for task in tasks {
+            task.await.expect("a hash");
+        }
+        assert_eq!(*order.lock().expect("the order"), ["known 1", "here", "known 2", "there"]);
+        assert_eq!((cores.free(), cores.waiting()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_between_two_hashes_gives_its_place_back() {
+        let cores = Cores::new(1);
+        let core = hash(&cores, HERE).await.expect("a free core");
+        let mut known = std::pin::pin!(hash(&cores, KNOWN));
+        assert!(poll_fn(|context| Poll::Ready(known.as_mut().poll(context).is_pending())).await);
+        assert!(core.yield_to_known().now_or_never().is_none(), "the known browser has the core");
+        assert_eq!(cores.waiting(), 0);
+        drop(known.await.expect("the core"));
+        assert_eq!(cores.free(), 1, "the core of a client that left is lost");
     }
 
     #[tokio::test]

@@ -87,7 +87,9 @@ impl Hasher {
     /// [`Busy`] when no core becomes free in time.
     pub async fn hash(&self, turn: HashTurn, password: &NewPassword) -> Result<String, Busy> {
         let (digest, cost) = (prehash(password.expose()), self.cost);
-        self.on_a_core(turn, 1, move || bcrypt::hash(digest, cost)).await?.map_err(|error| {
+        let core = self.core(turn).await?;
+        let (hash, _) = self.on_core(core, move || bcrypt::hash(digest, cost)).await?;
+        hash.map_err(|error| {
             log::error!("bcrypt could not hash: {error}");
             Busy
         })
@@ -108,7 +110,8 @@ impl Hasher {
     }
 
     /// To which of `hashes` `password` belongs. One hash is computed for each entry, also for none and for a
-    /// corrupt one, so that the response time depends on their number only. They take one turn.
+    /// corrupt one, so that the response time depends on their number only. They take one turn, in which known
+    /// browsers go before the next hash.
     ///
     /// # Errors
     /// [`Busy`] when no core becomes free in time.
@@ -118,10 +121,19 @@ impl Hasher {
         password: &LoginPassword,
         hashes: Vec<Option<String>>,
     ) -> Result<Vec<bool>, Busy> {
-        let (digest, cost) = (prehash(password.expose()), self.cost);
-        let count = hashes.len();
-        let check = move || hashes.iter().map(|hash| verify_one(&digest, cost, hash.as_deref())).collect();
-        self.on_a_core(turn, count, check).await
+        let (digest, cost) = (Arc::<str>::from(prehash(password.expose())), self.cost);
+        let (mut fits, mut core) = (Vec::with_capacity(hashes.len()), self.core(turn).await?);
+        for (place, hash) in hashes.into_iter().enumerate() {
+            if place > 0 && matches!(turn, HashTurn::Address(_)) {
+                core = core.yield_to_known().await;
+            }
+            let digest = Arc::clone(&digest);
+            let check = move || verify_one(&digest, cost, hash.as_deref());
+            let (fit, kept) = self.on_core(core, check).await?;
+            fits.push(fit);
+            core = kept;
+        }
+        Ok(fits)
     }
 
     /// A hash with the current cost of a password that was just checked; none when `hash` has that cost
@@ -131,29 +143,31 @@ impl Hasher {
             return None;
         }
         let (digest, cost) = (prehash(password.expose()), self.cost);
-        self.on_a_core(turn, 1, move || bcrypt::hash(digest, cost)).await.ok()?.ok()
+        let core = self.core(turn).await.ok()?;
+        self.on_core(core, move || bcrypt::hash(digest, cost)).await.ok()?.0.ok()
     }
 
-    async fn on_a_core<T: Send + 'static>(
-        &self,
-        turn: HashTurn,
-        hashes: usize,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Busy> {
+    /// Waits for a core.
+    async fn core(&self, turn: HashTurn) -> Result<Core, Busy> {
         let entered = |waiting: usize| {
             self.queue.most_waiting.fetch_max(waiting as u64, Relaxed);
         };
-        let core = self.cores.take(turn, entered).await.map_err(|_| {
+        self.cores.take(turn, entered).await.map_err(|_| {
             self.queue.refused.fetch_add(1, Relaxed);
             Busy
-        })?;
-        self.queue.hashed.fetch_add(hashes as u64, Relaxed);
+        })
+    }
+
+    /// Computes one hash, and gives the core back with it.
+    async fn on_core<T: Send + 'static>(
+        &self,
+        core: Core,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(T, Core), Busy> {
+        self.queue.hashed.fetch_add(1, Relaxed);
         // The core moves into the closure: a client that disconnects must not free a core that is still
         // hashing.
-        let work = move || {
-            let _held: Core = core;
-            work()
-        };
+        let work = move || (work(), core);
         tokio::task::spawn_blocking(carry_blocking(work)).await.map_err(|_| Busy)
     }
 }
