@@ -5,6 +5,11 @@ ARG RUST_IMAGE=rust:1.95-slim-bookworm
 ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM ${RUST_IMAGE} AS build
+# The allocator is C, and is built with make. Debian keeps no older version that could be pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 
 # The dependencies alone, in a layer that stays until Cargo.toml or Cargo.lock change. The program is empty

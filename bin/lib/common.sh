@@ -30,10 +30,10 @@ require_cargo() {
     command -v cargo >/dev/null || fail "cargo is missing: install it from https://rustup.rs"
 }
 
-# Rust links with cc, even if no crate contains C.
+# Rust links with cc. The allocator is C, and is built with make.
 require_cc() {
-    command -v cc >/dev/null && return
-    try_install gcc libc6-dev || fail "no C compiler found: type  $(installation_of gcc libc6-dev)"
+    command -v cc >/dev/null && command -v make >/dev/null && return
+    try_install gcc libc6-dev make || fail "no C compiler or no make found: type  $(installation_of gcc libc6-dev make)"
 }
 
 may_install() {
