@@ -2,7 +2,10 @@
 
 use tokio::io::AsyncWriteExt;
 
-use super::fixture::{LIVEZ, STRANGER, assert_others_are_served, connect, first_bytes, server, until_closed};
+use super::fixture::{
+    LIVEZ, OTHER, STRANGER, assert_others_are_served, connect, first_bytes, server, until_closed,
+};
+use crate::support::eventually;
 
 #[tokio::test]
 async fn one_address_has_100_connections_and_others_are_served() {
@@ -39,6 +42,28 @@ async fn the_longest_idle_connection_gives_way_when_the_process_has_as_many_as_i
     let mut others = [0; 4096];
     let read = tokio::io::AsyncReadExt::read(&mut held[3], &mut others).await.expect("the last one is open");
     assert!(read > 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_for_its_body_gives_way_too() {
+    let (_server, app) = server(&[("CONNECTIONS_LIMIT", "4")]).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut stream = connect(STRANGER, app.address).await;
+        let head =
+            "POST /login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 10\r\n";
+        let kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n";
+        stream.write_all(format!("{head}{kind}").as_bytes()).await.expect("a head");
+        // The server waits for the body.
+        assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 100");
+        held.push(stream);
+    }
+    eventually("another client gets the place of one of them", async || {
+        let mut other = connect(OTHER, app.address).await;
+        let _ = other.write_all(LIVEZ).await;
+        first_bytes(&mut other).await == "HTTP/1.1 200"
+    })
+    .await;
 }
 
 #[tokio::test]

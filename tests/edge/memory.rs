@@ -71,6 +71,21 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_long_head_counts_until_its_request_is_answered() {
+    let (_server, app, console) = server_with_console().await;
+    let held = || console.metric("pigeonhole_body_bytes");
+    let mut stream = connect(STRANGER, app.address).await;
+    let head = format!(
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nCookie: x={}\r\nContent-Length: 10\r\n\r\n",
+        "x".repeat(15_000)
+    );
+    stream.write_all(head.as_bytes()).await.expect("a head");
+    eventually("the head counts", async || held().await >= 45_000).await;
+    drop(stream);
+    eventually("the memory is free again", async || held().await == 0).await;
+}
+
+#[tokio::test]
 async fn a_form_is_short_before_the_login_but_for_one_note() {
     let app = spawn_app().await;
     let statuses = async |path: &str, body: String, kind: &str| {

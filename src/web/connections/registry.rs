@@ -1,5 +1,5 @@
 //! The open connections of a process: how many there may be, of each client and in all, and which one gives
-//! way to a new one.
+//! way to a new one: one that is idle, or one that waits for its client to send or to take a body.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,6 +15,8 @@ use crate::settings::Networks;
 
 /// A connection is busy with a request.
 const BUSY: u64 = u64::MAX;
+/// Added to the time since which a connection waits for its client amid a request: idle ones give way first.
+const WAITING: u64 = 1 << 62;
 
 /// All open connections of one server.
 pub struct Connections {
@@ -44,7 +46,7 @@ struct OpenConnections {
 /// What the registry knows of a connection.
 pub(super) struct OpenConnection {
     client: ClientNetwork,
-    /// Milliseconds after the start of the registry, or [`BUSY`].
+    /// Milliseconds after the start of the registry, with [`WAITING`] amid a request; or [`BUSY`].
     idle_since: AtomicU64,
     evicted: AtomicBool,
     task: AtomicWaker,
@@ -77,7 +79,8 @@ impl Connections {
     }
 
     /// Takes a new connection in; none when there are too many. When the process has as many as it may have,
-    /// the connection that was idle longest, of the client with the most connections, is closed instead.
+    /// the connection that was idle longest, of the client with the most connections, is closed instead; if
+    /// none is idle, the one that waits longest for that client amid a request.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<AdmittedConnection> {
         let client = ClientNetwork::of(peer);
         let limited = !self.limits.trusted.contains(peer);
@@ -108,7 +111,7 @@ impl Connections {
             evicted.evicted.store(true, SeqCst);
             evicted.task.wake();
         }
-        Some(AdmittedConnection { registry: self.clone(), entry })
+        Some(AdmittedConnection { registry: self.clone(), entry, limited })
     }
 
     fn now(&self) -> u64 {
@@ -148,12 +151,34 @@ impl OpenConnections {
 pub(super) struct AdmittedConnection {
     registry: Arc<Connections>,
     entry: Arc<OpenConnection>,
+    /// Whether the client is none of the trusted proxies.
+    limited: bool,
 }
 
 impl AdmittedConnection {
     /// Notes that a request begins, or ends.
     pub(super) fn set_busy(&self, busy: bool) {
         self.entry.idle_since.store(if busy { BUSY } else { self.registry.now() }, SeqCst);
+    }
+
+    /// Notes that the request goes on when its client has sent or taken more.
+    pub(super) fn set_waiting(&self) {
+        if self.entry.idle_since.load(SeqCst) == BUSY {
+            self.entry.idle_since.store(self.registry.now() | WAITING, SeqCst);
+        }
+    }
+
+    /// Notes that its client has sent or taken more.
+    pub(super) fn end_waiting(&self) {
+        let since = self.entry.idle_since.load(SeqCst);
+        if since != BUSY && since & WAITING != 0 {
+            self.entry.idle_since.store(BUSY, SeqCst);
+        }
+    }
+
+    /// The client, unless it is a trusted proxy, which brings the requests of many clients.
+    pub(super) fn client(&self) -> Option<ClientNetwork> {
+        self.limited.then_some(self.entry.client)
     }
 
     /// Whether the connection has to be closed in favour of another; if not, `task` is woken when it has to.
@@ -219,6 +244,8 @@ mod tests {
         other.set_busy(true);
         newcomer.set_busy(true);
         assert!(admit("192.0.2.3").is_none(), "all are busy");
+        busy.set_waiting();
+        assert!(admit("192.0.2.2").is_some() && busy.is_evicted(&waker), "its client sends too slowly");
         drop((busy, idle, other, newcomer));
         assert_eq!(registry.open(), 0);
     }

@@ -87,6 +87,7 @@ where
     let (connections, site) = (connections.clone(), site.clone());
     let service = move || {
         let (stopping, site, connections) = (stopping.clone(), site.clone(), connections.clone());
+        let accepting = site.clone();
         let application = factory().into_factory().map_err(|error| error.into().error_response());
         let application = map_config(application, |()| AppConfig::default());
         let http = HttpService::build()
@@ -103,19 +104,24 @@ where
             .h1(apply_fn_factory(application, move |request: Request, application: &_| {
                 answer(request, application, &site)
             }));
-        fn_service(move |socket: TcpStream| std::future::ready(accept(socket, &connections))).and_then(http)
+        fn_service(move |socket: TcpStream| std::future::ready(accept(socket, &connections, &accepting)))
+            .and_then(http)
     };
     Ok(builder.listen(format!("http-{address}"), listener, service)?.run())
 }
 
 type AcceptedStream = (GuardedStream, Option<SocketAddr>);
 
-fn accept(socket: TcpStream, connections: &Arc<Connections>) -> Result<AcceptedStream, DispatchError> {
+fn accept(
+    socket: TcpStream,
+    connections: &Arc<Connections>,
+    site: &Site,
+) -> Result<AcceptedStream, DispatchError> {
     let peer = socket.peer_addr()?;
     let admitted =
         connections.admit(peer.ip()).ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
     let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_LIMIT);
-    Ok((GuardedStream::new(socket, admitted), Some(peer)))
+    Ok((GuardedStream::new(socket, admitted, site.budget.clone()), Some(peer)))
 }
 
 /// Answers a request by the application, or refuses its head.

@@ -5,6 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::dev::Extensions;
@@ -19,6 +20,7 @@ use super::framing::BodyFraming;
 use super::head::{HeadState, read_head};
 use super::received::ReceivedBytes;
 use super::registry::AdmittedConnection;
+use crate::web::memory_budget::{BudgetRefusal, MemoryBudget, Reservation, Revocation};
 
 /// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
 const READ_AHEAD: usize = 4 * 1024;
@@ -27,6 +29,17 @@ const READ_AHEAD: usize = 4 * 1024;
 const BODY_STEP: usize = 16 * 1024;
 /// The head that the dispatcher gets in place of one that is refused. The service answers it.
 const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+
+/// A head up to this length is not counted: there is one for each connection, whose number is limited.
+const UNCOUNTED_HEAD: usize = 2 * 1024;
+/// A head is in memory as it came, as the dispatcher reads it, and as the handler gets it.
+const BYTES_FOR_A_BYTE: usize = 3;
+
+/// The memory of a head.
+struct HeldHead {
+    revocation: Arc<Revocation>,
+    _reservation: Reservation,
+}
 
 /// What the next bytes of the connection are.
 enum StreamPhase {
@@ -49,6 +62,9 @@ pub(super) struct GuardedStream {
     exchange: Rc<Exchange>,
     phase: StreamPhase,
     received: ReceivedBytes,
+    budget: Arc<MemoryBudget>,
+    /// Of the head of the request that is being answered.
+    head: Option<HeldHead>,
     /// Bytes of a body since the dispatcher last looked at them.
     given: usize,
     head_deadline: HeadDeadline,
@@ -57,8 +73,10 @@ pub(super) struct GuardedStream {
 
 impl GuardedStream {
     /// The stream of a connection that was just accepted.
-    pub(super) fn new(socket: TcpStream, admitted: AdmittedConnection) -> Self {
+    pub(super) fn new(socket: TcpStream, admitted: AdmittedConnection, budget: Arc<MemoryBudget>) -> Self {
         Self {
+            budget,
+            head: None,
             socket,
             admitted,
             exchange: Rc::default(),
@@ -90,10 +108,14 @@ impl GuardedStream {
     /// Waits for a head and sets the phase that follows; false when the connection has ended.
     fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         ready!(self.poll_idle(context))?;
+        self.head = None;
         self.admitted.set_busy(false);
         loop {
             match self.received.check(read_head) {
                 HeadState::Whole { length, body } => {
+                    if self.hold_head(length).is_err() {
+                        return Poll::Ready(Ok(self.refuse(StatusCode::SERVICE_UNAVAILABLE)));
+                    }
                     self.begin(StreamPhase::CheckedHead(length, body), None);
                     return Poll::Ready(Ok(true));
                 }
@@ -108,6 +130,28 @@ impl GuardedStream {
                 return self.poll_head_deadline(context).map(Ok);
             }
         }
+    }
+
+    /// Counts the head against the memory budget for as long as its request is answered.
+    fn hold_head(&mut self, length: usize) -> Result<(), BudgetRefusal> {
+        let Some(client) = self.admitted.client().filter(|_| length > UNCOUNTED_HEAD) else { return Ok(()) };
+        let mut reservation = self.budget.reservation(client, None);
+        reservation.resize(length * BYTES_FOR_A_BYTE)?;
+        let revocation = reservation.allow_revocation();
+        self.head = Some(HeldHead { revocation, _reservation: reservation });
+        Ok(())
+    }
+
+    /// Whether the connection, which waits for its client amid a request, has to be closed in favour of
+    /// another: for its place, or for what it holds.
+    fn gives_way(&self, context: &Context<'_>) -> bool {
+        self.admitted.set_waiting();
+        let revoked = self.exchange.is_revoked(context.waker())
+            || self.head.as_ref().is_some_and(|head| head.revocation.is_revoked(context.waker()));
+        if revoked {
+            self.admitted.count(ConnectionEvent::Revoked);
+        }
+        revoked || self.admitted.is_evicted(context.waker())
     }
 
     /// Ready when the head came too slowly: with an answer, or without one when nothing came.
@@ -138,8 +182,7 @@ impl GuardedStream {
     }
 
     /// Ends a connection whose answer is not taken, at once and without what the system has not sent yet.
-    fn cut_off<T>(&self, event: ConnectionEvent) -> Poll<io::Result<T>> {
-        self.admitted.count(event);
+    fn cut_off<T>(&self) -> Poll<io::Result<T>> {
         let _ = self.socket.set_zero_linger();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -166,7 +209,10 @@ impl GuardedStream {
         }
         if self.received.is_empty() && !self.received.has_ended() {
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(framing.at_most(buffer.remaining())));
-            ready!(Pin::new(&mut self.socket).poll_read(context, &mut part))?;
+            if Pin::new(&mut self.socket).poll_read(context, &mut part)?.is_pending() {
+                return if self.gives_way(context) { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            self.admitted.end_waiting();
             let taken = framing.take(part.filled()).unwrap_or_default();
             self.received.put_back(&part.filled()[taken..]);
             buffer.advance(taken);
@@ -249,15 +295,15 @@ impl AsyncWrite for GuardedStream {
         let this = &mut *self;
         match Pin::new(&mut this.socket).poll_write(context, bytes)? {
             Poll::Ready(written) => {
+                this.admitted.end_waiting();
                 this.write_deadline.taken(written);
                 Poll::Ready(Ok(written))
             }
             Poll::Pending if this.write_deadline.poll_over(context).is_ready() => {
-                this.cut_off(ConnectionEvent::SlowReader)
+                this.admitted.count(ConnectionEvent::SlowReader);
+                this.cut_off()
             }
-            Poll::Pending if this.exchange.is_revoked(context.waker()) => {
-                this.cut_off(ConnectionEvent::Revoked)
-            }
+            Poll::Pending if this.gives_way(context) => this.cut_off(),
             Poll::Pending => Poll::Pending,
         }
     }
