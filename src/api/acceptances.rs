@@ -26,7 +26,8 @@ pub struct Accepted {
 
 /// Join the organization of an invitation with the name, e-mail and password of the token's account. The
 /// token's account does not change, and the new account is separate from it. With an `Idempotency-Key` a
-/// repeated request answers with the account that the first one made, and with a new token.
+/// repeated request answers with the account that the first one made, and with a new token, until one of the
+/// two accounts has another password.
 ///
 /// # Errors
 /// 401 without a valid token, 403 where the operator allows no sign-up, 404 for an invitation that is not
@@ -94,7 +95,9 @@ async fn already_there(user: &CurrentUser, invitation: &InvitationToken) -> Resu
     Ok(offer.map_or(Error::NotFound, |_| Error::Prevented("You are in this organization already.")))
 }
 
-/// The account that an earlier request with the same key made, if it still exists.
+/// The account that an earlier request with the same key made, if it still has the password with which it was
+/// made. A key and the first account's token prove nothing of a password that was set since: its owner may
+/// have ended all sessions with it.
 async fn joined_before(
     context: &Context,
     invitation: &InvitationToken,
@@ -111,11 +114,14 @@ async fn joined_before(
         .await?
     {
         match tenant.recorded_outcome(candidate.user, once).await? {
-            Outcome::Replay(_) if tenant.account(candidate.user).await?.is_some() => {
-                return Ok(Some(candidate.user));
+            Outcome::Replay(_) => {
+                let account = tenant.account(candidate.user).await?;
+                if account.is_some_and(|account| account.password_hash == newcomer.password_hash) {
+                    return Ok(Some(candidate.user));
+                }
             }
             Outcome::KeyReused => return Err(idempotency::key_reused()),
-            _ => {}
+            Outcome::First(()) => {}
         }
     }
     Ok(None)

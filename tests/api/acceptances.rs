@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::server::ServerBuilder;
 use crate::support::sharing::until_delivered;
 use crate::support::team::{invitation, role_of};
-use crate::support::{App, Call, Person, Script, database, spawn_app, unique};
+use crate::support::{App, Browser, Call, Person, Script, database, spawn_app, unique};
 
 fn acceptance_path(invitation: &str) -> String {
     format!("/api/invitations/{invitation}/acceptances")
@@ -115,4 +115,27 @@ async fn a_repeated_acceptance_returns_the_same_account_and_uses_the_invitation_
     let namesake = joiner.namesake(&app, &unique("Second ")).await.script(&app).await;
     namesake.answer(accept_with_key(&token, &key)).await.expect_field_problem(422, "Idempotency-Key");
     namesake.answer(accept_with_key(&token, &unique("key-"))).await.expect_field_problem(409, "username");
+}
+
+#[tokio::test]
+async fn a_repeated_acceptance_gives_no_token_after_a_new_password() {
+    let app = spawn_app().await;
+    let (owner, joiner) = (Person::founder(&app).await, Person::founder(&app).await);
+    let (theirs, here) = (owner.script(&app).await, joiner.script(&app).await);
+    let (token, key) = (invitation(&theirs, "member", 2).await, unique("key-"));
+    let accepted = here.answer(accept_with_key(&token, &key)).await.expect(201).json();
+    here.answer(accept_with_key(&token, &key)).await.expect(201);
+    let browser = Browser::new(&app);
+    let fields = [
+        ("email", joiner.username.as_str()),
+        ("password", &joiner.password),
+        ("tenant_name", &owner.tenant_name),
+    ];
+    browser.post_retrying("/login", &fields).await.expect_see_other("/dashboard");
+    let change = [("current_password", joiner.password.as_str()), ("password", "another good password")];
+    browser.post_retrying("/account/password", &change).await.expect(303);
+    script_of(&app, &accepted).get("/api/me").await.expect(401);
+    // The first account's token is in force, and opens the other account no more.
+    here.get("/api/me").await.expect(200);
+    here.answer(accept_with_key(&token, &key)).await.expect_field_problem(409, "username");
 }
