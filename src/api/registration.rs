@@ -1,18 +1,17 @@
 //! Registration.
 
-use std::net::IpAddr;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
-use crate::auth::{HashTurn, InvitationToken};
+use crate::auth::InvitationToken;
 use crate::domain::{
     Email, Identifier, Invalid, LoginPassword, NewPassword, TenantId, TenantName, UserId, Username,
 };
-use crate::services::joining;
+use crate::services::login::{LoginAttempt, password_fits};
 use crate::services::registration::{NewAccount, hash_password, permit, register};
+use crate::services::{Client, joining};
 use crate::store::{Newcomer, Outcome, TenantChoice};
 use crate::web::{Context, Error, FieldErrors, Json, client, idempotency};
 
@@ -100,8 +99,7 @@ pub async fn create(
     };
     let registered = match registered {
         Ok(registered) => registered,
-        Err(refusal) => match registered_before(&context, &newcomer, (&body.password, client.address)).await?
-        {
+        Err(refusal) => match registered_before(&context, &newcomer, (&body.password, &client)).await? {
             Some(answer) => return Ok(HttpResponse::Created().json(answer)),
             None => return Err(refusal.into()),
         },
@@ -127,7 +125,7 @@ impl RegistrationBody {
 async fn registered_before(
     context: &Context,
     newcomer: &Newcomer,
-    (password, address): (&str, IpAddr),
+    (password, client): (&str, &Client),
 ) -> Result<Option<RegistrationAnswer>, Error> {
     let (Some(once), Ok(password)) = (&newcomer.request, LoginPassword::parse(password)) else {
         return Ok(None);
@@ -137,7 +135,14 @@ async fn registered_before(
         TenantChoice::Numbered(number) => (None, Some(*number)),
         TenantChoice::Invited { tenant, .. } => (None, Some(tenant.number())),
     };
-    let identifier = Identifier::from_typed(newcomer.username.shown());
+    let attempt = LoginAttempt {
+        name: newcomer.username.shown().to_owned(),
+        password,
+        tenant_name: name.cloned(),
+        tenant_number: number,
+        device: None,
+    };
+    let identifier = Identifier::from_typed(&attempt.name);
     for candidate in context.services.database.directory().candidates(&identifier, name, number).await? {
         let tenant = context.services.database.tenant(candidate.tenant);
         match tenant.recorded_outcome(candidate.user, once).await? {
@@ -146,16 +151,9 @@ async fn registered_before(
             Outcome::First(()) => continue,
         }
         let account = tenant.account(candidate.user).await?;
-        if context
-            .services
-            .hasher
-            .verify(
-                HashTurn::Address(address),
-                &password,
-                account.as_ref().map(|account| account.password_hash.as_str()),
-            )
-            .await?
-        {
+        let hash = account.as_ref().map(|account| account.password_hash.as_str());
+        // A key is no secret, so its password is guessed no faster than by logging in.
+        if password_fits(&context.services, client, &attempt, hash).await? {
             return Ok(Some(RegistrationAnswer::of(candidate.tenant, candidate.user)));
         }
     }

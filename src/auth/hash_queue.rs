@@ -1,7 +1,7 @@
 //! The queue for the cores that compute password hashes. It takes turns: between networks, between the
-//! addresses of a network, and between browsers that logged in before and all others. So a client that sends
-//! many logins delays its own, and those of others by one turn. Between two hashes of its turn a login lets a
-//! known browser go first.
+//! addresses of a network, and between browsers that logged in before and all others. Those browsers take
+//! turns between tenants and between accounts. So a client that sends many logins delays its own, and those
+//! of others by one turn. Between two hashes of its turn a login lets a known browser go first.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::domain::ClientNetwork;
+use crate::store::Candidate;
 
 /// How long the first hash of a line waits for a free core until the request is refused with 503.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,8 +25,9 @@ const MOST_WAITING: usize = 512;
 /// For whom a hash is computed, which decides on the line in which it waits.
 #[derive(Clone, Copy, Debug)]
 pub enum HashTurn {
-    /// A browser that logged in to the account before, with its number.
-    KnownBrowser([u8; 16], IpAddr),
+    /// A browser that logged in to the account before. All browsers of an account wait in one line, whatever
+    /// their addresses are.
+    KnownBrowser(Candidate),
     /// A client that is not known.
     Address(IpAddr),
 }
@@ -41,10 +43,10 @@ struct Place {
 impl HashTurn {
     fn place(self) -> Place {
         match self {
-            Self::KnownBrowser(number, address) => Place {
+            Self::KnownBrowser(Candidate { tenant, user }) => Place {
                 known: true,
-                group: ClientNetwork::around(address).key(),
-                line: u128::from_be_bytes(number),
+                group: u128::from(tenant.number().unsigned_abs()),
+                line: u128::from(user.number().unsigned_abs()),
             },
             Self::Address(address) => Place {
                 known: false,
@@ -338,7 +340,9 @@ mod tests {
     const HERE: HashTurn = HashTurn::Address(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
     const THERE: HashTurn = HashTurn::Address(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 1, 1)));
 
-    const KNOWN: HashTurn = HashTurn::KnownBrowser([7; 16], IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 2, 1)));
+    fn known(tenant: i64, user: i64) -> HashTurn {
+        HashTurn::KnownBrowser(Candidate::from_ticket((tenant, user)))
+    }
 
     async fn hash(cores: &Cores, turn: HashTurn) -> Result<Core, NoCore> {
         cores.take(turn, |_| {}).await
@@ -351,7 +355,7 @@ mod tests {
         let held = hash(&cores, HERE).await.expect("a free core");
         let tasks: Vec<_> = [("here 1", HERE), ("here 2", HERE), ("there", THERE)]
             .into_iter()
-            .chain([("known", HashTurn::KnownBrowser([7; 16], IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)))])
+            .chain([("known", known(7, 7))])
             .map(|(name, turn)| {
                 let (cores, order) = (cores.clone(), Arc::clone(&order));
                 tokio::spawn(async move {
@@ -378,7 +382,7 @@ mod tests {
         let order = Arc::new(Mutex::new(Vec::new()));
         let core = hash(&cores, HERE).await.expect("a free core");
         let core = core.yield_to_known().await;
-        let waiting = [("known 1", KNOWN), ("known 2", KNOWN), ("there", THERE)];
+        let waiting = [("known 1", known(7, 7)), ("known 2", known(7, 7)), ("there", THERE)];
         let tasks = waiting.map(|(name, turn)| {
             let (cores, order) = (cores.clone(), Arc::clone(&order));
             tokio::spawn(async move {
@@ -404,7 +408,7 @@ mod tests {
     async fn a_client_that_leaves_between_two_hashes_gives_its_place_back() {
         let cores = Cores::new(1);
         let core = hash(&cores, HERE).await.expect("a free core");
-        let mut known = std::pin::pin!(hash(&cores, KNOWN));
+        let mut known = std::pin::pin!(hash(&cores, known(7, 7)));
         assert!(poll_fn(|context| Poll::Ready(known.as_mut().poll(context).is_pending())).await);
         assert!(core.yield_to_known().now_or_never().is_none(), "the known browser has the core");
         assert_eq!(cores.waiting(), 0);

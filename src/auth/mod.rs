@@ -5,6 +5,7 @@
 mod any_input;
 mod first_line;
 mod hash_queue;
+mod name_turns;
 mod passwords;
 mod session_cache;
 mod throttle;
@@ -12,6 +13,7 @@ mod throttle_rules;
 mod token;
 
 pub use hash_queue::HashTurn;
+pub use name_turns::NameTurn;
 pub use passwords::{Busy, HashQueue, Hasher};
 pub use session_cache::SessionCache;
 pub use throttle::{AdmittedAttempt, Throttle, ThrottleError, ThrottledLogin, UnknownSecret};

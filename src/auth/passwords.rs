@@ -11,6 +11,7 @@ use serde::Serialize;
 use sha2::Sha256;
 
 use super::hash_queue::{Core, Cores, HashTurn};
+use super::name_turns::{NameTurn, NameTurns};
 use crate::domain::{LoginPassword, NewPassword};
 use crate::log_context::carry_blocking;
 
@@ -29,6 +30,7 @@ pub struct Busy;
 pub struct Hasher {
     cost: u32,
     cores: Cores,
+    names: NameTurns,
     queue: Arc<QueueCounters>,
 }
 
@@ -61,6 +63,7 @@ impl Hasher {
         Self {
             cost,
             cores: Cores::new(cores),
+            names: NameTurns::default(),
             queue: Arc::new(QueueCounters { cores, ..QueueCounters::default() }),
         }
     }
@@ -79,6 +82,15 @@ impl Hasher {
     /// The most hashes that waited at a time, since the last call.
     pub fn take_most_waiting(&self) -> u64 {
         self.queue.most_waiting.swap(self.cores.waiting() as u64, Relaxed)
+    }
+
+    /// Waits until no other login of the name with this key is being checked. A login keeps the turn while
+    /// its hashes are computed.
+    ///
+    /// # Errors
+    /// [`Busy`] when its turn does not come in time.
+    pub async fn turn_of_name(&self, key: [u8; 32], turn: HashTurn) -> Result<NameTurn, Busy> {
+        self.names.take(key, turn).await.map_err(|_| self.refuse())
     }
 
     /// The hash of a new password, to be stored.
@@ -110,8 +122,8 @@ impl Hasher {
     }
 
     /// To which of `hashes` `password` belongs. One hash is computed for each entry, also for none and for a
-    /// corrupt one, so that the response time depends on their number only. They take one turn, in which known
-    /// browsers go before the next hash.
+    /// corrupt one, so that the response time depends on their number only. They take one turn, in which
+    /// known browsers go before the next hash.
     ///
     /// # Errors
     /// [`Busy`] when no core becomes free in time.
@@ -152,10 +164,12 @@ impl Hasher {
         let entered = |waiting: usize| {
             self.queue.most_waiting.fetch_max(waiting as u64, Relaxed);
         };
-        self.cores.take(turn, entered).await.map_err(|_| {
-            self.queue.refused.fetch_add(1, Relaxed);
-            Busy
-        })
+        self.cores.take(turn, entered).await.map_err(|_| self.refuse())
+    }
+
+    fn refuse(&self) -> Busy {
+        self.queue.refused.fetch_add(1, Relaxed);
+        Busy
     }
 
     /// Computes one hash, and gives the core back with it.
@@ -237,7 +251,8 @@ mod tests {
 
     #[tokio::test]
     async fn hashes_wait_for_a_core_and_are_refused_after_the_timeout() {
-        let hasher = Hasher { cost: 12, cores: Cores::new(0), queue: Arc::default() };
+        let hasher =
+            Hasher { cost: 12, cores: Cores::new(0), names: NameTurns::default(), queue: Arc::default() };
         let password = LoginPassword::parse("testpass").expect("valid");
         assert!(hasher.verify(HERE, &password, None).await.is_err());
         let queue = hasher.queue();

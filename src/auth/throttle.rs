@@ -13,10 +13,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::first_line::FirstLine;
-use super::throttle_rules::{BucketRules, FAILURES_OF_A_NAME, ThrottleLimits};
+use super::throttle_rules::{BucketRules, ThrottleLimits};
 use crate::db::{Database, DbError};
 use crate::domain::{ClientNetwork, Identifier, TenantId, UserId};
-use crate::store::BucketRule;
+use crate::store::{BucketRule, Candidate};
 
 /// Why an attempt is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,8 @@ pub struct Throttle {
     refused: Arc<AtomicU64>,
 }
 
-/// What a success does with a bucket.
+/// What a success does with a bucket. A bucket that several accounts may share is never cleared: the owner of
+/// one of them would give guesses at the others back.
 #[derive(Clone, Copy)]
 enum OnSuccess {
     Clear,
@@ -45,7 +46,7 @@ enum OnSuccess {
 
 struct TakenAttempt {
     key: [u8; 32],
-    interval: i64,
+    moved: i64,
     on_success: OnSuccess,
 }
 
@@ -89,54 +90,62 @@ impl Throttle {
         self.refused.load(Relaxed)
     }
 
-    /// Lets a login in of a client that is not known.
+    /// Lets a login in of a client that is not known. A success gives its own attempt back and no other.
     ///
     /// # Errors
-    /// [`ThrottleError::Refused`] for too many failures of the address, its network or the name.
+    /// [`ThrottleError::Refused`] for too many failures of the address, its network or the name, and for more
+    /// logins of the name from the address than a person or a script makes, also successful ones.
     pub async fn login(&self, login: &ThrottledLogin<'_>) -> Result<AdmittedAttempt, ThrottleError> {
         self.count(login.address)?;
         let (rules, name) = (&self.rules, login.identifier.hash());
         let (host, network) =
             (ClientNetwork::of(login.address).bytes(), ClientNetwork::around(login.address).bytes());
         let here = key("login of name and address", &[&name, &host]);
-        let everywhere = key("login of name", &[&name, login.organization.as_bytes()]);
+        let everywhere = key("login of name", &[&name, login.named_organization()]);
         for known in [&here, &everywhere] {
             self.refuse_known(known)?;
         }
+        let logins = key("logins", &[&name, login.organization.as_bytes(), &host]);
+        self.first_line.count_name(&logins).map_err(|wait| self.refuse(wait))?;
         let mut admission = self.attempt();
         let address = key("login of address", &[&host]);
-        admission.take(address, &rules.failures_of_address, 1, OnSuccess::GiveBack).await?;
+        admission.take(address, &rules.failures_of_address, OnSuccess::GiveBack).await?;
         let network = key("login of network", &[&network]);
-        admission.take(network, &rules.failures_of_network, 1, OnSuccess::GiveBack).await?;
-        let failures = admission.take(here, &rules.failures_of_name_and_address, 1, OnSuccess::Clear).await?;
-        // One address adds a few failures to the name and no more, so that it alone slows no other client.
-        let count = i32::from(failures <= FAILURES_OF_A_NAME);
-        admission.take(everywhere, &rules.failures_of_name, count, OnSuccess::Clear).await?;
+        admission.take(network, &rules.failures_of_network, OnSuccess::GiveBack).await?;
+        admission.take(here, &rules.failures_of_name_and_address, OnSuccess::GiveBack).await?;
+        // One address adds its first failures of a day to the name and no more, so that it alone slows no
+        // other client. The further ones of all such addresses have a bucket of their own.
+        let first = key("first logins of name and address", &[&name, &host]);
+        if admission.take_if_admitted(first, &rules.first_failures_of_day).await? {
+            admission.take(everywhere, &rules.failures_of_name, OnSuccess::GiveBack).await?;
+        } else {
+            let further = key("further logins of name", &[&name, login.named_organization()]);
+            let rule = &rules.failures_of_name_from_persistent;
+            admission.take(further, rule, OnSuccess::GiveBack).await?;
+        }
         Ok(admission)
     }
 
-    /// Lets a login in of a browser that logged in to an account of this name before. Only its own failures
-    /// count.
+    /// Lets a login in of a browser to `account`, to which it logged in before under this name. None when the
+    /// browser has used up its failures for the name. Others' failures do not count here, and their logins
+    /// from the same address neither.
     ///
     /// # Errors
-    /// [`ThrottleError::Refused`] when the browser has used up its failures for the name.
+    /// [`ThrottleError::Refused`] for more logins of the browser or the account than a person makes.
     pub async fn login_of_browser(
         &self,
         browser: &[u8; 16],
-        login: &ThrottledLogin<'_>,
-    ) -> Result<AdmittedAttempt, ThrottleError> {
-        let name = login.identifier.hash();
-        let mut admission = self.attempt();
-        let own = key("login of browser", &[&name, browser]);
-        admission.take(own, &self.rules.failures_of_browser, 1, OnSuccess::Clear).await?;
-        let (interval, on_success) = (0, OnSuccess::Clear);
-        for key in [
-            key("login of name and address", &[&name, &ClientNetwork::of(login.address).bytes()]),
-            key("login of name", &[&name, login.organization.as_bytes()]),
-        ] {
-            admission.taken.push(TakenAttempt { key, interval, on_success });
+        account: Candidate,
+        identifier: &Identifier,
+    ) -> Result<Option<AdmittedAttempt>, ThrottleError> {
+        let account = user_bytes(account.tenant, account.user);
+        for counted in [key("known browser", &[browser]), key("known account", &[&account])] {
+            self.first_line.count_browser(&counted).map_err(|wait| self.refuse(wait))?;
         }
-        Ok(admission)
+        let mut admission = self.attempt();
+        let own = key("login of browser", &[&identifier.hash(), browser]);
+        let admitted = admission.take_if_admitted(own, &self.rules.failures_of_browser).await?;
+        Ok(admitted.then_some(admission))
     }
 
     /// Lets a sign-up in.
@@ -149,9 +158,9 @@ impl Throttle {
         let (host, network) = (ClientNetwork::of(address).bytes(), ClientNetwork::around(address).bytes());
         let rules = &self.rules;
         let host = key("sign-up of address", &[&host]);
-        admission.take(host, &rules.sign_ups_of_address, 1, OnSuccess::GiveBack).await?;
+        admission.take(host, &rules.sign_ups_of_address, OnSuccess::GiveBack).await?;
         let network = key("sign-up of network", &[&network]);
-        admission.take(network, &rules.sign_ups_of_network, 1, OnSuccess::GiveBack).await?;
+        admission.take(network, &rules.sign_ups_of_network, OnSuccess::GiveBack).await?;
         Ok(admission)
     }
 
@@ -163,7 +172,7 @@ impl Throttle {
         self.count(address)?;
         let mut admission = self.attempt();
         let host = key("join of address", &[&ClientNetwork::of(address).bytes()]);
-        admission.take(host, &self.rules.joins_of_address, 1, OnSuccess::GiveBack).await?;
+        admission.take(host, &self.rules.joins_of_address, OnSuccess::GiveBack).await?;
         Ok(admission)
     }
 
@@ -177,8 +186,11 @@ impl Throttle {
         user: UserId,
     ) -> Result<AdmittedAttempt, ThrottleError> {
         let key = key("password of user", &[&user_bytes(tenant, user)]);
+        self.refuse_known(&key)?;
+        // Each change costs two hashes, also a right one.
+        self.first_line.count_name(&key).map_err(|wait| self.refuse(wait))?;
         let mut admission = self.attempt();
-        admission.take(key, &self.rules.failures_of_name_and_address, 1, OnSuccess::Clear).await?;
+        admission.take(key, &self.rules.password_of_user, OnSuccess::Clear).await?;
         Ok(admission)
     }
 
@@ -189,7 +201,7 @@ impl Throttle {
     pub async fn invite(&self, tenant: TenantId, user: UserId) -> Result<(), ThrottleError> {
         let key = key("invitations of user", &[&user_bytes(tenant, user)]);
         let mut admission = self.attempt();
-        admission.take(key, &self.rules.invitations_of_user, 1, OnSuccess::GiveBack).await.map(drop)
+        admission.take(key, &self.rules.invitations_of_user, OnSuccess::GiveBack).await.map(drop)
     }
 
     /// Refuses to look a secret up, when the address has sent too many that do not exist and keeps sending.
@@ -214,7 +226,7 @@ impl Throttle {
             UnknownSecret::BearerToken | UnknownSecret::Invitation => &self.rules.failures_of_address,
         };
         let mut admission = self.attempt();
-        admission.take(secret_key(secret, address), rule, 1, OnSuccess::GiveBack).await.map(drop)
+        admission.take(secret_key(secret, address), rule, OnSuccess::GiveBack).await.map(drop)
     }
 
     /// An attempt that has taken nothing yet.
@@ -239,22 +251,35 @@ impl Throttle {
     }
 }
 
+impl ThrottledLogin<'_> {
+    /// The organization that separates users of one name. An e-mail is one person's, whatever organization is
+    /// named with it.
+    fn named_organization(&self) -> &[u8] {
+        if self.identifier.is_email() { &[] } else { self.organization.as_bytes() }
+    }
+
+    /// The key of the logins that are checked one after the other. With an organization only its own user has
+    /// logins that succeed.
+    pub fn name_key(&self) -> [u8; 32] {
+        key("turn of name", &[&self.identifier.hash(), self.organization.as_bytes()])
+    }
+}
+
 impl AdmittedAttempt {
-    /// Takes an attempt from one more bucket, and gives the bucket's failures. On a refusal what was taken from
-    /// the buckets before comes back: an attempt that is not let in is no failure of its address.
+    /// Takes an attempt from one more bucket. On a refusal what was taken from the buckets before comes back:
+    /// an attempt that is not let in is no failure of its address.
     async fn take(
         &mut self,
         key: [u8; 32],
         rule: &BucketRule,
-        count: i32,
         on_success: OnSuccess,
-    ) -> Result<i32, ThrottleError> {
+    ) -> Result<(), ThrottleError> {
         if let Err(refused) = self.throttle.refuse_known(&key) {
             self.give_back().await;
             return Err(refused);
         }
         let throttle = &self.throttle;
-        let answer = throttle.database.directory().take(&key, rule, count).await?;
+        let answer = throttle.database.directory().take(&key, rule).await?;
         if !answer.admitted {
             let wait = Duration::from_millis(u64::try_from(answer.wait).unwrap_or_default());
             throttle.first_line.keep(key, wait);
@@ -262,21 +287,31 @@ impl AdmittedAttempt {
             self.give_back().await;
             return Err(refused);
         }
-        self.taken.push(TakenAttempt { key, interval: rule.interval, on_success });
-        Ok(answer.failures)
+        self.taken.push(TakenAttempt { key, moved: rule.moved_by(answer.failures), on_success });
+        Ok(())
     }
 
-    /// The attempt succeeded: failures in a row end, and what it took comes back.
+    /// The same for a bucket that does not refuse: whether it had an attempt left.
+    async fn take_if_admitted(&mut self, key: [u8; 32], rule: &BucketRule) -> Result<bool, DbError> {
+        let answer = self.throttle.database.directory().take(&key, rule).await?;
+        if answer.admitted {
+            let moved = rule.moved_by(answer.failures);
+            self.taken.push(TakenAttempt { key, moved, on_success: OnSuccess::GiveBack });
+        }
+        Ok(answer.admitted)
+    }
+
+    /// The attempt succeeded: what it took comes back.
     ///
     /// # Errors
     /// [`DbError`] of a statement.
     pub async fn succeed(self) -> Result<(), DbError> {
         let directory = self.throttle.database.directory();
-        for TakenAttempt { key, interval, on_success } in &self.taken {
+        for TakenAttempt { key, moved, on_success } in &self.taken {
             self.throttle.first_line.forget(key);
             match on_success {
                 OnSuccess::Clear => directory.clear(key).await?,
-                OnSuccess::GiveBack => directory.give_back(key, *interval).await?,
+                OnSuccess::GiveBack => directory.give_back(key, *moved).await?,
             }
         }
         Ok(())
@@ -289,8 +324,8 @@ impl AdmittedAttempt {
 
     async fn give_back(&mut self) {
         let directory = self.throttle.database.directory();
-        for TakenAttempt { key, interval, .. } in self.taken.drain(..).filter(|taken| taken.interval > 0) {
-            if let Err(error) = directory.give_back(&key, interval).await {
+        for TakenAttempt { key, moved, .. } in self.taken.drain(..) {
+            if let Err(error) = directory.give_back(&key, moved).await {
                 log::warn!("an attempt could not be given back: {error}");
             }
         }

@@ -157,6 +157,11 @@ impl Identifier {
             .collect()
     }
 
+    /// Whether it can only be an e-mail: a user name has no `@`.
+    pub fn is_email(&self) -> bool {
+        self.key.contains('@')
+    }
+
     /// Its key in the login directory: SHA-256 with a prefix of our own, so that the directory has no plain
     /// names.
     pub fn hash(&self) -> Vec<u8> {

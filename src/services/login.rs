@@ -37,6 +37,10 @@ pub enum LoginOutcome {
 /// whatever the directory holds: one where the organization is named, [`TRIED_HASHES`] otherwise. So neither
 /// answer nor time reveals whether a name exists (docs/decisions/0030-login-directory.md).
 ///
+/// A browser that logged in before is let in to its own accounts, whatever others failed. Any other account
+/// of the name is tried as for a stranger. If a stranger would have to wait, the password is wrong: the
+/// browser's user, who mistyped it, is not told to wait for the failures of others.
+///
 /// # Errors
 /// [`ServiceError::Throttled`], [`ServiceError::Busy`] and [`ServiceError::Database`]; the login is neither
 /// accepted nor refused then.
@@ -46,18 +50,21 @@ pub async fn log_in(
     attempt: &LoginAttempt,
 ) -> Result<LoginOutcome, ServiceError> {
     let identifier = Identifier::from_typed(&attempt.name);
-    let known = known_accounts(services, &identifier, attempt).await?;
-    let admitted = admit(services, client, attempt, (&identifier, &known)).await.inspect_err(|error| {
-        if let ThrottleError::Refused(_) = error {
-            audit::refused(client.address, "login throttled", "", &Subject::TypedName(&attempt.name));
-        }
-    });
-    let (admission, turn) = admitted?;
-    let search = Search { services, attempt, turn };
-    let matched = match search.check(&identifier, known).await {
-        Ok(matched) => matched,
+    let search = Search { services, client, attempt, identifier: &identifier };
+    let own = search.try_known().await?;
+    let (own_admission, tried) =
+        own.map_or_else(Default::default, |(admission, tried)| (Some(admission), tried));
+    let known_failed = tried.hashes > 0 && tried.matched.is_empty();
+    let found = if tried.matched.is_empty() {
+        search.try_others(&tried).await
+    } else {
+        search.with_copies(tried).await.map(|matched| (None, matched))
+    };
+    let (admission, matched) = match found {
+        Ok(found) => found,
+        Err(ServiceError::Throttled(_)) if known_failed => return Ok(LoginOutcome::Refused),
         Err(error) => {
-            admission.undo().await;
+            undo(own_admission).await;
             return Err(error);
         }
     };
@@ -65,51 +72,51 @@ pub async fn log_in(
         audit::refused(client.address, "login refused", "", &Subject::TypedName(&attempt.name));
         return Ok(LoginOutcome::Refused);
     }
-    admission.succeed().await?;
+    for admission in own_admission.into_iter().chain(admission) {
+        admission.succeed().await?;
+    }
     search.renew_hashes(&matched).await?;
     Ok(LoginOutcome::Matched(matched))
 }
 
-/// The accounts of the name that this browser logged in to before.
-async fn known_accounts(
-    services: &Services,
-    identifier: &Identifier,
-    attempt: &LoginAttempt,
-) -> Result<Vec<Candidate>, ServiceError> {
-    let Some(device) = attempt.device.as_ref().filter(|device| !device.accounts().is_empty()) else {
-        return Ok(Vec::new());
-    };
-    let mut known = services.database.directory().known_candidates(identifier, device.accounts()).await?;
-    if attempt.names_tenant() && !known.is_empty() {
-        let meant = attempt.candidates(services, identifier).await?;
-        known.retain(|candidate| meant.contains(candidate));
-    }
-    Ok(known)
-}
-
-/// Lets the attempt in, and says in which line its hash waits. A browser that is known goes its own way, so
-/// that others' failures do not keep it out.
-async fn admit(
+/// Whether the password belongs to `hash`, tried and throttled as a login with `name` would. Other requests
+/// than a login may depend on a password.
+///
+/// # Errors
+/// As [`log_in`].
+pub async fn password_fits(
     services: &Services,
     client: &Client,
     attempt: &LoginAttempt,
-    (identifier, known): (&Identifier, &[Candidate]),
-) -> Result<(AdmittedAttempt, HashTurn), ThrottleError> {
-    let organization = attempt.organization();
-    let login = ThrottledLogin { address: client.address, identifier, organization: &organization };
-    if let Some(device) = attempt.device.as_ref().filter(|_| !known.is_empty()) {
-        match services.throttle.login_of_browser(&device.id, &login).await {
-            // The browser has failed too often, and is a stranger from now on.
-            Err(ThrottleError::Refused(_)) => {}
-            admitted => return Ok((admitted?, HashTurn::KnownBrowser(device.id, client.address))),
-        }
+    hash: Option<&str>,
+) -> Result<bool, ServiceError> {
+    let identifier = Identifier::from_typed(&attempt.name);
+    let search = Search { services, client, attempt, identifier: &identifier };
+    let hashes = vec![hash.map(str::to_owned)];
+    let (admission, fits) = search.as_stranger(search.verify(hashes)).await?;
+    if fits != [true] {
+        audit::refused(client.address, "login refused", "", &Subject::TypedName(&attempt.name));
+        return Ok(false);
     }
-    Ok((services.throttle.login(&login).await?, HashTurn::Address(client.address)))
+    admission.succeed().await?;
+    Ok(true)
+}
+
+/// A login that was neither accepted nor refused uses nothing up.
+async fn undo(admission: Option<AdmittedAttempt>) {
+    if let Some(admission) = admission {
+        admission.undo().await;
+    }
 }
 
 impl LoginAttempt {
     fn names_tenant(&self) -> bool {
         self.tenant_name.is_some() || self.tenant_number.is_some()
+    }
+
+    /// The stored hashes against which the attempt checks the password.
+    fn hashes(&self) -> usize {
+        if self.names_tenant() { 1 } else { TRIED_HASHES }
     }
 
     /// The organization as the attempt names it; empty when it does not.
@@ -120,53 +127,134 @@ impl LoginAttempt {
             (None, None) => String::new(),
         }
     }
-
-    async fn candidates(
-        &self,
-        services: &Services,
-        identifier: &Identifier,
-    ) -> Result<Vec<Candidate>, ServiceError> {
-        let directory = services.database.directory();
-        Ok(directory.candidates(identifier, self.tenant_name.as_ref(), self.tenant_number).await?)
-    }
 }
 
 /// The check of one attempt's password.
 struct Search<'a> {
     services: &'a Services,
+    client: &'a Client,
     attempt: &'a LoginAttempt,
-    turn: HashTurn,
+    identifier: &'a Identifier,
+}
+
+/// The accounts that a known browser tried.
+#[derive(Default)]
+struct TriedAccounts {
+    /// The accounts that were tried, whether or not the password belongs to them.
+    candidates: Vec<Candidate>,
+    /// The hashes that it cost.
+    hashes: usize,
+    matched: Vec<Matched>,
 }
 
 impl Search<'_> {
-    /// The accounts to which the password belongs. Those that the browser knows come first; if one of them
-    /// fits, the others cost no hash.
-    async fn check(
-        &self,
-        identifier: &Identifier,
-        known: Vec<Candidate>,
-    ) -> Result<Vec<Matched>, ServiceError> {
-        let mut hashes = if self.attempt.names_tenant() { 1 } else { TRIED_HASHES };
-        let mut others = self.attempt.candidates(self.services, identifier).await?;
-        others.retain(|candidate| !known.contains(candidate));
-        let mut matched = Vec::new();
-        if matches!(self.turn, HashTurn::KnownBrowser(..)) {
-            let (tried, rest) = self.read(known, hashes).await?;
-            hashes -= distinct(&tried).len();
-            matched = self.fitting(tried, 0).await?;
-            others.extend(rest);
-        } else {
-            others.splice(0..0, known);
-        }
-        let (tried, rest) = self.read(others, hashes).await?;
-        let rest = if matched.is_empty() {
-            matched = self.fitting(tried, hashes).await?;
-            rest
-        } else {
-            matched.extend(tried.into_iter().filter(|one| has_hash_of(&matched, one)).collect::<Vec<_>>());
-            rest
+    /// Tries the accounts that the browser logged in to before. None when there are none of this name, and
+    /// when the browser has failed too often: it is a stranger then.
+    async fn try_known(&self) -> Result<Option<(AdmittedAttempt, TriedAccounts)>, ServiceError> {
+        let Some(device) = self.attempt.device.as_ref().filter(|device| !device.accounts().is_empty()) else {
+            return Ok(None);
         };
-        self.with_copies(matched, rest).await
+        let known = self.known_accounts(device).await?;
+        let Some(first) = known.first().copied() else { return Ok(None) };
+        let throttle = &self.services.throttle;
+        let admitted = throttle.login_of_browser(&device.id, first, self.identifier).await;
+        let Some(admission) = self.recorded(admitted)? else { return Ok(None) };
+        let tried = async {
+            let (accounts, _) = self.read(known, self.attempt.hashes()).await?;
+            let stored = distinct(&accounts);
+            let hashes = stored.iter().cloned().map(Some).collect();
+            let turn = HashTurn::KnownBrowser(first);
+            let fits = self.services.hasher.verify_each(turn, &self.attempt.password, hashes).await?;
+            Ok(TriedAccounts {
+                candidates: accounts.iter().map(|one| one.candidate).collect(),
+                hashes: stored.len(),
+                matched: fitting(accounts, &stored, &fits),
+            })
+        };
+        match tried.await {
+            Ok(tried) => Ok(Some((admission, tried))),
+            Err(error) => {
+                admission.undo().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The accounts of the name that this browser logged in to before.
+    async fn known_accounts(&self, device: &Device) -> Result<Vec<Candidate>, ServiceError> {
+        let directory = self.services.database.directory();
+        let mut known = directory.known_candidates(self.identifier, device.accounts()).await?;
+        if self.attempt.names_tenant() && !known.is_empty() {
+            let meant = self.candidates().await?;
+            known.retain(|candidate| meant.contains(candidate));
+        }
+        Ok(known)
+    }
+
+    /// Tries the accounts of the name that were not tried yet, as a stranger.
+    async fn try_others(
+        &self,
+        tried: &TriedAccounts,
+    ) -> Result<(Option<AdmittedAttempt>, Vec<Matched>), ServiceError> {
+        let left = self.attempt.hashes().saturating_sub(tried.hashes);
+        if left == 0 {
+            return Ok((None, Vec::new()));
+        }
+        let check = async {
+            let mut others = self.candidates().await?;
+            others.retain(|candidate| !tried.candidates.contains(candidate));
+            let (accounts, rest) = self.read(others, left).await?;
+            let stored = distinct(&accounts);
+            let mut hashes: Vec<_> = stored.iter().cloned().map(Some).collect();
+            hashes.resize(hashes.len().max(left), None);
+            let fits = self.verify(hashes).await?;
+            self.add_copies(fitting(accounts, &stored, &fits), rest).await
+        };
+        let (admission, matched) = self.as_stranger(check).await?;
+        Ok((Some(admission), matched))
+    }
+
+    async fn verify(&self, hashes: Vec<Option<String>>) -> Result<Vec<bool>, ServiceError> {
+        let turn = HashTurn::Address(self.client.address);
+        Ok(self.services.hasher.verify_each(turn, &self.attempt.password, hashes).await?)
+    }
+
+    /// Lets the attempt in as that of a stranger, and checks it when it is the turn of the name.
+    async fn as_stranger<T>(
+        &self,
+        check: impl Future<Output = Result<T, ServiceError>>,
+    ) -> Result<(AdmittedAttempt, T), ServiceError> {
+        let (services, address) = (self.services, self.client.address);
+        let organization = self.attempt.organization();
+        let login = ThrottledLogin { address, identifier: self.identifier, organization: &organization };
+        let admission = self.recorded(services.throttle.login(&login).await)?;
+        let checked = async {
+            let _turn = services.hasher.turn_of_name(login.name_key(), HashTurn::Address(address)).await?;
+            check.await
+        };
+        match checked.await {
+            Ok(checked) => Ok((admission, checked)),
+            Err(error) => {
+                admission.undo().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the line of an attempt that was not let in.
+    fn recorded<T>(&self, admitted: Result<T, ThrottleError>) -> Result<T, ThrottleError> {
+        admitted.inspect_err(|error| {
+            if let ThrottleError::Refused(_) = error {
+                let subject = Subject::TypedName(&self.attempt.name);
+                audit::refused(self.client.address, "login throttled", "", &subject);
+            }
+        })
+    }
+
+    async fn candidates(&self) -> Result<Vec<Candidate>, ServiceError> {
+        let LoginAttempt { tenant_name, tenant_number, .. } = self.attempt;
+        let directory = self.services.database.directory();
+        Ok(directory.candidates(self.identifier, tenant_name.as_ref(), *tenant_number).await?)
     }
 
     /// The accounts of the first candidates, as many as have `hashes` different hashes, and the candidates
@@ -191,22 +279,15 @@ impl Search<'_> {
         Ok(account.map(|account| Matched { candidate, account }))
     }
 
-    /// The accounts to which the password belongs, at the cost of at least `hashes` hashes.
-    async fn fitting(&self, accounts: Vec<Matched>, hashes: usize) -> Result<Vec<Matched>, ServiceError> {
-        let stored = distinct(&accounts);
-        let mut tried: Vec<_> = stored.iter().map(|hash| Some((*hash).to_owned())).collect();
-        tried.resize(tried.len().max(hashes), None);
-        if tried.is_empty() {
-            return Ok(Vec::new());
-        }
-        let fits = self.services.hasher.verify_each(self.turn, &self.attempt.password, tried).await?;
-        let fitting: Vec<String> =
-            stored.iter().zip(fits).filter(|(_, fits)| *fits).map(|(hash, _)| (*hash).to_owned()).collect();
-        Ok(accounts.into_iter().filter(|one| fitting.contains(&one.account.password_hash)).collect())
+    /// The accounts that a known browser found, and those among the others that have the same hash.
+    async fn with_copies(&self, tried: TriedAccounts) -> Result<Vec<Matched>, ServiceError> {
+        let mut others = self.candidates().await?;
+        others.retain(|candidate| !tried.candidates.contains(candidate));
+        self.add_copies(tried.matched, others).await
     }
 
     /// Adds the candidates that have the hash of a matched account: they need no hash of their own.
-    async fn with_copies(
+    async fn add_copies(
         &self,
         mut matched: Vec<Matched>,
         rest: Vec<Candidate>,
@@ -223,9 +304,10 @@ impl Search<'_> {
 
     /// Replaces hashes of another cost than the current setting, as the password is known only now.
     async fn renew_hashes(&self, matched: &[Matched]) -> Result<(), ServiceError> {
+        let turn = HashTurn::Address(self.client.address);
         for Matched { candidate, account } in matched {
             let (old_hash, hasher) = (&account.password_hash, &self.services.hasher);
-            if let Some(new_hash) = hasher.refresh(self.turn, &self.attempt.password, old_hash).await {
+            if let Some(new_hash) = hasher.refresh(turn, &self.attempt.password, old_hash).await {
                 let tenant = self.services.database.tenant(candidate.tenant);
                 tenant.rehash(candidate.user, old_hash, &new_hash).await?;
             }
@@ -239,13 +321,20 @@ fn has_hash_of(matched: &[Matched], one: &Matched) -> bool {
 }
 
 /// The different hashes of accounts, in their order.
-fn distinct(accounts: &[Matched]) -> Vec<&str> {
-    let mut hashes: Vec<&str> = Vec::new();
+fn distinct(accounts: &[Matched]) -> Vec<String> {
+    let mut hashes: Vec<String> = Vec::new();
     for account in accounts {
-        let hash = account.account.password_hash.as_str();
-        if !hashes.contains(&hash) {
-            hashes.push(hash);
+        let hash = &account.account.password_hash;
+        if !hashes.contains(hash) {
+            hashes.push(hash.clone());
         }
     }
     hashes
+}
+
+/// The accounts whose hash is one of those that fit.
+fn fitting(accounts: Vec<Matched>, stored: &[String], fits: &[bool]) -> Vec<Matched> {
+    let fitting: Vec<&String> =
+        stored.iter().zip(fits).filter(|(_, fits)| **fits).map(|(hash, _)| hash).collect();
+    accounts.into_iter().filter(|one| fitting.contains(&&one.account.password_hash)).collect()
 }

@@ -24,7 +24,7 @@ pub struct ThrottlingSettings {
     )]
     pub failures_per_address: u32,
     /// logins and sign-ups, also successful ones, that one process takes from one address at once; then two a
-    /// second
+    /// second, and a sixth of that for one name or one known browser
     #[arg(
         long,
         env = "ATTEMPTS_PER_ADDRESS",

@@ -13,23 +13,23 @@ macro_rules! now {
     };
 }
 
-/// Takes one attempt from a bucket; see [`BucketRule`] for `$2` to `$8`. `$9` is what the attempt adds to the
-/// failures.
+/// Takes one attempt from a bucket; see [`BucketRule`] for `$2` to `$8`.
 const TAKE: &str = concat!(
     "INSERT INTO throttles AS t (key, tat, failures, seen_at, admitted) VALUES ($1, ",
     now!(),
-    " + $2::bigint, $9::integer, ",
+    " + $2::bigint, 1, ",
     now!(),
     ", true)
      ON CONFLICT (key) DO UPDATE SET
         tat = CASE WHEN t.tat > excluded.seen_at + $3::bigint THEN t.tat
-            WHEN t.failures < $4::integer THEN greatest(t.tat, excluded.seen_at) + $2::bigint
+            WHEN t.failures < $4::integer OR t.tat <= excluded.seen_at - $8::bigint
+            THEN greatest(t.tat, excluded.seen_at) + $2::bigint
             ELSE greatest(t.tat, excluded.seen_at) + least($5::bigint::double precision
                 * power(2::double precision, least((t.failures - $4::integer) / $6::integer, 30)),
                 $7::bigint::double precision)::bigint END,
         failures = CASE WHEN t.tat > excluded.seen_at + $3::bigint THEN t.failures
-            WHEN t.tat <= excluded.seen_at - $8::bigint THEN $9::integer
-            ELSE t.failures + $9::integer END,
+            WHEN t.tat <= excluded.seen_at - $8::bigint THEN 1
+            ELSE t.failures + 1 END,
         admitted = t.tat <= excluded.seen_at + $3::bigint,
         seen_at = excluded.seen_at
      RETURNING t.admitted, t.failures, t.tat - t.seen_at - $3::bigint"
@@ -58,6 +58,18 @@ pub struct BucketRule {
     pub forgotten_after: i64,
 }
 
+impl BucketRule {
+    /// How far the attempt moved the bucket that is this failure of it, as the statement computes it.
+    pub fn moved_by(&self, failure: i32) -> i64 {
+        let before = failure.saturating_sub(1);
+        if before < self.free {
+            return self.interval;
+        }
+        let doublings = ((before - self.free) / self.doubling).min(30);
+        self.grown.saturating_mul(1 << doublings).min(self.longest)
+    }
+}
+
 /// What a bucket answered to an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct BucketAnswer {
@@ -75,24 +87,24 @@ impl FromRow for BucketAnswer {
 }
 
 impl DirectoryHandle {
-    /// Takes one attempt from the bucket `key`, which adds `count`, 0 or 1, to its failures.
+    /// Takes one attempt from the bucket `key`.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn take(&self, key: &[u8], rule: &BucketRule, count: i32) -> Result<BucketAnswer, DbError> {
+    pub async fn take(&self, key: &[u8], rule: &BucketRule) -> Result<BucketAnswer, DbError> {
         let BucketRule { interval, tolerance, free, grown, doubling, longest, forgotten_after } = rule;
         let answer = self
-            .rows(TAKE, &[&key, interval, tolerance, free, grown, doubling, longest, forgotten_after, &count])
+            .rows(TAKE, &[&key, interval, tolerance, free, grown, doubling, longest, forgotten_after])
             .await?;
         answer.into_iter().next().ok_or(DbError::Unavailable(None))
     }
 
-    /// Gives an attempt back that was no failure.
+    /// Gives an attempt back that was no failure and had moved the bucket by `moved` milliseconds.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn give_back(&self, key: &[u8], interval: i64) -> Result<(), DbError> {
-        self.rows::<BucketAnswer>(GIVE_BACK, &[&key, &interval]).await.map(drop)
+    pub async fn give_back(&self, key: &[u8], moved: i64) -> Result<(), DbError> {
+        self.rows::<BucketAnswer>(GIVE_BACK, &[&key, &moved]).await.map(drop)
     }
 
     /// Empties a bucket.

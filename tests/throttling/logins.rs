@@ -71,7 +71,7 @@ async fn a_refusal_for_the_name_uses_up_nothing_of_the_address() {
     let (_two, second, _) = server_with_limits().await;
     let (name, here) = (unique("name"), new_address());
     until_throttled(&first, 10, 401, |_| login(&name, "wrong password", 1).sent_from(&here)).await;
-    // This process does not know yet that the name is refused, and takes from the bucket of the address first.
+    // This process does not know yet that the name is refused, and takes from the address's bucket first.
     assert_throttled(&second.answer(login(&name, "wrong password", 1).sent_from(&here)).await);
     // Thirty failures of the address less the ten of the name.
     for number in 0..20 {
@@ -85,23 +85,16 @@ async fn logins_that_succeed_use_nothing_up() {
     let (_server, app, _) = server_with_limits().await;
     let person = Person::founder(&spawn_app().await).await;
     let here = new_address();
-    for round in 0..4 {
-        for _ in 0..9 {
-            let wrong = login(&person.username, "wrong password", person.tenant_id);
-            if round == 0 {
-                admitted(&app, wrong.sent_from(&here)).await.expect(401);
-            }
-        }
-        let right = login(&person.username, &person.password, person.tenant_id);
-        for _ in 0..5 {
-            admitted(&app, right.clone().sent_from(&here)).await.expect(200);
-        }
+    let wrong = || login(&person.username, "wrong password", person.tenant_id).sent_from(&here);
+    for _ in 0..9 {
+        admitted(&app, wrong()).await.expect(401);
     }
-    // The failures of the name have ended with the first success.
-    for _ in 0..10 {
-        let wrong = login(&person.username, "wrong password", person.tenant_id);
-        admitted(&app, wrong.sent_from(&here)).await.expect(401);
+    let right = login(&person.username, &person.password, person.tenant_id);
+    for _ in 0..20 {
+        admitted(&app, right.clone().sent_from(&here)).await.expect(200);
     }
+    // They have used nothing up, and have given none of the nine failures back.
+    until_throttled(&app, 1, 401, |_| wrong()).await;
 }
 
 #[tokio::test]

@@ -34,6 +34,33 @@ async fn ten_sign_ups_from_one_address_are_followed_by_429_with_the_form_filled(
 }
 
 #[tokio::test]
+async fn a_repeated_sign_up_tries_a_password_as_a_login_does() {
+    let (_server, app, _) = server_with_limits().await;
+    let (name, organization, key) = (unique("user"), unique("Org "), unique("key-"));
+    let sign_up = |password: &str, address: &str| {
+        let body = json!({"username": name, "password": password, "tenant_name": organization});
+        let call = Call::new("POST", "/api/register").json(&body).header("idempotency-key", &key);
+        call.sent_from(address)
+    };
+    let password = "a good password";
+    let made = admitted(&app, sign_up(password, &new_address())).await.expect(201).json();
+    // A right password uses nothing up.
+    admitted(&app, sign_up(password, &new_address())).await.expect(201);
+    let here = new_address();
+    for _ in 0..10 {
+        admitted(&app, sign_up("another password", &here)).await.expect(409);
+    }
+    let tenant = made["tenant_id"].as_i64().expect("a tenant");
+    let right = super::login(&name, password, tenant);
+    assert_throttled(&app.answer(right.clone().sent_from(&here)).await);
+    admitted(&app, right.sent_from(&new_address())).await.expect(200);
+    // And the other way round.
+    let there = new_address();
+    until_throttled(&app, 10, 401, |_| super::login(&name, "wrong password", tenant).sent_from(&there)).await;
+    assert_throttled(&app.answer(sign_up(password, &there)).await);
+}
+
+#[tokio::test]
 async fn made_up_tokens_are_429_and_a_right_one_from_there_is_let_in() {
     let (_server, app, _) = server_with_limits().await;
     let person = Person::founder(&spawn_app().await).await;
