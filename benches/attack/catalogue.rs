@@ -10,8 +10,8 @@ use crate::report::Row;
 use crate::stage::Stage;
 use crate::tally::Tally;
 use crate::{
-    archives, bodies, bypasses, connections, directory, fairness, guesses, held, lists, logins, refusals,
-    slow, together,
+    archives, bodies, bypasses, connections, directory, fairness, guesses, held, lists, logins, namesakes,
+    refusals, slow, together,
 };
 
 const QUIET: Duration = Duration::from_secs(20);
@@ -68,10 +68,19 @@ attacks! {
         "H4: 16 connections log in, sign up and change passwords without a pause";
     "storm-160", Shell, logins::storm_160, "H4: 160 connections of one address do";
     "storm-160-addresses", Shell, logins::storm_160_addresses, "H4: 160 connections of 160 addresses do";
-    "guesses", Shell, guesses::of_one_account, "A7: 40 wrong passwords of one account from one address";
+    "guesses", Shell, guesses::of_one_account,
+        "A7: 40 wrong passwords of one account, by name and by e-mail, from one address";
     "guesses-names", Shell, guesses::of_many_names, "A7: 60 names with a wrong password from one address";
     "guesses-addresses", Shell, guesses::from_many_addresses,
         "A8: up to 250 wrong passwords of one account from as many addresses";
+    "squat-browser", Shell, namesakes::from_a_known_browser,
+        "A7: 250 wrong passwords from a browser that knows another account of the name";
+    "squat-logins", Shell, namesakes::with_own_logins,
+        "A8: 126 wrong passwords of 14 networks, with logins of another account of the name between them";
+    "one-account", Shell, namesakes::right_logins,
+        "L74: 24 connections of 12 networks log in to one account, with the right password";
+    "one-account-browsers", Shell, namesakes::right_logins_of_known_browsers,
+        "L74: 24 connections with 12 device cookies of one account do, behind a known person's address";
     "squatters", Shell, directory::squatters,
         "H5: accounts on a victim's e-mail and name; what a wrong password tells, the victim's login";
     "zip-overlapping", Shell, archives::overlapping, "H6: 400 names for one text of 261,000 letters";

@@ -16,6 +16,7 @@ mod held;
 mod lists;
 mod logins;
 mod memory;
+mod namesakes;
 mod numbers;
 mod options;
 mod own_server;
