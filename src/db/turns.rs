@@ -5,6 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::domain::TenantId;
 
+/// A heavy call is overdue after as many numbers for each connection of the pool. A call that waits takes two
+/// numbers, so it was overtaken by half as many.
+const OVERDUE: u64 = 8;
+
 /// How much work the statements of a call are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
@@ -98,10 +102,17 @@ pub(super) struct Turns<T> {
 struct TenantCalls<T> {
     running: usize,
     heavy: usize,
-    /// A new number when the tenant begins to wait, and for each connection that it gets. The lowest is next.
+    light_line: Line<T>,
+    heavy_line: Line<T>,
+}
+
+/// The calls of one tenant and weight that wait. Each weight has a turn of its own, so that a tenant's light
+/// calls do not send its search behind those of all others.
+struct Line<T> {
+    /// A new number when the first call begins to wait, and for each connection that a call of this weight
+    /// gets. The lowest is next.
     turn: u64,
-    light_waiting: VecDeque<(u64, T)>,
-    heavy_waiting: VecDeque<(u64, T)>,
+    waiting: VecDeque<(u64, T)>,
 }
 
 impl<T> Turns<T> {
@@ -124,19 +135,21 @@ impl<T> Turns<T> {
         let number = self.next_number();
         let most = self.shares.waiting_of_tenant;
         let calls = self.tenants.entry(claim.tenant).or_default();
-        match calls.waiting() {
-            0 => calls.turn = number,
-            waiting if waiting >= most => return None,
-            _ => {}
+        if calls.waiting() >= most {
+            return None;
         }
-        calls.queue(claim.weight).push_back((number, call));
+        let line = calls.line_mut(claim.weight);
+        if line.waiting.is_empty() {
+            line.turn = number;
+        }
+        line.waiting.push_back((number, call));
         Some(number)
     }
 
     /// Takes a call out of the queue that waits no longer.
     pub(super) fn leave(&mut self, claim: Claim, number: u64) {
         if let Some(calls) = self.tenants.get_mut(&claim.tenant) {
-            calls.queue(claim.weight).retain(|(waiting, _)| *waiting != number);
+            calls.line_mut(claim.weight).waiting.retain(|(waiting, _)| *waiting != number);
         }
         self.forget_if_idle(claim.tenant);
     }
@@ -155,7 +168,7 @@ impl<T> Turns<T> {
     /// Gives a connection to the waiting call that is next, if the shares allow one.
     pub(super) fn start_next(&mut self) -> Option<(Claim, T)> {
         let claim = self.next()?;
-        let (_, call) = self.tenants.get_mut(&claim.tenant)?.queue(claim.weight).pop_front()?;
+        let (_, call) = self.tenants.get_mut(&claim.tenant)?.line_mut(claim.weight).waiting.pop_front()?;
         self.start(claim);
         Some((claim, call))
     }
@@ -169,12 +182,29 @@ impl<T> Turns<T> {
     fn may_start(&self, claim: Claim) -> bool {
         let calls = self.tenants.get(&claim.tenant);
         let (running, heavy) = calls.map_or((0, 0), |calls| (calls.running, calls.heavy));
-        let takes_reserve = running == 0 && claim.weight == Weight::Light;
-        let kept = if takes_reserve { 0 } else { self.shares.reserve };
+        let kept = match claim.weight {
+            Weight::Light if running == 0 => 0,
+            Weight::Heavy if running == 0 && self.is_overdue(claim) => self.free_of_reserve(),
+            _ => self.shares.reserve,
+        };
         self.running + kept < self.shares.connections
             && running < self.shares.of_tenant
             && (claim.weight == Weight::Light
                 || self.heavy < self.shares.heavy && heavy < self.shares.heavy_of_tenant)
+    }
+
+    /// Whether so many calls came and started since the first heavy call of a tenant began to wait that it has
+    /// waited for the reserve long enough.
+    fn is_overdue(&self, claim: Claim) -> bool {
+        let first = self.tenants.get(&claim.tenant).and_then(|calls| calls.first(claim.weight));
+        first.is_some_and(|number| self.last_number - number > OVERDUE * self.shares.connections as u64)
+    }
+
+    /// The part of the reserve that tenants with a single light call do not use. An overdue call keeps no more:
+    /// such tenants may be so many that they hold all connections, the reserve too, one after another.
+    fn free_of_reserve(&self) -> usize {
+        let single = self.tenants.values().filter(|calls| calls.running == 1 && calls.heavy == 0);
+        self.shares.reserve.saturating_sub(single.count())
     }
 
     /// The waiting call that may start next: of the tenant with the fewest connections, and among such
@@ -186,7 +216,7 @@ impl<T> Turns<T> {
                 let first = calls.first(weight)?;
                 let used = if weight == Weight::Heavy { calls.heavy } else { calls.running };
                 let claim = Claim { tenant: *tenant, weight };
-                self.may_start(claim).then_some((used, calls.turn, calls.running, first, claim))
+                self.may_start(claim).then_some((used, calls.line(weight).turn, calls.running, first, claim))
             });
             waiting.min_by_key(|(used, turn, ..)| (*used, *turn))
         };
@@ -203,7 +233,7 @@ impl<T> Turns<T> {
         let calls = self.tenants.entry(claim.tenant).or_default();
         calls.running += 1;
         calls.heavy += claim.heavy();
-        calls.turn = turn;
+        calls.line_mut(claim.weight).turn = turn;
     }
 
     fn next_number(&mut self) -> u64 {
@@ -218,28 +248,40 @@ impl<T> Turns<T> {
     }
 }
 
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self { turn: 0, waiting: VecDeque::new() }
+    }
+}
+
 impl<T> Default for TenantCalls<T> {
     fn default() -> Self {
-        Self { running: 0, heavy: 0, turn: 0, light_waiting: VecDeque::new(), heavy_waiting: VecDeque::new() }
+        Self { running: 0, heavy: 0, light_line: Line::default(), heavy_line: Line::default() }
     }
 }
 
 impl<T> TenantCalls<T> {
     fn waiting(&self) -> usize {
-        self.light_waiting.len() + self.heavy_waiting.len()
+        self.light_line.waiting.len() + self.heavy_line.waiting.len()
     }
 
-    fn queue(&mut self, weight: Weight) -> &mut VecDeque<(u64, T)> {
+    fn line(&self, weight: Weight) -> &Line<T> {
         match weight {
-            Weight::Light => &mut self.light_waiting,
-            Weight::Heavy => &mut self.heavy_waiting,
+            Weight::Light => &self.light_line,
+            Weight::Heavy => &self.heavy_line,
+        }
+    }
+
+    fn line_mut(&mut self, weight: Weight) -> &mut Line<T> {
+        match weight {
+            Weight::Light => &mut self.light_line,
+            Weight::Heavy => &mut self.heavy_line,
         }
     }
 
     /// The number of the call that has waited longest.
     fn first(&self, weight: Weight) -> Option<u64> {
-        let queue = if weight == Weight::Heavy { &self.heavy_waiting } else { &self.light_waiting };
-        queue.front().map(|(number, _)| *number)
+        self.line(weight).waiting.front().map(|(number, _)| *number)
     }
 }
 
@@ -394,6 +436,71 @@ mod tests {
             waiting.into_iter().for_each(|(claim, number)| turns.leave(claim, number));
             running.into_iter().for_each(|claim| turns.end(claim));
             assert!(turns.tenants.is_empty() && turns.running == 0 && turns.heavy == 0);
+        }
+    }
+
+    #[test]
+    fn the_light_calls_of_a_tenant_do_not_send_its_search_behind_those_of_others() {
+        let mut turns = Turns::new(Shares::between_tenants(16));
+        // Eight tenants search, which is as many searches as may run, and one more of each waits.
+        for tenant in 1..=8 {
+            assert!(turns.try_start(heavy(tenant)));
+        }
+        enter(&mut turns, heavy(9), "search of 9");
+        for tenant in 1..=8 {
+            enter(&mut turns, heavy(tenant), "another search");
+        }
+        for _ in 0..3 {
+            assert!(turns.try_start(light(9)), "a list");
+            assert!(end(&mut turns, light(9)).is_empty());
+        }
+        assert_eq!(end(&mut turns, heavy(1)), ["search of 9"]);
+    }
+
+    fn waits(turns: &Turns<()>, claim: Claim) -> bool {
+        turns.tenants.get(&claim.tenant).is_some_and(|calls| calls.first(claim.weight).is_some())
+    }
+
+    /// How often the first waiting call of a tenant was overtaken, at most. Every tenant searches without
+    /// pause, every second one has light calls too, and the call that runs longest ends next.
+    fn most_overtaken(connections: usize, tenants: i64, random: &mut fastrand::Rng) -> usize {
+        let mut turns = Turns::new(Shares::between_tenants(connections));
+        let mut claims: Vec<Claim> = (1..=tenants).map(heavy).collect();
+        claims.extend((1..=tenants).step_by(2).flat_map(|tenant| [light(tenant), light(tenant)]));
+        let (mut running, mut overtaken, mut most) = (VecDeque::new(), vec![0; claims.len()], 0);
+        for _ in 0..800 {
+            let start = random.usize(..claims.len());
+            let (later, first) = claims.split_at(start);
+            for claim in first.iter().chain(later).copied().filter(|_| random.u8(0..4) > 0) {
+                if waits(&turns, claim) {
+                    continue;
+                }
+                if turns.try_start(claim) {
+                    running.push_back(claim);
+                } else {
+                    assert!(turns.wait(claim, ()).is_some());
+                }
+            }
+            running.pop_front().into_iter().for_each(|ended| turns.end(ended));
+            while let Some((started, ())) = turns.start_next() {
+                running.push_back(started);
+                for (claim, count) in claims.iter().zip(&mut overtaken) {
+                    *count = if waits(&turns, *claim) && *claim != started { *count + 1 } else { 0 };
+                    most = most.max(*count);
+                }
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn no_waiting_call_is_overtaken_without_bound() {
+        for seed in 0..30 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let (connections, tenants) = (random.usize(1..20), random.i64(1..30));
+            let most = most_overtaken(connections, tenants, &mut random);
+            let bound = 4 * (connections + usize::try_from(tenants).expect("few"));
+            assert!(most <= bound, "{connections} connections, {tenants} tenants: {most} > {bound}");
         }
     }
 

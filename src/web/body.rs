@@ -233,6 +233,10 @@ pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 
 fn refuse_json(error: &serde_json::Error, field: &'static str) -> Error {
     match error.classify() {
+        // Thus begins the message of serde about a list with too many elements.
+        Category::Data if error.to_string().starts_with("invalid length") => {
+            Error::Invalid(FieldErrors::one(field, "This list is empty or longer than allowed."))
+        }
         Category::Data => Error::Invalid(FieldErrors::one(
             field,
             "This field is unknown, missing, given twice or of a wrong type.",

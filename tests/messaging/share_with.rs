@@ -64,6 +64,7 @@ async fn an_invalid_audience_is_refused_with_its_field_and_writes_nothing() {
         json!([author.user_id]),
         json!([reader.user_id, stranger.user_id]),
         json!(many),
+        json!(vec![reader.user_id; 101]),
         json!([-1]),
     ] {
         let answer = share(&script, odd.clone()).await;
