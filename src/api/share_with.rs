@@ -22,8 +22,8 @@ pub enum ShareWith {
     People(Vec<i64>),
 }
 
-// By hand, as the derived one reads the whole value into a copy of 32 bytes for each element before it decides
-// which variant it is.
+// By hand, as the derived one reads the whole value into a copy of 32 bytes for each element before it
+// decides which variant it is.
 impl<'de> Deserialize<'de> for ShareWith {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ShareWithVisitor)

@@ -95,6 +95,8 @@ fn name_of(kind: usize) -> &'static str {
 fn kind_of(error: &DbError) -> usize {
     let database = match error {
         DbError::Unreachable(_) => return UNREACHABLE,
+        // Not of a call to the database.
+        DbError::Overloaded => return OTHER,
         DbError::Taken(_) | DbError::LimitReached(_) => return class("23"),
         DbError::Repeat(error) | DbError::Fault(error) => error,
         DbError::Unavailable(None) => return TIMEOUT,

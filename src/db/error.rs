@@ -26,6 +26,9 @@ pub enum DbError {
     /// was acknowledged.
     #[error("the database is unavailable")]
     Unavailable(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    /// Too much work waits for a processor (`computation`). No statement was sent for it.
+    #[error("too much work waits for a processor")]
+    Overloaded,
     /// There was no connection, so no statement was sent, and another node may be tried.
     #[error("the database cannot be reached")]
     Unreachable(#[source] PoolError),

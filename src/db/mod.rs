@@ -5,6 +5,7 @@
 mod admission;
 mod backlog;
 mod checkout;
+mod computation;
 mod connect;
 mod connection;
 mod counters;

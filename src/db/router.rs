@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_postgres::Config;
 
 use super::checkout::{self, with_connection};
+use super::computation::Computations;
 use super::connect::at;
 use super::connection::Pool;
 use super::counters::DbCounters;
@@ -36,6 +37,7 @@ pub(super) struct Router {
     counters: Arc<DbCounters>,
     routes: RwLock<Arc<Routes>>,
     refresh_requested: Notify,
+    pub(super) computations: Computations,
     pub(super) loads: TenantLoads,
 }
 
@@ -61,6 +63,7 @@ impl Router {
             pool_size,
             routes: RwLock::default(),
             refresh_requested: Notify::new(),
+            computations: Computations::new(),
             loads: TenantLoads::default(),
         }
     }

@@ -115,6 +115,18 @@ impl TenantHandle {
         self.tenant
     }
 
+    /// Runs work that keeps a processor busy for milliseconds on another thread, when it is the tenant's
+    /// turn.
+    ///
+    /// # Errors
+    /// [`DbError::Overloaded`] when it does not come in time.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, DbError> {
+        self.router.computations.run(self.tenant, work).await
+    }
+
     /// Runs the steps in one transaction: all of them take effect or none. After a connection failure it is
     /// unknown which; only steps that all read are then sent once more.
     pub(crate) async fn transaction<S: Steps>(&self, steps: S) -> Result<S::Output, DbError> {

@@ -74,6 +74,20 @@ impl Shares {
         self.connections
     }
 
+    /// For processors in place of connections: a tenant uses one at a time.
+    pub(super) fn of_processors(processors: usize) -> Self {
+        let processors = processors.max(1);
+        Self {
+            connections: processors,
+            reserve: 0,
+            of_tenant: 1,
+            heavy: processors,
+            heavy_of_tenant: 1,
+            // Each holds up to three texts of 256 KiB.
+            waiting_of_tenant: 16,
+        }
+    }
+
     /// For a pool whose calls belong to no tenant: first come, first served.
     pub(super) fn undivided(connections: usize) -> Self {
         Self {
@@ -193,15 +207,15 @@ impl<T> Turns<T> {
                 || self.heavy < self.shares.heavy && heavy < self.shares.heavy_of_tenant)
     }
 
-    /// Whether so many calls came and started since the first heavy call of a tenant began to wait that it has
-    /// waited for the reserve long enough.
+    /// Whether so many calls came and started since the first heavy call of a tenant began to wait that it
+    /// has waited for the reserve long enough.
     fn is_overdue(&self, claim: Claim) -> bool {
         let first = self.tenants.get(&claim.tenant).and_then(|calls| calls.first(claim.weight));
         first.is_some_and(|number| self.last_number - number > OVERDUE * self.shares.connections as u64)
     }
 
-    /// The part of the reserve that tenants with a single light call do not use. An overdue call keeps no more:
-    /// such tenants may be so many that they hold all connections, the reserve too, one after another.
+    /// The part of the reserve that tenants with a single light call do not use. An overdue call keeps no
+    /// more: such tenants may be so many that they hold all connections, the reserve too, one after another.
     fn free_of_reserve(&self) -> usize {
         let single = self.tenants.values().filter(|calls| calls.running == 1 && calls.heavy == 0);
         self.shares.reserve.saturating_sub(single.count())

@@ -24,7 +24,7 @@ pub use idempotency::IdempotencyKey;
 pub use ids::{InvitationId, NoteId, SessionId, TenantId, UserId};
 pub use invitations::InvitationTerms;
 pub use limits::{Limit, LimitOverrides, UsageLimits, counted_bytes, parse_amount};
-pub use merge::{Merge, merge_contents, merge_titles};
+pub use merge::{Merge, is_quick_merge, merge_contents, merge_titles};
 pub use messages::{CATCH_UP, FORGET_LOGINS, ForgetLogins, INSERT_TO_SHARED, InsertToShared};
 pub use names::{Email, Identifier, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};

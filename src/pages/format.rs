@@ -6,13 +6,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::highlight::HighlightedText;
-use super::markdown::OPTIONS;
+use super::table_cells::extensions;
 use crate::store::{DeliveryState, Note, NoteState, SearchHit};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
 // An excerpt of a search result has two parts of the text, with marks around the hits.
 const FOUND_CHARACTERS: usize = 320;
+/// The cells that the tables in the beginning of a text may lack. A page has up to a hundred beginnings.
+const MOST_MISSING_CELLS: usize = 200;
 
 /// A point in time, as pages show it.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +109,7 @@ fn plain_text(markdown: &str) -> String {
         .nth(2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS))
         .map_or(markdown.len(), |(end, _)| end);
     let mut plain = String::new();
-    for event in Parser::new_ext(&markdown[..end], OPTIONS) {
+    for event in Parser::new_ext(&markdown[..end], extensions(&markdown[..end], MOST_MISSING_CELLS)) {
         match event {
             Event::Text(text) | Event::Code(text) => plain.push_str(&text),
             Event::SoftBreak

@@ -44,6 +44,7 @@ pub mod routes;
 mod search;
 mod sessions;
 mod shares;
+mod table_cells;
 mod tenant_activation;
 mod transfer;
 mod unsaved;

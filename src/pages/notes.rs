@@ -8,7 +8,7 @@ use askama::Template;
 use super::draft::{Draft, NoteForm};
 use super::format::{NoteCard, Timestamp, delivery_in_words, heading};
 use super::frame::{frame_of, page};
-use super::markdown::markdown;
+use super::markdown::{RenderedText, render};
 use super::search::SearchForm;
 use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
@@ -59,7 +59,7 @@ struct ShowPage {
     id: i64,
     version: i32,
     title: String,
-    html: String,
+    text: RenderedText,
     created_at: Timestamp,
     updated_at: Timestamp,
     own: bool,
@@ -186,7 +186,7 @@ pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> 
         id: note.id.number(),
         version: note.version,
         title: heading(&note),
-        html: markdown(note.content.as_str()),
+        text: render(&user.tenant, note.content).await?,
         created_at: Timestamp(note.created_at),
         updated_at: Timestamp(note.updated_at),
     };

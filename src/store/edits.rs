@@ -7,7 +7,8 @@ use super::revisions::{Revision, base};
 use super::usage::add_bytes_of_edit;
 use crate::db::{DbError, Statement, TenantHandle, Value, values};
 use crate::domain::{
-    Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, UserId, merge_contents, merge_titles,
+    Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, UserId, is_quick_merge, merge_contents,
+    merge_titles,
 };
 
 // The statements check the right themselves, because it may have ended since it was looked up. The author's
@@ -141,7 +142,7 @@ impl TenantHandle {
             edit_as = accessible.edit_as();
             let current = accessible.note;
             let next = if current.version != edit.version {
-                match merge(edit, base, current) {
+                match self.merge(edit, base, current).await? {
                     MergedEdit::Save(merged) => merged,
                     MergedEdit::Done(outcome) => return Ok(outcome),
                 }
@@ -155,6 +156,18 @@ impl TenantHandle {
             }
         }
         Err(DbError::Unavailable(Some("the note changes faster than it can be merged".into())))
+    }
+
+    /// Merges in the tenant's turn, unless it takes little time.
+    async fn merge(&self, edit: &Edit, base: Option<Revision>, current: Note) -> Result<MergedEdit, DbError> {
+        // A client may name a version that never existed. Its base is empty, so that every difference
+        // overlaps.
+        let base = base.unwrap_or_else(|| Revision::empty(edit.version));
+        if is_quick_merge([&base.content, edit.content.as_str(), current.content.as_str()]) {
+            return Ok(merge(edit, &base, current));
+        }
+        let edit = edit.clone();
+        self.compute(move || merge(&edit, &base, current)).await
     }
 
     /// Saves an edit only if the note is still at the edit's version; otherwise it is a conflict.
@@ -237,9 +250,7 @@ enum MergedEdit {
     Done(EditOutcome),
 }
 
-fn merge(edit: &Edit, base: Option<Revision>, current: Note) -> MergedEdit {
-    // A client may name a version that never existed. Its base is empty, so that every difference overlaps.
-    let base = base.unwrap_or_else(|| Revision::empty(edit.version));
+fn merge(edit: &Edit, base: &Revision, current: Note) -> MergedEdit {
     let title = merge_titles(&base.title, &edit.title, &current.title);
     let content = merge_contents(&base.content, edit.content.as_str(), current.content.as_str());
     let (title, content) = match (title, content) {

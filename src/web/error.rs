@@ -84,6 +84,7 @@ impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
             DbError::LimitReached(limit) => Self::LimitReached(limit),
+            DbError::Overloaded => Self::Overloaded("The server is busy. Try again in a moment."),
             other => Self::Database(other),
         }
     }

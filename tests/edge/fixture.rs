@@ -73,7 +73,16 @@ pub async fn assert_others_are_served(address: SocketAddr) {
 
 /// The memory of a process in RAM, in MiB.
 pub fn resident_mib(pid: i32) -> u64 {
+    memory_mib(pid, "VmRSS")
+}
+
+/// The most memory in RAM that a process ever had, in MiB.
+pub fn peak_mib(pid: i32) -> u64 {
+    memory_mib(pid, "VmHWM")
+}
+
+fn memory_mib(pid: i32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("its memory");
+    let line = status.lines().find(|line| line.starts_with(name)).expect("its memory");
     line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
 }

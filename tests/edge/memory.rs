@@ -1,13 +1,14 @@
 //! Memory that bodies hold.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::fixture::{
-    OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, resident_mib, server,
-    server_with_console, until_closed,
+    OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, peak_mib, resident_mib,
+    server, server_with_console, until_closed,
 };
-use crate::support::{eventually, raw_http, spawn_app};
+use crate::support::{Call, Person, eventually, raw_http, spawn_app};
 
 /// A login without a name, with a draft of `length` quote marks: the page gives the draft back, each mark as
 /// five bytes.
@@ -107,4 +108,25 @@ async fn a_form_is_short_before_the_login_but_for_one_note() {
     assert_eq!(statuses("/notes", format!("content={note}"), form).await, 401);
     assert_eq!(statuses("/notes", format!("content={note}{long}"), form).await, 413);
     assert_eq!(statuses("/login", format!("draft_content={note}{long}"), form).await, 413);
+}
+
+#[tokio::test]
+async fn lists_in_json_take_no_more_memory_than_their_text() {
+    let (server, app) = server(&[]).await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let values = ["0,", "\"\",", "{},", "[],", "1.5,"];
+    let bodies = values.map(|value| {
+        let list = value.repeat(1_200_000 / value.len());
+        format!("{{\"content\":\"x\",\"share_with\":[{}]}}", list.trim_end_matches(','))
+    });
+    let before = peak_mib(server.pid);
+    for body in bodies {
+        let call = Call::new("POST", "/api/notes").body("application/json", body);
+        let answers = join_all((0..4).map(|_| script.answer(call.clone()))).await;
+        for answer in answers {
+            answer.expect_field_problem(422, "share_with");
+        }
+    }
+    let grown = peak_mib(server.pid) - before;
+    assert!(grown < 64, "{grown} MiB more");
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod compression;
+mod computing;
 mod cross_site_requests;
 mod cross_site_scripting;
 mod drafts;
