@@ -193,10 +193,33 @@ pub fn extend_life(request: &impl HttpMessage, headers: &mut HeaderMap, secure: 
     }
 }
 
-/// Prepares the session cookie of a request before it is read. Several cookies of our name count as none: one
-/// of them may have been planted by another host of the same domain (RFC 6265, 8.6), and the order in which a
-/// browser sends them tells nothing. A cookie of the previous key is replaced by one of the current key, so
-/// that users stay logged in when the key changes.
+/// Drops every cookie that would be read under another name than the one that was sent: the reader decodes
+/// percent escapes in names, and trims more characters than the space and the tab of HTTP. Browsers guard
+/// the bytes `__Host-` alone, so another host of the domain could plant a cookie of ours in such a disguise.
+/// Bytes that are no text go as well, as the reader would refuse the cookies beside them.
+pub fn drop_disguised(request: &mut ServiceRequest) {
+    let headers = request.headers_mut();
+    let sent: Vec<HeaderValue> = headers.remove(header::COOKIE).collect();
+    for value in sent {
+        let kept: Vec<&str> = value.as_bytes().split(|byte| *byte == b';').filter_map(plain_pair).collect();
+        if let Some(value) = HeaderValue::from_str(&kept.join("; ")).ok().filter(|value| !value.is_empty()) {
+            headers.append(header::COOKIE, value);
+        }
+    }
+}
+
+/// The pair, if its name is read as it is written.
+fn plain_pair(pair: &[u8]) -> Option<&str> {
+    let pair = std::str::from_utf8(pair).ok()?.trim_matches([' ', '\t']);
+    let name = pair.split_once('=')?.0.trim_end_matches([' ', '\t']);
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'%');
+    plain.then_some(pair)
+}
+
+/// Prepares the session cookie of a request before it is read, after [`drop_disguised`]. Several cookies of
+/// our name count as none: one of them may have been planted by another host of the same domain (RFC 6265,
+/// 8.6), and the order in which a browser sends them tells nothing. A cookie of the previous key is replaced
+/// by one of the current key, so that users stay logged in when the key changes.
 pub fn admit(request: &mut ServiceRequest, keys: &CookieKeys) {
     let name = name(keys.secure);
     let (ours, others) = split_cookies(request.headers(), name);
@@ -220,7 +243,7 @@ fn split_cookies(headers: &HeaderMap, name: &str) -> (Vec<Cookie<'static>>, Vec<
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     let texts =
         headers.get_all(header::COOKIE).filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
-    for pair in texts.flat_map(|text| text.split(';')).map(str::trim) {
+    for pair in texts.flat_map(|text| text.split(';')).map(|pair| pair.trim_matches([' ', '\t'])) {
         match Cookie::parse_encoded(pair.to_owned()) {
             Ok(cookie) if cookie.name() == name => ours.push(cookie),
             Ok(_) => others.push(pair.to_owned()),
@@ -259,4 +282,34 @@ pub fn seal(key: &Key, purpose: &'static str, text: String) -> String {
 /// Decrypts a text of [`seal`]; none if it was made by another key, for another purpose, or changed.
 pub fn unseal(key: &Key, purpose: &'static str, sealed: &str) -> Option<String> {
     open(key, &Cookie::new(purpose, sealed.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_pair;
+
+    #[test]
+    fn a_pair_stays_only_under_the_name_that_is_read() {
+        for kept in
+            ["a=b", "__Host-pigeonhole-device=%20", " a=\u{e4}", "\ta=b ", "a =b", "a=b=c", "!#$&'*+=x"]
+        {
+            assert_eq!(plain_pair(kept.as_bytes()), Some(kept.trim_matches([' ', '\t'])), "{kept:?}");
+        }
+        for dropped in [
+            "",
+            "a",
+            "=b",
+            " =b",
+            "%61=b",
+            "a%=b",
+            "\u{2003}a=b",
+            "a\u{85}=b",
+            "\u{b}a=b",
+            "a b=c",
+            "\u{e4}=b",
+        ] {
+            assert_eq!(plain_pair(dropped.as_bytes()), None, "{dropped:?}");
+        }
+        assert_eq!(plain_pair(b"a=\xff"), None);
+    }
 }

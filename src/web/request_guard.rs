@@ -63,6 +63,7 @@ async fn answer(
         let response = finish(Error::NotFound.error_response(), &info, &site);
         return Ok(request.into_response(response));
     }
+    cookie::drop_disguised(&mut request);
     if let Some(context) = request.app_data::<web::Data<Context>>().cloned() {
         cookie::admit(&mut request, &context.cookies);
     }

@@ -190,6 +190,70 @@ async fn production_cookies_and_headers_are_for_https_only() {
     assert!(!cookie.contains("domain=") && cookie.len() <= 4_096, "{cookie}");
 }
 
+const CONSOLE_TOKEN: &str = "0123456789abcdef-0123456789abcdef";
+
+fn sent_to_production(call: Call) -> Call {
+    call.header("host", "notes.example.test")
+}
+
+/// Other hosts of the domain can set cookies of every name but those with the prefix.
+#[tokio::test]
+async fn a_cookie_counts_only_under_the_very_bytes_of_its_name() {
+    let database = OwnDatabase::create().await;
+    let console = crate::support::postgres::free_port();
+    let production = ServerBuilder::new()
+        .set("DATABASE_URL", &database.url)
+        .set("APP_ENV", "production")
+        .set("PUBLIC_ORIGIN", "https://notes.example.test")
+        .set("ADMIN_ORIGIN", "https://notes.example.test")
+        .set("ADMIN_BIND", format!("127.0.0.1:{console}"))
+        .set("ADMIN_TOKEN", CONSOLE_TOKEN);
+    assert_eq!(production.run("migrate").code, Some(0));
+    let server = production.start();
+    let app = App::of(&server);
+    let console = App { base: format!("http://127.0.0.1:{console}"), ..app.clone() };
+    let body = serde_json::json!({
+        "username": "somebody", "password": "a good password", "tenant_name": "Org",
+    });
+    app.answer(sent_to_production(Call::new("POST", "/api/register").json(&body))).await.expect(201);
+    let login = [("email", "somebody"), ("password", "a good password")];
+    assert_only_the_plain_name_counts(&app, "/dashboard", &login).await;
+    assert_only_the_plain_name_counts(&console, "/events", &[("token", CONSOLE_TOKEN)]).await;
+}
+
+async fn assert_only_the_plain_name_counts(site: &App, path: &str, login: &[(&str, &str)]) {
+    let answer = site.answer(sent_to_production(Call::new("POST", "/login").form(login))).await.expect(303);
+    let cookies = answer.set_cookies();
+    let cookie = cookies.iter().find(|cookie| !cookie.contains("-device=")).expect("a session");
+    let genuine = cookie.split(';').next().expect("a pair");
+    let value = genuine.strip_prefix("__Host-").expect("the prefix");
+    let status = async |cookies: &[u8]| {
+        let call = Call::new("GET", path).header("cookie", cookies.to_vec());
+        site.answer(sent_to_production(call)).await.status
+    };
+    assert_eq!(status(genuine.as_bytes()).await, 200, "{path}");
+    for prefix in [
+        "%5F%5FHost-",
+        "__Host%2D",
+        "__Hos%74-",
+        "\u{2003}__Host-",
+        "\u{85}__Host-",
+        "\u{a0}__Host-",
+        "\u{3000}\u{2028}__Host-",
+    ] {
+        let planted = format!("{prefix}{value}");
+        assert_eq!(status(planted.as_bytes()).await, 303, "{path}: {planted:?}");
+        for both in [format!("{planted}; {genuine}"), format!("{genuine};{planted}")] {
+            assert_eq!(status(both.as_bytes()).await, 200, "{path}: {both:?}");
+        }
+    }
+    let after_the_name = value.replacen('=', "\u{2003}=", 1);
+    assert_eq!(status(format!("__Host-{after_the_name}").as_bytes()).await, 303, "{path}");
+    // Bytes that are no text hide no cookie beside them.
+    assert_eq!(status(&[b"other=\xff; ", genuine.as_bytes()].concat()).await, 200, "{path}");
+    assert_eq!(status(format!("other=1;\t {genuine}\t").as_bytes()).await, 200, "{path}");
+}
+
 #[tokio::test]
 async fn no_page_has_inline_scripts_or_styles() {
     let app = spawn_app().await;

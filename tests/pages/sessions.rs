@@ -108,7 +108,6 @@ async fn two_session_cookies_are_no_login() {
         vec![format!("{other}; {ours}")],
         vec![format!("{ours}; {name}=")],
         vec![format!("{name}=x; {ours}")],
-        vec![format!("{escaped}; {ours}")],
         vec![ours.clone(), ours.clone()],
         vec![ours.clone(), other.clone()],
     ] {
@@ -120,7 +119,10 @@ async fn two_session_cookies_are_no_login() {
         assert_eq!(answer.status, 303, "{cookies:?}");
         assert!(answer.location().starts_with("/login"), "{cookies:?}");
     }
-    for cookies in [format!("theme=dark; {ours}"), format!("{ours}; a; =b; {name}x=1")] {
+    // A name is ours as it is written: what another host of the domain wrote in another way does not count.
+    for cookies in
+        [format!("theme=dark; {ours}"), format!("{ours}; a; =b; {name}x=1"), format!("{escaped}; {ours}")]
+    {
         let call = Call::new("GET", "/dashboard").header("cookie", cookies.clone());
         assert_eq!(app.answer(call).await.status, 200, "{cookies}");
     }
