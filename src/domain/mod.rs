@@ -32,7 +32,7 @@ pub use password::{LoginPassword, NewPassword};
 pub use roles::Role;
 pub use search::{SEARCH_LIMIT, SearchWords};
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience, NoteRole, Right};
-pub use sign_up::{SignUpMode, SignUpPolicy, SignUpRefusal};
+pub use sign_up::{SignUpMode, SignUpPolicy, SignUpRefusal, ascii_domain};
 pub use text::canonical;
 
 /// Why a value was refused: a sentence for the user.

@@ -33,7 +33,8 @@ impl FromStr for SignUpMode {
 #[derive(Clone, Debug, Default)]
 pub struct SignUpPolicy {
     pub mode: SignUpMode,
-    /// The domains of e-mail addresses that sign up without an invitation, in lower case; all when empty.
+    /// The domains of e-mail addresses that sign up without an invitation, as [`ascii_domain`] gives them;
+    /// all when empty.
     pub domains: Vec<String>,
 }
 
@@ -43,6 +44,12 @@ pub enum SignUpRefusal {
     Closed,
     InvitationOnly,
     EmailDomain,
+}
+
+/// The form in which the domain name system knows a domain: A-labels (RFC 5890, 2.3.2.1), made as in UTS 46
+/// without the transitional mapping, so that `straße` is not `strasse`. None for a text that is no domain.
+pub fn ascii_domain(text: &str) -> Option<String> {
+    idna::domain_to_ascii(text).ok().filter(|domain| !domain.is_empty())
 }
 
 impl SignUpPolicy {
@@ -57,8 +64,10 @@ impl SignUpPolicy {
             SignUpMode::Invitation => Err(SignUpRefusal::InvitationOnly),
             SignUpMode::Open if self.domains.is_empty() => Ok(()),
             SignUpMode::Open => {
-                let domain = email.and_then(|email| email.key().rsplit_once('@')).map(|(_, domain)| domain);
-                let known = domain.is_some_and(|domain| self.domains.iter().any(|allowed| allowed == domain));
+                // As it was typed: the key of an address makes one of names that only look the same.
+                let typed = email.and_then(|email| email.shown().rsplit_once('@'));
+                let domain = typed.and_then(|(_, domain)| ascii_domain(domain));
+                let known = domain.is_some_and(|domain| self.domains.contains(&domain));
                 if known { Ok(()) } else { Err(SignUpRefusal::EmailDomain) }
             }
         }
@@ -71,8 +80,22 @@ mod tests {
 
     #[test]
     fn only_addresses_of_exactly_a_listed_domain_sign_up_without_an_invitation() {
-        let policy = SignUpPolicy { mode: SignUpMode::Open, domains: vec!["example.org".to_owned()] };
+        let policy = SignUpPolicy {
+            mode: SignUpMode::Open,
+            domains: ["example.org", "strasse.de", "münchen.de", "microsoft.com"]
+                .into_iter()
+                .filter_map(ascii_domain)
+                .collect(),
+        };
         for (address, allowed) in [
+            ("a@mıcrosoft.com", false),
+            ("a@microsoft.com", true),
+            ("a@straße.de", false),
+            ("a@STRASSE.de", true),
+            ("a@münchen.de", true),
+            ("a@mu\u{308}nchen.de", true),
+            ("a@xn--mnchen-3ya.de", true),
+            ("a@munchen.de", false),
             ("a@example.org", true),
             ("A@EXAMPLE.ORG", true),
             ("a@sub.example.org", false),

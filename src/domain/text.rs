@@ -1,5 +1,7 @@
 //! The canonical form of names: names that look the same to users are equal.
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 
 /// The canonical form of a name: compatibility-normalized and without case, so that `ＢＩＧ`, `ᴮᴵᴳ`
@@ -18,19 +20,61 @@ pub fn canonical(text: &str) -> String {
     current
 }
 
-/// Whether a character is invisible or reorders its neighbours, so that two different names look the same.
+/// Whether a character is invisible or reorders its neighbours, so that two different names look the same,
+/// or has no agreed look: those that Unicode lets programs ignore, controls and formats, separators of
+/// lines, and code points for private use or without a character. Characters that are newer than our tables
+/// count among the last. U+2800 is a blank Braille pattern, and U+FFFC and U+FFFD stand for what is missing.
 pub(super) fn is_invisible(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
+    use GeneralCategory::{
+        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, Surrogate, Unassigned,
+    };
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+        || matches!(
+            CodePointMapData::<GeneralCategory>::new().get(character),
+            Control | Format | LineSeparator | ParagraphSeparator | PrivateUse | Surrogate | Unassigned
+        )
+        || matches!(character, '\u{2800}' | '\u{fffc}' | '\u{fffd}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::{canonical, is_invisible};
+
+    #[test]
+    fn what_cannot_be_seen_is_invisible_and_letters_of_all_scripts_are_not() {
+        let ranges = [
+            0..=0x1f,
+            0x7f..=0x9f,
+            0xad..=0xad,
+            0x34f..=0x34f,
+            0x600..=0x605,
+            0x61c..=0x61c,
+            0x115f..=0x1160,
+            0x17b4..=0x17b5,
+            0x180b..=0x180f,
+            0x200b..=0x200f,
+            0x2028..=0x202e,
+            0x2060..=0x206f,
+            0x2800..=0x2800,
+            0x3164..=0x3164,
+            0xe000..=0xf8ff,
+            0xfe00..=0xfe0f,
+            0xfeff..=0xfeff,
+            0xffa0..=0xffa0,
+            0xfff0..=0xffff,
+            0x110bd..=0x110bd,
+            0x13430..=0x1343f,
+            0x1bca0..=0x1bca3,
+            0x1d173..=0x1d17a,
+            0xe0000..=0x10_ffff_u32,
+        ];
+        for scalar in ranges.into_iter().flatten().filter_map(char::from_u32) {
+            assert!(is_invisible(scalar), "U+{:04X}", u32::from(scalar));
+        }
+        for letter in "aZ0-_.' ßéñøłИΩשعनकมไ한漢ひ😀🕊\u{301}\u{1f3fd}".chars() {
+            assert!(!is_invisible(letter), "U+{:04X}", u32::from(letter));
+        }
+    }
 
     #[test]
     fn a_canonical_form_is_its_own_canonical_form() {

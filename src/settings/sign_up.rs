@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::domain::{SignUpMode, SignUpPolicy};
+use crate::domain::{SignUpMode, SignUpPolicy, ascii_domain};
 
 /// The rules for new accounts.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub struct SignUpSettings {
     pub sign_up_domains: EmailDomains,
 }
 
-/// A comma separated list of domains, in lower case.
+/// A comma separated list of domains, as [`ascii_domain`] gives them.
 #[derive(Clone, Debug, Default)]
 pub struct EmailDomains(Vec<String>);
 
@@ -35,12 +35,11 @@ impl FromStr for EmailDomains {
 }
 
 fn domain(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
-    if text.chars().all(plain) && !text.starts_with('.') && !text.ends_with('.') {
-        Ok(text.to_lowercase())
-    } else {
-        Err(format!("{text:?} is no domain such as example.org"))
-    }
+    // Combining marks are no letters, and part of many of them.
+    let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let domain = Some(text).filter(|text| !text.starts_with('.') && !text.ends_with('.'));
+    let domain = domain.filter(|text| text.chars().all(plain)).and_then(ascii_domain);
+    domain.ok_or_else(|| format!("{text:?} is no domain such as example.org"))
 }
 
 impl SignUpSettings {

@@ -1,6 +1,8 @@
 //! The sign-up form.
 
-use crate::support::{Browser, Page, Person, database, spawn_app, unique};
+use serde_json::json;
+
+use crate::support::{Browser, Call, Page, Person, database, spawn_app, unique};
 
 #[tokio::test]
 async fn a_founder_signs_up_logs_in_and_sees_the_dashboard() {
@@ -148,5 +150,47 @@ async fn every_field_has_a_label() {
         }
         assert!(page.has("html[lang]"), "{path} has no language");
         assert_eq!(page.all("h1").len(), 1, "{path} needs one heading");
+    }
+}
+
+#[tokio::test]
+async fn a_name_or_an_address_with_a_character_that_cannot_be_seen_is_refused() {
+    let app = spawn_app().await;
+    let (name, organization) = (unique("ada"), unique("Org "));
+    let body = |username: &str, email: &str, tenant: &str| {
+        let password = "a good one 7";
+        json!({"username": username, "email": email, "password": password, "tenant_name": tenant})
+    };
+    let register = async |body: serde_json::Value| {
+        app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await
+    };
+    let address = format!("{name}@example.test");
+    register(body(&name, &address, &organization)).await.expect(201);
+    for hidden in [
+        "\u{1d173}",
+        "\u{1bca0}",
+        "\u{13430}",
+        "\u{110bd}",
+        "\u{600}",
+        "\u{8e2}",
+        "\u{e000}",
+        "\u{f0000}",
+        "\u{378}",
+        "\u{e01ef}",
+        "\u{10ffff}",
+        "\u{200b}",
+        "\u{2065}",
+        "\u{1d17a}",
+    ] {
+        for (sent, field) in [
+            (body(&format!("{name}{hidden}"), &address, &organization), "username"),
+            (body(hidden, &address, &organization), "username"),
+            (body(&name, &format!("{name}{hidden}@example.test"), &organization), "email"),
+            (body(&name, &format!("{name}@exam{hidden}ple.test"), &organization), "email"),
+            (body(&name, &address, &format!("{organization}{hidden}")), "tenant_name"),
+        ] {
+            let refused = register(sent).await;
+            refused.expect_field_problem(422, field);
+        }
     }
 }

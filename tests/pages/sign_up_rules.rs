@@ -106,3 +106,24 @@ async fn domains_let_their_addresses_sign_up_and_invitations_all() {
     let token = invitation(&owner.script(app).await, "member", 1).await;
     register(Some("evil.test"), ("invitation", json!(token))).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_domain_that_only_looks_like_a_listed_one_signs_nobody_up() {
+    let ruled = serve(("SIGN_UP_DOMAINS", "microsoft.example,strasse.example,münchen.example")).await;
+    for (domain, status) in [
+        ("mıcrosoft.example", 422),
+        ("straße.example", 422),
+        ("microſoft.example.test", 422),
+        ("munchen.example", 422),
+        ("MICROSOFT.Example", 201),
+        ("strasse.example", 201),
+        ("münchen.example", 201),
+        ("MU\u{308}NCHEN.example", 201),
+        ("xn--mnchen-3ya.example", 201),
+    ] {
+        let mut body = newcomer(("tenant_name", json!(unique("Org "))));
+        body["email"] = json!(format!("{}@{domain}", unique("new")));
+        let answer = ruled.app.answer_retrying(Call::new("POST", "/api/register").json(&body)).await;
+        assert_eq!(answer.status, status, "{domain}: {}", answer.text());
+    }
+}
