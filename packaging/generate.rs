@@ -49,7 +49,7 @@ fn write_pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
 
 fn add_settings(page: &mut Roff) {
     page.control("SH", ["ENVIRONMENT"]).text([roman(
-        "The settings come from the environment or from a file .env in the current folder or one above. \
+        "The settings come from the environment or from the file .env in the current folder. \
          NAME_FILE names a file that holds the value of NAME.",
     )]);
     for setting in settings::descriptions() {

@@ -39,10 +39,9 @@ fn default_value(argument: &Arg) -> Option<String> {
 pub fn help() -> String {
     let settings = descriptions();
     let widest = settings.iter().map(|setting| setting.name.len()).max().unwrap_or_default();
-    let mut help =
-        "Settings, from the environment or a file .env in this folder or one above. NAME_FILE names a \
+    let mut help = "Settings, from the environment or the file .env in this folder. NAME_FILE names a \
                     file that holds the value of NAME:\n"
-            .to_owned();
+        .to_owned();
     for SettingDescription { name, default, help: text } in settings {
         help.push_str(&format!("  {name:widest$}  {text}\n  {:widest$}  [default: {default}]\n", ""));
     }

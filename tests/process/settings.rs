@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{
-    App, Call, database::OwnDatabase, names, run_blocking, server::ServerBuilder, spawn_app,
+    App, Call, data_folder::DataFolder, database::OwnDatabase, names, run_blocking, server::ServerBuilder,
+    spawn_app,
 };
 
 fn production() -> ServerBuilder {
@@ -116,6 +117,79 @@ async fn a_dotenv_file_in_the_working_directory_is_read() {
         .expect(".env");
     let server = ServerBuilder::bare().without("SECRET_KEY").directory(folder.path()).start();
     App::of(&server).get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_dotenv_file_of_a_parent_folder_is_not_read() {
+    spawn_app().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path().join("sub/deeper");
+    std::fs::create_dir_all(&below).expect("folders");
+    std::fs::write(folder.path().join(".env"), "NODE_TIMEOUT=nonsense\nBCRYPT_COST=99\n").expect(".env");
+    let server =
+        ServerBuilder::new().without("NODE_TIMEOUT").without("BCRYPT_COST").directory(&below).start();
+    App::of(&server).get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_dotenv_file_that_others_could_have_written_stops_the_start() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    spawn_app().await;
+    let start = |prepare: &dyn Fn(&std::path::Path)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(".env");
+        prepare(&path);
+        let refusal = ServerBuilder::new().directory(folder.path()).expect_refusal();
+        assert!(refusal.output.contains(".env"), "{}", refusal.output);
+        assert_eq!(refusal.output.trim().lines().count(), 1, "{}", refusal.output);
+    };
+    let write = |path: &std::path::Path, mode| {
+        std::fs::write(path, "NODE_TIMEOUT=2\n").expect(".env");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    start(&|path| write(path, 0o646));
+    start(&|path| std::fs::create_dir(path).expect("a folder"));
+    start(&|path| rustix::fs::mkfifoat(rustix::fs::CWD, path, 0o600.into()).expect("a pipe"));
+    start(&|path| {
+        write(&path.with_file_name("elsewhere"), 0o666);
+        symlink("elsewhere", path).expect("a link");
+    });
+    if rustix::process::geteuid().is_root() {
+        start(&|path| {
+            write(path, 0o644);
+            chown(path, Some(65534), Some(65534)).expect("another owner");
+        });
+        start(&|path| {
+            write(&path.with_file_name("elsewhere"), 0o644);
+            symlink("elsewhere", path).expect("a link");
+            std::os::unix::fs::lchown(path, Some(65534), Some(65534)).expect("another owner");
+        });
+    }
+}
+
+#[tokio::test]
+async fn no_variable_of_a_dotenv_file_reaches_a_child_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "LD_PRELOAD=/nowhere/evil.so\nLD_LIBRARY_PATH=/nowhere\nPATH=/nowhere\nNODE_TIMEOUT=3\n";
+    std::fs::write(folder.path().join(".env"), text).expect(".env");
+    // The embedded database is a child process.
+    let data = DataFolder::new();
+    let builder = data.builder(&[]).without("NODE_TIMEOUT").without("PATH").directory(folder.path());
+    let server = builder.start_async().await;
+    assert!(!server.log().contains("/nowhere"), "{}", server.log());
+    for child in children_of(server.pid) {
+        let environment = std::fs::read(format!("/proc/{child}/environ")).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&environment).into_owned();
+        assert!(!environment.contains("/nowhere"), "{environment}");
+    }
+    App::of(&server).get("/readyz").await.expect(200);
+}
+
+fn children_of(pid: i32) -> Vec<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a list");
+    let children: Vec<i32> = children.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect();
+    assert!(!children.is_empty(), "no child");
+    children
 }
 
 #[tokio::test]
