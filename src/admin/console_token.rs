@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::cookie::Key;
@@ -17,16 +17,23 @@ use crate::web::cookie::{seal, unseal};
 
 /// Seconds for which a browser stays logged in.
 pub(super) const COOKIE_LIFE: i64 = 12 * 60 * 60;
+const PURPOSE: &str = "console login";
 /// Wrong tokens that one address may send in a window, and all addresses together.
 const FAILURE_LIMITS: (u32, u32) = (5, 50);
 /// The window in which wrong tokens are counted.
 pub(super) const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 
+/// The most logins that are in force at a time. Each takes some 50 bytes, and a login needs the token.
+const LOGINS_LIMIT: usize = 10_000;
+
 /// ADMIN_TOKEN, if it is set.
 pub struct ConsoleToken {
     token: Option<String>,
-    /// Seals the cookie; derived from the token, so that a new token ends the logins by the old one.
+    /// Seals the cookie; derived from the token.
     key: Option<Key>,
+    /// The logins in force: the random number in each cookie, and when it expires, in seconds since 1970.
+    /// They are those of this process alone, so that a restart ends them and brings none back.
+    logins: Mutex<HashMap<u128, i64>>,
     failures: Mutex<HashMap<IpAddr, (Instant, u32)>>,
 }
 
@@ -37,7 +44,7 @@ impl ConsoleToken {
     /// For a token of fewer than 32 bytes, which the settings refuse.
     pub fn new(token: Option<String>) -> Self {
         let key = token.as_ref().map(|token| Key::derive_from(token.as_bytes()));
-        Self { token, key, failures: Mutex::default() }
+        Self { token, key, logins: Mutex::default(), failures: Mutex::default() }
     }
 
     /// Whether requests need a token.
@@ -54,16 +61,43 @@ impl ConsoleToken {
         })
     }
 
-    /// The value of a cookie that expires at `until`, in seconds since 1970.
-    pub(super) fn cookie_value(&self, until: i64) -> Option<String> {
-        Some(seal(self.key.as_ref()?, "console login", until.to_string()))
+    /// Starts a login that expires at `until`, in seconds since 1970, and gives the value of its cookie; none
+    /// where no token is set, or without randomness.
+    pub(super) fn start_login(&self, until: i64) -> Option<String> {
+        let key = self.key.as_ref()?;
+        let mut number = [0; 16];
+        getrandom::fill(&mut number).ok()?;
+        let number = u128::from_ne_bytes(number);
+        let mut logins = self.logins();
+        let started = until - COOKIE_LIFE;
+        logins.retain(|_, end| *end > started);
+        if logins.len() >= LOGINS_LIMIT {
+            // Those that log in so often are programs, which send the token itself.
+            logins.clear();
+        }
+        logins.insert(number, until);
+        Some(seal(key, PURPOSE, format!("{number:032x}")))
     }
 
-    /// Whether a cookie is one of ours and in force at `now`, in seconds since 1970.
+    /// Whether a cookie belongs to a login in force at `now`, in seconds since 1970.
     pub(super) fn accepts_cookie(&self, value: &str, now: i64) -> bool {
-        let until =
-            self.key.as_ref().and_then(|key| unseal(key, "console login", value)?.parse::<i64>().ok());
+        let until = self.login_of(value).and_then(|number| self.logins().get(&number).copied());
         until.is_some_and(|until| now < until && until <= now + COOKIE_LIFE)
+    }
+
+    /// Ends the login of a cookie: a copy of the cookie is worthless then.
+    pub(super) fn end_login(&self, value: &str) {
+        if let Some(number) = self.login_of(value) {
+            self.logins().remove(&number);
+        }
+    }
+
+    fn login_of(&self, value: &str) -> Option<u128> {
+        u128::from_str_radix(&unseal(self.key.as_ref()?, PURPOSE, value)?, 16).ok()
+    }
+
+    fn logins(&self) -> MutexGuard<'_, HashMap<u128, i64>> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this address or all addresses together have sent too many wrong tokens within the window. It
@@ -115,19 +149,25 @@ mod tests {
     #[test]
     fn a_cookie_is_accepted_until_it_expires_and_with_its_token_only() {
         let access = ConsoleToken::new(Some(TOKEN.to_owned()));
-        let value = access.cookie_value(1000).expect("a cookie");
+        let value = access.start_login(1000).expect("a cookie");
         assert!(access.accepts_cookie(&value, 999));
         assert!(!access.accepts_cookie(&value, 1000));
         assert!(!access.accepts_cookie(&value, 1000 - COOKIE_LIFE - 1));
         let mut changed = value.clone();
         changed.replace_range(20..21, if &value[20..21] == "A" { "B" } else { "A" });
         assert!(!access.accepts_cookie(&changed, 999));
-        let other = ConsoleToken::new(Some("another token of thirty-two chars".to_owned()));
-        assert!(!other.accepts_cookie(&value, 999));
+        for token in [TOKEN, "another token of thirty-two chars"] {
+            let other = ConsoleToken::new(Some(token.to_owned()));
+            assert!(!other.accepts_cookie(&value, 999), "another process");
+        }
         assert!(!ConsoleToken::new(None).accepts_cookie(&value, 999));
         for broken in ["", ".", "1000", "1000.zz", "1000.é", "x.00"] {
             assert!(!access.accepts_cookie(broken, 999), "{broken:?}");
+            access.end_login(broken);
         }
+        let second = access.start_login(1000).expect("a cookie");
+        access.end_login(&value);
+        assert!(!access.accepts_cookie(&value, 999) && access.accepts_cookie(&second, 999));
     }
 
     #[test]

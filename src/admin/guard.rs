@@ -1,7 +1,7 @@
 //! The guard of the console's routes. A program sends the token with each request, a browser once, at the
 //! login, and gets a cookie.
 
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
@@ -9,7 +9,7 @@ use super::console::Console;
 use super::console_token::{ConsoleToken, FAILURE_WINDOW, cookie_name, peer};
 use super::view::Format;
 use crate::services::audit::{self, Subject};
-use crate::web::{client, see_other};
+use crate::web::{body, client, see_other};
 
 /// Why a request needs a login first.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +49,16 @@ impl ResponseError for TokenRefusal {
 }
 
 /// Lets a request through that carries the token or a login's cookie, and every request where no token is
-/// set.
+/// set. It asks again once the body has arrived, which may be after a logout.
 ///
 /// # Errors
 /// [`TokenRefusal`].
-pub(super) async fn require_token(request: &HttpRequest) -> Result<(), TokenRefusal> {
+pub(super) async fn require_token(request: &HttpRequest, payload: &mut Payload) -> Result<(), TokenRefusal> {
+    check(request)?;
+    if body::arrive(request, payload).await { check(request) } else { Ok(()) }
+}
+
+fn check(request: &HttpRequest) -> Result<(), TokenRefusal> {
     let Some(console) = request.app_data::<web::Data<Console>>() else {
         return Err(TokenRefusal::Unauthorized);
     };

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServiceRequest;
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
@@ -96,7 +96,7 @@ fn all_routes() -> Vec<Route> {
     ]
 }
 
-async fn require_token(request: &HttpRequest) -> Result<(), TokenRefusal> {
+async fn require_token(request: &HttpRequest, _: &mut Payload) -> Result<(), TokenRefusal> {
     match request.app_data::<web::Data<WorkerState>>() {
         Some(state) if !state.token.is_set() => Ok(()),
         Some(state) => check_bearer(&state.token, request).unwrap_or(Err(TokenRefusal::Unauthorized)),

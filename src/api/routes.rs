@@ -33,7 +33,7 @@ pub fn all() -> Vec<Route> {
         Route::post("/api/inbox/reading", inbox_reading::create),
         // Export and import
         Route::get("/api/export", export::show),
-        Route::post("/api/import", import::create),
+        Route::post("/api/import", import::create).streams_body(),
         // Members
         Route::get("/api/members", members::index),
         Route::patch("/api/members/{id}", members::update),

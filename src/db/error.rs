@@ -60,6 +60,11 @@ impl DbError {
             .is_some_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED))
     }
 
+    /// Whether a statement divided by zero, which is how one refuses to go on (SQLSTATE 22012).
+    pub(crate) fn is_division_by_zero(&self) -> bool {
+        matches!(self, Self::Fault(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
+    }
+
     /// Whether another node may succeed: this one was not reached, closed the connection, is shutting down or
     /// has become a standby (25006).
     pub(super) fn is_node_failure(&self) -> bool {

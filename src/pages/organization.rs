@@ -88,11 +88,7 @@ pub async fn update(
 /// # Errors
 /// 403 for other roles.
 pub fn permit_owner(user: &CurrentUser) -> Result<(), Error> {
-    if user.session.role == Role::Owner {
-        Ok(())
-    } else {
-        Err(Error::Forbidden("This is for the owners of the organization."))
-    }
+    if user.session.role == Role::Owner { Ok(()) } else { Err(Error::Forbidden(organization::FOR_OWNERS)) }
 }
 
 /// The page of the settings, with values and errors.

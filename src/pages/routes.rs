@@ -75,7 +75,7 @@ fn account_pages() -> Vec<Route> {
         Route::get("/account/transfer", transfer::show),
         Route::get("/account/export", export::show),
         Route::get("/account/export/organization", organization_export::show),
-        Route::post("/account/import", import::create),
+        Route::post("/account/import", import::create).streams_body(),
     ]
 }
 

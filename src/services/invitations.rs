@@ -13,7 +13,8 @@ use crate::store::{CreatedInvitation, IdempotentRequest, Offer, Outcome, Replaye
 /// and the sealed token with which a repetition is answered.
 ///
 /// # Errors
-/// [`ServiceError::Throttled`] for too many in a short time, and [`ServiceError::Database`].
+/// [`ServiceError::Throttled`] for too many in a short time, [`ServiceError::Forbidden`] for an actor whose
+/// role no longer allows it, and [`ServiceError::Database`].
 pub async fn create(
     services: &Services,
     actor: &Actor<'_>,
@@ -27,6 +28,7 @@ pub async fn create(
     }
     admitted?;
     let outcome = actor.tenant.invite(actor.user(), terms, &token.hash(), replay).await?;
+    let outcome = outcome.ok_or(ServiceError::Forbidden("Your role does not allow this invitation."))?;
     if !matches!(outcome, Outcome::KeyReused) {
         audit::record(&actor.client, &format!("invited as {}", terms.role.as_str()), &actor.subject());
     }

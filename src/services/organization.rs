@@ -3,22 +3,24 @@
 use chrono::{DateTime, Utc};
 
 use super::audit;
-use super::{Actor, Services};
-use crate::db::DbError;
+use super::{Actor, ServiceError, Services};
 use crate::domain::TenantName;
-use crate::store::SettingsChange;
+use crate::store::{ByOwner, SettingsChange};
+
+/// Why other roles change nothing here.
+pub const FOR_OWNERS: &str = "This is for the owners of the organization.";
 
 /// Sets the name, and whether people may join without an invitation.
 ///
 /// # Errors
-/// [`DbError`] of the transaction.
+/// [`ServiceError::Forbidden`] for an actor who is no owner, and [`ServiceError::Database`].
 pub async fn update(
     services: &Services,
     actor: &Actor<'_>,
     name: &TenantName,
     open: bool,
-) -> Result<SettingsChange, DbError> {
-    let change = actor.tenant.change_settings(name, open).await?;
+) -> Result<SettingsChange, ServiceError> {
+    let change = permitted(actor.tenant.change_settings(actor.user(), name, open).await?)?;
     if change != SettingsChange::NameTaken {
         record(services, actor, "changed the organization");
     }
@@ -29,13 +31,13 @@ pub async fn update(
 /// tenant has another name.
 ///
 /// # Errors
-/// [`DbError`] of the one statement.
+/// [`ServiceError::Forbidden`] for an actor who is no owner, and [`ServiceError::Database`].
 pub async fn schedule_deletion(
     services: &Services,
     actor: &Actor<'_>,
     name: &TenantName,
-) -> Result<Option<DateTime<Utc>>, DbError> {
-    let time = actor.tenant.schedule_deletion(name).await?;
+) -> Result<Option<DateTime<Utc>>, ServiceError> {
+    let time = permitted(actor.tenant.schedule_deletion(actor.user(), name).await?)?;
     if time.is_some() {
         record(services, actor, "asked for the organization's end");
     }
@@ -45,11 +47,18 @@ pub async fn schedule_deletion(
 /// Cancels the scheduled deletion.
 ///
 /// # Errors
-/// [`DbError`] of the one statement.
-pub async fn cancel_deletion(services: &Services, actor: &Actor<'_>) -> Result<(), DbError> {
-    actor.tenant.cancel_deletion().await?;
+/// [`ServiceError::Forbidden`] for an actor who is no owner, and [`ServiceError::Database`].
+pub async fn cancel_deletion(services: &Services, actor: &Actor<'_>) -> Result<(), ServiceError> {
+    permitted(actor.tenant.cancel_deletion(actor.user()).await?)?;
     record(services, actor, "called the organization's end off");
     Ok(())
+}
+
+fn permitted<T>(result: ByOwner<T>) -> Result<T, ServiceError> {
+    match result {
+        ByOwner::Done(value) => Ok(value),
+        ByOwner::NotAnOwner => Err(ServiceError::Forbidden(FOR_OWNERS)),
+    }
 }
 
 /// Sessions carry the tenant's name and the time of its deletion, so every change clears the cache.

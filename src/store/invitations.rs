@@ -72,7 +72,18 @@ static REVOKE: Statement = Statement::writing(concat!(
     " RETURNING i.id"
 ));
 
-pub(super) static ALL: &[&Statement] = &[&INSERT, &EXPIRY, &FIND, &OPEN, &MAY_REVOKE, &REVOKE];
+// Of the invitations of the user $2. In force again after a promotion, they would be ones that every other
+// owner has forgotten.
+static END_UNGIVABLE: Statement = Statement::writing(
+    "UPDATE invitations i SET revoked_at = now()
+     WHERE i.tenant_id = $1 AND i.invited_by = $2 AND i.revoked_at IS NULL
+       AND NOT coalesce((SELECT u.role = 'owner' OR u.role = 'admin' AND i.role <> 'owner'
+            FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL), false)
+     RETURNING i.id",
+);
+
+pub(super) static ALL: &[&Statement] =
+    &[&INSERT, &EXPIRY, &FIND, &OPEN, &MAY_REVOKE, &REVOKE, &END_UNGIVABLE];
 
 /// What a link offers.
 pub struct Offer {
@@ -152,9 +163,14 @@ pub(super) fn open_invitations<'a>() -> Step<'a, Vec<OpenInvitation>> {
     OPEN.all(values![])
 }
 
+/// Revokes the invitations of a user that the user's role does not allow, or no longer allows.
+pub(super) fn end_ungivable<'a>(inviter: UserId) -> Step<'a, Vec<InvitationId>> {
+    END_UNGIVABLE.all(values![inviter])
+}
+
 impl TenantHandle {
-    /// Creates an invitation. For a request that may be repeated it also records the sealed token, which only
-    /// the server can read.
+    /// Creates an invitation, if the inviter's role allows it; none if it does not. For a request that may
+    /// be repeated it also records the sealed token, which only the server can read.
     ///
     /// # Errors
     /// [`DbError`] of the transaction.
@@ -164,24 +180,29 @@ impl TenantHandle {
         terms: &InvitationTerms,
         token_hash: &[u8],
         request: Option<(&IdempotentRequest, &str)>,
-    ) -> Result<Outcome<CreatedInvitation, ReplayedInvitation>, DbError> {
+    ) -> Result<Option<Outcome<CreatedInvitation, ReplayedInvitation>>, DbError> {
         let invitation = values![token_hash, terms.role.as_str(), inviter, terms.uses(), terms.lifetime()];
         let inserted = self
             .transaction((
-                INSERT.first(invitation),
+                INSERT.first::<CreatedInvitation>(invitation),
+                // The foreign key has locked the inviter's row: a demotion came before, or waits.
+                end_ungivable(inviter),
                 request.map(|(request, sealed)| record_new_invitation(inviter, request, sealed)),
             ))
             .await;
         match self.resolve_replay(inviter, request.map(|(request, _)| request), inserted).await? {
-            Outcome::First((created, _)) => Ok(Outcome::First(created.ok_or(DbError::Unavailable(None))?)),
+            Outcome::First((created, ended, _)) => {
+                let created = created.ok_or(DbError::Unavailable(None))?;
+                Ok((!ended.contains(&created.id)).then_some(Outcome::First(created)))
+            }
             Outcome::Replay(recorded) => {
                 let expires_at = self.transaction(EXPIRY.first(values![recorded.created])).await?;
                 let expires_at = expires_at.ok_or(DbError::Unavailable(None))?;
                 let id = InvitationId::from_row(recorded.created);
                 let invitation = CreatedInvitation { id, expires_at };
-                Ok(Outcome::Replay(ReplayedInvitation { invitation, sealed: recorded.answer }))
+                Ok(Some(Outcome::Replay(ReplayedInvitation { invitation, sealed: recorded.answer })))
             }
-            Outcome::KeyReused => Ok(Outcome::KeyReused),
+            Outcome::KeyReused => Ok(Some(Outcome::KeyReused)),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::invitations::{OpenInvitation, open_invitations};
+use super::invitations::{OpenInvitation, end_ungivable, open_invitations};
 use super::outbox::enqueue;
 use super::usage::subtract_member;
 use crate::db::{DbError, FromRow, RowReader, Statement, Step, TenantHandle, values};
@@ -167,23 +167,26 @@ impl TenantHandle {
         self.transaction((list(after, limit), open_invitations())).await
     }
 
-    /// Gives a member another role.
+    /// Gives a member another role. The member's invitations that the old or the new role does not allow
+    /// end, so that no later promotion brings them back.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing.
     pub async fn change_role(&self, actor: UserId, member: UserId, role: Role) -> Result<Decision, DbError> {
-        let (concerned, changed) = self
+        let (concerned, _, changed, _) = self
             .transaction((
                 LOCK_CONCERNED.all(values![actor, member]),
+                end_ungivable(member),
                 CHANGE_ROLE.any(values![actor, member, role.as_str()]),
+                end_ungivable(member),
             ))
             .await?;
         outcome(changed, decide(&concerned, actor, member, Some(role)))
     }
 
-    /// Removes a member from the tenant; a member may also remove itself. The member's sessions, inbox and
-    /// shares end in the same transaction, and the member's notes stay. The login directory is on other
-    /// shards, so a message removes the member's entries there.
+    /// Removes a member from the tenant; a member may also remove itself. The member's sessions, inbox,
+    /// shares and invitations end in the same transaction, and the member's notes stay. The login directory
+    /// is on other shards, so a message removes the member's entries there.
     ///
     /// # Errors
     /// [`DbError`] of the transaction, which then changed nothing.
@@ -202,7 +205,7 @@ impl TenantHandle {
             .transaction((
                 LOCK_CONCERNED.all(values![actor, member]),
                 REMOVE.any(values![actor, member]),
-                (END_SESSIONS.run(values![member]), subtract_member(member)),
+                (END_SESSIONS.run(values![member]), subtract_member(member), end_ungivable(member)),
                 EMPTY_INBOX.run(values![member]),
                 END_SHARES.run(values![member]),
                 enqueue(FORGET_LOGINS, member, payload),

@@ -73,7 +73,7 @@ pub use sessions::{
 pub use shares::Sharing;
 pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use tenant_limits::{TenantReport, recount, set_overrides, tenant_numbers, tenant_report};
-pub use tenants::{SettingsChange, TenantSettings};
+pub use tenants::{ByOwner, SettingsChange, TenantSettings};
 pub use throttles::{BucketAnswer, BucketRule, forget_throttles};
 pub use transfer::{ExportScope, ExportedNote, ExportedShare, ExportedUser, ImportedNote};
 pub use usage::{PersonUsage, TenantUsage, Usage};

@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let typed = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
         let limits = BodyLimits::of(request);
-        let body = read(request, payload, limits);
+        let body = arrived(request, payload, limits);
         Box::pin(async move {
             let body = body.await?;
             if !typed && !body.is_empty() {
@@ -81,7 +81,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         let content_type = request.content_type().to_ascii_lowercase();
         let typed = content_type == "application/json"
             || (content_type.starts_with("application/") && content_type.ends_with("+json"));
-        let body = read(request, payload, BodyLimits::of(request));
+        let body = arrived(request, payload, BodyLimits::of(request));
         Box::pin(async move {
             if !typed {
                 return Err(Error::UnsupportedMediaType);
@@ -113,6 +113,37 @@ impl BodyLimits {
     }
 }
 
+/// A body that was read before its handler runs, or why it could not be read.
+struct ArrivedBody(Result<Vec<u8>, Error>);
+
+/// Reads the body of a request that has one, and keeps it for the extractor of its handler. Tells whether
+/// there was a body to wait for. An error is the extractor's: a handler that takes no body does not mind it.
+pub async fn arrive(request: &HttpRequest, payload: &mut Payload) -> bool {
+    if request.method().is_safe() || matches!(payload, Payload::None) {
+        return false;
+    }
+    let body = read(request, payload, BodyLimits::of(request)).await;
+    request.extensions_mut().insert(ArrivedBody(body));
+    true
+}
+
+/// The body that [`arrive`] kept, or else the one that is still to be read.
+fn arrived(
+    request: &HttpRequest,
+    payload: &mut Payload,
+    limits: BodyLimits,
+) -> impl Future<Output = Result<Vec<u8>, Error>> + 'static {
+    let kept = request.extensions_mut().remove::<ArrivedBody>();
+    let rest = kept.is_none().then(|| read(request, payload, limits));
+    async move {
+        match (kept, rest) {
+            (Some(ArrivedBody(body)), _) => body,
+            (None, Some(rest)) => rest.await,
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+}
+
 fn read(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -138,8 +169,8 @@ fn read(
         let mut reservation = reservation(&request);
         let revocation = reservation.as_mut().map(Reservation::allow_revocation);
         let mut reserved = 0;
-        // A buffer that grows by doubling leaves as many bytes behind as it has, until the allocator gives them
-        // back. Of this one no more is in memory than has arrived.
+        // A buffer that grows by doubling leaves as many bytes behind as it has, until the allocator gives
+        // them back. Of this one no more is in memory than has arrived.
         let mut body = Vec::with_capacity(announced.unwrap_or_default());
         let arrival = async {
             while let Some(chunk) = next_chunk(&mut payload, revocation.as_deref()).await? {

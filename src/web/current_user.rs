@@ -1,4 +1,4 @@
-//! The login of a request: the guard of the routes that need one, and the extractor that handlers take.
+//! The login of a request: how it is found, and the extractor that handlers take.
 
 use std::sync::Arc;
 
@@ -14,12 +14,11 @@ use super::context::Context;
 use super::cookie;
 use super::error::Error;
 use super::request_info::is_api_path;
-use super::request_rate::TooSoon;
 use crate::auth::{Token, UnknownSecret};
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, TenantId, UserId};
 use crate::log_context::carry;
-use crate::services::{Client, Services, limits, sessions};
+use crate::services::{Client, Services, sessions};
 use crate::store::{Session, SessionKind, UnreadLookup};
 
 /// The user whose session a request carries, with the handle on that user's tenant: pages take the cookie's
@@ -52,28 +51,6 @@ pub enum RefusedToken {
     NotInForce(TenantId),
 }
 
-/// The guard of the routes that need a login.
-///
-/// # Errors
-/// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known, and
-/// [`Error::Throttled`] when the user or the organization sends too many requests a second.
-pub async fn require_login(request: &HttpRequest) -> Result<(), Error> {
-    let user = look_up(request).await?;
-    admit(request, &user)
-}
-
-fn admit(request: &HttpRequest, user: &CurrentUser) -> Result<(), Error> {
-    let Some(context) = request.app_data::<web::Data<Context>>() else { return Ok(()) };
-    let admitted = context.rates.admit(user.tenant.tenant(), &user.session);
-    admitted.map_err(|TooSoon { limit, retry_after, noted }| {
-        if noted {
-            let actor = user.actor(request);
-            limits::record(&actor.client, limit, &actor.subject());
-        }
-        Error::Throttled { retry_after }
-    })
-}
-
 impl FromRequest for CurrentUser {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
@@ -93,7 +70,10 @@ impl FromRequest for CurrentUser {
 
 /// Finds the session. The user is kept with the request: [`CurrentUser`] does not look the session up a
 /// second time, and lines of the log name the user.
-async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
+///
+/// # Errors
+/// Those of [`super::require_login`] but for the rate of requests.
+pub(super) async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
     let (token, counted) = token_of(request);
     let context = request.app_data::<web::Data<Context>>().cloned().ok_or(Error::LoginRequired)?;
     let Some(token) = token else {

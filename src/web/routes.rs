@@ -33,10 +33,11 @@ pub trait AnyHandler<Args>: Handler<Args, Output: Responder + 'static> {}
 
 impl<Args, H: Handler<Args, Output: Responder + 'static>> AnyHandler<Args> for H {}
 
-/// Decides whether a request reaches a handler; the error is the answer to one that does not.
-pub trait Guard<E>: AsyncFn(&HttpRequest) -> Result<(), E> + Copy + 'static {}
+/// Decides whether a request reaches a handler; the error is the answer to one that does not. It may read the
+/// body, so that it decides when all of the request is there (`body::arrive`).
+pub trait Guard<E>: AsyncFn(&HttpRequest, &mut Payload) -> Result<(), E> + Copy + 'static {}
 
-impl<E, G: AsyncFn(&HttpRequest) -> Result<(), E> + Copy + 'static> Guard<E> for G {}
+impl<E, G: AsyncFn(&HttpRequest, &mut Payload) -> Result<(), E> + Copy + 'static> Guard<E> for G {}
 
 /// The methods that routes have. GET answers HEAD, too (RFC 9110, 9.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,7 @@ pub struct Route {
     handler: AddHandler,
     fallback: Option<Fallback>,
     carries_draft: bool,
+    streams_body: bool,
 }
 
 impl Route {
@@ -132,9 +134,23 @@ impl Route {
         Self { carries_draft: true, ..self }
     }
 
+    /// Leaves the body to the handler, which reads it in pieces and checks the user's rights itself at its
+    /// end.
+    pub fn streams_body(self) -> Self {
+        Self { streams_body: true, ..self }
+    }
+
     fn new<Args: Extractors>(method: Verb, path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         let handler = Box::new(|route: actix_web::Route| route.to(handler));
-        Self { method, path, public: false, handler, fallback: None, carries_draft: false }
+        Self {
+            method,
+            path,
+            public: false,
+            handler,
+            fallback: None,
+            carries_draft: false,
+            streams_body: false,
+        }
     }
 }
 
@@ -170,6 +186,10 @@ pub struct Pattern(pub &'static str);
 /// Marks the requests to a path that has a row with [`Route::carries_draft`].
 #[derive(Clone, Copy)]
 pub struct CarriesDraft;
+
+/// Marks the requests to a path that has a row with [`Route::streams_body`].
+#[derive(Clone, Copy)]
+pub struct StreamsBody;
 
 /// Adds the rows to a server. `guard` decides on every request to a row that is not public, before the row's
 /// handler reads anything of it. Another method on a known path is 405 and names the path's methods.
@@ -209,6 +229,9 @@ fn resource<E: ResponseError + 'static>(
     if rows.iter().any(|row| row.carries_draft) {
         resource = resource.app_data(CarriesDraft);
     }
+    if rows.iter().any(|row| row.streams_body) {
+        resource = resource.app_data(StreamsBody);
+    }
     for row in rows {
         let route = (row.handler)(row.method.route());
         resource = resource.route(if row.public { route } else { guarded(route, guard, row.fallback) });
@@ -222,10 +245,11 @@ pub fn guarded<E: ResponseError + 'static>(
     guard: impl Guard<E>,
     fallback: Option<Fallback>,
 ) -> actix_web::Route {
-    route.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+    route.wrap(from_fn(move |mut request: ServiceRequest, next: Next<BoxBody>| {
         let fallback = fallback.clone();
         async move {
-            match (guard(request.request()).await, fallback) {
+            let (head, payload) = request.parts_mut();
+            match (guard(head, payload).await, fallback) {
                 (Ok(()), _) => next.call(request).await,
                 (Err(refusal), None) => Ok(request.into_response(HttpResponse::from_error(refusal))),
                 (Err(refusal), Some(fallback)) => {
@@ -254,7 +278,7 @@ mod tests {
         Ok(HttpResponse::build(reason.0.status_code()).body("the text"))
     }
 
-    async fn refuse_all(_: &HttpRequest) -> Result<(), Error> {
+    async fn refuse_all(_: &HttpRequest, _: &mut Payload) -> Result<(), Error> {
         Err(Error::LoginRequired)
     }
 

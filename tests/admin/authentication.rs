@@ -1,5 +1,6 @@
 //! Access to the console: the token, the login page, the rate limit, and the checks of Host and Origin.
 
+use crate::support::raw_http::{self, UnfinishedRequest};
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Call, Page, routes, spawn_console};
 
@@ -63,6 +64,44 @@ async fn a_browser_logs_in_with_the_token_and_logs_out() {
         .post_form("/login", &[("token", TOKEN), ("next", "//elsewhere.example")])
         .await
         .expect_see_other("/");
+}
+
+#[tokio::test]
+async fn a_logout_of_the_console_ends_the_cookie_and_no_restart_brings_it_back() {
+    let (server, console) = console_with_token().await;
+    let log_in = async |console: &App| {
+        let opened = console.post_form("/login", &[("token", TOKEN)]).await.expect(303);
+        let cookie = opened.set_cookies().pop().expect("a cookie");
+        cookie.split(';').next().expect("a value").to_owned()
+    };
+    let status = async |console: &App, cookie: &str| {
+        console.answer(Call::new("GET", "/events").header("cookie", cookie)).await.status
+    };
+    let (ended, other) = (log_in(&console).await, log_in(&console).await);
+    assert_ne!(ended, other);
+    assert_eq!(status(&console, &ended).await, 200);
+    console.answer(Call::new("POST", "/logout").header("cookie", &ended).form(&[])).await.expect(303);
+    assert_eq!(status(&console, &ended).await, 303, "the cookie still opens the console");
+    let call = Call::new("GET", "/events.json").header("cookie", &ended);
+    console.answer(call).await.expect(401);
+    assert_eq!(status(&console, &other).await, 200, "the logout ended the login of another browser");
+    drop(server);
+    let (_server, console) = console_with_token().await;
+    assert_eq!(status(&console, &ended).await, 303, "the restart brought the cookie back");
+}
+
+#[tokio::test]
+async fn a_form_that_arrives_after_the_logout_from_the_console_does_nothing() {
+    let (_server, console) = console_with_token().await;
+    let opened = console.post_form("/login", &[("token", TOKEN)]).await.expect(303);
+    let cookie = opened.set_cookies().pop().expect("a cookie");
+    let cookie = cookie.split(';').next().expect("a value");
+    let headers = format!("Cookie: {cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
+    let late = UnfinishedRequest::begin(&console, "POST /statements/reset", &headers, b"late=form").await;
+    console.answer(Call::new("GET", "/events").header("cookie", cookie)).await.expect(200);
+    console.answer(Call::new("POST", "/logout").header("cookie", cookie).form(&[])).await.expect(303);
+    let answer = late.finish().await;
+    assert_eq!(raw_http::status(&answer), 401, "{answer}");
 }
 
 #[tokio::test]

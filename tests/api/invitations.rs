@@ -109,6 +109,40 @@ async fn owners_revoke_all_invitations_admins_those_that_make_no_owner_and_membe
 }
 
 #[tokio::test]
+async fn an_inviter_who_loses_a_role_loses_the_invitations_to_it_for_good() {
+    let app = spawn_app().await;
+    let team = Team::create(&app).await;
+    let (owner, inviter) = (team.owner.script(&app).await, &team.admin);
+    let path = format!("/api/members/{}", inviter.user_id);
+    let make = async |role: &str| owner.patch(&path, &json!({"role": role})).await.expect(200);
+    make("owner").await;
+    let script = inviter.script(&app).await;
+    let to_owners = invitation(&script, "owner", 5).await;
+    let to_admins = invitation(&script, "admin", 5).await;
+    let to_members = invitation(&script, "member", 5).await;
+    let others = invitation(&owner, "owner", 5).await;
+    let opens = async |token: &str| app.get(&format!("/invitations/{token}")).await.status == 200;
+    make("admin").await;
+    make("owner").await;
+    assert!(!opens(&to_owners).await, "the promotion brought the invitation back");
+    join(&app, &to_owners).await.expect_field_problem(422, "invitation");
+    for token in [&to_admins, &to_members, &others] {
+        assert!(opens(token).await, "an admin could still give it");
+    }
+    make("member").await;
+    make("owner").await;
+    assert!(!opens(&to_admins).await && !opens(&to_members).await, "the promotion brought it back");
+    assert!(opens(&others).await, "another owner's invitation ended");
+    let last = invitation(&script, "member", 5).await;
+    owner.delete(&path).await.expect(204);
+    assert!(!opens(&last).await);
+    let in_force =
+        "SELECT count(*) FROM invitations WHERE tenant_id = $1 AND invited_by = $2 AND revoked_at IS NULL";
+    let left = database::number(in_force, &[&inviter.tenant_id, &inviter.user_id]).await;
+    assert_eq!(left, 0, "the removal left an invitation");
+}
+
+#[tokio::test]
 async fn invitation_terms_out_of_range_are_refused_with_their_field() {
     let app = spawn_app().await;
     let script = Person::founder(&app).await.script(&app).await;

@@ -42,3 +42,32 @@ pub fn header<'a>(answer: &'a str, name: &str) -> &'a str {
         .map(|(_, value)| value)
         .unwrap_or_default()
 }
+
+/// A request whose head has arrived, and all of its body but the last three bytes.
+pub struct UnfinishedRequest {
+    stream: TcpStream,
+    rest: Vec<u8>,
+}
+
+impl UnfinishedRequest {
+    /// `headers` are whole lines.
+    pub async fn begin(app: &App, line: &str, headers: &str, body: &[u8]) -> Self {
+        let host = app.base.trim_start_matches("http://");
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            body.len()
+        );
+        let (first, rest) = body.split_at(body.len() - 3);
+        let mut stream = TcpStream::connect(app.address).await.expect("a connection");
+        stream.write_all(&[head.as_bytes(), first].concat()).await.expect("a head");
+        Self { stream, rest: rest.to_vec() }
+    }
+
+    /// Sends the last bytes, and returns the answer.
+    pub async fn finish(mut self) -> String {
+        let _ = self.stream.write_all(&self.rest).await;
+        let mut answer = Vec::new();
+        let _ = timeout(Duration::from_secs(15), self.stream.read_to_end(&mut answer)).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}

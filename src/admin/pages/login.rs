@@ -51,8 +51,8 @@ pub async fn create(
     let Form(TokenForm { token, next }) = form;
     let address = peer(&request);
     let until = chrono::Utc::now().timestamp() + COOKIE_LIFE;
-    let value = console.token.cookie_value(until).filter(|_| console.token.matches(token.trim()));
-    let Some(value) = value else {
+    let given = console.token.matches(token.trim());
+    let Some(value) = given.then(|| console.token.start_login(until)).flatten() else {
         if console.token.is_locked_for(address) {
             return Ok(TokenRefusal::Locked.error_response());
         }
@@ -67,7 +67,10 @@ pub async fn create(
 }
 
 /// POST /logout
-pub async fn destroy(request: HttpRequest) -> HttpResponse {
+pub async fn destroy(request: HttpRequest, console: web::Data<Console>) -> HttpResponse {
+    if let Some(cookie) = request.cookie(cookie_name(&request)) {
+        console.token.end_login(cookie.value());
+    }
     let mut response = see_other("/login");
     let _ = response.add_cookie(&cookie(&request, String::new(), 0));
     response
