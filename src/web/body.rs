@@ -149,14 +149,7 @@ fn read(
     payload: &mut Payload,
     limits: BodyLimits,
 ) -> impl Future<Output = Result<Vec<u8>, Error>> + 'static {
-    let encoded = request
-        .headers()
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let (encoded, announced) = (is_encoded(request), announced_length(request));
     let mut payload = payload.take();
     let request = request.clone();
     async move {
@@ -196,6 +189,15 @@ fn read(
         request.extensions_mut().insert(HeldRequest(reservation));
         Ok(body)
     }
+}
+
+fn is_encoded(request: &HttpRequest) -> bool {
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn announced_length(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The next bytes of a body, unless it has to give way to clients that hold less.
