@@ -5,7 +5,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::problem::Problem;
-use crate::services::transfer;
 use crate::store::ExportScope;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, download};
 
@@ -45,7 +44,7 @@ pub async fn show(
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
     let scope = scope(&query, &user)?;
-    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
+    download::export(&request, &user, &context, scope)
 }
 
 fn scope(query: &ExportQuery, user: &CurrentUser) -> Result<ExportScope, Error> {

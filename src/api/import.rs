@@ -4,9 +4,9 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problem::Problem;
-use crate::services::transfer;
 use crate::transfer::ImportReport;
-use crate::web::{Context, CurrentUser, Error, upload};
+use crate::web::{Context, CurrentUser, Error};
+use crate::web::upload::Upload;
 
 /// Import the Markdown files of a ZIP, such as an export, as notes of the token's user. No note is imported
 /// twice, so an interrupted import is continued by sending the same ZIP again.
@@ -43,7 +43,7 @@ pub async fn create(
     if !kind.eq_ignore_ascii_case("application/zip") {
         return Err(Error::UnsupportedMediaType);
     }
-    let arriving = upload::from_body(&request, body, &context.services.uploads);
-    let report = transfer::import(&context.services, &user.actor(&request), arriving).await?;
+    let upload = Upload::of(&request, &user, &context);
+    let report = upload.import(upload.from_body(body)).await?;
     Ok(HttpResponse::Ok().json(report))
 }

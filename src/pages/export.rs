@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::services::transfer;
 use crate::store::ExportScope;
 use crate::web::{Context, CurrentUser, Error, download};
 
@@ -12,6 +11,5 @@ pub async fn show(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    let scope = ExportScope::User(user.id);
-    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), scope)?))
+    download::export(&request, &user, &context, ExportScope::User(user.id))
 }

@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::transfer::transfer_page;
-use crate::services::transfer;
-use crate::web::{Context, CurrentUser, Error, FieldErrors, upload};
+use crate::web::{Context, CurrentUser, Error, FieldErrors};
+use crate::web::upload::Upload;
 
 /// Imports the notes of the ZIP in the field `file`. The response is the report itself and no redirect: a
 /// reload sends the same ZIP again, and no note is imported twice.
@@ -17,8 +17,8 @@ pub async fn create(
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let arriving = upload::from_form(&request, body, &context.services.uploads);
-    match transfer::import(&context.services, &user.actor(&request), arriving).await {
+    let upload = Upload::of(&request, &user, &context);
+    match upload.import(upload.from_form(body)).await {
         Ok(report) => transfer_page(StatusCode::OK, &user, &cookie, Some(report), FieldErrors::default()),
         Err(error) => {
             let (status, errors) = (error.status_code(), beside_the_file(error)?);
@@ -32,7 +32,7 @@ fn beside_the_file(error: Error) -> Result<FieldErrors, Error> {
     match error {
         Error::Invalid(errors) => Ok(errors),
         Error::Prevented(sentence) | Error::Overloaded(sentence) => Ok(FieldErrors::one("file", sentence)),
-        Error::TooLarge => Ok(FieldErrors::one("file", "This file is larger than 256 MiB.")),
+        Error::TooLarge => Ok(FieldErrors::one("file", "This file is larger than this server takes: 256 MiB at most.")),
         error => Err(error),
     }
 }

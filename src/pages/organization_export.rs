@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::services::transfer;
 use crate::store::ExportScope;
 use crate::web::{Context, CurrentUser, Error, download};
 
@@ -12,5 +11,5 @@ pub async fn show(
     user: CurrentUser,
     context: web::Data<Context>,
 ) -> Result<HttpResponse, Error> {
-    Ok(download::zip(transfer::export(&context.services, &user.actor(&request), ExportScope::Tenant)?))
+    download::export(&request, &user, &context, ExportScope::Tenant)
 }

@@ -5,7 +5,8 @@ use super::parsers;
 /// How much disk uploads may hold.
 #[derive(Clone, Debug, clap::Args)]
 pub struct UploadSettings {
-    /// MiB that uploaded files may hold in DATA_DIR at a time, in each web process; one file has 256 at most
+    /// MiB that uploaded files may hold in DATA_DIR at a time, in each web process; one file has 256 at most, a
+    /// client and an organization a quarter of all
     #[arg(
         long,
         env = "UPLOAD_SPACE",
@@ -17,7 +18,7 @@ pub struct UploadSettings {
 
 impl UploadSettings {
     /// The limit in bytes.
-    pub fn bytes(&self) -> u64 {
-        self.mebibytes * 1024 * 1024
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.mebibytes * 1024 * 1024).unwrap_or(usize::MAX)
     }
 }

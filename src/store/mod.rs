@@ -75,7 +75,7 @@ pub use sign_up::{Newcomer, Registered, SignUpError, TenantChoice};
 pub use tenant_limits::{TenantReport, recount, set_overrides, tenant_numbers, tenant_report};
 pub use tenants::{ByOwner, SettingsChange, TenantSettings};
 pub use throttles::{BucketAnswer, BucketRule, forget_throttles};
-pub use transfer::{ExportScope, ExportedNote, ExportedShare, ExportedUser, ImportedNote};
+pub use transfer::{ExportBounds, ExportScope, ExportedNote, ExportedShare, ExportedUser, ImportedNote};
 pub use usage::{PersonUsage, TenantUsage, Usage};
 pub use users::UserAccount;
 

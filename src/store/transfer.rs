@@ -9,19 +9,20 @@ use super::notes::{Note, note_columns};
 use super::revisions::{Revision, revision_columns};
 use super::usage::add_notes;
 use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle, values};
-use crate::domain::{NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
+use crate::domain::{Limit, NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
 
 static NOTES_OF_TENANT: Statement = Statement::reading(concat!(
     "SELECT ",
     note_columns!(whole),
-    ", n.deleted_at FROM {notes} n WHERE n.tenant_id = $1 AND n.id > $2 ORDER BY n.id LIMIT $3"
+    ", n.deleted_at FROM {notes} n
+     WHERE n.tenant_id = $1 AND n.id > $2 AND n.id <= $3 ORDER BY n.id LIMIT $4"
 ))
 .heavy();
 static NOTES_OF_USER: Statement = Statement::reading(concat!(
     "SELECT ",
     note_columns!(whole),
     ", n.deleted_at FROM {notes} n
-     WHERE n.tenant_id = $1 AND n.id > $2 AND n.user_id = $4 ORDER BY n.id LIMIT $3"
+     WHERE n.tenant_id = $1 AND n.id > $2 AND n.id <= $3 AND n.user_id = $5 ORDER BY n.id LIMIT $4"
 ))
 .heavy();
 static REVISIONS: Statement = Statement::reading(concat!(
@@ -39,7 +40,15 @@ static SHARES: Statement = Statement::reading(
 .heavy();
 static USERS: Statement = Statement::reading(
     "SELECT id, username, email, role, created_at, removed_at FROM {shared.users} WHERE tenant_id = $1 \
-     AND id > $2 ORDER BY id LIMIT $3",
+     AND id > $2 AND id <= $3 ORDER BY id LIMIT $4",
+)
+.heavy();
+static LAST_NOTE: Statement =
+    Statement::reading("SELECT coalesce(max(id), 0) FROM {notes} WHERE tenant_id = $1");
+static LAST_USER: Statement =
+    Statement::reading("SELECT coalesce(max(id), 0) FROM {shared.users} WHERE tenant_id = $1");
+static IN_BIN: Statement = Statement::reading(
+    "SELECT count(*) FROM {notes} WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NOT NULL",
 )
 .heavy();
 static KNOWN_ORIGINS: Statement = Statement::reading(
@@ -56,8 +65,19 @@ static RECORD_ORIGIN: Statement = Statement::inserting(
      VALUES ($1, $2, $3, currval('notes_id_seq'))",
 );
 
-pub(super) static ALL: &[&Statement] =
-    &[&NOTES_OF_TENANT, &NOTES_OF_USER, &REVISIONS, &SHARES, &USERS, &KNOWN_ORIGINS, &IMPORT, &RECORD_ORIGIN];
+pub(super) static ALL: &[&Statement] = &[
+    &NOTES_OF_TENANT,
+    &NOTES_OF_USER,
+    &REVISIONS,
+    &SHARES,
+    &USERS,
+    &LAST_NOTE,
+    &LAST_USER,
+    &IN_BIN,
+    &KNOWN_ORIGINS,
+    &IMPORT,
+    &RECORD_ORIGIN,
+];
 
 /// Which notes an export contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +86,13 @@ pub enum ExportScope {
     User(UserId),
     /// All notes of the tenant.
     Tenant,
+}
+
+/// The highest ids that exist when an export begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExportBounds {
+    pub last_note: i64,
+    pub last_user: i64,
 }
 
 /// A note of an export.
@@ -135,19 +162,43 @@ pub struct ImportedNote {
 }
 
 impl TenantHandle {
-    /// Up to `limit` notes with ids above `after`, in the order of their ids.
+    /// The highest ids that exist now.
+    ///
+    /// # Errors
+    /// [`DbError`] of the transaction.
+    pub async fn export_bounds(&self) -> Result<ExportBounds, DbError> {
+        let (last_note, last_user) =
+            self.transaction((LAST_NOTE.first(values![]), LAST_USER.first(values![]))).await?;
+        let (last_note, last_user) = (last_note.unwrap_or_default(), last_user.unwrap_or_default());
+        Ok(ExportBounds { last_note, last_user })
+    }
+
+    /// How many notes a user may import into the bin: it has no more notes than the user, or the tenant, may
+    /// have in use.
+    ///
+    /// # Errors
+    /// [`DbError`] of the two reads.
+    pub async fn room_in_bin(&self, user: UserId) -> Result<i64, DbError> {
+        let limits = self.usage(user).await?.limits;
+        let allowed = [Limit::NotesPerPerson, Limit::Notes].map(|limit| limits.stored(limit));
+        let allowed = allowed.into_iter().filter(|most| *most > 0).min().unwrap_or(i64::MAX);
+        let binned = self.transaction(IN_BIN.first(values![user])).await?.unwrap_or(0);
+        Ok(allowed.saturating_sub(binned))
+    }
+
+    /// Up to `limit` notes with ids above `after` and not above `last`, in the order of their ids.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
     pub async fn exported_notes(
         &self,
         scope: ExportScope,
-        after: i64,
+        (after, last): (i64, i64),
         limit: i64,
     ) -> Result<Vec<ExportedNote>, DbError> {
         self.transaction(match scope {
-            ExportScope::Tenant => NOTES_OF_TENANT.all(values![after, limit]),
-            ExportScope::User(user) => NOTES_OF_USER.all(values![after, limit, user]),
+            ExportScope::Tenant => NOTES_OF_TENANT.all(values![after, last, limit]),
+            ExportScope::User(user) => NOTES_OF_USER.all(values![after, last, limit, user]),
         })
         .await
     }
@@ -173,12 +224,16 @@ impl TenantHandle {
         self.transaction(SHARES.all(values![notes])).await
     }
 
-    /// Up to `limit` users with ids above `after`, in the order of their ids.
+    /// Up to `limit` users with ids above `after` and not above `last`, in the order of their ids.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn exported_users(&self, after: i64, limit: i64) -> Result<Vec<ExportedUser>, DbError> {
-        self.transaction(USERS.all(values![after, limit])).await
+    pub async fn exported_users(
+        &self,
+        (after, last): (i64, i64),
+        limit: i64,
+    ) -> Result<Vec<ExportedUser>, DbError> {
+        self.transaction(USERS.all(values![after, last, limit])).await
     }
 
     /// Which of these origins a user imported before.

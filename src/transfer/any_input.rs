@@ -1,7 +1,7 @@
 //! Made-up input for the parsers of this folder: archives, front matter and paths (docs/decisions/0027).
 
 use std::fs::File;
-use std::io::{Cursor, Write};
+use std::io::{BufReader, Cursor, Read, Write};
 
 use proptest::prelude::*;
 use zip::read::{ArchiveOffset, Config};
@@ -10,6 +10,7 @@ use zip::write::SimpleFileOptions;
 use super::archive::CheckedArchive;
 use super::archive_fault::{FILE_LIMIT, UNPACKED_LIMIT};
 use super::end_record::EndRecord;
+use super::note_reader::{LONGEST_FILE, NotePlace};
 use super::{front_matter, import};
 
 /// An archive of a few notes, with the ZIP64 records of a `large` one.
@@ -89,11 +90,29 @@ fn within_limits(bytes: &[u8]) {
     let file = file_of(bytes);
     let Ok(mut archive) = CheckedArchive::open(&file) else { return };
     assert!(archive.len() as u64 <= FILE_LIMIT);
-    let unpacked: usize = (0..archive.len())
-        .filter_map(|index| archive.markdown_file(index)?.bytes.ok())
-        .map(|bytes| bytes.len())
-        .sum();
-    assert!(unpacked as u64 <= UNPACKED_LIMIT);
+    let mut places = Vec::new();
+    if archive.write_places(&mut places).is_err() {
+        return;
+    }
+    let (mut places, mut unpacked) = (places.as_slice(), 0);
+    while let Some(place) = NotePlace::read(&mut places).expect("a place") {
+        let bytes = place.unpack(&file);
+        assert_eq!(bytes.is_ok(), as_the_crate_reads(&file, &place.path).is_some_and(|read| Ok(read) == bytes));
+        unpacked += bytes.map_or(0, |bytes| bytes.len() as u64);
+    }
+    assert!(unpacked <= UNPACKED_LIMIT);
+}
+
+/// What the crate unpacks of a file, if it has the length that is declared.
+fn as_the_crate_reads(file: &File, path: &str) -> Option<Vec<u8>> {
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    let mut zip = zip::ZipArchive::with_config(config, BufReader::new(file)).ok()?;
+    let index = (0..zip.len())
+        .find(|index| zip.by_index_data(*index).is_ok_and(|entry| entry.name().is_ok_and(|name| name == path)))?;
+    let entry = zip.by_index(index).ok()?;
+    let (declared, mut bytes) = (entry.size(), Vec::new());
+    let length = entry.take(declared + 1).read_to_end(&mut bytes).ok()?;
+    (length as u64 == declared && declared <= LONGEST_FILE).then_some(bytes)
 }
 
 #[test]

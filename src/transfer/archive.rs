@@ -2,17 +2,15 @@
 //! 5.0, V 5.2.3). What a ZIP says of its files may be a lie, so the notes are counted while they are read.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Write};
 
 use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::archive_fault::{ArchiveFault, FILE_LIMIT, LIST_LIMIT, RATIO_LIMIT, UNPACKED_LIMIT};
 use super::end_record::EndRecord;
-use crate::domain::CONTENT_LIMIT;
+use super::note_reader::{LONGEST_FILE, NotePlace};
 
-/// A note and its front matter. A longer file is no note, however small it is compressed.
-const LONGEST_FILE: u64 = CONTENT_LIMIT as u64 + 16 * 1024;
 /// The file of an export that an import does not read. It may be longer than all notes together.
 const EVERYTHING: &str = "pigeonhole.json";
 /// Ends of names of archives, which may hold any amount of further ones.
@@ -24,11 +22,19 @@ pub(super) struct CheckedArchive<'a> {
     zip: ZipArchive<BufReader<&'a File>>,
 }
 
-/// A Markdown file of an archive.
-pub(super) struct MarkdownFile {
-    pub(super) path: String,
-    /// The bytes, or why they cannot be read, in a sentence.
-    pub(super) bytes: Result<Vec<u8>, &'static str>,
+/// Why the places of the notes were not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlacesError {
+    #[error("the archive is refused: {0:?}")]
+    Refused(ArchiveFault),
+    #[error("the list of notes: {0}")]
+    Writing(#[from] io::Error),
+}
+
+impl From<ArchiveFault> for PlacesError {
+    fn from(fault: ArchiveFault) -> Self {
+        Self::Refused(fault)
+    }
 }
 
 impl<'a> CheckedArchive<'a> {
@@ -54,36 +60,34 @@ impl<'a> CheckedArchive<'a> {
     }
 
     /// The number of files and folders.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.zip.len()
     }
 
-    /// The file of this index, if it is a Markdown file.
-    pub(super) fn markdown_file(&mut self, index: usize) -> Option<MarkdownFile> {
-        let entry = self.zip.by_index_data(index).ok()?;
-        let path = entry.name().ok()?.into_owned();
-        if !entry.is_file() || !is_note(&path) {
-            return None;
+    /// Writes the places of the notes, in the order of the archive's list. The list itself is in memory as long
+    /// as this value.
+    ///
+    /// # Errors
+    /// [`ArchiveFault`], or that of the writer.
+    pub(super) fn write_places(&mut self, list: &mut impl Write) -> Result<(), PlacesError> {
+        for index in 0..self.zip.len() {
+            let entry = self.zip.by_index_raw(index).map_err(ArchiveFault::from)?;
+            let Ok(path) = entry.name().map(std::borrow::Cow::into_owned) else { continue };
+            if !entry.is_file() || !is_note(&path) {
+                continue;
+            }
+            let place = NotePlace {
+                data_start: entry.data_start().ok_or(ArchiveFault::Unreadable)?,
+                packed: entry.compressed_size(),
+                unpacked: entry.size(),
+                crc: entry.crc32(),
+                is_deflated: entry.compression() == CompressionMethod::Deflated,
+                path,
+            };
+            place.write(list)?;
         }
-        let declared = entry.size();
-        let bytes = self.read(index, declared);
-        Some(MarkdownFile { path, bytes })
-    }
-
-    /// Reads a file. It ends where the ZIP says that the file ends, so all files together are no longer than
-    /// what was checked.
-    fn read(&mut self, index: usize, declared: u64) -> Result<Vec<u8>, &'static str> {
-        const DAMAGED: &str = "It cannot be unpacked.";
-        if declared > LONGEST_FILE {
-            return Err("It is longer than a note may be.");
-        }
-        let entry = self.zip.by_index(index).map_err(|_| DAMAGED)?;
-        let mut bytes = Vec::new();
-        let length = entry.take(declared + 1).read_to_end(&mut bytes).map_err(|_| DAMAGED)?;
-        if length as u64 != declared {
-            return Err(DAMAGED);
-        }
-        Ok(bytes)
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::permission::Permission;
 use super::source::{ExportRequest, ExportSource};
 use super::zip_stream::{Archive, ExportError};
 use crate::store::{ExportScope, ExportedNote, ExportedShare, ExportedUser};
@@ -13,7 +14,7 @@ use crate::store::{ExportScope, ExportedNote, ExportedShare, ExportedUser};
 const REVISIONS: i64 = 10;
 
 pub(super) async fn write(
-    source: &ExportSource,
+    source: &ExportSource<impl Permission>,
     request: &ExportRequest,
     names: &HashMap<i64, String>,
     archive: &mut Archive<'_>,
@@ -38,7 +39,7 @@ pub(super) async fn write(
         let mut page = source.notes_after(last.as_ref()).await?;
         let numbers: Vec<i64> = page.iter().map(|exported| exported.note.id.number()).collect();
         let shares =
-            if numbers.is_empty() { Vec::new() } else { source.handle().exported_shares(&numbers).await? };
+            if numbers.is_empty() { Vec::new() } else { source.handle().await?.exported_shares(&numbers).await? };
         for exported in &page {
             archive.write(separator.as_bytes()).await?;
             separator = ",\n";
@@ -50,7 +51,7 @@ pub(super) async fn write(
     archive.write(b"]}\n").await
 }
 
-async fn write_users(source: &ExportSource, archive: &mut Archive<'_>) -> Result<(), ExportError> {
+async fn write_users(source: &ExportSource<impl Permission>, archive: &mut Archive<'_>) -> Result<(), ExportError> {
     let (mut last, mut separator): (Option<ExportedUser>, &str) = (None, "\n");
     loop {
         let mut page = source.users_after(last.as_ref()).await?;
@@ -68,7 +69,7 @@ async fn write_users(source: &ExportSource, archive: &mut Archive<'_>) -> Result
 }
 
 async fn write_note(
-    source: &ExportSource,
+    source: &ExportSource<impl Permission>,
     exported: &ExportedNote,
     names: &HashMap<i64, String>,
     shares: &[ExportedShare],
@@ -90,7 +91,7 @@ async fn write_note(
     archive.write(b",\"revisions\":[").await?;
     let (mut after, mut separator) = (0, "");
     while after + 1 < note.version {
-        let page = source.handle().exported_revisions(note.id, after, REVISIONS).await?;
+        let page = source.handle().await?.exported_revisions(note.id, after, REVISIONS).await?;
         let Some(end) = page.last() else { break };
         after = end.version;
         for revision in &page {

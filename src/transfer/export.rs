@@ -5,31 +5,43 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::mpsc;
 
+use super::permission::Permission;
 use super::source::{ExportRequest, ExportSource};
 use super::zip_stream::{Archive, ExportError};
+use super::entry_list::EntryList;
 use super::{document, front_matter};
 use crate::db::Database;
 use crate::log_context::carry;
 use crate::store::{ExportScope, ExportedNote};
 
 const EVERYTHING: &str = "pigeonhole.json";
+/// The time for a whole export, however slowly its client reads: 2 GiB at 300 KB a second.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The archive in chunks, written as fast as the client reads it.
+/// The archive in chunks, written as fast as the client reads it, while `permission` is in force. `list` is
+/// for the list of its files.
 pub fn export(
     database: Database,
     request: ExportRequest,
+    permission: impl Permission,
+    list: EntryList,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> + 'static {
     let (sender, receiver) = mpsc::channel(2);
     let complete = Arc::new(AtomicBool::new(false));
     let completed = Arc::clone(&complete);
     tokio::spawn(carry(async move {
-        let source = ExportSource { database, tenant: request.tenant, scope: request.scope };
-        match write(&source, &request, &sender).await {
+        let written = async {
+            let source = ExportSource::open(database, &request, permission).await?;
+            write(&source, &request, Archive::new(&sender, list)).await
+        };
+        let written = tokio::time::timeout(EXPORT_TIMEOUT, written).await;
+        match written.unwrap_or(Err(ExportError::TimedOut)) {
             Ok(()) => completed.store(true, Ordering::Release),
             Err(ExportError::ClientGone) => log::debug!("the client closed the connection during an export"),
             Err(error) => log::warn!("an export ended early: {error}"),
@@ -47,11 +59,10 @@ pub fn export(
 }
 
 async fn write(
-    source: &ExportSource,
+    source: &ExportSource<impl Permission>,
     request: &ExportRequest,
-    sender: &Sender<Bytes>,
+    mut archive: Archive<'_>,
 ) -> Result<(), ExportError> {
-    let mut archive = Archive::new(sender);
     let names = names(source, request).await?;
     let mut last: Option<ExportedNote> = None;
     loop {
@@ -59,19 +70,22 @@ async fn write(
         for exported in &page {
             let author = names.get(&exported.note.author.number()).map_or("", String::as_str);
             let file = front_matter::write(exported, author, &request.tenant_name, request.tenant.number());
-            archive.start_file(&path(exported, author, request.scope), false)?;
+            archive.start_file(path(exported, author, request.scope), false)?;
             archive.write(file.as_bytes()).await?;
         }
         let Some(end) = page.pop() else { break };
         last = Some(end);
     }
-    archive.start_file(EVERYTHING, true)?;
+    archive.start_file(EVERYTHING.to_owned(), true)?;
     document::write(source, request, &names, &mut archive).await?;
     archive.finish().await
 }
 
 /// The names of the authors by id: all users of the tenant, or the user whose notes are exported.
-async fn names(source: &ExportSource, request: &ExportRequest) -> Result<HashMap<i64, String>, ExportError> {
+async fn names(
+    source: &ExportSource<impl Permission>,
+    request: &ExportRequest,
+) -> Result<HashMap<i64, String>, ExportError> {
     let mut names = HashMap::new();
     if let ExportScope::User(user) = request.scope {
         names.insert(user.number(), request.username.clone());

@@ -2,33 +2,37 @@
 //! transaction that writes a note records its origin, so a repeated import continues where it was
 //! interrupted. A user runs one import at a time.
 
-use std::future::Future;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{self, Sender};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::archive::{CheckedArchive, MarkdownFile};
+use super::archive::PlacesError;
 use super::archive_fault::ArchiveFault;
 use super::front_matter::{self, FrontMatter};
 use super::lease::ImportLease;
-use super::upload_space::UploadedFile;
+use super::note_reader::{NoteBatch, NoteReader};
+use super::permission::Permission;
+use super::upload_space::{UploadError, UploadedFile};
 use crate::db::{Database, DbError};
 use crate::domain::{Limit, NoteContent, NoteTitle, TenantId, UserId};
 use crate::log_context::carry_blocking;
 use crate::store::ImportedNote;
 
-/// The archives that are read at a time in this process. The list of files of each is in memory.
-static READERS: Semaphore = Semaphore::const_new(4);
-/// The time that an upload which has arrived waits for its turn to be read.
-const READER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Notes in one transaction, and their bytes: a transaction has 2.5 seconds, on a busy server too.
-const BATCH: usize = 20;
-const BATCH_BYTES: usize = 1024 * 1024;
+/// One archive is checked at a time, as its list of files is in memory then: 25 MB at most.
+static CHECK: Semaphore = Semaphore::const_new(1);
+/// The batches that are in memory at a time. They are let in as they come, so imports take turns and a long
+/// one keeps no other waiting for longer than a batch.
+static BATCHES: Semaphore = Semaphore::const_new(4);
+/// The time that an import waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most refused files that a report lists.
 const LISTED: usize = 50;
+
+const BIN_IS_FULL: &str = "Your bin has as many notes as it may. Delete some of them for good, then import this \
+    ZIP again.";
 
 /// The result of an import.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
@@ -75,72 +79,210 @@ pub enum ImportError {
     /// Other users' archives are being read.
     #[error("too many archives are being read")]
     Busy,
+    /// The user's login has ended.
+    #[error("the login has ended")]
+    NotPermitted,
+    #[error("the client closed the connection")]
+    ClientGone,
+    /// There is no space for the archive, or not any more.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
     /// The notes that were imported before the failure stay, and a repeated import continues there.
     #[error(transparent)]
     Database(#[from] DbError),
 }
 
+impl From<ArchiveFault> for ImportError {
+    fn from(fault: ArchiveFault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<PlacesError> for ImportError {
+    fn from(error: PlacesError) -> Self {
+        match error {
+            PlacesError::Refused(fault) => Self::Refused(fault),
+            PlacesError::Writing(cause) => Self::Upload(cause.into()),
+        }
+    }
+}
+
 pub(super) type ImportItem = Result<ImportedNote, RefusedFile>;
+
+/// For whom notes are imported, and how long that goes on.
+pub struct ImportRequest<'a, P> {
+    pub database: &'a Database,
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub permission: P,
+    /// Whether the client has closed its connection.
+    pub client_is_gone: &'a dyn Fn() -> bool,
+}
 
 /// Imports the notes of an archive for a user, who has no other import meanwhile. `arriving` is the upload.
 ///
 /// # Errors
 /// See [`ImportError`], or the error of the upload.
 pub async fn import<E: From<ImportError>>(
-    database: &Database,
-    tenant: TenantId,
-    user: UserId,
+    request: &ImportRequest<'_, impl Permission>,
     arriving: impl Future<Output = Result<UploadedFile, E>>,
 ) -> Result<ImportReport, E> {
-    let lease = ImportLease::take(database, tenant, user).await.map_err(ImportError::from)?;
-    let lease = lease.ok_or(ImportError::AlreadyRunning)?;
+    let lease = ImportLease::take(request.database, request.tenant, request.user).await;
+    let lease = lease.map_err(ImportError::from)?.ok_or(ImportError::AlreadyRunning)?;
     let report = match arriving.await {
-        Ok(upload) => import_upload(database, tenant, user, upload).await.map_err(E::from),
+        Ok(upload) => request.import_upload(upload).await.map_err(E::from),
         Err(error) => Err(error),
     };
     lease.release().await;
     report
 }
 
-async fn import_upload(
-    database: &Database,
-    tenant: TenantId,
-    user: UserId,
-    upload: UploadedFile,
-) -> Result<ImportReport, ImportError> {
-    let turn = tokio::time::timeout(READER_TIMEOUT, READERS.acquire()).await;
-    let Ok(Ok(_turn)) = turn else { return Err(ImportError::Busy) };
-    let (sender, mut receiver) = mpsc::channel::<ImportItem>(BATCH);
-    let reading = tokio::task::spawn_blocking(carry_blocking(move || read(&upload, &sender)));
-    let mut report = ImportReport {
-        left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
-        ..ImportReport::default()
-    };
-    let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
-    while let Some(item) = receiver.recv().await {
-        match item {
-            Ok(note) => {
-                bytes += note.content.as_str().len();
-                batch.push(note);
+impl<P: Permission> ImportRequest<'_, P> {
+    async fn import_upload(&self, upload: UploadedFile) -> Result<ImportReport, ImportError> {
+        let mut report = ImportReport {
+            left_out: vec!["earlier texts of notes", "with whom notes are shared", "people and their roles"],
+            ..ImportReport::default()
+        };
+        let ended = self.import_all(upload, &mut report).await;
+        if let Err(error) = ended {
+            let ImportReport { taken, known, .. } = report;
+            log::info!("an import broke off after {taken} new and {known} known notes: {error}");
+            return Err(error);
+        }
+        Ok(report)
+    }
+
+    async fn import_all(&self, upload: UploadedFile, report: &mut ImportReport) -> Result<(), ImportError> {
+        let mut reader = {
+            let _turn = turn(&CHECK).await?;
+            self.may_go_on(&upload).await?;
+            blocking(move || NoteReader::open(upload)).await??
+        };
+        let mut bin = BinRoom::default();
+        loop {
+            let _turn = turn(&BATCHES).await?;
+            self.may_go_on(reader.upload()).await?;
+            let batch;
+            (reader, batch) = blocking(move || {
+                let batch = reader.next_batch();
+                (reader, batch)
+            })
+            .await?;
+            let NoteBatch { items, more } = batch.map_err(PlacesError::Writing)?;
+            let mut notes = Vec::with_capacity(items.len());
+            for item in items {
+                item.map_or_else(|refused| report.refuse(refused), |note| notes.push(note));
             }
-            Err(refused) => report.refuse(refused),
-        }
-        if batch.len() == BATCH || bytes >= BATCH_BYTES {
-            import_batch(database, tenant, user, &mut batch, &mut report).await?;
-            bytes = 0;
-        }
-        if report.stopped.is_some() {
-            break;
+            self.import_batch(notes, &mut bin, report).await?;
+            if !more || report.stopped.is_some() {
+                return Ok(());
+            }
         }
     }
-    import_batch(database, tenant, user, &mut batch, &mut report).await?;
-    // The reader of an import that stopped ends, too.
-    drop(receiver);
-    match reading.await {
-        Ok(Ok(())) => Ok(report),
-        Ok(Err(fault)) => Err(ImportError::Refused(fault)),
-        Err(_) => Err(ImportError::Refused(ArchiveFault::Unreadable)),
+
+    /// Asked before each batch: an import may outlive the login, the client and the space that it began with.
+    async fn may_go_on(&self, upload: &UploadedFile) -> Result<(), ImportError> {
+        if (self.client_is_gone)() {
+            return Err(ImportError::ClientGone);
+        }
+        upload.check()?;
+        let permitted = self.permission.is_in_force().await?;
+        if permitted { Ok(()) } else { Err(ImportError::NotPermitted) }
     }
+
+    async fn import_batch(
+        &self,
+        mut notes: Vec<ImportedNote>,
+        bin: &mut BinRoom,
+        report: &mut ImportReport,
+    ) -> Result<(), DbError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let origins: Vec<Vec<u8>> = notes.iter().map(|note| note.origin.clone()).collect();
+        let known = self.database.tenant(self.tenant).known_origins(self.user, &origins).await?;
+        let mut seen = HashSet::new();
+        let all = notes.len();
+        notes.retain(|note| !known.contains(&note.origin) && seen.insert(note.origin.clone()));
+        report.known += all - notes.len();
+        if !bin.admit(self, &mut notes).await? {
+            report.stopped = Some(BIN_IS_FULL);
+        }
+        if notes.is_empty() {
+            return Ok(());
+        }
+        match self.database.tenant(self.tenant).import_notes(self.user, &notes).await {
+            Ok(()) => report.taken += notes.len(),
+            Err(DbError::Taken(_) | DbError::LimitReached(_)) => self.import_one_by_one(&notes, report).await?,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// For an archive that is imported twice at the same time, and for the last notes that a limit allows: a
+    /// transaction for each note finds those that can be imported.
+    async fn import_one_by_one(
+        &self,
+        notes: &[ImportedNote],
+        report: &mut ImportReport,
+    ) -> Result<(), DbError> {
+        for note in notes {
+            let imported = self.database.tenant(self.tenant);
+            match imported.import_notes(self.user, std::slice::from_ref(note)).await {
+                Ok(()) => report.taken += 1,
+                Err(DbError::Taken(_)) => report.known += 1,
+                Err(DbError::LimitReached(limit)) => {
+                    (report.stopped, report.limit) = (Some(limit.sentence()), Some(limit));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many notes an import may still put into the bin, where they count for no limit of notes in use. It is
+/// read from the database with the first such note, as a user runs one import at a time.
+#[derive(Default)]
+struct BinRoom(Option<i64>);
+
+impl BinRoom {
+    /// Cuts the notes off before the first one that has no room; false if there is such a note.
+    async fn admit<P: Permission>(
+        &mut self,
+        request: &ImportRequest<'_, P>,
+        notes: &mut Vec<ImportedNote>,
+    ) -> Result<bool, DbError> {
+        let binned = |note: &ImportedNote| note.deleted_at.is_some();
+        if !notes.iter().any(binned) {
+            return Ok(true);
+        }
+        let mut room = match self.0 {
+            Some(room) => room,
+            None => request.database.tenant(request.tenant).room_in_bin(request.user).await?,
+        };
+        let refused = notes.iter().position(|note| {
+            room -= i64::from(binned(note));
+            room < 0
+        });
+        self.0 = Some(room);
+        notes.truncate(refused.unwrap_or(notes.len()));
+        Ok(refused.is_none())
+    }
+}
+
+async fn turn(turns: &'static Semaphore) -> Result<SemaphorePermit<'static>, ImportError> {
+    match tokio::time::timeout(TURN_TIMEOUT, turns.acquire()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(ImportError::Busy),
+    }
+}
+
+/// Runs `work` on a thread that may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ImportError> {
+    let done = tokio::task::spawn_blocking(carry_blocking(work)).await;
+    done.map_err(|_| ImportError::Refused(ArchiveFault::Unreadable))
 }
 
 impl ImportReport {
@@ -152,76 +294,7 @@ impl ImportReport {
     }
 }
 
-async fn import_batch(
-    database: &Database,
-    tenant: TenantId,
-    user: UserId,
-    batch: &mut Vec<ImportedNote>,
-    report: &mut ImportReport,
-) -> Result<(), DbError> {
-    let mut notes = std::mem::take(batch);
-    if notes.is_empty() {
-        return Ok(());
-    }
-    let origins: Vec<Vec<u8>> = notes.iter().map(|note| note.origin.clone()).collect();
-    let known = database.tenant(tenant).known_origins(user, &origins).await?;
-    let mut seen = std::collections::HashSet::new();
-    let all = notes.len();
-    notes.retain(|note| !known.contains(&note.origin) && seen.insert(note.origin.clone()));
-    report.known += all - notes.len();
-    if notes.is_empty() {
-        return Ok(());
-    }
-    match database.tenant(tenant).import_notes(user, &notes).await {
-        Ok(()) => report.taken += notes.len(),
-        Err(DbError::Taken(_) | DbError::LimitReached(_)) => {
-            import_one_by_one(database, tenant, user, &notes, report).await?
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-/// For an archive that is imported twice at the same time, and for the last notes that a limit allows: a
-/// transaction for each note finds those that can be imported.
-async fn import_one_by_one(
-    database: &Database,
-    tenant: TenantId,
-    user: UserId,
-    notes: &[ImportedNote],
-    report: &mut ImportReport,
-) -> Result<(), DbError> {
-    for note in notes {
-        match database.tenant(tenant).import_notes(user, std::slice::from_ref(note)).await {
-            Ok(()) => report.taken += 1,
-            Err(DbError::Taken(_)) => report.known += 1,
-            Err(DbError::LimitReached(limit)) => {
-                (report.stopped, report.limit) = (Some(limit.sentence()), Some(limit));
-                break;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Reads the archive on a thread that may block. It ends early when the receiver is dropped.
-fn read(upload: &UploadedFile, sender: &Sender<ImportItem>) -> Result<(), ArchiveFault> {
-    let mut archive = CheckedArchive::open(upload.file())?;
-    for index in 0..archive.len() {
-        let Some(MarkdownFile { path, bytes }) = archive.markdown_file(index) else { continue };
-        let item = match bytes {
-            Ok(bytes) => note(&path, &bytes),
-            Err(reason) => refused(&path, reason),
-        };
-        if sender.blocking_send(item).is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn refused(path: &str, reason: &str) -> ImportItem {
+pub(super) fn refused(path: &str, reason: &str) -> ImportItem {
     let file: String = path.chars().filter(|character| !character.is_control()).take(200).collect();
     Err(RefusedFile { file, reason: reason.to_owned() })
 }

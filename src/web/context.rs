@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use super::connections::Connections;
 use super::cookie::CookieKeys;
 use super::graceful_shutdown::RequestDrain;
+use super::memory_budget::MemoryBudget;
 use super::request_rate::RequestRates;
 use super::site::Site;
 use crate::auth::InvitationToken;
@@ -20,6 +21,8 @@ pub struct Context {
     pub drain: RequestDrain,
     pub rates: RequestRates,
     pub connections: Arc<Connections>,
+    /// The bytes on the disk that uploads may hold.
+    pub upload_budget: Arc<MemoryBudget>,
     pub site: Data<Site>,
     pub cookies: CookieKeys,
 }

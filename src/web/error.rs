@@ -122,6 +122,9 @@ impl From<ImportError> for Error {
                 "Another import of yours has not ended. Wait until it has, then send this ZIP again.",
             ),
             ImportError::Busy => Self::Overloaded(TOO_MANY_IMPORTS),
+            ImportError::NotPermitted => Self::LoginRequired,
+            ImportError::ClientGone => Self::BadRequest("The connection was closed before the import ended."),
+            ImportError::Upload(error) => error.into(),
             ImportError::Database(error) => error.into(),
         }
     }
@@ -131,6 +134,7 @@ impl From<UploadError> for Error {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::NoSpace => Self::Overloaded(TOO_MANY_IMPORTS),
+            UploadError::TooLarge => Self::TooLarge,
             UploadError::File(cause) => Self::Internal("keeping an upload in DATA_DIR", cause.into()),
         }
     }

@@ -40,6 +40,7 @@ pub mod response_headers;
 pub mod routes;
 pub mod site;
 pub mod upload;
+pub mod upload_quota;
 pub mod user_agent;
 
 pub use body::{Form, Json};

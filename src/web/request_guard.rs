@@ -232,7 +232,7 @@ mod tests {
                 session_cache: SessionCache::default(),
                 notifier: Notifier::default(),
                 hasher: Hasher::with_cost(10),
-                uploads: UploadSpace::new(&std::env::temp_dir(), 0),
+                uploads: UploadSpace::new(&std::env::temp_dir()),
                 sign_up: std::sync::Arc::default(),
             },
             metrics: Metrics::new([]),
@@ -245,6 +245,7 @@ mod tests {
                     trusted: crate::settings::Networks::default(),
                 },
             )),
+            upload_budget: crate::web::memory_budget::MemoryBudget::new(0),
             site: site.clone(),
             cookies: cookie::CookieKeys {
                 key: actix_web::cookie::Key::generate(),

@@ -2,8 +2,10 @@
 //! arrives, and a body that comes too slowly is cut off before that.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart, MultipartError};
@@ -14,9 +16,14 @@ use actix_web::web::{self, Bytes};
 use futures_util::{Stream, StreamExt};
 use tokio::time::Instant;
 
+use super::connections::client_has_closed;
+use super::context::Context;
+use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
-use crate::transfer::{UploadSpace, UploadedFile};
+use super::upload_quota::UploadQuota;
+use crate::services::transfer;
+use crate::transfer::{ImportReport, UploadError, UploadedFile};
 
 /// The longest file, in bytes.
 pub const UPLOAD_LIMIT: u64 = 256 * 1024 * 1024;
@@ -39,69 +46,119 @@ struct UploadPace {
     rate: f64,
 }
 
-/// 256 MiB in ten minutes are 450 KB a second. A slower line sends smaller archives, at 4 KiB a second and
-/// more.
+/// For a body of unknown length: 256 MiB in ten minutes are 450 KB a second. A slower line sends smaller
+/// archives, at 4 KiB a second and more.
 const PACE: UploadPace = UploadPace {
     whole: Duration::from_secs(600),
     piece: Duration::from_secs(20),
     grace: Duration::from_secs(30),
     rate: 4096.0,
 };
+/// The time for any body, to which its length adds a second for each 64 KiB.
+const SHORT_BODY: Duration = Duration::from_secs(60);
+const ANNOUNCED_RATE: u64 = 64 * 1024;
 
-/// The upload of a request whose body is the file.
-///
-/// # Errors
-/// 408 when it arrives too slowly, 413 when it is too long, 400 when it ends early, 503 without space.
-pub async fn from_body(
-    request: &HttpRequest,
-    body: web::Payload,
-    space: &UploadSpace,
-) -> Result<UploadedFile, Error> {
-    let announced = announced(request, UPLOAD_LIMIT)?;
-    let mut body = Box::pin(paced(body, PACE, Rc::new(Cell::new(UPLOAD_LIMIT))));
-    let mut upload = space.start(announced)?;
-    while let Some(piece) = body.next().await {
-        upload.append(&piece.map_err(of_payload)?)?;
+impl UploadPace {
+    /// The pace of a body that announces its length; 0 when it does not.
+    fn of(announced: u64) -> Self {
+        let needed = SHORT_BODY + Duration::from_secs(announced / ANNOUNCED_RATE);
+        Self { whole: if announced == 0 { PACE.whole } else { PACE.whole.min(needed) }, ..PACE }
     }
-    Ok(upload)
 }
 
-/// The upload in the field `file` of a form.
-///
-/// # Errors
-/// As [`from_body`]; 422 for a form without the field, 400 for one that cannot be read.
-pub async fn from_form(
-    request: &HttpRequest,
-    body: web::Payload,
-    space: &UploadSpace,
-) -> Result<UploadedFile, Error> {
-    let announced = announced(request, UPLOAD_LIMIT + FORM_LIMIT)?;
-    // Until the file begins the whole form may be as long as what is around it.
-    let allowed = Rc::new(Cell::new(FORM_LIMIT));
-    let mut form = Multipart::new(request.headers(), paced(body, PACE, Rc::clone(&allowed)));
-    let mut left = OTHER_FIELDS_LIMIT;
-    for _ in 0..=OTHER_FIELDS {
-        let Some(field) = form.next().await else {
-            return Err(Error::Invalid(FieldErrors::one("file", "Choose a ZIP.")));
-        };
-        let field = field.map_err(of_form)?;
-        if field.name() == Some("file") {
-            allowed.set(UPLOAD_LIMIT + FORM_LIMIT);
-            return keep(field, space.start(announced)?).await;
+/// An upload that is imported when it has arrived.
+pub struct Upload<'a> {
+    request: &'a HttpRequest,
+    user: &'a CurrentUser,
+    context: &'a Context,
+}
+
+impl<'a> Upload<'a> {
+    /// The upload of a request.
+    pub fn of(request: &'a HttpRequest, user: &'a CurrentUser, context: &'a Context) -> Self {
+        Self { request, user, context }
+    }
+
+    /// Imports the notes of the file, while the user's session is in force and the client is there.
+    ///
+    /// # Errors
+    /// Those of the upload and of [`transfer::import`]; the answer to a request without a login when the
+    /// session has ended.
+    pub async fn import(
+        &self,
+        arriving: impl Future<Output = Result<UploadedFile, Error>>,
+    ) -> Result<ImportReport, Error> {
+        let actor = self.user.actor(self.request);
+        let client_is_gone = || client_has_closed(self.request);
+        transfer::import(&self.context.services, &actor, &self.user.token, client_is_gone, arriving).await
+    }
+
+    /// The upload of a request whose body is the file.
+    ///
+    /// # Errors
+    /// 408 when it arrives too slowly, 413 when it is too long, 400 when it ends early, 503 without space.
+    pub async fn from_body(&self, body: web::Payload) -> Result<UploadedFile, Error> {
+        let announced = self.announced(UPLOAD_LIMIT)?;
+        let body = paced(body, UploadPace::of(announced), Rc::new(Cell::new(UPLOAD_LIMIT)));
+        keep(Box::pin(body.map(|piece| piece.map_err(of_payload))), self.start(announced)?).await
+    }
+
+    /// The upload in the field `file` of a form.
+    ///
+    /// # Errors
+    /// As [`Upload::from_body`]; 422 for a form without the field, 400 for one that cannot be read.
+    pub async fn from_form(&self, body: web::Payload) -> Result<UploadedFile, Error> {
+        let announced = self.announced(UPLOAD_LIMIT + FORM_LIMIT)?;
+        // Until the file begins the whole form may be as long as what is around it.
+        let allowed = Rc::new(Cell::new(FORM_LIMIT));
+        let body = paced(body, UploadPace::of(announced), Rc::clone(&allowed));
+        let mut form = Multipart::new(self.request.headers(), body);
+        let mut left = OTHER_FIELDS_LIMIT;
+        for _ in 0..=OTHER_FIELDS {
+            let Some(field) = form.next().await else {
+                return Err(Error::Invalid(FieldErrors::one("file", "Choose a ZIP.")));
+            };
+            let field = field.map_err(of_form)?;
+            if field.name() == Some("file") {
+                allowed.set(UPLOAD_LIMIT + FORM_LIMIT);
+                return keep(field.map(|piece| piece.map_err(of_form)), self.start(announced)?).await;
+            }
+            left = skip(field, left).await?;
         }
-        left = skip(field, left).await?;
+        Err(Error::TooLarge)
     }
-    Err(Error::TooLarge)
+
+    fn start(&self, announced: u64) -> Result<UploadedFile, Error> {
+        let quota = UploadQuota::of_upload(self.request, self.user, self.context);
+        Ok(self.context.services.uploads.start(announced, quota)?)
+    }
+
+    /// The length that the request announces, 0 when it does not.
+    fn announced(&self, limit: u64) -> Result<u64, Error> {
+        let length = self.request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+        if length > limit { Err(Error::TooLarge) } else { Ok(length) }
+    }
 }
 
-async fn keep(mut field: Field, mut upload: UploadedFile) -> Result<UploadedFile, Error> {
-    while let Some(piece) = field.next().await {
-        upload.append(&piece.map_err(of_form)?)?;
+/// Keeps the pieces of a file, until it ends or its space is given to another client.
+async fn keep(
+    mut pieces: impl Stream<Item = Result<Bytes, Error>> + Unpin,
+    mut upload: UploadedFile,
+) -> Result<UploadedFile, Error> {
+    loop {
+        let piece = poll_fn(|task| {
+            if upload.is_given_up(task.waker()) {
+                return Poll::Ready(Some(Err(UploadError::NoSpace.into())));
+            }
+            pieces.poll_next_unpin(task)
+        });
+        let Some(piece) = piece.await else { return Ok(upload) };
+        upload.append(&piece?)?;
         if upload.length() > UPLOAD_LIMIT {
             return Err(Error::TooLarge);
         }
     }
-    Ok(upload)
 }
 
 /// Reads a field that is not needed, and gives the bytes that further ones may have.
@@ -110,13 +167,6 @@ async fn skip(mut field: Field, mut left: usize) -> Result<usize, Error> {
         left = left.checked_sub(piece.map_err(of_form)?.len()).ok_or(Error::TooLarge)?;
     }
     Ok(left)
-}
-
-/// The length that the request announces, 0 when it does not.
-fn announced(request: &HttpRequest, limit: u64) -> Result<u64, Error> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
-    if length > limit { Err(Error::TooLarge) } else { Ok(length) }
 }
 
 /// The pieces of a body: an error once they come more slowly than `pace`, or are longer than `allowed`.

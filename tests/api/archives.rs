@@ -13,7 +13,7 @@ use crate::support::{
     zip_bytes::{ENCRYPTED, LZMA, Packed, ZipBytes},
 };
 
-async fn import(script: &Script, archive: &[u8]) -> Answer {
+pub(super) async fn import(script: &Script, archive: &[u8]) -> Answer {
     script.answer(Call::new("POST", "/api/import").body("application/zip", archive)).await
 }
 
@@ -146,7 +146,7 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 /// A number of /proc/PID/status, in KiB.
-fn memory(server: &Server, name: &str) -> u64 {
+pub(super) fn memory(server: &Server, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid)).expect("a process");
     let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
@@ -202,7 +202,7 @@ async fn a_file_that_is_longer_than_the_archive_says_is_refused_and_the_rest_com
 }
 
 /// An import over the API that has begun and whose body does not end.
-async fn unfinished(app: &App, script: &Script, body: &[u8], length: usize) -> TcpStream {
+pub(super) async fn unfinished(app: &App, script: &Script, body: &[u8], length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(app.address).await.expect("a connection");
     let head = format!(
         "POST /api/import HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
@@ -216,7 +216,7 @@ async fn unfinished(app: &App, script: &Script, body: &[u8], length: usize) -> T
 }
 
 /// Waits until the person's lease is taken.
-async fn until_leased(person: &Person) {
+pub(super) async fn until_leased(person: &Person) {
     let client = database::admin().await;
     eventually("the import has begun", async || {
         let sql = "SELECT 1 FROM import_leases WHERE tenant_id = $1 AND user_id = $2";
@@ -304,7 +304,7 @@ async fn the_import_of_a_killed_process_makes_room_when_its_lease_expires() {
 }
 
 /// The bytes of the files that a server has open in its folder of uploads.
-fn held_by(server: &Server) -> u64 {
+pub(super) fn held_by(server: &Server) -> u64 {
     let files = std::fs::read_dir(format!("/proc/{}/fd", server.pid)).expect("the open files");
     let uploads = files.flatten().filter(|file| {
         std::fs::read_link(file.path()).is_ok_and(|target| target.to_string_lossy().contains("/uploads/"))
@@ -315,7 +315,7 @@ fn held_by(server: &Server) -> u64 {
 #[tokio::test]
 async fn uploads_of_all_people_hold_no_more_disk_than_the_setting_says() {
     spawn_app().await;
-    let server = ServerBuilder::new().set("UPLOAD_SPACE", "1").start_async().await;
+    let server = ServerBuilder::new().set("UPLOAD_SPACE", "4").start_async().await;
     let app = App::of(&server);
     let person = Person::founder(&app).await;
     let (first, second) = (person.script(&app).await, person.colleague(&app).await.script(&app).await);

@@ -20,3 +20,4 @@ mod sharing;
 mod tenants;
 mod tokens;
 mod transfer;
+mod transfers_in_progress;

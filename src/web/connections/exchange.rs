@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
@@ -19,6 +20,8 @@ use crate::web::memory_budget::Revocation;
 pub(super) struct Exchange {
     busy: Cell<bool>,
     refusal: Cell<Option<StatusCode>>,
+    /// Whether the client has closed its side.
+    client_ended: Cell<bool>,
     reader: RefCell<Option<Waker>>,
     /// Of the answer that is being written.
     revocation: RefCell<Option<Arc<Revocation>>>,
@@ -39,6 +42,11 @@ impl Exchange {
     /// Whether the answer to the last head has not ended.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.get()
+    }
+
+    /// Notes that the client has closed its side.
+    pub(super) fn end_client(&self) {
+        self.client_ended.set(true);
     }
 
     /// Wakes `reader` when there may be something to read again.
@@ -62,6 +70,12 @@ impl Exchange {
         *self.revocation.borrow_mut() = None;
         self.wake();
     }
+}
+
+/// Whether the client of a request has closed its side of the connection: it is gone, or waits for nothing but
+/// the answer, as few clients do.
+pub fn client_has_closed(request: &HttpRequest) -> bool {
+    request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.client_ended.get())
 }
 
 /// The body of an answer. Dropping it, whole or not, ends the exchange.

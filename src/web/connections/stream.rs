@@ -102,6 +102,9 @@ impl GuardedStream {
         while self.received.len() < READ_AHEAD && !self.received.has_ended() {
             ready!(self.received.poll_fill(&mut self.socket, context))?;
         }
+        if self.received.has_ended() {
+            self.exchange.end_client();
+        }
         Poll::Pending
     }
 
