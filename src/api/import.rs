@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::problem::Problem;
 use crate::transfer::ImportReport;
-use crate::web::{Context, CurrentUser, Error};
 use crate::web::upload::Upload;
+use crate::web::{Context, CurrentUser, Error};
 
 /// Import the Markdown files of a ZIP, such as an export, as notes of the token's user. No note is imported
 /// twice, so an interrupted import is continued by sending the same ZIP again.

@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::transfer::transfer_page;
-use crate::web::{Context, CurrentUser, Error, FieldErrors};
 use crate::web::upload::Upload;
+use crate::web::{Context, CurrentUser, Error, FieldErrors};
 
 /// Imports the notes of the ZIP in the field `file`. The response is the report itself and no redirect: a
 /// reload sends the same ZIP again, and no note is imported twice.
@@ -32,7 +32,9 @@ fn beside_the_file(error: Error) -> Result<FieldErrors, Error> {
     match error {
         Error::Invalid(errors) => Ok(errors),
         Error::Prevented(sentence) | Error::Overloaded(sentence) => Ok(FieldErrors::one("file", sentence)),
-        Error::TooLarge => Ok(FieldErrors::one("file", "This file is larger than this server takes: 256 MiB at most.")),
+        Error::TooLarge => {
+            Ok(FieldErrors::one("file", "This file is larger than this server takes: 256 MiB at most."))
+        }
         error => Err(error),
     }
 }

@@ -97,7 +97,10 @@ fn within_limits(bytes: &[u8]) {
     let (mut places, mut unpacked) = (places.as_slice(), 0);
     while let Some(place) = NotePlace::read(&mut places).expect("a place") {
         let bytes = place.unpack(&file);
-        assert_eq!(bytes.is_ok(), as_the_crate_reads(&file, &place.path).is_some_and(|read| Ok(read) == bytes));
+        assert_eq!(
+            bytes.is_ok(),
+            as_the_crate_reads(&file, &place.path).is_some_and(|read| Ok(read) == bytes)
+        );
         unpacked += bytes.map_or(0, |bytes| bytes.len() as u64);
     }
     assert!(unpacked <= UNPACKED_LIMIT);
@@ -107,8 +110,9 @@ fn within_limits(bytes: &[u8]) {
 fn as_the_crate_reads(file: &File, path: &str) -> Option<Vec<u8>> {
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     let mut zip = zip::ZipArchive::with_config(config, BufReader::new(file)).ok()?;
-    let index = (0..zip.len())
-        .find(|index| zip.by_index_data(*index).is_ok_and(|entry| entry.name().is_ok_and(|name| name == path)))?;
+    let index = (0..zip.len()).find(|index| {
+        zip.by_index_data(*index).is_ok_and(|entry| entry.name().is_ok_and(|name| name == path))
+    })?;
     let entry = zip.by_index(index).ok()?;
     let (declared, mut bytes) = (entry.size(), Vec::new());
     let length = entry.take(declared + 1).read_to_end(&mut bytes).ok()?;

@@ -38,8 +38,11 @@ pub(super) async fn write(
     loop {
         let mut page = source.notes_after(last.as_ref()).await?;
         let numbers: Vec<i64> = page.iter().map(|exported| exported.note.id.number()).collect();
-        let shares =
-            if numbers.is_empty() { Vec::new() } else { source.handle().await?.exported_shares(&numbers).await? };
+        let shares = if numbers.is_empty() {
+            Vec::new()
+        } else {
+            source.handle().await?.exported_shares(&numbers).await?
+        };
         for exported in &page {
             archive.write(separator.as_bytes()).await?;
             separator = ",\n";
@@ -51,7 +54,10 @@ pub(super) async fn write(
     archive.write(b"]}\n").await
 }
 
-async fn write_users(source: &ExportSource<impl Permission>, archive: &mut Archive<'_>) -> Result<(), ExportError> {
+async fn write_users(
+    source: &ExportSource<impl Permission>,
+    archive: &mut Archive<'_>,
+) -> Result<(), ExportError> {
     let (mut last, mut separator): (Option<ExportedUser>, &str) = (None, "\n");
     loop {
         let mut page = source.users_after(last.as_ref()).await?;

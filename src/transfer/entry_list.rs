@@ -131,3 +131,60 @@ fn short(number: u64) -> u32 {
 pub(super) fn length_of(length: usize) -> [u8; 2] {
     u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::SeekFrom;
+
+    use super::super::end_record::EndRecord;
+    use super::*;
+
+    #[derive(Debug)]
+    struct NoLimit;
+
+    impl DiskQuota for NoLimit {
+        fn resize(&mut self, _: u64) -> Result<(), UploadError> {
+            Ok(())
+        }
+
+        fn is_given_up(&self, _: &std::task::Waker) -> bool {
+            false
+        }
+    }
+
+    /// A ZIP of files of a byte, the last of which begins at `offset`.
+    fn zip(folder: &std::path::Path, files: u64, offset: u64) -> std::fs::File {
+        let mut list = EntryList::new(&UploadSpace::new(folder), Box::new(NoLimit));
+        let mut zip = tempfile::tempfile_in(folder).expect("a file");
+        for number in 0..files {
+            let offset = if number + 1 == files { offset } else { number * 64 };
+            let path = format!("{number:020}.md");
+            // A deflated "x".
+            let data = [0xab, 0, 0];
+            let (packed, unpacked, crc) = (3, 1, 0x8cdc_1683);
+            list.add(&Entry { path: path.clone(), offset, packed, unpacked, crc }).expect("an entry");
+            zip.seek(SeekFrom::Start(offset)).expect("a place");
+            let header = [b"PK\x03\x04\x14\0".as_slice(), &FLAGS, &METHOD_AND_TIME, &[0; 12], &[23, 0, 0, 0]];
+            zip.write_all(&[&header.concat(), path.as_bytes(), &data].concat()).expect("a file");
+        }
+        let start = zip.stream_position().expect("a place");
+        list.rewind().expect("the list");
+        let mut bytes = Vec::new();
+        list.file.read_to_end(&mut bytes).expect("the list");
+        zip.write_all(&[bytes, list.end(start)].concat()).expect("the end");
+        zip
+    }
+
+    #[test]
+    fn long_lists_and_large_archives_are_read_by_others_as_they_were_written() {
+        let data = tempfile::tempdir().expect("a folder");
+        for (files, offset) in [(1, 0), (3, 5 << 30), (70_000, 70_000 * 64)] {
+            let mut file = zip(data.path(), files, offset);
+            assert_eq!(EndRecord::read(&mut file).expect("an end").entries, files);
+            let mut read = zip::ZipArchive::new(file).expect("a ZIP");
+            let mut text = String::new();
+            read.by_index(read.len() - 1).expect("a file").read_to_string(&mut text).expect("text");
+            assert_eq!((read.len() as u64, text.as_str()), (files, "x"));
+        }
+    }
+}

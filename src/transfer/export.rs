@@ -11,10 +11,10 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::mpsc;
 
+use super::entry_list::EntryList;
 use super::permission::Permission;
 use super::source::{ExportRequest, ExportSource};
 use super::zip_stream::{Archive, ExportError};
-use super::entry_list::EntryList;
 use super::{document, front_matter};
 use crate::db::Database;
 use crate::log_context::carry;

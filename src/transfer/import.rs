@@ -213,7 +213,9 @@ impl<P: Permission> ImportRequest<'_, P> {
         }
         match self.database.tenant(self.tenant).import_notes(self.user, &notes).await {
             Ok(()) => report.taken += notes.len(),
-            Err(DbError::Taken(_) | DbError::LimitReached(_)) => self.import_one_by_one(&notes, report).await?,
+            Err(DbError::Taken(_) | DbError::LimitReached(_)) => {
+                self.import_one_by_one(&notes, report).await?
+            }
             Err(error) => return Err(error),
         }
         Ok(())
