@@ -5,8 +5,8 @@ use super::parsers;
 /// How much disk uploads may hold.
 #[derive(Clone, Debug, clap::Args)]
 pub struct UploadSettings {
-    /// MiB that uploaded files may hold in DATA_DIR at a time, in each web process; one file has 256 at most, a
-    /// client and an organization a quarter of all
+    /// MiB that uploaded files may hold in DATA_DIR at a time, in each web process; one file has 256 at most,
+    /// a client and an organization a quarter of all
     #[arg(
         long,
         env = "UPLOAD_SPACE",

@@ -10,8 +10,8 @@ use zip::write::SimpleFileOptions;
 use super::archive::CheckedArchive;
 use super::archive_fault::{FILE_LIMIT, UNPACKED_LIMIT};
 use super::end_record::EndRecord;
-use super::note_reader::{LONGEST_FILE, NotePlace};
-use super::{front_matter, import};
+use super::note_place::{LONGEST_FILE, NotePlace};
+use super::{front_matter, note_file};
 
 /// An archive of a few notes, with the ZIP64 records of a `large` one.
 fn archive(notes: &[String], large: bool) -> Vec<u8> {
@@ -176,7 +176,7 @@ proptest! {
         path in "(?s:.{0,300})",
         bytes in any::<Vec<u8>>(),
     ) {
-        if let Err(refused) = import::note(&path, &bytes) {
+        if let Err(refused) = note_file::note(&path, &bytes) {
             prop_assert!(refused.file.chars().count() <= 200);
             prop_assert!(!refused.file.contains(char::is_control));
         }

@@ -2,14 +2,14 @@
 //! 5.0, V 5.2.3). What a ZIP says of its files may be a lie, so the notes are counted while they are read.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{BufReader, Write};
 
 use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::archive_fault::{ArchiveFault, FILE_LIMIT, LIST_LIMIT, RATIO_LIMIT, UNPACKED_LIMIT};
 use super::end_record::EndRecord;
-use super::note_reader::{LONGEST_FILE, NotePlace};
+use super::note_place::{LONGEST_FILE, NotePlace, PlacesError};
 
 /// The file of an export that an import does not read. It may be longer than all notes together.
 const EVERYTHING: &str = "pigeonhole.json";
@@ -20,21 +20,6 @@ const ARCHIVES: [&str; 12] =
 /// An archive that was checked.
 pub(super) struct CheckedArchive<'a> {
     zip: ZipArchive<BufReader<&'a File>>,
-}
-
-/// Why the places of the notes were not written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum PlacesError {
-    #[error("the archive is refused: {0:?}")]
-    Refused(ArchiveFault),
-    #[error("the list of notes: {0}")]
-    Writing(#[from] io::Error),
-}
-
-impl From<ArchiveFault> for PlacesError {
-    fn from(fault: ArchiveFault) -> Self {
-        Self::Refused(fault)
-    }
 }
 
 impl<'a> CheckedArchive<'a> {
@@ -65,8 +50,8 @@ impl<'a> CheckedArchive<'a> {
         self.zip.len()
     }
 
-    /// Writes the places of the notes, in the order of the archive's list. The list itself is in memory as long
-    /// as this value.
+    /// Writes the places of the notes, in the order of the archive's list. The list itself is in memory as
+    /// long as this value.
     ///
     /// # Errors
     /// [`ArchiveFault`], or that of the writer.

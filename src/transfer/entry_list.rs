@@ -21,7 +21,7 @@ pub(super) fn version(large: bool) -> u16 {
 const MODE: u32 = 0o100_644 << 16;
 
 /// A file that was written.
-pub(super) struct Entry {
+pub(super) struct ListedFile {
     pub(super) path: String,
     pub(super) offset: u64,
     pub(super) packed: u64,
@@ -45,7 +45,7 @@ impl EntryList {
     }
 
     /// Adds a file.
-    pub(super) fn add(&mut self, entry: &Entry) -> Result<(), UploadError> {
+    pub(super) fn add(&mut self, entry: &ListedFile) -> Result<(), UploadError> {
         let mut wide = Vec::new();
         let sizes_are_large = entry.packed >= LARGE || entry.unpacked >= LARGE;
         if sizes_are_large {
@@ -162,7 +162,7 @@ mod tests {
             // A deflated "x".
             let data = [0xab, 0, 0];
             let (packed, unpacked, crc) = (3, 1, 0x8cdc_1683);
-            list.add(&Entry { path: path.clone(), offset, packed, unpacked, crc }).expect("an entry");
+            list.add(&ListedFile { path: path.clone(), offset, packed, unpacked, crc }).expect("an entry");
             zip.seek(SeekFrom::Start(offset)).expect("a place");
             let header = [b"PK\x03\x04\x14\0".as_slice(), &FLAGS, &METHOD_AND_TIME, &[0; 12], &[23, 0, 0, 0]];
             zip.write_all(&[&header.concat(), path.as_bytes(), &data].concat()).expect("a file");

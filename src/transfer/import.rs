@@ -5,19 +5,17 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::archive::PlacesError;
 use super::archive_fault::ArchiveFault;
-use super::front_matter::{self, FrontMatter};
 use super::lease::ImportLease;
+use super::note_file::RefusedFile;
+use super::note_place::PlacesError;
 use super::note_reader::{NoteBatch, NoteReader};
 use super::permission::Permission;
 use super::upload_space::{UploadError, UploadedFile};
 use crate::db::{Database, DbError};
-use crate::domain::{Limit, NoteContent, NoteTitle, TenantId, UserId};
+use crate::domain::{Limit, TenantId, UserId};
 use crate::log_context::carry_blocking;
 use crate::store::ImportedNote;
 
@@ -31,8 +29,8 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most refused files that a report lists.
 const LISTED: usize = 50;
 
-const BIN_IS_FULL: &str = "Your bin has as many notes as it may. Delete some of them for good, then import this \
-    ZIP again.";
+const BIN_IS_FULL: &str = "Your bin has as many notes as it may. Delete some of them for good, then import \
+    this ZIP again.";
 
 /// The result of an import.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
@@ -55,16 +53,6 @@ pub struct ImportReport {
     pub limit: Option<Limit>,
     /// What an archive contains and an import ignores.
     pub left_out: Vec<&'static str>,
-}
-
-/// A file that was refused.
-#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
-#[schema(as = Refused)]
-pub struct RefusedFile {
-    /// Its path in the archive.
-    pub file: String,
-    /// Why it was refused.
-    pub reason: String,
 }
 
 /// Why an import failed.
@@ -92,22 +80,14 @@ pub enum ImportError {
     Database(#[from] DbError),
 }
 
-impl From<ArchiveFault> for ImportError {
-    fn from(fault: ArchiveFault) -> Self {
-        Self::Refused(fault)
-    }
-}
-
 impl From<PlacesError> for ImportError {
     fn from(error: PlacesError) -> Self {
         match error {
             PlacesError::Refused(fault) => Self::Refused(fault),
-            PlacesError::Writing(cause) => Self::Upload(cause.into()),
+            PlacesError::Upload(cause) => Self::Upload(cause),
         }
     }
 }
-
-pub(super) type ImportItem = Result<ImportedNote, RefusedFile>;
 
 /// For whom notes are imported, and how long that goes on.
 pub struct ImportRequest<'a, P> {
@@ -168,7 +148,7 @@ impl<P: Permission> ImportRequest<'_, P> {
                 (reader, batch)
             })
             .await?;
-            let NoteBatch { items, more } = batch.map_err(PlacesError::Writing)?;
+            let NoteBatch { items, more } = batch.map_err(PlacesError::from)?;
             let mut notes = Vec::with_capacity(items.len());
             for item in items {
                 item.map_or_else(|refused| report.refuse(refused), |note| notes.push(note));
@@ -294,48 +274,4 @@ impl ImportReport {
             self.refused.push(refused);
         }
     }
-}
-
-pub(super) fn refused(path: &str, reason: &str) -> ImportItem {
-    let file: String = path.chars().filter(|character| !character.is_control()).take(200).collect();
-    Err(RefusedFile { file, reason: reason.to_owned() })
-}
-
-/// The note of a file.
-pub(super) fn note(path: &str, bytes: &[u8]) -> ImportItem {
-    let Ok(text) = std::str::from_utf8(bytes) else { return refused(path, "It is not UTF-8.") };
-    let (front_matter, content) = front_matter::read(text);
-    let title = match NoteTitle::parse_optional(front_matter.text("title").unwrap_or_default()) {
-        Ok(title) => title,
-        Err(invalid) => return refused(path, invalid.0),
-    };
-    let content = match NoteContent::parse(content) {
-        Ok(content) => content,
-        Err(invalid) => return refused(path, invalid.0),
-    };
-    let now = Utc::now();
-    let past =
-        |time: Option<DateTime<Utc>>| time.filter(|time| *time <= now && *time >= DateTime::UNIX_EPOCH);
-    let created_at = past(front_matter.time("created_at")).unwrap_or(now);
-    Ok(ImportedNote {
-        origin: origin(&front_matter, path, content.as_str()),
-        title,
-        content,
-        created_at,
-        updated_at: past(front_matter.time("updated_at")).unwrap_or(created_at).max(created_at),
-        deleted_at: past(front_matter.time("deleted_at")),
-    })
-}
-
-/// Identifies a note: by the organization, number and time in its front matter, or else by its path and text.
-fn origin(front_matter: &FrontMatter, path: &str, content: &str) -> Vec<u8> {
-    let named = front_matter
-        .number("note_id")
-        .zip(front_matter.text("organization"))
-        .zip(front_matter.text("created_at"));
-    let name = match named {
-        Some(((note, organization), created)) => format!("{organization}\n{note}\n{created}"),
-        None => format!("{path}\n{content}"),
-    };
-    Sha256::digest(name.as_bytes()).to_vec()
 }

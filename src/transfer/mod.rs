@@ -12,6 +12,8 @@ mod export;
 mod front_matter;
 mod import;
 mod lease;
+mod note_file;
+mod note_place;
 mod note_reader;
 mod permission;
 mod source;

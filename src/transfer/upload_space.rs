@@ -28,8 +28,8 @@ pub trait DiskQuota: Debug + Send {
     /// [`UploadError::NoSpace`] or [`UploadError::TooLarge`]; the quota keeps its length.
     fn resize(&mut self, bytes: u64) -> Result<(), UploadError>;
 
-    /// Whether the bytes have to be given up in favour of clients that hold less; if not, `task` is woken when
-    /// they have to.
+    /// Whether the bytes have to be given up in favour of clients that hold less; if not, `task` is woken
+    /// when they have to.
     fn is_given_up(&self, task: &Waker) -> bool;
 }
 

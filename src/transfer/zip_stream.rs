@@ -8,7 +8,7 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 use tokio::sync::mpsc::Sender;
 
-use super::entry_list::{Entry, EntryList, FLAGS, METHOD_AND_TIME, length_of, version};
+use super::entry_list::{EntryList, FLAGS, ListedFile, METHOD_AND_TIME, length_of, version};
 use super::upload_space::UploadError;
 use crate::db::DbError;
 
@@ -133,7 +133,7 @@ impl<'a> Archive<'a> {
         let mut unsent = self.encoder.reset(Vec::new())?;
         unsent.extend(descriptor);
         *self.encoder.get_mut() = unsent;
-        Ok(self.list.add(&Entry { path: open.path, offset: open.offset, packed, unpacked, crc })?)
+        Ok(self.list.add(&ListedFile { path: open.path, offset: open.offset, packed, unpacked, crc })?)
     }
 
     async fn send(&mut self, enough: usize) -> Result<(), ExportError> {

@@ -237,8 +237,9 @@ async fn large_uploads_of_some_clients_give_way_to_the_upload_of_another() {
         let script = Person::founder(&app).await.script(&app).await;
         let mut stream = TcpStream::connect(app.address).await.expect("a connection");
         let head = format!(
-            "POST /api/import HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nX-Forwarded-For: 192.0.2.{client}\
-             \r\nContent-Type: application/zip\r\nContent-Length: 1040001\r\n\r\n",
+            "POST /api/import HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             X-Forwarded-For: 192.0.2.{client}\r\nContent-Type: application/zip\r\n\
+             Content-Length: 1040001\r\n\r\n",
             app.base.trim_start_matches("http://"),
             script.token
         );

@@ -72,8 +72,8 @@ impl Exchange {
     }
 }
 
-/// Whether the client of a request has closed its side of the connection: it is gone, or waits for nothing but
-/// the answer, as few clients do.
+/// Whether the client of a request has closed its side of the connection: it is gone, or waits for nothing
+/// but the answer, as few clients do.
 pub fn client_has_closed(request: &HttpRequest) -> bool {
     request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.client_ended.get())
 }
