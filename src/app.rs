@@ -132,7 +132,7 @@ fn site(settings: &Settings, address: SocketAddr) -> web::Data<Site> {
 fn serve(listener: TcpListener, context: web::Data<Context>) -> std::io::Result<Server> {
     let times = ServerTimes { threads: None, keep_alive: KEEP_ALIVE, shutdown_timeout: SHUTDOWN_TIMEOUT };
     let (connections, site) = (context.connections.clone(), context.site.clone());
-    connections::serve(listener, times, &connections, &site, move || {
+    connections::serve(listener, times, connections.clone(), site.clone(), move || {
         App::new()
             .app_data(context.clone())
             .app_data(context.site.clone())

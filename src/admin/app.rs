@@ -40,7 +40,7 @@ pub fn listen(
     });
     let trusted = console.settings.server.trusted_proxies.clone();
     let own_site = site.clone();
-    connections::serve(listener, edge::TIMES, &edge::connections(trusted), &own_site, move || {
+    connections::serve(listener, edge::TIMES, edge::connections(trusted), own_site.clone(), move || {
         App::new()
             .app_data(console.clone())
             .app_data(site.clone())

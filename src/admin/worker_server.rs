@@ -75,16 +75,22 @@ pub fn listen_worker(
     });
     let state = web::Data::new(state);
     let own_site = site.clone();
-    connections::serve(listener, edge::TIMES, &edge::connections(Networks::default()), &own_site, move || {
-        App::new()
-            .app_data(state.clone())
-            .app_data(site.clone())
-            .wrap(from_fn(request_guard::middleware))
-            .wrap(Compress::default())
-            .wrap(from_fn(coding::middleware))
-            .configure(|config| routes::register(config, all_routes(), require_token))
-            .default_service(web::route().to(not_found))
-    })
+    connections::serve(
+        listener,
+        edge::TIMES,
+        edge::connections(Networks::default()),
+        own_site.clone(),
+        move || {
+            App::new()
+                .app_data(state.clone())
+                .app_data(site.clone())
+                .wrap(from_fn(request_guard::middleware))
+                .wrap(Compress::default())
+                .wrap(from_fn(coding::middleware))
+                .configure(|config| routes::register(config, all_routes(), require_token))
+                .default_service(web::route().to(not_found))
+        },
+    )
     .map_err(|error| ListenError::Other(address, error))
 }
 

@@ -9,6 +9,7 @@ use super::format::Timestamp;
 use crate::web::cookie::{self, OtherSession};
 use crate::web::frame::{FrameTenant, FrameUser, UnreadCount};
 use crate::web::idempotency::form_number;
+use crate::web::page_tenant::of_tenant;
 use crate::web::{CurrentUser, Error, Frame};
 
 /// The frame of a private page, in which `section` is marked in the navigation.
@@ -23,7 +24,8 @@ pub fn frame_of(user: &CurrentUser, cookie: &Session, section: &'static str) -> 
     };
     // Without randomness the form only loses the protection against a second click.
     let form_number = form_number().unwrap_or_default();
-    Frame { user: Some(in_frame), form_number, ..Frame::public(cookie, section) }
+    let of_tenant = of_tenant(user.tenant.tenant());
+    Frame { user: Some(in_frame), form_number, of_tenant, ..Frame::public(cookie, section) }
 }
 
 fn frame_tenant(other: OtherSession) -> FrameTenant {

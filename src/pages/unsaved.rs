@@ -18,8 +18,8 @@ use crate::web::{Error, Frame};
 struct UnsavedPage {
     frame: Frame,
     sentence: &'static str,
-    /// Whether the text waits for a note to be deleted or a limit to be raised, and not for a moment.
-    limited: bool,
+    /// What the user can do now.
+    advice: &'static str,
     draft: Draft,
 }
 
@@ -34,15 +34,22 @@ pub fn unsaved(draft: Draft, error: Error, cookie: &Session) -> Result<HttpRespo
     }
     let sentence = match &error {
         Error::LimitReached(limit) => limit.sentence(),
+        Error::OtherTenant => {
+            "You switched to another organization after you opened this form, so the note was not saved."
+        }
         Error::Throttled { .. } => default_sentence(status),
         _ if !status.is_server_error() => return Err(error),
         _ if status == StatusCode::SERVICE_UNAVAILABLE => "This could not be saved right now.",
         _ => default_sentence(status),
     };
-    let limited = matches!(error, Error::LimitReached(_));
+    let advice = match error {
+        Error::LimitReached(_) => "leave this page open, and try again when there is room.",
+        Error::OtherTenant => "“Try again” saves it in the organization that is active now.",
+        _ => "leave this page open, and try again in a moment.",
+    };
     // For its headers, such as Retry-After, and for the line in the log.
     let refused = error.error_response();
-    let mut response = page(status, &UnsavedPage { frame: Frame::bare(), sentence, limited, draft })?;
+    let mut response = page(status, &UnsavedPage { frame: Frame::bare(), sentence, advice, draft })?;
     for (name, value) in refused.headers() {
         response.headers_mut().insert(name.clone(), value.clone());
     }

@@ -20,7 +20,7 @@ pub struct ConnectionSettings {
         value_parser = parsers::whole_number(1usize..=1_000_000)
     )]
     pub connections_per_address: usize,
-    // A client alone may have a quarter, which has to hold the longest page twice: 7 MB of HTML, or 5 MB of JSON.
+    // A client alone may have a quarter, which has to hold the longest answer twice, 5 MB of JSON.
     /// MiB that bodies of requests and answers may hold at one time; one client address and one organization
     /// may have a quarter of it each
     #[arg(

@@ -20,7 +20,8 @@ const SET: &str = "INSERT INTO tenant_limits (tenant_id, members, notes_in_all, 
     ON CONFLICT (tenant_id) DO UPDATE SET members = excluded.members, notes_in_all = excluded.notes_in_all,
         notes_per_person = excluded.notes_per_person, bytes = excluded.bytes,
         tokens_per_person = excluded.tokens_per_person, sessions_per_person = excluded.sessions_per_person,
-        imports = excluded.imports, requests = excluded.requests, requests_per_person = excluded.requests_per_person";
+        imports = excluded.imports, requests = excluded.requests,
+        requests_per_person = excluded.requests_per_person";
 
 /// Counts a tenant anew. Its writes wait at the locked rows until the end, so each is counted once: a write
 /// that had counted itself is committed before the lock is there, and another adds to the new numbers.

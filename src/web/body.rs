@@ -21,7 +21,7 @@ use super::client_address::ClientAddress;
 use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
-use super::memory_budget::{Reservation, Revocation};
+use super::memory_budget::{MemoryRevocation, Reservation};
 use super::routes::CarriesDraft;
 use super::site::Site;
 use crate::domain::{CONTENT_LIMIT, ClientNetwork};
@@ -203,7 +203,7 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
 /// The next bytes of a body, unless it has to give way to clients that hold less.
 async fn next_chunk(
     payload: &mut Payload,
-    revocation: Option<&Revocation>,
+    revocation: Option<&MemoryRevocation>,
 ) -> Result<Option<web::Bytes>, Error> {
     let chunk = poll_fn(|context| {
         if revocation.is_some_and(|revocation| revocation.is_revoked(context.waker())) {

@@ -43,6 +43,9 @@ pub enum Error {
     /// The state of the resource does not allow it.
     #[error("prevented: {0}")]
     Prevented(&'static str),
+    /// The form comes from a page of another tenant than the active one.
+    #[error("the form is of another tenant")]
+    OtherTenant,
     /// The version that the change started from is not the current one.
     #[error("precondition failed")]
     PreconditionFailed {
@@ -258,6 +261,10 @@ impl Error {
                 "The name or the password is wrong. If you use the name in several organizations, give \
                  tenant_id or tenant_name."
             }
+            Self::OtherTenant => {
+                "You switched to another organization after you opened this page, so nothing was done. \
+                 Switch back, or open the page again."
+            }
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."
             }
@@ -332,7 +339,7 @@ impl ResponseError for Error {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Conflict(_) | Self::Prevented(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Prevented(_) | Self::OtherTenant => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

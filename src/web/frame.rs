@@ -17,6 +17,9 @@ pub struct Frame {
     pub section: &'static str,
     /// The idempotency key of the page's form: a second click on its button is the same request.
     pub form_number: String,
+    /// What the address of a form ends with that names no note and no person: the tenant of the page. So the
+    /// form is refused when the browser has switched to another tenant meanwhile. Empty on public pages.
+    pub of_tenant: String,
     pub assets: Assets,
 }
 

@@ -10,7 +10,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::Bytes;
 
-use super::memory_budget::{BudgetRefusal, Reservation, Revocation};
+use super::memory_budget::{BudgetRefusal, MemoryRevocation, Reservation};
 
 /// A body up to this length is not counted: counting would cost more than it protects, as the connections are
 /// limited.
@@ -33,13 +33,13 @@ const LONG_PIECE: usize = 16 * 1024;
 /// body is written or has to be given up.
 #[derive(Clone)]
 pub struct HeldReservation {
-    revocation: Arc<Revocation>,
+    revocation: Arc<MemoryRevocation>,
     _reservation: Rc<Reservation>,
 }
 
 impl HeldReservation {
     /// Tells the connection when it has to give the body up.
-    pub fn revocation(&self) -> &Arc<Revocation> {
+    pub fn revocation(&self) -> &Arc<MemoryRevocation> {
         &self.revocation
     }
 }

@@ -8,6 +8,7 @@ use super::body;
 use super::context::Context;
 use super::current_user::{CurrentUser, look_up};
 use super::error::Error;
+use super::page_tenant;
 use super::request_rate::TooSoon;
 use super::routes::StreamsBody;
 use crate::services::limits;
@@ -16,8 +17,9 @@ use crate::services::limits;
 /// of that moment, with the role that the user has then.
 ///
 /// # Errors
-/// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known, and
-/// [`Error::Throttled`] when the user or the organization sends too many requests a second.
+/// [`Error::LoginRequired`] without a session in force, [`Error::Database`] when that cannot be known,
+/// [`Error::Throttled`] when the user or the organization sends too many requests a second, and
+/// [`Error::OtherTenant`] for a form of another tenant's page.
 pub async fn require_login(request: &HttpRequest, payload: &mut Payload) -> Result<(), Error> {
     let user = look_up(request).await?;
     admit(request, &user)?;
@@ -26,7 +28,7 @@ pub async fn require_login(request: &HttpRequest, payload: &mut Payload) -> Resu
         request.extensions_mut().remove::<CurrentUser>();
         look_up(request).await?;
     }
-    Ok(())
+    page_tenant::admit(request, user.tenant.tenant())
 }
 
 fn admit(request: &HttpRequest, user: &CurrentUser) -> Result<(), Error> {

@@ -50,17 +50,17 @@ type Holders = [Option<Holder>; 2];
 struct RevocableBytes {
     holders: Holders,
     bytes: usize,
-    revocation: Arc<Revocation>,
+    revocation: Arc<MemoryRevocation>,
 }
 
 /// Tells the task that holds a body when it has to give it up.
 #[derive(Debug, Default)]
-pub struct Revocation {
+pub struct MemoryRevocation {
     revoked: AtomicBool,
     task: AtomicWaker,
 }
 
-impl Revocation {
+impl MemoryRevocation {
     /// Whether the body has to be given up; if not, `task` is woken when it has to.
     pub fn is_revoked(&self, task: &Waker) -> bool {
         self.task.register(task);
@@ -172,7 +172,7 @@ impl HeldBytes {
 
     /// Gives up the oldest bytes of the holder with the most, if it has more than `wanted`, so that of two
     /// with as much neither takes from the other. No more than `most` may be leaving at one time.
-    fn give_up_one(&mut self, wanted: usize, most: usize) -> Option<Arc<Revocation>> {
+    fn give_up_one(&mut self, wanted: usize, most: usize) -> Option<Arc<MemoryRevocation>> {
         let sizes = self.revocable.iter().map(|(number, held)| (self.largest(&held.holders), *number));
         let larger = sizes.filter(|(size, _)| *size > wanted);
         let (_, number) = larger.max_by_key(|(size, number)| (*size, std::cmp::Reverse(*number)))?;
@@ -213,9 +213,9 @@ impl Reservation {
     }
 
     /// Lets clients that hold less take these bytes. The holder has to look at the revocation.
-    pub fn allow_revocation(&mut self) -> Arc<Revocation> {
+    pub fn allow_revocation(&mut self) -> Arc<MemoryRevocation> {
         self.forbid_revocation();
-        let revocation = Arc::<Revocation>::default();
+        let revocation = Arc::<MemoryRevocation>::default();
         let (holders, bytes) = (self.holders, self.bytes);
         let entry = RevocableBytes { holders, bytes, revocation: revocation.clone() };
         let mut held = self.budget.lock();
@@ -267,7 +267,7 @@ mod tests {
         ClientNetwork::of(text.parse().expect("an address"))
     }
 
-    fn is_revoked(revocation: &Revocation) -> bool {
+    fn is_revoked(revocation: &MemoryRevocation) -> bool {
         revocation.is_revoked(futures_util::task::noop_waker_ref())
     }
 

@@ -28,6 +28,7 @@ pub mod idempotency;
 pub mod listen;
 pub mod login_guard;
 pub mod memory_budget;
+pub mod page_tenant;
 pub mod paging;
 pub mod prefer;
 pub mod redirect;

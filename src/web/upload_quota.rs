@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 use super::client_address::client_address_of;
 use super::context::Context;
 use super::current_user::CurrentUser;
-use super::memory_budget::{BudgetRefusal, Reservation, Revocation};
+use super::memory_budget::{BudgetRefusal, MemoryRevocation, Reservation};
 use crate::domain::ClientNetwork;
 use crate::transfer::{DiskQuota, UploadError};
 
@@ -18,7 +18,7 @@ use crate::transfer::{DiskQuota, UploadError};
 #[derive(Debug)]
 pub struct UploadQuota {
     bytes: Reservation,
-    revocation: Option<Arc<Revocation>>,
+    revocation: Option<Arc<MemoryRevocation>>,
 }
 
 impl UploadQuota {

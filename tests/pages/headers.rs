@@ -228,7 +228,7 @@ async fn assert_only_the_plain_name_counts(site: &App, path: &str, login: &[(&st
     let genuine = cookie.split(';').next().expect("a pair");
     let value = genuine.strip_prefix("__Host-").expect("the prefix");
     let status = async |cookies: &[u8]| {
-        let call = Call::new("GET", path).header("cookie", cookies.to_vec());
+        let call = Call::new("GET", path).header("cookie", cookies);
         site.answer(sent_to_production(call)).await.status
     };
     assert_eq!(status(genuine.as_bytes()).await, 200, "{path}");

@@ -179,3 +179,50 @@ async fn changing_one_password_keeps_the_sessions_in_other_tenants() {
     browser.post(&activation_path(&first), &[]).await.expect_see_other("/dashboard");
     assert_eq!(current_tenant_name(&browser).await, first.tenant_name);
 }
+
+#[tokio::test]
+async fn a_form_of_another_organizations_page_is_refused_and_keeps_its_text() {
+    let app = spawn_app().await;
+    let (first, second) = user_of_two_tenants(&app).await;
+    let browser = Browser::new(&app);
+    choose(&browser, &first, &first.tenant_name).await;
+    let of_first = format!("?tenant={}", first.tenant_id);
+    for (page, path) in [
+        ("/notes", "/notes"),
+        ("/dashboard", "/notes"),
+        ("/organization", "/organization"),
+        ("/organization", "/organization/deletion"),
+        ("/account", "/account/password"),
+        ("/account/transfer", "/account/import"),
+        ("/members", "/invitations"),
+    ] {
+        assert!(browser.page(page).await.has(&format!("form[action='{path}{of_first}']")), "{page} {path}");
+    }
+    browser.post(&format!("/inbox/reading{of_first}"), &[]).await.expect_see_other("/inbox");
+    browser.post(&activation_path(&second), &[]).await.expect_see_other("/dashboard");
+
+    let fields = [("title", "Rent"), ("content", "a text for the first"), ("once", "")];
+    let refused = browser.post(&format!("/notes{of_first}"), &fields).await.expect(409);
+    let page = Page::parse(&refused.text());
+    assert!(page.text().contains("You switched to another organization"), "{}", page.text());
+    assert_eq!(page.value("title"), "Rent");
+    let kept: String = page.one("form[action='/notes'] textarea[name='content']").text().collect();
+    assert_eq!(kept.trim(), "a text for the first");
+    for path in [
+        "/organization",
+        "/organization/restoration",
+        "/organization/deletion",
+        "/account/password",
+        "/account/sessions/revocation",
+        "/account/import",
+        "/invitations",
+        "/membership/removal",
+        "/inbox/reading",
+    ] {
+        let answer = browser.post(&format!("{path}{of_first}"), &[]).await.expect(409);
+        assert!(answer.text().contains("You switched to another organization"), "{path}");
+    }
+    assert!(!browser.page("/notes").await.text().contains("a text for the first"));
+    browser.post("/notes", &fields).await.expect_see_other("/notes");
+    assert!(browser.page("/notes").await.text().contains("a text for the first"));
+}

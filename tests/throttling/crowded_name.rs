@@ -16,7 +16,8 @@ fn form(person: &Person) -> Call {
 const SHARE_OF_CROWD: usize = 4;
 
 /// Clients of a crowd log in without a pause, each with its own call. Meanwhile others send eight calls one
-/// after the other, each until it is served. However slow the machine is, it serves them as often as the crowd.
+/// after the other, each until it is served. However slow the machine is, it serves them as often as the
+/// crowd.
 async fn beside_a_crowd(app: &App, crowd: Vec<Call>, others: Vec<(Call, u16)>) {
     let (over, crowded) = (AtomicBool::new(false), AtomicUsize::new(0));
     let clients = futures_util::future::join_all(crowd.into_iter().map(async |call| {

@@ -13,7 +13,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 
 use crate::web::held_body::HeldReservation;
-use crate::web::memory_budget::Revocation;
+use crate::web::memory_budget::MemoryRevocation;
 
 /// One request at a time: the stream gives the next head to the dispatcher when the answer has ended.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(super) struct Exchange {
     client_ended: Cell<bool>,
     reader: RefCell<Option<Waker>>,
     /// Of the answer that is being written.
-    revocation: RefCell<Option<Arc<Revocation>>>,
+    revocation: RefCell<Option<Arc<MemoryRevocation>>>,
 }
 
 impl Exchange {
@@ -60,7 +60,8 @@ impl Exchange {
         reader.inspect(Waker::wake_by_ref);
     }
 
-    /// Whether the answer has to give way to clients that hold less; if not, `writer` is woken when it has to.
+    /// Whether the answer has to give way to clients that hold less; if not, `writer` is woken when it
+    /// has to.
     pub(super) fn is_revoked(&self, writer: &Waker) -> bool {
         self.revocation.borrow().as_ref().is_some_and(|revocation| revocation.is_revoked(writer))
     }

@@ -23,6 +23,7 @@ use super::refusal;
 use super::registry::Connections;
 use super::stream::GuardedStream;
 use crate::web::held_body::HeldReservation;
+use crate::web::memory_budget::MemoryBudget;
 use crate::web::site::Site;
 
 /// The dispatcher has no deadline for a head: the stream has one for each.
@@ -61,8 +62,8 @@ impl ServerTimes {
 pub fn serve<F, I, S, B>(
     listener: TcpListener,
     times: ServerTimes,
-    connections: &Arc<Connections>,
-    site: &web::Data<Site>,
+    connections: Arc<Connections>,
+    site: web::Data<Site>,
     factory: F,
 ) -> io::Result<Server>
 where
@@ -84,10 +85,9 @@ where
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
     let address = listener.local_addr()?;
-    let (connections, site) = (connections.clone(), site.clone());
     let service = move || {
         let (stopping, site, connections) = (stopping.clone(), site.clone(), connections.clone());
-        let accepting = site.clone();
+        let budget = site.budget.clone();
         let application = factory().into_factory().map_err(|error| error.into().error_response());
         let application = map_config(application, |()| AppConfig::default());
         let http = HttpService::build()
@@ -104,8 +104,7 @@ where
             .h1(apply_fn_factory(application, move |request: Request, application: &_| {
                 answer(request, application, &site)
             }));
-        fn_service(move |socket: TcpStream| std::future::ready(accept(socket, &connections, &accepting)))
-            .and_then(http)
+        fn_service(move |socket| std::future::ready(accept(socket, &connections, &budget))).and_then(http)
     };
     Ok(builder.listen(format!("http-{address}"), listener, service)?.run())
 }
@@ -115,13 +114,13 @@ type AcceptedStream = (GuardedStream, Option<SocketAddr>);
 fn accept(
     socket: TcpStream,
     connections: &Arc<Connections>,
-    site: &Site,
+    budget: &Arc<MemoryBudget>,
 ) -> Result<AcceptedStream, DispatchError> {
     let peer = socket.peer_addr()?;
     let admitted =
         connections.admit(peer.ip()).ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
     let _ = socket2::SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT_LIMIT);
-    Ok((GuardedStream::new(socket, admitted, site.budget.clone()), Some(peer)))
+    Ok((GuardedStream::new(socket, admitted, budget.clone()), Some(peer)))
 }
 
 /// Answers a request by the application, or refuses its head.

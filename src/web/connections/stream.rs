@@ -20,7 +20,7 @@ use super::framing::BodyFraming;
 use super::head::{HeadState, read_head};
 use super::received::ReceivedBytes;
 use super::registry::AdmittedConnection;
-use crate::web::memory_budget::{BudgetRefusal, MemoryBudget, Reservation, Revocation};
+use crate::web::memory_budget::{BudgetRefusal, MemoryBudget, MemoryRevocation, Reservation};
 
 /// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
 const READ_AHEAD: usize = 4 * 1024;
@@ -37,7 +37,7 @@ const BYTES_FOR_A_BYTE: usize = 3;
 
 /// The memory of a head.
 struct HeldHead {
-    revocation: Arc<Revocation>,
+    revocation: Arc<MemoryRevocation>,
     _reservation: Reservation,
 }
 
