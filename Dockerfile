@@ -16,6 +16,7 @@ WORKDIR /build
 # here, and the tests and benches that Cargo.toml names are missing: cargo reads the files of what it builds, and
 # of nothing else.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 RUN mkdir src \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs \

@@ -116,9 +116,9 @@ mod tests {
     fn a_statement_that_reads_changes_and_locks_nothing() {
         for statement in statements() {
             let sql = statement.sql();
-            let locks =
-                ["FOR UPDATE", "FOR SHARE", "nextval(", "pg_notify("].iter().any(|lock| sql.contains(lock));
-            let reads = sql.starts_with("SELECT") && !locks;
+            // The last one is a condition of the changes in its transaction.
+            let acts = ["FOR UPDATE", "FOR SHARE", "nextval(", "pg_notify(", "1 / count("];
+            let reads = sql.starts_with("SELECT") && !acts.iter().any(|act| sql.contains(act));
             assert_eq!(statement.is_read(), reads, "{sql}");
         }
     }

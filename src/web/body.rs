@@ -256,7 +256,9 @@ pub(super) fn decode_form(body: &[u8], limit: usize) -> Result<HashMap<String, S
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let field = known_field(&error.path().to_string())
+        // An element of a list is refused under the list's name.
+        let path = error.path().to_string();
+        let field = known_field(path.split('[').next().unwrap_or_default())
             .or_else(|| known_field(quoted_in(&error.inner().to_string())));
         refuse_json(error.inner(), field.unwrap_or_default())
     })?;

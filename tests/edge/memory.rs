@@ -124,7 +124,7 @@ async fn lists_in_json_take_no_more_memory_than_their_text() {
         let call = Call::new("POST", "/api/notes").body("application/json", body);
         let answers = join_all((0..4).map(|_| script.answer(call.clone()))).await;
         for answer in answers {
-            answer.expect_problem(422);
+            answer.expect_field_problem(422, "share_with");
         }
     }
     let grown = peak_mib(server.pid) - before;

@@ -44,7 +44,8 @@ impl Page {
     /// The form that posts to this path.
     #[track_caller]
     pub fn form(&self, action: &str) -> Fields {
-        fields_of(self.one(&format!("form[action='{action}'][method='post']")))
+        let of_a_tenant = format!("form[action^='{action}?'][method='post']");
+        fields_of(self.one(&format!("form[action='{action}'][method='post'], {of_a_tenant}")))
     }
 
     /// The error message of a field, by aria-describedby.
