@@ -34,8 +34,7 @@ pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
 const SHORT_LIMIT: usize = 16 * 1024;
 /// The longest text in a body with a draft whose user is not known: one note, and short fields.
 const DRAFT_TEXT_LIMIT: usize = CONTENT_LIMIT + SHORT_LIMIT;
-/// A body is read into one buffer, which grows by doubling if its length is not announced, and then decoded
-/// into another one.
+/// A body is read into a buffer that grows by doubling, and then decoded into another one.
 const BYTES_FOR_A_BYTE: usize = 3;
 /// The bytes by which the reservation of a body grows.
 const RESERVED_STEP: usize = 8 * 1024;
@@ -162,9 +161,9 @@ fn read(
         let mut reservation = reservation(&request);
         let revocation = reservation.as_mut().map(Reservation::allow_revocation);
         let mut reserved = 0;
-        // A buffer that grows by doubling leaves as many bytes behind as it has, until the allocator gives
-        // them back. Of this one no more is in memory than has arrived.
-        let mut body = Vec::with_capacity(announced.unwrap_or_default());
+        // It grows as bytes arrive and not to the announced length: the allocator may give it memory that is
+        // in use already as far as the system knows, which the reservation does not count.
+        let mut body = Vec::new();
         let arrival = async {
             while let Some(chunk) = next_chunk(&mut payload, revocation.as_deref()).await? {
                 let length = body.len() + chunk.len();
