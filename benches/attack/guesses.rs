@@ -35,14 +35,14 @@ const GUESSING: Duration = Duration::from_secs(120);
 pub const WRONG: &str = "a wrong password";
 
 /// The account whose password is guessed, and a browser that has logged in to it before.
-struct Victim {
-    account: Account,
+pub struct Victim {
+    pub account: Account,
     browser: Browser,
     client: Client,
 }
 
 impl Victim {
-    async fn new(stage: &Stage) -> Outcome<Self> {
+    pub async fn new(stage: &Stage) -> Outcome<Self> {
         let account = stage.founder().await?;
         let address = stage.block.newcomer(1);
         let browser = stage.browser(&account, address).await?;
@@ -51,7 +51,7 @@ impl Victim {
 
     /// Others' guesses do not keep the browser out. It logs in afterwards and not meanwhile, as a success may
     /// begin the count of failures again.
-    async fn logs_in(self, tally: &mut Tally) {
+    pub async fn logs_in(self, tally: &mut Tally) {
         let reply = self.client.send(self.browser.login(&self.account)).await;
         tally.remark(format!("then the victim {} in {} ms", reply.status, reply.time.as_millis()));
         tally.require(reply.status == 303, format!("the victim's login was {}", reply.status));

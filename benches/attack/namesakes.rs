@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::Outcome;
 use crate::client::Call;
 use crate::crowd::Crowd;
-use crate::guesses::{ANSWERED_ADDRESSES, REFILLED, WRONG, was_tried};
-use crate::people::{Account, Browser};
+use crate::guesses::{ANSWERED_ADDRESSES, REFILLED, Victim, WRONG, was_tried};
+use crate::people::Account;
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::tally::Tally;
@@ -27,25 +27,17 @@ const CONNECTIONS: usize = 24;
 /// The addresses of a network in `Block::attacker_number`.
 const ADDRESSES: usize = 200;
 
-/// A victim, the browser that it logged in with, and the attacker's account of the same name and e-mail.
+/// A victim, and the attacker's account of the same name and e-mail.
 struct Namesakes {
-    victim: Account,
-    known: Browser,
+    victim: Victim,
     squatter: Account,
 }
 
 impl Namesakes {
     async fn new(stage: &Stage) -> Outcome<Self> {
-        let victim = stage.founder().await?;
-        let known = stage.browser(&victim, stage.block.newcomer(1)).await?;
-        let squatter = stage.founder_named(&victim.username, &victim.email).await?;
-        Ok(Self { victim, known, squatter })
-    }
-
-    async fn victim_logs_in(&self, stage: &Stage, tally: &mut Tally) -> Outcome<()> {
-        let reply = stage.client(stage.block.newcomer(1))?.send(self.known.login(&self.victim)).await;
-        tally.require(reply.status == 303, format!("the victim's known browser got {}", reply.status));
-        Ok(())
+        let victim = Victim::new(stage).await?;
+        let squatter = stage.founder_named(&victim.account.username, &victim.account.email).await?;
+        Ok(Self { victim, squatter })
     }
 }
 
@@ -62,20 +54,20 @@ pub async fn from_a_known_browser(stage: Arc<Stage>) -> Outcome<Row> {
     let watch = stage.watch(false).await?;
     let (mut tally, end) = (Tally::default(), Instant::now() + GUESSING);
     for number in 1..=stage.times(250) {
-        let guess = form(&both.victim.username, WRONG);
+        let guess = form(&both.victim.account.username, WRONG);
         tally.count(client.send(browser.with_cookies(guess)).await.status);
         if number.is_multiple_of(GUESSES_OF_A_ROUND) {
-            let own = form(&both.victim.username, &both.squatter.password);
+            let own = form(&both.victim.account.username, &both.squatter.password);
             client.send(browser.with_cookies(own)).await;
         }
         if Instant::now() > end {
             break;
         }
     }
-    let right = form(&both.victim.username, &both.victim.password);
+    let right = form(&both.victim.account.username, &both.victim.account.password);
     let reply = client.send(browser.with_cookies(right)).await;
     tally.require(matches!(reply.status, 401 | 429), format!("then the right password got {}", reply.status));
-    both.victim_logs_in(&stage, &mut tally).await?;
+    both.victim.logs_in(&mut tally).await;
     Ok(watch.end(tally).await)
 }
 
@@ -87,18 +79,18 @@ pub async fn with_own_logins(stage: Arc<Stage>) -> Outcome<Row> {
     for number in 0..stage.times(14) {
         let client = stage.client(stage.block.attacker_number(number * ADDRESSES))?;
         for _ in 0..GUESSES_OF_A_ROUND {
-            let reply = client.send(form(&both.victim.email, WRONG)).await;
+            let reply = client.send(form(&both.victim.account.email, WRONG)).await;
             tally.count(reply.status);
             tried += usize::from(was_tried(&reply));
         }
-        client.send(form(&both.victim.email, &both.squatter.password)).await;
+        client.send(form(&both.victim.account.email, &both.squatter.password)).await;
         if Instant::now() > end {
             break;
         }
     }
     let most = ANSWERED_ADDRESSES + REFILLED;
     tally.require(tried <= most, format!("{tried} guesses were tried, {ANSWERED_ADDRESSES} at most"));
-    both.victim_logs_in(&stage, &mut tally).await?;
+    both.victim.logs_in(&mut tally).await;
     Ok(watch.end(tally).await)
 }
 

@@ -29,8 +29,8 @@ const SHORT_PIECE: usize = 1000;
 /// The pieces of a body that is not compressed: the dispatcher copies each into its buffer.
 const LONG_PIECE: usize = 16 * 1024;
 
-/// The reservation of a response's body, in the extensions of the response. Its connection keeps it until the
-/// body is written or has to be given up.
+/// The reservation of a request's head, or of a response's body, which is in the extensions of the response.
+/// Its connection keeps it until the body is written or has to be given up.
 #[derive(Clone)]
 pub struct HeldReservation {
     revocation: Arc<MemoryRevocation>,
@@ -38,7 +38,12 @@ pub struct HeldReservation {
 }
 
 impl HeldReservation {
-    /// Tells the connection when it has to give the body up.
+    /// Lets clients that hold less take these bytes.
+    pub fn revocable(mut reservation: Reservation) -> Self {
+        Self { revocation: reservation.allow_revocation(), _reservation: Rc::new(reservation) }
+    }
+
+    /// Tells the connection when it has to give the bytes up.
     pub fn revocation(&self) -> &Arc<MemoryRevocation> {
         &self.revocation
     }
@@ -71,10 +76,7 @@ impl HeldBody {
         if bytes > 0 {
             let bytes = bytes.saturating_mul(BYTES_FOR_A_BYTE);
             reservation.resize(usize::try_from(bytes).unwrap_or(usize::MAX))?;
-            let revocation = reservation.allow_revocation();
-            response
-                .extensions_mut()
-                .insert(HeldReservation { revocation, _reservation: Rc::new(reservation) });
+            response.extensions_mut().insert(HeldReservation::revocable(reservation));
         }
         if piece == LONG_PIECE {
             let uncompressed = header::HeaderValue::from_static(ContentEncoding::Identity.as_str());

@@ -160,11 +160,11 @@ async fn production_cookies_and_headers_are_for_https_only() {
     let app = App::of(&server);
     let host = |call: Call| call.header("host", "notes.example.test");
     let body = serde_json::json!({
-        "username": "somebody", "password": "a good password", "tenant_name": "Org",
+        "username": "ada", "password": "a good password", "tenant_name": "Org",
     });
     let call = host(Call::new("POST", "/api/register").json(&body));
     app.answer(call).await.expect(201);
-    let fields = [("email", "somebody"), ("password", "a good password")];
+    let fields = [("email", "ada"), ("password", "a good password")];
     let answer = app.answer(host(Call::new("POST", "/login").form(&fields))).await.expect(303);
     assert_security_headers("production", &answer);
     let transport = answer.header("strict-transport-security");
@@ -213,10 +213,10 @@ async fn a_cookie_counts_only_under_the_very_bytes_of_its_name() {
     let app = App::of(&server);
     let console = App { base: format!("http://127.0.0.1:{console}"), ..app.clone() };
     let body = serde_json::json!({
-        "username": "somebody", "password": "a good password", "tenant_name": "Org",
+        "username": "ada", "password": "a good password", "tenant_name": "Org",
     });
     app.answer(sent_to_production(Call::new("POST", "/api/register").json(&body))).await.expect(201);
-    let login = [("email", "somebody"), ("password", "a good password")];
+    let login = [("email", "ada"), ("password", "a good password")];
     assert_only_the_plain_name_counts(&app, "/dashboard", &login).await;
     assert_only_the_plain_name_counts(&console, "/events", &[("token", CONSOLE_TOKEN)]).await;
 }

@@ -1,22 +1,24 @@
 //! Raw bytes on a socket, for malformed requests.
 
-use std::time::Duration;
-
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use super::App;
+use super::{App, TIMEOUT};
 
-/// What the server sent until it closed the connection, or for 15 seconds.
+/// What the server sent until it closed the connection.
 pub async fn exchange(app: &App, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(app.address).await.expect("a connection");
     // The server may refuse and close before everything is written.
     let _ = stream.write_all(request).await;
+    until_closed(&mut stream).await
+}
+
+async fn until_closed(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let _ = timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await;
+    let _ = timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -66,8 +68,6 @@ impl UnfinishedRequest {
     /// Sends the last bytes, and returns the answer.
     pub async fn finish(mut self) -> String {
         let _ = self.stream.write_all(&self.rest).await;
-        let mut answer = Vec::new();
-        let _ = timeout(Duration::from_secs(15), self.stream.read_to_end(&mut answer)).await;
-        String::from_utf8_lossy(&answer).into_owned()
+        until_closed(&mut self.stream).await
     }
 }

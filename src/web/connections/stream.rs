@@ -20,7 +20,8 @@ use super::framing::BodyFraming;
 use super::head::{HeadState, read_head};
 use super::received::ReceivedBytes;
 use super::registry::AdmittedConnection;
-use crate::web::memory_budget::{BudgetRefusal, MemoryBudget, MemoryRevocation, Reservation};
+use crate::web::held_body::HeldReservation;
+use crate::web::memory_budget::{BudgetRefusal, MemoryBudget};
 
 /// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
 const READ_AHEAD: usize = 4 * 1024;
@@ -34,12 +35,6 @@ const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: clo
 const UNCOUNTED_HEAD: usize = 2 * 1024;
 /// A head is in memory as it came, as the dispatcher reads it, and as the handler gets it.
 const BYTES_FOR_A_BYTE: usize = 3;
-
-/// The memory of a head.
-struct HeldHead {
-    revocation: Arc<MemoryRevocation>,
-    _reservation: Reservation,
-}
 
 /// What the next bytes of the connection are.
 enum StreamPhase {
@@ -64,7 +59,7 @@ pub(super) struct GuardedStream {
     received: ReceivedBytes,
     budget: Arc<MemoryBudget>,
     /// Of the head of the request that is being answered.
-    head: Option<HeldHead>,
+    head: Option<HeldReservation>,
     /// Bytes of a body since the dispatcher last looked at them.
     given: usize,
     head_deadline: HeadDeadline,
@@ -140,8 +135,7 @@ impl GuardedStream {
         let Some(client) = self.admitted.client().filter(|_| length > UNCOUNTED_HEAD) else { return Ok(()) };
         let mut reservation = self.budget.reservation(client, None);
         reservation.resize(length * BYTES_FOR_A_BYTE)?;
-        let revocation = reservation.allow_revocation();
-        self.head = Some(HeldHead { revocation, _reservation: reservation });
+        self.head = Some(HeldReservation::revocable(reservation));
         Ok(())
     }
 
@@ -150,7 +144,7 @@ impl GuardedStream {
     fn gives_way(&self, context: &Context<'_>) -> bool {
         self.admitted.set_waiting();
         let revoked = self.exchange.is_revoked(context.waker())
-            || self.head.as_ref().is_some_and(|head| head.revocation.is_revoked(context.waker()));
+            || self.head.as_ref().is_some_and(|head| head.revocation().is_revoked(context.waker()));
         if revoked {
             self.admitted.count(ConnectionEvent::Revoked);
         }
