@@ -1,11 +1,23 @@
 //! Many clients at once, which hold their connections until they are told to go.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use rustix::process::setpriority_process;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::tally::Tally;
+
+/// The threads of all clients. Attackers have machines of their own: here they yield the processors to the
+/// server and to the probes, and do not take a part of them. On Linux a priority is that of a thread.
+static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
+    let yielding = || {
+        let _ = setpriority_process(None, 10);
+    };
+    Builder::new_multi_thread().enable_all().on_thread_start(yielding).build().expect("a runtime")
+});
 
 /// Running clients. Each returns the status of its last answer, 0 for none.
 pub struct Crowd {
@@ -30,7 +42,7 @@ impl Crowd {
 
     /// Starts a client.
     pub fn add(&mut self, client: impl Future<Output = u16> + Send + 'static) {
-        self.clients.spawn(client);
+        self.clients.spawn_on(client, THREADS.handle());
     }
 
     /// Tells all clients to go and counts what they got.

@@ -1,11 +1,15 @@
 //! Limits of connections.
 
+use std::fs::read_to_string;
+
+use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use super::fixture::{
     LIVEZ, OTHER, STRANGER, assert_others_are_served, connect, first_bytes, server, until_closed,
 };
-use crate::support::eventually;
+use crate::support::{TIMEOUT, eventually};
 
 #[tokio::test]
 async fn one_address_has_100_connections_and_others_are_served() {
@@ -24,6 +28,23 @@ async fn one_address_has_100_connections_and_others_are_served() {
     assert_others_are_served(app.address).await;
     drop(held);
     drop(server);
+}
+
+#[tokio::test]
+async fn a_burst_of_connections_waits_in_the_systems_queue_and_is_not_dropped() {
+    let (server, app) = server(&[]).await;
+    let allowed = read_to_string("/proc/sys/net/core/somaxconn").expect("the length of the longest queue");
+    let burst = allowed.trim().parse::<usize>().expect("a number").min(500);
+    // A stopped process accepts nothing: what the queue does not take is never connected.
+    server.signal(Signal::STOP);
+    let mut held = Vec::new();
+    for _ in 0..burst {
+        let connected = timeout(TIMEOUT, connect(STRANGER, app.address)).await;
+        held.push(connected.inspect_err(|_| server.signal(Signal::CONT)).expect("a place in the queue"));
+    }
+    server.signal(Signal::CONT);
+    drop(held);
+    assert_others_are_served(app.address).await;
 }
 
 #[tokio::test]

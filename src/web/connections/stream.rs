@@ -205,14 +205,15 @@ impl GuardedStream {
             }
         }
         if self.received.is_empty() && !self.received.has_ended() {
-            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(framing.at_most(buffer.remaining())));
-            if Pin::new(&mut self.socket).poll_read(context, &mut part)?.is_pending() {
+            let most = framing.at_most(buffer.remaining());
+            let read = poll_read_at_most(&mut self.socket, context, buffer, most)?;
+            if read.is_pending() {
                 return if self.gives_way(context) { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             self.admitted.end_waiting();
-            let taken = framing.take(part.filled()).unwrap_or_default();
-            self.received.put_back(&part.filled()[taken..]);
-            buffer.advance(taken);
+            let taken = framing.take(&buffer.filled()[before..]).unwrap_or_default();
+            self.received.put_back(&buffer.filled()[before + taken..]);
+            buffer.set_filled(before + taken);
         } else {
             let most = buffer.remaining().min(self.received.len());
             let part = self.received.front(most);
@@ -239,6 +240,24 @@ impl GuardedStream {
         self.exchange.wait(context.waker());
         if self.exchange.is_busy() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
+}
+
+/// Reads `most` bytes at most.
+fn poll_read_at_most(
+    socket: &mut TcpStream,
+    context: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+    most: usize,
+) -> Poll<io::Result<()>> {
+    if most >= buffer.remaining() {
+        return Pin::new(socket).poll_read(context, buffer);
+    }
+    // Zeroing what is read over next costs as much as the reading; so only the end of a body goes this way.
+    let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+    let read = Pin::new(socket).poll_read(context, &mut part);
+    let length = part.filled().len();
+    buffer.advance(length);
+    read
 }
 
 impl AsyncRead for GuardedStream {
