@@ -150,17 +150,21 @@ async fn an_import_whose_login_ended_during_the_upload_imports_nothing() {
     let (removed, left, changed) =
         (owner.colleague(&app).await, owner.colleague(&app).await, owner.colleague(&app).await);
     let archive = tiny_notes(30, "");
-    let mut uploads = Vec::new();
+    // An upload may pause for 20 seconds, so nothing slow happens after its beginning.
+    let browser = changed.browser(&app).await;
+    let owners_script = owner.script(&app).await;
+    let mut logins = Vec::new();
     for person in [&removed, &left, &changed] {
-        let script = person.script(&app).await;
+        logins.push((person, person.script(&app).await));
+    }
+    let mut uploads = Vec::new();
+    for (person, script) in logins {
         let stream = unfinished(&app, &script, &archive[..1_000], archive.len()).await;
         until_leased(person).await;
         uploads.push((stream, script));
     }
-    let script = owner.script(&app).await;
-    script.delete(&format!("/api/members/{}", removed.user_id)).await.expect(204);
+    owners_script.delete(&format!("/api/members/{}", removed.user_id)).await.expect(204);
     uploads[1].1.answer(Call::new("POST", "/api/logout")).await.expect(204);
-    let browser = changed.browser(&app).await;
     let fields = [("current_password", changed.password.as_str()), ("password", "another long secret")];
     browser.post_retrying("/account/password", &fields).await.expect(303);
     for ((mut stream, script), person) in uploads.into_iter().zip([&removed, &left, &changed]) {
