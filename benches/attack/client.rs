@@ -41,7 +41,7 @@ impl Client {
 
     /// The same with another timeout.
     pub fn with_timeout(base: &str, address: Ipv4Addr, timeout: Duration) -> Outcome<Self> {
-        let http = reqwest::Client::builder()
+        let http = crate::http::client()
             .local_address(IpAddr::V4(address))
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -13,6 +13,8 @@ mod directory;
 mod fairness;
 mod guesses;
 mod held;
+#[path = "../../tests/support/http.rs"]
+mod http;
 mod lists;
 mod logins;
 mod memory;

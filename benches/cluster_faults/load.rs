@@ -55,7 +55,7 @@ impl Drop for Load {
 impl Load {
     /// Starts `each` clients on each of two workers, and one that signs up every second.
     pub async fn start(private: &PrivateCluster, each: usize) -> Outcome<Self> {
-        let http = Client::builder().timeout(Duration::from_secs(15)).build()?;
+        let http = crate::http::client().timeout(Duration::from_secs(15)).build()?;
         let mut load = Self { records: Arc::default(), clients: Vec::new(), tasks: Vec::new() };
         let mut number = 0;
         while load.clients.len() < 2 * each {

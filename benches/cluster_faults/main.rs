@@ -2,6 +2,8 @@
 //! Starts the program with a private cluster in a temporary folder, lets tenants read and write, causes one
 //! fault after the other, and prints the errors and response times. It has no thresholds.
 
+#[path = "../../tests/support/http.rs"]
+mod http;
 mod load;
 mod private;
 

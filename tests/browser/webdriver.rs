@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::postgres::free_port;
-use crate::support::{TIMEOUT, environment, eventually};
+use crate::support::{TIMEOUT, environment, eventually, http};
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
@@ -47,7 +47,7 @@ impl Chromium {
             .stdin(Stdio::piped())
             .spawn()
             .expect("ChromeDriver");
-        let http = Client::builder().timeout(Duration::from_secs(90)).build().expect("a client");
+        let http = http::client().timeout(Duration::from_secs(90)).build().expect("a client");
         let driver_base = format!("http://127.0.0.1:{port}");
         until_ready(&http, &driver_base).await;
         let capabilities = capabilities(profile.path(), javascript);
@@ -231,7 +231,8 @@ impl Drop for Chromium {
         let ended = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
-                let _ = Client::new().delete(session).send().await;
+                let client = http::client().build().expect("a client");
+                let _ = client.delete(session).send().await;
             });
             drop(driver.take());
         });

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::support::command::CommandOutput;
 use crate::support::database::OwnDatabase;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{Answer, App, Call, Person, Script, TIMEOUT, eventually, run_blocking, unique};
+use crate::support::{Answer, App, Call, Person, Script, TIMEOUT, eventually, http, run_blocking, unique};
 
 /// After this time a message counts as lost by the broker. Publishing it twice is harmless.
 const MAY_BE_LOST_AFTER: Duration = Duration::from_secs(20);
@@ -176,7 +176,7 @@ async fn start(builder: ServerBuilder) -> (Server, App) {
     let app = app.unwrap_or_else(|| App {
         base: String::new(),
         address: "127.0.0.1:9".parse().expect("an address"),
-        http: reqwest::Client::new(),
+        http: http::client().build().expect("a client"),
         log: server.log_path().to_owned(),
     });
     (server, app)

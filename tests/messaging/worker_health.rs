@@ -7,7 +7,7 @@ use super::fixture::MessagingFixture;
 use crate::support::command::CommandOutput;
 use crate::support::postgres::free_port;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{App, Call, eventually, run_blocking};
+use crate::support::{App, Call, eventually, http, run_blocking};
 
 const TOKEN: &str = "a token of more than thirty-two characters";
 
@@ -30,7 +30,7 @@ impl Listening {
         App {
             base: format!("http://127.0.0.1:{}", self.port),
             address: ([127, 0, 0, 1], self.port).into(),
-            http: reqwest::Client::new(),
+            http: http::client().build().expect("a client"),
             log: self.server.log_path().to_owned(),
         }
     }

@@ -6,7 +6,7 @@ use crate::support::{
     App, TIMEOUT,
     data_folder::DataFolder,
     database::OwnDatabase,
-    eventually, names, postgres, run_blocking,
+    eventually, http, names, postgres, run_blocking,
     server::{ServerBuilder, Streams},
 };
 
@@ -28,7 +28,13 @@ async fn run_closed(builder: ServerBuilder, command: &'static str, streams: Stre
 }
 
 async fn is_ready(base: &str) -> bool {
-    let asked = reqwest::Client::new().get(format!("{base}/readyz")).header("host", "localhost").send().await;
+    let asked = http::client()
+        .build()
+        .expect("a client")
+        .get(format!("{base}/readyz"))
+        .header("host", "localhost")
+        .send()
+        .await;
     asked.is_ok_and(|answer| answer.status() == 200)
 }
 

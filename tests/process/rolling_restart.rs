@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::postgres::free_port;
 use crate::support::server::ServerBuilder;
-use crate::support::{Answer, App, Call, Person, database, names, spawn_app, unique};
+use crate::support::{Answer, App, Call, Person, database, http, names, spawn_app, unique};
 
 const CLIENTS: usize = 6;
 
@@ -90,12 +90,9 @@ async fn no_request_fails_during_a_rolling_restart() {
     let app = App::of(&servers[0]);
     let person = Person::founder(&app).await;
     let authorization = format!("Bearer {}", person.script(&app).await.token);
-    let http = Client::builder()
-        .pool_max_idle_per_host(0)
-        .timeout(Duration::from_secs(60))
-        .build()
-        .expect("a client");
-    let proxy = Proxy { servers: ports.map(|port| format!("http://127.0.0.1:{port}")), http };
+    let client =
+        http::client().pool_max_idle_per_host(0).timeout(Duration::from_secs(60)).build().expect("a client");
+    let proxy = Proxy { servers: ports.map(|port| format!("http://127.0.0.1:{port}")), http: client };
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {

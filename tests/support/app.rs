@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::OnceLock, time::Duration};
 use reqwest::Client;
 
 use super::{
-    Answer, Call, database, environment, retry_until_ok,
+    Answer, Call, database, environment, http, retry_until_ok,
     server::{Server, ServerBuilder},
 };
 
@@ -68,7 +68,7 @@ pub fn url_refusing_multi_shard() -> String {
 
 impl App {
     pub fn of(server: &Server) -> Self {
-        let http = Client::builder()
+        let http = http::client()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(60))
             .build()

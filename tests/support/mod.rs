@@ -14,6 +14,7 @@ pub mod faults;
 pub mod faulty_proxy;
 pub mod frozen_server;
 pub mod html;
+pub mod http;
 pub mod names;
 pub mod people;
 pub mod postgres;

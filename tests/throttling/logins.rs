@@ -4,7 +4,7 @@ use super::{
     Sender, admitted, assert_throttled, hashes, login, new_address, server_with_limits, until_throttled,
 };
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Call, Page, Person, spawn_app, unique};
+use crate::support::{App, Call, Page, Person, http, spawn_app, unique};
 
 #[tokio::test]
 async fn ten_failures_of_a_name_from_one_address_are_429_without_a_hash() {
@@ -115,10 +115,7 @@ async fn headers_with_made_up_addresses_do_not_avoid_the_limit() {
     spawn_app().await;
     let without_proxy = ServerBuilder::new().without("FAILURES_PER_ADDRESS").start_async().await;
     let mut app = App::of(&without_proxy);
-    app.http = reqwest::Client::builder()
-        .local_address(std::net::IpAddr::from(spare))
-        .build()
-        .expect("an HTTP client");
+    app.http = http::client().local_address(std::net::IpAddr::from(spare)).build().expect("an HTTP client");
     let name = unique("nobody");
     let guess = |headers: &[(&str, String)]| {
         let call = login(&name, "wrong password", 1);

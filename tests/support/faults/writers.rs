@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::Options;
-use crate::support::{Call, database, unique};
+use crate::support::{Call, database, http, unique};
 
 /// A tenant with an author and two readers.
 pub struct SharingTenant {
@@ -120,5 +120,5 @@ async fn post(http: &Client, base: &str, office: &SharingTenant, text: &str) -> 
 }
 
 fn client() -> Client {
-    Client::builder().timeout(Duration::from_secs(15)).build().expect("a client")
+    http::client().timeout(Duration::from_secs(15)).build().expect("a client")
 }
