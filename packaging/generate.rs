@@ -59,10 +59,14 @@ fn add_settings(page: &mut Roff) {
     }
     page.control("SH", ["EXIT STATUS"]).text([roman(
         "0 when all went well, 1 when not, 2 for a wrong command line. cluster status: 0 fine, 1 warnings, \
-         2 something is down.",
+         2 something is down. notes: 3 log in first, 4 no such note, 5 the note was changed in the meantime, \
+         6 try again later.",
     )]);
     page.control("SH", ["FILES"])
         .control("TP", [])
         .text([bold("/etc/pigeonhole/pigeonhole.env")])
-        .text([roman("The settings of the service of the Debian package.")]);
+        .text([roman("The settings of the service of the Debian package.")])
+        .control("TP", [])
+        .text([bold("~/.config/pigeonhole")])
+        .text([roman("The login of pigeonhole notes, and texts that it could not store.")]);
 }

@@ -13,6 +13,7 @@ mod logging;
 mod messages;
 mod migrate;
 mod node_passwords;
+mod notes;
 mod output;
 mod schema;
 mod secrets;
@@ -64,13 +65,16 @@ enum PigeonholeCommand {
     /// Print a page of the operator's console of the `serve` that runs at ADMIN_BIND.
     #[command(after_help = settings::help())]
     Console(console::ConsoleArguments),
+    /// Write, read and search your notes on a server, from a terminal.
+    #[command(after_help = notes::HELP)]
+    Notes(notes::NotesCommand),
     /// Build, watch and grow a Citus cluster.
     #[command(subcommand, after_help = settings::help())]
     Cluster(cluster::ClusterCommand),
 }
 
 /// Runs the program. The exit code is 0 for success, 1 for an error and 2 for a wrong command line; `cluster
-/// status` has codes of its own.
+/// status` and `notes` have codes of their own.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = run(arguments.command);
@@ -90,6 +94,10 @@ pub fn command() -> clap::Command {
 }
 
 fn run(command: PigeonholeCommand) -> anyhow::Result<ExitCode> {
+    if let PigeonholeCommand::Notes(command) = command {
+        // A user's command: neither .env nor the server's settings concern it.
+        return Ok(block_on(notes::run(command)));
+    }
     settings::load_env_file()?;
     if let PigeonholeCommand::Secrets(arguments) = &command {
         // Before the settings are read, because some of them may not exist yet.
@@ -105,7 +113,7 @@ fn run(command: PigeonholeCommand) -> anyhow::Result<ExitCode> {
         PigeonholeCommand::Limits(command) => block_on(limits::run(&settings, command))?,
         PigeonholeCommand::Migrate => block_on(migrate::run(&settings))?,
         PigeonholeCommand::Seed(arguments) => seed::run(&settings, &arguments)?,
-        PigeonholeCommand::Secrets(_) => {}
+        PigeonholeCommand::Secrets(_) | PigeonholeCommand::Notes(_) => {}
         PigeonholeCommand::Check(arguments) => check::run(&settings, &arguments)?,
         PigeonholeCommand::Console(arguments) => console::run(&settings, &arguments)?,
         PigeonholeCommand::Cluster(command) => return block_on(cluster::run(&settings, command)),

@@ -9,6 +9,7 @@ mod embedded_cluster;
 mod log_refusals;
 mod log_secrets;
 mod logging;
+mod notes_client;
 mod rolling_restart;
 mod seed;
 mod settings;
