@@ -52,7 +52,7 @@ pub(super) async fn log_in(arguments: &LoginArguments) -> Result<(), ClientFailu
 }
 
 async fn token(client: &ApiClient, arguments: &LoginArguments) -> Result<String, ClientFailure> {
-    let password = password::ask()?;
+    let password = password::ask().await?;
     let mut body = json!({"username": arguments.name, "password": password.expose()});
     if let Some(organization) = &arguments.organization {
         body["tenant_name"] = json!(organization);

@@ -3,21 +3,41 @@
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::failure::ClientFailure;
+use crate::cli::output;
 use crate::settings::Secret;
 
 /// The longest line that is read, in bytes. The server takes 1,024.
 const LONGEST: u64 = 64 * 1024;
+/// The exit code of a shell for a program that was interrupted: 128 and the number of SIGINT.
+const INTERRUPTED: i32 = 130;
 
 /// Asks for the password or reads it.
-pub(super) fn ask() -> Result<Secret, ClientFailure> {
-    let given =
-        if io::stdin().is_terminal() { rpassword::prompt_password("Password: ") } else { read_line() };
+pub(super) async fn ask() -> Result<Secret, ClientFailure> {
+    let given = if io::stdin().is_terminal() { prompt().await } else { read_line() };
     let password = given.map_err(|error| ClientFailure::of_system("reading the password", &error))?;
     if password.is_empty() {
         return Err(ClientFailure::other("No password was given, so nothing was sent."));
     }
     Ok(password.into())
+}
+
+/// Ctrl-C would end the program while the terminal does not echo, and leave it so.
+async fn prompt() -> io::Result<String> {
+    let before = tcgetattr(io::stdin())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let typed = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
+    tokio::select! {
+        typed = typed => typed.map_err(io::Error::other)?,
+        _ = interrupt.recv() => {
+            tcsetattr(io::stdin(), OptionalActions::Now, &before)?;
+            output::error_line("");
+            std::process::exit(INTERRUPTED)
+        }
+    }
 }
 
 fn read_line() -> io::Result<String> {

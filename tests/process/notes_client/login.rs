@@ -7,6 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::process::Stdio;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 use tokio::io::AsyncWriteExt;
 
 use super::{ClientRun, ClientUser};
@@ -64,6 +65,28 @@ async fn a_password_is_asked_for_without_echo_and_is_in_no_argument_or_environme
         run.expect(0);
         assert!(user.login_file().exists());
     }
+}
+
+#[tokio::test]
+async fn an_interrupted_prompt_leaves_a_terminal_that_echoes() {
+    let user = ClientUser::new();
+    let (mut ours, theirs) = terminal();
+    let echoes = |terminal: &File| {
+        tcgetattr(terminal).expect("the terminal's modes").local_modes.contains(LocalModes::ECHO)
+    };
+    assert!(echoes(&ours));
+    let mut command = user.command(&["setsid", "--ctty"], &["login", "anna"]);
+    let child = command.stdin(Stdio::from(theirs)).spawn().expect("the client");
+    drop(command);
+    let mut ours = run_blocking(move || {
+        until_shown(&mut ours, "Password: ");
+        ours
+    })
+    .await;
+    eventually("the terminal does not echo", async || !echoes(&ours)).await;
+    ours.write_all(b"\x03").expect("Ctrl-C");
+    assert_eq!(ClientRun::of(child).await.code, Some(130));
+    assert!(echoes(&ours));
 }
 
 fn until_shown(terminal: &mut File, words: &str) -> String {
