@@ -1,5 +1,6 @@
 //! The process: settings, start, shutdown, crashes, output, containers.
 
+mod backup;
 mod closed_output;
 mod containers;
 mod crash_recovery;
