@@ -62,7 +62,25 @@ async fn create(coordinator: &NodeConnection, name: &str, say: Say<'_>) -> Resul
     .await;
     let held = started.elapsed();
     released.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(BackupPoint { name: name.to_owned(), positions: positions?, held })
+    let positions = positions?;
+    for connection in workers.iter().chain(std::iter::once(coordinator)) {
+        archive(connection, say).await?;
+    }
+    Ok(BackupPoint { name: name.to_owned(), positions, held })
+}
+
+/// Lets the node archive the segment of its log that has the point. Otherwise the archive gets the segment when
+/// it is full, which takes hours on a quiet node, and a node that is lost before cannot be restored to the point.
+async fn archive(connection: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
+    let sql = "SELECT CASE WHEN current_setting('archive_mode') <> 'off' THEN pg_switch_wal() END IS NULL";
+    let off: bool = connection.row("archiving the log", sql, &[]).await?.get(0);
+    if off {
+        say(&format!(
+            "{}: archive_mode is off; the point is of use only if the log is kept in another way",
+            connection.name()
+        ));
+    }
+    Ok(())
 }
 
 async fn warn_of_prepared(connection: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {

@@ -1,4 +1,5 @@
-//! Waits until the server can be used: it answers a query, and the application's database exists.
+//! Waits until the server can be used: it answers a query, it has replayed its log, and the application's
+//! database exists.
 
 use std::time::Duration;
 
@@ -14,12 +15,14 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Returns when the server answers, or as soon as it has ended.
+/// Returns when the server answers and may write, or as soon as it has ended. A server that replays an archived
+/// log, as after a restore, answers already and is waited for without a limit: the log may be long.
 pub(super) async fn wait_until_ready(
     server: &Server,
     postmaster: &mut Postmaster,
 ) -> Result<(), EmbeddedError> {
-    let deadline = Instant::now() + TIMEOUT;
+    let mut deadline = Instant::now() + TIMEOUT;
+    let mut recovering = false;
     loop {
         if let Some(status) = postmaster.exit_status() {
             return Err(EmbeddedError::Ended {
@@ -28,8 +31,14 @@ pub(super) async fn wait_until_ready(
                 lines: server.last_log_lines(),
             });
         }
-        match timeout(ATTEMPT_TIMEOUT, query(server)).await {
-            Ok(Ok(())) => return Ok(()),
+        match timeout(ATTEMPT_TIMEOUT, is_recovering(server)).await {
+            Ok(Ok(false)) => return Ok(()),
+            Ok(Ok(true)) => {
+                if !std::mem::replace(&mut recovering, true) {
+                    log::info!("PostgreSQL replays its log; see {}", server.log().display());
+                }
+                deadline = Instant::now() + TIMEOUT;
+            }
             Ok(Err(error)) => log::trace!("PostgreSQL is not ready yet: {error}"),
             Err(_) => log::trace!("PostgreSQL is not ready yet"),
         }
@@ -40,9 +49,9 @@ pub(super) async fn wait_until_ready(
     }
 }
 
-async fn query(server: &Server) -> Result<(), tokio_postgres::Error> {
-    connect(server).await?.simple_query("SELECT 1").await?;
-    Ok(())
+/// Whether the server is in recovery and so refuses to write.
+async fn is_recovering(server: &Server) -> Result<bool, tokio_postgres::Error> {
+    Ok(connect(server).await?.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
 }
 
 /// Creates the application's database if it does not exist.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::support::{Call, Person, Script, TIMEOUT};
@@ -33,6 +33,11 @@ pub struct HttpLoad {
 impl HttpLoad {
     /// Each writer has a part of the users and writes for one after the other.
     pub fn start(people: &[(Person, Script)], writers: usize) -> Self {
+        Self::start_with(people, writers, &json!({}))
+    }
+
+    /// The same; each note also has these fields, such as `share_with`.
+    pub fn start_with(people: &[(Person, Script)], writers: usize, fields: &Value) -> Self {
         let (stop, report) =
             (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(HttpLoadReport::default())));
         let spawned = (0..writers).map(|number| {
@@ -42,14 +47,19 @@ impl HttpLoad {
                 .step_by(writers)
                 .map(|(p, script)| (p.tenant_id, script.clone()))
                 .collect();
-            let (stop, report) = (Arc::clone(&stop), Arc::clone(&report));
-            tokio::spawn(async move { write(number, &share, &stop, &report).await })
+            let (stop, report, fields) = (Arc::clone(&stop), Arc::clone(&report), fields.clone());
+            tokio::spawn(async move { write(number, &share, &fields, &stop, &report).await })
         });
         Self { writers: spawned.collect(), stop, report }
     }
 
     pub fn acknowledged(&self) -> usize {
         self.report.lock().expect("the report").acknowledged.len()
+    }
+
+    /// Tenant, id and content of each note that was acknowledged so far.
+    pub fn acknowledged_notes(&self) -> Vec<(i64, i64, String)> {
+        self.report.lock().expect("the report").acknowledged.clone()
     }
 
     pub async fn stop(self) -> HttpLoadReport {
@@ -61,16 +71,23 @@ impl HttpLoad {
     }
 }
 
-async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, report: &Mutex<HttpLoadReport>) {
+async fn write(
+    number: usize,
+    share: &[(i64, Script)],
+    fields: &Value,
+    stop: &AtomicBool,
+    report: &Mutex<HttpLoadReport>,
+) {
     for (count, (tenant, script)) in share.iter().cycle().enumerate() {
         if stop.load(Ordering::Relaxed) {
             return;
         }
         let started = Instant::now();
         let mut attempt = 0;
-        while let Some(again) =
-            try_once(&format!("load {number}/{count}/{attempt}"), *tenant, script, started, report).await
-        {
+        loop {
+            let mut body = fields.clone();
+            body["content"] = json!(format!("load {number}/{count}/{attempt}"));
+            let Some(again) = try_once(&body, *tenant, script, started, report).await else { break };
             if started.elapsed() > TIMEOUT {
                 report.lock().expect("the report").failures.push(again);
                 break;
@@ -84,20 +101,20 @@ async fn write(number: usize, share: &[(i64, Script)], stop: &AtomicBool, report
 
 /// One request. Returns the answer if it is worth a retry.
 async fn try_once(
-    content: &str,
+    body: &Value,
     tenant: i64,
     script: &Script,
     started: Instant,
     report: &Mutex<HttpLoadReport>,
 ) -> Option<String> {
-    let call = Call::new("POST", "/api/notes").json(&json!({"content": content}));
-    let call = call.bearer(&script.token);
+    let call = Call::new("POST", "/api/notes").json(body).bearer(&script.token);
     let answer = call.try_send(&script.app.http, &script.app.base).await;
     let mut report = report.lock().expect("the report");
     match answer {
         Ok(answer) if answer.status == 201 => {
             let id = answer.json()["note_id"].as_i64().expect("a note's id");
-            report.acknowledged.push((tenant, id, content.to_owned()));
+            let content = body["content"].as_str().expect("a text").to_owned();
+            report.acknowledged.push((tenant, id, content));
             report.longest = report.longest.max(started.elapsed());
             None
         }

@@ -1,12 +1,16 @@
 //! `pigeonhole cluster` and tenant routing on the Citus servers in TEST_CITUS_NODES.
 
 mod blockers;
+mod coordinator_crash;
+mod dead_worker;
 mod distribute;
 mod http_load;
 mod node_failures;
 pub mod nodes;
 mod reads_after_moves;
+mod restore_point;
 mod scaling;
+mod sign_up_load;
 pub mod sql_load;
 mod status;
 mod tenant_routing;

@@ -33,7 +33,7 @@ async fn user_on_each_worker(folder: &DataFolder, app: &App) -> [Script; 2] {
 }
 
 /// Waits until the server has loaded the placement of tenants.
-async fn wait_until_topology_loaded(app: &App) {
+pub async fn wait_until_topology_loaded(app: &App) {
     eventually("the map of tenants is read", async || {
         app.log().contains("tenants' work goes to 2 worker nodes")
     })

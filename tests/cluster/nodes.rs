@@ -12,6 +12,7 @@ use tokio_postgres::Client;
 use crate::support::command::CommandOutput;
 use crate::support::database::connect;
 use crate::support::database_servers::{create_on, drop_everywhere, drop_on, server_activity};
+use crate::support::postgres::Postgres;
 use crate::support::spawn_app;
 
 /// No command takes this long. A command that hangs fails the test with the activity of the servers.
@@ -99,6 +100,25 @@ impl Nodes {
 
     pub async fn number(&self, statement: &str) -> i64 {
         number(&self.client(0).await, statement).await
+    }
+
+    /// Another server with our database, which the test may kill. It is not in the cluster yet.
+    pub async fn own_worker(&self) -> Postgres {
+        let own = Postgres::start_with(&[
+            "shared_preload_libraries=citus",
+            "wal_level=logical",
+            "max_worker_processes=24",
+            "max_replication_slots=20",
+            "max_wal_senders=20",
+            "max_logical_replication_workers=8",
+            "max_prepared_transactions=200",
+            "citus.node_conninfo=sslmode=prefer",
+            "citus.local_hostname=127.0.0.1",
+            "citus.enable_statistics_collection=off",
+        ]);
+        let database = format!("CREATE DATABASE {}", self.database);
+        connect(&own.url).await.batch_execute(&database).await.expect("a database");
+        own
     }
 }
 

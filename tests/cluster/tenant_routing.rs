@@ -6,12 +6,11 @@ use super::citus_or_skip;
 use super::http_load::HttpLoad;
 use super::nodes::{Nodes, lock_shard_moves, number};
 use crate::support::database::connect;
-use crate::support::postgres::Postgres;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{App, Person, Script, eventually, run_blocking};
 
 /// A server on this cluster, and this many users of different tenants.
-async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
+pub async fn serve(nodes: &Nodes, tenants: usize) -> (Server, Vec<(Person, Script)>) {
     let builder = ServerBuilder::new().set("DATABASE_URL", nodes.url(0));
     let server = builder.start_async().await;
     let app = App::of(&server);
@@ -75,23 +74,7 @@ async fn requests_succeed_while_workers_are_added_rebalanced_and_removed() {
 #[tokio::test]
 async fn a_worker_at_a_new_port_is_found_without_a_restart() {
     let nodes = citus_or_skip!();
-    let mut own = Postgres::start_with(&[
-        "shared_preload_libraries=citus",
-        "wal_level=logical",
-        "max_worker_processes=24",
-        "max_replication_slots=20",
-        "max_wal_senders=20",
-        "max_logical_replication_workers=8",
-        "max_prepared_transactions=200",
-        "citus.node_conninfo=sslmode=prefer",
-        "citus.local_hostname=127.0.0.1",
-        "citus.enable_statistics_collection=off",
-    ]);
-    let postgres_database = connect(&own.url).await;
-    postgres_database
-        .batch_execute(&format!("CREATE DATABASE {}", nodes.database))
-        .await
-        .expect("a database");
+    let mut own = nodes.own_worker().await;
     let workers = format!("{},127.0.0.1:{}", nodes.addresses[1], own.port());
     nodes.run(&["cluster", "init", "--workers", &workers]).await.expect(0);
     let (server, people) = serve(&nodes, 12).await;

@@ -72,6 +72,13 @@ impl DataFolder {
         super::database::connect(&self.coordinator_url()).await
     }
 
+    /// A superuser's connection to every node of the cluster, the coordinator first.
+    pub async fn all_nodes(&self) -> Vec<tokio_postgres::Client> {
+        let password = self.read("password");
+        let urls = self.ports().into_iter().map(|port| self.url(port, &password));
+        futures_util::future::join_all(urls.map(async |url| super::database::connect(&url).await)).await
+    }
+
     /// The pid file of a node: `worker1`, or `.` for the coordinator and for a server without workers.
     pub fn pid_file(&self, node: &str) -> PathBuf {
         self.path.join(node).join("pgdata/postmaster.pid")
