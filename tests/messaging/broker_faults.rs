@@ -31,6 +31,7 @@ async fn a_killed_or_full_broker_delays_messages_and_loses_none() {
     // While messages are published.
     tokio::task::block_in_place(|| broker.kill());
     shares_stay_pending(&people).await;
+    app.get("/readyz").await.expect(200);
     tokio::task::block_in_place(|| broker.resume());
     fixture.wait_until_acknowledged_after_crash(tenant, 22).await;
 

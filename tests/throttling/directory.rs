@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::hashes;
 use crate::support::server::{Server, ServerBuilder};
-use crate::support::{Answer, App, Browser, Call, Person, spawn_app, unique};
+use crate::support::{Answer, App, Browser, Call, Person, Team, spawn_app, unique};
 
 async fn server() -> (Server, App, App) {
     spawn_app().await;
@@ -24,13 +24,19 @@ async fn squat(app: &App, person: &Person, count: usize) {
 async fn failures(app: &App, console: &App, name: &str) -> Vec<(Answer, u64)> {
     let body = json!({"username": name, "password": "wrong password"});
     let form = [("email", name), ("password", "wrong password")];
-    let mut failed = Vec::new();
-    for call in [Call::new("POST", "/api/login").json(&body), Call::new("POST", "/login").form(&form)] {
+    let calls = [Call::new("POST", "/api/login").json(&body), Call::new("POST", "/login").form(&form)];
+    with_hashes(app, console, calls).await
+}
+
+/// Each answer, and how many hashes it took.
+async fn with_hashes<const N: usize>(app: &App, console: &App, calls: [Call; N]) -> Vec<(Answer, u64)> {
+    let mut answers = Vec::new();
+    for call in calls {
         let before = hashes(console).await;
         let answer = app.answer(call).await;
-        failed.push((answer, hashes(console).await - before));
+        answers.push((answer, hashes(console).await - before));
     }
-    failed
+    answers
 }
 
 #[tokio::test]
@@ -86,4 +92,41 @@ async fn squatters_do_not_make_the_login_of_the_first_account_harder() {
         "tenant_id": 1});
     app.answer_retrying(Call::new("POST", "/api/register").json(&demo)).await.expect(201);
     assert_eq!(log_in().await, before, "the hashes of the victim's login");
+}
+
+/// By script and form, with and without the organization.
+async fn log_in_everywhere(app: &App, console: &App, person: &Person, name: &str) -> Vec<Seen> {
+    let tenant = person.tenant_id.to_string();
+    let form = [("email", name), ("password", &person.password), ("tenant_name", &person.tenant_name)];
+    let body = json!({"username": name, "password": person.password});
+    let inside = json!({"username": name, "password": person.password, "tenant_id": person.tenant_id});
+    let calls = [
+        Call::new("POST", "/api/login").json(&body),
+        Call::new("POST", "/api/login").json(&inside),
+        Call::new("POST", "/login").form(&form[..2]),
+        Call::new("POST", "/login").form(&form),
+    ];
+    let answers = with_hashes(app, console, calls).await;
+    let neutral = |(answer, cost): (Answer, u64)| {
+        assert_eq!(answer.status, 401, "{}", answer.text());
+        let (status, headers, body) = answer.without_request_id();
+        let headers = headers.into_iter().filter(|(name, _)| name != "content-length").collect();
+        (status, headers, body.replace(name, "NAME").replace(&tenant, "TENANT"), cost)
+    };
+    answers.into_iter().map(neutral).collect()
+}
+
+type Seen = (u16, Vec<(String, String)>, String, u64);
+
+#[tokio::test]
+async fn the_right_password_of_a_removed_member_is_answered_and_costs_as_that_of_an_unknown_name() {
+    let (_server, app, console) = server().await;
+    let team = Team::create(&app).await;
+    let member = &team.member;
+    let removed = format!("/api/members/{}", member.user_id);
+    team.owner.script(&app).await.delete(&removed).await.expect(204);
+    let unknown = log_in_everywhere(&app, &console, member, &unique("nobody")).await;
+    for name in [&member.email, &member.username] {
+        assert_eq!(log_in_everywhere(&app, &console, member, name).await, unknown);
+    }
 }
