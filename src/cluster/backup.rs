@@ -69,8 +69,9 @@ async fn create(coordinator: &NodeConnection, name: &str, say: Say<'_>) -> Resul
     Ok(BackupPoint { name: name.to_owned(), positions, held })
 }
 
-/// Lets the node archive the segment of its log that has the point. Otherwise the archive gets the segment when
-/// it is full, which takes hours on a quiet node, and a node that is lost before cannot be restored to the point.
+/// Lets the node archive the segment of its log that has the point. Otherwise the archive gets the segment
+/// when it is full, which takes hours on a quiet node, and a node that is lost before cannot be restored to
+/// the point.
 async fn archive(connection: &NodeConnection, say: Say<'_>) -> Result<(), ClusterError> {
     let sql = "SELECT CASE WHEN current_setting('archive_mode') <> 'off' THEN pg_switch_wal() END IS NULL";
     let off: bool = connection.row("archiving the log", sql, &[]).await?.get(0);

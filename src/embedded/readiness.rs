@@ -15,8 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Returns when the server answers and may write, or as soon as it has ended. A server that replays an archived
-/// log, as after a restore, answers already and is waited for without a limit: the log may be long.
+/// Returns when the server answers and may write, or as soon as it has ended. A server that replays an
+/// archived log, as after a restore, answers already and is waited for without a limit: the log may be long.
 pub(super) async fn wait_until_ready(
     server: &Server,
     postmaster: &mut Postmaster,

@@ -43,6 +43,8 @@ impl EditLoad {
                 match answer.status {
                     200 => acknowledged.push(text),
                     503 => assert!(!answer.header("retry-after").is_empty(), "no Retry-After"),
+                    // The edit before was answered 503 and took effect between the two steps of this one.
+                    412 => {}
                     _ => panic!("{}: {}", answer.status, answer.text()),
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -64,7 +64,8 @@ async fn tables(client: &Client) -> BTreeMap<String, (i64, String)> {
     for row in client.query(names, &[]).await.expect("the tables") {
         let table: String = row.get(0);
         let rows = format!(
-            "SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') FROM {table} t"
+            "SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '') \
+             FROM {table} t"
         );
         let row = client.query_one(&rows, &[]).await.expect(&rows);
         found.insert(table, (row.get(0), row.get(1)));

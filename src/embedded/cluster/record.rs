@@ -19,8 +19,8 @@ const PASSWORD: &str = "password";
 const HBA: &str = "pg_hba.conf";
 const PASSFILE: &str = "pgpass";
 
-/// Connections through the socket need no password, because its folder is closed to other accounts. `all` does
-/// not include the connections for replication, which pg_basebackup makes.
+/// Connections through the socket need no password, because its folder is closed to other accounts. `all`
+/// does not include the connections for replication, which pg_basebackup makes.
 const HBA_LINES: &str =
     "local all all trust\nlocal replication postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
