@@ -92,6 +92,7 @@ attacks! {
     "bypasses", Shell, bypasses::all, "L1, L5, L6: escaped paths, two cookies, made-up tokens";
     "refusals", Shell, refusals::flood, "M3: 10,000 refused requests, whose lines must not fill the log";
     "together", Soft, together::all, "H1, H2, H3 and H6 at once";
+    "ten-times", Soft, together::ten_times, "H1, H2, H3 and H6 at once, each with ten times its numbers";
 }
 
 /// Without an attack the same is watched, so that a busy machine is not taken for a weak server.
