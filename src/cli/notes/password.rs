@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::ClientFailure;
@@ -25,15 +25,23 @@ pub(super) async fn ask() -> Result<Secret, ClientFailure> {
     Ok(password.into())
 }
 
-/// Ctrl-C would end the program while the terminal does not echo, and leave it so.
+/// The terminal stops to echo before the prompt is shown, so that no early letter is seen. Ctrl-C would end
+/// the program while it does not echo, and leave it so.
 async fn prompt() -> io::Result<String> {
     let before = tcgetattr(io::stdin())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(io::stdin(), OptionalActions::Now, &silent)?;
     let typed = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
-    tokio::select! {
-        typed = typed => typed.map_err(io::Error::other)?,
-        _ = interrupt.recv() => {
-            tcsetattr(io::stdin(), OptionalActions::Now, &before)?;
+    let typed = tokio::select! {
+        typed = typed => Some(typed),
+        _ = interrupt.recv() => None,
+    };
+    tcsetattr(io::stdin(), OptionalActions::Now, &before)?;
+    match typed {
+        Some(typed) => typed.map_err(io::Error::other)?,
+        None => {
             output::error_line("");
             std::process::exit(INTERRUPTED)
         }
