@@ -1,7 +1,8 @@
 //! The password of a login. It comes from the terminal, without echo, or from one line of standard input:
 //! never from an argument or the environment, which other processes of the machine can read.
 
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read};
+use std::time::Duration;
 
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +15,7 @@ use crate::settings::Secret;
 const LONGEST: u64 = 64 * 1024;
 /// The exit code of a shell for a program that was interrupted: 128 and the number of SIGINT.
 const INTERRUPTED: i32 = 130;
+const END_OF_PROMPT: Duration = Duration::from_secs(1);
 
 /// Asks for the password or reads it.
 pub(super) async fn ask() -> Result<Secret, ClientFailure> {
@@ -33,19 +35,21 @@ async fn prompt() -> io::Result<String> {
     let mut silent = before.clone();
     silent.local_modes.remove(LocalModes::ECHO);
     tcsetattr(io::stdin(), OptionalActions::Now, &silent)?;
-    let typed = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
+    let mut typed = tokio::task::spawn_blocking(|| rpassword::prompt_password("Password: "));
     let typed = tokio::select! {
-        typed = typed => Some(typed),
-        _ = interrupt.recv() => None,
+        typed = &mut typed => typed.map_err(io::Error::other)?,
+        _ = interrupt.recv() => {
+            // After a typed Ctrl-C it ends by itself, and sets the terminal a last time.
+            let _ = tokio::time::timeout(END_OF_PROMPT, &mut typed).await;
+            Err(ErrorKind::Interrupted.into())
+        }
     };
     tcsetattr(io::stdin(), OptionalActions::Now, &before)?;
-    match typed {
-        Some(typed) => typed.map_err(io::Error::other)?,
-        None => {
-            output::error_line("");
-            std::process::exit(INTERRUPTED)
-        }
+    if typed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
+        output::error_line("");
+        std::process::exit(INTERRUPTED);
     }
+    typed
 }
 
 fn read_line() -> io::Result<String> {
