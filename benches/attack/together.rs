@@ -15,36 +15,35 @@ use crate::stage::Stage;
 
 const DEADLINE: Duration = Duration::from_secs(90);
 const AT_LEAST: Duration = Duration::from_secs(20);
+/// In a network of their own, behind those of the many addresses.
+const FIRST_ATTACKER: usize = 1_000;
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// All attacks on memory and on connections together.
+/// All attacks on memory and on connections together, with bodies of forty more addresses.
 pub async fn all(stage: Arc<Stage>) -> Outcome<Row> {
-    let notes = lists::prepare(&stage).await?;
-    let strangers = bodies::of_strangers(&stage);
-    let lists = lists::requests(&stage, &notes);
-    let uploader = stage.token(&stage.founder().await?).await?;
-    let archive = with_names(&random_letters(261_000), 400);
-    let client = Client::with_timeout(&stage.target.base, stage.block.attacker(), IMPORT_TIMEOUT)?;
-    let watch = stage.watch(false).await?;
-    let mut crowd = Crowd::new();
-    bodies::send(&stage, &mut crowd, &strangers, stage.connections(40), |_| stage.block.attacker());
-    let many = |index: usize| stage.block.attacker_number(index / 10);
-    bodies::send(&stage, &mut crowd, &strangers, stage.connections(400), many);
-    let list_number = stage.connections(3 * lists.len());
-    bodies::send(&stage, &mut crowd, &lists, list_number, |_| stage.block.attacker());
-    open(&stage, &mut crowd, Kind::Silent, stage.connections(1_100), |_| stage.block.attacker());
-    open(&stage, &mut crowd, Kind::SecondHead, stage.connections(1_100), |_| stage.block.attacker());
-    crowd.add(async move { client.send(upload(&uploader, archive)).await.status });
-    let closing = stage.until_closed(AT_LEAST, DEADLINE).await;
-    let mut tally = crowd.end().await;
-    tally.require_closed(closing);
-    Ok(watch.end(tally).await)
+    at_once(stage, Numbers { attackers: 1, kinds_of_lists: 8, heads: 1_100, of_many_addresses: 400 }).await
 }
 
 /// Ten attackers at once, each with the numbers of the findings: 40 bodies, 3 lists, 1,100 connections and an
 /// archive.
 pub async fn ten_times(stage: Arc<Stage>) -> Outcome<Row> {
-    const ATTACKERS: usize = 10;
+    at_once(stage, Numbers { attackers: 10, kinds_of_lists: 1, heads: 550, of_many_addresses: 0 }).await
+}
+
+/// How much comes at once.
+struct Numbers {
+    /// Addresses with 40 bodies, lists, connections and an archive each.
+    attackers: usize,
+    /// An attacker asks for each kind of list three times.
+    kinds_of_lists: usize,
+    /// An attacker's silent connections, and as many with a second head that does not end.
+    heads: usize,
+    /// Bodies of other addresses, ten of each.
+    of_many_addresses: usize,
+}
+
+async fn at_once(stage: Arc<Stage>, numbers: Numbers) -> Outcome<Row> {
+    let Numbers { attackers, kinds_of_lists, heads, of_many_addresses } = numbers;
     let notes = lists::prepare(&stage).await?;
     let strangers = bodies::of_strangers(&stage);
     let lists = lists::requests(&stage, &notes);
@@ -52,13 +51,15 @@ pub async fn ten_times(stage: Arc<Stage>) -> Outcome<Row> {
     let archive = with_names(&random_letters(261_000), 400);
     let watch = stage.watch(false).await?;
     let mut crowd = Crowd::new();
-    let of_ten = |index: usize| stage.block.attacker_number(index % ATTACKERS);
-    bodies::send(&stage, &mut crowd, &strangers, stage.connections(40 * ATTACKERS), of_ten);
-    bodies::send(&stage, &mut crowd, &lists, stage.connections(3 * ATTACKERS), of_ten);
-    open(&stage, &mut crowd, Kind::Silent, stage.connections(550 * ATTACKERS), of_ten);
-    open(&stage, &mut crowd, Kind::SecondHead, stage.connections(550 * ATTACKERS), of_ten);
-    for number in 0..ATTACKERS {
-        let client = Client::with_timeout(&stage.target.base, of_ten(number), IMPORT_TIMEOUT)?;
+    let attacker = |index: usize| stage.block.attacker_number(FIRST_ATTACKER + index % attackers);
+    let many = |index: usize| stage.block.attacker_number(index / 10);
+    bodies::send(&stage, &mut crowd, &strangers, stage.connections(40 * attackers), attacker);
+    bodies::send(&stage, &mut crowd, &strangers, stage.connections(of_many_addresses), many);
+    bodies::send(&stage, &mut crowd, &lists, stage.connections(3 * kinds_of_lists * attackers), attacker);
+    open(&stage, &mut crowd, Kind::Silent, stage.connections(heads * attackers), attacker);
+    open(&stage, &mut crowd, Kind::SecondHead, stage.connections(heads * attackers), attacker);
+    for number in 0..attackers {
+        let client = Client::with_timeout(&stage.target.base, attacker(number), IMPORT_TIMEOUT)?;
         let (uploader, archive) = (uploader.clone(), archive.clone());
         crowd.add(async move { client.send(upload(&uploader, archive)).await.status });
     }

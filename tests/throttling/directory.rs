@@ -125,7 +125,7 @@ async fn the_right_password_of_a_removed_member_is_answered_and_costs_as_that_of
     let member = &team.member;
     let removed = format!("/api/members/{}", member.user_id);
     team.owner.script(&app).await.delete(&removed).await.expect(204);
-    let unknown = log_in_everywhere(&app, &console, member, &unique("nobody")).await;
+    let unknown = log_in_everywhere(&app, &console, member, &unique("unknown")).await;
     for name in [&member.email, &member.username] {
         assert_eq!(log_in_everywhere(&app, &console, member, name).await, unknown);
     }

@@ -49,7 +49,7 @@ async fn each_refusal_is_one_plain_line_with_its_exit_code() {
     user.run(&["list", "--search", &"x".repeat(201)]).await.expect(1);
 
     let wrong = ClientUser::new();
-    let arguments = ["login", "--server", &app.base, &unique("nobody")];
+    let arguments = ["login", "--server", &app.base, &unique("unknown")];
     let run = wrong.run_with(&arguments, b"a wrong password\n").await;
     if run.code != Some(6) {
         run.expect_line(3, "The name or the password is wrong.");

@@ -173,7 +173,7 @@ async fn a_login_file_of_others_or_with_rights_for_others_is_refused_with_the_cu
     };
     for mode in [0o644, 0o640, 0o604, 0o620, 0o601] {
         set(&file, mode);
-        for command in ["list", "logout", "login nobody"] {
+        for command in ["list", "logout", "login anna"] {
             let arguments: Vec<&str> = command.split(' ').collect();
             let line = user.run_with(&arguments, b"password\n").await.expect_line(1, "chmod 600");
             assert!(line.contains(file.to_str().expect("a path")), "{line}");
@@ -181,7 +181,7 @@ async fn a_login_file_of_others_or_with_rights_for_others_is_refused_with_the_cu
     }
     set(&file, 0o600);
     set(&folder, 0o722);
-    user.run_with(&["login", "nobody"], b"password\n").await.expect_line(1, "chmod 700");
+    user.run_with(&["login", "anna"], b"password\n").await.expect_line(1, "chmod 700");
     set(&folder, 0o700);
     user.run(&["list"]).await.expect(0);
 
