@@ -91,7 +91,7 @@ read_secret() {
 }
 
 # Removes the file of a secret and recreates the stack, as docs/docker.md says. The new secret must differ.
-replace_read_secret() {
+replace_secret() {
     local folder=$1 file=$2 before begun
     before=$(read_secret "$folder" "$file")
     begun=$(now)
