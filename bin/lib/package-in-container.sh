@@ -225,7 +225,10 @@ package_uses_a_given_database() {
         pg_createcluster "$(ls /usr/lib/postgresql)" main --start >/dev/null
         runuser -u postgres -- psql -X -q -c "CREATE ROLE notes LOGIN CREATEROLE PASSWORD \$\$of its own\$\$" \
             -c "CREATE DATABASE notes OWNER notes"
-        sed -i "s|^#DATABASE_URL=.*|DATABASE_URL=postgresql://notes:of%20its%20own@localhost:5432/notes|" \
+        database="@localhost:5432/notes"
+        sed -i -e "s|^#DATABASE_URL=.*|DATABASE_URL=postgresql://notes:of%20its%20own$database|" \
+            -e "s|^#WEB_PASSWORD=.*|WEB_PASSWORD=of-the-service|" /etc/pigeonhole/migrate.env
+        sed -i "s|^#DATABASE_URL=.*|DATABASE_URL=postgresql://pigeonhole_web:of-the-service$database|" \
             /etc/pigeonhole/pigeonhole.env
         systemctl stop pigeonhole
         systemctl start pigeonhole-migrate
