@@ -1,15 +1,17 @@
 //! Limits of connections.
 
 use std::fs::read_to_string;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::fixture::{
     LIVEZ, OTHER, STRANGER, assert_others_are_served, connect, first_bytes, server, until_closed,
 };
-use crate::support::{TIMEOUT, eventually};
+use crate::support::{Person, TIMEOUT, eventually, spawn_app};
 
 #[tokio::test]
 async fn one_address_has_100_connections_and_others_are_served() {
@@ -45,6 +47,37 @@ async fn a_burst_of_connections_waits_in_the_systems_queue_and_is_not_dropped() 
     server.signal(Signal::CONT);
     drop(held);
     assert_others_are_served(app.address).await;
+}
+
+/// The time between the first and the last byte of an answer of `length` bytes or more.
+async fn time_of_arrival(stream: &mut TcpStream, length: usize) -> Duration {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut arrived = stream.read(&mut buffer).await.expect("an answer");
+    let first = Instant::now();
+    while arrived < length {
+        arrived += stream.read(&mut buffer).await.expect("the rest");
+    }
+    first.elapsed()
+}
+
+#[tokio::test]
+async fn the_end_of_a_long_answer_does_not_wait_for_an_acknowledgement() {
+    let app = spawn_app().await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let id = script.note(&"x".repeat(20_000)).await;
+    let request = format!(
+        "GET /api/notes/{id} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        script.token
+    );
+    let mut stream = TcpStream::connect(app.address).await.expect("a connection");
+    let mut times = Vec::new();
+    for _ in 0..60 {
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        times.push(timeout(TIMEOUT, time_of_arrival(&mut stream, 20_000)).await.expect("an answer"));
+    }
+    // A client acknowledges at once at first. Later it waits 40 ms for a request to send its acknowledgement with.
+    let shortest = times[40..].iter().min().expect("times");
+    assert!(*shortest < Duration::from_millis(20), "{times:?}");
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::fixture::{
     OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, peak_mib, resident_mib,
     server, server_with_console, until_closed,
 };
-use crate::support::{Call, Person, eventually, raw_http, spawn_app};
+use crate::support::database::{OwnDatabase, url_of_database};
+use crate::support::faulty_proxy::FaultyProxy;
+use crate::support::{Call, Person, eventually, raw_http, spawn_app, within_timeout};
 
 /// A login without a name, with a draft of `length` quote marks: the page gives the draft back, each mark as
 /// five bytes.
@@ -84,6 +86,58 @@ async fn a_long_head_counts_until_its_request_is_answered() {
     eventually("the head counts", async || held().await >= 45_000).await;
     drop(stream);
     eventually("the memory is free again", async || held().await == 0).await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_announced_count_before_they_come() {
+    let (_server, app) = server(&[("CONNECTIONS_PER_ADDRESS", "600")]).await;
+    let request = login_with_draft(100_000);
+    let head = request.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    let mut held = Vec::new();
+    // A client may hold a quarter of 64 MiB.
+    for _ in 0..512 {
+        let mut stream = connect(STRANGER, app.address).await;
+        stream.write_all(&request[..head]).await.expect("a head");
+        held.push(stream);
+    }
+    let status = async |source: &str| {
+        let mut stream = connect(source, app.address).await;
+        let _ = stream.write_all(&request).await;
+        first_bytes(&mut stream).await
+    };
+    eventually("there is no room", async || status(STRANGER).await == "HTTP/1.1 503").await;
+    assert_eq!(status(OTHER).await, "HTTP/1.1 422", "another client has room");
+    drop(held);
+    eventually("there is room again", async || status(STRANGER).await == "HTTP/1.1 422").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_requests_that_wait_for_the_database_are_not_read_ahead() {
+    let database = OwnDatabase::create().await;
+    let proxy = FaultyProxy::to_database().await;
+    let url = url_of_database(&proxy.url, &database.name);
+    let (server, app) = server(&[("DATABASE_URL", &url), ("TENANT_ROUTING", "off")]).await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let peak_with_bodies_of = async |length: usize| {
+        let head = format!(
+            "POST /api/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {}\r\nContent-Length: {length}\r\n\r\n",
+            script.token
+        );
+        let request = [head.into_bytes(), vec![b' '; length]].concat();
+        let clients = (0..400).map(async |number: usize| {
+            let mut stream = connect(&format!("127.0.6.{}", 1 + number / 50), app.address).await;
+            let (mut answers, mut body) = stream.split();
+            let mut answer = [0; 12];
+            let _ = tokio::join!(body.write_all(&request), answers.read(&mut answer));
+        });
+        within_timeout("the answers", join_all(clients)).await;
+        peak_mib(server.pid)
+    };
+    proxy.stop_answering();
+    let short = peak_with_bodies_of(15_000).await;
+    let long = peak_with_bodies_of(250_000).await;
+    assert!(long - short < 10, "{short} MiB, then {long} MiB");
 }
 
 #[tokio::test]

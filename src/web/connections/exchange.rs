@@ -7,13 +7,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use actix_http::Request;
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
+use futures_util::Stream;
 
 use crate::web::held_body::HeldReservation;
 use crate::web::memory_budget::MemoryRevocation;
+
+/// What the handler makes of the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum BodyDemand {
+    /// It has not asked for more than it was given.
+    #[default]
+    None,
+    /// It waits for more.
+    Waiting,
+    /// It wants no more: the dispatcher drops what it gets.
+    Dropped,
+}
 
 /// One request at a time: the stream gives the next head to the dispatcher when the answer has ended.
 #[derive(Default)]
@@ -22,6 +38,9 @@ pub(super) struct Exchange {
     refusal: Cell<Option<StatusCode>>,
     /// Whether the client has closed its side.
     client_ended: Cell<bool>,
+    body_withheld: Cell<bool>,
+    /// Whether more of the request's body may be given to the dispatcher.
+    body_demand: Cell<BodyDemand>,
     reader: RefCell<Option<Waker>>,
     /// Of the answer that is being written.
     revocation: RefCell<Option<Arc<MemoryRevocation>>>,
@@ -32,6 +51,7 @@ impl Exchange {
     pub(super) fn begin(&self, refusal: Option<StatusCode>) {
         self.busy.set(true);
         self.refusal.set(refusal);
+        self.body_demand.set(BodyDemand::None);
     }
 
     /// The status of a refused head, once.
@@ -47,6 +67,35 @@ impl Exchange {
     /// Notes that the client has closed its side.
     pub(super) fn end_client(&self) {
         self.client_ended.set(true);
+    }
+
+    /// Notes whether there is no room for the body of the request that begins.
+    pub(super) fn withhold_body(&self, withheld: bool) {
+        self.body_withheld.set(withheld);
+    }
+
+    /// Whether the body is not read before the answer has ended.
+    pub(super) fn withholds_body(&self) -> bool {
+        self.body_withheld.get()
+    }
+
+    /// Whether a step of the body may be given. A handler that waits gets one, and asks again.
+    pub(super) fn take_body_demand(&self) -> bool {
+        match self.body_demand.get() {
+            BodyDemand::None => false,
+            BodyDemand::Waiting => {
+                self.body_demand.set(BodyDemand::None);
+                true
+            }
+            BodyDemand::Dropped => true,
+        }
+    }
+
+    fn demand_body(&self, demand: BodyDemand) {
+        // A second wake without a change would poll the handler without end.
+        if self.body_demand.replace(demand) != demand {
+            self.wake();
+        }
     }
 
     /// Wakes `reader` when there may be something to read again.
@@ -77,6 +126,47 @@ impl Exchange {
 /// but the answer, as few clients do.
 pub fn client_has_closed(request: &HttpRequest) -> bool {
     request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.client_ended.get())
+}
+
+/// Whether the body of a request does not come, as the memory budget has no room for it.
+pub fn body_is_withheld(request: &HttpRequest) -> bool {
+    request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.withholds_body())
+}
+
+/// The body of a request as its handler gets it, which tells the stream how far the handler is. The dispatcher
+/// alone reads 128 KiB ahead of a handler that takes nothing.
+pub(super) struct RequestBody {
+    payload: Payload,
+    exchange: Rc<Exchange>,
+}
+
+impl RequestBody {
+    /// Puts itself in the place of a request's body, if it has one.
+    pub(super) fn watch(request: &mut Request, exchange: &Rc<Exchange>) {
+        let payload = request.take_payload();
+        *request.payload() = match payload {
+            Payload::None => Payload::None,
+            payload => Payload::Stream { payload: Box::pin(Self { payload, exchange: exchange.clone() }) },
+        };
+    }
+}
+
+impl Stream for RequestBody {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = Pin::new(&mut self.payload).poll_next(context);
+        if next.is_pending() {
+            self.exchange.demand_body(BodyDemand::Waiting);
+        }
+        next
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.exchange.demand_body(BodyDemand::Dropped);
+    }
 }
 
 /// The body of an answer. Dropping it, whole or not, ends the exchange.

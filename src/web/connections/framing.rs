@@ -54,6 +54,14 @@ impl BodyFraming {
         matches!(self, Self::Sized(0) | Self::Chunks(ChunkState::End))
     }
 
+    /// Whether the rest of the body may be longer than `length` bytes.
+    pub(super) fn may_exceed(&self, length: usize) -> bool {
+        match self {
+            Self::Sized(left) => *left > length as u64,
+            Self::Chunks(_) => true,
+        }
+    }
+
     /// How many of `length` bytes may be read without reading behind the body, as far as that is known.
     pub(super) fn at_most(&self, length: usize) -> usize {
         match self {

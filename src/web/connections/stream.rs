@@ -11,7 +11,9 @@ use std::task::{Context, Poll, ready};
 use actix_web::dev::Extensions;
 use actix_web::http::StatusCode;
 use actix_web::rt::net::TcpStream;
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 use super::counts::ConnectionEvent;
 use super::deadlines::{HeadDeadline, WriteDeadline};
@@ -25,9 +27,10 @@ use crate::web::memory_budget::{BudgetRefusal, MemoryBudget};
 
 /// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
 const READ_AHEAD: usize = 4 * 1024;
-/// Bytes of a body that the dispatcher gets before it looks at them. Without this limit it reads 128 KiB, and
-/// keeps the buffer as long as the connection.
-const BODY_STEP: usize = 16 * 1024;
+/// Bytes of a body that the dispatcher gets before the handler asks for more, or before the dispatcher has dropped
+/// them. They leave room in its buffer of 8 KiB, beside a usual head: it doubles a buffer that is full, up to 128 KiB,
+/// and keeps it as long as the connection.
+const BODY_STEP: usize = 6 * 1024;
 /// The head that the dispatcher gets in place of one that is refused. The service answers it.
 const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
@@ -35,6 +38,11 @@ const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: clo
 const UNCOUNTED_HEAD: usize = 2 * 1024;
 /// A head is in memory as it came, as the dispatcher reads it, and as the handler gets it.
 const BYTES_FOR_A_BYTE: usize = 3;
+/// A body up to this length is not counted before it comes.
+const UNCOUNTED_BODY: usize = 16 * 1024;
+/// What the dispatcher holds of a body, beside what the handler has of it: its buffer, and what the handler has not
+/// taken.
+const BODY_BUFFERS: usize = 32 * 1024;
 
 /// What the next bytes of the connection are.
 enum StreamPhase {
@@ -60,7 +68,7 @@ pub(super) struct GuardedStream {
     budget: Arc<MemoryBudget>,
     /// Of the head of the request that is being answered.
     head: Option<HeldReservation>,
-    /// Bytes of a body since the dispatcher last looked at them.
+    /// Bytes of the body since the handler asked for more.
     given: usize,
     head_deadline: HeadDeadline,
     write_deadline: WriteDeadline,
@@ -111,7 +119,7 @@ impl GuardedStream {
         loop {
             match self.received.check(read_head) {
                 HeadState::Whole { length, body } => {
-                    if self.hold_head(length).is_err() {
+                    if self.hold_request(length, &body).is_err() {
                         return Poll::Ready(Ok(self.refuse(StatusCode::SERVICE_UNAVAILABLE)));
                     }
                     self.begin(StreamPhase::CheckedHead(length, body), None);
@@ -130,11 +138,16 @@ impl GuardedStream {
         }
     }
 
-    /// Counts the head against the memory budget for as long as its request is answered.
-    fn hold_head(&mut self, length: usize) -> Result<(), BudgetRefusal> {
-        let Some(client) = self.admitted.client().filter(|_| length > UNCOUNTED_HEAD) else { return Ok(()) };
+    /// Counts the head, and what the dispatcher will hold of the body, against the memory budget for as long as
+    /// the request is answered. A body that does not fit is withheld, and the handler answers without it.
+    fn hold_request(&mut self, length: usize, body: &BodyFraming) -> Result<(), BudgetRefusal> {
+        self.exchange.withhold_body(false);
+        let head = if length > UNCOUNTED_HEAD { length * BYTES_FOR_A_BYTE } else { 0 };
+        let buffers = if body.may_exceed(UNCOUNTED_BODY) { BODY_BUFFERS } else { 0 };
+        let Some(client) = self.admitted.client().filter(|_| head + buffers > 0) else { return Ok(()) };
         let mut reservation = self.budget.reservation(client, None);
-        reservation.resize(length * BYTES_FOR_A_BYTE)?;
+        reservation.resize(head)?;
+        self.exchange.withhold_body(reservation.resize(head + buffers).is_err());
         self.head = Some(HeldReservation::revocable(reservation));
         Ok(())
     }
@@ -188,14 +201,20 @@ impl GuardedStream {
     fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let StreamPhase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
         if self.given >= BODY_STEP {
-            self.given = 0;
-            context.waker().wake_by_ref();
+            self.exchange.wait(context.waker());
+            if self.exchange.take_body_demand() {
+                self.given = 0;
+                self.exchange.wake();
+            }
             return Poll::Pending;
         }
         let before = buffer.filled().len();
         if self.exchange.is_busy() {
             // The handler has a deadline of its own for the body that it reads.
             self.exchange.wait(context.waker());
+            if self.exchange.withholds_body() {
+                return Poll::Pending;
+            }
         } else {
             // The answer came before the body, which is read only to keep the connection.
             self.head_deadline.start();
@@ -204,9 +223,10 @@ impl GuardedStream {
                 return Poll::Ready(Ok(()));
             }
         }
+        let most = buffer.remaining().min(BODY_STEP - self.given);
         if self.received.is_empty() && !self.received.has_ended() {
-            let most = framing.at_most(buffer.remaining());
-            let read = poll_read_at_most(&mut self.socket, context, buffer, most)?;
+            let mut part = (&mut *buffer).limit(framing.at_most(most));
+            let read = poll_read_buf(Pin::new(&mut self.socket), context, &mut part)?;
             if read.is_pending() {
                 return if self.gives_way(context) { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
@@ -215,8 +235,7 @@ impl GuardedStream {
             self.received.put_back(&buffer.filled()[before + taken..]);
             buffer.set_filled(before + taken);
         } else {
-            let most = buffer.remaining().min(self.received.len());
-            let part = self.received.front(most);
+            let part = self.received.front(most.min(self.received.len()));
             let taken = framing.take(part).unwrap_or_default();
             buffer.put_slice(&part[..taken]);
             self.received.advance(taken);
@@ -240,24 +259,6 @@ impl GuardedStream {
         self.exchange.wait(context.waker());
         if self.exchange.is_busy() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
-}
-
-/// Reads `most` bytes at most.
-fn poll_read_at_most(
-    socket: &mut TcpStream,
-    context: &mut Context<'_>,
-    buffer: &mut ReadBuf<'_>,
-    most: usize,
-) -> Poll<io::Result<()>> {
-    if most >= buffer.remaining() {
-        return Pin::new(socket).poll_read(context, buffer);
-    }
-    // Zeroing what is read over next costs as much as the reading; so only the end of a body goes this way.
-    let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
-    let read = Pin::new(socket).poll_read(context, &mut part);
-    let length = part.filled().len();
-    buffer.advance(length);
-    read
 }
 
 impl AsyncRead for GuardedStream {
