@@ -4,11 +4,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
@@ -215,7 +217,17 @@ async fn next_chunk(
         payload.poll_next_unpin(context).map(Ok)
     });
     let chunk = chunk.await?.transpose();
-    chunk.map_err(|_| Error::BadRequest("The request ended before its body did."))
+    chunk.map_err(error_of_payload)
+}
+
+/// The answer to a body that does not come whole.
+pub fn error_of_payload(error: PayloadError) -> Error {
+    match error {
+        PayloadError::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => Error::BodyTimeout,
+        PayloadError::Io(cause) if cause.kind() == io::ErrorKind::QuotaExceeded => Error::OutOfBudget,
+        PayloadError::Overflow => Error::TooLarge,
+        _ => Error::BadRequest("The request ended before its body did."),
+    }
 }
 
 /// Keeps the reservation of a body as long as its request.

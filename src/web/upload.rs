@@ -16,6 +16,7 @@ use actix_web::web::{self, Bytes};
 use futures_util::{Stream, StreamExt};
 use tokio::time::Instant;
 
+use super::body::error_of_payload;
 use super::connections::{body_is_withheld, client_has_closed};
 use super::context::Context;
 use super::current_user::CurrentUser;
@@ -100,7 +101,7 @@ impl<'a> Upload<'a> {
     pub async fn from_body(&self, body: web::Payload) -> Result<UploadedFile, Error> {
         let announced = self.announced(UPLOAD_LIMIT)?;
         let body = paced(body, UploadPace::of(announced), Rc::new(Cell::new(UPLOAD_LIMIT)));
-        keep(Box::pin(body.map(|piece| piece.map_err(of_payload))), self.start(announced)?).await
+        keep(Box::pin(body.map(|piece| piece.map_err(error_of_payload))), self.start(announced)?).await
     }
 
     /// The upload in the field `file` of a form.
@@ -202,17 +203,9 @@ where
     pieces.fuse()
 }
 
-fn of_payload(error: PayloadError) -> Error {
-    match error {
-        PayloadError::Io(cause) if cause.kind() == io::ErrorKind::TimedOut => Error::BodyTimeout,
-        PayloadError::Overflow => Error::TooLarge,
-        _ => Error::BadRequest("The request ended before its body did."),
-    }
-}
-
 fn of_form(error: MultipartError) -> Error {
     match error {
-        MultipartError::Payload(cause) => of_payload(cause),
+        MultipartError::Payload(cause) => error_of_payload(cause),
         _ => Error::BadRequest("The form cannot be read."),
     }
 }
@@ -242,7 +235,7 @@ mod tests {
         let mut body = Box::pin(paced(body, pace, Rc::new(Cell::new(1_000_000))));
         loop {
             if let Err(error) = body.next().await.expect("no end") {
-                return of_payload(error);
+                return error_of_payload(error);
             }
         }
     }

@@ -75,7 +75,7 @@ async fn the_end_of_a_long_answer_does_not_wait_for_an_acknowledgement() {
         stream.write_all(request.as_bytes()).await.expect("a request");
         times.push(timeout(TIMEOUT, time_of_arrival(&mut stream, 20_000)).await.expect("an answer"));
     }
-    // A client acknowledges at once at first. Later it waits 40 ms for a request to send its acknowledgement with.
+    // A client acknowledges at once at first, and later with its next request or after 40 ms.
     let shortest = times[40..].iter().min().expect("times");
     assert!(*shortest < Duration::from_millis(20), "{times:?}");
 }

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::fixture::{
     OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, peak_mib, resident_mib,
@@ -10,7 +11,7 @@ use super::fixture::{
 };
 use crate::support::database::{OwnDatabase, url_of_database};
 use crate::support::faulty_proxy::FaultyProxy;
-use crate::support::{Call, Person, eventually, raw_http, spawn_app, within_timeout};
+use crate::support::{Call, Person, TIMEOUT, eventually, raw_http, spawn_app, within_timeout};
 
 /// A login without a name, with a draft of `length` quote marks: the page gives the draft back, each mark as
 /// five bytes.
@@ -109,6 +110,46 @@ async fn bodies_that_are_announced_count_before_they_come() {
     assert_eq!(status(OTHER).await, "HTTP/1.1 422", "another client has room");
     drop(held);
     eventually("there is room again", async || status(STRANGER).await == "HTTP/1.1 422").await;
+}
+
+#[tokio::test]
+async fn an_upload_that_gives_way_to_a_client_that_holds_less_is_503() {
+    let (_server, app) = server(&[]).await;
+    let script = Person::founder(&app).await.script(&app).await;
+    let mut import = connect(STRANGER, app.address).await;
+    let head = format!(
+        "POST /api/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/zip\r\n\
+         Authorization: Bearer {}\r\nContent-Length: 1000000\r\n\r\nPK",
+        script.token
+    );
+    import.write_all(head.as_bytes()).await.expect("a head");
+    // Bodies of the same client and of three others, which hold nearly all of the budget then.
+    let request = login_with_draft(256 * 1024);
+    let partial = &request[..240_000];
+    let mut held = Vec::new();
+    for source in [STRANGER, "127.0.6.1", "127.0.6.2", "127.0.6.3"] {
+        for _ in 0..20 {
+            let mut stream = connect(source, app.address).await;
+            stream.write_all(partial).await.expect("a body");
+            held.push(stream);
+        }
+    }
+    // Those that hold less come later, until the import, the oldest of the largest, has given way.
+    let mut answer = [0; 12];
+    let answered = import.read_exact(&mut answer);
+    let newcomers = async {
+        for host in 1..=50 {
+            let mut stream = connect(&format!("127.0.7.{host}"), app.address).await;
+            stream.write_all(partial).await.expect("a body");
+            held.push(stream);
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        read = timeout(TIMEOUT, answered) => read.expect("in time").expect("an answer"),
+        () = newcomers => unreachable!(),
+    };
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 503");
 }
 
 #[tokio::test(flavor = "multi_thread")]

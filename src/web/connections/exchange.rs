@@ -2,6 +2,7 @@
 //! between them has no such channel. Both run on the same thread.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct Exchange {
     /// Whether the client has closed its side.
     client_ended: Cell<bool>,
     body_withheld: Cell<bool>,
+    /// Whether the rest of the body is not read, in favour of another client.
+    body_given_up: Cell<bool>,
     /// Whether more of the request's body may be given to the dispatcher.
     body_demand: Cell<BodyDemand>,
     reader: RefCell<Option<Waker>>,
@@ -52,6 +55,7 @@ impl Exchange {
         self.busy.set(true);
         self.refusal.set(refusal);
         self.body_demand.set(BodyDemand::None);
+        self.body_given_up.set(false);
     }
 
     /// The status of a refused head, once.
@@ -77,6 +81,11 @@ impl Exchange {
     /// Whether the body is not read before the answer has ended.
     pub(super) fn withholds_body(&self) -> bool {
         self.body_withheld.get()
+    }
+
+    /// Notes that the rest of the body is not read, in favour of another client.
+    pub(super) fn give_up_body(&self) {
+        self.body_given_up.set(true);
     }
 
     /// Whether a step of the body may be given. A handler that waits gets one, and asks again.
@@ -133,8 +142,9 @@ pub fn body_is_withheld(request: &HttpRequest) -> bool {
     request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.withholds_body())
 }
 
-/// The body of a request as its handler gets it, which tells the stream how far the handler is. The dispatcher
-/// alone reads 128 KiB ahead of a handler that takes nothing.
+/// The body of a request as its handler gets it, which tells the stream how far the handler is. The
+/// dispatcher alone reads 128 KiB ahead of a handler that takes nothing. A body that is given up ends with
+/// `QuotaExceeded`.
 pub(super) struct RequestBody {
     payload: Payload,
     exchange: Rc<Exchange>,
@@ -156,8 +166,13 @@ impl Stream for RequestBody {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.payload).poll_next(context);
-        if next.is_pending() {
-            self.exchange.demand_body(BodyDemand::Waiting);
+        match next {
+            Poll::Pending => self.exchange.demand_body(BodyDemand::Waiting),
+            Poll::Ready(Some(Err(_))) if self.exchange.body_given_up.get() => {
+                let given_up = io::Error::from(io::ErrorKind::QuotaExceeded);
+                return Poll::Ready(Some(Err(PayloadError::Io(given_up))));
+            }
+            Poll::Ready(_) => {}
         }
         next
     }

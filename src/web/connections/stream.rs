@@ -27,9 +27,9 @@ use crate::web::memory_budget::{BudgetRefusal, MemoryBudget};
 
 /// Bytes that are read while an answer is not finished, so that a client that has gone is noticed.
 const READ_AHEAD: usize = 4 * 1024;
-/// Bytes of a body that the dispatcher gets before the handler asks for more, or before the dispatcher has dropped
-/// them. They leave room in its buffer of 8 KiB, beside a usual head: it doubles a buffer that is full, up to 128 KiB,
-/// and keeps it as long as the connection.
+/// Bytes of a body that the dispatcher gets before the handler asks for more, or the dispatcher has dropped
+/// them. They leave room in its buffer of 8 KiB, beside a usual head: it doubles a buffer that is full, up to
+/// 128 KiB, and keeps it as long as the connection.
 const BODY_STEP: usize = 6 * 1024;
 /// The head that the dispatcher gets in place of one that is refused. The service answers it.
 const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -40,8 +40,8 @@ const UNCOUNTED_HEAD: usize = 2 * 1024;
 const BYTES_FOR_A_BYTE: usize = 3;
 /// A body up to this length is not counted before it comes.
 const UNCOUNTED_BODY: usize = 16 * 1024;
-/// What the dispatcher holds of a body, beside what the handler has of it: its buffer, and what the handler has not
-/// taken.
+/// What the dispatcher holds of a body, beside what the handler has of it: its buffer, and what the handler
+/// has not taken.
 const BODY_BUFFERS: usize = 32 * 1024;
 
 /// What the next bytes of the connection are.
@@ -138,8 +138,8 @@ impl GuardedStream {
         }
     }
 
-    /// Counts the head, and what the dispatcher will hold of the body, against the memory budget for as long as
-    /// the request is answered. A body that does not fit is withheld, and the handler answers without it.
+    /// Counts the head, and what the dispatcher will hold of the body, against the memory budget for as long
+    /// as the request is answered. A body that does not fit is withheld, and the handler answers without it.
     fn hold_request(&mut self, length: usize, body: &BodyFraming) -> Result<(), BudgetRefusal> {
         self.exchange.withhold_body(false);
         let head = if length > UNCOUNTED_HEAD { length * BYTES_FOR_A_BYTE } else { 0 };
@@ -197,38 +197,47 @@ impl GuardedStream {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Gives bytes of the body; none when the connection has ended or the body is broken.
-    fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let StreamPhase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
+    /// Waits until the handler, or the dispatcher that drops it, is to have more of the body; false when it
+    /// came too slowly.
+    fn poll_body_demand(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.exchange.wait(context.waker());
         if self.given >= BODY_STEP {
-            self.exchange.wait(context.waker());
             if self.exchange.take_body_demand() {
                 self.given = 0;
                 self.exchange.wake();
             }
             return Poll::Pending;
         }
-        let before = buffer.filled().len();
         if self.exchange.is_busy() {
             // The handler has a deadline of its own for the body that it reads.
-            self.exchange.wait(context.waker());
-            if self.exchange.withholds_body() {
-                return Poll::Pending;
-            }
-        } else {
-            // The answer came before the body, which is read only to keep the connection.
-            self.head_deadline.start();
-            if self.head_deadline.poll_over(context).is_ready() {
-                self.admitted.count(ConnectionEvent::SlowHead);
-                return Poll::Ready(Ok(()));
-            }
+            return if self.exchange.withholds_body() { Poll::Pending } else { Poll::Ready(true) };
         }
+        // The answer came before the body, which is read only to keep the connection.
+        self.head_deadline.start();
+        let is_over = self.head_deadline.poll_over(context).is_ready();
+        if is_over {
+            self.admitted.count(ConnectionEvent::SlowHead);
+        }
+        Poll::Ready(!is_over)
+    }
+
+    /// Gives bytes of the body; none when the connection has ended or the body is broken.
+    fn poll_body(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !ready!(self.poll_body_demand(context)) {
+            return Poll::Ready(Ok(()));
+        }
+        let StreamPhase::Body(framing) = &mut self.phase else { return Poll::Ready(Ok(())) };
+        let before = buffer.filled().len();
         let most = buffer.remaining().min(BODY_STEP - self.given);
         if self.received.is_empty() && !self.received.has_ended() {
             let mut part = (&mut *buffer).limit(framing.at_most(most));
             let read = poll_read_buf(Pin::new(&mut self.socket), context, &mut part)?;
             if read.is_pending() {
-                return if self.gives_way(context) { Poll::Ready(Ok(())) } else { Poll::Pending };
+                if !self.gives_way(context) {
+                    return Poll::Pending;
+                }
+                self.exchange.give_up_body();
+                return Poll::Ready(Ok(()));
             }
             self.admitted.end_waiting();
             let taken = framing.take(&buffer.filled()[before..]).unwrap_or_default();
