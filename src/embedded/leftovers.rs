@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -91,14 +92,22 @@ fn arguments(pid: Pid) -> Vec<u8> {
 }
 
 /// Children of a postmaster may outlive it, and their arguments do not name the folder. If the current folder
-/// of a process cannot be read, any PostgreSQL is assumed to run in `tables`.
+/// of a process cannot be read, any PostgreSQL of the owner of `tables` is assumed to run there. One of another
+/// user, such as the system's own, cannot: PostgreSQL refuses a folder that it does not own.
 fn may_run_in(pid: Pid, tables: &Path) -> bool {
     match fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(folder) => folder == tables,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            arguments(pid).starts_with(b"postgres")
+            arguments(pid).starts_with(b"postgres") && may_own(pid, tables)
         }
         Err(_) => false,
+    }
+}
+
+fn may_own(pid: Pid, tables: &Path) -> bool {
+    match (fs::metadata(format!("/proc/{pid}")), fs::metadata(tables)) {
+        (Ok(process), Ok(tables)) => process.uid() == tables.uid(),
+        _ => true,
     }
 }
 
