@@ -92,8 +92,8 @@ fn arguments(pid: Pid) -> Vec<u8> {
 }
 
 /// Children of a postmaster may outlive it, and their arguments do not name the folder. If the current folder
-/// of a process cannot be read, any PostgreSQL of the owner of `tables` is assumed to run there. One of another
-/// user, such as the system's own, cannot: PostgreSQL refuses a folder that it does not own.
+/// of a process cannot be read, any PostgreSQL of the owner of `tables` is assumed to run there. That of
+/// another user, such as the system's own, cannot: PostgreSQL refuses a folder that it does not own.
 fn may_run_in(pid: Pid, tables: &Path) -> bool {
     match fs::read_link(format!("/proc/{pid}/cwd")) {
         Ok(folder) => folder == tables,
