@@ -20,7 +20,6 @@ use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde_json::error::Category;
 
 use super::client_address::ClientAddress;
-use super::connections::body_is_withheld;
 use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
@@ -160,9 +159,6 @@ fn read(
         }
         if announced.is_some_and(|length| length > limits.encoded) {
             return Err(Error::TooLarge);
-        }
-        if body_is_withheld(&request) {
-            return Err(Error::OutOfBudget);
         }
         let mut reservation = reservation(&request);
         let revocation = reservation.as_mut().map(Reservation::allow_revocation);

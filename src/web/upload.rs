@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::time::Instant;
 
 use super::body::error_of_payload;
-use super::connections::{body_is_withheld, client_has_closed};
+use super::connections::client_has_closed;
 use super::context::Context;
 use super::current_user::CurrentUser;
 use super::error::Error;
@@ -138,10 +138,7 @@ impl<'a> Upload<'a> {
     fn announced(&self, limit: u64) -> Result<u64, Error> {
         let length = self.request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
-        if length > limit {
-            return Err(Error::TooLarge);
-        }
-        if body_is_withheld(self.request) { Err(Error::OutOfBudget) } else { Ok(length) }
+        if length > limit { Err(Error::TooLarge) } else { Ok(length) }
     }
 }
 

@@ -39,8 +39,7 @@ pub(super) struct Exchange {
     refusal: Cell<Option<StatusCode>>,
     /// Whether the client has closed its side.
     client_ended: Cell<bool>,
-    body_withheld: Cell<bool>,
-    /// Whether the rest of the body is not read, in favour of another client.
+    /// Whether the rest of the body is not read, as the memory budget has no room for it.
     body_given_up: Cell<bool>,
     /// Whether more of the request's body may be given to the dispatcher.
     body_demand: Cell<BodyDemand>,
@@ -73,19 +72,14 @@ impl Exchange {
         self.client_ended.set(true);
     }
 
-    /// Notes whether there is no room for the body of the request that begins.
-    pub(super) fn withhold_body(&self, withheld: bool) {
-        self.body_withheld.set(withheld);
-    }
-
-    /// Whether the body is not read before the answer has ended.
-    pub(super) fn withholds_body(&self) -> bool {
-        self.body_withheld.get()
-    }
-
-    /// Notes that the rest of the body is not read, in favour of another client.
+    /// Notes that the memory budget has no room for the rest of the body. The handler gets an error for it.
     pub(super) fn give_up_body(&self) {
         self.body_given_up.set(true);
+    }
+
+    /// Whether the rest of the body has no room.
+    pub(super) fn body_is_given_up(&self) -> bool {
+        self.body_given_up.get()
     }
 
     /// Whether a step of the body may be given. A handler that waits gets one, and asks again.
@@ -137,11 +131,6 @@ pub fn client_has_closed(request: &HttpRequest) -> bool {
     request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.client_ended.get())
 }
 
-/// Whether the body of a request does not come, as the memory budget has no room for it.
-pub fn body_is_withheld(request: &HttpRequest) -> bool {
-    request.conn_data::<Rc<Exchange>>().is_some_and(|exchange| exchange.withholds_body())
-}
-
 /// The body of a request as its handler gets it, which tells the stream how far the handler is. The
 /// dispatcher alone reads 128 KiB ahead of a handler that takes nothing. A body that is given up ends with
 /// `QuotaExceeded`.
@@ -165,14 +154,13 @@ impl Stream for RequestBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.exchange.body_is_given_up() {
+            let given_up = io::Error::from(io::ErrorKind::QuotaExceeded);
+            return Poll::Ready(Some(Err(PayloadError::Io(given_up))));
+        }
         let next = Pin::new(&mut self.payload).poll_next(context);
-        match next {
-            Poll::Pending => self.exchange.demand_body(BodyDemand::Waiting),
-            Poll::Ready(Some(Err(_))) if self.exchange.body_given_up.get() => {
-                let given_up = io::Error::from(io::ErrorKind::QuotaExceeded);
-                return Poll::Ready(Some(Err(PayloadError::Io(given_up))));
-            }
-            Poll::Ready(_) => {}
+        if next.is_pending() {
+            self.exchange.demand_body(BodyDemand::Waiting);
         }
         next
     }

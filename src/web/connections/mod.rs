@@ -13,7 +13,7 @@ mod registry;
 mod serve;
 mod stream;
 
-pub use exchange::{body_is_withheld, client_has_closed};
+pub use exchange::client_has_closed;
 pub use file_limit::{FileLimit, raise_file_limit};
 pub use registry::{ConnectionLimits, Connections};
 pub use serve::{ServerTimes, serve};

@@ -144,7 +144,9 @@ where
             Err(refusal::answer(status, site, peer))
         }
         None => {
-            exchange.iter().for_each(|exchange| RequestBody::watch(&mut request, exchange));
+            if let Some(exchange) = &exchange {
+                RequestBody::watch(&mut request, exchange);
+            }
             Ok(application.call(request))
         }
     };

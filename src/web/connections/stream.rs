@@ -119,10 +119,13 @@ impl GuardedStream {
         loop {
             match self.received.check(read_head) {
                 HeadState::Whole { length, body } => {
-                    if self.hold_request(length, &body).is_err() {
+                    let Ok(body_fits) = self.hold_request(length, &body) else {
                         return Poll::Ready(Ok(self.refuse(StatusCode::SERVICE_UNAVAILABLE)));
-                    }
+                    };
                     self.begin(StreamPhase::CheckedHead(length, body), None);
+                    if !body_fits {
+                        self.exchange.give_up_body();
+                    }
                     return Poll::Ready(Ok(true));
                 }
                 HeadState::Refused(status) => return Poll::Ready(Ok(self.refuse(status))),
@@ -139,17 +142,16 @@ impl GuardedStream {
     }
 
     /// Counts the head, and what the dispatcher will hold of the body, against the memory budget for as long
-    /// as the request is answered. A body that does not fit is withheld, and the handler answers without it.
-    fn hold_request(&mut self, length: usize, body: &BodyFraming) -> Result<(), BudgetRefusal> {
-        self.exchange.withhold_body(false);
+    /// as the request is answered. Tells whether the body fits.
+    fn hold_request(&mut self, length: usize, body: &BodyFraming) -> Result<bool, BudgetRefusal> {
         let head = if length > UNCOUNTED_HEAD { length * BYTES_FOR_A_BYTE } else { 0 };
         let buffers = if body.may_exceed(UNCOUNTED_BODY) { BODY_BUFFERS } else { 0 };
-        let Some(client) = self.admitted.client().filter(|_| head + buffers > 0) else { return Ok(()) };
+        let Some(client) = self.admitted.client().filter(|_| head + buffers > 0) else { return Ok(true) };
         let mut reservation = self.budget.reservation(client, None);
         reservation.resize(head)?;
-        self.exchange.withhold_body(reservation.resize(head + buffers).is_err());
+        let body_fits = reservation.resize(head + buffers).is_ok();
         self.head = Some(HeldReservation::revocable(reservation));
-        Ok(())
+        Ok(body_fits)
     }
 
     /// Whether the connection, which waits for its client amid a request, has to be closed in favour of
@@ -204,13 +206,13 @@ impl GuardedStream {
         if self.given >= BODY_STEP {
             if self.exchange.take_body_demand() {
                 self.given = 0;
-                self.exchange.wake();
+                context.waker().wake_by_ref();
             }
             return Poll::Pending;
         }
         if self.exchange.is_busy() {
             // The handler has a deadline of its own for the body that it reads.
-            return if self.exchange.withholds_body() { Poll::Pending } else { Poll::Ready(true) };
+            return if self.exchange.body_is_given_up() { Poll::Pending } else { Poll::Ready(true) };
         }
         // The answer came before the body, which is read only to keep the connection.
         self.head_deadline.start();
