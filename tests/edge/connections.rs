@@ -70,14 +70,19 @@ async fn the_end_of_a_long_answer_does_not_wait_for_an_acknowledgement() {
         script.token
     );
     let mut stream = TcpStream::connect(app.address).await.expect("a connection");
-    let mut times = Vec::new();
-    for _ in 0..60 {
+    let mut next_time = async || {
         stream.write_all(request.as_bytes()).await.expect("a request");
-        times.push(timeout(TIMEOUT, time_of_arrival(&mut stream, 20_000)).await.expect("an answer"));
-    }
+        timeout(TIMEOUT, time_of_arrival(&mut stream, 20_000)).await.expect("an answer")
+    };
     // A client acknowledges at once at first, and later with its next request or after 40 ms.
-    let shortest = times[40..].iter().min().expect("times");
-    assert!(*shortest < Duration::from_millis(20), "{times:?}");
+    for _ in 0..40 {
+        next_time().await;
+    }
+    // One answer that arrives sooner shows that none has to wait, also where the machine delays most of them.
+    let end = Instant::now() + TIMEOUT;
+    while next_time().await >= Duration::from_millis(20) {
+        assert!(Instant::now() < end, "each answer waits");
+    }
 }
 
 #[tokio::test]
