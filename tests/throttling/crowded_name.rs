@@ -50,7 +50,7 @@ async fn beside_a_crowd(app: &App, crowd: Vec<Call>, others: Vec<(Call, u16)>) {
 #[tokio::test]
 async fn right_logins_of_one_account_from_twelve_networks_keep_no_stranger_out() {
     spawn_app().await;
-    let builder = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8").set("BCRYPT_COST", "12");
+    let builder = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8");
     let server = builder.start_async().await;
     let app = App::of(&server);
     let (attacker, person) = (Person::founder(&app).await, Person::founder(&app).await);
@@ -69,7 +69,7 @@ async fn right_logins_of_one_account_from_twelve_networks_keep_no_stranger_out()
 #[tokio::test]
 async fn twelve_known_browsers_of_one_account_keep_no_known_browser_of_a_colleague_out() {
     spawn_app().await;
-    let builder = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8").set("BCRYPT_COST", "12");
+    let builder = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8");
     let server = builder.start_async().await;
     let app = App::of(&server);
     let attacker = Person::founder(&app).await;
