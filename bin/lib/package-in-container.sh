@@ -194,7 +194,12 @@ package_stops_and_restarts() {
         notes_are_there
 }
 
-nothing_runs() { in_package_sh 'not pgrep -x "postgres|pigeonhole"'; }
+# pgrep matches no pattern of more than 15 characters.
+nothing_runs() {
+    in_package_sh '
+        not pgrep -x postgres
+        not pgrep -x pigeonhole'
+}
 is_restarted() { output_matches 1 systemctl show -P NRestarts pigeonhole; }
 
 package_is_upgraded() {
