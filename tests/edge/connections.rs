@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::fixture::{
-    LIVEZ, OTHER, STRANGER, assert_others_are_served, connect, first_bytes, server, until_closed,
+    LIVEZ, OTHER, STRANGER, assert_others_are_served, connect, first_bytes, send, server, until_closed,
 };
 use crate::support::{Person, TIMEOUT, eventually, spawn_app};
 
@@ -74,7 +74,8 @@ async fn the_end_of_a_long_answer_does_not_wait_for_an_acknowledgement() {
         stream.write_all(request.as_bytes()).await.expect("a request");
         timeout(TIMEOUT, time_of_arrival(&mut stream, 20_000)).await.expect("an answer")
     };
-    // A client acknowledges at once at first, and later with its next request or after 40 ms.
+    // A client acknowledges at once at first, and later with its next request or after 40 ms, which is a
+    // constant of Linux (TCP_DELACK_MIN) and the same on each machine.
     for _ in 0..40 {
         next_time().await;
     }
@@ -90,8 +91,7 @@ async fn the_longest_idle_connection_gives_way_when_the_process_has_as_many_as_i
     let (_server, app) = server(&[("CONNECTIONS_LIMIT", "4")]).await;
     let mut held = Vec::new();
     for _ in 0..4 {
-        let mut stream = connect(STRANGER, app.address).await;
-        stream.write_all(LIVEZ).await.expect("a request");
+        let mut stream = send(STRANGER, app.address, LIVEZ).await;
         assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
         held.push(stream);
     }
@@ -99,7 +99,7 @@ async fn the_longest_idle_connection_gives_way_when_the_process_has_as_many_as_i
     assert!(until_closed(&mut held[0]).await.ends_with("ok\n"), "the first one is closed");
     held[3].write_all(LIVEZ).await.expect("a request");
     let mut others = [0; 4096];
-    let read = tokio::io::AsyncReadExt::read(&mut held[3], &mut others).await.expect("the last one is open");
+    let read = held[3].read(&mut others).await.expect("the last one is open");
     assert!(read > 0);
 }
 
@@ -108,11 +108,10 @@ async fn a_connection_that_waits_for_its_body_gives_way_too() {
     let (_server, app) = server(&[("CONNECTIONS_LIMIT", "4")]).await;
     let mut held = Vec::new();
     for _ in 0..4 {
-        let mut stream = connect(STRANGER, app.address).await;
         let head =
             "POST /login HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 10\r\n";
         let kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n";
-        stream.write_all(format!("{head}{kind}").as_bytes()).await.expect("a head");
+        let mut stream = send(STRANGER, app.address, format!("{head}{kind}").as_bytes()).await;
         // The server waits for the body.
         assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 100");
         held.push(stream);
@@ -131,8 +130,7 @@ async fn a_trusted_proxy_has_no_limit_of_its_own() {
     let (_server, app) = server(&settings).await;
     let mut held = Vec::new();
     for _ in 0..5 {
-        let mut stream = connect(STRANGER, app.address).await;
-        stream.write_all(LIVEZ).await.expect("a request");
+        let mut stream = send(STRANGER, app.address, LIVEZ).await;
         assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
         held.push(stream);
     }

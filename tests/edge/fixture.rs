@@ -43,6 +43,13 @@ pub async fn connect(source: &str, address: SocketAddr) -> TcpStream {
     socket.connect(address).await.expect("a connection")
 }
 
+/// The same, with `bytes` sent.
+pub async fn send(source: &str, address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut stream = connect(source, address).await;
+    stream.write_all(bytes).await.expect("a request or a part of one");
+    stream
+}
+
 /// The beginning of what the server sends, or nothing when it closes the connection.
 pub async fn first_bytes(stream: &mut TcpStream) -> String {
     let mut buffer = [0; 12];
@@ -66,8 +73,7 @@ pub async fn exchange(source: &str, address: SocketAddr, request: &[u8]) -> Stri
 
 /// Fails unless a client from another address is served.
 pub async fn assert_others_are_served(address: SocketAddr) {
-    let mut stream = connect(OTHER, address).await;
-    stream.write_all(LIVEZ).await.expect("a request");
+    let mut stream = send(OTHER, address, LIVEZ).await;
     assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{sleep, timeout};
 
-use super::fixture::{LIVEZ, STRANGER, connect, exchange, first_bytes, server_with_console, until_closed};
+use super::fixture::{
+    LIVEZ, STRANGER, connect, exchange, first_bytes, send, server_with_console, until_closed,
+};
 use crate::support::{TIMEOUT, raw_http, spawn_app};
 
 /// Heads, and bodies that nothing waits for, whose time was over.
@@ -14,8 +16,7 @@ const SLOW_HEADS: &str = r#"pigeonhole_connection_events_total{event="slow_head"
 #[tokio::test]
 async fn a_second_head_has_its_deadline_too() {
     let (_server, app, console) = server_with_console().await;
-    let mut stream = connect(STRANGER, app.address).await;
-    stream.write_all(LIVEZ).await.expect("a request");
+    let mut stream = send(STRANGER, app.address, LIVEZ).await;
     assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 200");
     let trickle = async {
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ").await;

@@ -3,15 +3,14 @@
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
 use super::fixture::{
-    OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, peak_mib, resident_mib,
+    OTHER, STRANGER, assert_others_are_served, connect, exchange, first_bytes, peak_mib, resident_mib, send,
     server, server_with_console, until_closed,
 };
 use crate::support::database::{OwnDatabase, url_of_database};
 use crate::support::faulty_proxy::FaultyProxy;
-use crate::support::{Call, Person, TIMEOUT, eventually, raw_http, spawn_app, within_timeout};
+use crate::support::{Call, Person, eventually, raw_http, spawn_app, within_timeout};
 
 /// A login without a name, with a draft of `length` quote marks: the page gives the draft back, each mark as
 /// five bytes.
@@ -47,8 +46,7 @@ async fn unread_answers_hold_a_bounded_memory_and_others_are_served() {
     assert!(grown < 160, "{grown} MiB more, {statuses:?}");
     assert!(statuses["HTTP/1.1 422"] > 4 && statuses["HTTP/1.1 503"] > 40, "{statuses:?}");
     assert_others_are_served(app.address).await;
-    let mut other = connect(OTHER, app.address).await;
-    other.write_all(&login_with_draft(16 * 1024)).await.expect("a request");
+    let mut other = send(OTHER, app.address, &login_with_draft(16 * 1024)).await;
     assert_eq!(first_bytes(&mut other).await, "HTTP/1.1 422", "a client with a short form has room");
     // Another client's form of the same size fits, once the first have gone.
     drop(held);
@@ -63,8 +61,7 @@ async fn unread_answers_hold_a_bounded_memory_and_others_are_served() {
 #[tokio::test]
 async fn a_reader_that_takes_nothing_is_cut_off() {
     let (_server, app, console) = server_with_console().await;
-    let mut stream = connect(STRANGER, app.address).await;
-    stream.write_all(&login_with_draft(256 * 1024)).await.expect("a request");
+    let mut stream = send(STRANGER, app.address, &login_with_draft(256 * 1024)).await;
     assert_eq!(first_bytes(&mut stream).await, "HTTP/1.1 422");
     eventually("the reader is cut off", async || {
         console.metric(r#"pigeonhole_connection_events_total{event="slow_reader"}"#).await == 1
@@ -78,12 +75,11 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
 async fn a_long_head_counts_until_its_request_is_answered() {
     let (_server, app, console) = server_with_console().await;
     let held = || console.metric("pigeonhole_body_bytes");
-    let mut stream = connect(STRANGER, app.address).await;
     let head = format!(
         "POST /login HTTP/1.1\r\nHost: localhost\r\nCookie: x={}\r\nContent-Length: 10\r\n\r\n",
         "x".repeat(15_000)
     );
-    stream.write_all(head.as_bytes()).await.expect("a head");
+    let stream = send(STRANGER, app.address, head.as_bytes()).await;
     eventually("the head counts", async || held().await >= 45_000).await;
     drop(stream);
     eventually("the memory is free again", async || held().await == 0).await;
@@ -97,9 +93,7 @@ async fn bodies_that_are_announced_count_before_they_come() {
     let (long, short) = (login_with_draft(256 * 1024), login_with_draft(100_000));
     let mut held = Vec::new();
     for arrives in std::iter::repeat_n(&long[..240_000], 21).chain(std::iter::repeat_n(&short[..300], 30)) {
-        let mut stream = connect(STRANGER, app.address).await;
-        stream.write_all(arrives).await.expect("the beginning of a request");
-        held.push(stream);
+        held.push(send(STRANGER, app.address, arrives).await);
     }
     let status = async |source: &str| {
         let mut stream = connect(source, app.address).await;
@@ -116,40 +110,33 @@ async fn bodies_that_are_announced_count_before_they_come() {
 async fn an_upload_that_gives_way_to_a_client_that_holds_less_is_503() {
     let (_server, app) = server(&[]).await;
     let script = Person::founder(&app).await.script(&app).await;
-    let mut import = connect(STRANGER, app.address).await;
     let head = format!(
         "POST /api/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/zip\r\n\
          Authorization: Bearer {}\r\nContent-Length: 1000000\r\n\r\nPK",
         script.token
     );
-    import.write_all(head.as_bytes()).await.expect("a head");
+    let mut import = send(STRANGER, app.address, head.as_bytes()).await;
     // Bodies of the same client and of three others, which hold nearly all of the budget then.
     let request = login_with_draft(256 * 1024);
     let partial = &request[..240_000];
     let mut held = Vec::new();
     for source in [STRANGER, "127.0.6.1", "127.0.6.2", "127.0.6.3"] {
         for _ in 0..20 {
-            let mut stream = connect(source, app.address).await;
-            stream.write_all(partial).await.expect("a body");
-            held.push(stream);
+            held.push(send(source, app.address, partial).await);
         }
     }
     // Those that hold less come later, until the import, the oldest of the largest, has given way.
-    let mut answer = [0; 12];
-    let answered = import.read_exact(&mut answer);
     let newcomers = async {
         for host in 1..=50 {
-            let mut stream = connect(&format!("127.0.7.{host}"), app.address).await;
-            stream.write_all(partial).await.expect("a body");
-            held.push(stream);
+            held.push(send(&format!("127.0.7.{host}"), app.address, partial).await);
         }
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        read = timeout(TIMEOUT, answered) => read.expect("in time").expect("an answer"),
+    let answer = tokio::select! {
+        answer = first_bytes(&mut import) => answer,
         () = newcomers => unreachable!(),
     };
-    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 503");
+    assert_eq!(answer, "HTTP/1.1 503");
 }
 
 #[tokio::test(flavor = "multi_thread")]

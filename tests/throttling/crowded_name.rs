@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use super::devices::known_browser;
-use super::{Sender, new_address};
+use super::{Sender, behind_proxy, new_address};
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Call, Person, spawn_app, unique};
+use crate::support::{App, Call, Person, unique};
 
 fn form(person: &Person) -> Call {
     Call::new("POST", "/login").form(&person.credentials())
@@ -49,10 +49,7 @@ async fn beside_a_crowd(app: &App, crowd: Vec<Call>, others: Vec<(Call, u16)>) {
 
 #[tokio::test]
 async fn right_logins_of_one_account_from_twelve_networks_keep_no_stranger_out() {
-    spawn_app().await;
-    let builder = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8");
-    let server = builder.start_async().await;
-    let app = App::of(&server);
+    let (_server, app) = behind_proxy(ServerBuilder::new()).await;
     let (attacker, person) = (Person::founder(&app).await, Person::founder(&app).await);
     let addresses: Vec<String> = (0..12).map(|_| new_address()).collect();
     let crowd = addresses.iter().map(|address| form(&attacker).sent_from(address)).collect();
@@ -68,10 +65,7 @@ async fn right_logins_of_one_account_from_twelve_networks_keep_no_stranger_out()
 
 #[tokio::test]
 async fn twelve_known_browsers_of_one_account_keep_no_known_browser_of_a_colleague_out() {
-    spawn_app().await;
-    let builder = ServerBuilder::new().set("PROXY_TRUSTED", "127.0.0.0/8");
-    let server = builder.start_async().await;
-    let app = App::of(&server);
+    let (_server, app) = behind_proxy(ServerBuilder::new()).await;
     let attacker = Person::founder(&app).await;
     let colleague = attacker.colleague(&app).await;
     let (here, beside) = (new_address(), known_browser(&app, &colleague).await);

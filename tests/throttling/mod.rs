@@ -13,16 +13,20 @@ use serde_json::json;
 use crate::support::server::{Server, ServerBuilder};
 use crate::support::{Answer, App, Call, spawn_app};
 
-/// A server with the limits that are the default.
-async fn server_with_limits() -> (Server, App, App) {
+/// A server that trusts the proxy.
+async fn behind_proxy(builder: ServerBuilder) -> (Server, App) {
     spawn_app().await;
-    let builder = ServerBuilder::new()
-        .without("SIGN_UPS_PER_ADDRESS")
-        .without("FAILURES_PER_ADDRESS")
-        .set("PROXY_TRUSTED", "127.0.0.0/8")
-        .with_console();
-    let server = builder.start_async().await;
-    let (app, console) = (App::of(&server), App::console_of(&server));
+    let server = builder.set("PROXY_TRUSTED", "127.0.0.0/8").start_async().await;
+    let app = App::of(&server);
+    (server, app)
+}
+
+/// The same with the limits that are the default, and its console.
+async fn server_with_limits() -> (Server, App, App) {
+    let builder =
+        ServerBuilder::new().without("SIGN_UPS_PER_ADDRESS").without("FAILURES_PER_ADDRESS").with_console();
+    let (server, app) = behind_proxy(builder).await;
+    let console = App::console_of(&server);
     (server, app, console)
 }
 

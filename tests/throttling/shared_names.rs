@@ -1,9 +1,9 @@
 //! Accounts of one name, of which one is the attacker's own: it opens no way to guess at the others.
 
 use super::devices::known_browser;
-use super::{Sender, admitted, login, new_address, server_with_limits};
+use super::{Sender, admitted, behind_proxy, login, new_address, server_with_limits};
 use crate::support::server::ServerBuilder;
-use crate::support::{App, Call, Person, spawn_app, unique};
+use crate::support::{Call, Person, spawn_app, unique};
 
 /// A login that names no organization.
 fn anywhere(name: &str, password: &str) -> Call {
@@ -139,10 +139,7 @@ async fn an_address_that_guesses_on_does_not_slow_the_name_down_for_others() {
 
 #[tokio::test]
 async fn logins_that_succeed_have_a_rate_of_their_own() {
-    spawn_app().await;
-    let builder = ServerBuilder::new().without("ATTEMPTS_PER_ADDRESS").set("PROXY_TRUSTED", "127.0.0.0/8");
-    let server = builder.start_async().await;
-    let app = App::of(&server);
+    let (_server, app) = behind_proxy(ServerBuilder::new().without("ATTEMPTS_PER_ADDRESS")).await;
     let (person, other) = (Person::founder(&app).await, Person::founder(&app).await);
     let here = new_address();
     let right =
@@ -156,10 +153,7 @@ async fn logins_that_succeed_have_a_rate_of_their_own() {
 
 #[tokio::test]
 async fn a_known_browser_has_a_rate_and_the_browser_of_a_colleague_beside_it_has_its_own() {
-    spawn_app().await;
-    let builder = ServerBuilder::new().without("ATTEMPTS_PER_ADDRESS").set("PROXY_TRUSTED", "127.0.0.0/8");
-    let server = builder.start_async().await;
-    let app = App::of(&server);
+    let (_server, app) = behind_proxy(ServerBuilder::new().without("ATTEMPTS_PER_ADDRESS")).await;
     let person = Person::founder(&app).await;
     let colleague = person.colleague(&app).await;
     let (here, mut refused) = (new_address(), false);
