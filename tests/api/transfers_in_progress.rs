@@ -180,13 +180,14 @@ async fn an_import_whose_login_ends_stops_before_its_next_notes() {
     let app = spawn_app().await;
     let owner = Person::founder(&app).await;
     let member = owner.colleague(&app).await;
-    let (script, archive) = (member.script(&app).await, tiny_notes(4_000, ""));
+    let (script, archive) = (member.script(&app).await, tiny_notes(20_000, ""));
+    // Logs in before the import begins, which may be over after a hash on a busy machine.
+    let remover = owner.script(&app).await;
     let stream = unfinished(&app, &script, &archive, archive.len()).await;
     eventually("the import has begun", async || count_notes(&member).await > 0).await;
-    let remover = owner.script(&app).await;
     remover.delete(&format!("/api/members/{}", member.user_id)).await.expect(204);
     assert_eq!(status_of(stream).await, 401);
-    assert!(count_notes(&member).await < 4_000);
+    assert!(count_notes(&member).await < 20_000);
 }
 
 #[tokio::test]
@@ -215,7 +216,7 @@ async fn long_imports_of_others_let_a_short_one_pass() {
 async fn an_import_whose_client_is_gone_ends_and_the_same_archive_continues() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
-    let (script, archive) = (person.script(&app).await, tiny_notes(4_000, ""));
+    let (script, archive) = (person.script(&app).await, tiny_notes(20_000, ""));
     let stream = unfinished(&app, &script, &archive, archive.len()).await;
     eventually("the import writes notes", async || count_notes(&person).await > 0).await;
     drop(stream);
@@ -225,9 +226,9 @@ async fn an_import_whose_client_is_gone_ends_and_the_same_archive_continues() {
     })
     .await;
     let taken = count_notes(&person).await;
-    assert!(taken < 4_000, "the import went on to its end");
+    assert!(taken < 20_000, "the import went on to its end");
     let report = import(&script, &archive).await.expect(200).json();
-    assert_eq!((&report["known"], &report["taken"]), (&json!(taken), &json!(4_000 - taken)), "{report}");
+    assert_eq!((&report["known"], &report["taken"]), (&json!(taken), &json!(20_000 - taken)), "{report}");
 }
 
 #[tokio::test]
