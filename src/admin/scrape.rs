@@ -61,6 +61,7 @@ fn add_database(text: &mut PrometheusText, database: &Database) {
         text.add("pigeonhole_pool_given_up_total", &labels, pool.given_up as f64);
         text.add("pigeonhole_pool_refused_total", &labels, pool.refused as f64);
     }
+    text.add("pigeonhole_database_calls_total", &[], database.calls() as f64);
     let routing = database.routing();
     for (way, count) in
         [("shard", routing.shard), ("node", routing.node), ("coordinator", routing.coordinator)]

@@ -46,6 +46,7 @@ async fn take_and_work<T>(
 ) -> Result<T, DbError> {
     let mut checkout = take(claim, deadline, pool).await?;
     let Some((client, _)) = checkout.client.as_mut() else { return Err(DbError::deadline_exceeded()) };
+    pool.manager().counters.count_call();
     let result = tokio::time::timeout_at(deadline, work(client)).await;
     checkout.answered = result.is_ok();
     result.unwrap_or_else(|_| Err(DbError::deadline_exceeded()))

@@ -48,11 +48,21 @@ pub struct Routing {
 /// The counters of one process.
 #[derive(Debug, Default)]
 pub(super) struct DbCounters {
+    calls: AtomicU64,
     paths: [AtomicU64; 5],
     failures: [AtomicU64; KINDS],
 }
 
 impl DbCounters {
+    /// Counts work on one connection.
+    pub(super) fn count_call(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
     pub(super) fn count_path(&self, path: StatementPath) {
         self.paths[path as usize].fetch_add(1, Relaxed);
     }

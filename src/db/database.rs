@@ -177,6 +177,12 @@ impl Database {
         self.router.counters().routing()
     }
 
+    /// Calls to the database since the start: one round trip each, but for a connection's first use of a
+    /// statement.
+    pub fn calls(&self) -> u64 {
+        self.router.counters().calls()
+    }
+
     /// Failed calls since the start, by class of SQLSTATE, or as `timeout`, `pool_busy`, `unreachable` or
     /// `broken_off`.
     pub fn errors(&self) -> Vec<(&'static str, u64)> {

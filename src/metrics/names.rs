@@ -43,6 +43,11 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
         "Callers that were refused at once, because too many of the same tenant waited.",
     ),
     (
+        "pigeonhole_database_calls_total",
+        Counter,
+        "Calls to the database: one round trip each, but for a connection's first use of a statement.",
+    ),
+    (
         "pigeonhole_routing_statements_total",
         Counter,
         "Statements of tenants: read from the shard, through Citus on its node, or by the coordinator.",
