@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::own_server::Files;
 use crate::report::Row;
+use crate::server_process::Files;
 use crate::stage::Stage;
 use crate::tally::Tally;
 use crate::{

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::Outcome;
 use crate::client::{Call, Client, Reply};
-use crate::numbers::percentile;
 use crate::people::{Account, Browser, unique};
+use crate::percentile::percentile;
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::tally::Tally;

@@ -6,6 +6,7 @@ mod archives;
 mod bodies;
 mod bypasses;
 mod catalogue;
+#[path = "../shared/client.rs"]
 mod client;
 mod connections;
 mod crowd;
@@ -17,19 +18,26 @@ mod held;
 mod http;
 mod lists;
 mod logins;
+#[path = "../shared/machine.rs"]
+mod machine;
 mod memory;
 mod namesakes;
 mod numbers;
 mod options;
 mod own_server;
 mod people;
+#[path = "../shared/percentile.rs"]
+mod percentile;
 mod probes;
 mod refusals;
 mod report;
+#[path = "../shared/server_process.rs"]
+mod server_process;
 mod slow;
 mod stage;
 mod tally;
 mod together;
+#[path = "../shared/wire.rs"]
 mod wire;
 #[path = "../../tests/support/zip_bytes.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
@@ -78,7 +86,7 @@ fn main() -> ExitCode {
 
 /// Runs the chosen attacks one after the other. Returns whether the server held each of them.
 async fn run(options: Options) -> Outcome<bool> {
-    let files = stage::raise_file_limit();
+    let files = machine::raise_file_limit();
     let chosen: Vec<(usize, &Attack)> =
         ATTACKS.iter().enumerate().filter(|(_, attack)| options.chooses(attack.name)).collect();
     if chosen.is_empty() {

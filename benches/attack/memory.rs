@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::machine::process_size;
+
 /// Between two looks at a process whose own record of the peak cannot be reset.
 const PAUSE: Duration = Duration::from_millis(50);
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
@@ -31,14 +33,14 @@ impl MemoryWatch {
     /// Starts to watch a process.
     pub fn start(pid: Option<i32>) -> Self {
         let reset = pid.is_some_and(|pid| std::fs::write(format!("/proc/{pid}/clear_refs"), "5").is_ok());
-        let before = pid.and_then(|pid| status_line(pid, "VmRSS:"));
+        let before = pid.and_then(|pid| process_size(pid, "VmRSS:"));
         let peak = Arc::new(AtomicU64::new(before.unwrap_or(0)));
         let stop = Arc::new(AtomicBool::new(false));
         if let Some(pid) = pid {
             let (peak, stop) = (Arc::clone(&peak), Arc::clone(&stop));
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    peak.fetch_max(status_line(pid, "VmRSS:").unwrap_or(0), Ordering::Relaxed);
+                    peak.fetch_max(process_size(pid, "VmRSS:").unwrap_or(0), Ordering::Relaxed);
                     std::thread::sleep(PAUSE);
                 }
             });
@@ -54,7 +56,7 @@ impl MemoryWatch {
     /// Ends the watch.
     pub fn end(self) -> MemoryUse {
         self.stop.store(true, Ordering::Relaxed);
-        let line = |name: &str| self.pid.and_then(|pid| status_line(pid, name));
+        let line = |name: &str| self.pid.and_then(|pid| process_size(pid, name));
         let mut peak = self.peak.load(Ordering::Relaxed);
         if self.reset {
             peak = peak.max(line("VmHWM:").unwrap_or(0));
@@ -68,13 +70,6 @@ impl MemoryWatch {
     }
 }
 
-/// A size in /proc/PID/status, in bytes.
-fn status_line(pid: i32, name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with(name))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
-}
-
 /// The bytes of all files below a folder. Files that disappear meanwhile are left out.
 pub fn folder_size(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
@@ -84,4 +79,9 @@ pub fn folder_size(folder: &Path) -> u64 {
         Err(_) => 0,
     };
     entries.flatten().map(size).sum()
+}
+
+/// The size of a log, in bytes.
+pub fn log_size(log: Option<&Path>) -> u64 {
+    log.and_then(|log| std::fs::metadata(log).ok()).map_or(0, |metadata| metadata.len())
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::percentile::percentile;
+
 /// What came back for one request: the status, 0 for none, and the time.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
@@ -77,12 +79,4 @@ pub fn counts(statuses: &BTreeMap<u16, usize>) -> String {
     let name = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
     let parts = statuses.iter().map(|(status, count)| format!("{} ×{count}", name(*status)));
     parts.collect::<Vec<_>>().join(", ")
-}
-
-/// The time that this share of the times does not exceed; zero for no times.
-pub fn percentile(times: &mut [Duration], share: f64) -> Duration {
-    times.sort_unstable();
-    let last = times.len().saturating_sub(1);
-    let index = (share * times.len() as f64).ceil() as usize;
-    times.get(index.saturating_sub(1).min(last)).copied().unwrap_or_default()
 }

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::client::{Call, Client, Reply};
-use crate::memory::{MemoryUse, MemoryWatch, folder_size};
+use crate::memory::{MemoryUse, MemoryWatch, folder_size, log_size};
 use crate::numbers::Samples;
-use crate::own_server::log_size;
 use crate::people::{Account, Browser, new_email, registration, unique};
 use crate::report::Row;
 use crate::stage::{Stage, Target};

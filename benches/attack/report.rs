@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::machine::{cores, load_average};
 use crate::memory::MemoryUse;
 use crate::numbers::Samples;
 use crate::options::Options;
@@ -97,9 +98,7 @@ fn judge_in_storm(what: &str, samples: &Samples, tally: &mut Tally) {
 
 /// Prints the heading, with the machine's load.
 pub fn print_head(options: &Options, files: u64) {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let (load, cores) = (load_average(), cores());
     let target = match &options.url {
         Some(url) => url.clone(),
         None if options.cluster => format!("{} serve --workers 2", options.binary),
@@ -118,10 +117,8 @@ pub fn print_head(options: &Options, files: u64) {
 
 /// Prints the sum, and the load at the end.
 pub fn print_end(number: usize, failed: &[&str]) {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
     println!();
-    println!("held {} of {number}; load at the end {load}", number - failed.len());
+    println!("held {} of {number}; load at the end {}", number - failed.len(), load_average());
     if !failed.is_empty() {
         println!("not held: {}", failed.join(", "));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 
 use crate::Outcome;
 use crate::addresses::Block;
@@ -140,11 +140,4 @@ impl Stage {
             && port(local) == Some(self.target.address.port())
             && self.block.is_attacker(address)
     }
-}
-
-/// Raises the soft limit of open files to the hard one and returns it.
-pub fn raise_file_limit() -> u64 {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
