@@ -1,6 +1,6 @@
 -- For pgbench: the INSERT of POST /api/notes (src/store/new_notes.rs) as one of the seeded writers.
-\set tenant random(1001, 1100)
-\set person :tenant * 10 + 5
+\set tenant random({first}, {last})
+\set person :tenant * 1000 + {users} + random(0, {users} - 1)
 INSERT INTO notes (tenant_id, user_id, title, content) VALUES (:tenant, :person, 'Delivery',
     'The boxes stand in the hall & nobody has counted them since Monday; "twelve", says the driver. Größe und Gewicht stehen auf dem Schein. Ask for the invoice, call back on Thursday, and see that the *second* delivery is not mixed up with the **first**.')
 RETURNING id, user_id, title, content, version, created_at, updated_at;

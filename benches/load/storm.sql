@@ -1,5 +1,5 @@
--- For bin/bench --storm: 500 notes of 256 KiB of one user of the tenant that storms. Run after seed.sql.
-\set ON_ERROR_STOP on
+-- For bin/bench --storm: 500 notes of 256 KiB of one user of the tenant that storms. Run after seed.sql, each paragraph as a
+-- statement.
 SET client_min_messages = error;
 
 -- Ten texts of 3,000 different words. Not random(), so that every run has the same texts.
@@ -8,8 +8,9 @@ SELECT t, left(string_agg('word' || abs(hashint8(t * 1000000 + i)) % 3000, CASE 
 FROM generate_series(1, 10) t, generate_series(1, 40000) i GROUP BY t;
 
 INSERT INTO notes (tenant_id, user_id, title, content, created_at, updated_at)
-SELECT 1001, 10010, 'Large note ' || n, content, now() - n * interval '1 minute', now() - n * interval '1 minute'
+SELECT 1001, 1001000, 'Large note ' || n, content, now() - n * interval '1 minute', now() - n * interval '1 minute'
 FROM generate_series(1, 500) n JOIN texts ON t = 1 + n % 10 ORDER BY n;
 
 VACUUM (ANALYZE) notes;
+
 CHECKPOINT;
