@@ -17,28 +17,23 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{NoTls, Row};
 
+use pigeonhole::store::tenant_templates;
+
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As POOL_SIZE of the product.
 const POOL_SIZE: usize = 16;
-/// As the product's connections to a worker.
-const OPTIONS: &str = "-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1";
-/// The statement of src/store/sessions.rs.
-const SESSION: &str = "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', \
-    u.username, u.role, t.name, t.delete_after, l.requests, l.requests_per_person
-    FROM {sessions} s
-    JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
-    JOIN {shared.tenants} t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
-    LEFT JOIN {tenant_limits} l ON l.tenant_id = s.tenant_id
-    WHERE s.tenant_id = $1 AND s.token_hash = $2 AND s.expires_at > now() AND s.last_seen_at > now() - \
-    CASE s.kind WHEN 'browser' THEN interval '2 hours' ELSE interval '14 days' END";
-/// The statement of src/store/notes.rs. It finds the user by the session, so that both travel together.
-const LIST: &str = "SELECT n.id, n.user_id, n.title, CASE WHEN sum(octet_length(n.content)) \
-    OVER (ORDER BY n.created_at DESC, n.id DESC) - octet_length(n.content) < 2097152 THEN n.content \
-    ELSE '' END, n.version, n.created_at, n.updated_at
-    FROM {notes} n WHERE n.tenant_id = $1
-    AND n.user_id = (SELECT s.user_id FROM {sessions} s WHERE s.tenant_id = $1 AND s.token_hash = $2)
-    AND n.deleted_at IS NULL ORDER BY n.created_at DESC, n.id DESC LIMIT 21";
+/// The product's statement that finds a session has both of these, and no other has.
+const OF_SESSION: [&str; 2] = ["FROM {sessions} s", "JOIN {shared.tenants} t"];
+/// Its statement that reads the first page of the API's list has these two.
+const OF_LIST: [&str; 2] = ["CASE WHEN sum(octet_length(n.content))", "n.deleted_at IS NULL ORDER BY"];
+/// The condition of the list on its author, and what is in its place here: the session's user, so that both
+/// statements can travel together.
+const AUTHOR: &str = "n.user_id = $2";
+const USER_OF_SESSION: &str =
+    "n.user_id = (SELECT s.user_id FROM {sessions} s WHERE s.tenant_id = $1 AND s.token_hash = $2)";
+/// A page of 20 notes, and one that tells whether there are more.
+const LIMIT: i64 = 21;
 
 /// A note in the answer, with the product's fields.
 #[derive(Serialize)]
@@ -81,23 +76,38 @@ async fn places(server: &str, first: i64, citus: bool) -> Outcome<Places> {
     let client = shards::connect(server).await?;
     let mut pools: HashMap<String, Pool> = HashMap::new();
     let mut places = Places::new();
+    let (of_session, of_list) = statements()?;
     for shard in shards::shards(&client, server, first, citus).await? {
         if !pools.contains_key(&shard.node) {
             pools.insert(shard.node.clone(), pool_of(&shard.node)?);
         }
         let statements = Arc::new(ShardStatements {
             pool: pools[&shard.node].clone(),
-            session: shard.on(SESSION),
-            list: shard.on(LIST),
+            session: shard.on(of_session),
+            list: shard.on(&of_list),
         });
         places.extend(shard.tenants.iter().map(|tenant| (*tenant, Arc::clone(&statements))));
     }
     Ok(places)
 }
 
+/// The product's two statements, with their tables in braces.
+fn statements() -> Outcome<(&'static str, String)> {
+    let all = tenant_templates();
+    let find = |parts: [&str; 2]| {
+        let found = all.iter().find(|text| parts.iter().all(|part| text.contains(part)));
+        found.copied().ok_or_else(|| format!("no statement of the product has {parts:?}"))
+    };
+    let list = find(OF_LIST)?;
+    if !list.contains(AUTHOR) {
+        return Err(format!("the product's list has no {AUTHOR}").into());
+    }
+    Ok((find(OF_SESSION)?, list.replace(AUTHOR, USER_OF_SESSION)))
+}
+
 fn pool_of(node: &str) -> Outcome<Pool> {
     let mut config: tokio_postgres::Config = shards::url_on(node).parse()?;
-    config.options(OPTIONS);
+    config.options(shards::CONNECTION_OPTIONS);
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     Ok(Pool::builder(Manager::from_config(config, NoTls, settings)).max_size(POOL_SIZE).build()?)
 }
@@ -124,9 +134,11 @@ async fn read(shard: &ShardStatements, tenant: i64, hash: &[u8]) -> Outcome<Opti
     let (session, list) =
         try_join(client.prepare_cached(&shard.session), client.prepare_cached(&shard.list)).await?;
     // Both are on the wire before an answer is awaited.
-    let (found, notes) =
-        try_join(client.query_opt(&session, &[&tenant, &hash]), client.query(&list, &[&tenant, &hash]))
-            .await?;
+    let (found, notes) = try_join(
+        client.query_opt(&session, &[&tenant, &hash]),
+        client.query(&list, &[&tenant, &hash, &LIMIT]),
+    )
+    .await?;
     Ok(found.map(|_| notes))
 }
 

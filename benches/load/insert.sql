@@ -1,4 +1,5 @@
--- For pgbench: the INSERT of POST /api/notes (src/store/new_notes.rs) as one of the seeded writers.
+-- For pgbench: what POST /api/notes writes, of one of the seeded writers, as a bare INSERT. The product's transaction
+-- (src/store/new_notes.rs) also counts the note of its author and tenant. This one stays as it is, as list.sql does.
 \set tenant random({first}, {last})
 \set person :tenant * 1000 + {users} + random(0, {users} - 1)
 INSERT INTO notes (tenant_id, user_id, title, content) VALUES (:tenant, :person, 'Delivery',

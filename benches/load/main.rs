@@ -13,6 +13,8 @@ mod document;
 mod edits;
 mod figures;
 mod goals;
+#[path = "../../tests/support/http.rs"]
+mod http;
 mod instructions;
 mod logins;
 #[path = "../shared/machine.rs"]

@@ -1,7 +1,7 @@
 //! One measurement of one row.
 
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::bench::{Bench, Sessions, host_of};
 use crate::logins::LoginFigures;
 use crate::meter::{Costs, Meter};
-use crate::pgbench::Pgbench;
+use crate::pgbench::{LEAD, Pgbench};
 use crate::population::PeopleGroup;
 use crate::requests::{self, Requests};
 use crate::rows::{Load, RowDescription};
@@ -78,12 +78,19 @@ impl Bench {
             folder: &self.options.folder,
             connections: self.options.connections,
             seconds,
+            from: SystemTime::now() + LEAD,
         };
-        let meter = Meter::start(self.measured(None)).await?;
-        let result = match script {
-            Some(script) => pgbench.through(&self.options.nodes[0], self.population, script).await?,
-            None => pgbench.on_shards(&self.shards, self.population).await?,
+        let meter = async {
+            tokio::time::sleep(LEAD).await;
+            Meter::start(self.measured(None)).await
         };
+        let load = async {
+            match script {
+                Some(script) => pgbench.through(&self.options.nodes[0], self.population, script).await,
+                None => pgbench.on_shards(&self.shards, self.population).await,
+            }
+        };
+        let (meter, result) = tokio::try_join!(meter, load)?;
         let costs = meter.end(&result, 0.0).await?;
         // A prepared statement is one message, answered by one.
         Ok(Round::of(&result, Costs { round_trips: Some(1.0), ..costs }))
@@ -265,7 +272,7 @@ impl Round {
 
 /// Asks for pages of the console as often as open browsers do, until it is aborted.
 async fn watch_console(console: String) {
-    let Ok(http) = reqwest::Client::builder().no_proxy().timeout(REFRESH).build() else { return };
+    let Ok(http) = crate::http::client().no_proxy().timeout(REFRESH).build() else { return };
     loop {
         for page in OPEN_PAGES {
             if let Ok(answer) = http.get(format!("{console}/{page}")).send().await {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
 use tokio::process::Command;
@@ -10,12 +10,13 @@ use tokio::process::Command;
 use crate::Outcome;
 use crate::percentile::percentile;
 use crate::population::{FIRST_TENANT, Population};
-use crate::shards::Shard;
+use crate::shards::{CONNECTION_OPTIONS, Shard};
 use crate::wrk::LoadResult;
 
 const TIMEOUT: Duration = Duration::from_secs(40);
-/// As the product's connections to a worker, which have a plan for each shard.
-const OPTIONS_ON_SHARDS: &str = "-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1";
+/// The first seconds, which are not counted: pgbench connects anew for each measurement, and its first
+/// statements are planned, while those of a server that runs have their plans.
+pub const LEAD: Duration = Duration::from_secs(2);
 
 /// The SELECT of list.sql on a shard's own table.
 const LIST_ON_SHARD: &str = "
@@ -32,7 +33,9 @@ pub struct Pgbench<'a> {
     pub program: &'a str,
     pub folder: &'a Path,
     pub connections: usize,
+    /// How long is counted, and from when on: [`LEAD`] after the start.
     pub seconds: u64,
+    pub from: SystemTime,
 }
 
 /// The scripts for one server, each with its weight.
@@ -48,7 +51,6 @@ struct Part {
     /// In microseconds, corrected.
     times: Vec<u64>,
     count: u64,
-    /// Transactions a second without the time of connecting, as a server with a pool does not connect either.
     rate: f64,
     failed: u64,
 }
@@ -90,7 +92,7 @@ impl Pgbench<'_> {
             all.push(Scripts {
                 node: (*node).to_owned(),
                 files: files.collect::<Result<_, _>>()?,
-                options: OPTIONS_ON_SHARDS,
+                options: CONNECTION_OPTIONS,
                 connections: connections.max(1),
             });
         }
@@ -118,16 +120,18 @@ impl Pgbench<'_> {
         let log = self.folder.join(format!("pgbench-log-{index}"));
         remove_logs(&log)?;
         let (host, port) = scripts.node.split_once(':').ok_or("a node has no port")?;
+        let running = Duration::from_secs(self.seconds) + LEAD;
         let mut command = Command::new(self.program);
         command.args(["-h", host, "-p", port, "-U", "postgres", "-n", "-M", "prepared", "-j", "1"]);
-        command.args(["-c", &scripts.connections.to_string(), "-T", &self.seconds.to_string(), "-l"]);
+        command.args(["-c", &scripts.connections.to_string(), "-T", &running.as_secs().to_string(), "-l"]);
         command.arg(format!("--log-prefix={}", log.display()));
         for (file, weight) in &scripts.files {
             command.arg("-f").arg(format!("{}@{weight}", file.display()));
         }
         command.arg("pigeonhole").env("PGOPTIONS", scripts.options).stdin(Stdio::null()).kill_on_drop(true);
-        let longest = Duration::from_secs(self.seconds) + TIMEOUT;
-        let output = tokio::time::timeout(longest, command.output()).await.map_err(|_| "pgbench hangs")??;
+        let output = tokio::time::timeout(running + TIMEOUT, command.output())
+            .await
+            .map_err(|_| "pgbench hangs")??;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             return Err(format!("pgbench: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
@@ -136,11 +140,17 @@ impl Pgbench<'_> {
             let rest = text.lines().find_map(|line| line.strip_prefix(start))?;
             rest.split_whitespace().next()?.parse::<f64>().ok()
         };
-        let rate = number("tps = ").ok_or_else(|| format!("pgbench gave no rate: {text}"))?;
-        let failed = number("number of failed transactions: ").unwrap_or(0.0) as u64;
-        let times = read_logs(&log)?;
-        let count = times.len() as u64;
-        let every = self.seconds * 1_000_000 * scripts.connections as u64 / (count + 1);
+        let failed =
+            number("number of failed transactions: ").ok_or_else(|| format!("pgbench: {text}"))? as u64;
+        let done = read_logs(&log)?.into_iter().filter(|done| done.at >= self.from);
+        let (mut times, mut last) = (Vec::new(), self.from);
+        for Done { at, micros } in done {
+            times.push(micros);
+            last = last.max(at);
+        }
+        let (count, elapsed) = (times.len() as u64, last.duration_since(self.from)?);
+        let every = elapsed.as_micros() as u64 * scripts.connections as u64 / (count + 1);
+        let rate = count as f64 / elapsed.as_secs_f64().max(1e-3);
         Ok(Part { times: with_waiting(times, every), count, rate, failed })
     }
 }
@@ -189,15 +199,27 @@ fn remove_logs(prefix: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// The third field of each line: the time of a transaction in microseconds.
-fn read_logs(prefix: &Path) -> Outcome<Vec<u64>> {
-    let mut times = Vec::new();
+/// A transaction in a log.
+struct Done {
+    at: SystemTime,
+    micros: u64,
+}
+
+/// Of each line the third field, the time of a transaction in microseconds, and the fifth and sixth, when it
+/// ended.
+fn read_logs(prefix: &Path) -> Outcome<Vec<Done>> {
+    let mut all = Vec::new();
     for log in logs(prefix)? {
         let text = std::fs::read_to_string(&log)?;
-        times.extend(text.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok()));
+        all.extend(text.lines().filter_map(|line| {
+            let fields: Vec<u64> = line.split(' ').filter_map(|field| field.parse().ok()).collect();
+            let (micros, seconds, rest) = (*fields.get(2)?, *fields.get(4)?, *fields.get(5)?);
+            let at = UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(rest);
+            Some(Done { at, micros })
+        }));
         std::fs::remove_file(log)?;
     }
-    Ok(times)
+    Ok(all)
 }
 
 /// Times corrected for coordinated omission as wrk does it: a connection that waits long sends nothing

@@ -16,7 +16,7 @@ impl Scraped {
     /// # Errors
     /// That of the request.
     pub async fn read(console: &str) -> Outcome<Self> {
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        let http = crate::http::client().no_proxy().timeout(Duration::from_secs(10)).build()?;
         let text = http.get(format!("{console}/metrics")).send().await?.error_for_status()?.text().await?;
         let line = |line: &str| {
             let (name, value) = line.rsplit_once(' ')?;

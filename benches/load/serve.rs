@@ -62,7 +62,7 @@ pub async fn start(
 }
 
 async fn until_ready(base: &str, log: &Path) -> Outcome<()> {
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+    let http = crate::http::client().no_proxy().timeout(Duration::from_secs(30)).build()?;
     let started = Instant::now();
     while started.elapsed() < READY_TIMEOUT {
         if http.get(format!("{base}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success()) {

@@ -7,6 +7,10 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::Outcome;
 
+/// The options of the product's connections to a node (src/db/pool.rs), whose statements on a shard's own
+/// tables have plans that are kept.
+pub const CONNECTION_OPTIONS: &str = "-c plan_cache_mode=force_generic_plan -c random_page_cost=1.1";
+
 /// The tables of the shards, the anchor's number first. All distributed tables of a tenant are colocated.
 const TABLES: &str = "
     SELECT a.shardid, n.nodename::text, n.nodeport, s.nspname::text, c.relname::text, t.shardid

@@ -96,6 +96,12 @@ pub fn tenant_statements() -> Vec<&'static str> {
     statements().into_iter().map(Statement::sql).collect()
 }
 
+/// The same with each table of a read in braces, for benches/floor, which sends some of them to the shards'
+/// own tables.
+pub fn tenant_templates() -> Vec<&'static str> {
+    statements().into_iter().map(Statement::template).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
