@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::client::{Call, Client, Reply};
+use crate::outcome::Outcome;
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::zip_bytes::{Packed, ZipBytes};

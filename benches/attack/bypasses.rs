@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::Outcome;
 use crate::client::{Call, Client};
+use crate::outcome::Outcome;
 use crate::people::Browser;
 use crate::report::Row;
 use crate::stage::Stage;

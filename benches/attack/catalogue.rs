@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::report::Row;
 use crate::server_process::Files;
 use crate::stage::Stage;
@@ -100,4 +100,11 @@ async fn quiet(stage: Arc<Stage>) -> Outcome<Row> {
     let watch = stage.watch(false).await?;
     tokio::time::sleep(QUIET).await;
     Ok(watch.end(Tally::default()).await)
+}
+
+/// Prints the name of each attack, and what it does.
+pub fn print_list() {
+    let line = |attack: &Attack| format!("{:<24} {}", attack.name, attack.what);
+    // At once, so that a reader that has seen enough does not end the program.
+    println!("{}", ATTACKS.iter().map(line).collect::<Vec<_>>().join("\n"));
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::client::{Call, Reply};
+use crate::outcome::Outcome;
 use crate::people::{Account, Browser, new_email, unique};
 use crate::report::Row;
 use crate::stage::Stage;

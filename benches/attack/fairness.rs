@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use tokio::io::AsyncWriteExt;
 
-use crate::Outcome;
 use crate::client::{Call, Client};
 use crate::crowd::Crowd;
 use crate::numbers::Samples;
+use crate::outcome::Outcome;
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::wire;

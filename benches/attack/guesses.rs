@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 
-use crate::Outcome;
 use crate::client::{Call, Client, Reply};
+use crate::outcome::Outcome;
 use crate::people::{Account, Browser, unique};
 use crate::percentile::percentile;
 use crate::report::Row;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::Outcome;
 use crate::bodies;
 use crate::crowd::Crowd;
+use crate::outcome::Outcome;
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::wire;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::Outcome;
 use crate::bodies::{self, Unread};
 use crate::client::{Call, Client};
 use crate::crowd::Crowd;
+use crate::outcome::Outcome;
 use crate::people::Browser;
 use crate::report::Row;
 use crate::stage::Stage;

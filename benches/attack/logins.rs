@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::Outcome;
 use crate::crowd::Crowd;
+use crate::outcome::Outcome;
 use crate::people::unique;
 use crate::report::Row;
 use crate::stage::Stage;

@@ -24,6 +24,8 @@ mod memory;
 mod namesakes;
 mod numbers;
 mod options;
+#[path = "../shared/outcome.rs"]
+mod outcome;
 mod own_server;
 mod people;
 #[path = "../shared/percentile.rs"]
@@ -49,14 +51,13 @@ use std::time::Duration;
 
 use catalogue::{ATTACKS, Attack};
 use options::Options;
+use outcome::Outcome;
 use own_server::OwnServer;
 use report::Row;
 use stage::{Stage, Target};
 
 /// The longest time of one attack, with its preparation. No attack needs more.
 const ATTACK_TIMEOUT: Duration = Duration::from_secs(240);
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -66,6 +67,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if options.list {
+        catalogue::print_list();
+        return ExitCode::SUCCESS;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let held = runtime.block_on(async {
         tokio::select! {

@@ -6,10 +6,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::client::Call;
 use crate::crowd::Crowd;
 use crate::guesses::{ANSWERED_ADDRESSES, REFILLED, Victim, WRONG, was_tried};
+use crate::outcome::Outcome;
 use crate::people::Account;
 use crate::report::Row;
 use crate::stage::Stage;

@@ -80,3 +80,12 @@ pub fn counts(statuses: &BTreeMap<u16, usize>) -> String {
     let parts = statuses.iter().map(|(status, count)| format!("{} ×{count}", name(*status)));
     parts.collect::<Vec<_>>().join(", ")
 }
+
+/// The answers to everyone but the attackers.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub livez: Samples,
+    pub page: Samples,
+    pub login: Samples,
+    pub newcomers: Samples,
+}

@@ -1,11 +1,12 @@
 //! The arguments of `bin/attack`.
 
-use crate::Outcome;
-use crate::catalogue::{ATTACKS, Attack};
+use crate::outcome::Outcome;
 
 /// What is attacked, and how.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// The names of the attacks are printed, and nothing is attacked.
+    pub list: bool,
     /// Names of attacks; all if empty.
     pub only: Vec<String>,
     /// Multiplies the numbers of connections and requests.
@@ -27,7 +28,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Parses the arguments. `--list` prints the attacks and ends the program.
+    /// Parses the arguments.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
         let mut options = Self { factor: 1, ..Self::default() };
         while let Some(argument) = arguments.next() {
@@ -42,12 +43,7 @@ impl Options {
                 "--pid" => options.pid = Some(value()?.parse()?),
                 "--console" => options.console = Some(value()?.trim_end_matches('/').to_owned()),
                 "--console-token" => options.console_token = Some(value()?),
-                "--list" => {
-                    let line = |attack: &Attack| format!("{:<24} {}", attack.name, attack.what);
-                    // At once, so that a reader that has seen enough does not end the program.
-                    println!("{}", ATTACKS.iter().map(line).collect::<Vec<_>>().join("\n"));
-                    std::process::exit(0);
-                }
+                "--list" => options.list = true,
                 // `cargo bench` adds it.
                 "--bench" => {}
                 _ => return Err(format!("unknown argument {argument} (see bin/attack --help)").into()),
@@ -56,7 +52,7 @@ impl Options {
         if !(1..=10).contains(&options.factor) {
             return Err("--factor is a number from 1 to 10".into());
         }
-        if options.url.is_none() && options.binary.is_empty() {
+        if !options.list && options.url.is_none() && options.binary.is_empty() {
             return Err("--binary or --url is missing (bin/attack gives it)".into());
         }
         Ok(options)

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use crate::Outcome;
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::server_process::{Files, ServerCommand, ServerProcess};
 use crate::stage::Target;
 

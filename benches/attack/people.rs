@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::Outcome;
 use crate::client::{Call, Client, Reply};
+use crate::outcome::Outcome;
 use crate::stage::Stage;
 
 /// An account with its password.

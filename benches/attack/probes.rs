@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::client::{Call, Client, Reply};
 use crate::memory::{MemoryUse, MemoryWatch, folder_size, log_size};
-use crate::numbers::Samples;
+use crate::numbers::{Samples, Seen};
+use crate::outcome::Outcome;
 use crate::people::{Account, Browser, new_email, registration, unique};
 use crate::report::Row;
 use crate::stage::{Stage, Target};
@@ -24,15 +24,6 @@ const LOGIN_PAUSE: Duration = Duration::from_secs(2);
 const NEWCOMER_PAUSE: Duration = Duration::from_secs(3);
 /// After the attackers have gone, until memory is read.
 const REST: Duration = Duration::from_secs(3);
-
-/// The answers to everyone but the attackers.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    pub livez: Samples,
-    pub page: Samples,
-    pub login: Samples,
-    pub newcomers: Samples,
-}
 
 /// Running probes.
 pub struct Watch {

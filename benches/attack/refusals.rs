@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
-use crate::Outcome;
 use crate::crowd::Crowd;
+use crate::outcome::Outcome;
 use crate::report::Row;
 use crate::stage::Stage;
 use crate::wire;

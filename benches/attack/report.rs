@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use crate::machine::{cores, load_average};
 use crate::memory::MemoryUse;
-use crate::numbers::Samples;
+use crate::numbers::{Samples, Seen};
 use crate::options::Options;
-use crate::probes::Seen;
 use crate::tally::Tally;
 
 /// The most resident memory, in MiB (issue 13; acceptance L71, L72).

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit};
 
-use crate::Outcome;
 use crate::addresses::Block;
 use crate::client::Client;
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::tally::Closing;
 
 /// The files that this program needs beside the attackers' sockets.

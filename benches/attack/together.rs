@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Outcome;
 use crate::archives::{random_letters, upload, with_names};
 use crate::bodies;
 use crate::client::Client;
 use crate::connections::{Kind, open};
 use crate::crowd::Crowd;
 use crate::lists;
+use crate::outcome::Outcome;
 use crate::report::Row;
 use crate::stage::Stage;
 

@@ -4,6 +4,8 @@
 //! superuser. bin/bench starts it with the coordinator's host:port, the first tenant's number, and `citus` or
 //! `plain`; it prints its address.
 
+#[path = "../shared/outcome.rs"]
+mod outcome;
 #[path = "../shared/shards.rs"]
 mod shards;
 
@@ -13,13 +15,12 @@ use std::sync::Arc;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use futures_util::future::try_join;
+use outcome::Outcome;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{NoTls, Row};
 
 use pigeonhole::store::tenant_templates;
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// As POOL_SIZE of the product.
 const POOL_SIZE: usize = 16;

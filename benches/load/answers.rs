@@ -1,9 +1,9 @@
 //! Whether answers are right: wrk looks at their statuses only. Users who are used again and again, and some
 //! whose sessions are cold, must get their own 20 notes, by page and by API.
 
-use crate::Outcome;
 use crate::bench::Bench;
 use crate::client::{Call, Client};
+use crate::outcome::Outcome;
 use crate::population::{NOTES, SeededUser};
 
 /// Users of each kind whose answers are read.

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use tokio_postgres::Client;
 
-use crate::Outcome;
 use crate::cookies::Sealer;
 use crate::edits::EditedNotes;
-use crate::logins::{PASSWORD, hash};
 use crate::machine::process_size;
 use crate::meter::{Measured, idle_round_trips};
 use crate::options::Options;
+use crate::outcome::Outcome;
+use crate::password::stored_hash;
 use crate::population::{FIRST_TENANT, NOTES, PeopleGroup, Population, SeededUser};
 use crate::serve;
 use crate::server_process::ServerProcess;
@@ -94,7 +94,7 @@ impl Bench {
         let idle_memory = process_size(on.pid(), "VmRSS:").unwrap_or(0);
         let client = connect(&options.nodes[0]).await?;
         let population = Population { tenants: options.tenants, users: options.users };
-        population.seed(&options.nodes, &client, &hash(PASSWORD).await?).await?;
+        population.seed(&options.nodes, &client, &stored_hash().await?).await?;
         let shards = shards(&client, &options.nodes[0], FIRST_TENANT, options.citus()).await?;
         let idle_round_trips = idle_round_trips(on.console.as_deref().ok_or("no console")?).await?;
         Ok(Self {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use pigeonhole::web::cookie::seal;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::population::SeededUser;
 
 /// The key of the measured servers.

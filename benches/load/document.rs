@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::circumstances::Circumstances;
 use crate::figures::RowFigures;
 use crate::goals::Goal;
 use crate::logins::LoginFigures;
+use crate::outcome::Outcome;
 
 /// The number of the format, which grows when a field changes its meaning.
 const FORMAT: u32 = 1;

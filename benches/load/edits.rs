@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio_postgres::Client;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::population::{PeopleGroup, Population};
 use crate::sessions::SessionSet;
 

@@ -7,10 +7,10 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::Outcome;
 use crate::bench::Bench;
 use crate::client::{Call, Client};
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::serve;
 
 /// Requests before the count, so that statements are prepared, and each token's use is written down.

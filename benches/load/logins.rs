@@ -5,22 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use pigeonhole::auth::{HashTurn, Hasher};
-use pigeonhole::domain::NewPassword;
-
-use crate::Outcome;
 use crate::bench::{Bench, host_of};
 use crate::machine::cores;
+use crate::outcome::Outcome;
+use crate::password::{PASSWORD, stored_hash};
 use crate::population::{PeopleGroup, Population};
 use crate::processor::thread_seconds;
 use crate::requests;
 use crate::scraped::Scraped;
 use crate::wrk::{LoadResult, Wrk};
 
-/// The password of all readers.
-pub const PASSWORD: &str = "walks through walls";
-/// The default of BCRYPT_COST.
-const COST: u32 = 12;
 /// A shorter flood has too few logins to count.
 const SHORTEST: u64 = 20;
 /// The flood's beginning and end, which are not counted: connections wait for their first answers.
@@ -44,16 +38,6 @@ pub struct LoginFigures {
     pub quiet_p99_ms: f64,
     pub meanwhile_p50_ms: f64,
     pub meanwhile_p99_ms: f64,
-}
-
-/// The stored hash of a password.
-///
-/// # Errors
-/// When the product's hasher fails.
-pub async fn hash(password: &str) -> Outcome<String> {
-    let password = NewPassword::parse(password).map_err(|_| "the password is refused")?;
-    let turn = HashTurn::Address(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
-    Ok(Hasher::with_cost(COST).hash(turn, &password).await?)
 }
 
 /// Processor time of one check of a password while all cores check one, in seconds: cores may be two threads
@@ -122,7 +106,7 @@ impl Bench {
     /// Those of wrk and of bcrypt.
     pub async fn before_logins(&self, seconds: u64) -> Outcome<LoginFigures> {
         let quiet = self.quiet(seconds.max(SHORTEST) / 2).await?;
-        let stored = hash(PASSWORD).await?;
+        let stored = stored_hash().await?;
         let hash_seconds = tokio::task::spawn_blocking(move || hash_seconds(&stored)).await??;
         Ok(LoginFigures {
             hash_seconds,

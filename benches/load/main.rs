@@ -22,6 +22,9 @@ mod machine;
 mod measure;
 mod meter;
 mod options;
+#[path = "../shared/outcome.rs"]
+mod outcome;
+mod password;
 #[path = "../shared/percentile.rs"]
 mod percentile;
 mod pgbench;
@@ -49,8 +52,7 @@ mod wrk;
 use std::process::ExitCode;
 
 use options::{Mode, Options};
-
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use outcome::Outcome;
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::bench::{Bench, Sessions, host_of};
 use crate::logins::LoginFigures;
 use crate::meter::{Costs, Meter};
+use crate::outcome::Outcome;
 use crate::pgbench::{LEAD, Pgbench};
 use crate::population::PeopleGroup;
 use crate::requests::{self, Requests};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::processor::{tick, ticks_of};
 use crate::scraped::Scraped;
 use crate::wrk::LoadResult;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::rows::ROWS;
 
 /// What is measured.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::try_join_all;
 use tokio::process::Command;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::percentile::percentile;
 use crate::population::{FIRST_TENANT, Population};
 use crate::shards::{CONNECTION_OPTIONS, Shard};

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use pigeonhole::store::count_seeded;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::shards::connect;
 
 /// The number of the first tenant; sign-ups get smaller ones or those above the last.

@@ -1,6 +1,5 @@
 //! A run of the rows: warm-up, rounds, checks and the report.
 
-use crate::Outcome;
 use crate::bench::Bench;
 use crate::chart;
 use crate::circumstances::{Circumstances, MachineWatch};
@@ -10,6 +9,7 @@ use crate::figures::{RowFigures, figures_of};
 use crate::goals::goals_of;
 use crate::measure::Round;
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::population::checkpoint;
 use crate::rows::{Load, RowDescription, chosen};
 use crate::scraped::Scraped;

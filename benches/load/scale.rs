@@ -6,13 +6,13 @@ mod notes;
 mod notes_of_user;
 mod tenants;
 
-use crate::Outcome;
 use crate::bench::{Bench, host_of};
 use crate::circumstances::MachineWatch;
 use crate::figures::median;
 use crate::measure::Round;
 use crate::meter::Meter;
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::requests;
 use crate::sessions::SessionSet;
 

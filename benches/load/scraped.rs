@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// The lines of /metrics at one moment.
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::cookies::Sealer;
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::population::FIRST_TENANT;
 use crate::server_process::{Files, ServerCommand, ServerProcess};
 use crate::shards::url_on;

@@ -12,7 +12,7 @@ use futures_util::SinkExt;
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::population::{PeopleGroup, Population, SeededUser};
 
 /// The youngest last use, in seconds.

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Outcome;
 use crate::bench::{Bench, host_of};
 use crate::circumstances::MachineWatch;
 use crate::figures::median;
 use crate::options::Options;
+use crate::outcome::Outcome;
 use crate::population::{FIRST_TENANT, PeopleGroup, run_paragraphs};
 use crate::requests;
 use crate::sessions::SessionSet;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 const SCRIPT: &str = include_str!("replay.lua");
 /// Beyond the measured time.

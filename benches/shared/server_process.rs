@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// A cluster with its migrations needs most of it on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(180);

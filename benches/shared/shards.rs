@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, NoTls};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// The options of the product's connections to a node (src/db/pool.rs), whose statements on a shard's own
 /// tables have plans that are kept.

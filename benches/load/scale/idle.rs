@@ -6,9 +6,9 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::Outcome;
 use crate::bench::{Bench, host_of};
 use crate::machine::{process_size, raise_file_limit};
+use crate::outcome::Outcome;
 use crate::scraped::Scraped;
 use crate::wire;
 

@@ -2,8 +2,8 @@
 
 use tokio::process::Command;
 
-use crate::Outcome;
 use crate::bench::Bench;
+use crate::outcome::Outcome;
 use crate::population::{FIRST_TENANT, SeededUser, checkpoint};
 use crate::sessions::SessionSet;
 use crate::shards::url_on;

@@ -1,7 +1,7 @@
 //! Notes of one user, from 10 on, ten times as many at each point.
 
-use crate::Outcome;
 use crate::bench::Bench;
+use crate::outcome::Outcome;
 use crate::population::{FIRST_TENANT, SeededUser};
 use crate::sessions::SessionSet;
 

@@ -1,9 +1,9 @@
 //! Tenants, each a row of a table that is on every node: sign-ups a second, and the session's lookup, which
 //! reads the tenant.
 
-use crate::Outcome;
 use crate::bench::{Bench, host_of};
 use crate::meter::Meter;
+use crate::outcome::Outcome;
 use crate::requests;
 use crate::serve;
 use crate::sessions::SessionSet;
