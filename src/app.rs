@@ -96,6 +96,12 @@ pub fn listen(
         let Services { database, notifier, hasher, .. } = &counted.services;
         metrics::keep_up(&counted.metrics, database, notifier, hasher).await;
     });
+    let keeping = context.clone();
+    // The same.
+    actix_web::rt::spawn(async move {
+        let Services { database, session_cache, .. } = &keeping.services;
+        session_cache.keep_uses_written(database).await;
+    });
     let server = serve(listener, context.clone()).map_err(|error| ListenError::Other(address, error))?;
     Ok(Listening { address, server, context })
 }

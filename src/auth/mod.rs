@@ -8,6 +8,7 @@ mod hash_queue;
 mod name_turns;
 mod passwords;
 mod session_cache;
+mod session_uses;
 mod throttle;
 mod throttle_rules;
 mod token;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use super::session_uses::SessionUses;
 use super::token::Token;
-use crate::db::{DbError, TenantHandle};
+use crate::db::{Database, DbError, TenantHandle};
 use crate::store::{Session, UnreadLookup};
 
 /// How long an entry stays in the cache.
@@ -24,6 +25,7 @@ pub struct SessionCache {
     /// Incremented whenever a session ends, so that a lookup racing with it is not cached.
     ends: Arc<AtomicU64>,
     looks: Arc<Looks>,
+    uses: Arc<SessionUses>,
 }
 
 /// The number of lookups that the cache answered and that it did not.
@@ -39,15 +41,9 @@ impl Default for SessionCache {
             known: Cache::builder().time_to_live(LIFE).max_capacity(CAPACITY).build(),
             ends: Arc::default(),
             looks: Arc::default(),
+            uses: Arc::default(),
         }
     }
-}
-
-/// The result of a lookup.
-pub struct SessionLookup {
-    pub session: Arc<Session>,
-    /// Whether the session comes from the database and not from the cache.
-    pub from_database: bool,
 }
 
 impl SessionCache {
@@ -55,7 +51,7 @@ impl SessionCache {
     ///
     /// # Errors
     /// [`DbError`] of the lookup.
-    pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<SessionLookup>, DbError> {
+    pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<Arc<Session>>, DbError> {
         self.look_up(tenant, token, UnreadLookup::Count).await
     }
 
@@ -68,27 +64,40 @@ impl SessionCache {
         tenant: &TenantHandle,
         token: &Token,
         counted: UnreadLookup,
-    ) -> Result<Option<SessionLookup>, DbError> {
+    ) -> Result<Option<Arc<Session>>, DbError> {
         let hash = token.hash();
         if let Some(session) = self.known.get(&hash) {
             self.looks.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(SessionLookup { session, from_database: false }));
+            return Ok(Some(session));
         }
         self.looks.misses.fetch_add(1, Ordering::Relaxed);
         let before = self.ends.load(Ordering::SeqCst);
         let Some(session) = tenant.session(&hash, counted).await?.map(Arc::new) else { return Ok(None) };
+        if session.use_is_due {
+            self.uses.keep(tenant.tenant(), &hash);
+        }
         self.known.insert(hash.clone(), Arc::clone(&session));
         // If a session ended during the lookup, its invalidation may have run before this insert: invalidate
         // again.
         if self.ends.load(Ordering::SeqCst) != before {
             self.known.invalidate(&hash);
         }
-        Ok(Some(SessionLookup { session, from_database: true }))
+        Ok(Some(session))
     }
 
     /// Lookups answered from the cache and from the database, since the start.
     pub fn hits_and_misses(&self) -> (u64, u64) {
         (self.looks.hits.load(Ordering::Relaxed), self.looks.misses.load(Ordering::Relaxed))
+    }
+
+    /// Writes the last uses of sessions in batches, until the future is dropped.
+    pub async fn keep_uses_written(&self, database: &Database) {
+        self.uses.keep_written(database).await;
+    }
+
+    /// Writes the last uses that are not written yet.
+    pub async fn write_uses(&self, database: &Database) {
+        self.uses.write(database).await;
     }
 
     /// Removes the session of a token, which has just ended.

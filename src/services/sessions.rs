@@ -60,10 +60,7 @@ pub async fn start(
 pub async fn find(services: &Services, token: &Token) -> Result<Option<Arc<Session>>, DbError> {
     let tenant = services.database.claimed_tenant(token.tenant());
     let found = services.session_cache.find(&tenant, token).await?;
-    Ok(found.map(|found| {
-        let _ = tenant.confirmed();
-        found.session
-    }))
+    Ok(found.inspect(|_| drop(tenant.confirmed())))
 }
 
 /// Refuses to look a token up after too many of the client that do not exist; see [`count_unknown`].

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::inbox::{CachedUnreadCount, unread_of_session};
 use super::limits::allowed;
-use super::session_lifetime::{idle_limit, in_force};
+use super::session_lifetime::{idle_limit, in_force, use_is_due};
 use super::users::{UserAccount, account, replace_password};
 use crate::db::{Database, DbError, FromRow, RowReader, Statement, TenantHandle, values};
 use crate::domain::{Limit, Role, SessionId, UserId};
@@ -44,8 +44,9 @@ static INSERT: Statement = Statement::inserting(
 );
 // The session and its user are read together, so that a request needs one lookup and not two.
 static FIND: Statement = Statement::reading(concat!(
-    "SELECT s.id, s.user_id, s.kind, s.last_seen_at < now() - interval '1 minute', u.username, u.role,
-        t.name, t.delete_after, l.requests, l.requests_per_person
+    "SELECT s.id, s.user_id, s.kind, ",
+    use_is_due!(),
+    ", u.username, u.role, t.name, t.delete_after, l.requests, l.requests_per_person
      FROM {sessions} s
      JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
      JOIN {shared.tenants} t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
@@ -54,7 +55,7 @@ static FIND: Statement = Statement::reading(concat!(
     in_force!()
 ));
 static TOUCH: Statement = Statement::writing(
-    "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = $2 \
+    "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = ANY($2) \
      AND last_seen_at < now()",
 );
 static OF_USER: Statement = Statement::reading(
@@ -156,8 +157,8 @@ pub struct Session {
     pub id: SessionId,
     pub user: UserId,
     pub kind: SessionKind,
-    /// Whether `last_seen_at` is over a minute old and should be written again.
-    pub stale: bool,
+    /// Whether the last use should be written.
+    pub use_is_due: bool,
     pub username: String,
     pub role: Role,
     pub tenant_name: String,
@@ -175,7 +176,7 @@ impl FromRow for Session {
             id: row.read(),
             user: row.read(),
             kind: row.read(),
-            stale: row.read(),
+            use_is_due: row.read(),
             username: row.read(),
             role: row.read(),
             tenant_name: row.read(),
@@ -201,7 +202,7 @@ pub struct SessionRow {
     /// The User-Agent of the login.
     pub user_agent: String,
     pub created_at: DateTime<Utc>,
-    /// To the minute.
+    /// To five minutes for a browser that ends with it, to an hour for a remembered one and for a script.
     pub last_seen_at: DateTime<Utc>,
 }
 
@@ -258,12 +259,12 @@ impl TenantHandle {
         Ok(session.map(|session| Session { unread, ..session }))
     }
 
-    /// Records that a session was used now.
+    /// Records that sessions were used now.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn touch_session(&self, token_hash: &[u8]) -> Result<(), DbError> {
-        self.transaction(TOUCH.run(values![token_hash])).await
+    pub async fn touch_sessions(&self, token_hashes: &[Vec<u8>]) -> Result<(), DbError> {
+        self.transaction(TOUCH.run(values![token_hashes])).await
     }
 
     /// A user and the user's sessions, the last used first.

@@ -17,7 +17,6 @@ use super::request_info::is_api_path;
 use crate::auth::{Token, UnknownSecret};
 use crate::db::TenantHandle;
 use crate::domain::{Invalid, Role, TenantId, UserId};
-use crate::log_context::carry;
 use crate::services::{Client, Services, sessions};
 use crate::store::{Session, SessionKind, UnreadLookup};
 
@@ -90,15 +89,11 @@ pub(super) async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error>
     guesses.refuse_known()?;
     let tenant = context.services.database.claimed_tenant(token.tenant());
     let found = context.services.session_cache.look_up(&tenant, &token, counted).await?;
-    let Some(found) = found else {
+    let Some(session) = found else {
         request.extensions_mut().insert(RefusedToken::NotInForce(token.tenant()));
         return Err(guesses.count().await);
     };
     let tenant = tenant.confirmed();
-    let session = found.session;
-    if found.from_database && session.stale {
-        note_use(&tenant, &token);
-    }
     if session.kind == SessionKind::Remembered {
         cookie::remember(request);
     }
@@ -159,15 +154,4 @@ fn bearer(request: &HttpRequest) -> Option<Token> {
     let (Some(only), None) = (headers.next(), headers.next()) else { return None };
     let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim()))?
-}
-
-/// Updates the session's time of last use, without making the request wait. Once a minute is precise enough
-/// for the idle timeout.
-fn note_use(tenant: &TenantHandle, token: &Token) {
-    let (tenant, hash) = (tenant.clone(), token.hash());
-    tokio::spawn(carry(async move {
-        if let Err(error) = tenant.touch_session(&hash).await {
-            log::warn!("a session's time of last use could not be saved: {error}");
-        }
-    }));
 }

@@ -261,6 +261,28 @@ async fn set_time(client: &tokio_postgres::Client, script: &Script, assignment: 
 }
 
 #[tokio::test]
+async fn the_last_use_is_written_when_it_is_due_and_at_the_latest_at_a_stop() {
+    spawn_app().await;
+    let server = ServerBuilder::new().start_async().await;
+    let app = App::of(&server);
+    let person = Person::founder(&app).await;
+    let client = database::admin().await;
+    let (due, recent) = (person.script(&app).await, person.script(&app).await);
+    set_time(&client, &due, "last_seen_at = now() - interval '3 days'").await;
+    set_time(&client, &recent, "last_seen_at = now() - interval '20 minutes'").await;
+    for script in [&due, &recent] {
+        script.get("/api/notes").await.expect(200);
+    }
+    assert_eq!(server.stop_async().await, 0);
+    let unused = "SELECT count(*) FROM sessions
+                  WHERE tenant_id = $1 AND last_seen_at < now() - $2::text::interval";
+    for (interval, sessions) in [("19 minutes", 1), ("1 day", 0)] {
+        let row = client.query_one(unused, &[&person.tenant_id, &interval]).await.expect("a count");
+        assert_eq!(row.get::<_, i64>(0), sessions, "unused for {interval}");
+    }
+}
+
+#[tokio::test]
 async fn login_accepts_email_or_username_in_any_case() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;

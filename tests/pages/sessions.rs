@@ -68,11 +68,12 @@ async fn idle_and_expired_sessions_end() {
     let browser = person.browser(&app).await;
     // Ended sessions come first, because a request of a live session updates last_seen_at a moment later.
     for (assignment, over) in [
-        ("last_seen_at = now() - interval '130 minutes'", true),
+        ("last_seen_at = now() - interval '125 minutes'", true),
         ("last_seen_at = now(), expires_at = now() - interval '1 second'", true),
         ("expires_at = now() + interval '1 minute'", false),
         ("kind = 'remembered', last_seen_at = now() - interval '15 days'", true),
         ("last_seen_at = now() - interval '13 days'", false),
+        ("kind = 'browser', last_seen_at = now() - interval '119 minutes'", false),
     ] {
         let statement = format!("UPDATE sessions SET {assignment} WHERE tenant_id = $1");
         client.execute(&statement, &[&person.tenant_id]).await.expect("the session");

@@ -89,6 +89,7 @@ impl RunningApplication {
         let drained = self.context.drain.complete(Duration::from_secs(app::SHUTDOWN_TIMEOUT)).await;
         self.server.stop(drained).await;
         self.server_task.await.context("waiting for the server to stop")??;
+        self.context.services.session_cache.write_uses(&self.database).await;
         if let Some(worker) = self.worker {
             worker.stop().await;
         }
