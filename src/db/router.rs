@@ -73,6 +73,11 @@ impl Router {
         &self.coordinator
     }
 
+    /// Whether the server is known to be without Citus.
+    pub(super) fn is_plain(&self) -> bool {
+        self.current().topology.is_plain
+    }
+
     /// The placement of a tenant's shards and the pool of the owning node; none on plain PostgreSQL.
     pub(super) fn placement_of(&self, tenant: TenantId) -> Option<(ShardPlacement, Pool)> {
         let routes = self.current();

@@ -1,6 +1,7 @@
-//! Reading a tenant's rows from the shard's own table on the owning node (docs/decisions/0018). Citus 13.2.2
-//! and 14.0.1 plan a prepared statement anew at each execution there and keep every one of those plans (Citus
-//! pull request 8824); PostgreSQL plans a statement on the shard's table once.
+//! Reading a tenant's rows in one message from the tables that hold them: on the owning node the shard's own
+//! (docs/decisions/0018), on plain PostgreSQL the tables themselves. Citus 13.2.2 and 14.0.1 plan a prepared
+//! statement anew at each execution on that node and keep every one of those plans (Citus pull request 8824);
+//! PostgreSQL plans a statement on the shard's table once.
 //!
 //! The known placement may be stale, so the same message checks after the reads whether the shard is still on
 //! this node. If it is not, or if a statement fails, the rows are discarded and the statements go through
@@ -21,6 +22,13 @@ use crate::domain::TenantId;
 
 const IS_PLACED_HERE: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE shardid = $1::bigint \
     AND groupid = $2::integer AND shardstate = 1";
+
+/// The tables that hold a tenant's rows.
+pub(super) enum TenantTables {
+    /// Those of plain PostgreSQL.
+    Whole,
+    Sharded(ShardPlacement),
+}
 
 /// The arguments of EXECUTE for each statement, the tenant first; none when a statement does more than read
 /// or a value is a text.
@@ -43,27 +51,39 @@ fn literals(tenant: TenantId, values: &[Value<'_>]) -> Option<String> {
 /// Runs the statements in one message, which is one transaction; none when the shard is not on this node.
 pub(super) async fn read(
     client: &mut PooledConnection,
-    placement: &ShardPlacement,
+    tables: &TenantTables,
     tenant: TenantId,
     statements: &[&BoundStatement<'_>],
     arguments: &[String],
 ) -> Result<Option<Vec<Vec<DbRow>>>, DbError> {
     let mut message = set_tenant(tenant);
-    let shard = placement.shards.anchor();
+    let shard = match tables {
+        TenantTables::Whole => 0,
+        TenantTables::Sharded(placement) => placement.shards.anchor(),
+    };
     for (bound, arguments) in statements.iter().zip(arguments) {
-        let template = bound.statement.template();
-        let prepared = client.named(template, shard, || on_shards(template, &placement.shards)).await?;
-        let Some(name) = prepared else { return Ok(None) };
+        let text = || match tables {
+            TenantTables::Whole => Some(bound.statement.sql().to_owned()),
+            TenantTables::Sharded(placement) => on_shards(bound.statement.template(), &placement.shards),
+        };
+        let Some(name) = client.named(bound.statement.template(), shard, text).await? else {
+            return Ok(None);
+        };
         let _ = write!(message, "; EXECUTE {name}({arguments})");
     }
-    let prepared = client.named(IS_PLACED_HERE, 0, || Some(IS_PLACED_HERE.to_owned())).await?;
-    let Some(name) = prepared else { return Ok(None) };
-    let _ = write!(message, "; EXECUTE {name}({shard}, {})", placement.group);
+    if let TenantTables::Sharded(placement) = tables {
+        let prepared = client.named(IS_PLACED_HERE, 0, || Some(IS_PLACED_HERE.to_owned())).await?;
+        let Some(name) = prepared else { return Ok(None) };
+        let _ = write!(message, "; EXECUTE {name}({shard}, {})", placement.group);
+    }
     let mut results = results(client.simple_query(&message).await?);
-    let is_placed_here = results.pop().is_some_and(|rows| rows.len() == 1);
+    let is_held_here = match tables {
+        TenantTables::Whole => true,
+        TenantTables::Sharded(_) => results.pop().is_some_and(|rows| rows.len() == 1),
+    };
     // The first result is that of SET LOCAL, which is empty.
     let answers = results.split_off(results.len().min(1));
-    Ok((is_placed_here && answers.len() == statements.len()).then_some(answers))
+    Ok((is_held_here && answers.len() == statements.len()).then_some(answers))
 }
 
 /// The rows of each statement of a message.

@@ -20,7 +20,7 @@ use super::counters::StatementPath;
 use super::error::{DbError, causes};
 use super::router::Router;
 use super::row::DbRow;
-use super::shard_reads;
+use super::shard_reads::{self, TenantTables};
 use super::statement::{BoundStatement, Steps};
 use super::tenant_setting::set_tenant;
 use super::topology::ShardPlacement;
@@ -182,6 +182,12 @@ impl TenantHandle {
     ) -> Result<Vec<Vec<DbRow>>, DbError> {
         let coordinator = self.router.coordinator();
         let Some((placement, pool)) = self.router.placement_of(self.tenant) else {
+            if self.router.is_plain()
+                && let Some(results) =
+                    self.in_one_message(&TenantTables::Whole, coordinator, limits, statements).await?
+            {
+                return Ok(results);
+            }
             self.router.counters().count_path(StatementPath::Coordinator);
             return self.on_node(coordinator, limits, statements, "").await;
         };
@@ -209,27 +215,50 @@ impl TenantHandle {
         limits: Limits,
         statements: &[&BoundStatement<'_>],
     ) -> Result<Vec<Vec<DbRow>>, DbError> {
-        if let Some(arguments) = shard_reads::arguments(self.tenant, statements) {
-            let claim = self.claim(statements);
-            match with_connection_for(claim, limits.deadline, pool, async |client| {
-                shard_reads::read(client, placement, self.tenant, statements, &arguments).await
-            })
-            .await
-            {
-                Ok(Some(results)) => {
-                    self.router.counters().count_path(StatementPath::Shard);
-                    return Ok(results);
-                }
-                Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
-                Ok(None) => log::debug!("the shard's own table could not be read: it is not on that node"),
-                Err(error) => log::debug!("the shard's own table could not be read: {}", causes(&error)),
-            }
-            self.router.counters().count_path(StatementPath::Moved);
-            self.router.request_refresh();
+        let tables = TenantTables::Sharded(placement.clone());
+        if let Some(results) = self.in_one_message(&tables, pool, limits, statements).await? {
+            return Ok(results);
         }
         self.router.counters().count_path(StatementPath::Node);
         let leaves_plans = statements.iter().any(|bound| bound.statement.leaves_plans());
         self.on_node(pool, limits, statements, if leaves_plans { CUSTOM_PLAN } else { "" }).await
+    }
+
+    /// Runs statements that read in one message on the tables that hold the rows; none when they do more than
+    /// read, need other settings, or when the rows are not there.
+    async fn in_one_message(
+        &self,
+        tables: &TenantTables,
+        pool: &Pool,
+        limits: Limits,
+        statements: &[&BoundStatement<'_>],
+    ) -> Result<Option<Vec<Vec<DbRow>>>, DbError> {
+        if !limits.settings.is_empty() {
+            return Ok(None);
+        }
+        let Some(arguments) = shard_reads::arguments(self.tenant, statements) else { return Ok(None) };
+        let path = match tables {
+            TenantTables::Whole => StatementPath::Coordinator,
+            TenantTables::Sharded(_) => StatementPath::Shard,
+        };
+        match with_connection_for(self.claim(statements), limits.deadline, pool, async |client| {
+            shard_reads::read(client, tables, self.tenant, statements, &arguments).await
+        })
+        .await
+        {
+            Ok(Some(results)) => {
+                self.router.counters().count_path(path);
+                return Ok(Some(results));
+            }
+            Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
+            Ok(None) => log::debug!("the tenant's own table could not be read: it is not on that node"),
+            Err(error) => log::debug!("the tenant's own table could not be read: {}", causes(&error)),
+        }
+        if matches!(tables, TenantTables::Sharded(_)) {
+            self.router.counters().count_path(StatementPath::Moved);
+        }
+        self.router.request_refresh();
+        Ok(None)
     }
 
     /// Runs the statements on one node, and retries after a conflict with another transaction.

@@ -43,6 +43,8 @@ pub(super) struct ShardPlacement {
 /// The shards of the tenants' tables and the nodes that hold them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Topology {
+    /// Whether the server is known to be without Citus, so that its tables hold all rows.
+    pub(super) is_plain: bool,
     /// By the last hash of each range: its first hash, and the placement of its shards.
     ranges: BTreeMap<i32, (i32, NodeGroup, Arc<Shards>)>,
     /// The active primary nodes.
@@ -76,7 +78,7 @@ impl Topology {
     pub(super) async fn read(client: &PooledConnection) -> Result<Self, DbError> {
         let mut topology = Self::default();
         if !client.query_one(IS_CLUSTER, &[]).await?.get::<_, bool>(0) {
-            return Ok(topology);
+            return Ok(Self { is_plain: true, ..topology });
         }
         let mut reference_tables = Shards::default();
         for row in client.query(REFERENCE_TABLES, &[]).await? {
