@@ -8,9 +8,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::list_query::{cursor_of, limit_of, shorten, words_of};
 use super::problem::Problem;
-use crate::store::ReceivedNote;
+use crate::store::{self, ReceivedNote};
 use crate::web::paging::{encode, with_words};
-use crate::web::{CurrentUser, Error, FieldErrors};
+use crate::web::{Error, FieldErrors, Visitor};
 
 /// A note in the inbox.
 #[derive(Serialize, ToSchema)]
@@ -65,7 +65,7 @@ pub struct InboxQuery {
         (status = 422, body = Problem),
     ),
 )]
-pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<HttpResponse, Error> {
+pub async fn index(visitor: Visitor, query: web::Query<InboxQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let unread = match query.unread.as_deref() {
         None | Some("false") => false,
@@ -74,8 +74,11 @@ pub async fn index(user: CurrentUser, query: web::Query<InboxQuery>) -> Result<H
     };
     let words = words_of(query.q.as_deref())?;
     let mut page = match &words {
-        None => user.tenant.whole_inbox(user.id, unread, cursor, limit).await?,
-        Some(words) => user.tenant.search_whole_inbox(user.id, words, unread, cursor, limit).await?,
+        None => visitor.read(|viewer| store::whole_inbox(viewer, unread, cursor, limit)).await?.1,
+        Some(words) => {
+            let user = visitor.user().await?;
+            user.tenant.search_whole_inbox(user.id, words, unread, cursor, limit).await?
+        }
     };
     shorten(&mut page);
     let mut response = HttpResponse::Ok();

@@ -13,11 +13,11 @@ use super::share_with::ShareWith;
 use crate::domain::{Access, NoteContent, NoteId, NoteRole, NoteTitle, Right};
 use crate::services::notes::{self, OnStaleVersion};
 use crate::services::sharing;
-use crate::store::{CreatedNote, DeliveryState, Edit, EditOutcome, NewNote, Note, NoteAccess};
+use crate::store::{self, CreatedNote, DeliveryState, Edit, EditOutcome, NewNote, Note, NoteAccess};
 use crate::web::etag::{cached_tag, etag, holds, if_match};
 use crate::web::idempotency;
 use crate::web::paging::{encode, with_words};
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, granted};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, Visitor, granted};
 
 /// A note to write.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -98,12 +98,16 @@ pub struct ListQuery {
         (status = 422, body = Problem),
     ),
 )]
-pub async fn index(user: CurrentUser, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
+pub async fn index(visitor: Visitor, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
     let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
     let words = words_of(query.q.as_deref())?;
-    let mut page = match &words {
-        None => user.tenant.whole_notes(user.id, cursor, limit).await?,
-        Some(words) => user.tenant.search_whole_notes(user.id, words, cursor, limit).await?,
+    let (user, mut page) = match &words {
+        None => visitor.read(|viewer| store::whole_notes(viewer, cursor, limit)).await?,
+        Some(words) => {
+            let user = visitor.user().await?;
+            let page = user.tenant.search_whole_notes(user.id, words, cursor, limit).await?;
+            (user, page)
+        }
     };
     shorten(&mut page);
     let mut response = HttpResponse::Ok();
@@ -210,10 +214,11 @@ fn created(mut response: HttpResponseBuilder, id: NoteId, delivery: Option<Deliv
 )]
 pub async fn show(
     request: HttpRequest,
-    user: CurrentUser,
+    visitor: Visitor,
     id: web::Path<NoteId>,
 ) -> Result<HttpResponse, Error> {
-    let (seen, delivery) = granted(user.tenant.note_with_delivery(user.id, *id).await?)?;
+    let (user, found) = visitor.read(|viewer| store::note_with_delivery(viewer, *id)).await?;
+    let (seen, delivery) = granted(found.for_reader(user.id))?;
     if let Some(received) = seen.received.filter(|received| received.read_at.is_none()) {
         let (_, unread) = user.tenant.open_received(user.id, *id, &received).await?;
         user.session.unread.set(unread);

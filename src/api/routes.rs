@@ -18,9 +18,9 @@ pub fn all() -> Vec<Route> {
         Route::get("/api/me", me::show),
         Route::get("/api/usage", usage::show),
         // Notes
-        Route::get("/api/notes", notes::index),
+        Route::get("/api/notes", notes::index).finds_user_with_reads(),
         Route::post("/api/notes", notes::create),
-        Route::get("/api/notes/{id}", notes::show),
+        Route::get("/api/notes/{id}", notes::show).finds_user_with_reads(),
         Route::put("/api/notes/{id}", notes::update),
         Route::delete("/api/notes/{id}", notes::delete),
         // Shares
@@ -29,7 +29,7 @@ pub fn all() -> Vec<Route> {
         Route::delete("/api/notes/{id}/shares/{user_id}", shares::delete),
         Route::get("/api/notes/{id}/deliveries", deliveries::index),
         // Inbox
-        Route::get("/api/inbox", inbox::index),
+        Route::get("/api/inbox", inbox::index).finds_user_with_reads(),
         Route::post("/api/inbox/reading", inbox_reading::create),
         // Export and import
         Route::get("/api/export", export::show),

@@ -10,7 +10,7 @@ use moka::sync::Cache;
 
 use super::session_uses::SessionUses;
 use super::token::Token;
-use crate::db::{Database, DbError, TenantHandle};
+use crate::db::{Database, DbError, Steps, TenantHandle, Viewer};
 use crate::store::{Session, UnreadLookup};
 
 /// How long an entry stays in the cache.
@@ -52,37 +52,49 @@ impl SessionCache {
     /// # Errors
     /// [`DbError`] of the lookup.
     pub async fn find(&self, tenant: &TenantHandle, token: &Token) -> Result<Option<Arc<Session>>, DbError> {
-        self.look_up(tenant, token, UnreadLookup::Count).await
+        if let Some(session) = self.known(token) {
+            return Ok(Some(session));
+        }
+        let found = self.look_up(tenant, token, UnreadLookup::Count, |_| ()).await?;
+        Ok(found.map(|(session, ())| session))
     }
 
-    /// The session of any token. `counted` is counted in the same round trip, when there is one.
+    /// A session that was looked up less than a second ago.
+    pub fn known(&self, token: &Token) -> Option<Arc<Session>> {
+        let session = self.known.get(&token.hash());
+        let looks = if session.is_some() { &self.looks.hits } else { &self.looks.misses };
+        looks.fetch_add(1, Ordering::Relaxed);
+        session
+    }
+
+    /// Looks up the session of a token. `counted` is counted in the same round trip, when there is one, and
+    /// `reads` is read for the session's user; see [`TenantHandle::session_with`].
     ///
     /// # Errors
     /// [`DbError`] of the lookup.
-    pub async fn look_up(
+    pub(crate) async fn look_up<R: Steps>(
         &self,
         tenant: &TenantHandle,
         token: &Token,
         counted: UnreadLookup,
-    ) -> Result<Option<Arc<Session>>, DbError> {
+        reads: impl Fn(Viewer) -> R,
+    ) -> Result<Option<(Arc<Session>, R::Output)>, DbError> {
         let hash = token.hash();
-        if let Some(session) = self.known.get(&hash) {
-            self.looks.hits.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(session));
-        }
-        self.looks.misses.fetch_add(1, Ordering::Relaxed);
         let before = self.ends.load(Ordering::SeqCst);
-        let Some(session) = tenant.session(&hash, counted).await?.map(Arc::new) else { return Ok(None) };
+        let Some((session, output)) = tenant.session_with(&hash, counted, reads).await? else {
+            return Ok(None);
+        };
         if session.use_is_due {
             self.uses.keep(tenant.tenant(), &hash);
         }
+        let session = Arc::new(session);
         self.known.insert(hash.clone(), Arc::clone(&session));
         // If a session ended during the lookup, its invalidation may have run before this insert: invalidate
         // again.
         if self.ends.load(Ordering::SeqCst) != before {
             self.known.invalidate(&hash);
         }
-        Ok(Some(session))
+        Ok(Some((session, output)))
     }
 
     /// Lookups answered from the cache and from the database, since the start.

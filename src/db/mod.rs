@@ -53,4 +53,4 @@ pub(crate) use statement::{Statement, Step, Steps};
 pub use tenant_handle::TenantHandle;
 pub use tenant_load::{TenantLoad, TenantLoads};
 pub(crate) use topology::hash_of_bigint;
-pub(crate) use value::{Value, values};
+pub(crate) use value::{Value, Viewer, values};

@@ -14,6 +14,7 @@ pub(crate) struct Statement {
     template: &'static str,
     kind: Kind,
     weight: Weight,
+    finds_user: bool,
     sql: OnceLock<String>,
 }
 
@@ -41,13 +42,20 @@ impl Statement {
     }
 
     const fn new(template: &'static str, kind: Kind) -> Self {
-        Self { template, kind, weight: Weight::Light, sql: OnceLock::new() }
+        Self { template, kind, weight: Weight::Light, finds_user: false, sql: OnceLock::new() }
     }
 
     /// The same statement, of which a tenant may run fewer at a time: its work grows with the notes of a
     /// user, or with the sizes of many.
     pub(crate) const fn heavy(mut self) -> Self {
         self.weight = Weight::Heavy;
+        self
+    }
+
+    /// The same statement, which finds a session and sets `app.user_id` to its user. The statements behind it
+    /// in its message read nothing when it finds none.
+    pub(crate) const fn finding_user(mut self) -> Self {
+        self.finds_user = true;
         self
     }
 
@@ -66,6 +74,10 @@ impl Statement {
 
     pub(super) fn weight(&self) -> Weight {
         self.weight
+    }
+
+    pub(super) fn finds_user(&self) -> bool {
+        self.finds_user
     }
 
     pub(crate) fn is_read(&self) -> bool {
@@ -193,6 +205,15 @@ impl<S: Steps> Steps for Option<S> {
     fn read(self, results: &mut Results) -> Self::Output {
         self.map(|steps| steps.read(results))
     }
+}
+
+/// No steps.
+impl Steps for () {
+    type Output = ();
+
+    fn statements<'s>(&'s self, _: &mut Vec<&'s BoundStatement<'s>>) {}
+
+    fn read(self, _: &mut Results) {}
 }
 
 macro_rules! tuple {

@@ -132,7 +132,8 @@ impl TenantHandle {
     pub(crate) async fn transaction<S: Steps>(&self, steps: S) -> Result<S::Output, DbError> {
         let mut statements = Vec::new();
         steps.statements(&mut statements);
-        let results = self.timed(&statements).await?;
+        let results =
+            self.timed(statements.len(), async |limits| self.on_any_node(limits, &statements).await).await?;
         drop(statements);
         Ok(steps.read(&mut results.into_iter()))
     }
@@ -142,7 +143,8 @@ impl TenantHandle {
     pub(crate) async fn long_transaction<S: Steps>(&self, steps: S) -> Result<S::Output, DbError> {
         let mut statements = Vec::new();
         steps.statements(&mut statements);
-        let results = match self.timed(&statements).await {
+        let timed = self.timed(statements.len(), async |limits| self.on_any_node(limits, &statements).await);
+        let results = match timed.await {
             Err(error) if error.is_statement_timeout() => {
                 log::debug!("tenant {}: a statement takes longer than usual and gets a minute", self.tenant);
                 let limits = Limits { deadline: Instant::now() + LONG_DEADLINE, settings: LONG_TIMEOUT };
@@ -154,14 +156,47 @@ impl TenantHandle {
         Ok(steps.read(&mut results.into_iter()))
     }
 
-    /// Runs the statements within the time that is left, and counts that time.
-    async fn timed(&self, statements: &[&BoundStatement<'_>]) -> Result<Vec<Vec<DbRow>>, DbError> {
+    /// Runs the steps, which all read, in one message on the tables that hold the tenant's rows: there a step
+    /// may read for the user of a session that an earlier step finds ([`super::Viewer::OfSession`]). None
+    /// when these tables are not known, or not at hand.
+    pub(crate) async fn in_message<S: Steps>(&self, steps: S) -> Result<Option<S::Output>, DbError> {
+        let mut statements = Vec::new();
+        steps.statements(&mut statements);
+        let results = self
+            .timed(statements.len(), async |limits| {
+                let (tables, pool) = match self.router.placement_of(self.tenant) {
+                    Some((placement, pool)) => (TenantTables::Sharded(placement), pool),
+                    None if self.router.is_plain() => {
+                        (TenantTables::Whole, self.router.coordinator().clone())
+                    }
+                    None => return Ok(None),
+                };
+                match self.in_one_message(&tables, &pool, limits, &statements).await {
+                    // The coordinator may know better.
+                    Err(error) if error.is_node_failure() && Instant::now() < limits.deadline => {
+                        self.router.request_refresh();
+                        Ok(None)
+                    }
+                    result => result,
+                }
+            })
+            .await?;
+        drop(statements);
+        Ok(results.map(|results| steps.read(&mut results.into_iter())))
+    }
+
+    /// Runs work within the time that is left, and counts that time for a number of statements.
+    async fn timed<T>(
+        &self,
+        statements: usize,
+        work: impl AsyncFnOnce(Limits) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         let started = Instant::now();
         let limits = Limits { deadline: started + self.budget.left(), settings: "" };
-        let result = self.on_any_node(limits, statements).await;
+        let result = work(limits).await;
         let time = started.elapsed();
         self.budget.spend(time);
-        self.count_load(statements.len() as u64, time);
+        self.count_load(statements as u64, time);
         result
     }
 

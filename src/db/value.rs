@@ -8,6 +8,10 @@ use tokio_postgres::types::ToSql;
 
 use crate::domain::{InvitationId, NoteId, SessionId, UserId};
 
+/// The user whose session was found earlier in the same message; NULL when none was found. The statement that
+/// finds it sets `app.user_id` until the end of the transaction (store/sessions.rs).
+const USER_OF_SESSION: &str = "nullif(current_setting('app.user_id', true), '')::bigint";
+
 /// A value of a statement; `None` is NULL.
 pub(crate) enum Value<'a> {
     Bool(bool),
@@ -18,6 +22,31 @@ pub(crate) enum Value<'a> {
     Bytes(&'a [u8]),
     BigIntArray(&'a [i64]),
     BytesArray(&'a [Vec<u8>]),
+    /// The user of the session that an earlier statement of the same message finds.
+    UserOfSession,
+}
+
+/// The user for whom statements read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Viewer {
+    Known(UserId),
+    /// The user of the session that is found in the same message.
+    OfSession,
+}
+
+impl From<UserId> for Viewer {
+    fn from(user: UserId) -> Self {
+        Self::Known(user)
+    }
+}
+
+impl From<Viewer> for Value<'_> {
+    fn from(viewer: Viewer) -> Self {
+        match viewer {
+            Viewer::Known(user) => user.into(),
+            Viewer::OfSession => Self::UserOfSession,
+        }
+    }
 }
 
 impl Value<'_> {
@@ -31,6 +60,8 @@ impl Value<'_> {
             Self::Bytes(value) => value,
             Self::BigIntArray(value) => value,
             Self::BytesArray(value) => value,
+            // Outside of such a message there is no user, and no row belongs to none.
+            Self::UserOfSession => &None::<i64>,
         }
     }
 
@@ -46,6 +77,7 @@ impl Value<'_> {
                 let numbers: Vec<String> = values.iter().map(ToString::to_string).collect();
                 Some(format!("'{{{}}}'", numbers.join(",")))
             }
+            Self::UserOfSession => Some(USER_OF_SESSION.to_owned()),
             Self::Time(None) | Self::Text(_) | Self::BytesArray(_) => None,
         }
     }

@@ -8,9 +8,9 @@ use askama::Template;
 use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use crate::domain::{NoteId, Right};
-use crate::store::NoteState;
+use crate::store::{self, NoteState};
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{CurrentUser, Error, Frame, granted};
+use crate::web::{CurrentUser, Error, Frame, Visitor, granted};
 
 #[derive(Template)]
 #[template(path = "bin.html")]
@@ -23,11 +23,12 @@ struct BinPage {
 
 /// Lists the deleted notes.
 pub async fn index(
-    user: CurrentUser,
+    visitor: Visitor,
     query: web::Query<PageQuery>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, NoteState::Deleted, query.cursor(), PAGE_SIZE).await?;
+    let reads = |viewer| store::notes(viewer, NoteState::Deleted, query.cursor(), PAGE_SIZE);
+    let (user, notes) = visitor.read(reads).await?;
     let (newer, older) = neighbours("/bin", None, &notes);
     let bin = BinPage {
         frame: frame_of(&user, &cookie, "bin"),

@@ -8,8 +8,8 @@ use askama::Template;
 use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use super::inbox::InboxRow;
-use crate::store::NoteState;
-use crate::web::{CurrentUser, Error, FieldErrors, Frame};
+use crate::store::{self, NoteState};
+use crate::web::{Error, FieldErrors, Frame, Visitor};
 
 const LATEST: u16 = 5;
 const LATEST_RECEIVED: u16 = 3;
@@ -27,8 +27,9 @@ struct DashboardPage {
 }
 
 /// Shows the latest notes, written and received, and the form for a new note.
-pub async fn show(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
-    let overview = user.tenant.overview(user.id, LATEST, LATEST_RECEIVED).await?;
+pub async fn show(visitor: Visitor, cookie: Session) -> Result<HttpResponse, Error> {
+    let reads = |viewer| store::overview(viewer, LATEST, LATEST_RECEIVED);
+    let (user, overview) = visitor.read(reads).await?;
     user.session.unread.set(overview.unread);
     let dashboard = DashboardPage {
         frame: frame_of(&user, &cookie, "dashboard"),

@@ -8,9 +8,9 @@ use super::format::{NoteCard, Timestamp};
 use super::frame::{frame_of, page};
 use super::search::SearchForm;
 use crate::domain::Access;
-use crate::store::{NoteState, ReceivedNote, SearchHit};
+use crate::store::{self, NoteState, ReceivedNote, SearchHit};
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
-use crate::web::{CurrentUser, Error, Frame};
+use crate::web::{Error, Frame, Visitor};
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
@@ -54,17 +54,21 @@ impl InboxRow {
 
 /// Lists the inbox, newest first, or the results of a search in it.
 pub async fn index(
-    user: CurrentUser,
+    visitor: Visitor,
     query: web::Query<PageQuery>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let (search, words) = SearchForm::sent("/inbox", &query);
-    let (notes, (newer, older), unread) = if let Some(words) = &words {
+    let (user, notes, (newer, older), unread) = if let Some(words) = &words {
+        let user = visitor.user().await?;
         let (found, unread) = user.tenant.search_inbox(user.id, words, query.cursor(), PAGE_SIZE).await?;
-        (found.notes.iter().map(InboxRow::found).collect(), neighbours("/inbox", Some(words), &found), unread)
+        let rows = found.notes.iter().map(InboxRow::found).collect();
+        (user, rows, neighbours("/inbox", Some(words), &found), unread)
     } else {
-        let (inbox, unread) = user.tenant.inbox(user.id, query.cursor(), PAGE_SIZE).await?;
-        (inbox.notes.iter().map(InboxRow::of).collect(), neighbours("/inbox", None, &inbox), unread)
+        let reads = |viewer| store::inbox(viewer, query.cursor(), PAGE_SIZE);
+        let (user, (inbox, unread)) = visitor.read(reads).await?;
+        let rows = inbox.notes.iter().map(InboxRow::of).collect();
+        (user, rows, neighbours("/inbox", None, &inbox), unread)
     };
     user.session.unread.set(unread);
     let status = search.status();

@@ -15,13 +15,13 @@ use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_n
 use crate::services::notes::OnStaleVersion;
 use crate::services::{self, sharing};
 use crate::store::{
-    Cursor, Edit, EditOutcome, NewNote, Note, NoteAccess, NoteState, Outcome, Page, Received,
+    self, Cursor, Edit, EditOutcome, NewNote, Note, NoteAccess, NoteState, Outcome, Page, Received,
 };
 use crate::web::cookie::flash;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::routes::RefusalReason;
-use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
+use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, Visitor, granted, see_other};
 
 #[derive(Template)]
 #[template(path = "notes/index.html")]
@@ -104,15 +104,17 @@ struct ConflictPage {
 
 /// Lists the notes, with a form for a new one, or the results of a search.
 pub async fn index(
-    user: CurrentUser,
+    visitor: Visitor,
     query: web::Query<PageQuery>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let (search, words) = SearchForm::sent("/notes", &query);
     let Some(words) = &words else {
-        let notes = user.tenant.notes(user.id, NoteState::Active, query.cursor(), PAGE_SIZE).await?;
+        let reads = |viewer| store::notes(viewer, NoteState::Active, query.cursor(), PAGE_SIZE);
+        let (user, notes) = visitor.read(reads).await?;
         return page(search.status(), &IndexPage { search, ..list(&user, &cookie, &notes) });
     };
+    let user = visitor.user().await?;
     let found = user.tenant.search_notes(user.id, words, query.cursor(), PAGE_SIZE).await?;
     let (newer, older) = neighbours("/notes", Some(words), &found);
     let notes = found.notes.iter().map(|found| NoteCard::found(&found.item, found)).collect();
@@ -170,8 +172,9 @@ async fn try_create(
 }
 
 /// Shows a note, and marks a received one as read.
-pub async fn show(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let (seen, delivery) = granted(user.tenant.note_with_delivery(user.id, *id).await?)?;
+pub async fn show(visitor: Visitor, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
+    let (user, found) = visitor.read(|viewer| store::note_with_delivery(viewer, *id)).await?;
+    let (seen, delivery) = granted(found.for_reader(user.id))?;
     let sharer = match &seen.received {
         Some(received) => Some(open_received(&user, *id, received).await?),
         None => None,

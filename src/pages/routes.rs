@@ -39,15 +39,15 @@ fn login_pages() -> Vec<Route> {
 fn note_pages() -> Vec<Route> {
     vec![
         // Dashboard
-        Route::get("/dashboard", dashboard::show),
+        Route::get("/dashboard", dashboard::show).finds_user_with_reads(),
         // Notes
-        Route::get("/notes", notes::index),
+        Route::get("/notes", notes::index).finds_user_with_reads(),
         Route::post("/notes", notes::create).when_refused(notes::create_refused).carries_draft(),
-        Route::get("/notes/{id}", notes::show),
+        Route::get("/notes/{id}", notes::show).finds_user_with_reads(),
         Route::post("/notes/{id}", notes::update).when_refused(notes::update_refused).carries_draft(),
         Route::get("/notes/{id}/edit", notes::edit),
         // Deleted notes
-        Route::get("/bin", bin::index),
+        Route::get("/bin", bin::index).finds_user_with_reads(),
         Route::post("/notes/{id}/deletion", note_deletion::create),
         Route::post("/notes/{id}/restoration", note_restoration::create),
         // Revisions
@@ -57,7 +57,7 @@ fn note_pages() -> Vec<Route> {
         Route::post("/notes/{id}/shares", shares::create),
         Route::post("/notes/{id}/shares/{user_id}/revocation", shares::delete),
         // Inbox
-        Route::get("/inbox", inbox::index),
+        Route::get("/inbox", inbox::index).finds_user_with_reads(),
         Route::post("/inbox/reading", inbox_reading::create),
     ]
 }

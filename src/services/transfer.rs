@@ -10,7 +10,7 @@ use super::{Actor, ServiceError, Services, limits};
 use crate::auth::{SessionCache, Token};
 use crate::db::{Database, DbError};
 use crate::domain::Role;
-use crate::store::{ExportScope, SessionKind, UnreadLookup};
+use crate::store::ExportScope;
 use crate::transfer::{
     self, DiskQuota, EntryList, ExportRequest, ImportError, ImportReport, ImportRequest, Permission,
     UploadedFile,
@@ -23,19 +23,15 @@ struct SessionInForce {
     token: Token,
     /// Whether the user has to be an owner.
     owners_only: bool,
-    counted: UnreadLookup,
 }
 
 impl SessionInForce {
-    fn of(services: &Services, actor: &Actor<'_>, token: &Token, owners_only: bool) -> Self {
-        // A page that finds this session in the cache shows the number of unread notes.
-        let is_script = actor.session.kind == SessionKind::Script;
+    fn of(services: &Services, token: &Token, owners_only: bool) -> Self {
         Self {
             database: services.database.clone(),
             cache: services.session_cache.clone(),
             token: token.clone(),
             owners_only,
-            counted: if is_script { UnreadLookup::Skip } else { UnreadLookup::Count },
         }
     }
 }
@@ -43,7 +39,7 @@ impl SessionInForce {
 impl Permission for SessionInForce {
     async fn is_in_force(&self) -> Result<bool, DbError> {
         let tenant = self.database.claimed_tenant(self.token.tenant());
-        let Some(session) = self.cache.look_up(&tenant, &self.token, self.counted).await? else {
+        let Some(session) = self.cache.find(&tenant, &self.token).await? else {
             return Ok(false);
         };
         let _ = tenant.confirmed();
@@ -84,7 +80,7 @@ pub fn export(
         scope,
         username: actor.session.username.clone(),
     };
-    let permission = SessionInForce::of(services, actor, token, scope == ExportScope::Tenant);
+    let permission = SessionInForce::of(services, token, scope == ExportScope::Tenant);
     let list = EntryList::new(&services.uploads, quota);
     Ok(transfer::export(services.database.clone(), exported, permission, list))
 }
@@ -106,7 +102,7 @@ pub async fn import<E: From<ImportError>>(
         database: &services.database,
         tenant: actor.tenant.tenant(),
         user: actor.user(),
-        permission: SessionInForce::of(services, actor, token, false),
+        permission: SessionInForce::of(services, token, false),
         client_is_gone: &client_is_gone,
     };
     let report = transfer::import(&request, arriving).await;

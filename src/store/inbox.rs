@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::note_access::Received;
 use super::notes::Note;
 use super::page::{Cursor, Page, PageRequest, Position, Positioned};
-use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, Viewer, values};
 use crate::domain::{Access, NoteId, UserId};
 
 /// A page of an inbox: one statement for each direction and for the start, as for the notes of an author.
@@ -54,15 +54,6 @@ static UNREAD: Statement = Statement::reading(
          JOIN {notes} n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
          WHERE i.tenant_id = $1 AND i.recipient_id = $2 AND i.read_at IS NULL LIMIT 100) unread",
 );
-/// The same for the user of a session, in the round trip that finds the session.
-static UNREAD_OF_SESSION: Statement = Statement::reading(
-    "SELECT count(*) FROM (
-         SELECT i.note_id FROM {sessions} s
-         JOIN {shared_notes} i ON i.tenant_id = s.tenant_id AND i.recipient_id = s.user_id
-         AND i.read_at IS NULL
-         JOIN {notes} n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
-         WHERE s.tenant_id = $1 AND s.token_hash = $2 LIMIT 100) unread",
-);
 static MARK_READ: Statement = Statement::writing(
     "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
      AND read_at IS NULL",
@@ -82,7 +73,6 @@ pub(super) static ALL: &[&Statement] = &[
     &WHOLE_UNREAD_LATEST,
     &WHOLE_UNREAD_OLDER,
     &UNREAD,
-    &UNREAD_OF_SESSION,
     &MARK_READ,
     &MARK_ALL_READ,
     &NAME,
@@ -94,10 +84,6 @@ pub(super) static ALL: &[&Statement] = &[
 pub struct CachedUnreadCount(AtomicI64);
 
 impl CachedUnreadCount {
-    pub(super) fn new(count: i64) -> Self {
-        Self(AtomicI64::new(count))
-    }
-
     /// The count; 100 means 100 or more.
     pub fn get(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
@@ -135,64 +121,48 @@ impl Positioned for ReceivedNote {
 }
 
 /// The latest notes of an inbox.
-pub(super) fn latest<'a>(recipient: UserId, limit: u16) -> Step<'a, Vec<ReceivedNote>> {
+pub(super) fn latest<'a>(recipient: Viewer, limit: u16) -> Step<'a, Vec<ReceivedNote>> {
     LATEST.all(values![recipient, i64::from(limit)])
 }
 
 /// How many notes of an inbox are unread.
-pub(super) fn unread(recipient: UserId) -> impl Steps<Output = i64> {
-    UNREAD.first(values![recipient]).map(Option::unwrap_or_default)
+pub(super) fn unread(recipient: impl Into<Viewer>) -> impl Steps<Output = i64> {
+    UNREAD.first(values![recipient.into()]).map(Option::unwrap_or_default)
 }
 
-/// How many notes are unread in the inbox of a session's user.
-pub(super) fn unread_of_session(token_hash: &[u8]) -> impl Steps<Output = i64> {
-    UNREAD_OF_SESSION.first(values![token_hash]).map(Option::unwrap_or_default)
+/// Up to `limit` notes of an inbox from `cursor` on, each with the beginning of its text, and the number of
+/// unread notes.
+pub(crate) fn inbox(
+    recipient: Viewer,
+    cursor: Cursor,
+    limit: u16,
+) -> impl Steps<Output = (Page<ReceivedNote>, i64)> {
+    let statement = match cursor {
+        Cursor::Start => &LATEST,
+        Cursor::OlderThan(..) => &OLDER,
+        Cursor::NewerThan(..) => &NEWER,
+    };
+    (PageRequest { cursor, limit, words: None }.steps(statement, recipient), unread(recipient))
+}
+
+/// Up to `limit` notes of an inbox that were delivered before `before`, or the latest, each with its whole
+/// text.
+pub(crate) fn whole_inbox(
+    recipient: Viewer,
+    unread: bool,
+    before: Option<Position>,
+    limit: u16,
+) -> impl Steps<Output = Page<ReceivedNote>> {
+    let statement = match (unread, before) {
+        (false, None) => &WHOLE_LATEST,
+        (false, Some(_)) => &WHOLE_OLDER,
+        (true, None) => &WHOLE_UNREAD_LATEST,
+        (true, Some(_)) => &WHOLE_UNREAD_OLDER,
+    };
+    PageRequest { cursor: Cursor::before(before), limit, words: None }.steps(statement, recipient)
 }
 
 impl TenantHandle {
-    /// Up to `limit` notes of an inbox from `cursor` on, each with the beginning of its text, and the number
-    /// of unread notes.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn inbox(
-        &self,
-        user: UserId,
-        cursor: Cursor,
-        limit: u16,
-    ) -> Result<(Page<ReceivedNote>, i64), DbError> {
-        let statement = match cursor {
-            Cursor::Start => &LATEST,
-            Cursor::OlderThan(..) => &OLDER,
-            Cursor::NewerThan(..) => &NEWER,
-        };
-        let request = PageRequest { cursor, limit, words: None };
-        let (notes, unread) = self.transaction((request.step(statement, user), unread(user))).await?;
-        Ok((request.page(notes), unread))
-    }
-
-    /// Up to `limit` notes of an inbox that were delivered before `before`, or the latest, each with its
-    /// whole text.
-    ///
-    /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn whole_inbox(
-        &self,
-        user: UserId,
-        unread: bool,
-        before: Option<Position>,
-        limit: u16,
-    ) -> Result<Page<ReceivedNote>, DbError> {
-        let statement = match (unread, before) {
-            (false, None) => &WHOLE_LATEST,
-            (false, Some(_)) => &WHOLE_OLDER,
-            (true, None) => &WHOLE_UNREAD_LATEST,
-            (true, Some(_)) => &WHOLE_UNREAD_OLDER,
-        };
-        let request = PageRequest { cursor: Cursor::before(before), limit, words: None };
-        self.page(statement, user, request).await
-    }
-
     /// Marks a note as read that `user` received and opens now. Gives the name of the user who shared it, and
     /// the number of notes that are still unread.
     ///

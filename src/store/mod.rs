@@ -48,18 +48,22 @@ pub use backlog::{
 pub use edits::{Edit, EditOutcome};
 pub use idempotency::{IdempotentRequest, Outcome, RecordedResult};
 pub use inbox::{CachedUnreadCount, ReceivedNote};
+pub(crate) use inbox::{inbox, whole_inbox};
 pub use invitations::{CreatedInvitation, Offer, OpenInvitation, ReplayedInvitation, Revocation};
 pub use logins::{Candidate, TRIED_HASHES};
 pub use members::{Decision, Member};
 pub use new_notes::{CreatedNote, NewNote};
-pub use note_access::{AccessibleNote, NoteAccess, Received};
+pub(crate) use note_access::note_with_delivery;
+pub use note_access::{AccessibleNote, FoundNote, NoteAccess, Received};
 pub use notes::{Note, NoteState};
+pub(crate) use notes::{notes, whole_notes};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{
     DeliveryState, Message, forget_acknowledged, forget_idempotency_keys, notified_tenants, notify_relays,
     tenants_with_due_messages,
 };
 pub use overview::Overview;
+pub(crate) use overview::overview;
 pub use page::{Cursor, Page, Position, Positioned};
 pub(crate) use purge::forget_logins;
 pub use purge::purge_overdue_tenants;

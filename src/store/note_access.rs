@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::notes::{Note, note_columns};
 use super::outbox::DeliveryState;
-use crate::db::{DbError, FromRow, RowReader, Statement, Steps, TenantHandle, values};
+use crate::db::{DbError, FromRow, RowReader, Statement, Steps, TenantHandle, Viewer, values};
 use crate::domain::{Access, NoteId, NoteRole, Right, UserId};
 
 static FIND: Statement = Statement::reading(concat!(
@@ -109,6 +109,29 @@ fn check(
     }
 }
 
+/// A note that was read, before it is known whether the user may see it.
+pub struct FoundNote {
+    note: Option<Note>,
+    received: Option<(Access, Received)>,
+    delivery: Option<DeliveryState>,
+}
+
+impl FoundNote {
+    /// The note if `user`, for whom it was read, may read it; for its author with how far its shares were
+    /// delivered.
+    pub fn for_reader(self, user: UserId) -> NoteAccess<(AccessibleNote, Option<DeliveryState>)> {
+        let delivery = self.delivery;
+        check(user, Right::Read, self.note, self.received).map(|note| (note, delivery))
+    }
+}
+
+/// A note with what tells whether `user` may read it.
+pub(crate) fn note_with_delivery(user: Viewer, id: NoteId) -> impl Steps<Output = FoundNote> {
+    let steps =
+        (FIND.first(values![id]), RECEIVED.first(values![user, id]), DeliveryState::of_note(user, id));
+    steps.map(|(note, received, delivery)| FoundNote { note, received, delivery })
+}
+
 impl TenantHandle {
     /// A note, if `user` has that right to it.
     ///
@@ -121,19 +144,5 @@ impl TenantHandle {
         right: Right,
     ) -> Result<NoteAccess<AccessibleNote>, DbError> {
         self.transaction(find(user, id, right)).await
-    }
-
-    /// A note that `user` may read and, if `user` is the author, how far its shares were delivered.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn note_with_delivery(
-        &self,
-        user: UserId,
-        id: NoteId,
-    ) -> Result<NoteAccess<(AccessibleNote, Option<DeliveryState>)>, DbError> {
-        let (access, delivery) =
-            self.transaction((find(user, id, Right::Read), DeliveryState::of_note(user, id))).await?;
-        Ok(access.map(|note| (note, delivery)))
     }
 }

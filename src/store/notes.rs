@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::page::{Cursor, Page, PageRequest, Position, Positioned};
 use super::usage::{leave_room_for_notes, rows_of_person};
-use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
+use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandle, Viewer, values};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
 /// The columns of a [`Note`] from `notes n`, with its whole text or the beginning of it: 480 characters are
@@ -159,17 +159,45 @@ pub enum NoteState {
 }
 
 /// How many active notes a user wrote.
-pub(super) fn count(author: UserId) -> impl Steps<Output = i64> {
+pub(super) fn count(author: Viewer) -> impl Steps<Output = i64> {
     COUNT.first(values![author]).map(Option::unwrap_or_default)
 }
 
 /// The latest active notes of a user.
-pub(super) fn latest<'a>(author: UserId, limit: u16) -> Step<'a, Vec<Note>> {
+pub(super) fn latest<'a>(author: Viewer, limit: u16) -> Step<'a, Vec<Note>> {
     LATEST.all(values![author, i64::from(limit)])
 }
 
+/// Up to `limit` notes of an author from `cursor` on, each with the beginning of its text.
+pub(crate) fn notes(
+    author: impl Into<Viewer>,
+    state: NoteState,
+    cursor: Cursor,
+    limit: u16,
+) -> impl Steps<Output = Page<Note>> {
+    let statement = match (state, cursor) {
+        (NoteState::Active, Cursor::Start) => &LATEST,
+        (NoteState::Active, Cursor::OlderThan(..)) => &OLDER,
+        (NoteState::Active, Cursor::NewerThan(..)) => &NEWER,
+        (NoteState::Deleted, Cursor::Start) => &DELETED_LATEST,
+        (NoteState::Deleted, Cursor::OlderThan(..)) => &DELETED_OLDER,
+        (NoteState::Deleted, Cursor::NewerThan(..)) => &DELETED_NEWER,
+    };
+    PageRequest { cursor, limit, words: None }.steps(statement, author.into())
+}
+
+/// Up to `limit` notes of an author that are older than `before`, or the latest, each with its whole text.
+pub(crate) fn whole_notes(
+    author: Viewer,
+    before: Option<Position>,
+    limit: u16,
+) -> impl Steps<Output = Page<Note>> {
+    let statement = if before.is_none() { &WHOLE_LATEST } else { &WHOLE_OLDER };
+    PageRequest { cursor: Cursor::before(before), limit, words: None }.steps(statement, author)
+}
+
 impl TenantHandle {
-    /// Up to `limit` notes of `author` from `cursor` on, each with the beginning of its text.
+    /// The steps of [`notes`].
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
@@ -180,30 +208,7 @@ impl TenantHandle {
         cursor: Cursor,
         limit: u16,
     ) -> Result<Page<Note>, DbError> {
-        let statement = match (state, cursor) {
-            (NoteState::Active, Cursor::Start) => &LATEST,
-            (NoteState::Active, Cursor::OlderThan(..)) => &OLDER,
-            (NoteState::Active, Cursor::NewerThan(..)) => &NEWER,
-            (NoteState::Deleted, Cursor::Start) => &DELETED_LATEST,
-            (NoteState::Deleted, Cursor::OlderThan(..)) => &DELETED_OLDER,
-            (NoteState::Deleted, Cursor::NewerThan(..)) => &DELETED_NEWER,
-        };
-        self.page(statement, author, PageRequest { cursor, limit, words: None }).await
-    }
-
-    /// Up to `limit` notes of `author` that are older than `before`, or the latest, each with its whole text.
-    ///
-    /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn whole_notes(
-        &self,
-        author: UserId,
-        before: Option<Position>,
-        limit: u16,
-    ) -> Result<Page<Note>, DbError> {
-        let statement = if before.is_none() { &WHOLE_LATEST } else { &WHOLE_OLDER };
-        let request = PageRequest { cursor: Cursor::before(before), limit, words: None };
-        self.page(statement, author, request).await
+        self.transaction(notes(author, state, cursor, limit)).await
     }
 
     /// Moves a note to the bin if `version` is none or the current one, and tells whether it did.

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{Database, DbError, DbRow, FromRow, RowReader, Statement, Step, Steps, TenantHandle, values};
+use crate::db::{
+    Database, DbError, DbRow, FromRow, RowReader, Statement, Step, Steps, TenantHandle, Viewer, values,
+};
 use crate::domain::{INSERT_TO_SHARED, NoteId, TenantId, UserId};
 
 /// The columns of a [`Message`] from `outbox o`.
@@ -145,9 +147,9 @@ impl DeliveryState {
 
     /// Reads how far the latest share of a note was delivered; none when the author shares it with no user. A
     /// share without a message was delivered so long ago that the message was removed.
-    pub(super) fn of_note(author: UserId, note: NoteId) -> impl Steps<Output = Option<Self>> {
+    pub(super) fn of_note(author: impl Into<Viewer>, note: NoteId) -> impl Steps<Output = Option<Self>> {
         let latest = LATEST_OF_NOTE.first(values![note]);
-        (IS_SHARED.any(values![note, author]), latest).map(|(is_shared, latest)| {
+        (IS_SHARED.any(values![note, author.into()]), latest).map(|(is_shared, latest)| {
             is_shared.then(|| latest.map_or(Self::Acknowledged, |times| Self::by_times(times).0))
         })
     }

@@ -2,8 +2,7 @@
 
 use super::inbox::{self, ReceivedNote};
 use super::notes::{self, Note};
-use crate::db::{DbError, TenantHandle};
-use crate::domain::UserId;
+use crate::db::{Steps, Viewer};
 
 /// What a user's start page shows.
 pub struct Overview {
@@ -17,20 +16,13 @@ pub struct Overview {
     pub received: Vec<ReceivedNote>,
 }
 
-impl TenantHandle {
-    /// The user's notes and inbox, counted, with the latest of both.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn overview(&self, user: UserId, limit: u16, limit_received: u16) -> Result<Overview, DbError> {
-        let (count, latest, unread, received) = self
-            .transaction((
-                notes::count(user),
-                notes::latest(user, limit),
-                inbox::unread(user),
-                inbox::latest(user, limit_received),
-            ))
-            .await?;
-        Ok(Overview { count, latest, unread, received })
-    }
+/// The user's notes and inbox, counted, with the latest of both.
+pub(crate) fn overview(user: Viewer, limit: u16, limit_received: u16) -> impl Steps<Output = Overview> {
+    let steps = (
+        notes::count(user),
+        notes::latest(user, limit),
+        inbox::unread(user),
+        inbox::latest(user, limit_received),
+    );
+    steps.map(|(count, latest, unread, received)| Overview { count, latest, unread, received })
 }

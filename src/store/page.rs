@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{DbError, FromRow, Statement, Step, TenantHandle, Value, values};
+use crate::db::{DbError, FromRow, Statement, Step, Steps, TenantHandle, Value, Viewer, values};
 use crate::domain::{NoteId, SearchWords, UserId};
 
 /// The key by which lists are ordered. Ids alone do not tell which note is newer, because each node takes
@@ -48,7 +48,7 @@ impl<'a> PageRequest<'a> {
     ///
     /// The statement takes the owner of the list, the number of rows and, unless the page begins at the
     /// start, the position. A search always takes a position, and the words as bytes behind it.
-    pub(super) fn step<T: FromRow>(self, statement: &'static Statement, owner: UserId) -> Step<'a, Vec<T>> {
+    pub(super) fn step<T: FromRow>(self, statement: &'static Statement, owner: Viewer) -> Step<'a, Vec<T>> {
         let mut values: Vec<Value<'a>> = values![owner, i64::from(self.limit) + 1];
         match self.cursor {
             Cursor::Start if self.words.is_none() => {}
@@ -57,6 +57,15 @@ impl<'a> PageRequest<'a> {
         }
         values.extend(self.words.map(|words| Value::from(words.as_str().as_bytes())));
         statement.all(values)
+    }
+
+    /// The page of what belongs to `owner`.
+    pub(super) fn steps<T: FromRow + Positioned>(
+        self,
+        statement: &'static Statement,
+        owner: Viewer,
+    ) -> impl Steps<Output = Page<T>> {
+        self.step(statement, owner).map(move |rows| self.page(rows))
     }
 
     /// The page of the rows that [`Self::step`] read.
@@ -132,6 +141,6 @@ impl TenantHandle {
         owner: UserId,
         request: PageRequest<'_>,
     ) -> Result<Page<T>, DbError> {
-        Ok(request.page(self.transaction(request.step(statement, owner)).await?))
+        self.transaction(request.steps(statement, owner.into())).await
     }
 }

@@ -156,7 +156,7 @@ impl TenantHandle {
         let statement =
             if matches!(cursor, Cursor::NewerThan(..)) { &RECEIVED_NEWER } else { &RECEIVED_OLDER };
         let request = PageRequest { cursor, limit, words: Some(words) };
-        let (hits, unread) = self.transaction((request.step(statement, user), unread(user))).await?;
+        let (hits, unread) = self.transaction((request.step(statement, user.into()), unread(user))).await?;
         Ok((request.page(hits), unread))
     }
 

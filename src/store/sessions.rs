@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::inbox::{CachedUnreadCount, unread_of_session};
+use super::inbox::{self, CachedUnreadCount};
 use super::limits::allowed;
 use super::session_lifetime::{idle_limit, in_force, use_is_due};
 use super::users::{UserAccount, account, replace_password};
-use crate::db::{Database, DbError, FromRow, RowReader, Statement, TenantHandle, values};
+use crate::db::{Database, DbError, FromRow, RowReader, Statement, Steps, TenantHandle, Viewer, values};
 use crate::domain::{Limit, Role, SessionId, UserId};
 
 /// The longest life of a browser's session.
@@ -42,18 +42,28 @@ static INSERT: Statement = Statement::inserting(
     "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_at)
      VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING expires_at",
 );
-// The session and its user are read together, so that a request needs one lookup and not two.
-static FIND: Statement = Statement::reading(concat!(
-    "SELECT s.id, s.user_id, s.kind, ",
-    use_is_due!(),
-    ", u.username, u.role, t.name, t.delete_after, l.requests, l.requests_per_person
-     FROM {sessions} s
-     JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
-     JOIN {shared.tenants} t ON t.id = s.tenant_id AND (t.delete_after IS NULL OR t.delete_after > now())
-     LEFT JOIN {tenant_limits} l ON l.tenant_id = s.tenant_id
-     WHERE s.tenant_id = $1 AND s.token_hash = $2 AND ",
-    in_force!()
-));
+/// The session and its user, which are read together.
+macro_rules! find {
+    ($more:literal) => {
+        Statement::reading(concat!(
+            "SELECT s.id, s.user_id, s.kind, ",
+            use_is_due!(),
+            ", u.username, u.role, t.name, t.delete_after, l.requests, l.requests_per_person",
+            $more,
+            " FROM {sessions} s
+             JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = s.user_id AND u.removed_at IS NULL
+             JOIN {shared.tenants} t ON t.id = s.tenant_id
+             AND (t.delete_after IS NULL OR t.delete_after > now())
+             LEFT JOIN {tenant_limits} l ON l.tenant_id = s.tenant_id
+             WHERE s.tenant_id = $1 AND s.token_hash = $2 AND ",
+            in_force!()
+        ))
+    };
+}
+static FIND: Statement = find!("");
+/// The same, and the statements behind it in its message read for the user of the session
+/// ([`Viewer::OfSession`]).
+static FIND_FOR_READS: Statement = find!(", set_config('app.user_id', s.user_id::text, true)").finding_user();
 static TOUCH: Statement = Statement::writing(
     "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = ANY($2) \
      AND last_seen_at < now()",
@@ -90,6 +100,7 @@ pub(super) static ALL: &[&Statement] = &[
     &END_SURPLUS,
     &INSERT,
     &FIND,
+    &FIND_FOR_READS,
     &TOUCH,
     &OF_USER,
     &END,
@@ -247,16 +258,32 @@ impl TenantHandle {
         Ok(NewSession { expires_at, ended: ended.unwrap_or_default() })
     }
 
-    /// The session of a token, if it is in force.
+    /// The session of a token, if it is in force, with what `reads` reads for its user: all of it in one
+    /// message where the tables that hold the rows are known, else in two.
     ///
     /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn session(&self, token_hash: &[u8], unread: UnreadLookup) -> Result<Option<Session>, DbError> {
-        let count = (unread == UnreadLookup::Count).then(|| unread_of_session(token_hash));
-        let (session, unread): (Option<Session>, _) =
-            self.transaction((FIND.first(values![token_hash]), count)).await?;
-        let unread = CachedUnreadCount::new(unread.unwrap_or_default());
-        Ok(session.map(|session| Session { unread, ..session }))
+    /// [`DbError`] of the transactions.
+    pub(crate) async fn session_with<R: Steps>(
+        &self,
+        token_hash: &[u8],
+        unread: UnreadLookup,
+        reads: impl Fn(Viewer) -> R,
+    ) -> Result<Option<(Session, R::Output)>, DbError> {
+        let of_user = |user| ((unread == UnreadLookup::Count).then(|| inbox::unread(user)), reads(user));
+        let steps = (FIND_FOR_READS.first(values![token_hash]), of_user(Viewer::OfSession));
+        let found: Option<(Option<Session>, _)> = self.in_message(steps).await?;
+        let (session, (unread, output)) = match found {
+            Some((Some(session), read)) => (session, read),
+            Some((None, _)) => return Ok(None),
+            None => {
+                let session: Option<Session> = self.transaction(FIND.first(values![token_hash])).await?;
+                let Some(session) = session else { return Ok(None) };
+                let read = self.transaction(of_user(session.user.into())).await?;
+                (session, read)
+            }
+        };
+        session.unread.set(unread.unwrap_or_default());
+        Ok(Some((session, output)))
     }
 
     /// Records that sessions were used now.

@@ -15,7 +15,7 @@ use super::cookie;
 use super::error::Error;
 use super::request_info::is_api_path;
 use crate::auth::{Token, UnknownSecret};
-use crate::db::TenantHandle;
+use crate::db::{Steps, TenantHandle, Viewer};
 use crate::domain::{Invalid, Role, TenantId, UserId};
 use crate::services::{Client, Services, sessions};
 use crate::store::{Session, SessionKind, UnreadLookup};
@@ -67,14 +67,40 @@ impl FromRequest for CurrentUser {
     }
 }
 
+/// What the process knows of a request's login before it asks the database.
+pub(super) enum KnownLogin {
+    /// The session was looked up less than a second ago.
+    User(CurrentUser),
+    /// The token's session is still to be found.
+    Token(UnknownLogin),
+}
+
+/// The token of a request whose session is still to be found.
+#[derive(Clone)]
+pub(super) struct UnknownLogin {
+    token: Token,
+    counted: UnreadLookup,
+}
+
 /// Finds the session. The user is kept with the request: [`CurrentUser`] does not look the session up a
 /// second time, and lines of the log name the user.
 ///
 /// # Errors
 /// Those of [`super::require_login`] but for the rate of requests.
 pub(super) async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error> {
+    match known(request)? {
+        KnownLogin::User(user) => Ok(user),
+        KnownLogin::Token(login) => Ok(find(request, &login, |_| ()).await?.0),
+    }
+}
+
+/// What is known of the login. A user is kept with the request.
+///
+/// # Errors
+/// [`Error::LoginRequired`] without a token, and the error of too many tokens that were not found.
+pub(super) fn known(request: &HttpRequest) -> Result<KnownLogin, Error> {
     let (token, counted) = token_of(request);
-    let context = request.app_data::<web::Data<Context>>().cloned().ok_or(Error::LoginRequired)?;
+    let context = context_of(request)?;
     let Some(token) = token else {
         let unreadable = match counted {
             UnreadLookup::Skip => request.headers().contains_key(header::AUTHORIZATION),
@@ -85,21 +111,46 @@ pub(super) async fn look_up(request: &HttpRequest) -> Result<CurrentUser, Error>
         }
         return Err(Error::LoginRequired);
     };
-    let guesses = Guesses::of(request, &context);
-    guesses.refuse_known()?;
+    Guesses::of(request, &context).refuse_known()?;
+    let Some(session) = context.services.session_cache.known(&token) else {
+        return Ok(KnownLogin::Token(UnknownLogin { token, counted }));
+    };
+    let tenant = context.services.database.claimed_tenant(token.tenant()).confirmed();
+    Ok(KnownLogin::User(keep(request, CurrentUser { tenant, id: session.user, session, token })))
+}
+
+/// Looks the session of a token up, together with what `reads` reads for its user. The user is kept with the
+/// request.
+///
+/// # Errors
+/// As [`look_up`].
+pub(super) async fn find<R: Steps>(
+    request: &HttpRequest,
+    login: &UnknownLogin,
+    reads: impl Fn(Viewer) -> R,
+) -> Result<(CurrentUser, R::Output), Error> {
+    let context = context_of(request)?;
+    let token = login.token.clone();
     let tenant = context.services.database.claimed_tenant(token.tenant());
-    let found = context.services.session_cache.look_up(&tenant, &token, counted).await?;
-    let Some(session) = found else {
+    let found = context.services.session_cache.look_up(&tenant, &token, login.counted, reads).await?;
+    let Some((session, output)) = found else {
         request.extensions_mut().insert(RefusedToken::NotInForce(token.tenant()));
-        return Err(guesses.count().await);
+        return Err(Guesses::of(request, &context).count().await);
     };
     let tenant = tenant.confirmed();
-    if session.kind == SessionKind::Remembered {
+    Ok((keep(request, CurrentUser { tenant, id: session.user, session, token }), output))
+}
+
+fn keep(request: &HttpRequest, user: CurrentUser) -> CurrentUser {
+    if user.session.kind == SessionKind::Remembered {
         cookie::remember(request);
     }
-    let user = CurrentUser { tenant, id: session.user, session, token };
     request.extensions_mut().insert(user.clone());
-    Ok(user)
+    user
+}
+
+fn context_of(request: &HttpRequest) -> Result<web::Data<Context>, Error> {
+    request.app_data::<web::Data<Context>>().cloned().ok_or(Error::LoginRequired)
 }
 
 /// Tokens of a client that belong to no session.

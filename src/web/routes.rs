@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::error::Error;
+use super::visitor::{self, FindsUserWithReads};
 use crate::log_context;
 
 /// Adds a handler to a route whose method is set.
@@ -88,6 +89,7 @@ pub struct Route {
     fallback: Option<Fallback>,
     carries_draft: bool,
     streams_body: bool,
+    finds_user_with_reads: bool,
 }
 
 impl Route {
@@ -140,6 +142,12 @@ impl Route {
         Self { streams_body: true, ..self }
     }
 
+    /// Lets the handler find the user in the message of its reads, as a [`super::Visitor`]. Only for a row
+    /// whose path has no other row that reads.
+    pub fn finds_user_with_reads(self) -> Self {
+        Self { finds_user_with_reads: true, ..self }
+    }
+
     fn new<Args: Extractors>(method: Verb, path: &'static str, handler: impl AnyHandler<Args>) -> Self {
         let handler = Box::new(|route: actix_web::Route| route.to(handler));
         Self {
@@ -150,6 +158,7 @@ impl Route {
             fallback: None,
             carries_draft: false,
             streams_body: false,
+            finds_user_with_reads: false,
         }
     }
 }
@@ -232,11 +241,28 @@ fn resource<E: ResponseError + 'static>(
     if rows.iter().any(|row| row.streams_body) {
         resource = resource.app_data(StreamsBody);
     }
+    if rows.iter().any(|row| row.finds_user_with_reads) {
+        resource = resource.app_data(FindsUserWithReads);
+    }
     for row in rows {
-        let route = (row.handler)(row.method.route());
+        let mut route = (row.handler)(row.method.route());
+        if row.finds_user_with_reads {
+            route = confirmed(route);
+        }
         resource = resource.route(if row.public { route } else { guarded(route, guard, row.fallback) });
     }
     resource
+}
+
+/// A route whose answers only users get, also where its handler did not ask for the user.
+fn confirmed(route: actix_web::Route) -> actix_web::Route {
+    route.wrap(from_fn(|request: ServiceRequest, next: Next<BoxBody>| async move {
+        let response = next.call(request).await?;
+        match visitor::confirm(&response).await {
+            Ok(()) => Ok(response),
+            Err(refusal) => Ok(response.into_response(HttpResponse::from_error(refusal))),
+        }
+    }))
 }
 
 /// A route that only requests reach which `guard` lets through.

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::failures::start;
-use crate::support::database::{OwnDatabase, connect};
+use crate::support::database::{OwnDatabase, blocked};
 use crate::support::server::ServerBuilder;
 use crate::support::{Person, Script, eventually};
 
@@ -35,21 +35,6 @@ impl LockedNote {
     }
 }
 
-/// The connections that wait for a lock, on all nodes.
-async fn blocked(nodes: &[tokio_postgres::Client]) -> i64 {
-    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND wait_event_type = 'Lock'";
-    let mut blocked = 0;
-    for node in nodes {
-        blocked += node.query_one(count, &[]).await.expect("a count").get::<_, i64>(0);
-    }
-    blocked
-}
-
-async fn nodes_of(database: &OwnDatabase) -> Vec<tokio_postgres::Client> {
-    join_all(database.nodes().iter().map(|node| connect(node))).await
-}
-
 fn builder(database: &OwnDatabase) -> ServerBuilder {
     ServerBuilder::new().set("DATABASE_URL", &database.url).set("POOL_SIZE", POOL_SIZE.to_string())
 }
@@ -64,7 +49,7 @@ async fn requests_of_a_tenant_that_all_hang_leave_those_of_other_tenants_alone()
     for _ in 0..6 {
         neighbours.push(Person::founder(&app).await.script(&app).await);
     }
-    let nodes = nodes_of(&database).await;
+    let nodes = database.clients().await;
     let note = LockedNote::of(&database, person.tenant_id, &script).await;
 
     let edits = join_all((0..CLIENTS).map(|_| async {
@@ -95,7 +80,7 @@ async fn statements_of_clients_that_went_away_count_until_the_database_has_finis
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(builder(&database)).await;
     let script = person.script(&app).await;
-    let nodes = nodes_of(&database).await;
+    let nodes = database.clients().await;
     let note = LockedNote::of(&database, person.tenant_id, &script).await;
     let request = format!(
         "PUT {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\

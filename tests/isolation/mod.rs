@@ -5,6 +5,7 @@ mod authorization_matrix;
 mod database_logins;
 mod database_roles;
 mod late_bodies;
+mod one_message;
 mod routes;
 mod row_level_security;
 mod schema_check;

@@ -171,10 +171,26 @@ impl OwnDatabase {
         connect(&self.url).await
     }
 
+    /// A connection to every node, the coordinator first.
+    pub async fn clients(&self) -> Vec<Client> {
+        futures_util::future::join_all(self.nodes().iter().map(|node| connect(node))).await
+    }
+
     /// The superuser's URL of this database on every node, the coordinator first.
     pub fn nodes(&self) -> Vec<String> {
         self.servers.iter().map(|server| url_of_database(server, &self.name)).collect()
     }
+}
+
+/// The connections to a database that wait for a lock, on these nodes.
+pub async fn blocked(nodes: &[Client]) -> i64 {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock'";
+    let mut blocked = 0;
+    for node in nodes {
+        blocked += node.query_one(count, &[]).await.expect("a count").get::<_, i64>(0);
+    }
+    blocked
 }
 
 /// The superuser's URL of every node, the coordinator first.
