@@ -55,6 +55,7 @@ fn add_database(text: &mut PrometheusText, database: &Database) {
         text.add("pigeonhole_pool_connections", &labels, pool.open as f64);
         text.add("pigeonhole_pool_connections_in_use", &labels, pool.in_use as f64);
         text.add("pigeonhole_pool_connections_limit", &labels, pool.limit as f64);
+        text.add("pigeonhole_pool_calls_limit", &labels, pool.at_once as f64);
         text.add("pigeonhole_pool_waiting", &labels, pool.waiting as f64);
         text.add("pigeonhole_pool_waits_total", &labels, pool.waits as f64);
         text.add("pigeonhole_pool_wait_seconds_total", &labels, pool.waited_seconds);

@@ -1,8 +1,8 @@
-//! The check of commands that need the current schema.
+//! The database of commands that serve, and its check: they need the current schema.
 
 use tokio_postgres::Config;
 
-use crate::db::{self, Database};
+use crate::db::{self, Database, PoolLimits};
 use crate::settings::Settings;
 
 /// # Errors
@@ -20,6 +20,13 @@ pub(super) async fn require_current(config: &Config) -> anyhow::Result<()> {
          first (missing: {missing})"
     );
     Ok(())
+}
+
+/// The database of `config` with the limits that are set; nothing is connected yet.
+pub(super) fn open_database(settings: &Settings, config: &Config) -> Database {
+    let limits = &settings.database;
+    let pools = PoolLimits { connections: limits.pool_size, at_once: limits.node_concurrency };
+    Database::new(config, pools).with_limits(settings.limits.limits())
 }
 
 /// Refuses in production, and warns of in development, a login of the database that can do more than the

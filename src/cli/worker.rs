@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 
-use super::schema::{check_login, require_current};
+use super::schema::{check_login, open_database, require_current};
 use super::stop::StopSignal;
 use super::{admin_address, file_limit, output};
 use crate::admin::{WorkerState, listen_worker};
@@ -26,7 +26,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .context("worker needs DATABASE_URL; with the embedded database, serve does its work")?;
     let Some(checked) = stop.until_stopped(require_current(config)).await else { return Ok(()) };
     checked?;
-    let database = Database::new(config, settings.database.pool_size).with_limits(settings.limits.limits());
+    let database = open_database(settings, config);
     database.refuse_unsafe_schema().await?;
     check_login(settings, &database).await?;
     let listener = admin_address::take(settings, settings.console.worker_address(), "address of its own")?;

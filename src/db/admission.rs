@@ -1,42 +1,64 @@
 //! Admission to the connections of a pool. A call that finds no connection for it waits here, and not in the
 //! pool, so that a tenant that sends too much waits for itself (`turns` has the order). Each pool has one, in
 //! its manager; `checkout` asks it.
+//!
+//! More calls at once than a node has cores only take the cores from each other, so fewer work at once than
+//! the pool has connections. A call that is not answered for long most likely waits for a lock, a disk or
+//! another node: it stalls, and another one starts beside it.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::counters::{WaitCounters, WaitCounts};
 use super::error::NotAdmitted;
-use super::turns::{Claim, Shares, Turns};
+use super::shares::Shares;
+use super::turns::{Claim, Turns};
 
 /// The longest that a call waits for a connection.
 pub(super) const WAIT_TIMEOUT: Duration = Duration::from_millis(1500);
+/// A call that has run for longer has stalled. Most take a millisecond, and ten when the node is busy.
+const STALL_TIME: Duration = Duration::from_millis(50);
 
 /// The queue of one pool.
 pub(super) struct Admission {
     /// None when the pool is closed.
-    turns: Mutex<Option<Turns<oneshot::Sender<Permit>>>>,
+    queue: Mutex<Option<Queue>>,
     counters: WaitCounters,
+}
+
+struct Queue {
+    turns: Turns<oneshot::Sender<Permit>>,
+    /// The calls that work, and since when, in the order of their starts.
+    working: VecDeque<(u64, Instant)>,
+    /// The number of the permit that was made last.
+    last_permit: u64,
+    /// Whether a task waits for calls to stall.
+    is_watched: bool,
 }
 
 /// The right to use one connection. It ends when it is dropped.
 pub(super) struct Permit {
     admission: Arc<Admission>,
     claim: Claim,
+    number: u64,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.admission.release(self.claim);
+        self.admission.release(self);
     }
 }
 
 impl Admission {
     pub(super) fn new(shares: Shares) -> Arc<Self> {
-        Arc::new(Self { turns: Mutex::new(Some(Turns::new(shares))), counters: WaitCounters::default() })
+        let queue =
+            Queue { turns: Turns::new(shares), working: VecDeque::new(), last_permit: 0, is_watched: false };
+        Arc::new(Self { queue: Mutex::new(Some(queue)), counters: WaitCounters::default() })
     }
 
     /// Waits for the right to use a connection, until `deadline` and for [`WAIT_TIMEOUT`] at most. A caller
@@ -63,15 +85,16 @@ impl Admission {
 
     fn enter(self: &Arc<Self>, claim: Claim) -> Result<Entry, NotAdmitted> {
         let mut lock = self.lock();
-        let turns = lock.as_mut().ok_or(NotAdmitted::Closed)?;
-        if turns.try_start(claim) {
-            return Ok(Entry::Admitted(self.permit(claim)));
+        let queue = lock.as_mut().ok_or(NotAdmitted::Closed)?;
+        if queue.turns.try_start(claim) {
+            return Ok(Entry::Admitted(self.permit(queue, claim)));
         }
         let (sender, admitted) = oneshot::channel();
-        let Some(number) = turns.wait(claim, sender) else {
+        let Some(number) = queue.turns.wait(claim, sender) else {
             self.counters.count_refused();
             return Err(NotAdmitted::TooManyWaiting);
         };
+        self.watch(queue);
         Ok(Entry::Waiting(WaitingCall {
             admission: Arc::clone(self),
             claim,
@@ -82,14 +105,36 @@ impl Admission {
         }))
     }
 
-    /// Takes back a connection, and admits the calls that may start now.
-    fn release(self: &Arc<Self>, claim: Claim) {
-        let mut admitted = Vec::new();
-        if let Some(turns) = self.lock().as_mut() {
-            turns.end(claim);
-            while let Some((claim, call)) = turns.start_next() {
-                admitted.push((call, self.permit(claim)));
+    /// Takes back a connection.
+    fn release(self: &Arc<Self>, permit: &Permit) {
+        self.change(|queue| match queue.working.iter().position(|(number, _)| *number == permit.number) {
+            Some(position) => {
+                queue.working.remove(position);
+                queue.turns.end(permit.claim);
             }
+            None => queue.turns.end_stalled(permit.claim),
+        });
+    }
+
+    /// Sets how many calls may work at once.
+    pub(super) fn set_at_once(self: &Arc<Self>, calls: usize) {
+        self.change(|queue| queue.turns.set_at_once(calls));
+    }
+
+    /// How many calls may work at once; 0 when the pool is closed.
+    pub(super) fn at_once(&self) -> usize {
+        self.lock().as_ref().map_or(0, |queue| queue.turns.at_once())
+    }
+
+    /// Changes the queue, and admits the calls that may start then.
+    fn change(self: &Arc<Self>, change: impl FnOnce(&mut Queue)) {
+        let mut admitted = Vec::new();
+        if let Some(queue) = self.lock().as_mut() {
+            change(queue);
+            while let Some((claim, call)) = queue.turns.start_next() {
+                admitted.push((call, self.permit(queue, claim)));
+            }
+            self.watch(queue);
         }
         // The permit of a call that was just cancelled comes back, and its drop takes the lock.
         for (call, permit) in admitted {
@@ -97,8 +142,41 @@ impl Admission {
         }
     }
 
-    fn permit(self: &Arc<Self>, claim: Claim) -> Permit {
-        Permit { admission: Arc::clone(self), claim }
+    fn permit(self: &Arc<Self>, queue: &mut Queue, claim: Claim) -> Permit {
+        queue.last_permit += 1;
+        queue.working.push_back((queue.last_permit, Instant::now()));
+        Permit { admission: Arc::clone(self), claim, number: queue.last_permit }
+    }
+
+    /// Has a task let calls start beside those that stall, unless there is one, or no call waits for one that
+    /// works.
+    fn watch(self: &Arc<Self>, queue: &mut Queue) {
+        if queue.is_watched || queue.next_stall().is_none() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        queue.is_watched = true;
+        let admission = Arc::clone(self);
+        runtime.spawn(async move {
+            while let Some(stall) = admission.start_beside_stalled() {
+                tokio::time::sleep_until(stall).await;
+            }
+        });
+    }
+
+    /// Gives when the next call stalls; none when no call waits for it.
+    fn start_beside_stalled(self: &Arc<Self>) -> Option<Instant> {
+        let mut next = None;
+        self.change(|queue| {
+            let now = Instant::now();
+            while queue.next_stall().is_some_and(|stall| stall <= now) {
+                queue.working.pop_front();
+                queue.turns.stall();
+            }
+            next = queue.next_stall();
+            queue.is_watched = next.is_some();
+        });
+        next
     }
 
     /// Refuses the calls that wait, and all later ones.
@@ -110,7 +188,7 @@ impl Admission {
 
     /// The calls that wait now.
     pub(super) fn waiting(&self) -> usize {
-        self.lock().as_ref().map_or(0, Turns::waiting)
+        self.lock().as_ref().map_or(0, |queue| queue.turns.waiting())
     }
 
     /// The waits since the start.
@@ -118,8 +196,16 @@ impl Admission {
         self.counters.counts()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Turns<oneshot::Sender<Permit>>>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Queue>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    /// When the call that has worked longest stalls; none when no call waits for it.
+    fn next_stall(&self) -> Option<Instant> {
+        let (_, since) = self.working.front()?;
+        (self.turns.heeds_stalls() && self.turns.waiting() > 0).then(|| *since + STALL_TIME)
     }
 }
 
@@ -142,9 +228,9 @@ struct WaitingCall {
 impl Drop for WaitingCall {
     fn drop(&mut self) {
         if !self.is_admitted
-            && let Some(turns) = self.admission.lock().as_mut()
+            && let Some(queue) = self.admission.lock().as_mut()
         {
-            turns.leave(self.claim, self.number);
+            queue.turns.leave(self.claim, self.number);
         }
         self.admission.counters.count(self.since.elapsed(), !self.is_admitted);
     }
@@ -184,6 +270,31 @@ mod tests {
         assert!(second.await.is_ok());
         let counts = admission.counts();
         assert_eq!((admission.waiting(), counts.waits, counts.timed_out), (0, 1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_call_starts_beside_one_that_stalls() {
+        let admission = Admission::new(Shares::between_tenants(8));
+        admission.set_at_once(1);
+        let first = admit(&admission, 1).await.expect("a connection");
+        let mut second = Box::pin(admit(&admission, 2));
+        let mut third = Box::pin(admit(&admission, 3));
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+        let second = second.await.expect("a connection beside the first");
+        assert_eq!(admission.waiting(), 1);
+        let third = third.await.expect("a connection beside the other two");
+        drop((first, second, third));
+        let _one = admit(&admission, 1).await.expect("a connection");
+        assert!(admit(&admission, 2).now_or_never().is_none(), "the stalled ones are gone");
+    }
+
+    #[tokio::test]
+    async fn calls_that_stall_leave_as_many_connections_as_the_pool_has() {
+        let admission = Admission::new(Shares::between_tenants(2));
+        admission.set_at_once(1);
+        let _stalled = (admit(&admission, 1).await, admit(&admission, 1).await);
+        let late = admit(&admission, 2).await;
+        assert_eq!(late.err(), Some(NotAdmitted::TimedOut));
     }
 
     #[tokio::test]

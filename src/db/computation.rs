@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::admission::{Admission, WAIT_TIMEOUT};
 use super::error::DbError;
-use super::turns::{Claim, Shares, Weight};
+use super::shares::Shares;
+use super::turns::{Claim, Weight};
 use crate::domain::TenantId;
 use crate::log_context::carry_blocking;
 

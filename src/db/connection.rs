@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Config;
 
 use super::admission::Admission;
 use super::counters::DbCounters;
+use super::node_cores;
 
 pub(super) type Pool = managed::Pool<ConnectionManager>;
 /// A connection that was taken out of a pool.
@@ -20,6 +22,8 @@ pub(crate) struct ConnectionManager {
     pub(super) admission: Arc<Admission>,
     /// Shared by all pools of the process.
     pub(super) counters: Arc<DbCounters>,
+    /// The address of the node until a connection asks it how many calls it can work on at once.
+    pub(super) unasked_node: Mutex<Option<Config>>,
 }
 
 pub(crate) struct Connection {
@@ -33,7 +37,14 @@ impl managed::Manager for ConnectionManager {
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, Self::Error> {
-        Ok(Connection { client: self.manager.create().await?, prepared: HashMap::new() })
+        let client = self.manager.create().await?;
+        let unasked = self.unasked_node.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(config) = unasked
+            && let Some(calls) = node_cores::calls_at_once(&client, &config).await?
+        {
+            self.admission.set_at_once(calls);
+        }
+        Ok(Connection { client, prepared: HashMap::new() })
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Self::Error> {

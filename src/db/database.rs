@@ -15,15 +15,15 @@ use super::error::DbError;
 use super::listen::{self, ListenEvent};
 use super::logins;
 use super::migrate::{self, AppliedMigration};
-use super::pool::{PoolState, pool};
+use super::pool::{PoolLimits, PoolState, pool};
 use super::roles;
 use super::router::{Router, name_of};
 use super::row::{DbRow, FromRow};
 use super::schema_check::{self, UnsafeSchema};
+use super::shares::Shares;
 use super::tenant_handle::TenantHandle;
 use super::tenant_load::TenantLoads;
 use super::tenant_setting::{SET_NO_TENANT, set_tenant};
-use super::turns::Shares;
 use crate::domain::{TenantId, UsageLimits};
 
 const DIRECTORY_POOL_SIZE: usize = 4;
@@ -44,8 +44,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes the pools; nothing is connected yet.
-    pub fn new(config: &Config, pool_size: usize) -> Self {
+    /// Makes the pools, those of tenants with the given limits; nothing is connected yet.
+    pub fn new(config: &Config, pools: PoolLimits) -> Self {
         let counters = Arc::<DbCounters>::default();
         Self {
             config: config.clone(),
@@ -53,7 +53,7 @@ impl Database {
             sign_up: pool(config, roles::SIGN_UP, Shares::undivided(DIRECTORY_POOL_SIZE), &counters),
             maintenance: pool(config, roles::MAINTENANCE, Shares::undivided(1), &counters),
             relay: pool(&one_connection_to_each_node(config), roles::RELAY, Shares::undivided(2), &counters),
-            router: Arc::new(Router::new(config, pool_size, counters)),
+            router: Arc::new(Router::new(config, pools, counters)),
             limits: UsageLimits::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! Pools of connections. Each connection takes the role of its pool when it opens, whatever user DATABASE_URL
 //! names, and logs in as a login that can take only that role where there is one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deadpool::Runtime;
@@ -16,7 +16,7 @@ use super::connection::{ConnectionManager, Pool};
 use super::counters::DbCounters;
 use super::logins::logging_in_for;
 use super::roles;
-use super::turns::Shares;
+use super::shares::Shares;
 
 /// Without it SET LOCAL would not reach the Citus workers, and the policies there would see no tenant. Plain
 /// PostgreSQL accepts it as a custom setting.
@@ -25,23 +25,44 @@ const CITUS: &str = "-c citus.propagate_set_commands=local";
 /// then finds the few rows of a tenant by an index instead of scanning the shard.
 const READING: &str = "-c timezone=UTC -c datestyle=ISO -c bytea_output=hex -c random_page_cost=1.1";
 
+/// The limits of the pool for tenants' statements on a node.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolLimits {
+    /// The most connections that it may open.
+    pub connections: usize,
+    /// The most calls that the node works on at once; none to ask the node for its cores.
+    pub at_once: Option<usize>,
+}
+
 /// A pool for tenants' statements on the server that DATABASE_URL names.
-pub(super) fn app_pool(config: &Config, size: usize, counters: &Arc<DbCounters>) -> Pool {
-    pool(config, roles::APP, Shares::between_tenants(size), counters)
+pub(super) fn app_pool(config: &Config, limits: PoolLimits, counters: &Arc<DbCounters>) -> Pool {
+    let mut shares = Shares::between_tenants(limits.connections);
+    shares.at_once = limits.at_once.unwrap_or(limits.connections).min(limits.connections);
+    open(config, roles::APP, shares, counters, limits.at_once.is_none())
 }
 
 /// A pool for tenants' statements on a worker. Statements prepared there read one shard by an index, so a
 /// plan for the given values is never better than the generic plan. Transactions through Citus override this
 /// setting.
-pub(super) fn worker_pool(config: &Config, size: usize, counters: &Arc<DbCounters>) -> Pool {
+pub(super) fn worker_pool(config: &Config, limits: PoolLimits, counters: &Arc<DbCounters>) -> Pool {
     let mut config = config.clone();
     let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
     config.options(format!("{given}-c plan_cache_mode=force_generic_plan"));
-    app_pool(&config, size, counters)
+    app_pool(&config, limits, counters)
 }
 
 /// A pool whose connections work as `role`.
 pub(super) fn pool(config: &Config, role: &str, shares: Shares, counters: &Arc<DbCounters>) -> Pool {
+    open(config, role, shares, counters, false)
+}
+
+fn open(
+    config: &Config,
+    role: &str,
+    shares: Shares,
+    counters: &Arc<DbCounters>,
+    asks_for_cores: bool,
+) -> Pool {
     let manager = Manager::from_config(
         as_role(config, role),
         NoTls,
@@ -51,8 +72,9 @@ pub(super) fn pool(config: &Config, role: &str, shares: Shares, counters: &Arc<D
         manager,
         admission: Admission::new(shares),
         counters: Arc::clone(counters),
+        unasked_node: Mutex::new(asks_for_cores.then(|| config.clone())),
     })
-    .max_size(shares.connections())
+    .max_size(shares.connections)
     // The connection that was used last has its plans cached.
     .queue_mode(QueueMode::Lifo)
     // Calls wait for their admission; the pool then has a connection for each.
@@ -89,6 +111,8 @@ pub struct PoolState {
     pub pool: &'static str,
     /// The most connections that it may open.
     pub limit: usize,
+    /// The most calls that work at once; further ones start only beside calls that have stalled.
+    pub at_once: usize,
     pub open: usize,
     pub in_use: usize,
     /// Calls that wait for a connection now.
@@ -111,6 +135,7 @@ impl PoolState {
             node,
             pool: name,
             limit: status.max_size,
+            at_once: admission.at_once(),
             open: status.size,
             in_use: status.size.saturating_sub(status.available),
             waiting: admission.waiting(),

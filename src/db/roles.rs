@@ -4,6 +4,7 @@
 
 use tokio_postgres::Client;
 
+use super::node_cores;
 use super::versions::MAY_TAKE_ROLE;
 
 /// Owns every table and runs migrations.
@@ -73,7 +74,7 @@ const CREATE_STAT_STATEMENTS: &str = "DO $$ BEGIN
     EXCEPTION WHEN insufficient_privilege OR unique_violation OR duplicate_object OR undefined_file THEN NULL;
     END $$";
 
-/// Creates the roles, schemas and privileges that migrations need. It may run any number of times.
+/// Creates the roles, schemas and privileges that migrations need, and what only an administrator may create. It may run any number of times.
 ///
 /// The roles have LOGIN because Citus connects to its workers as the current role. They have no password, so
 /// a server that asks for one refuses them.
@@ -83,7 +84,8 @@ pub(super) async fn prepare(client: &Client) -> Result<(), tokio_postgres::Error
     }
     client.batch_execute(GRANT_MONITOR).await?;
     client.batch_execute(CREATE_STAT_STATEMENTS).await?;
-    create_schemas(client).await
+    create_schemas(client).await?;
+    node_cores::create_function(client).await
 }
 
 /// Creates a role if it is missing, and lets the current user take it.

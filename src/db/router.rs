@@ -17,7 +17,7 @@ use super::connect::at;
 use super::connection::Pool;
 use super::counters::DbCounters;
 use super::error::DbError;
-use super::pool::{PoolState, app_pool, worker_pool};
+use super::pool::{PoolLimits, PoolState, app_pool, worker_pool};
 use super::tenant_load::TenantLoads;
 use super::topology::{NodeAddress, NodeGroup, ShardPlacement, Topology};
 use crate::domain::TenantId;
@@ -32,7 +32,7 @@ const REFRESH_DEADLINE: Duration = Duration::from_millis(1500);
 /// Knows the placement of each tenant and the pool of each node.
 pub(super) struct Router {
     config: Config,
-    pool_size: usize,
+    limits: PoolLimits,
     coordinator: Pool,
     counters: Arc<DbCounters>,
     routes: RwLock<Arc<Routes>>,
@@ -55,12 +55,12 @@ struct NodePool {
 
 impl Router {
     /// A router that knows only the server of `config`, which on Citus is the coordinator.
-    pub(super) fn new(config: &Config, pool_size: usize, counters: Arc<DbCounters>) -> Self {
+    pub(super) fn new(config: &Config, limits: PoolLimits, counters: Arc<DbCounters>) -> Self {
         Self {
-            coordinator: app_pool(config, pool_size, &counters),
+            coordinator: app_pool(config, limits, &counters),
             counters,
             config: config.clone(),
-            pool_size,
+            limits,
             routes: RwLock::default(),
             refresh_requested: Notify::new(),
             computations: Computations::new(),
@@ -179,7 +179,7 @@ impl Router {
         let mut config = at(&self.config, &address.host, address.port);
         // A demoted node would answer reads with stale rows.
         config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        NodePool { address: address.clone(), pool: worker_pool(&config, self.pool_size, &self.counters) }
+        NodePool { address: address.clone(), pool: worker_pool(&config, self.limits, &self.counters) }
     }
 
     fn current(&self) -> Arc<Routes> {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::shares::Shares;
 use crate::domain::TenantId;
 
 /// A heavy call is overdue after as many numbers for each connection of the pool. A call that waits takes two
@@ -39,72 +40,12 @@ impl Claim {
     }
 }
 
-/// How many connections of a pool may be used by which calls.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shares {
-    connections: usize,
-    /// Connections for light work of tenants that have none, so that they need not wait for a slow statement.
-    reserve: usize,
-    /// The most connections of one tenant.
-    of_tenant: usize,
-    /// The most connections with heavy work, of all tenants.
-    heavy: usize,
-    /// The most connections with heavy work of one tenant.
-    heavy_of_tenant: usize,
-    /// The most calls of one tenant that wait.
-    waiting_of_tenant: usize,
-}
-
-impl Shares {
-    /// For a pool that serves tenants. Record 0028 has the reasons of each share.
-    pub(super) fn between_tenants(connections: usize) -> Self {
-        let reserve = if connections > 2 { (connections / 8).max(1) } else { 0 };
-        Self {
-            connections,
-            reserve,
-            of_tenant: connections - reserve,
-            heavy: (connections / 2).max(1),
-            heavy_of_tenant: (connections / 8).max(1),
-            waiting_of_tenant: connections * 8,
-        }
-    }
-
-    /// The connections of the pool.
-    pub(super) fn connections(&self) -> usize {
-        self.connections
-    }
-
-    /// For processors in place of connections: a tenant uses one at a time.
-    pub(super) fn of_processors(processors: usize) -> Self {
-        let processors = processors.max(1);
-        Self {
-            connections: processors,
-            reserve: 0,
-            of_tenant: 1,
-            heavy: processors,
-            heavy_of_tenant: 1,
-            // Each holds up to three texts of 256 KiB.
-            waiting_of_tenant: 16,
-        }
-    }
-
-    /// For a pool whose calls belong to no tenant: first come, first served.
-    pub(super) fn undivided(connections: usize) -> Self {
-        Self {
-            connections,
-            reserve: 0,
-            of_tenant: connections,
-            heavy: connections,
-            heavy_of_tenant: connections,
-            waiting_of_tenant: usize::MAX,
-        }
-    }
-}
-
 /// The calls that use a connection, and those that wait for one, each with a `T`.
 pub(super) struct Turns<T> {
     shares: Shares,
     running: usize,
+    /// The running calls that have not stalled.
+    working: usize,
     heavy: usize,
     /// Those that use a connection or wait for one.
     tenants: HashMap<Option<TenantId>, TenantCalls<T>>,
@@ -131,7 +72,7 @@ struct Line<T> {
 
 impl<T> Turns<T> {
     pub(super) fn new(shares: Shares) -> Self {
-        Self { shares, running: 0, heavy: 0, tenants: HashMap::new(), last_number: 0 }
+        Self { shares, running: 0, working: 0, heavy: 0, tenants: HashMap::new(), last_number: 0 }
     }
 
     /// Gives a connection at once, if the shares allow it. A call of the same tenant and weight that waits is
@@ -168,8 +109,34 @@ impl<T> Turns<T> {
         self.forget_if_idle(claim.tenant);
     }
 
-    /// Takes back a connection.
+    /// Whether a call that stalls makes room for another one.
+    pub(super) fn heeds_stalls(&self) -> bool {
+        self.shares.at_once < self.shares.connections
+    }
+
+    /// Sets how many calls may work at once.
+    pub(super) fn set_at_once(&mut self, calls: usize) {
+        self.shares.at_once = calls.clamp(1, self.shares.connections);
+    }
+
+    /// How many calls may work at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.shares.at_once
+    }
+
+    /// A call that has a connection no longer counts as one that works.
+    pub(super) fn stall(&mut self) {
+        self.working -= 1;
+    }
+
+    /// Takes back a connection of a call that has not stalled.
     pub(super) fn end(&mut self, claim: Claim) {
+        self.working -= 1;
+        self.end_stalled(claim);
+    }
+
+    /// Takes back a connection of a call that has stalled.
+    pub(super) fn end_stalled(&mut self, claim: Claim) {
         self.running -= 1;
         self.heavy -= claim.heavy();
         if let Some(calls) = self.tenants.get_mut(&claim.tenant) {
@@ -201,7 +168,8 @@ impl<T> Turns<T> {
             Weight::Heavy if running == 0 && self.is_overdue(claim) => self.free_of_reserve(),
             _ => self.shares.reserve,
         };
-        self.running + kept < self.shares.connections
+        self.working < self.shares.at_once
+            && self.running + kept < self.shares.connections
             && running < self.shares.of_tenant
             && (claim.weight == Weight::Light
                 || self.heavy < self.shares.heavy && heavy < self.shares.heavy_of_tenant)
@@ -243,6 +211,7 @@ impl<T> Turns<T> {
     fn start(&mut self, claim: Claim) {
         let turn = self.next_number();
         self.running += 1;
+        self.working += 1;
         self.heavy += claim.heavy();
         let calls = self.tenants.entry(claim.tenant).or_default();
         calls.running += 1;
@@ -423,11 +392,12 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(seed);
             let size = random.usize(1..20);
             let mut turns = Turns::new(Shares::between_tenants(size));
-            let (mut running, mut waiting) = (Vec::new(), Vec::new());
+            turns.set_at_once(random.usize(1..=size));
+            let (mut running, mut waiting, mut stalled) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..2_000 {
                 let weight = if random.bool() { Weight::Light } else { Weight::Heavy };
                 let claim = claim(random.i64(1..6), weight);
-                match random.u8(0..4) {
+                match random.u8(0..5) {
                     0 | 1 if turns.try_start(claim) => running.push(claim),
                     0 | 1 => waiting.extend(turns.wait(claim, ()).map(|number| (claim, number))),
                     2 if !running.is_empty() => {
@@ -437,6 +407,13 @@ mod tests {
                         let (claim, number) = waiting.swap_remove(random.usize(..waiting.len()));
                         turns.leave(claim, number);
                     }
+                    4 if !running.is_empty() => {
+                        stalled.push(running.swap_remove(random.usize(..running.len())));
+                        turns.stall();
+                    }
+                    4 if !stalled.is_empty() => {
+                        turns.end_stalled(stalled.swap_remove(random.usize(..stalled.len())));
+                    }
                     _ => {}
                 }
                 while let Some((claim, ())) = turns.start_next() {
@@ -444,13 +421,41 @@ mod tests {
                     waiting.remove(oldest);
                     running.push(claim);
                 }
-                check(&turns, &running, waiting.len());
+                check(&turns, &running, &stalled, waiting.len());
                 waiting.sort_by_key(|(_, number)| *number);
             }
             waiting.into_iter().for_each(|(claim, number)| turns.leave(claim, number));
             running.into_iter().for_each(|claim| turns.end(claim));
-            assert!(turns.tenants.is_empty() && turns.running == 0 && turns.heavy == 0);
+            stalled.into_iter().for_each(|claim| turns.end_stalled(claim));
+            assert!(turns.tenants.is_empty());
+            assert_eq!((turns.running, turns.working, turns.heavy), (0, 0, 0));
         }
+    }
+
+    #[test]
+    fn calls_wait_for_one_that_works_and_start_beside_one_that_stalled() {
+        let mut turns = Turns::new(Shares::between_tenants(8));
+        turns.set_at_once(2);
+        assert!(turns.try_start(light(1)) && turns.try_start(light(1)));
+        enter(&mut turns, light(1), "behind both");
+        enter(&mut turns, light(2), "of a tenant without a connection");
+        turns.stall();
+        assert_eq!(turns.start_next().map(|(_, name)| name), Some("of a tenant without a connection"));
+        assert!(turns.start_next().is_none());
+        turns.end_stalled(light(1));
+        assert!(turns.start_next().is_none(), "two still work");
+        assert_eq!(end(&mut turns, light(2)), ["behind both"]);
+    }
+
+    #[test]
+    fn calls_that_stalled_keep_their_share_of_the_connections() {
+        let mut turns = Turns::<()>::new(Shares::between_tenants(8));
+        turns.set_at_once(1);
+        for _ in 0..7 {
+            assert!(turns.try_start(light(1)));
+            turns.stall();
+        }
+        assert!(!turns.try_start(light(1)) && turns.try_start(light(2)));
     }
 
     #[test]
@@ -518,9 +523,11 @@ mod tests {
         }
     }
 
-    fn check(turns: &Turns<()>, running: &[Claim], waiting: usize) {
+    fn check(turns: &Turns<()>, working: &[Claim], stalled: &[Claim], waiting: usize) {
         let shares = turns.shares;
-        assert_eq!((turns.running, turns.waiting()), (running.len(), waiting));
+        assert_eq!((turns.working, turns.waiting()), (working.len(), waiting));
+        assert_eq!(turns.running, working.len() + stalled.len());
+        assert!(turns.working <= shares.at_once);
         assert!(turns.running <= shares.connections && turns.heavy <= shares.heavy);
         for calls in turns.tenants.values() {
             assert!(calls.running <= shares.of_tenant && calls.heavy <= shares.heavy_of_tenant);

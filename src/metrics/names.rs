@@ -33,6 +33,11 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
     ("pigeonhole_pool_connections", Gauge, "Open connections of a pool."),
     ("pigeonhole_pool_connections_in_use", Gauge, "Connections of a pool that are in use."),
     ("pigeonhole_pool_connections_limit", Gauge, "The most connections that a pool may open."),
+    (
+        "pigeonhole_pool_calls_limit",
+        Gauge,
+        "The most calls of a pool that work at once, beside those that take long.",
+    ),
     ("pigeonhole_pool_waiting", Gauge, "Callers that wait for a connection now."),
     ("pigeonhole_pool_waits_total", Counter, "Callers that waited because no connection was free for them."),
     ("pigeonhole_pool_wait_seconds_total", Counter, "The sum of their waiting times."),

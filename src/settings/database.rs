@@ -30,6 +30,11 @@ pub struct DatabaseSettings {
     /// database connections for tenants' work
     #[arg(long, env = "POOL_SIZE", default_value = "16", value_parser = parsers::whole_number(1usize..=1000))]
     pub pool_size: usize,
+    /// database calls that each node works on at once; others wait, but for one that takes long
+    ///
+    /// Default: its cores + 1 on this machine, else twice its cores + 1; POOL_SIZE when it does not tell
+    #[arg(long, env = "NODE_CONCURRENCY", value_parser = parsers::whole_number(1usize..=1000))]
+    pub node_concurrency: Option<usize>,
     /// on or off: production serves with a login of DATABASE_URL that is a superuser, owns the tables,
     /// bypasses row-level security or may create roles
     #[arg(

@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
     use crate::auth::{Hasher, SessionCache, Throttle, ThrottleLimits};
-    use crate::db::Database;
+    use crate::db::{Database, PoolLimits};
     use crate::domain::UsageLimits;
     use crate::messaging::Notifier;
     use crate::metrics::Metrics;
@@ -216,7 +216,7 @@ mod tests {
     #[actix_web::test]
     async fn a_panic_is_a_500_without_its_message_and_the_next_request_succeeds() {
         let unused = "postgresql://unused@127.0.0.1:1/none".parse().expect("a URL");
-        let database = Database::new(&unused, 1);
+        let database = Database::new(&unused, PoolLimits { connections: 1, at_once: None });
         let site = web::Data::new(Site {
             origins: ["http://localhost:5000".to_owned()].into(),
             tls_only: true,

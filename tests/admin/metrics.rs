@@ -69,6 +69,20 @@ async fn metrics_count_requests_by_route_and_include_every_documented_name() {
 }
 
 #[tokio::test]
+async fn a_node_of_this_machine_works_on_one_call_more_than_it_has_cores() {
+    let (console, _database) = ConsoleServer::start().await;
+    Person::founder(&console.app).await.script(&console.app).await.note("on a connection").await;
+    let text = console.get("/metrics").await.expect(200).text();
+    let limits: Vec<usize> = text
+        .lines()
+        .filter(|line| line.starts_with("pigeonhole_pool_calls_limit") && line.contains("\"tenants\""))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse().ok())
+        .collect();
+    let cores = std::thread::available_parallelism().expect("cores").get();
+    assert!(limits.contains(&(cores + 1).min(16)), "{limits:?} with {cores} cores");
+}
+
+#[tokio::test]
 async fn metrics_are_served_while_the_database_hangs() {
     let proxy = FaultyProxy::to_database().await;
     let console = ConsoleServer::start_with(

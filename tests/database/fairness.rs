@@ -110,3 +110,33 @@ async fn statements_of_clients_that_went_away_count_until_the_database_has_finis
     eventually("the tenant's requests succeed again", async || script.get("/api/notes").await.status == 200)
         .await;
 }
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_lock_takes_no_core_from_others() {
+    let database = OwnDatabase::create().await;
+    let (_server, app, person) = start(builder(&database).set("NODE_CONCURRENCY", "1")).await;
+    let script = person.script(&app).await;
+    // On Citus one of them has the same node.
+    let mut neighbours = Vec::new();
+    for _ in 0..6 {
+        neighbours.push(Person::founder(&app).await.script(&app).await);
+    }
+    let nodes = database.clients().await;
+    let note = LockedNote::of(&database, person.tenant_id, &script).await;
+    let edits = join_all((0..2).map(|_| async {
+        loop {
+            script.put(&note.path, &json!({"content": "x"})).await.expect(503);
+        }
+    }));
+    let others = async {
+        eventually("two edits wait for the lock at once", async || blocked(&nodes).await == 2).await;
+        for neighbour in &neighbours {
+            neighbour.get("/api/notes").await.expect(200);
+        }
+    };
+    tokio::select! {
+        _ = edits => unreachable!("the edits never end"),
+        () = others => {}
+    }
+    note.release().await;
+}

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Config;
 
-use super::super::schema::{check_login, require_current};
+use super::super::schema::{check_login, open_database, require_current};
 use crate::cluster;
 use crate::db::{self, Database};
 use crate::settings::Settings;
@@ -37,7 +37,7 @@ pub(super) async fn prepare(
         distribute_plain_tables(config).await?;
     }
     let login = if embedded { db::as_web_login(config) } else { config.clone() };
-    let database = Database::new(&login, settings.database.pool_size).with_limits(settings.limits.limits());
+    let database = open_database(settings, &login);
     database.refuse_unsafe_schema().await?;
     check_login(settings, &database).await?;
     Ok(database)
