@@ -27,11 +27,11 @@ const STALL_TIME: Duration = Duration::from_millis(50);
 /// The queue of one pool.
 pub(super) struct Admission {
     /// None when the pool is closed.
-    queue: Mutex<Option<Queue>>,
+    queue: Mutex<Option<CallQueue>>,
     counters: WaitCounters,
 }
 
-struct Queue {
+struct CallQueue {
     turns: Turns<oneshot::Sender<Permit>>,
     /// The calls that work, and since when, in the order of their starts.
     working: VecDeque<(u64, Instant)>,
@@ -56,8 +56,12 @@ impl Drop for Permit {
 
 impl Admission {
     pub(super) fn new(shares: Shares) -> Arc<Self> {
-        let queue =
-            Queue { turns: Turns::new(shares), working: VecDeque::new(), last_permit: 0, is_watched: false };
+        let queue = CallQueue {
+            turns: Turns::new(shares),
+            working: VecDeque::new(),
+            last_permit: 0,
+            is_watched: false,
+        };
         Arc::new(Self { queue: Mutex::new(Some(queue)), counters: WaitCounters::default() })
     }
 
@@ -127,7 +131,7 @@ impl Admission {
     }
 
     /// Changes the queue, and admits the calls that may start then.
-    fn change(self: &Arc<Self>, change: impl FnOnce(&mut Queue)) {
+    fn change(self: &Arc<Self>, change: impl FnOnce(&mut CallQueue)) {
         let mut admitted = Vec::new();
         if let Some(queue) = self.lock().as_mut() {
             change(queue);
@@ -142,7 +146,7 @@ impl Admission {
         }
     }
 
-    fn permit(self: &Arc<Self>, queue: &mut Queue, claim: Claim) -> Permit {
+    fn permit(self: &Arc<Self>, queue: &mut CallQueue, claim: Claim) -> Permit {
         queue.last_permit += 1;
         queue.working.push_back((queue.last_permit, Instant::now()));
         Permit { admission: Arc::clone(self), claim, number: queue.last_permit }
@@ -150,7 +154,7 @@ impl Admission {
 
     /// Has a task let calls start beside those that stall, unless there is one, or no call waits for one that
     /// works.
-    fn watch(self: &Arc<Self>, queue: &mut Queue) {
+    fn watch(self: &Arc<Self>, queue: &mut CallQueue) {
         if queue.is_watched || queue.next_stall().is_none() {
             return;
         }
@@ -196,12 +200,12 @@ impl Admission {
         self.counters.counts()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Queue>> {
+    fn lock(&self) -> MutexGuard<'_, Option<CallQueue>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
+impl CallQueue {
     /// When the call that has worked longest stalls; none when no call waits for it.
     fn next_stall(&self) -> Option<Instant> {
         let (_, since) = self.working.front()?;

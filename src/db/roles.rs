@@ -74,7 +74,8 @@ const CREATE_STAT_STATEMENTS: &str = "DO $$ BEGIN
     EXCEPTION WHEN insufficient_privilege OR unique_violation OR duplicate_object OR undefined_file THEN NULL;
     END $$";
 
-/// Creates the roles, schemas and privileges that migrations need, and what only an administrator may create. It may run any number of times.
+/// Creates the roles, schemas and privileges that migrations need, and what only an administrator may create.
+/// It may run any number of times.
 ///
 /// The roles have LOGIN because Citus connects to its workers as the current role. They have no password, so
 /// a server that asks for one refuses them.

@@ -70,7 +70,7 @@ impl App {
     pub fn of(server: &Server) -> Self {
         let http = http::client()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_secs(240))
             .build()
             .expect("an HTTP client");
         Self { base: server.base.clone(), address: server.address(), http, log: server.log_path().to_owned() }
