@@ -162,25 +162,20 @@ impl Admission {
         queue.is_watched = true;
         let admission = Arc::clone(self);
         runtime.spawn(async move {
-            while let Some(stall) = admission.start_beside_stalled() {
+            while let Some(stall) = admission.awaited_stall() {
                 tokio::time::sleep_until(stall).await;
+                admission.change(CallQueue::stall_calls);
             }
         });
     }
 
-    /// Gives when the next call stalls; none when no call waits for it.
-    fn start_beside_stalled(self: &Arc<Self>) -> Option<Instant> {
-        let mut next = None;
-        self.change(|queue| {
-            let now = Instant::now();
-            while queue.next_stall().is_some_and(|stall| stall <= now) {
-                queue.working.pop_front();
-                queue.turns.stall();
-            }
-            next = queue.next_stall();
-            queue.is_watched = next.is_some();
-        });
-        next
+    /// When the next call stalls, for the task that watches; none when its work is done.
+    fn awaited_stall(&self) -> Option<Instant> {
+        let mut lock = self.lock();
+        let queue = lock.as_mut()?;
+        let stall = queue.next_stall();
+        queue.is_watched = stall.is_some();
+        stall
     }
 
     /// Refuses the calls that wait, and all later ones.
@@ -206,6 +201,15 @@ impl Admission {
 }
 
 impl CallQueue {
+    /// No longer counts the calls that have stalled by now, as far as others wait.
+    fn stall_calls(&mut self) {
+        let now = Instant::now();
+        while self.next_stall().is_some_and(|stall| stall <= now) {
+            self.working.pop_front();
+            self.turns.stall();
+        }
+    }
+
     /// When the call that has worked longest stalls; none when no call waits for it.
     fn next_stall(&self) -> Option<Instant> {
         let (_, since) = self.working.front()?;

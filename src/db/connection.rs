@@ -38,12 +38,7 @@ impl managed::Manager for ConnectionManager {
 
     async fn create(&self) -> Result<Connection, Self::Error> {
         let client = self.manager.create().await?;
-        let unasked = self.unasked_node.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(config) = unasked
-            && let Some(calls) = node_cores::calls_at_once(&client, &config).await?
-        {
-            self.admission.set_at_once(calls);
-        }
+        self.ask_for_cores(&client).await;
         Ok(Connection { client, prepared: HashMap::new() })
     }
 
@@ -53,6 +48,22 @@ impl managed::Manager for ConnectionManager {
 
     fn detach(&self, connection: &mut Connection) {
         self.manager.detach(&mut connection.client);
+    }
+}
+
+impl ConnectionManager {
+    /// Sets how many calls the node works on at once, unless a connection has asked it before. A node that
+    /// fails to answer is asked by the next connection.
+    async fn ask_for_cores(&self, client: &ClientWrapper) {
+        let unasked = || self.unasked_node.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(config) = unasked().clone() else { return };
+        match node_cores::calls_at_once(client, &config).await {
+            Ok(calls) => {
+                *unasked() = None;
+                calls.into_iter().for_each(|calls| self.admission.set_at_once(calls));
+            }
+            Err(error) => log::debug!("a node did not tell how many cores it has: {error}"),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ async fn metrics_count_requests_by_route_and_include_every_documented_name() {
 
 #[tokio::test]
 async fn a_node_of_this_machine_works_on_one_call_more_than_it_has_cores() {
-    let (console, _database) = ConsoleServer::start().await;
+    let (console, database) = ConsoleServer::start().await;
     Person::founder(&console.app).await.script(&console.app).await.note("on a connection").await;
     let text = console.get("/metrics").await.expect(200).text();
     let limits: Vec<usize> = text
@@ -78,7 +78,11 @@ async fn a_node_of_this_machine_works_on_one_call_more_than_it_has_cores() {
         .filter(|line| line.starts_with("pigeonhole_pool_calls_limit") && line.contains("\"tenants\""))
         .filter_map(|line| line.rsplit_once(' ')?.1.parse().ok())
         .collect();
-    let cores = std::thread::available_parallelism().expect("cores").get();
+    let cores = database.client().await.query_one("SELECT shared.node_cores()", &[]).await;
+    let cores = usize::try_from(cores.expect("a number").get::<_, i32>(0)).expect("some");
+    let processors = std::fs::read_to_string("/proc/cpuinfo").expect("the kernel's list");
+    let processors = processors.lines().filter(|line| line.starts_with("processor")).count();
+    assert!((1..=processors).contains(&cores), "{cores} of {processors}");
     assert!(limits.contains(&(cores + 1).min(16)), "{limits:?} with {cores} cores");
 }
 

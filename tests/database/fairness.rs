@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::failures::start;
 use crate::support::database::{OwnDatabase, blocked};
 use crate::support::server::ServerBuilder;
-use crate::support::{Person, Script, eventually};
+use crate::support::{App, Person, Script, eventually};
 
 const POOL_SIZE: i64 = 8;
 /// More than the pool has, and few enough to wait without being refused.
@@ -39,25 +39,36 @@ fn builder(database: &OwnDatabase) -> ServerBuilder {
     ServerBuilder::new().set("DATABASE_URL", &database.url).set("POOL_SIZE", POOL_SIZE.to_string())
 }
 
+/// People of other tenants. On Citus some of these have the same node as any tenant.
+async fn neighbours(app: &App) -> Vec<Script> {
+    let mut scripts = Vec::new();
+    for _ in 0..6 {
+        scripts.push(Person::founder(app).await.script(app).await);
+    }
+    scripts
+}
+
+/// Edits a note that is locked, over so many connections, without end.
+async fn edit_in_vain(script: &Script, note: &LockedNote, clients: usize) {
+    join_all((0..clients).map(|_| async {
+        loop {
+            let answer = script.put(&note.path, &json!({"content": "x"})).await;
+            assert_eq!(answer.status, 503, "{}", answer.text());
+        }
+    }))
+    .await;
+    unreachable!("the edits never end");
+}
+
 #[tokio::test]
 async fn requests_of_a_tenant_that_all_hang_leave_those_of_other_tenants_alone() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(builder(&database)).await;
     let script = person.script(&app).await;
-    // On Citus some of them have the same node as the tenant above.
-    let mut neighbours = Vec::new();
-    for _ in 0..6 {
-        neighbours.push(Person::founder(&app).await.script(&app).await);
-    }
+    let neighbours = neighbours(&app).await;
     let nodes = database.clients().await;
     let note = LockedNote::of(&database, person.tenant_id, &script).await;
 
-    let edits = join_all((0..CLIENTS).map(|_| async {
-        loop {
-            let answer = script.put(&note.path, &json!({"content": "x"})).await;
-            assert_eq!(answer.status, 503, "{}", answer.text());
-        }
-    }));
     let others = async {
         eventually("edits wait for the lock", async || blocked(&nodes).await >= POOL_SIZE / 2).await;
         for _ in 0..8 {
@@ -69,7 +80,7 @@ async fn requests_of_a_tenant_that_all_hang_leave_those_of_other_tenants_alone()
         }
     };
     tokio::select! {
-        _ = edits => unreachable!("the edits never end"),
+        () = edit_in_vain(&script, &note, CLIENTS) => {}
         () = others => {}
     }
     note.release().await;
@@ -116,18 +127,9 @@ async fn a_call_that_waits_for_a_lock_takes_no_core_from_others() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(builder(&database).set("NODE_CONCURRENCY", "1")).await;
     let script = person.script(&app).await;
-    // On Citus one of them has the same node.
-    let mut neighbours = Vec::new();
-    for _ in 0..6 {
-        neighbours.push(Person::founder(&app).await.script(&app).await);
-    }
+    let neighbours = neighbours(&app).await;
     let nodes = database.clients().await;
     let note = LockedNote::of(&database, person.tenant_id, &script).await;
-    let edits = join_all((0..2).map(|_| async {
-        loop {
-            script.put(&note.path, &json!({"content": "x"})).await.expect(503);
-        }
-    }));
     let others = async {
         eventually("two edits wait for the lock at once", async || blocked(&nodes).await == 2).await;
         for neighbour in &neighbours {
@@ -135,7 +137,7 @@ async fn a_call_that_waits_for_a_lock_takes_no_core_from_others() {
         }
     };
     tokio::select! {
-        _ = edits => unreachable!("the edits never end"),
+        () = edit_in_vain(&script, &note, 2) => {}
         () = others => {}
     }
     note.release().await;
