@@ -44,9 +44,9 @@ impl Requests {
 }
 
 /// The text of a new note.
-const NEW_NOTE: &str = "The boxes stand in the hall & nobody has counted them since Monday; \"twelve\", says \
-    the driver. Größe und Gewicht stehen auf dem Schein. Ask for the invoice, call back on Thursday, and see \
-    that the *second* delivery is not mixed up with the **first**.";
+const NEW_NOTE: &str = "The boxes stand in the hall & were counted for the last time on Monday; \
+    \"twelve\", says the driver. Größe und Gewicht stehen auf dem Schein. Ask for the invoice, call back on \
+    Thursday, and see that the *second* delivery is not mixed up with the **first**.";
 
 /// A request without a body, with one header.
 pub fn get(host: &str, path: &str, header: (&str, &str)) -> Vec<u8> {

@@ -48,25 +48,25 @@ const fn row(
     RowDescription { name, label, yardstick, load, citus_only: false }
 }
 
-const fn on_citus(
-    name: &'static str,
-    label: &'static str,
-    yardstick: Option<&'static str>,
-    load: Load,
-) -> RowDescription {
-    RowDescription { name, label, yardstick, load, citus_only: true }
+const fn on_citus(row: RowDescription) -> RowDescription {
+    RowDescription { citus_only: true, ..row }
 }
 
 /// All rows.
 pub const ROWS: &[RowDescription] = &[
     row(SELECT, "pgbench SELECT", Some(SELECT), Load::Pgbench(include_str!("list.sql"))),
-    on_citus("shard", "pgbench SELECT at the shards", Some(SELECT), Load::PgbenchOnShards),
+    on_citus(row("shard", "pgbench SELECT at the shards", Some(SELECT), Load::PgbenchOnShards)),
     row("floor", "the floor: actix-web, same SQL", Some(SELECT), Load::Floor),
     row("api-cold", "GET /api/notes, cold", Some(SELECT), Load::Http(Requests::ApiCold)),
     row("api", "GET /api/notes", Some(SELECT), Load::Http(Requests::Api)),
     row("page-cold", "GET /notes, cold", Some(SELECT), Load::Http(Requests::PageCold)),
     row("page", "GET /notes", Some(SELECT), Load::Http(Requests::Page)),
-    on_citus("routing-off", "GET /api/notes, routing off", Some(SELECT), Load::RoutingOff(Requests::Api)),
+    on_citus(row(
+        "routing-off",
+        "GET /api/notes, routing off",
+        Some(SELECT),
+        Load::RoutingOff(Requests::Api),
+    )),
     row("console", "GET /api/notes, console open", Some(SELECT), Load::ConsoleOpen(Requests::Api)),
     row(INSERT, "pgbench INSERT", Some(INSERT), Load::Pgbench(include_str!("insert.sql"))),
     row("post-cold", "POST /api/notes, cold", Some(INSERT), Load::Http(Requests::PostCold)),

@@ -21,7 +21,7 @@ CREATE FUNCTION pg_temp.text_of(person bigint, note bigint) RETURNS text IMMUTAB
     SELECT left(
         '## Meeting ' || note || E'\n\nWe spoke with **Ms. Brăila** about the *second* delivery; see `order ' || person || E'`.\n\n'
         || E'- ask for the invoice\n- call back on Thursday\n- [the list](https://example.org/list)\n\n'
-        || repeat(E'The boxes stand in the hall & nobody has counted them since Monday; "twelve", says the driver. '
+        || repeat(E'The boxes stand in the hall & were counted for the last time on Monday; "twelve", says the driver. '
                   || E'Größe und Gewicht stehen auf dem Schein.\n\n', 80),
         pg_temp.length_of(pg_temp.dice(person, note)))
 $$;
