@@ -56,10 +56,13 @@ pub struct NoteCard {
 impl NoteCard {
     /// The card of a note in a list.
     pub fn of(note: &Note, bin: NoteState) -> Self {
-        let text = plain_text(note.content.as_str());
+        let text = beginning(note.content.as_str(), |text| {
+            let behind_title = if note.title.is_some() { text } else { behind_first_line(text) };
+            has_more_than(EXCERPT_CHARACTERS, behind_title)
+        });
         let (title, excerpt) = match &note.title {
             Some(title) => (title.as_str().to_owned(), text.as_str()),
-            None => (first_line(&text), text.split_once('\n').map_or("", |(_, rest)| rest)),
+            None => (first_line(&text), behind_first_line(&text)),
         };
         Self {
             id: note.id.number(),
@@ -79,7 +82,7 @@ impl NoteCard {
                 .as_deref()
                 .map_or_else(|| HighlightedText::plain(heading(note)), HighlightedText::of),
             excerpt: HighlightedText::of(&cut(
-                &plain_text(&found.excerpt).replace('\n', " "),
+                &beginning(&found.excerpt, |text| has_more_than(FOUND_CHARACTERS, text)).replace('\n', " "),
                 FOUND_CHARACTERS,
             )),
             updated_at: Timestamp(note.updated_at),
@@ -92,7 +95,7 @@ impl NoteCard {
 pub fn heading(note: &Note) -> String {
     match &note.title {
         Some(title) => title.as_str().to_owned(),
-        None => first_line(&plain_text(note.content.as_str())),
+        None => first_line(&beginning(note.content.as_str(), |text| text.trim_start().contains('\n'))),
     }
 }
 
@@ -101,9 +104,19 @@ fn first_line(text: &str) -> String {
     if first.is_empty() { "Untitled".to_owned() } else { first }
 }
 
-/// The beginning of a Markdown text without its markup, one line for each block. It is long enough for a
-/// title and an excerpt.
-fn plain_text(markdown: &str) -> String {
+fn behind_first_line(text: &str) -> &str {
+    text.trim_start().split_once('\n').map_or("", |(_, rest)| rest)
+}
+
+/// Whether [`cut`] would shorten the text.
+fn has_more_than(characters: usize, text: &str) -> bool {
+    let text = text.trim();
+    text.len() > characters && text.chars().nth(characters).is_some()
+}
+
+/// The beginning of a Markdown text without its markup, one line for each block, until it is long enough. Its
+/// Markdown is not parsed further than that, and never further than a title and an excerpt need.
+fn beginning(markdown: &str, is_enough: impl Fn(&str) -> bool) -> String {
     let end = markdown
         .char_indices()
         .nth(2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS))
@@ -118,7 +131,10 @@ fn plain_text(markdown: &str) -> String {
                 TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::CodeBlock | TagEnd::TableRow,
             ) => plain.push('\n'),
             Event::End(TagEnd::TableCell) => plain.push(' '),
-            _ => {}
+            _ => continue,
+        }
+        if is_enough(&plain) {
+            break;
         }
     }
     plain.trim().to_owned()
@@ -137,8 +153,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_text_is_parsed_until_its_beginning_is_long_enough() {
+        let markdown = "Head\n\n".to_owned() + &"*word* ".repeat(60);
+        let all = beginning(&markdown, |_| false);
+        let enough = beginning(&markdown, |text| has_more_than(EXCERPT_CHARACTERS, behind_first_line(text)));
+        assert!(enough.len() < all.len() && all.starts_with(&enough));
+        let excerpt = |text: &str| cut(behind_first_line(text), EXCERPT_CHARACTERS);
+        assert_eq!(excerpt(&enough), excerpt(&all));
+    }
+
+    #[test]
     fn an_excerpt_has_no_markup_and_is_cut() {
-        assert_eq!(plain_text("# Head\n\nsome **bold** `code`\nnext"), "Head\nsome bold code\nnext");
+        let all = |markdown| beginning(markdown, |_| false);
+        assert_eq!(all("# Head\n\nsome **bold** `code`\nnext"), "Head\nsome bold code\nnext");
         assert_eq!(cut(&"é".repeat(200), 160).chars().count(), 161);
     }
 }
