@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{StreamExt, stream};
 
 use crate::db::{Database, causes};
@@ -17,6 +18,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// The longest that a writing takes, so that a node that does not answer stops neither the next writing nor
 /// the end of the process.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The pauses before a writing is repeated. At a stop the threads of the web server have just ended, and with
+/// them the connections that they had opened.
+const BACKOFF: ExponentialBuilder =
+    ExponentialBuilder::new().with_min_delay(Duration::from_millis(50)).with_max_times(3).with_jitter();
 /// The tenants that are written for at a time. Requests need the connections more.
 const TENANTS_AT_A_TIME: usize = 2;
 /// The most sessions that are kept, of some 100 bytes each. Another one is kept at its next use.
@@ -53,10 +58,15 @@ impl SessionUses {
         let written = AtomicUsize::new(0);
         let write = async |(tenant, hashes): (TenantId, HashSet<Vec<u8>>)| {
             let hashes: Vec<_> = hashes.into_iter().collect();
-            match database.tenant(tenant).touch_sessions(&hashes).await {
-                Ok(()) => _ = written.fetch_add(hashes.len(), Ordering::Relaxed),
-                Err(error) => log::debug!("the last use of sessions was not written: {}", causes(&error)),
+            let mut pauses = BACKOFF.build();
+            while let Err(error) = database.tenant(tenant).touch_sessions(&hashes).await {
+                let Some(pause) = pauses.next() else {
+                    log::debug!("the last use of sessions was not written: {}", causes(&error));
+                    return;
+                };
+                tokio::time::sleep(pause).await;
             }
+            written.fetch_add(hashes.len(), Ordering::Relaxed);
         };
         let all = stream::iter(kept.by_tenant).for_each_concurrent(TENANTS_AT_A_TIME, write);
         let _ = tokio::time::timeout(DEADLINE, all).await;
