@@ -22,8 +22,8 @@ use tokio_postgres::{NoTls, Row};
 
 use pigeonhole::store::tenant_templates;
 
-/// As POOL_SIZE of the product.
-const POOL_SIZE: usize = 16;
+/// As many calls at once as the product sends to a node of a machine with two cores (NODE_CONCURRENCY).
+const POOL_SIZE: usize = 3;
 /// The product's statement that finds a session has both of these, and no other has.
 const OF_SESSION: [&str; 2] = ["FROM {sessions} s", "JOIN {shared.tenants} t"];
 /// Its statement that reads the first page of the API's list has these two.
