@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool::managed::{self, Metrics, RecycleResult};
 use deadpool_postgres::ClientWrapper;
-use tokio_postgres::Config;
+use tokio_postgres::{Config, Statement};
 
 use super::admission::Admission;
 use super::counters::DbCounters;
@@ -28,8 +28,10 @@ pub(crate) struct ConnectionManager {
 
 pub(crate) struct Connection {
     client: ClientWrapper,
-    /// The name of each prepared statement, by its text and shard.
-    prepared: HashMap<(&'static str, i64), String>,
+    /// The name of each statement that is prepared for messages, by its text and shard.
+    named: HashMap<(&'static str, i64), String>,
+    /// The statements that are prepared for values of any kind, by text and shard.
+    prepared: HashMap<(&'static str, i64), Statement>,
 }
 
 impl managed::Manager for ConnectionManager {
@@ -39,7 +41,7 @@ impl managed::Manager for ConnectionManager {
     async fn create(&self) -> Result<Connection, Self::Error> {
         let client = self.manager.create().await?;
         self.ask_for_cores(&client).await;
-        Ok(Connection { client, prepared: HashMap::new() })
+        Ok(Connection { client, named: HashMap::new(), prepared: HashMap::new() })
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Self::Error> {
@@ -76,13 +78,30 @@ impl Connection {
         shard: i64,
         text: impl FnOnce() -> Option<String>,
     ) -> Result<Option<&str>, tokio_postgres::Error> {
-        if !self.prepared.contains_key(&(template, shard)) {
+        if !self.named.contains_key(&(template, shard)) {
             let Some(text) = text() else { return Ok(None) };
-            let name = format!("read{}", self.prepared.len());
+            let name = format!("read{}", self.named.len());
             self.client.batch_execute(&format!("PREPARE {name} AS {text}")).await?;
-            self.prepared.insert((template, shard), name);
+            self.named.insert((template, shard), name);
         }
-        Ok(self.prepared.get(&(template, shard)).map(String::as_str))
+        Ok(self.named.get(&(template, shard)).map(String::as_str))
+    }
+
+    /// The statement that is prepared from `template` for a shard. The first call prepares `text()`; none
+    /// when there is no such text.
+    pub(super) async fn prepared(
+        &mut self,
+        template: &'static str,
+        shard: i64,
+        text: impl FnOnce() -> Option<String>,
+    ) -> Result<Option<Statement>, tokio_postgres::Error> {
+        if let Some(statement) = self.prepared.get(&(template, shard)) {
+            return Ok(Some(statement.clone()));
+        }
+        let Some(text) = text() else { return Ok(None) };
+        let statement = self.client.prepare(&text).await?;
+        self.prepared.insert((template, shard), statement.clone());
+        Ok(Some(statement))
     }
 }
 

@@ -23,7 +23,7 @@ const KINDS: usize = OTHER + 5;
 /// The path that a tenant's statement takes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum StatementPath {
-    /// Read from the shard's own table on the owning node.
+    /// Run on the shard's own tables on the owning node.
     Shard,
     /// Sent to the owning node, through Citus there.
     Node,

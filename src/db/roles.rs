@@ -113,7 +113,8 @@ async fn create_role(client: &Client, role: &str) -> Result<(), tokio_postgres::
 async fn create_schemas(client: &Client) -> Result<(), tokio_postgres::Error> {
     let exist: bool = client
         .query_one(
-            "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname IN ('shared', 'operator')) = 2
+            "SELECT (SELECT count(*) FROM pg_namespace
+                    WHERE nspname IN ('shared', 'operator', 'requests')) = 3
                 AND has_schema_privilege('pigeonhole_owner', 'public', 'CREATE')",
             &[],
         )
@@ -124,6 +125,7 @@ async fn create_schemas(client: &Client) -> Result<(), tokio_postgres::Error> {
             .batch_execute(&format!(
                 "CREATE SCHEMA IF NOT EXISTS shared AUTHORIZATION {OWNER};
                  CREATE SCHEMA IF NOT EXISTS operator AUTHORIZATION {OWNER};
+                 CREATE SCHEMA IF NOT EXISTS requests AUTHORIZATION {OWNER};
                  GRANT USAGE, CREATE ON SCHEMA public TO {OWNER};"
             ))
             .await?;

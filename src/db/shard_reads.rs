@@ -3,9 +3,10 @@
 //! statement anew at each execution on that node and keep every one of those plans (Citus pull request 8824);
 //! PostgreSQL plans a statement on the shard's table once.
 //!
-//! The known placement may be stale, so the same message checks after the reads whether the shard is still on
-//! this node. If it is not, or if a statement fails, the rows are discarded and the statements go through
-//! Citus.
+//! The known placement may be stale, so the message begins with a check whether the shard is still on this
+//! node. If it is not, or if a statement fails, the rows are discarded and the statements go through Citus. A
+//! shard that moves between the check and a read moves after the call began, so the read misses no write that
+//! was acknowledged before.
 
 use std::fmt::Write;
 
@@ -14,14 +15,12 @@ use tokio_postgres::SimpleQueryMessage;
 use super::connection::PooledConnection;
 use super::error::DbError;
 use super::row::DbRow;
+use super::shard_tables;
 use super::statement::BoundStatement;
-use super::tenant_setting::set_tenant;
-use super::topology::{ShardPlacement, Shards};
+use super::tenant_setting::{Opening, set_tenant};
+use super::topology::ShardPlacement;
 use super::value::Value;
 use crate::domain::TenantId;
-
-const IS_PLACED_HERE: &str = "SELECT 1 FROM pg_catalog.pg_dist_placement WHERE shardid = $1::bigint \
-    AND groupid = $2::integer AND shardstate = 1";
 
 /// The tables that hold a tenant's rows.
 pub(super) enum TenantTables {
@@ -68,33 +67,32 @@ pub(super) async fn read(
     statements: &[&BoundStatement<'_>],
     arguments: &[String],
 ) -> Result<Option<Vec<Vec<DbRow>>>, DbError> {
-    let mut message = set_tenant(tenant);
-    let shard = match tables {
-        TenantTables::Whole => 0,
-        TenantTables::Sharded(placement) => placement.shards.anchor(),
+    let (mut message, shard) = match tables {
+        TenantTables::Whole => (set_tenant(tenant), 0),
+        TenantTables::Sharded(placement) => {
+            let mut message = String::new();
+            Opening::ForReads.append(&mut message, client, tenant, placement).await?;
+            (message, placement.shards.anchor())
+        }
     };
     for (bound, arguments) in statements.iter().zip(arguments) {
         let text = || match tables {
             TenantTables::Whole => Some(bound.statement.sql().to_owned()),
-            TenantTables::Sharded(placement) => on_shards(bound.statement.template(), &placement.shards),
+            TenantTables::Sharded(placement) => {
+                shard_tables::text(bound.statement.template(), &placement.shards)
+            }
         };
         let Some(name) = client.named(bound.statement.template(), shard, text).await? else {
             return Ok(None);
         };
         let _ = write!(message, "; EXECUTE {name}({arguments})");
     }
-    if let TenantTables::Sharded(placement) = tables {
-        let prepared = client.named(IS_PLACED_HERE, 0, || Some(IS_PLACED_HERE.to_owned())).await?;
-        let Some(name) = prepared else { return Ok(None) };
-        let _ = write!(message, "; EXECUTE {name}({shard}, {})", placement.group);
-    }
     let mut results = results(client.simple_query(&message).await?);
+    let answers = results.split_off(results.len().min(1));
     let is_held_here = match tables {
         TenantTables::Whole => true,
-        TenantTables::Sharded(_) => results.pop().is_some_and(|rows| rows.len() == 1),
+        TenantTables::Sharded(_) => results.first().is_some_and(|rows| rows.len() == 1),
     };
-    // The first result is that of SET LOCAL, which is empty.
-    let answers = results.split_off(results.len().min(1));
     Ok((is_held_here && answers.len() == statements.len()).then_some(answers))
 }
 
@@ -109,20 +107,6 @@ fn results(parts: Vec<SimpleQueryMessage>) -> Vec<Vec<DbRow>> {
         }
     }
     results
-}
-
-/// The text of a statement that reads the tenant's shard of each table in braces; none when a table has no
-/// known shard.
-fn on_shards(template: &str, shards: &Shards) -> Option<String> {
-    let (mut text, mut rest) = (String::with_capacity(template.len()), template);
-    while let Some((before, after)) = rest.split_once('{') {
-        let (table, after) = after.split_once('}')?;
-        let (schema, table) = table.split_once('.').unwrap_or(("public", table));
-        let shard = shards.by_table.get(&(schema.to_owned(), table.to_owned()))?;
-        let _ = write!(text, "{before}{schema}.{table}_{shard}");
-        rest = after;
-    }
-    Some(text + rest)
 }
 
 #[cfg(test)]
@@ -147,19 +131,5 @@ mod tests {
         assert_eq!(arguments(tenant, &[&find, &read]), Some(expected));
         assert_eq!(arguments(tenant, &[&bound(&READ, values![9_i64])]), Some(vec!["7, 9".to_owned()]));
         assert_eq!(arguments(tenant, &[&find, &bound(&WRITE, vec![])]), None);
-    }
-
-    #[test]
-    fn a_table_in_braces_is_read_from_its_shard() {
-        let tables = [("public", "notes", 11), ("public", "sessions", 13), ("shared", "users", 14)];
-        let by_table =
-            tables.map(|(schema, table, shard)| ((schema.to_owned(), table.to_owned()), shard)).into();
-        let shards = Shards { by_table };
-        assert_eq!(shards.anchor(), 11);
-        assert_eq!(
-            on_shards("SELECT 1 FROM {sessions} s JOIN {shared.users} u ON true", &shards).as_deref(),
-            Some("SELECT 1 FROM public.sessions_13 s JOIN shared.users_14 u ON true")
-        );
-        assert_eq!(on_shards("SELECT 1 FROM {outbox}", &shards), None);
     }
 }

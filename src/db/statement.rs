@@ -1,11 +1,13 @@
 //! Statements for one tenant, and the typed steps of a transaction.
 //!
-//! A statement that only reads writes each table as `{notes}` or `{shared.users}`. Through Citus that is the
-//! table itself; on the node that holds the tenant's shard it is the shard's own table (see `shard_reads`).
+//! A statement writes each table as `{notes}` or `{shared.users}`. Through Citus that is the table itself; on
+//! the node that holds the tenant's shard it is the shard's own table (see `shard_tables`).
 
 use std::sync::OnceLock;
 
 use super::row::{DbRow, FromRow};
+use super::shard_tables;
+use super::topology::TableName;
 use super::turns::Weight;
 use super::value::Value;
 
@@ -16,6 +18,7 @@ pub(crate) struct Statement {
     weight: Weight,
     finds_user: bool,
     sql: OnceLock<String>,
+    changed_tables: OnceLock<Vec<TableName>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,23 +29,31 @@ enum Kind {
 }
 
 impl Statement {
-    /// A statement that changes and locks nothing, so it may run twice. Each table in it is in braces.
+    /// A statement that changes and locks nothing, so it may run twice.
     pub(crate) const fn reading(template: &'static str) -> Self {
         Self::new(template, Kind::Read)
     }
 
-    /// A statement that changes or locks rows. It always goes through Citus.
-    pub(crate) const fn writing(sql: &'static str) -> Self {
-        Self::new(sql, Kind::Write)
+    /// A statement that changes or locks rows.
+    pub(crate) const fn writing(template: &'static str) -> Self {
+        Self::new(template, Kind::Write)
     }
 
-    /// An INSERT of one row whose id is the next number of a sequence. Citus keeps no plan of it.
-    pub(crate) const fn inserting(sql: &'static str) -> Self {
-        Self::new(sql, Kind::Insert)
+    /// An INSERT of one row whose id is the next number of a sequence. Citus keeps no plan of it. The
+    /// statement names the sequence, because a shard's own table has no default for the id.
+    pub(crate) const fn inserting(template: &'static str) -> Self {
+        Self::new(template, Kind::Insert)
     }
 
     const fn new(template: &'static str, kind: Kind) -> Self {
-        Self { template, kind, weight: Weight::Light, finds_user: false, sql: OnceLock::new() }
+        Self {
+            template,
+            kind,
+            weight: Weight::Light,
+            finds_user: false,
+            sql: OnceLock::new(),
+            changed_tables: OnceLock::new(),
+        }
     }
 
     /// The same statement, of which a tenant may run fewer at a time: its work grows with the notes of a
@@ -66,10 +77,12 @@ impl Statement {
 
     /// The text for Citus and for plain PostgreSQL.
     pub(crate) fn sql(&'static self) -> &'static str {
-        match self.kind {
-            Kind::Read => self.sql.get_or_init(|| self.template.replace(['{', '}'], "")),
-            Kind::Write | Kind::Insert => self.template,
-        }
+        self.sql.get_or_init(|| self.template.replace(['{', '}'], ""))
+    }
+
+    /// The tables in which it changes or locks rows.
+    pub(super) fn changed_tables(&'static self) -> &'static [TableName] {
+        self.changed_tables.get_or_init(|| shard_tables::changed(self.template))
     }
 
     pub(super) fn weight(&self) -> Weight {

@@ -11,21 +11,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::future::{join_all, join3, try_join_all};
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::checkout::{CALL_DEADLINE, with_connection_for};
+use super::checkout::with_connection_for;
 use super::connection::{Pool, PooledConnection};
 use super::counters::StatementPath;
 use super::error::{DbError, causes};
 use super::router::Router;
 use super::row::DbRow;
 use super::shard_reads::{self, TenantTables};
+use super::shard_writes;
 use super::statement::{BoundStatement, Steps};
 use super::tenant_setting::set_tenant;
+use super::time_budget::TimeBudget;
 use super::topology::ShardPlacement;
+use super::transaction;
 use super::turns::{Claim, Weight};
-use super::value::Value;
 use crate::domain::{TenantId, UsageLimits};
 
 /// The pauses before a transaction is retried after a conflict with another. Jitter keeps the two from
@@ -41,6 +43,15 @@ const CUSTOM_PLAN: &str = "; SET LOCAL plan_cache_mode = force_custom_plan";
 struct Limits {
     deadline: Instant,
     settings: &'static str,
+}
+
+/// How a node runs a transaction.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// On the tables of a shard.
+    Shard(&'a ShardPlacement),
+    /// Through Citus, or on plain PostgreSQL, with a setting for plans.
+    Citus { plan: &'a str },
 }
 
 /// For the few statements whose work grows with the number of a tenant's users.
@@ -63,23 +74,6 @@ pub struct TenantHandle {
 struct ClaimedLoad {
     statements: AtomicU64,
     micros: AtomicU64,
-}
-
-/// The time that a handle may wait for the database over all its calls, so that a request with two slow calls
-/// is answered as soon as a request with one.
-#[derive(Clone, Default)]
-struct TimeBudget {
-    spent_micros: Arc<AtomicU64>,
-}
-
-impl TimeBudget {
-    fn left(&self) -> Duration {
-        CALL_DEADLINE.saturating_sub(Duration::from_micros(self.spent_micros.load(Ordering::Relaxed)))
-    }
-
-    fn spend(&self, time: Duration) {
-        self.spent_micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
 }
 
 impl TenantHandle {
@@ -241,8 +235,8 @@ impl TenantHandle {
         }
     }
 
-    /// Runs the statements on the node that should hold the shard: on the shard's own tables if all of them
-    /// read.
+    /// Runs the statements on the node that should hold the shard: on the shard's own tables, and through Citus
+    /// where that cannot be.
     async fn on_owning_node(
         &self,
         placement: &ShardPlacement,
@@ -252,6 +246,9 @@ impl TenantHandle {
     ) -> Result<Vec<Vec<DbRow>>, DbError> {
         let tables = TenantTables::Sharded(placement.clone());
         if let Some(results) = self.in_one_message(&tables, pool, limits, statements).await? {
+            return Ok(results);
+        }
+        if let Some(results) = self.on_shard(placement, pool, limits, statements).await? {
             return Ok(results);
         }
         self.router.counters().count_path(StatementPath::Node);
@@ -286,8 +283,8 @@ impl TenantHandle {
                 return Ok(Some(results));
             }
             Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
-            Ok(None) => log::debug!("the tenant's own table could not be read: it is not on that node"),
-            Err(error) => log::debug!("the tenant's own table could not be read: {}", causes(&error)),
+            Ok(None) => log::debug!("the tenant's own tables could not be read: not on that node"),
+            Err(error) => log::debug!("the tenant's own tables could not be read: {}", causes(&error)),
         }
         if matches!(tables, TenantTables::Sharded(_)) {
             self.router.counters().count_path(StatementPath::Moved);
@@ -296,7 +293,37 @@ impl TenantHandle {
         Ok(None)
     }
 
-    /// Runs the statements on one node, and retries after a conflict with another transaction.
+    /// Runs statements that write on the shard's own tables; none when they change other tables too, or when
+    /// the shard is not on that node. Nothing has changed then.
+    async fn on_shard(
+        &self,
+        placement: &ShardPlacement,
+        pool: &Pool,
+        limits: Limits,
+        statements: &[&BoundStatement<'_>],
+    ) -> Result<Option<Vec<Vec<DbRow>>>, DbError> {
+        let all_read = statements.iter().all(|bound| bound.statement.is_read());
+        if all_read || !shard_writes::are_of_shard(placement, statements) {
+            return Ok(None);
+        }
+        match self.with_retries(pool, limits, statements, Way::Shard(placement)).await {
+            Ok(Some(results)) => {
+                self.router.counters().count_path(StatementPath::Shard);
+                return Ok(Some(results));
+            }
+            // A statement that refuses to go on means it.
+            Err(error) if !matches!(error, DbError::Fault(_)) || error.is_division_by_zero() => {
+                return Err(error);
+            }
+            Ok(None) => log::debug!("the tenant's own tables could not be written: not on that node"),
+            Err(error) => log::debug!("the tenant's own tables could not be written: {}", causes(&error)),
+        }
+        self.router.counters().count_path(StatementPath::Moved);
+        self.router.request_refresh();
+        Ok(None)
+    }
+
+    /// Runs the statements on one node.
     async fn on_node(
         &self,
         pool: &Pool,
@@ -304,14 +331,31 @@ impl TenantHandle {
         statements: &[&BoundStatement<'_>],
         plan: &str,
     ) -> Result<Vec<Vec<DbRow>>, DbError> {
+        let results = self.with_retries(pool, limits, statements, Way::Citus { plan }).await?;
+        Ok(results.unwrap_or_default())
+    }
+
+    /// Runs a transaction, and retries it after a conflict with another one; none when it should run on a
+    /// shard that is not on the node.
+    async fn with_retries(
+        &self,
+        pool: &Pool,
+        limits: Limits,
+        statements: &[&BoundStatement<'_>],
+        way: Way<'_>,
+    ) -> Result<Option<Vec<Vec<DbRow>>>, DbError> {
         let claim = self.claim(statements);
         let mut pauses = CONFLICT_BACKOFF.build();
         loop {
-            match with_connection_for(claim, limits.deadline, pool, async |client| {
-                self.attempt(client, statements, [plan, limits.settings]).await
-            })
-            .await
-            {
+            let attempt = with_connection_for(claim, limits.deadline, pool, async |client| match way {
+                Way::Shard(placement) => {
+                    shard_writes::write(client, placement, self.tenant, statements, limits.settings).await
+                }
+                Way::Citus { plan } => {
+                    self.attempt(client, statements, [plan, limits.settings]).await.map(Some)
+                }
+            });
+            match attempt.await {
                 Err(DbError::Repeat(error)) => {
                     let Some(pause) = pauses.next() else {
                         return Err(DbError::Unavailable(Some(error.into())));
@@ -339,19 +383,6 @@ impl TenantHandle {
         let prepared =
             try_join_all(statements.iter().map(|bound| client.prepare_cached(bound.statement.sql()))).await?;
         let opening = format!("BEGIN; {}{plan}{limits}", set_tenant(self.tenant));
-        let tenant = Value::from(self.tenant.number());
-        let values: Vec<Vec<_>> = statements
-            .iter()
-            .map(|bound| std::iter::once(&tenant).chain(&bound.values).map(Value::bound).collect())
-            .collect();
-        let queries = prepared.iter().zip(&values).map(|(statement, values)| client.query(statement, values));
-        // The first poll of each future puts its messages on the wire, in this order, before any answer is
-        // awaited.
-        let (opened, results, committed) =
-            join3(client.batch_execute(&opening), join_all(queries), client.batch_execute("COMMIT")).await;
-        opened?;
-        let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        committed?;
-        Ok(results.into_iter().map(|rows| rows.into_iter().map(DbRow::Binary).collect()).collect())
+        Ok(transaction::run(client, &opening, self.tenant, &prepared, statements).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! The placement of tenants: the hash that Citus uses maps a tenant to its shard, and the catalog maps the
 //! shard to its node. Every node has the catalog. It has a row for each shard and none for each tenant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::connection::PooledConnection;
@@ -18,12 +18,17 @@ pub(super) struct NodeAddress {
     pub(super) port: u16,
 }
 
+/// A table's schema and name.
+pub(super) type TableName = (String, String);
+
 /// The shards of one hash range: the number of the shard for each distributed table, and for each reference
 /// table, which every node has. A shard is a table whose name ends with its number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shards {
     /// The shard's number by schema and table.
-    pub(super) by_table: BTreeMap<(String, String), i64>,
+    pub(super) by_table: BTreeMap<TableName, i64>,
+    /// The reference tables.
+    pub(super) everywhere: BTreeSet<TableName>,
 }
 
 impl Shards {
@@ -82,7 +87,8 @@ impl Topology {
         }
         let mut reference_tables = Shards::default();
         for row in client.query(REFERENCE_TABLES, &[]).await? {
-            let (table, shard) = DbRow::from(row).read();
+            let (table, shard): (TableName, i64) = DbRow::from(row).read();
+            reference_tables.everywhere.insert(table.clone());
             reference_tables.by_table.insert(table, shard);
         }
         let mut ranges: BTreeMap<i32, (i32, NodeGroup, Shards)> = BTreeMap::new();

@@ -55,7 +55,7 @@ pub const NAMES: &[(&str, MetricKind, &str)] = &[
     (
         "pigeonhole_routing_statements_total",
         Counter,
-        "Statements of tenants: read from the shard, through Citus on its node, or by the coordinator.",
+        "Statements of tenants: on the shard's tables, through Citus on its node, or by the coordinator.",
     ),
     (
         "pigeonhole_routing_misses_total",

@@ -20,7 +20,7 @@ macro_rules! by_author {
 }
 macro_rules! by_recipient {
     () => {
-        "EXISTS (SELECT FROM shared_notes s WHERE s.tenant_id = $1 AND s.recipient_id = $2 \
+        "EXISTS (SELECT FROM {shared_notes} s WHERE s.tenant_id = $1 AND s.recipient_id = $2 \
          AND s.note_id = $3 AND s.access = 'edit')"
     };
 }
@@ -41,8 +41,8 @@ macro_rules! is_changed {
 macro_rules! keep_replaced {
     ($right:expr) => {
         Statement::writing(concat!(
-            "INSERT INTO note_revisions (tenant_id, note_id, version, title, content, replaced_by)
-             SELECT n.tenant_id, n.id, n.version, n.title, n.content, $2::bigint FROM notes n WHERE",
+            "INSERT INTO {note_revisions} (tenant_id, note_id, version, title, content, replaced_by)
+             SELECT n.tenant_id, n.id, n.version, n.title, n.content, $2::bigint FROM {notes} n WHERE",
             is_changed!($right),
             " ON CONFLICT (tenant_id, note_id, version) DO NOTHING"
         ))
@@ -51,7 +51,8 @@ macro_rules! keep_replaced {
 macro_rules! replace {
     ($right:expr) => {
         Statement::writing(concat!(
-            "UPDATE notes n SET title = $5, content = $6, version = n.version + 1, updated_at = now() WHERE",
+            "UPDATE {notes} n SET title = $5, content = $6, version = n.version + 1, updated_at = now()
+             WHERE",
             is_changed!($right),
             " RETURNING ",
             note_columns!(whole)
@@ -65,7 +66,7 @@ static REPLACE_BY_RECIPIENT: Statement = replace!(by_recipient!());
 // A transaction that ends the share waits for this edit, so no edit is stored after the author's client got
 // the answer that the share has ended.
 static LOCK_RIGHT: Statement = Statement::writing(
-    "SELECT note_id FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
+    "SELECT note_id FROM {shared_notes} WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
      AND access = 'edit' FOR SHARE",
 );
 

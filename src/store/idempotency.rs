@@ -11,20 +11,20 @@ const PRIMARY_KEY: &str = "idempotency_keys_pkey";
 // In the transaction that has just written the note, message or invitation, on the connection whose sequence
 // gave its id.
 static RECORD_NEW_NOTE: Statement = Statement::inserting(
-    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
+    "INSERT INTO {idempotency_keys} (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('notes_id_seq'), '')",
 );
 static RECORD_NEW_MESSAGE: Statement = Statement::inserting(
-    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
+    "INSERT INTO {idempotency_keys} (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('outbox_id_seq'), '')",
 );
 static RECORD_NEW_INVITATION: Statement = Statement::inserting(
-    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, created_id, answer)
+    "INSERT INTO {idempotency_keys} (tenant_id, user_id, key, request_hash, created_id, answer)
      VALUES ($1, $2, $3, $4, currval('invitations_id_seq'), $5)",
 );
 // The row is all that there is to remember: a choice between organizations is made once.
 static RECORD_CHOICE: Statement = Statement::inserting(
-    "INSERT INTO idempotency_keys (tenant_id, user_id, key, request_hash, answer)
+    "INSERT INTO {idempotency_keys} (tenant_id, user_id, key, request_hash, answer)
      VALUES ($1, $2, $3, '', '')",
 );
 static FIND: Statement = Statement::reading(

@@ -11,20 +11,20 @@ const VALID: &str = "90 seconds";
 
 // The leases of a tenant are taken one after the other, so that the next statement counts them all.
 static LOCK_TENANT: Statement = Statement::writing(
-    "SELECT u.user_id FROM tenant_usage u WHERE u.tenant_id = $1 AND u.user_id = 0 FOR UPDATE",
+    "SELECT u.user_id FROM {tenant_usage} u WHERE u.tenant_id = $1 AND u.user_id = 0 FOR UPDATE",
 );
 // The database refuses the transaction if others have as many as allowed (`V14__imports_of_a_tenant.sql`).
 static LEAVE_ROOM: Statement = Statement::writing(concat!(
-    "UPDATE tenant_usage u SET imports_room = ",
+    "UPDATE {tenant_usage} u SET imports_room = ",
     allowed!("imports", "$3"),
-    " - 1 - (SELECT count(*) FROM import_leases l
+    " - 1 - (SELECT count(*) FROM {import_leases} l
         WHERE l.tenant_id = $1 AND l.user_id <> $2::bigint AND l.expires_at > now())
      WHERE u.tenant_id = $1 AND u.user_id = 0"
 ));
 // The times are computed in VALUES, because Citus admits only immutable functions in the WHERE of ON
 // CONFLICT.
 static TAKE: Statement = Statement::writing(
-    "INSERT INTO import_leases AS lease (tenant_id, user_id, holder, taken_at, expires_at)
+    "INSERT INTO {import_leases} AS lease (tenant_id, user_id, holder, taken_at, expires_at)
      VALUES ($1, $2, $3, now(), now() + $4::text::interval)
      ON CONFLICT (tenant_id, user_id) DO UPDATE
      SET holder = excluded.holder, taken_at = excluded.taken_at, expires_at = excluded.expires_at
@@ -32,11 +32,11 @@ static TAKE: Statement = Statement::writing(
      RETURNING lease.holder",
 );
 static RENEW: Statement = Statement::writing(
-    "UPDATE import_leases SET expires_at = now() + $4::text::interval
+    "UPDATE {import_leases} SET expires_at = now() + $4::text::interval
      WHERE tenant_id = $1 AND user_id = $2 AND holder = $3 RETURNING holder",
 );
 static RELEASE: Statement =
-    Statement::writing("DELETE FROM import_leases WHERE tenant_id = $1 AND user_id = $2 AND holder = $3");
+    Statement::writing("DELETE FROM {import_leases} WHERE tenant_id = $1 AND user_id = $2 AND holder = $3");
 
 pub(super) static ALL: &[&Statement] = &[&LOCK_TENANT, &LEAVE_ROOM, &TAKE, &RENEW, &RELEASE];
 

@@ -55,11 +55,12 @@ static UNREAD: Statement = Statement::reading(
          WHERE i.tenant_id = $1 AND i.recipient_id = $2 AND i.read_at IS NULL LIMIT 100) unread",
 );
 static MARK_READ: Statement = Statement::writing(
-    "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
+    "UPDATE {shared_notes} SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND note_id = $3 \
      AND read_at IS NULL",
 );
 static MARK_ALL_READ: Statement = Statement::writing(
-    "UPDATE shared_notes SET read_at = now() WHERE tenant_id = $1 AND recipient_id = $2 AND read_at IS NULL",
+    "UPDATE {shared_notes} SET read_at = now()
+     WHERE tenant_id = $1 AND recipient_id = $2 AND read_at IS NULL",
 );
 static NAME: Statement =
     Statement::reading("SELECT username FROM {shared.users} WHERE tenant_id = $1 AND id = $2");

@@ -29,8 +29,9 @@ pub(super) const TAKE_USE: &str = concat!(
 );
 
 static INSERT: Statement = Statement::inserting(
-    "INSERT INTO invitations (tenant_id, token_hash, role, invited_by, uses_left, expires_at)
-     VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING id, expires_at",
+    "INSERT INTO {invitations} (id, tenant_id, token_hash, role, invited_by, uses_left, expires_at)
+     VALUES (nextval('invitations_id_seq'), $1, $2, $3, $4, $5, now() + $6::text::interval)
+     RETURNING id, expires_at",
 );
 static EXPIRY: Statement =
     Statement::reading("SELECT expires_at FROM {invitations} WHERE tenant_id = $1 AND id = $2");
@@ -66,19 +67,19 @@ static MAY_REVOKE: Statement = Statement::reading(concat!(
     ", false) FROM {invitations} i WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL"
 ));
 static REVOKE: Statement = Statement::writing(concat!(
-    "UPDATE invitations i SET revoked_at = now()
+    "UPDATE {invitations} i SET revoked_at = now()
      WHERE i.tenant_id = $1 AND i.id = $2 AND i.revoked_at IS NULL AND ",
-    may_revoke!("shared.users"),
+    may_revoke!("{shared.users}"),
     " RETURNING i.id"
 ));
 
 // Of the invitations of the user $2. In force again after a promotion, they would be ones that every other
 // owner has forgotten.
 static END_UNGIVABLE: Statement = Statement::writing(
-    "UPDATE invitations i SET revoked_at = now()
+    "UPDATE {invitations} i SET revoked_at = now()
      WHERE i.tenant_id = $1 AND i.invited_by = $2 AND i.revoked_at IS NULL
        AND NOT coalesce((SELECT u.role = 'owner' OR u.role = 'admin' AND i.role <> 'owner'
-            FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL), false)
+            FROM {shared.users} u WHERE u.tenant_id = $1 AND u.id = $2 AND u.removed_at IS NULL), false)
      RETURNING i.id",
 );
 

@@ -16,10 +16,15 @@ pub(super) use override_columns;
 /// given at `members::if_removed`.
 macro_rules! allowed {
     ($limit:literal, $default:literal) => {
+        $crate::store::limits::allowed!($limit, $default, "{tenant_limits}")
+    };
+    ($limit:literal, $default:literal, $table:literal) => {
         concat!(
             "nullif(coalesce((SELECT l.",
             $limit,
-            " FROM tenant_limits l WHERE l.tenant_id = $1), ",
+            " FROM ",
+            $table,
+            " l WHERE l.tenant_id = $1), ",
             $default,
             "::bigint), 0)"
         )

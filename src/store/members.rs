@@ -20,7 +20,7 @@ static CONCERNED: Statement = Statement::reading(
      WHERE tenant_id = $1 AND removed_at IS NULL AND (role = 'owner' OR id = $2 OR id = $3)",
 );
 static LOCK_CONCERNED: Statement = Statement::writing(
-    "SELECT id, role FROM shared.users
+    "SELECT id, role FROM {shared.users}
      WHERE tenant_id = $1 AND removed_at IS NULL AND (role = 'owner' OR id = $2 OR id = $3)
      ORDER BY id FOR UPDATE",
 );
@@ -31,16 +31,16 @@ static KEYS: Statement = Statement::reading(
 /// Whether the tenant has an owner other than `$3`.
 macro_rules! another_owner {
     () => {
-        "EXISTS (SELECT FROM shared.users o WHERE o.tenant_id = $1 AND o.role = 'owner' \
+        "EXISTS (SELECT FROM {shared.users} o WHERE o.tenant_id = $1 AND o.role = 'owner' \
          AND o.removed_at IS NULL AND o.id <> $3)"
     };
 }
 // It is no join, for the reason given at `if_removed`.
 static CHANGE_ROLE: Statement = Statement::writing(concat!(
-    "UPDATE shared.users t SET role = $4
+    "UPDATE {shared.users} t SET role = $4
      WHERE t.tenant_id = $1 AND t.id = $3 AND t.removed_at IS NULL
        AND (SELECT a.role = 'owner' OR a.role = 'admin' AND t.role <> 'owner' AND $4 <> 'owner'
-            FROM shared.users a WHERE a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL)
+            FROM {shared.users} a WHERE a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL)
        AND (t.role <> 'owner' OR $4 = 'owner' OR ",
     another_owner!(),
     ") RETURNING t.id"
@@ -48,10 +48,10 @@ static CHANGE_ROLE: Statement = Statement::writing(concat!(
 // It frees the name: keys are in lower case, so no user can have the new key. The name itself stays, because
 // the user's notes stay.
 static REMOVE: Statement = Statement::writing(concat!(
-    "UPDATE shared.users t
+    "UPDATE {shared.users} t
      SET removed_at = now(), username_key = 'REMOVED ' || t.id, email = NULL, email_key = NULL,
          password = '', role = 'member'
-     FROM shared.users a
+     FROM {shared.users} a
      WHERE t.tenant_id = $1 AND t.id = $3 AND t.removed_at IS NULL
        AND a.tenant_id = $1 AND a.id = $2 AND a.removed_at IS NULL
        AND (a.id = t.id OR a.role = 'owner' OR a.role = 'admin' AND t.role <> 'owner')
@@ -63,20 +63,20 @@ static REMOVE: Statement = Statement::writing(concat!(
 /// plan for any tenant, which reads all shards.
 macro_rules! if_removed {
     () => {
-        "(SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2 \
+        "(SELECT count(*) FROM {shared.users} u WHERE u.tenant_id = $1 AND u.id = $2 \
          AND u.removed_at IS NOT NULL) = 1"
     };
 }
 static END_SESSIONS: Statement = Statement::writing(concat!(
-    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND ",
+    "DELETE FROM {sessions} WHERE tenant_id = $1 AND user_id = $2 AND ",
     if_removed!()
 ));
 static EMPTY_INBOX: Statement = Statement::writing(concat!(
-    "DELETE FROM shared_notes WHERE tenant_id = $1 AND recipient_id = $2 AND ",
+    "DELETE FROM {shared_notes} WHERE tenant_id = $1 AND recipient_id = $2 AND ",
     if_removed!()
 ));
 static END_SHARES: Statement = Statement::writing(concat!(
-    "DELETE FROM shares WHERE tenant_id = $1 AND audience = $2 AND ",
+    "DELETE FROM {shares} WHERE tenant_id = $1 AND audience = $2 AND ",
     if_removed!()
 ));
 static WAS_REMOVED: Statement = Statement::reading(

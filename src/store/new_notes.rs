@@ -9,7 +9,8 @@ use crate::db::{DbError, Statement, TenantHandle, values};
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
 
 static INSERT: Statement = Statement::inserting(
-    "INSERT INTO notes (tenant_id, user_id, title, content) VALUES ($1, $2, $3, $4) RETURNING id",
+    "INSERT INTO {notes} (id, tenant_id, user_id, title, content) \
+     VALUES (nextval('notes_id_seq'), $1, $2, $3, $4) RETURNING id",
 );
 
 pub(super) static ALL: &[&Statement] = &[&INSERT];

@@ -81,17 +81,17 @@ static COUNT: Statement = Statement::reading(
 );
 // A note in the bin does not count as a note of its author and the tenant.
 static DELETE: Statement = Statement::writing(concat!(
-    "WITH moved AS (UPDATE notes SET deleted_at = now()
+    "WITH moved AS (UPDATE {notes} SET deleted_at = now()
      WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NULL AND ($4::integer IS NULL
      OR version = $4)
-     RETURNING id), counted AS (UPDATE tenant_usage u SET note_count = u.note_count - 1 WHERE",
+     RETURNING id), counted AS (UPDATE {tenant_usage} u SET note_count = u.note_count - 1 WHERE",
     rows_of_person!(),
     " AND EXISTS (SELECT FROM moved) RETURNING u.user_id) SELECT id FROM moved"
 ));
 static RESTORE: Statement = Statement::writing(concat!(
-    "WITH moved AS (UPDATE notes SET deleted_at = NULL
+    "WITH moved AS (UPDATE {notes} SET deleted_at = NULL
      WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NOT NULL RETURNING id),
-     counted AS (UPDATE tenant_usage u SET note_count = u.note_count + 1 WHERE",
+     counted AS (UPDATE {tenant_usage} u SET note_count = u.note_count + 1 WHERE",
     rows_of_person!(),
     " AND EXISTS (SELECT FROM moved) RETURNING u.user_id) SELECT id FROM moved"
 ));

@@ -22,22 +22,24 @@ macro_rules! message_columns {
     };
 }
 
-static ENQUEUE: Statement =
-    Statement::writing("INSERT INTO outbox (tenant_id, route, user_id, payload) VALUES ($1, $2, $3, $4)");
+static ENQUEUE: Statement = Statement::writing(
+    "INSERT INTO {outbox} (id, tenant_id, route, user_id, payload) \
+     VALUES (nextval('outbox_id_seq'), $1, $2, $3, $4)",
+);
 static ENQUEUE_FOR_NOTE: Statement = Statement::inserting(
-    "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) VALUES ($1, $2, $3, $4, $5) \
-     RETURNING id",
+    "INSERT INTO {outbox} (id, tenant_id, route, user_id, note_id, payload) \
+     VALUES (nextval('outbox_id_seq'), $1, $2, $3, $4, $5) RETURNING id",
 );
 // In the transaction that has just written a note, on the connection whose sequence gave its id.
 static ENQUEUE_FOR_NEW_NOTE: Statement = Statement::inserting(
-    "INSERT INTO outbox (tenant_id, route, user_id, note_id, payload) \
-     VALUES ($1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
+    "INSERT INTO {outbox} (id, tenant_id, route, user_id, note_id, payload) \
+     VALUES (nextval('outbox_id_seq'), $1, $2, $3, currval('notes_id_seq'), $4) RETURNING id",
 );
 // SKIP LOCKED is possible because one shard holds all rows of a tenant.
 static CLAIM: Statement = Statement::writing(concat!(
-    "UPDATE outbox o SET due_at = now() + $2::text::interval
+    "UPDATE {outbox} o SET due_at = now() + $2::text::interval
      WHERE o.tenant_id = $1 AND o.id IN (
-         SELECT id FROM outbox
+         SELECT id FROM {outbox}
          WHERE tenant_id = $1 AND due_at <= now() AND acknowledged_at IS NULL AND failed_at IS NULL
          ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
      RETURNING ",
@@ -49,17 +51,17 @@ static FIND: Statement = Statement::reading(concat!(
     " FROM {outbox} o WHERE o.tenant_id = $1 AND o.id = $2"
 ));
 static ACKNOWLEDGE: Statement = Statement::writing(
-    "UPDATE outbox SET acknowledged_at = now(), failed_at = NULL, last_error = ''
+    "UPDATE {outbox} SET acknowledged_at = now(), failed_at = NULL, last_error = ''
      WHERE tenant_id = $1 AND id = $2 AND acknowledged_at IS NULL",
 );
 static PUBLISHED: Statement = Statement::writing(
-    "UPDATE outbox SET published_at = now(), due_at = now() + $4::text::interval, last_error = ''
+    "UPDATE {outbox} SET published_at = now(), due_at = now() + $4::text::interval, last_error = ''
      WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
      AND failed_at IS NULL",
 );
 // The worker did not try to handle it, so no attempt is counted.
 static RELEASE: Statement = Statement::writing(
-    "UPDATE outbox SET due_at = now() + $5::text::interval, last_error = $4
+    "UPDATE {outbox} SET due_at = now() + $5::text::interval, last_error = $4
      WHERE tenant_id = $1 AND id = ANY ($2) AND due_at = $3 AND acknowledged_at IS NULL
      AND failed_at IS NULL",
 );
@@ -67,7 +69,7 @@ static RELEASE: Statement = Statement::writing(
 // the pause and whether it was the last attempt: Citus adds no interval of a column to a time, and has no
 // now() within CASE. A time plus a NULL interval is NULL.
 static FAIL: Statement = Statement::writing(
-    "UPDATE outbox SET attempts = attempts + 1, last_error = $3, published_at = NULL, due_at = now() +
+    "UPDATE {outbox} SET attempts = attempts + 1, last_error = $3, published_at = NULL, due_at = now() +
         $4::text::interval,
          failed_at = now() + $5::text::interval
      WHERE tenant_id = $1 AND id = $2 AND attempts = $6 AND acknowledged_at IS NULL

@@ -51,24 +51,24 @@ static COLLEAGUE_BY_NAME: Statement = Statement::reading(
 // (LOCK_RIGHT in `edits`), and a later edit finds no access. They touch only the author's own shares,
 // whatever the caller checked.
 static LOCK_SHARES: Statement = Statement::writing(
-    "SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 \
+    "SELECT audience FROM {shares} WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 \
      ORDER BY audience FOR UPDATE",
 );
 static UNSHARE: Statement = Statement::writing(
-    "DELETE FROM shares WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 AND audience = $4 \
+    "DELETE FROM {shares} WHERE tenant_id = $1 AND note_id = $2 AND shared_by = $3 AND audience = $4 \
      RETURNING audience",
 );
 // It counts the shares, because Citus 14.0 plans NOT EXISTS as a join, and then also tries a plan for any
 // tenant, which reads all shards.
 static REMOVE_UNCOVERED: Statement = Statement::writing(
-    "DELETE FROM shared_notes i WHERE i.tenant_id = $1 AND i.note_id = $2 AND i.shared_by = $3
-     AND 0 = (SELECT count(*) FROM shares s WHERE s.tenant_id = $1 AND s.note_id = $2
+    "DELETE FROM {shared_notes} i WHERE i.tenant_id = $1 AND i.note_id = $2 AND i.shared_by = $3
+     AND 0 = (SELECT count(*) FROM {shares} s WHERE s.tenant_id = $1 AND s.note_id = $2
      AND s.audience IN (0, i.recipient_id))",
 );
 static LOWER_ACCESS: Statement = Statement::writing(
-    "UPDATE shared_notes i SET access = 'read'
+    "UPDATE {shared_notes} i SET access = 'read'
      WHERE i.tenant_id = $1 AND i.note_id = $2 AND i.shared_by = $3 AND i.access = 'edit'
-     AND 0 = (SELECT count(*) FROM shares s WHERE s.tenant_id = $1 AND s.note_id = $2 AND s.access = 'edit'
+     AND 0 = (SELECT count(*) FROM {shares} s WHERE s.tenant_id = $1 AND s.note_id = $2 AND s.access = 'edit'
               AND s.audience IN (0, i.recipient_id))",
 );
 

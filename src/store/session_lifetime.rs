@@ -1,7 +1,7 @@
 //! When a session ends by itself, in SQL.
 
 /// How old the stored last use of a session is at most when a use is not written, as an interval of
-/// PostgreSQL. Each write goes through Citus and costs more than most pages. With the half minute for which
+/// PostgreSQL. Each write costs more than most pages. With the half minute for which
 /// a use waits in memory (auth/session_uses.rs), users are told five minutes and an hour.
 macro_rules! use_precision {
     (browser) => {

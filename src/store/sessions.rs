@@ -19,12 +19,12 @@ pub const LONG_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 // Logins of one user follow each other, so that each sees the sessions that the others started.
 static LOCK_USAGE: Statement =
-    Statement::writing("SELECT user_id FROM tenant_usage WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE");
+    Statement::writing("SELECT user_id FROM {tenant_usage} WHERE tenant_id = $1 AND user_id = $2 FOR UPDATE");
 // The database refuses less room than none.
 static LEAVE_ROOM_FOR_TOKEN: Statement = Statement::writing(concat!(
-    "UPDATE tenant_usage u SET tokens_room = ",
+    "UPDATE {tenant_usage} u SET tokens_room = ",
     allowed!("tokens_per_person", "$3"),
-    " - 1 - (SELECT count(*) FROM sessions s WHERE s.tenant_id = $1 AND s.user_id = $2 \
+    " - 1 - (SELECT count(*) FROM {sessions} s WHERE s.tenant_id = $1 AND s.user_id = $2 \
        AND s.kind = 'script' AND s.expires_at > now() AND s.last_seen_at > now() - interval '",
     idle_limit!(long),
     "') WHERE u.tenant_id = $1 AND u.user_id = $2"
@@ -32,15 +32,16 @@ static LEAVE_ROOM_FOR_TOKEN: Statement = Statement::writing(concat!(
 // A user's sessions in browsers beyond the limit, so that one more is allowed: those that are unused for
 // longest. Without a limit none.
 static END_SURPLUS: Statement = Statement::writing(concat!(
-    "DELETE FROM sessions WHERE tenant_id = $1 AND token_hash IN (SELECT s.token_hash FROM sessions s \
+    "DELETE FROM {sessions} WHERE tenant_id = $1 AND token_hash IN (SELECT s.token_hash FROM {sessions} s \
        WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.kind <> 'script' \
        ORDER BY s.last_seen_at DESC, s.id DESC OFFSET (SELECT coalesce(",
     allowed!("sessions_per_person", "$3"),
     " - 1, 1000000000))) RETURNING id"
 ));
 static INSERT: Statement = Statement::inserting(
-    "INSERT INTO sessions (tenant_id, token_hash, user_id, kind, user_agent, expires_at)
-     VALUES ($1, $2, $3, $4, $5, now() + $6::text::interval) RETURNING expires_at",
+    "INSERT INTO {sessions} (id, tenant_id, token_hash, user_id, kind, user_agent, expires_at)
+     VALUES (nextval('sessions_id_seq'), $1, $2, $3, $4, $5, now() + $6::text::interval)
+     RETURNING expires_at",
 );
 /// The session and its user, which are read together.
 macro_rules! find {
@@ -65,7 +66,7 @@ static FIND: Statement = find!("");
 /// ([`Viewer::OfSession`]).
 static FIND_FOR_READS: Statement = find!(", set_config('app.user_id', s.user_id::text, true)").finding_user();
 static TOUCH: Statement = Statement::writing(
-    "UPDATE sessions SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = ANY($2) \
+    "UPDATE {sessions} SET last_seen_at = now() WHERE tenant_id = $1 AND token_hash = ANY($2) \
      AND last_seen_at < now()",
 );
 static OF_USER: Statement = Statement::reading(
@@ -73,24 +74,25 @@ static OF_USER: Statement = Statement::reading(
      WHERE tenant_id = $1 AND user_id = $2 AND expires_at > now()
      ORDER BY last_seen_at DESC, id DESC LIMIT 100",
 );
-static END: Statement = Statement::writing("DELETE FROM sessions WHERE tenant_id = $1 AND token_hash = $2");
-static END_BY_ID: Statement =
-    Statement::writing("DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id");
+static END: Statement = Statement::writing("DELETE FROM {sessions} WHERE tenant_id = $1 AND token_hash = $2");
+static END_BY_ID: Statement = Statement::writing(
+    "DELETE FROM {sessions} WHERE tenant_id = $1 AND user_id = $2 AND id = $3 RETURNING id",
+);
 static END_OTHERS: Statement = Statement::writing(
-    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id",
+    "DELETE FROM {sessions} WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 RETURNING id",
 );
 // Every hash has a new salt, so a row with the new hash proves that this transaction replaced the old one.
 // The statements are no joins, because Citus would also try a plan for any tenant for a join, which reads all
 // shards.
 static END_OTHERS_AFTER: Statement = Statement::writing(
-    "DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND id <> $3
-       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2
+    "DELETE FROM {sessions} WHERE tenant_id = $1 AND user_id = $2 AND id <> $3
+       AND (SELECT count(*) FROM {shared.users} u WHERE u.tenant_id = $1 AND u.id = $2
        AND u.password = $4) = 1",
 );
 static ROTATE_AFTER: Statement = Statement::writing(
-    "UPDATE sessions SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2
+    "UPDATE {sessions} SET token_hash = $5, last_seen_at = now() WHERE tenant_id = $1 AND user_id = $2
         AND id = $3
-       AND (SELECT count(*) FROM shared.users u WHERE u.tenant_id = $1 AND u.id = $2
+       AND (SELECT count(*) FROM {shared.users} u WHERE u.tenant_id = $1 AND u.id = $2
        AND u.password = $4) = 1",
 );
 

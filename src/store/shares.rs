@@ -8,31 +8,31 @@ use crate::domain::{Access, Audience, InsertToShared, NoteId, UserId};
 
 // The statement itself checks that the user is the author of a note that is not deleted.
 static SHARE: Statement = Statement::writing(
-    "INSERT INTO shares AS share (tenant_id, note_id, audience, access, shared_by)
-     SELECT n.tenant_id, n.id, $4::bigint, $5::text, n.user_id FROM notes n
+    "INSERT INTO {shares} AS share (tenant_id, note_id, audience, access, shared_by)
+     SELECT n.tenant_id, n.id, $4::bigint, $5::text, n.user_id FROM {notes} n
      WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.id = $3 AND n.deleted_at IS NULL
      ON CONFLICT (tenant_id, note_id, audience) DO UPDATE SET access = excluded.access
      RETURNING share.note_id",
 );
 // In the transaction that has just written the note, on the connection whose sequence gave its id.
 static SHARE_NEW: Statement = Statement::inserting(
-    "INSERT INTO shares (tenant_id, note_id, audience, access, shared_by) \
+    "INSERT INTO {shares} (tenant_id, note_id, audience, access, shared_by) \
      VALUES ($1, currval('notes_id_seq'), $2, $3, $4)",
 );
 // A transaction that ends a share waits for the delivery, and so removes what it delivered.
 static LOCK_SHARES: Statement =
-    Statement::writing("SELECT audience FROM shares WHERE tenant_id = $1 AND note_id = $2 FOR SHARE");
+    Statement::writing("SELECT audience FROM {shares} WHERE tenant_id = $1 AND note_id = $2 FOR SHARE");
 // Rights are checked when the message arrives and not when it was sent: the share and the note still exist,
 // the note is the sharer's, and the sharer and the recipients are members. One statement serves any number of
 // recipients. Of several shares with one user 'edit' wins, which is first in the alphabet.
 static DELIVER: Statement = Statement::writing(
-    "INSERT INTO shared_notes AS inbox (tenant_id, recipient_id, note_id, shared_by, access)
+    "INSERT INTO {shared_notes} AS inbox (tenant_id, recipient_id, note_id, shared_by, access)
      SELECT s.tenant_id, u.id, s.note_id, n.user_id, min(s.access)
-     FROM shares s
-     JOIN notes n ON n.tenant_id = s.tenant_id AND n.id = s.note_id AND n.user_id = s.shared_by
+     FROM {shares} s
+     JOIN {notes} n ON n.tenant_id = s.tenant_id AND n.id = s.note_id AND n.user_id = s.shared_by
      AND n.deleted_at IS NULL
-     JOIN shared.users a ON a.tenant_id = n.tenant_id AND a.id = n.user_id AND a.removed_at IS NULL
-     JOIN shared.users u ON u.tenant_id = s.tenant_id AND (s.audience = 0 OR s.audience = u.id)
+     JOIN {shared.users} a ON a.tenant_id = n.tenant_id AND a.id = n.user_id AND a.removed_at IS NULL
+     JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND (s.audience = 0 OR s.audience = u.id)
           AND u.removed_at IS NULL AND u.id <> n.user_id
      WHERE s.tenant_id = $1 AND s.note_id = $2
      GROUP BY s.tenant_id, u.id, s.note_id, n.user_id
@@ -43,15 +43,15 @@ static DELIVER: Statement = Statement::writing(
 // The same for a new member, of all that is shared with everyone. It skips what is in the inbox already,
 // because DELIVER put that there, which considers all shares of the note.
 static LOCK_SHARES_WITH_EVERYONE: Statement =
-    Statement::writing("SELECT note_id FROM shares WHERE tenant_id = $1 AND audience = 0 FOR SHARE");
+    Statement::writing("SELECT note_id FROM {shares} WHERE tenant_id = $1 AND audience = 0 FOR SHARE");
 static DELIVER_TO_NEWCOMER: Statement = Statement::writing(
-    "INSERT INTO shared_notes (tenant_id, recipient_id, note_id, shared_by, access)
+    "INSERT INTO {shared_notes} (tenant_id, recipient_id, note_id, shared_by, access)
      SELECT s.tenant_id, u.id, s.note_id, n.user_id, s.access
-     FROM shares s
-     JOIN notes n ON n.tenant_id = s.tenant_id AND n.id = s.note_id AND n.user_id = s.shared_by
+     FROM {shares} s
+     JOIN {notes} n ON n.tenant_id = s.tenant_id AND n.id = s.note_id AND n.user_id = s.shared_by
      AND n.deleted_at IS NULL
-     JOIN shared.users a ON a.tenant_id = n.tenant_id AND a.id = n.user_id AND a.removed_at IS NULL
-     JOIN shared.users u ON u.tenant_id = s.tenant_id AND u.id = $2 AND u.removed_at IS NULL
+     JOIN {shared.users} a ON a.tenant_id = n.tenant_id AND a.id = n.user_id AND a.removed_at IS NULL
+     JOIN {shared.users} u ON u.tenant_id = s.tenant_id AND u.id = $2 AND u.removed_at IS NULL
      AND u.id <> n.user_id
      WHERE s.tenant_id = $1 AND s.audience = 0
      ON CONFLICT (tenant_id, recipient_id, note_id) DO NOTHING",

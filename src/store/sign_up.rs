@@ -25,7 +25,7 @@ const INSERT_USER: &str =
 // The database refuses less room than none.
 const ADD_MEMBER: &str = concat!(
     "UPDATE tenant_usage u SET members = u.members + 1, members_room = ",
-    allowed!("members", "$2"),
+    allowed!("members", "$2", "tenant_limits"),
     " - u.members - 1 WHERE u.tenant_id = $1 AND u.user_id = 0"
 );
 // The rows of a new tenant; see the migration of the limits.

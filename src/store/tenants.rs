@@ -7,28 +7,28 @@ use crate::domain::{TenantName, UserId};
 
 // Of a change and a demotion at the same time, one waits for the other.
 static LOCK_OWNER: Statement = Statement::writing(
-    "SELECT id FROM shared.users
+    "SELECT id FROM {shared.users}
      WHERE tenant_id = $1 AND id = $2 AND role = 'owner' AND removed_at IS NULL FOR SHARE",
 );
 // Divides by zero, which ends the transaction, unless the actor is an owner. Citus refuses a condition on the
 // users in the change itself: tenants are in a reference table, and users are not.
 static REQUIRE_OWNER: Statement = Statement::writing(
-    "SELECT 1 / count(*) FROM shared.users
+    "SELECT 1 / count(*) FROM {shared.users}
      WHERE tenant_id = $1 AND id = $2 AND role = 'owner' AND removed_at IS NULL",
 );
 static SETTINGS: Statement =
     Statement::reading("SELECT name, join_policy, delete_after FROM {shared.tenants} WHERE id = $1");
 static CHANGE: Statement = Statement::writing(
-    "UPDATE shared.tenants SET name = $2, name_key = $3, join_policy = $4 WHERE id = $1 RETURNING id",
+    "UPDATE {shared.tenants} SET name = $2, name_key = $3, join_policy = $4 WHERE id = $1 RETURNING id",
 );
 static SCHEDULE_DELETION: Statement = Statement::writing(
-    "UPDATE shared.tenants SET delete_after = now() + interval '7 days' WHERE id = $1 AND name_key = $2 \
+    "UPDATE {shared.tenants} SET delete_after = now() + interval '7 days' WHERE id = $1 AND name_key = $2 \
      AND delete_after IS NULL",
 );
 static DELETION_BY_NAME: Statement =
     Statement::reading("SELECT delete_after FROM {shared.tenants} WHERE id = $1 AND name_key = $2");
 static CANCEL_DELETION: Statement = Statement::writing(
-    "UPDATE shared.tenants SET delete_after = NULL WHERE id = $1 AND delete_after > now() RETURNING id",
+    "UPDATE {shared.tenants} SET delete_after = NULL WHERE id = $1 AND delete_after > now() RETURNING id",
 );
 
 pub(super) static ALL: &[&Statement] = &[

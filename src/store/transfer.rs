@@ -55,13 +55,14 @@ static KNOWN_ORIGINS: Statement = Statement::reading(
     "SELECT origin FROM {imported_notes} WHERE tenant_id = $1 AND user_id = $2 AND origin = ANY($3)",
 );
 static IMPORT: Statement = Statement::inserting(
-    "INSERT INTO notes (tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at)
-     VALUES ($1, $2, $3, $4, 1, $5, $6, $7)",
+    "INSERT INTO {notes}
+         (id, tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at)
+     VALUES (nextval('notes_id_seq'), $1, $2, $3, $4, 1, $5, $6, $7)",
 )
 .heavy();
 // In the transaction that has just written the note, on the connection whose sequence gave its id.
 static RECORD_ORIGIN: Statement = Statement::inserting(
-    "INSERT INTO imported_notes (tenant_id, user_id, origin, note_id) \
+    "INSERT INTO {imported_notes} (tenant_id, user_id, origin, note_id) \
      VALUES ($1, $2, $3, currval('notes_id_seq'))",
 );
 

@@ -27,7 +27,7 @@ macro_rules! in_other_rows {
         concat!(
             "(SELECT coalesce(sum(s.",
             $column,
-            "), 0)::bigint FROM tenant_usage s WHERE s.tenant_id = $1 AND s.user_id < 0 \
+            "), 0)::bigint FROM {tenant_usage} s WHERE s.tenant_id = $1 AND s.user_id < 0 \
              AND s.user_id <> -1 - $2::bigint % 8)"
         )
     };
@@ -65,7 +65,7 @@ macro_rules! bytes_room {
 
 // `$3` notes in use and `$4` bytes.
 static ADD_NOTES: Statement = Statement::writing(concat!(
-    "UPDATE tenant_usage u SET note_count = u.note_count + $3::bigint, bytes = u.bytes + $4::bigint, ",
+    "UPDATE {tenant_usage} u SET note_count = u.note_count + $3::bigint, bytes = u.bytes + $4::bigint, ",
     notes_room!("$3::bigint", "$5", "$6"),
     ", ",
     bytes_room!("$4::bigint", "$7"),
@@ -74,7 +74,7 @@ static ADD_NOTES: Statement = Statement::writing(concat!(
 ));
 // `$3` bytes of notes that go into the bin, where they count no notes.
 static ADD_BYTES: Statement = Statement::writing(concat!(
-    "UPDATE tenant_usage u SET bytes = u.bytes + $3::bigint, ",
+    "UPDATE {tenant_usage} u SET bytes = u.bytes + $3::bigint, ",
     bytes_room!("$3::bigint", "$4"),
     " WHERE",
     rows_of_person!()
@@ -82,24 +82,24 @@ static ADD_BYTES: Statement = Statement::writing(concat!(
 // `$2` is the note's author and `$4` the version that the edit replaced. The time tells that this transaction
 // replaced it: now() is when the transaction began, and an edit that was faster began at another time.
 static ADD_BYTES_OF_EDIT: Statement = Statement::writing(concat!(
-    "UPDATE tenant_usage u SET bytes = u.bytes + $5::bigint, ",
+    "UPDATE {tenant_usage} u SET bytes = u.bytes + $5::bigint, ",
     bytes_room!("$5::bigint", "$6"),
     " WHERE",
     rows_of_person!(),
-    " AND EXISTS (SELECT FROM notes n WHERE n.tenant_id = $1 AND n.id = $3 \
+    " AND EXISTS (SELECT FROM {notes} n WHERE n.tenant_id = $1 AND n.id = $3 \
        AND n.version - 1 = $4::integer AND n.updated_at = now())"
 ));
 // After a restored note was counted.
 static LEAVE_ROOM_FOR_NOTES: Statement = Statement::writing(concat!(
-    "UPDATE tenant_usage u SET ",
+    "UPDATE {tenant_usage} u SET ",
     notes_room!("0", "$3", "$4"),
     " WHERE",
     rows_of_person!()
 ));
 // In the transaction that removed the member `$2`, for the reason given at `ADD_BYTES_OF_EDIT`.
 static SUBTRACT_MEMBER: Statement = Statement::writing(
-    "UPDATE tenant_usage u SET members = u.members - 1 WHERE u.tenant_id = $1 AND u.user_id = 0 \
-     AND EXISTS (SELECT FROM shared.users m WHERE m.tenant_id = $1 AND m.id = $2 AND m.removed_at = now())",
+    "UPDATE {tenant_usage} u SET members = u.members - 1 WHERE u.tenant_id = $1 AND u.user_id = 0 \
+     AND EXISTS (SELECT FROM {shared.users} m WHERE m.tenant_id = $1 AND m.id = $2 AND m.removed_at = now())",
 );
 static OF_TENANT: Statement = Statement::reading(
     "SELECT coalesce(sum(members), 0)::bigint, coalesce(sum(note_count), 0)::bigint, \

@@ -10,7 +10,7 @@ static ACCOUNT: Statement = Statement::reading(
      OR t.delete_after > now())",
 );
 static REPLACE_PASSWORD: Statement = Statement::writing(
-    "UPDATE shared.users SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 RETURNING id",
+    "UPDATE {shared.users} SET password = $4 WHERE tenant_id = $1 AND id = $2 AND password = $3 RETURNING id",
 );
 
 pub(super) static ALL: &[&Statement] = &[&ACCOUNT, &REPLACE_PASSWORD];

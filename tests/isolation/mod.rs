@@ -10,5 +10,6 @@ mod routes;
 mod row_level_security;
 mod schema_check;
 mod shard_reads;
+mod shard_writes;
 mod single_shard_requests;
 mod single_shard_statements;

@@ -7,7 +7,7 @@ use crate::support::{Person, database, environment, spawn_app};
 
 /// A connection as the application role to the node that holds the tenant's shard, and the shard's table
 /// name.
-async fn on_owning_node(person: &Person) -> (Client, String) {
+pub(super) async fn on_owning_node(person: &Person) -> (Client, String) {
     let admin = database::admin().await;
     let place = "SELECT n.nodename, n.nodeport, p.shardid, current_database()::text FROM pg_dist_placement p
                  JOIN pg_dist_node n USING (groupid)

@@ -115,6 +115,7 @@ async fn the_migration_and_a_recount_find_what_is_there() {
         "DROP TABLE tenant_usage",
         "DROP TABLE tenant_limits",
         "DROP TABLE import_leases",
+        "DROP FUNCTION requests.lock_placement",
         "DELETE FROM refinery_schema_history WHERE version >= 12",
     ] {
         client.batch_execute(statement).await.expect(statement);

@@ -238,7 +238,7 @@ fn waits(application: &Application) -> Table {
         (&application.routing, &application.passwords, &application.sessions);
     let mut table = Table::new("Since the start", &["what", "#count"]);
     for (what, count) in [
-        ("statements read from the shard itself", routing.shard),
+        ("statements run on the shard's own tables", routing.shard),
         ("statements sent to the shard's node", routing.node),
         ("statements sent to the coordinator or the only server", routing.coordinator),
         ("misses: the shard had moved", routing.moved),
