@@ -67,6 +67,14 @@ const LOCAL_TABLES: &str = "
     ORDER BY (c.oid = 'shared.tenants'::regclass) DESC, (c.oid = 'shared.users'::regclass) DESC,
              a.attname = 'tenant_id' DESC, 1";
 
+/// Creates our functions on all nodes, those that join later too, with their owner and rights: requests call
+/// some of them where the shards are.
+const CREATE_FUNCTIONS: &str = "
+    SELECT create_distributed_function(p.oid::regprocedure)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname IN ('shared', 'requests') AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_dist_object d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid)";
+
 /// Our tables that should be distributed and are not; the reference table first.
 pub(crate) async fn undistributed(coordinator: &NodeConnection) -> Result<Vec<LocalTable>, ClusterError> {
     let exists = "SELECT to_regclass('shared.tenants') IS NOT NULL";
@@ -214,6 +222,8 @@ impl Distribution {
             )
             .await?;
         }
+        // Citus creates a function on the other nodes by itself only where it exists before the function.
+        run("creating functions on the workers", CREATE_FUNCTIONS).await?;
         self.require_same_counts(coordinator, &before, say).await?;
         run("committing", "COMMIT").await
     }

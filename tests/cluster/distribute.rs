@@ -155,6 +155,7 @@ async fn distribute_keeps_every_row_and_policy() {
     assert_eq!(nodes.number(kinds).await, 16);
     assert_older_views_work(&nodes).await;
     nodes.run(&["cluster", "status"]).await.expect(0);
+    nodes.assert_functions_on(1).await;
 
     // As the application role through a worker: grants and policies are on the shards.
     let mut app = sql_load::application(&nodes.url(1)).await.expect("a connection");

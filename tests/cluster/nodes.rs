@@ -98,6 +98,18 @@ impl Nodes {
         self.run(&["cluster", "init", "--workers", &list.join(",")]).await
     }
 
+    /// The functions that requests call where the shards are exist on a worker, and the one that locks is for
+    /// requests alone.
+    pub async fn assert_functions_on(&self, node: usize) {
+        let worker = self.client(node).await;
+        worker.batch_execute("SET ROLE pigeonhole_app; SELECT shared.node_cores()").await.expect("cores");
+        for (role, state) in [("pigeonhole_app", "XX000"), ("pigeonhole_login", "42501")] {
+            let call = format!("SET ROLE {role}; SELECT requests.lock_placement(1, 1)");
+            let refused = worker.batch_execute(&call).await.expect_err("Citus knows no shard 1");
+            assert_eq!(refused.code().map(|code| code.code()), Some(state), "{role}: {refused:?}");
+        }
+    }
+
     pub async fn number(&self, statement: &str) -> i64 {
         number(&self.client(0).await, statement).await
     }

@@ -27,6 +27,7 @@ async fn adding_and_removing_a_worker_under_load_loses_no_acknowledged_note() {
     let limits = "SELECT count(*) FROM pg_roles WHERE rolname = 'pigeonhole_app' \
         AND 'statement_timeout=2s' = ANY (rolconfig)";
     assert_eq!(number(&nodes.client(2).await, limits).await, 1);
+    nodes.assert_functions_on(2).await;
     nodes.run(&["cluster", "rebalance", "--yes"]).await.expect(0).says("finished");
     let on_second = "SELECT count(*) FROM pg_dist_placement p JOIN pg_dist_shard USING (shardid)
                      WHERE groupid = 2 AND logicalrelid = 'notes'::regclass";
