@@ -235,8 +235,8 @@ impl TenantHandle {
         }
     }
 
-    /// Runs the statements on the node that should hold the shard: on the shard's own tables, and through Citus
-    /// where that cannot be.
+    /// Runs the statements on the node that should hold the shard: on the shard's own tables, and through
+    /// Citus where that cannot be.
     async fn on_owning_node(
         &self,
         placement: &ShardPlacement,
