@@ -273,24 +273,10 @@ impl TenantHandle {
             TenantTables::Whole => StatementPath::Coordinator,
             TenantTables::Sharded(_) => StatementPath::Shard,
         };
-        match with_connection_for(self.claim(statements), limits.deadline, pool, async |client| {
+        let read = with_connection_for(self.claim(statements), limits.deadline, pool, async |client| {
             shard_reads::read(client, tables, self.tenant, statements, &arguments).await
-        })
-        .await
-        {
-            Ok(Some(results)) => {
-                self.router.counters().count_path(path);
-                return Ok(Some(results));
-            }
-            Err(error) if !matches!(error, DbError::Fault(_)) => return Err(error),
-            Ok(None) => log::debug!("the tenant's own tables could not be read: not on that node"),
-            Err(error) => log::debug!("the tenant's own tables could not be read: {}", causes(&error)),
-        }
-        if matches!(tables, TenantTables::Sharded(_)) {
-            self.router.counters().count_path(StatementPath::Moved);
-        }
-        self.router.request_refresh();
-        Ok(None)
+        });
+        self.of_own_tables(path, read.await)
     }
 
     /// Runs statements that write on the shard's own tables; none when they change other tables too, or when
@@ -306,19 +292,32 @@ impl TenantHandle {
         if all_read || !shard_writes::are_of_shard(placement, statements) {
             return Ok(None);
         }
-        match self.with_retries(pool, limits, statements, Way::Shard(placement)).await {
+        let written = self.with_retries(pool, limits, statements, Way::Shard(placement)).await;
+        self.of_own_tables(StatementPath::Shard, written)
+    }
+
+    /// What statements on the tables that hold the rows gave; none when the rows are not there, or for a
+    /// fault that another way may not have.
+    fn of_own_tables<T>(
+        &self,
+        path: StatementPath,
+        result: Result<Option<T>, DbError>,
+    ) -> Result<Option<T>, DbError> {
+        match result {
             Ok(Some(results)) => {
-                self.router.counters().count_path(StatementPath::Shard);
+                self.router.counters().count_path(path);
                 return Ok(Some(results));
             }
             // A statement that refuses to go on means it.
             Err(error) if !matches!(error, DbError::Fault(_)) || error.is_division_by_zero() => {
                 return Err(error);
             }
-            Ok(None) => log::debug!("the tenant's own tables could not be written: not on that node"),
-            Err(error) => log::debug!("the tenant's own tables could not be written: {}", causes(&error)),
+            Ok(None) => log::debug!("the tenant's own tables could not be used: not on that node"),
+            Err(error) => log::debug!("the tenant's own tables could not be used: {}", causes(&error)),
         }
-        self.router.counters().count_path(StatementPath::Moved);
+        if matches!(path, StatementPath::Shard) {
+            self.router.counters().count_path(StatementPath::Moved);
+        }
         self.router.request_refresh();
         Ok(None)
     }

@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use crate::support::data_folder::{start_or_skip, stop};
-use crate::support::{Person, Script};
+use crate::support::{Person, Script, eventually};
 
 async fn contents(script: &Script) -> Vec<String> {
     let list = script.get("/api/notes").await.expect(200).json();
@@ -20,8 +20,8 @@ async fn a_moved_shard_is_read_from_its_new_node() {
     let person = Person::founder(&app).await;
     let script = person.script(&app).await;
     script.note("0").await;
-    // Wait until the server reads from the owning node.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let knows_nodes = async || server.log().contains("tenants' work goes to 2 worker nodes");
+    eventually("the server knows the shards", knows_nodes).await;
     assert_eq!(contents(&script).await, ["0"]);
 
     let coordinator = folder.coordinator().await;
