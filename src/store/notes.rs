@@ -9,8 +9,8 @@ use crate::db::{DbError, FromRow, RowReader, Statement, Step, Steps, TenantHandl
 use crate::domain::{NoteContent, NoteId, NoteTitle, UserId};
 
 /// The columns of a [`Note`] from `notes n`, with its whole text or the beginning of it: 480 characters are
-/// more than a list shows of a note. The database cuts the text only for lists, because it walks every
-/// character to find the end.
+/// more than a list shows of a note. The database cuts long texts only, because it walks every character to
+/// find the end, and it knows the length of a text without reading it.
 macro_rules! note_columns {
     (whole) => {
         $crate::store::notes::note_columns!("n.content")
@@ -34,7 +34,9 @@ macro_rules! note_columns {
         $crate::store::notes::note_columns!(beginning)
     };
     (beginning) => {
-        $crate::store::notes::note_columns!("left(n.content, 480)")
+        $crate::store::notes::note_columns!(
+            "CASE WHEN octet_length(n.content) <= 2048 THEN n.content ELSE left(n.content, 480) END"
+        )
     };
     ($($content:literal),+) => {
         concat!("n.id, n.user_id, n.title, ", $($content),+, ", n.version, n.created_at, n.updated_at")
