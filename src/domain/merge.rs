@@ -4,6 +4,11 @@ use std::collections::HashMap;
 
 use diffy::{ConflictStyle, MergeOptions};
 
+use super::notes::with_unix_newlines;
+
+/// The lines that a proposal has around the places where both edits changed the text.
+const MARKERS: [&str; 3] = ["<<<<<<< yours", "=======", ">>>>>>> saved meanwhile"];
+
 /// The result of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge<T> {
@@ -28,17 +33,29 @@ pub fn is_quick_merge(texts: [&str; 3]) -> bool {
         && texts.iter().map(|text| text.lines().count()).sum::<usize>() <= QUICK_LINES
 }
 
-/// Merges two edits of `base`, by lines.
+/// Whether a line of the text is one of the markers of a proposal.
+pub fn has_markers(text: &str) -> bool {
+    text.lines().any(|line| MARKERS.contains(&line.trim_end()))
+}
+
+/// Merges two edits of `base`, by lines. Lines that differ in their line breaks alone are the same; a text
+/// that has lines of both edits has LF only.
 pub fn merge_contents(base: &str, mine: &str, theirs: &str) -> Merge<String> {
-    if mine == theirs || mine == base {
+    let [base_text, mine_text, theirs_text] = [base, mine, theirs].map(with_unix_newlines);
+    if mine_text == theirs_text || mine_text == base_text {
         return Merge::Clean(theirs.to_owned());
     }
-    if theirs == base {
+    if theirs_text == base_text {
         return Merge::Clean(mine.to_owned());
     }
+    merge_lines(&base_text, &mine_text, &theirs_text)
+}
+
+fn merge_lines(base: &str, mine: &str, theirs: &str) -> Merge<String> {
     if !are_comparable(base, mine, theirs) {
+        let [mine_from, theirs_from, end] = MARKERS;
         return Merge::Conflict(format!(
-            "<<<<<<< yours\n{}=======\n{}>>>>>>> saved meanwhile\n",
+            "{mine_from}\n{}{theirs_from}\n{}{end}\n",
             with_last_line_ended(mine),
             with_last_line_ended(theirs)
         ));
@@ -128,8 +145,8 @@ fn with_last_line_ended(text: &str) -> String {
 /// Replaces diffy's names of the sides by names for the editor.
 fn name_sides(marked: &str) -> String {
     let name = |line: &str| match line {
-        "<<<<<<< ours\n" => "<<<<<<< yours\n".to_owned(),
-        ">>>>>>> theirs\n" => ">>>>>>> saved meanwhile\n".to_owned(),
+        "<<<<<<< ours\n" => format!("{}\n", MARKERS[0]),
+        ">>>>>>> theirs\n" => format!("{}\n", MARKERS[2]),
         other => other.to_owned(),
     };
     marked.split_inclusive('\n').map(name).collect()
@@ -177,6 +194,32 @@ mod tests {
         };
         assert_eq!(proposal, "<<<<<<< yours\nmine\n=======\nyours\n>>>>>>> saved meanwhile");
         assert_eq!(merge_contents("a\nb\nc", "A\nb\nc", "a\nb\nC"), Merge::Clean("A\nb\nC".to_owned()));
+    }
+
+    #[test]
+    fn lines_that_differ_in_their_line_breaks_alone_are_the_same() {
+        let dos = "1\r\n2\r\n3\r\n4\r\n";
+        let merged = merge_contents(dos, "1\n2\n3\nfour\n", "one\n2\n3\n4\n");
+        assert_eq!(merged, Merge::Clean("one\n2\n3\nfour\n".to_owned()));
+        let merged = merge_contents("1\n2\n3\n", "1\r\n2\r\nthree\r\n", "one\r2\r3\r");
+        assert_eq!(merged, Merge::Clean("one\n2\nthree\n".to_owned()));
+        assert_eq!(merge_contents(dos, "1\n2\n3\n4\n", "1\r\n2\r\n"), Merge::Clean("1\r\n2\r\n".to_owned()));
+        assert_eq!(merge_contents(dos, "1\n", "1\r2\r3\r4\r"), Merge::Clean("1\n".to_owned()));
+    }
+
+    #[test]
+    fn markers_are_found_on_lines_of_their_own() {
+        let Merge::Conflict(proposal) = merge_contents("one\n", "mine\n", "yours\n") else {
+            panic!("they overlap")
+        };
+        for text in
+            [&proposal, "=======", "a\r\n=======\r\nb", "x\n>>>>>>> saved meanwhile  ", "<<<<<<< yours\n"]
+        {
+            assert!(has_markers(text), "{text:?}");
+        }
+        for text in ["", "======", "========", "a =======", "<<<<<<< HEAD", "> quote", "yours"] {
+            assert!(!has_markers(text), "{text:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod any_input;
 mod client_network;
+mod comparison;
 mod idempotency;
 mod ids;
 mod invitations;
@@ -20,11 +21,12 @@ mod sign_up;
 mod text;
 
 pub use client_network::ClientNetwork;
+pub use comparison::{ComparedLine, ComparedPiece, Comparison, LineChange, compare};
 pub use idempotency::IdempotencyKey;
 pub use ids::{InvitationId, NoteId, SessionId, TenantId, UserId};
 pub use invitations::InvitationTerms;
 pub use limits::{Limit, LimitOverrides, UsageLimits, counted_bytes, parse_amount};
-pub use merge::{Merge, is_quick_merge, merge_contents, merge_titles};
+pub use merge::{Merge, has_markers, is_quick_merge, merge_contents, merge_titles};
 pub use messages::{CATCH_UP, FORGET_LOGINS, ForgetLogins, INSERT_TO_SHARED, InsertToShared};
 pub use names::{Email, Identifier, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
