@@ -23,7 +23,8 @@ use crate::web::listen::ListenError;
 use crate::web::memory_budget::MemoryBudget;
 use crate::web::request_rate::RequestRates;
 use crate::web::{
-    Context, Site, coding, connections, error_response, request_guard, request_metrics, require_login, routes,
+    Context, Site, coding, connections, error_context, error_response, request_guard, request_metrics,
+    require_login, routes,
 };
 use crate::{api, pages};
 
@@ -143,6 +144,7 @@ fn serve(listener: TcpListener, context: web::Data<Context>) -> std::io::Result<
             .app_data(context.clone())
             .app_data(context.site.clone())
             .configure(extractor_errors)
+            .wrap(from_fn(error_context::middleware))
             .wrap(cookie::middleware(&context.cookies))
             .wrap(from_fn(request_guard::middleware))
             .wrap(from_fn(request_metrics::middleware))

@@ -17,6 +17,8 @@ struct EmbeddedFiles;
 
 /// The parts of app.css, in the order of the cascade.
 const STYLE: [&str; 8] = ["base", "frame", "controls", "cabinet", "pictures", "note", "lists", "media"];
+/// The parts of app.js, each of which uses those before it.
+const SCRIPT: [&str; 3] = ["forms", "drafts", "start"];
 
 struct StaticFile {
     content: web::Bytes,
@@ -25,16 +27,17 @@ struct StaticFile {
 
 static FILES: LazyLock<HashMap<String, StaticFile>> = LazyLock::new(|| {
     let style = STYLE.map(|part| content(&format!("style/{part}.css"))).concat();
+    let script = SCRIPT.map(|part| content(&format!("script/{part}.js"))).concat();
     let whole = EmbeddedFiles::iter()
-        .filter(|name| !name.starts_with("style/"))
+        .filter(|name| !name.contains('/'))
         .map(|name| (name.to_string(), content(&name)));
     whole
-        .chain([("app.css".to_owned(), style)])
+        .chain([("app.css".to_owned(), style), ("app.js".to_owned(), script)])
         .map(|(name, content)| (name, StaticFile::new(content)))
         .collect()
 });
 
-/// Empty where there is no such file; a test ensures that every part of the style sheet exists.
+/// Empty where there is no such file; a test ensures that every part exists.
 fn content(name: &str) -> Vec<u8> {
     EmbeddedFiles::get(name).map(|file| file.data.into_owned()).unwrap_or_default()
 }
@@ -126,15 +129,17 @@ fn response(name: &str, file: &StaticFile, cache: &'static str) -> HttpResponse 
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{EmbeddedFiles, STYLE};
+    use super::{EmbeddedFiles, SCRIPT, STYLE};
+
+    fn files_in(folder: &str) -> BTreeSet<String> {
+        EmbeddedFiles::iter().filter(|name| name.starts_with(folder)).map(|name| name.to_string()).collect()
+    }
 
     #[test]
-    fn the_style_sheet_has_every_part_and_no_other() {
-        let parts: BTreeSet<String> = STYLE.iter().map(|part| format!("style/{part}.css")).collect();
-        let present: BTreeSet<String> = EmbeddedFiles::iter()
-            .filter(|name| name.starts_with("style/"))
-            .map(|name| name.to_string())
-            .collect();
-        assert_eq!(parts, present);
+    fn style_sheet_and_script_have_every_part_and_no_other() {
+        let style: BTreeSet<String> = STYLE.iter().map(|part| format!("style/{part}.css")).collect();
+        let script: BTreeSet<String> = SCRIPT.iter().map(|part| format!("script/{part}.js")).collect();
+        assert_eq!(style, files_in("style/"));
+        assert_eq!(script, files_in("script/"));
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use percent_encoding::percent_decode;
@@ -24,7 +24,7 @@ use super::current_user::CurrentUser;
 use super::error::Error;
 use super::fields::FieldErrors;
 use super::memory_budget::{MemoryRevocation, Reservation};
-use super::routes::CarriesDraft;
+use super::sent_form::SentForm;
 use super::site::Site;
 use crate::domain::{CONTENT_LIMIT, ClientNetwork};
 
@@ -32,6 +32,9 @@ use crate::domain::{CONTENT_LIMIT, ClientNetwork};
 /// browsers send it as `%0D%0A`, six bytes; in JSON it is a control character, `\u0001`, six as well. A
 /// full-size note of any characters fits, with room for other fields.
 pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
+/// The longest body of a note's form whose user is known. A text that is too long for a note comes back in
+/// the form, and for that it has to be read. Letters beyond ASCII are sent as three bytes for each of theirs.
+const DRAFT_LIMIT: usize = 16 * CONTENT_LIMIT;
 /// The longest body of a request whose user is not known.
 const SHORT_LIMIT: usize = 16 * 1024;
 /// The longest text in a body with a draft whose user is not known: one note, and short fields.
@@ -44,6 +47,10 @@ const RESERVED_STEP: usize = 8 * 1024;
 const FIELDS_LIMIT: usize = 10_000;
 /// The time that a body may take to arrive; the server's own timeout covers the head only.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Marks the requests to a path that has a row with `Route::carries_draft`.
+#[derive(Clone, Copy)]
+pub struct CarriesDraft;
 
 /// A form as browsers send it. Unknown fields are ignored: a form that was loaded before an update may have
 /// some.
@@ -59,15 +66,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     type Future = Extraction<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let typed = request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        let typed = is_form(request);
         let limits = BodyLimits::of(request);
         let body = arrived(request, payload, limits);
+        let request = request.clone();
         Box::pin(async move {
             let body = body.await?;
             if !typed && !body.is_empty() {
                 return Err(Error::UnsupportedMediaType);
             }
             let fields = decode_form(&body, limits.text)?;
+            keep_sent_form(&request, &fields);
             let values = MapDeserializer::<_, ValueError>::new(fields.into_iter());
             T::deserialize(values).map(Form).map_err(|_| Error::BadRequest("A field of the form is missing."))
         })
@@ -104,12 +113,13 @@ struct BodyLimits {
 impl BodyLimits {
     /// A body is short until the user is known, but for a draft.
     fn of(request: &HttpRequest) -> Self {
-        if request.extensions().get::<CurrentUser>().is_some() {
-            Self { encoded: BODY_LIMIT, text: BODY_LIMIT }
-        } else if request.app_data::<CarriesDraft>().is_some() {
-            Self { encoded: BODY_LIMIT, text: DRAFT_TEXT_LIMIT }
-        } else {
-            Self { encoded: SHORT_LIMIT, text: SHORT_LIMIT }
+        let is_user = request.extensions().get::<CurrentUser>().is_some();
+        let carries_draft = request.app_data::<CarriesDraft>().is_some();
+        match (is_user, carries_draft) {
+            (true, true) => Self { encoded: DRAFT_LIMIT, text: DRAFT_LIMIT },
+            (true, false) => Self { encoded: BODY_LIMIT, text: BODY_LIMIT },
+            (false, true) => Self { encoded: BODY_LIMIT, text: DRAFT_TEXT_LIMIT },
+            (false, false) => Self { encoded: SHORT_LIMIT, text: SHORT_LIMIT },
         }
     }
 }
@@ -126,6 +136,37 @@ pub async fn arrive(request: &HttpRequest, payload: &mut Payload) -> bool {
     let body = read(request, payload, BodyLimits::of(request)).await;
     request.extensions_mut().insert(ArrivedBody(body));
     true
+}
+
+/// Keeps the form of a request that a guard refused, for the page that answers it. It waits for a body that
+/// is short and comes from a browser that has a cookie.
+pub async fn keep_refused_form(request: &HttpRequest, payload: &mut Payload) {
+    let limits = BodyLimits { encoded: SHORT_LIMIT, text: SHORT_LIMIT };
+    let is_short = announced_length(request).is_some_and(|length| length <= limits.encoded);
+    let is_sent = request.method() == Method::POST && is_form(request) && is_short;
+    if !is_sent || !request.headers().contains_key(header::COOKIE) {
+        return;
+    }
+    if let Ok(body) = arrived(request, payload, limits).await
+        && let Ok(fields) = decode_form(&body, limits.text)
+    {
+        keep_sent_form(request, &fields);
+    }
+}
+
+/// Keeps the fields for the page of an error. The handlers of notes show their texts themselves.
+fn keep_sent_form(request: &HttpRequest, fields: &HashMap<String, String>) {
+    if request.app_data::<CarriesDraft>().is_some() {
+        return;
+    }
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    if let Some(sent) = SentForm::of(target, fields) {
+        request.extensions_mut().insert(sent);
+    }
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// The body that [`arrive`] kept, or else the one that is still to be read.

@@ -22,6 +22,8 @@ const LOGIN_TICKET: &str = "login_ticket";
 /// The number of sessions that one browser may hold, with the active one. The cookie stays far below 4,096
 /// bytes, which browsers store: a token takes 65 bytes, a name 163 at most.
 pub const MOST_SESSIONS: usize = 5;
+/// The longest number of a form that the cookie carries.
+const FORM_NUMBER_LENGTH: usize = 32;
 /// The length to which an organization's name is cut in the switcher.
 const NAME_CHARACTERS: usize = 40;
 
@@ -58,6 +60,9 @@ pub struct Flash {
     /// "success", "error" or "info".
     pub kind: String,
     pub text: String,
+    /// The number of the form whose text was saved, which the browser need not keep any longer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub saved: String,
 }
 
 /// The token of the active session, if the cookie has one.
@@ -156,7 +161,17 @@ pub fn login_ticket(session: &Session) -> Option<String> {
 
 /// Shows `text` on the next page.
 pub fn flash(session: &Session, kind: &str, text: &str) {
-    let flash = Flash { kind: kind.to_owned(), text: text.to_owned() };
+    insert_flash(session, Flash { kind: kind.to_owned(), text: text.to_owned(), saved: String::new() });
+}
+
+/// Shows on the next page that the text of the form with the number `once` was saved.
+pub fn flash_saved(session: &Session, text: &str, once: &str) {
+    let is_number = once.len() <= FORM_NUMBER_LENGTH && once.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let saved = if is_number { once.to_owned() } else { String::new() };
+    insert_flash(session, Flash { kind: "success".to_owned(), text: text.to_owned(), saved });
+}
+
+fn insert_flash(session: &Session, flash: Flash) {
     if let Err(error) = session.insert(FLASH, flash) {
         log::warn!("a message could not be stored for the next page: {error}");
     }

@@ -32,6 +32,11 @@ pub struct CurrentUser {
 }
 
 impl CurrentUser {
+    /// The user of a request, if the session has been found already.
+    pub fn known(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().cloned()
+    }
+
     /// Whether this user may invite people, and for `role` where one is given.
     ///
     /// # Errors
@@ -57,8 +62,7 @@ impl FromRequest for CurrentUser {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         async move {
-            let guarded = request.extensions().get::<Self>().cloned();
-            match guarded {
+            match Self::known(&request) {
                 Some(user) => Ok(user),
                 None => look_up(&request).await,
             }

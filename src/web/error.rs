@@ -54,6 +54,9 @@ pub enum Error {
     },
     #[error("payload too large")]
     TooLarge,
+    /// The form of a note is longer than what could be shown again.
+    #[error("note too large")]
+    NoteTooLarge,
     #[error("unsupported media type")]
     UnsupportedMediaType,
     #[error("unprocessable")]
@@ -265,6 +268,10 @@ impl Error {
                 "You switched to another organization after you opened this page, so nothing was done. \
                  Switch back, or open the page again."
             }
+            Self::NoteTooLarge => {
+                "A note holds up to 256 KiB of text, and this one is many times longer. Split it into \
+                 several notes, or shorten it."
+            }
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."
             }
@@ -341,7 +348,7 @@ impl ResponseError for Error {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) | Self::Prevented(_) | Self::OtherTenant => StatusCode::CONFLICT,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::NoteTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::LimitReached(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,

@@ -7,15 +7,19 @@ use askama::Template;
 use serde_json::json;
 
 use super::error::{PublicError, default_sentence};
+use super::error_context::ErrorContext;
 use super::fields::FieldErrors;
 use super::frame::Frame;
 use super::redirect::login_url;
 use super::request_info::RequestInfo;
+use super::sent_form::SentForm;
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
     frame: Frame,
+    /// What the user had entered, to be sent again.
+    sent: Option<SentForm>,
     status: u16,
     title: &'a str,
     sentence: &'a str,
@@ -32,6 +36,7 @@ pub fn add_error_body(mut response: HttpResponse<BoxBody>, request: &RequestInfo
     if !(status.is_client_error() || status.is_server_error()) || has_body {
         return response;
     }
+    let context = response.extensions_mut().remove::<ErrorContext>();
     let error = response.extensions().get::<PublicError>().cloned();
     let error = error.unwrap_or(PublicError {
         sentence: default_sentence(status),
@@ -39,14 +44,15 @@ pub fn add_error_body(mut response: HttpResponse<BoxBody>, request: &RequestInfo
         login_required: false,
         is_limit: false,
     });
-    if error.login_required && !request.is_api_call() {
+    let has_sent_form = context.as_ref().is_some_and(|context| context.sent.is_some());
+    if error.login_required && !request.is_api_call() && !has_sent_form {
         let location = if request.reads { login_url(&request.target) } else { "/login".to_owned() };
         return HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish();
     }
     let (content_type, body) = if request.is_api_call() {
         ("application/problem+json", problem(status, &error, request))
     } else {
-        ("text/html; charset=utf-8", page(status, &error, request))
+        ("text/html; charset=utf-8", page(status, &error, request, context))
     };
     let mut response = response.set_body(BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -78,9 +84,16 @@ fn problem(status: StatusCode, error: &PublicError, request: &RequestInfo) -> St
     .to_string()
 }
 
-fn page(status: StatusCode, error: &PublicError, request: &RequestInfo) -> String {
+fn page(
+    status: StatusCode,
+    error: &PublicError,
+    request: &RequestInfo,
+    context: Option<ErrorContext>,
+) -> String {
+    let context = context.unwrap_or(ErrorContext { frame: Frame::bare(), sent: None });
     let page = ErrorPage {
-        frame: Frame::bare(),
+        frame: context.frame,
+        sent: context.sent,
         status: status.as_u16(),
         title: if error.is_limit { "Limit reached" } else { title(status) },
         sentence: error.sentence,
@@ -92,6 +105,7 @@ fn page(status: StatusCode, error: &PublicError, request: &RequestInfo) -> Strin
 fn title(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "Request not understood",
+        401 => "Your session has ended",
         403 => "Not allowed",
         404 => "Not found",
         405 => "Not supported",

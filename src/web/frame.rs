@@ -5,7 +5,10 @@ use std::fmt;
 use actix_session::Session;
 
 use super::assets::Assets;
-use super::cookie::{Flash, take_flash};
+use super::cookie::{self, Flash, OtherSession, take_flash};
+use super::current_user::CurrentUser;
+use super::idempotency::form_number;
+use super::page_tenant::of_tenant;
 
 /// What the layout shows around a page.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub struct Frame {
 /// The user in the frame.
 #[derive(Debug)]
 pub struct FrameUser {
+    /// Tenant and user as `7-12`: the browser keeps what this user types under this name.
+    pub owner: String,
     pub username: String,
     pub tenant_name: String,
     pub role: String,
@@ -66,10 +71,34 @@ pub struct FrameTenant {
     pub name: String,
 }
 
+impl FrameTenant {
+    fn of(other: OtherSession) -> Self {
+        Self { number: other.token.tenant().number(), name: other.tenant_name }
+    }
+}
+
 impl Frame {
-    /// The frame of an error page. It reads neither the database nor the cookie, as either may have failed.
+    /// The frame of an error page for strangers. It reads neither the database nor the cookie, as either may
+    /// have failed.
     pub fn bare() -> Self {
         Self::default()
+    }
+
+    /// The frame of a private page but for its message and for the end of the organization.
+    pub fn of_user(user: &CurrentUser, cookie: &Session) -> Self {
+        let tenant = user.tenant.tenant();
+        let in_frame = FrameUser {
+            owner: format!("{tenant}-{}", user.id),
+            username: user.session.username.clone(),
+            tenant_name: user.session.tenant_name.clone(),
+            role: user.session.role.as_str().to_owned(),
+            unread: UnreadCount(user.session.unread.get()),
+            others: cookie::others(cookie).into_iter().map(FrameTenant::of).collect(),
+            ends: None,
+        };
+        // Without randomness the form only loses the protection against a second click.
+        let form_number = form_number().unwrap_or_default();
+        Self { user: Some(in_frame), form_number, of_tenant: of_tenant(tenant), ..Self::default() }
     }
 
     /// The frame of a public page.

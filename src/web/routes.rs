@@ -14,6 +14,7 @@ use actix_web::{
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
+use super::body::{self, CarriesDraft};
 use super::error::Error;
 use super::visitor::{self, FindsUserWithReads};
 use crate::log_context;
@@ -192,10 +193,6 @@ impl<E: 'static> FromRequest for RefusalReason<E> {
 #[derive(Clone, Copy)]
 pub struct Pattern(pub &'static str);
 
-/// Marks the requests to a path that has a row with [`Route::carries_draft`].
-#[derive(Clone, Copy)]
-pub struct CarriesDraft;
-
 /// Marks the requests to a path that has a row with [`Route::streams_body`].
 #[derive(Clone, Copy)]
 pub struct StreamsBody;
@@ -277,7 +274,11 @@ pub fn guarded<E: ResponseError + 'static>(
             let (head, payload) = request.parts_mut();
             match (guard(head, payload).await, fallback) {
                 (Ok(()), _) => next.call(request).await,
-                (Err(refusal), None) => Ok(request.into_response(HttpResponse::from_error(refusal))),
+                (Err(refusal), None) => {
+                    let (head, payload) = request.parts_mut();
+                    body::keep_refused_form(head, payload).await;
+                    Ok(request.into_response(HttpResponse::from_error(refusal)))
+                }
                 (Err(refusal), Some(fallback)) => {
                     let (request, payload) = request.into_parts();
                     request.extensions_mut().insert(RefusalReason(refusal));

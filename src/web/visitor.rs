@@ -90,8 +90,7 @@ pub(super) async fn confirm(answer: &ServiceResponse) -> Result<(), Error> {
 async fn user_of(request: &HttpRequest) -> Result<CurrentUser, Error> {
     let login = request.extensions_mut().remove::<UnknownLogin>();
     let Some(login) = login else {
-        let kept = request.extensions().get::<CurrentUser>().cloned();
-        return match kept {
+        return match CurrentUser::known(request) {
             Some(user) => Ok(user),
             None => look_up(request).await,
         };
