@@ -13,8 +13,15 @@ pub struct NoteForm {
     pub content: String,
     /// The version of the note from which an edit started.
     pub version: String,
-    /// The form's number, which makes a second click on its button the same request.
+    /// The form's number, which makes a second click on its button the same request. The browser keeps the
+    /// text under it until a page says that it is saved.
     pub once: String,
+    /// `yes` to take the note out of the bin first.
+    pub restore: String,
+    /// `keep` to save the marker lines of a merge as a part of the text.
+    pub markers: String,
+    /// `yes` when the form proposed a merge.
+    pub merging: String,
 }
 
 /// A form of a note that was not saved, and where it was sent.
@@ -29,5 +36,10 @@ impl Draft {
     /// The note that the text belongs to; none for a new one.
     pub fn note(&self) -> Option<NoteId> {
         NoteId::parse(self.action.strip_prefix("/notes/")?)
+    }
+
+    /// What the browser keeps the text for: the note's number, or `new`.
+    pub fn key(&self) -> String {
+        self.note().map_or_else(|| "new".to_owned(), |note| note.to_string())
     }
 }

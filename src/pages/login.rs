@@ -10,7 +10,7 @@ use super::draft::{Draft, NoteForm};
 use super::frame::page;
 use super::login_choice;
 use super::login_page::LoginFormPage;
-use super::notes;
+use super::{note_edits, notes};
 use crate::domain::{LoginPassword, Right, TenantName};
 use crate::services::audit::{self, Subject};
 use crate::services::login::{LoginAttempt, LoginOutcome, Matched, log_in};
@@ -177,7 +177,13 @@ async fn show_draft(user: &CurrentUser, cookie: &Session, draft: Draft) -> Resul
         && let NoteAccess::Granted(AccessibleNote { note, .. }) =
             user.tenant.note(user.id, id, Right::Edit).await?
     {
-        return notes::edit_page(StatusCode::OK, user, cookie, &note, draft.form, FieldErrors::default());
+        return note_edits::edit_page(
+            StatusCode::OK,
+            (user, cookie),
+            &note,
+            draft.form,
+            FieldErrors::default(),
+        );
     }
     notes::index_page(StatusCode::OK, user, cookie, draft.form, FieldErrors::default()).await
 }

@@ -29,6 +29,7 @@ mod member_role;
 mod members;
 mod membership;
 mod note_deletion;
+mod note_edits;
 mod note_restoration;
 mod notes;
 mod opened_invitation;

@@ -1,4 +1,4 @@
-//! Notes: list, write, read and edit them.
+//! Notes: list, write and read them.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -12,12 +12,9 @@ use super::markdown::{RenderedText, render};
 use super::search::SearchForm;
 use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
-use crate::services::notes::OnStaleVersion;
-use crate::services::{self, sharing};
-use crate::store::{
-    self, Cursor, Edit, EditOutcome, NewNote, Note, NoteAccess, NoteState, Outcome, Page, Received,
-};
-use crate::web::cookie::flash;
+use crate::services::sharing;
+use crate::store::{self, Cursor, NewNote, Note, NoteState, Outcome, Page, Received};
+use crate::web::cookie::flash_saved;
 use crate::web::idempotency;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::routes::RefusalReason;
@@ -75,33 +72,6 @@ struct Sharer {
     at: Timestamp,
 }
 
-#[derive(Template)]
-#[template(path = "notes/edit.html")]
-struct EditPage {
-    frame: Frame,
-    id: i64,
-    version: i32,
-    title: String,
-    content: String,
-    errors: FieldErrors,
-}
-
-#[derive(Template)]
-#[template(path = "notes/conflict.html")]
-struct ConflictPage {
-    frame: Frame,
-    id: i64,
-    theirs_version: i32,
-    yours_title: String,
-    yours_content: String,
-    theirs_title: String,
-    theirs_content: String,
-    theirs_by: String,
-    merged_title: String,
-    merged_content: String,
-    theirs_updated_at: Timestamp,
-}
-
 /// Lists the notes, with a form for a new one, or the results of a search.
 pub async fn index(
     visitor: Visitor,
@@ -128,13 +98,16 @@ pub async fn index(
 pub async fn create(
     request: HttpRequest,
     user: CurrentUser,
-    form: Form<NoteForm>,
+    form: Result<Form<NoteForm>, Error>,
     context: web::Data<Context>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let Form(form) = form;
+    let form = received(form)?;
     match try_create((&request, &context), &user, &form, &cookie).await {
-        Err(error) => unsaved(Draft { action: "/notes".to_owned(), form }, error, &cookie),
+        Err(error) => {
+            let draft = Draft { action: "/notes".to_owned(), form };
+            unsaved(draft, error, (Some(&user), &cookie)).await
+        }
         answered => answered,
     }
 }
@@ -142,10 +115,23 @@ pub async fn create(
 /// Answers a new note that was sent without a login. The response carries the text.
 pub async fn create_refused(
     reason: RefusalReason<Error>,
-    form: Form<NoteForm>,
+    form: Result<Form<NoteForm>, Error>,
+    request: HttpRequest,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    unsaved(Draft { action: "/notes".to_owned(), form: form.0 }, reason.0, &cookie)
+    let draft = Draft { action: "/notes".to_owned(), form: received(form)? };
+    unsaved(draft, reason.0, (CurrentUser::known(&request).as_ref(), &cookie)).await
+}
+
+/// The form of a note.
+///
+/// # Errors
+/// Why it could not be read; one that is too long names the length of a note.
+pub fn received(form: Result<Form<NoteForm>, Error>) -> Result<NoteForm, Error> {
+    form.map(|Form(form)| form).map_err(|error| match error {
+        Error::TooLarge => Error::NoteTooLarge,
+        other => other,
+    })
 }
 
 async fn try_create(
@@ -167,7 +153,7 @@ async fn try_create(
         // The user went back to the page and sent another text: it is another note.
         sharing::create_note(&context.services, &actor, &NewNote { request: None, ..note }).await?;
     }
-    flash(cookie, "success", "Note added.");
+    flash_saved(cookie, "Note added.", &form.once);
     Ok(see_other("/notes"))
 }
 
@@ -196,83 +182,6 @@ pub async fn show(visitor: Visitor, id: web::Path<NoteId>, cookie: Session) -> R
     page(StatusCode::OK, &shown)
 }
 
-/// Shows the form with the note's text.
-pub async fn edit(user: CurrentUser, id: web::Path<NoteId>, cookie: Session) -> Result<HttpResponse, Error> {
-    let note = granted(user.tenant.note(user.id, *id, Right::Edit).await?)?.note;
-    let form = NoteForm {
-        title: note.title.as_ref().map(|title| title.as_str().to_owned()).unwrap_or_default(),
-        content: note.content.as_str().to_owned(),
-        version: note.version.to_string(),
-        ..NoteForm::default()
-    };
-    edit_page(StatusCode::OK, &user, &cookie, &note, form, FieldErrors::default())
-}
-
-/// Saves an edit, merged with other edits since its version. When the edits overlap, the response shows both.
-/// When the edit cannot be saved, the response carries the text.
-pub async fn update(
-    request: HttpRequest,
-    user: CurrentUser,
-    id: web::Path<NoteId>,
-    form: Form<NoteForm>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    let Form(form) = form;
-    match try_update((&request, &user), *id, &form, &cookie).await {
-        Err(error) => unsaved(Draft { action: format!("/notes/{id}"), form }, error, &cookie),
-        answered => answered,
-    }
-}
-
-/// Answers an edit that was sent without a login. The response carries the text.
-pub async fn update_refused(
-    reason: RefusalReason<Error>,
-    id: web::Path<NoteId>,
-    form: Form<NoteForm>,
-    cookie: Session,
-) -> Result<HttpResponse, Error> {
-    unsaved(Draft { action: format!("/notes/{id}"), form: form.0 }, reason.0, &cookie)
-}
-
-async fn try_update(
-    (request, user): (&HttpRequest, &CurrentUser),
-    id: NoteId,
-    form: &NoteForm,
-    cookie: &Session,
-) -> Result<HttpResponse, Error> {
-    let (title, content) = match parse(form) {
-        Ok(parsed) => parsed,
-        Err(errors) => return refill_edit(user, id, cookie, form, errors).await,
-    };
-    let Some(version) = form.version.parse().ok().filter(|version| *version > 0) else {
-        let errors = FieldErrors::one("", "The form lost its version; check the text and save again.");
-        return refill_edit(user, id, cookie, form, errors).await;
-    };
-    let edit = Edit { title, content, version, from_browser: true };
-    match services::notes::save(&user.actor(request), id, &edit, OnStaleVersion::Merge).await? {
-        EditOutcome::Stored { merged, .. } => {
-            flash(
-                cookie,
-                "success",
-                if merged { "Saved, together with what was changed meanwhile." } else { "Saved." },
-            );
-            Ok(see_other(&format!("/notes/{id}")))
-        }
-        EditOutcome::Conflict { current, title, content } => {
-            let (_, history) = granted(user.tenant.note_with_revisions(user.id, id, None, 1).await?)?;
-            let by = history
-                .revisions
-                .into_iter()
-                .next()
-                .and_then(|revision| revision.replaced_by)
-                .unwrap_or_default();
-            conflict_page(user, cookie, form, &current, MergeProposal { title, content, by })
-        }
-        EditOutcome::Forbidden => granted(NoteAccess::Forbidden),
-        EditOutcome::NotFound => granted(NoteAccess::NotFound),
-    }
-}
-
 /// The list, with values and errors in the form.
 pub async fn index_page(
     status: StatusCode,
@@ -288,26 +197,6 @@ pub async fn index_page(
     )
 }
 
-/// The edit form, with values and errors.
-pub fn edit_page(
-    status: StatusCode,
-    user: &CurrentUser,
-    cookie: &Session,
-    note: &Note,
-    form: NoteForm,
-    errors: FieldErrors,
-) -> Result<HttpResponse, Error> {
-    let edit = EditPage {
-        frame: frame_of(user, cookie, "notes"),
-        id: note.id.number(),
-        version: form.version.parse().unwrap_or(note.version),
-        title: form.title,
-        content: form.content,
-        errors,
-    };
-    page(status, &edit)
-}
-
 fn list(user: &CurrentUser, cookie: &Session, notes: &Page<Note>) -> IndexPage {
     let (newer, older) = neighbours("/notes", None, notes);
     let cards = notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect();
@@ -320,49 +209,11 @@ async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> R
     Ok(Sharer { name, at: Timestamp(received.at) })
 }
 
-async fn refill_edit(
-    user: &CurrentUser,
-    id: NoteId,
-    cookie: &Session,
-    form: &NoteForm,
-    errors: FieldErrors,
-) -> Result<HttpResponse, Error> {
-    let note = granted(user.tenant.note(user.id, id, Right::Edit).await?)?.note;
-    edit_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, &note, form.clone(), errors)
-}
-
-/// A merge with conflicts, which the user resolves, and the author of the other edit.
-struct MergeProposal {
-    title: Option<NoteTitle>,
-    content: String,
-    by: String,
-}
-
-fn conflict_page(
-    user: &CurrentUser,
-    cookie: &Session,
-    form: &NoteForm,
-    current: &Note,
-    proposal: MergeProposal,
-) -> Result<HttpResponse, Error> {
-    let words = |title: Option<&NoteTitle>| title.map(|title| title.as_str().to_owned()).unwrap_or_default();
-    let conflict = ConflictPage {
-        frame: frame_of(user, cookie, "notes"),
-        id: current.id.number(),
-        theirs_version: current.version,
-        yours_title: form.title.clone(),
-        yours_content: with_unix_newlines(&form.content),
-        theirs_title: words(current.title.as_ref()),
-        theirs_content: current.content.as_str().to_owned(),
-        theirs_by: proposal.by,
-        merged_title: words(proposal.title.as_ref()),
-        merged_content: proposal.content,
-        theirs_updated_at: Timestamp(current.updated_at),
-    };
-    page(StatusCode::CONFLICT, &conflict)
-}
-
-fn parse(form: &NoteForm) -> Result<(Option<NoteTitle>, NoteContent), FieldErrors> {
+/// The note of a form.
+///
+/// # Errors
+/// The messages for its fields.
+pub fn parse(form: &NoteForm) -> Result<(Option<NoteTitle>, NoteContent), FieldErrors> {
     let mut errors = FieldErrors::default();
     let title = errors.keep("title", NoteTitle::parse_optional(&form.title));
     let content = errors.keep("content", NoteContent::parse(with_unix_newlines(&form.content)));

@@ -1,5 +1,5 @@
 //! The response to a note that could not be saved. It carries the text, so that nothing typed is lost: inside
-//! the login page when the session has ended, and inside a page with the form after a failure of the server.
+//! the login page when the session has ended, and otherwise inside a form that says why and what to do.
 
 use actix_session::Session;
 use actix_web::http::StatusCode;
@@ -9,51 +9,105 @@ use askama::Template;
 use super::draft::Draft;
 use super::frame::page;
 use super::login_page::LoginFormPage;
-use crate::web::error::default_sentence;
-use crate::web::{Error, Frame};
+use crate::web::error::{PublicError, default_sentence};
+use crate::web::{CurrentUser, Error, Frame};
 
-/// Makes no query, as the database may be what fails.
+/// Makes no query but for a note that is gone, as the database may be what fails.
 #[derive(Template)]
 #[template(path = "notes/unsaved.html")]
 struct UnsavedPage {
     frame: Frame,
+    /// Why the text was not saved.
     sentence: &'static str,
     /// What the user can do now.
     advice: &'static str,
+    way_on: WayOn,
     draft: Draft,
 }
 
-/// Answers a text that was not saved because of `error`, with the text where that helps.
+/// What the form of the page does with the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WayOn {
+    /// It is sent again to where it was sent.
+    TryAgain,
+    /// It becomes a new note.
+    NewNote,
+    /// The note is taken out of the bin and saved, or the text becomes a new note.
+    Restore,
+}
+
+/// Answers a text that was not saved because of `error`, with the text. The user is none when the session has
+/// not been found.
 ///
 /// # Errors
-/// The same error when it is about the text itself or about the user's rights.
-pub fn unsaved(draft: Draft, error: Error, cookie: &Session) -> Result<HttpResponse, Error> {
-    let status = error.status_code();
+/// [`Error`] of the page.
+pub async fn unsaved(
+    draft: Draft,
+    error: Error,
+    (user, cookie): (Option<&CurrentUser>, &Session),
+) -> Result<HttpResponse, Error> {
     if matches!(error, Error::LoginRequired) {
         return ask_to_log_in(cookie, draft);
     }
-    let sentence = match &error {
-        Error::LimitReached(limit) => limit.sentence(),
-        Error::OtherTenant => {
-            "You switched to another organization after you opened this form, so the note was not saved."
-        }
-        Error::Throttled { .. } => default_sentence(status),
-        _ if !status.is_server_error() => return Err(error),
-        _ if status == StatusCode::SERVICE_UNAVAILABLE => "This could not be saved right now.",
-        _ => default_sentence(status),
-    };
-    let advice = match error {
-        Error::LimitReached(_) => "leave this page open, and try again when there is room.",
-        Error::OtherTenant => "“Try again” saves it in the organization that is active now.",
-        _ => "leave this page open, and try again in a moment.",
-    };
-    // For its headers, such as Retry-After, and for the line in the log.
-    let refused = error.error_response();
-    let mut response = page(status, &UnsavedPage { frame: Frame::bare(), sentence, advice, draft })?;
+    let status = error.status_code();
+    let (sentence, advice, way_on) = explain(&draft, &error, user).await;
+    // For its headers, such as Retry-After, and for the lines in the log.
+    let mut refused = error.error_response();
+    let frame = user.map_or_else(Frame::bare, |user| Frame::of_user(user, cookie));
+    let mut response = page(status, &UnsavedPage { frame, sentence, advice, way_on, draft })?;
     for (name, value) in refused.headers() {
         response.headers_mut().insert(name.clone(), value.clone());
     }
+    if let Some(public) = refused.extensions_mut().remove::<PublicError>() {
+        response.extensions_mut().insert(public);
+    }
     Ok(response)
+}
+
+/// Why the text was not saved, what the user can do, and the form for it.
+async fn explain(
+    draft: &Draft,
+    error: &Error,
+    user: Option<&CurrentUser>,
+) -> (&'static str, &'static str, WayOn) {
+    let status = error.status_code();
+    match error {
+        Error::LimitReached(limit) => (limit.sentence(), "Try again when there is room.", WayOn::TryAgain),
+        Error::OtherTenant => (
+            "You switched to another organization after you opened this form, so the note was not saved.",
+            "“Try again” saves it in the organization that is active now.",
+            WayOn::TryAgain,
+        ),
+        Error::NotFound if is_in_bin(draft, user).await => (
+            "This note was moved to the bin while you were editing it.",
+            "Restore the note with your text, or save the text as a new note.",
+            WayOn::Restore,
+        ),
+        Error::NotFound => (
+            "This note was deleted, or it is no longer shared with you.",
+            "Save it as a new note of your own.",
+            WayOn::NewNote,
+        ),
+        Error::Forbidden(_) => (
+            "You may read this note, but you may not change it any more.",
+            "Save your text as a new note of your own.",
+            WayOn::NewNote,
+        ),
+        _ if status == StatusCode::SERVICE_UNAVAILABLE => (
+            "This could not be saved right now.",
+            "Leave this page open, and try again in a moment.",
+            WayOn::TryAgain,
+        ),
+        _ => (default_sentence(status), "Leave this page open, and try again in a moment.", WayOn::TryAgain),
+    }
+}
+
+/// Whether the user can take the draft's note out of the bin.
+async fn is_in_bin(draft: &Draft, user: Option<&CurrentUser>) -> bool {
+    match (draft.note(), user) {
+        (Some(note), Some(user)) => user.tenant.is_in_bin(user.id, note).await.unwrap_or(false),
+        _ => false,
+    }
 }
 
 fn ask_to_log_in(cookie: &Session, draft: Draft) -> Result<HttpResponse, Error> {

@@ -98,6 +98,10 @@ static RESTORE: Statement = Statement::writing(concat!(
     " AND EXISTS (SELECT FROM moved) RETURNING u.user_id) SELECT id FROM moved"
 ));
 
+static IN_BIN: Statement = Statement::reading(
+    "SELECT id FROM {notes} WHERE tenant_id = $1 AND user_id = $2 AND id = $3 AND deleted_at IS NOT NULL",
+);
+
 pub(super) static ALL: &[&Statement] = &[
     &WHOLE_LATEST,
     &WHOLE_OLDER,
@@ -110,6 +114,7 @@ pub(super) static ALL: &[&Statement] = &[
     &COUNT,
     &DELETE,
     &RESTORE,
+    &IN_BIN,
 ];
 
 /// A note as it is stored.
@@ -224,6 +229,14 @@ impl TenantHandle {
         version: Option<i32>,
     ) -> Result<bool, DbError> {
         self.transaction(DELETE.any(values![author, id, version])).await
+    }
+
+    /// Whether the note is in its author's bin.
+    ///
+    /// # Errors
+    /// [`DbError`] of the one statement.
+    pub async fn is_in_bin(&self, author: UserId, id: NoteId) -> Result<bool, DbError> {
+        self.transaction(IN_BIN.any(values![author, id])).await
     }
 
     /// Takes a note out of the bin and tells whether it was there.

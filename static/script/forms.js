@@ -29,6 +29,8 @@ const submitFromKeyboard = (form) => {
   });
 };
 
+const tooLong = "A note holds up to 256 KiB. Shorten it, or split it into several notes.";
+
 const countBytes = (textarea) => {
   const limit = Number(textarea.dataset.byteLimit);
   const count = document.createElement("p");
@@ -43,6 +45,7 @@ const countBytes = (textarea) => {
     const shown = bytes > limit * shareOfLimitWorthShowing;
     count.textContent = shown ? `${Math.ceil(bytes / kibibyte)} of ${limit / kibibyte} KiB` : "";
     count.classList.toggle("byte-count-over", bytes > limit);
+    textarea.setCustomValidity(bytes > limit ? tooLong : "");
   };
   textarea.addEventListener("input", update);
   update();
@@ -74,12 +77,11 @@ const warnBeforeLeaving = (forms) => {
   });
 };
 
-const noteForms = [...document.querySelectorAll("form[data-note]")];
-document.querySelectorAll("form[data-submit-once]").forEach(sendOnce);
-document.querySelectorAll("textarea[data-byte-limit]").forEach((textarea) => {
-  countBytes(textarea);
-  growWithText(textarea);
-});
-noteForms.forEach(submitFromKeyboard);
-if (noteForms.length > 0) warnBeforeLeaving(noteForms);
-window.addEventListener("pageshow", allowSendingAgain);
+const prepareForm = (form) => {
+  if ("submitOnce" in form.dataset) sendOnce(form);
+  form.querySelectorAll("textarea[data-byte-limit]").forEach((textarea) => {
+    countBytes(textarea);
+    growWithText(textarea);
+  });
+  if ("note" in form.dataset) submitFromKeyboard(form);
+};

@@ -1,4 +1,5 @@
 //! A user's journey in Chromium, with JavaScript and without.
 
+mod kept_text;
 mod user_journey;
 pub mod webdriver;

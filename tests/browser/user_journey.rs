@@ -88,7 +88,7 @@ async fn fill_in_the_registration(chromium: &Chromium, person: &Person) {
 }
 
 /// Submits again while a busy server returns the form.
-async fn log_in(chromium: &Chromium, person: &Person) {
+pub async fn log_in(chromium: &Chromium, person: &Person) {
     for _ in 0..60 {
         chromium.fill("form[action='/login'] [name=email]", &person.email).await;
         chromium.fill("form[action='/login'] [name=password]", &person.password).await;
@@ -154,6 +154,8 @@ async fn save_after_the_session_ended(chromium: &Chromium, person: &Person) {
     chromium.click_and_wait("form[action^='/notes'][method='post'] [type=submit]").await;
     log_in(chromium, person).await;
     assert_eq!(chromium.value("form[action^='/notes'] [name=content]").await, "typed\nfor an hour");
+    chromium.click_and_expect("form[action^='/notes'][method='post'] [type=submit]", "/notes").await;
+    assert!(chromium.text("main").await.contains("for an hour"));
 }
 
 async fn delete_and_restore_the_note(chromium: &Chromium, id: i64) {

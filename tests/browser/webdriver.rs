@@ -199,6 +199,13 @@ impl Chromium {
         .await;
     }
 
+    /// Takes the network away, or gives it back.
+    pub async fn set_offline(&self, offline: bool) {
+        let conditions = json!({"offline": offline, "latency": 0, "throughput": -1});
+        let body = json!({"network_conditions": conditions});
+        self.call(Method::POST, "/chromium/network_conditions", body).await;
+    }
+
     pub async fn resize(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height});
         self.call(Method::POST, "/window/rect", size).await;

@@ -1,0 +1,25 @@
+// After a form was answered with a page, a reload would send it again; the form's own address is asked instead.
+const showAddressOfForm = () => {
+  const address = document.querySelector("form[data-address]")?.dataset.address;
+  if (address !== undefined) history.replaceState(history.state, "", address);
+};
+
+if (owner !== undefined) {
+  removeOldDrafts();
+  forgetSavedDraft();
+  showKeptText();
+}
+document.querySelectorAll("form").forEach(prepareForm);
+const noteForms = [...document.querySelectorAll("form[data-note]")];
+if (noteForms.length > 0) warnBeforeLeaving(noteForms);
+if (owner !== undefined) {
+  for (const form of noteForms) {
+    offerDrafts(form);
+    keepWhileTyping(form);
+    sendOnlyWhenConnected(form);
+  }
+  listDrafts();
+  document.querySelectorAll("form[action='/logout']").forEach(askAtLogout);
+}
+showAddressOfForm();
+window.addEventListener("pageshow", allowSendingAgain);
