@@ -12,6 +12,7 @@
 //! - [`auth`] has passwords, session tokens and the cache of sessions; [`transfer`] has export and import.
 //! - [`store`] has the product's SQL, behind a handle that is bound to one tenant.
 //! - [`db`] has connections, roles, routing, migrations, and the check that refuses an unsafe schema.
+//! - [`markdown`] makes the HTML and the excerpts of notes.
 //! - [`domain`] has parsed values: a `NoteContent` that exists may be stored.
 //! - [`cluster`] changes a Citus cluster, and [`monitor`] observes it.
 //! - [`embedded`] is the private PostgreSQL, [`seed`] generates data, [`settings`] has all settings.
@@ -30,6 +31,7 @@ pub mod domain;
 pub mod embedded;
 pub mod log_context;
 pub mod maintenance;
+pub mod markdown;
 pub mod messaging;
 pub mod metrics;
 pub mod monitor;

@@ -23,6 +23,7 @@ mod registration;
 pub mod routes;
 mod share_with;
 mod shares;
+mod tasks;
 mod usage;
 
 pub use openapi::document;

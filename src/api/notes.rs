@@ -337,7 +337,15 @@ async fn save(
     edit: Edit,
     on_stale: OnStaleVersion,
 ) -> Result<HttpResponse, Error> {
-    match notes::save(&user.actor(request), id, &edit, on_stale).await? {
+    answer_edit(user, notes::save(&user.actor(request), id, &edit, on_stale).await?)
+}
+
+/// The answer to an edit.
+///
+/// # Errors
+/// As [`update`].
+pub fn answer_edit(user: &CurrentUser, outcome: EditOutcome) -> Result<HttpResponse, Error> {
+    match outcome {
         EditOutcome::Stored { note, .. } => {
             let standing =
                 if note.author == user.id { NoteRole::Author } else { NoteRole::Recipient(Access::Edit) };

@@ -10,7 +10,7 @@ use super::openapi_errors;
 use super::problem::{Problem, ProblemField};
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
-    notes, registration, shares, usage,
+    notes, registration, shares, tasks, usage,
 };
 use crate::web::Error;
 
@@ -28,6 +28,7 @@ use crate::web::Error;
         notes::show,
         notes::update,
         notes::delete,
+        tasks::update,
         shares::index,
         shares::create,
         shares::delete,

@@ -2,7 +2,7 @@
 
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
-    notes, openapi, registration, shares, usage,
+    notes, openapi, registration, shares, tasks, usage,
 };
 use crate::web::Route;
 
@@ -23,6 +23,7 @@ pub fn all() -> Vec<Route> {
         Route::get("/api/notes/{id}", notes::show).finds_user_with_reads(),
         Route::put("/api/notes/{id}", notes::update),
         Route::delete("/api/notes/{id}", notes::delete),
+        Route::put("/api/notes/{id}/tasks/{number}", tasks::update),
         // Shares
         Route::get("/api/notes/{id}/shares", shares::index),
         Route::post("/api/notes/{id}/shares", shares::create),

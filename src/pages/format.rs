@@ -3,18 +3,15 @@
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use pulldown_cmark::{Event, Parser, TagEnd};
 
 use super::highlight::HighlightedText;
-use super::table_cells::extensions;
+use crate::markdown;
 use crate::store::{DeliveryState, Note, NoteState, SearchHit};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
 // An excerpt of a search result has two parts of the text, with marks around the hits.
 const FOUND_CHARACTERS: usize = 320;
-/// The cells that the tables in the beginning of a text may lack. A page has up to a hundred beginnings.
-const MOST_MISSING_CELLS: usize = 200;
 
 /// A point in time, as pages show it.
 #[derive(Clone, Copy, Debug)]
@@ -114,30 +111,10 @@ fn has_more_than(characters: usize, text: &str) -> bool {
     text.len() > characters && text.chars().nth(characters).is_some()
 }
 
-/// The beginning of a Markdown text without its markup, one line for each block, until it is long enough. Its
-/// Markdown is not parsed further than that, and never further than a title and an excerpt need.
-fn beginning(markdown: &str, is_enough: impl Fn(&str) -> bool) -> String {
-    let end = markdown
-        .char_indices()
-        .nth(2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS))
-        .map_or(markdown.len(), |(end, _)| end);
-    let mut plain = String::new();
-    for event in Parser::new_ext(&markdown[..end], extensions(&markdown[..end], MOST_MISSING_CELLS)) {
-        match event {
-            Event::Text(text) | Event::Code(text) => plain.push_str(&text),
-            Event::SoftBreak
-            | Event::HardBreak
-            | Event::End(
-                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::CodeBlock | TagEnd::TableRow,
-            ) => plain.push('\n'),
-            Event::End(TagEnd::TableCell) => plain.push(' '),
-            _ => continue,
-        }
-        if is_enough(&plain) {
-            break;
-        }
-    }
-    plain.trim().to_owned()
+/// The beginning of a Markdown text without its markup, until it is long enough. No more of it is parsed than
+/// a title and an excerpt need.
+fn beginning(text: &str, is_enough: impl Fn(&str) -> bool) -> String {
+    markdown::beginning(text, 2 * (TITLE_CHARACTERS + EXCERPT_CHARACTERS), is_enough)
 }
 
 fn cut(text: &str, characters: usize) -> String {

@@ -3,8 +3,6 @@
 //! page or a 303. SQL and HTML are elsewhere. Only `app` uses this folder; it uses neither `api` nor `admin`.
 
 mod account;
-#[cfg(test)]
-mod any_input;
 mod bin;
 mod browser_sessions;
 mod dashboard;
@@ -24,13 +22,13 @@ mod login;
 mod login_choice;
 mod login_page;
 mod logout;
-mod markdown;
 mod member_role;
 mod members;
 mod membership;
 mod note_deletion;
 mod note_edits;
 mod note_restoration;
+mod note_tasks;
 mod notes;
 mod opened_invitation;
 mod organization;
@@ -40,12 +38,12 @@ mod organization_restoration;
 mod other_sessions;
 mod password;
 mod registration;
+mod rendering;
 mod revisions;
 pub mod routes;
 mod search;
 mod sessions;
 mod shares;
-mod table_cells;
 mod tenant_activation;
 mod transfer;
 mod unsaved;

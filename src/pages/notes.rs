@@ -8,10 +8,11 @@ use askama::Template;
 use super::draft::{Draft, NoteForm};
 use super::format::{NoteCard, Timestamp, delivery_in_words, heading};
 use super::frame::{frame_of, page};
-use super::markdown::{RenderedText, render};
+use super::rendering::render;
 use super::search::SearchForm;
 use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
+use crate::markdown::{RenderOptions, RenderedText};
 use crate::services::sharing;
 use crate::store::{self, Cursor, NewNote, Note, NoteState, Outcome, Page, Received};
 use crate::web::cookie::flash_saved;
@@ -166,16 +167,19 @@ pub async fn show(visitor: Visitor, id: web::Path<NoteId>, cookie: Session) -> R
         None => None,
     };
     let note = seen.note;
+    let may_edit = seen.role.allows(Right::Edit);
+    let title = heading(&note);
+    let options = RenderOptions { title: title.clone(), can_tick: may_edit };
     let shown = ShowPage {
         frame: frame_of(&user, &cookie, if sharer.is_some() { "inbox" } else { "notes" }),
         own: seen.role == NoteRole::Author,
-        may_edit: seen.role.allows(Right::Edit),
+        may_edit,
         sharer,
         delivery: delivery.map(delivery_in_words),
         id: note.id.number(),
         version: note.version,
-        title: heading(&note),
-        text: render(&user.tenant, note.content).await?,
+        title,
+        text: render(&user.tenant, note.content, options).await?,
         created_at: Timestamp(note.created_at),
         updated_at: Timestamp(note.updated_at),
     };

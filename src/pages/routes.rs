@@ -4,7 +4,7 @@
 use super::{
     account, bin, dashboard, export, guide, import, inbox, inbox_reading, invitation_acceptance,
     invitation_registration, invitations, login, logout, member_role, members, membership, note_deletion,
-    note_edits, note_restoration, notes, opened_invitation, organization, organization_deletion,
+    note_edits, note_restoration, note_tasks, notes, opened_invitation, organization, organization_deletion,
     organization_export, organization_restoration, other_sessions, password, registration, revisions,
     sessions, shares, tenant_activation, transfer, welcome,
 };
@@ -48,6 +48,7 @@ fn note_pages() -> Vec<Route> {
             .when_refused(note_edits::update_refused)
             .carries_draft(),
         Route::get("/notes/{id}/edit", note_edits::edit),
+        Route::post("/notes/{id}/tasks", note_tasks::update),
         // Deleted notes
         Route::get("/bin", bin::index).finds_user_with_reads(),
         Route::post("/notes/{id}/deletion", note_deletion::create),

@@ -18,6 +18,7 @@ pub mod password;
 pub mod registration;
 pub mod sessions;
 pub mod sharing;
+pub mod tasks;
 pub mod tenant_limits;
 pub mod transfer;
 

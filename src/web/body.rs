@@ -355,4 +355,5 @@ const KNOWN_FIELDS: &[&str] = &[
     "version",
     "share_with",
     "access",
+    "done",
 ];

@@ -17,6 +17,7 @@ mod passwords;
 mod schemathesis;
 pub mod search;
 mod sharing;
+mod tasks;
 mod tenants;
 mod tokens;
 mod transfer;

@@ -68,6 +68,8 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/notes/{id}", note(303, 200, 200, 200)),
     ("POST", "/notes/{id}", note(401, 303, 403, 303)),
     ("GET", "/notes/{id}/edit", note(303, 200, 403, 200)),
+    ("POST", "/notes/{id}/tasks", note(303, 303, 403, 303)),
+    ("PUT", "/api/notes/{id}/tasks/{number}", note(401, 200, 403, 200)),
     ("POST", "/notes/{id}/deletion", note(303, 303, 403, 403)),
     ("POST", "/notes/{id}/restoration", note(303, 404, 403, 403)),
     ("GET", "/notes/{id}/revisions", note(303, 200, 403, 200)),
@@ -182,7 +184,7 @@ impl Actors {
         let author = &self.users[AUTHOR];
         let (tenant, deleted) = (author.tenant_id, binned.then(chrono::Utc::now));
         let note = "INSERT INTO notes (tenant_id, user_id, content, deleted_at) \
-            VALUES ($1, $2, 'text', $3) RETURNING id";
+            VALUES ($1, $2, '- [ ] text', $3) RETURNING id";
         let row = self.database.query_one(note, &[&tenant, &author.user_id, &deleted]).await;
         let id: i64 = row.expect("a note").get(0);
         let recipients = [(2, "read"), (3, "edit"), (REMOVED, "edit")];
@@ -220,7 +222,8 @@ impl Actors {
         let path = route
             .path
             .replace("{id}", &note.to_string())
-            .replace("{user_id}", &self.users[2].user_id.to_string());
+            .replace("{user_id}", &self.users[2].user_id.to_string())
+            .replace("{number}", "0");
         let call = body_for(route, Call::new(&route.method, &path));
         match (user, route.api) {
             (ANONYMOUS, _) => self.app.answer(call).await,
@@ -235,10 +238,12 @@ fn body_for(route: &RouteEntry, call: Call) -> Call {
     match (route.method.as_str(), route.api) {
         ("GET" | "DELETE", _) => call,
         (_, true) if route.path.ends_with("/shares") => call.json(&json!({"share_with": "everyone"})),
+        (_, true) if route.path.ends_with("/tasks/{number}") => call.json(&json!({"done": true})),
         (_, true) if route.path.starts_with("/api/notes") => call.json(&json!({"content": "changed"})),
         ("PATCH", true) => call.json(&json!({"role": "member"})),
         (_, true) => call.json(&json!({})),
         (_, false) if route.path.ends_with("/shares") => call.form(&[("audience", "everyone")]),
+        (_, false) if route.path.ends_with("/tasks") => call.form(&[("task", "0-done"), ("version", "1")]),
         (_, false) => call.form(&[("content", "changed"), ("version", "1"), ("current_password", "wrong")]),
     }
 }

@@ -17,6 +17,10 @@ fn call_to(route: &RouteEntry, id: &str) -> Call {
             call.json(&serde_json::json!({"share_with": "everyone"}))
         }
         (false, true) if route.path.ends_with("/shares") => call.form(&[("audience", "everyone")]),
+        (true, true) if route.path.ends_with("/tasks/{number}") => {
+            call.json(&serde_json::json!({"done": true}))
+        }
+        (false, true) if route.path.ends_with("/tasks") => call.form(&[("task", "0-done"), ("version", "1")]),
         (true, true) => call.json(&serde_json::json!({"content": "changed by a stranger"})),
         (false, true) => call.form(&[("content", "changed by a stranger"), ("version", "1")]),
     }

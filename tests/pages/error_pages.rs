@@ -18,14 +18,9 @@ async fn errors_have_the_frame_of_who_is_logged_in() {
     let owner = Person::founder(&app).await;
     let member = owner.colleague(&app).await;
     let browser = member.browser(&app).await;
-    for (path, status) in [
-        ("/nothing", 404),
-        ("/notes/1", 404),
-        ("/notes/x", 404),
-        ("/organization", 403),
-        ("/notes?after=x", 400),
-        ("/logout", 405),
-    ] {
+    for (path, status) in
+        [("/nothing", 404), ("/notes/1", 404), ("/notes/x", 404), ("/organization", 403), ("/logout", 405)]
+    {
         let answer = browser.get(path).await;
         if answer.status == 200 {
             panic!("{path} is no error");

@@ -49,7 +49,7 @@ impl RouteEntry {
 
     /// The path with this id as its first parameter, and a valid value for the others.
     pub fn with_id(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{user_id}", "everyone")
+        self.path.replace("{id}", id).replace("{user_id}", "everyone").replace("{number}", "0")
     }
 
     /// The path of a row of the console, with 1 in the place of each parameter.

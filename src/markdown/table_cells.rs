@@ -1,20 +1,8 @@
 //! Counts the cells that a Markdown table lacks. The parser adds them, up to 262,144 in a text, each with a
 //! node in memory: 7 KB of text became 8 MB of HTML.
 
-use pulldown_cmark::Options;
-
-/// The extensions for a text whose rendering has one event or a few for each of its bytes.
-const EXTENSIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH);
-
-/// The extensions of CommonMark with which a text is parsed. Footnotes are off, as they write ids of the
-/// author's choice into the page. Tables are off in a text whose tables lack more than `most` cells: it is
-/// then shown as its author typed it.
-pub fn extensions(text: &str, most: usize) -> Options {
-    if missing_cells(text) > most { Options::ENABLE_STRIKETHROUGH } else { EXTENSIONS }
-}
-
 /// At least as many cells as the parser would add, but for two in each row.
-fn missing_cells(text: &str) -> usize {
+pub fn missing_cells(text: &str) -> usize {
     let (mut columns, mut missing) = (0, 0);
     let lines = text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
     for line in lines {
@@ -35,9 +23,10 @@ fn missing_cells(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use pulldown_cmark::{Event, Parser, Tag};
+    use pulldown_cmark::{Event, Options, Parser, Tag};
 
     use super::*;
+    use crate::markdown::parser::extensions;
 
     fn cells(text: &str, options: Options) -> usize {
         Parser::new_ext(text, options).filter(|event| matches!(event, Event::Start(Tag::TableCell))).count()
@@ -58,7 +47,7 @@ mod tests {
                 for row in ["|a", "a", "\u{a0}", "\\|", "|a|", "\u{c}", "`|`"] {
                     let rows = format!("{prefix}{row}{line_end}").repeat(50);
                     let text = format!("{prefix}{header}{line_end}{prefix}{rule}{line_end}{rows}");
-                    let added = cells(&text, EXTENSIONS).saturating_sub(200 + 2 * 50);
+                    let added = cells(&text, Options::ENABLE_TABLES).saturating_sub(200 + 2 * 50);
                     assert!(added <= missing_cells(&text), "{added} cells after {row:?} and {line_end:?}");
                     assert_eq!(cells(&text, extensions(&text, 1_000)), 0, "{row:?}");
                 }

@@ -3,12 +3,14 @@
 use proptest::prelude::*;
 use scraper::Html;
 
-use super::markdown::markdown;
+use super::html::{RenderOptions, html};
+use super::tasks::set_task;
 
 const ELEMENTS: &[&str] = &[
     "html",
+    "div",
+    "span",
     "p",
-    "h1",
     "h2",
     "h3",
     "h4",
@@ -32,6 +34,8 @@ const ELEMENTS: &[&str] = &[
     "tr",
     "th",
     "td",
+    "sup",
+    "button",
 ];
 
 /// Markup, and pieces that browsers take for more than text.
@@ -56,6 +60,13 @@ fn text() -> impl Strategy<Value = String> {
             "1. ",
             "[a]: data:text/html,x\n",
             "[^1]",
+            "[^1]: a\n",
+            "- [ ] ",
+            "> [!TIP]\n",
+            "# ",
+            "https://e.org/\"onclick=x",
+            "a@e.org",
+            "[s](#\"x)",
             "\r\n",
             "\u{0}",
             "\u{202e}",
@@ -67,19 +78,31 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_markdown_becomes_a_bounded_page_of_known_elements(text in text()) {
-        let shown = markdown(&text).html;
-        prop_assert!(shown.len() <= 200 + text.len() * 60, "{} bytes of {}", shown.len(), text.len());
+    fn any_markdown_becomes_a_bounded_page_of_known_elements(text in text(), title in "[a-c# ]{0,4}") {
+        let rendered = html(&text, &RenderOptions { title, can_tick: true });
+        let shown = rendered.html;
+        prop_assert!(shown.len() <= 200 + text.len() * 140, "{} bytes of {}", shown.len(), text.len());
+        let mut ids = std::collections::HashSet::new();
         for element in Html::parse_fragment(&shown).root_element().descendants() {
             let Some(element) = element.value().as_element() else { continue };
             prop_assert!(ELEMENTS.contains(&element.name()), "<{}> in {}", element.name(), shown);
             for (name, value) in element.attrs() {
-                prop_assert!(!name.starts_with("on"), "{} in {}", name, shown);
+                prop_assert!(!name.starts_with("on") && name != "style", "{} in {}", name, shown);
                 if name == "href" {
-                    let known = ["http:", "https:", "mailto:"].iter().any(|scheme| value.starts_with(scheme));
+                    let known =
+                        ["http:", "https:", "mailto:", "#"].iter().any(|scheme| value.starts_with(scheme));
                     prop_assert!(known, "{} in {}", value, shown);
+                }
+                if name == "id" {
+                    prop_assert!(ids.insert(value.to_owned()), "{} is twice in {}", value, shown);
+                    let prefixes = ["section", "footnote-", "task-"];
+                    prop_assert!(prefixes.iter().any(|prefix| value.starts_with(prefix)), "{}", value);
                 }
             }
         }
+        for number in 0..rendered.tasks.1 {
+            prop_assert!(set_task(&text, number, true).is_some_and(|ticked| ticked.len() == text.len()));
+        }
+        prop_assert!(set_task(&text, rendered.tasks.1, true).is_none());
     }
 }
