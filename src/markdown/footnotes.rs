@@ -50,12 +50,12 @@ impl Footnotes {
         for (label, definition) in self.definitions {
             // The second of two definitions of one label has no number.
             let _ = match self.numbers.remove(&label) {
-                Some(number) => write!(
+                Some(number) => writeln!(
                     html,
                     "<li id=\"footnote-{number}\" dir=\"auto\">{definition}\
-                     <a href=\"#footnote-{number}-1\" aria-label=\"Back to the text\">↩</a></li>\n"
+                     <a href=\"#footnote-{number}-1\" aria-label=\"Back to the text\">↩</a></li>"
                 ),
-                None => write!(html, "<li dir=\"auto\">{definition}</li>\n"),
+                None => writeln!(html, "<li dir=\"auto\">{definition}</li>"),
             };
         }
         html.push_str("</ol>\n");

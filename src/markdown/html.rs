@@ -280,11 +280,8 @@ impl<'a> HtmlWriter<'a> {
                 push_lines(&block, &mut self.html);
                 self.html.push_str("</p>\n");
             }
-            Some(Open::Image(start, address)) => {
-                if start == self.html.len() {
-                    self.text(&address);
-                }
-            }
+            Some(Open::Image(start, address)) if start == self.html.len() => self.text(&address),
+            Some(Open::Image(..)) => {}
             Some(Open::Footnote(label, before)) => {
                 let definition = std::mem::replace(&mut self.html, before);
                 self.footnotes.define(label.to_string(), definition);
