@@ -9,7 +9,7 @@ use super::format::NoteCard;
 use super::frame::{frame_of, page};
 use super::inbox::InboxRow;
 use crate::store::{self, NoteState};
-use crate::web::{Error, FieldErrors, Frame, Visitor};
+use crate::web::{Error, Frame, Visitor};
 
 const LATEST: u16 = 5;
 const LATEST_RECEIVED: u16 = 3;
@@ -21,12 +21,9 @@ struct DashboardPage {
     note_count: i64,
     latest: Vec<NoteCard>,
     received: Vec<InboxRow>,
-    title: String,
-    content: String,
-    errors: FieldErrors,
 }
 
-/// Shows the latest notes, written and received, and the form for a new note.
+/// Shows the latest notes, written and received.
 pub async fn show(visitor: Visitor, cookie: Session) -> Result<HttpResponse, Error> {
     let reads = |viewer| store::overview(viewer, LATEST, LATEST_RECEIVED);
     let (user, overview) = visitor.read(reads).await?;
@@ -36,9 +33,6 @@ pub async fn show(visitor: Visitor, cookie: Session) -> Result<HttpResponse, Err
         note_count: overview.count,
         latest: overview.latest.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect(),
         received: overview.received.iter().map(InboxRow::of).collect(),
-        title: String::new(),
-        content: String::new(),
-        errors: FieldErrors::default(),
     };
     page(StatusCode::OK, &dashboard)
 }

@@ -16,6 +16,8 @@ pub struct NoteForm {
     /// The form's number, which makes a second click on its button the same request. The browser keeps the
     /// text under it until a page says that it is saved.
     pub once: String,
+    /// The number of the note that a preview belongs to; empty for a new one.
+    pub note: String,
     /// `yes` to take the note out of the bin first.
     pub restore: String,
     /// `keep` to save the marker lines of a merge as a part of the text.

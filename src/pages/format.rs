@@ -90,9 +90,16 @@ impl NoteCard {
 
 /// The title of a note, or the first line of its text.
 pub fn heading(note: &Note) -> String {
-    match &note.title {
-        Some(title) => title.as_str().to_owned(),
-        None => first_line(&beginning(note.content.as_str(), |text| text.trim_start().contains('\n'))),
+    let title = note.title.as_ref().map(|title| title.as_str()).unwrap_or_default();
+    heading_of(title, note.content.as_str())
+}
+
+/// The same for a title that may be empty.
+pub fn heading_of(title: &str, content: &str) -> String {
+    if title.is_empty() {
+        first_line(&beginning(content, |text| text.trim_start().contains('\n')))
+    } else {
+        title.to_owned()
     }
 }
 

@@ -185,7 +185,7 @@ async fn show_draft(user: &CurrentUser, cookie: &Session, draft: Draft) -> Resul
             FieldErrors::default(),
         );
     }
-    notes::index_page(StatusCode::OK, user, cookie, draft.form, FieldErrors::default()).await
+    notes::new_page(StatusCode::OK, user, cookie, draft.form, FieldErrors::default())
 }
 
 fn parse(form: &UserLoginForm, device: Option<Device>) -> Result<LoginAttempt, FieldErrors> {

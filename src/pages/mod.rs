@@ -27,6 +27,7 @@ mod members;
 mod membership;
 mod note_deletion;
 mod note_edits;
+mod note_preview;
 mod note_restoration;
 mod note_tasks;
 mod notes;

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::draft::{Draft, NoteForm};
-use super::format::Timestamp;
+use super::format::{Timestamp, heading};
 use super::frame::{frame_of, page};
 use super::notes::{parse, received};
 use super::unsaved::unsaved;
@@ -25,6 +25,8 @@ use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame, granted, see_othe
 struct EditPage {
     frame: Frame,
     id: i64,
+    /// The heading of the stored note.
+    heading: String,
     version: i32,
     title: String,
     content: String,
@@ -167,6 +169,7 @@ pub fn edit_page(
     let stored = (words(note.title.as_ref()), note.content.as_str());
     let edit = EditPage {
         id: note.id.number(),
+        heading: heading(note),
         version: form.version.parse().unwrap_or(note.version),
         once: if form.once.is_empty() { frame.form_number.clone() } else { form.once },
         is_unsaved: (form.title.as_str(), form.content.as_str()) != (stored.0.as_str(), stored.1),

@@ -29,6 +29,13 @@ struct IndexPage {
     notes: Vec<NoteCard>,
     newer: Option<String>,
     older: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "notes/new.html")]
+struct NewPage {
+    frame: Frame,
+    once: String,
     title: String,
     content: String,
     errors: FieldErrors,
@@ -36,17 +43,8 @@ struct IndexPage {
 
 impl IndexPage {
     fn empty(frame: Frame) -> Self {
-        let (title, content) = (String::new(), String::new());
-        Self {
-            frame,
-            search: SearchForm::empty("/notes"),
-            notes: Vec::new(),
-            newer: None,
-            older: None,
-            title,
-            content,
-            errors: FieldErrors::default(),
-        }
+        let search = SearchForm::empty("/notes");
+        Self { frame, search, notes: Vec::new(), newer: None, older: None }
     }
 }
 
@@ -73,7 +71,7 @@ struct Sharer {
     at: Timestamp,
 }
 
-/// Lists the notes, with a form for a new one, or the results of a search.
+/// Lists the notes, or the results of a search.
 pub async fn index(
     visitor: Visitor,
     query: web::Query<PageQuery>,
@@ -144,7 +142,7 @@ async fn try_create(
     let (title, content) = match parse(form) {
         Ok(parsed) => parsed,
         Err(errors) => {
-            return index_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, form.clone(), errors).await;
+            return new_page(StatusCode::UNPROCESSABLE_ENTITY, user, cookie, form.clone(), errors);
         }
     };
     let once = idempotency::of_form(request, &form.once, form);
@@ -186,19 +184,22 @@ pub async fn show(visitor: Visitor, id: web::Path<NoteId>, cookie: Session) -> R
     page(StatusCode::OK, &shown)
 }
 
-/// The list, with values and errors in the form.
-pub async fn index_page(
+/// Shows an empty form.
+pub async fn new(user: CurrentUser, cookie: Session) -> Result<HttpResponse, Error> {
+    new_page(StatusCode::OK, &user, &cookie, NoteForm::default(), FieldErrors::default())
+}
+
+/// The form of a new note, with values and errors.
+pub fn new_page(
     status: StatusCode,
     user: &CurrentUser,
     cookie: &Session,
     form: NoteForm,
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
-    let notes = user.tenant.notes(user.id, NoteState::Active, Cursor::Start, PAGE_SIZE).await?;
-    page(
-        status,
-        &IndexPage { title: form.title, content: form.content, errors, ..list(user, cookie, &notes) },
-    )
+    let frame = frame_of(user, cookie, "notes");
+    let once = if form.once.is_empty() { frame.form_number.clone() } else { form.once };
+    page(status, &NewPage { once, title: form.title, content: form.content, errors, frame })
 }
 
 fn list(user: &CurrentUser, cookie: &Session, notes: &Page<Note>) -> IndexPage {

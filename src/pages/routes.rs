@@ -4,9 +4,9 @@
 use super::{
     account, bin, dashboard, export, guide, import, inbox, inbox_reading, invitation_acceptance,
     invitation_registration, invitations, login, logout, member_role, members, membership, note_deletion,
-    note_edits, note_restoration, note_tasks, notes, opened_invitation, organization, organization_deletion,
-    organization_export, organization_restoration, other_sessions, password, registration, revisions,
-    sessions, shares, tenant_activation, transfer, welcome,
+    note_edits, note_preview, note_restoration, note_tasks, notes, opened_invitation, organization,
+    organization_deletion, organization_export, organization_restoration, other_sessions, password,
+    registration, revisions, sessions, shares, tenant_activation, transfer, welcome,
 };
 use crate::web::{Route, assets, health};
 
@@ -43,6 +43,10 @@ fn note_pages() -> Vec<Route> {
         // Notes
         Route::get("/notes", notes::index).finds_user_with_reads(),
         Route::post("/notes", notes::create).when_refused(notes::create_refused).carries_draft(),
+        Route::get("/notes/new", notes::new),
+        Route::post("/notes/preview", note_preview::create)
+            .when_refused(note_preview::create_refused)
+            .carries_draft(),
         Route::get("/notes/{id}", notes::show).finds_user_with_reads(),
         Route::post("/notes/{id}", note_edits::update)
             .when_refused(note_edits::update_refused)

@@ -18,7 +18,7 @@ struct EmbeddedFiles;
 /// The parts of app.css, in the order of the cascade.
 const STYLE: [&str; 8] = ["base", "frame", "controls", "cabinet", "pictures", "note", "lists", "media"];
 /// The parts of app.js, each of which uses those before it.
-const SCRIPT: [&str; 3] = ["forms", "drafts", "start"];
+const SCRIPT: [&str; 4] = ["forms", "drafts", "editor", "start"];
 
 struct StaticFile {
     content: web::Bytes,

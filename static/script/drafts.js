@@ -166,7 +166,7 @@ const listDrafts = () => {
   const drafts = allDrafts().filter((draft) => draft.note !== own);
   if (list === null || drafts.length === 0) return;
   const lines = drafts.map((draft) => {
-    const address = draft.note === "new" ? "/notes" : `/notes/${draft.note}/edit`;
+    const address = draft.note === "new" ? "/notes/new" : `/notes/${draft.note}/edit`;
     const link = element("a", { href: address, textContent: nameOf(draft) });
     return element("li", {}, link, ` ${timeOf(draft)}`);
   });

@@ -10,6 +10,7 @@ if (owner !== undefined) {
   showKeptText();
 }
 document.querySelectorAll("form").forEach(prepareForm);
+document.querySelectorAll("form[data-editor]").forEach(prepareEditor);
 const noteForms = [...document.querySelectorAll("form[data-note]")];
 if (noteForms.length > 0) warnBeforeLeaving(noteForms);
 if (owner !== undefined) {

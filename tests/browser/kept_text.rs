@@ -93,10 +93,10 @@ async fn a_kept_text_is_merged_with_what_was_saved_since() {
 async fn taking_a_kept_text_keeps_what_was_typed_meanwhile() {
     let app = spawn_app().await;
     let Some((chromium, ..)) = logged_in(&app).await else { return };
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     chromium.fill(CONTENT, "first").await;
     until_kept(&chromium, 1).await;
-    crash_to(&chromium, "/notes").await;
+    crash_to(&chromium, "/notes/new").await;
     chromium.fill(CONTENT, "second").await;
     until_kept(&chromium, 2).await;
     chromium.click(USE).await;
@@ -131,7 +131,7 @@ async fn the_page_of_an_error_shows_the_text() {
 async fn without_a_connection_the_text_stays_on_the_page() {
     let app = spawn_app().await;
     let Some((chromium, ..)) = logged_in(&app).await else { return };
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     chromium.fill(CONTENT, "typed in a train").await;
     chromium.set_offline(true).await;
     chromium.click(SAVE).await;
@@ -147,7 +147,7 @@ async fn without_a_connection_the_text_stays_on_the_page() {
 async fn logging_out_forgets_kept_texts_after_a_question() {
     let app = spawn_app().await;
     let Some((chromium, person, _)) = logged_in(&app).await else { return };
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     chromium.fill(CONTENT, "private").await;
     until_kept(&chromium, 1).await;
     crash_to(&chromium, "/account").await;
@@ -158,7 +158,7 @@ async fn logging_out_forgets_kept_texts_after_a_question() {
     assert_eq!(kept(&chromium).await, 0);
     // Another person in the same browser finds nothing of it.
     log_in(&chromium, &person.colleague(&app).await).await;
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     assert!(!chromium.has(OFFER).await);
 }
 
@@ -166,7 +166,7 @@ async fn logging_out_forgets_kept_texts_after_a_question() {
 async fn another_person_in_the_browser_is_not_offered_a_kept_text() {
     let app = spawn_app().await;
     let Some((chromium, person, _)) = logged_in(&app).await else { return };
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     chromium.fill(CONTENT, "private").await;
     until_kept(&chromium, 1).await;
     let client = database::admin().await;
@@ -175,7 +175,7 @@ async fn another_person_in_the_browser_is_not_offered_a_kept_text() {
     database::wait_for_session_cache_expiry().await;
     crash_to(&chromium, "/login").await;
     log_in(&chromium, &person.colleague(&app).await).await;
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     assert!(!chromium.has(OFFER).await);
     assert!(!chromium.source().await.contains("private"));
     assert_eq!(kept(&chromium).await, 1);
@@ -185,7 +185,7 @@ async fn another_person_in_the_browser_is_not_offered_a_kept_text() {
 async fn a_text_that_is_too_long_is_not_sent() {
     let app = spawn_app().await;
     let Some((chromium, ..)) = logged_in(&app).await else { return };
-    chromium.open("/notes").await;
+    chromium.open("/notes/new").await;
     let fill = "const field = document.querySelector('form[data-note] [name=content]'); \
                 field.value = 'é'.repeat(600 * 1024); \
                 field.dispatchEvent(new Event('input', {bubbles: true}))";

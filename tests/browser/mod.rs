@@ -1,5 +1,6 @@
 //! A user's journey in Chromium, with JavaScript and without.
 
+mod editor;
 mod kept_text;
 mod tasks;
 mod user_journey;

@@ -102,9 +102,10 @@ pub async fn log_in(chromium: &Chromium, person: &Person) {
 
 async fn write_a_note(app: &App, chromium: &Chromium, person: &Person) -> i64 {
     chromium.open("/notes").await;
-    chromium.fill("form[action^='/notes'] [name=title]", "Groceries").await;
-    chromium.fill("form[action^='/notes'] [name=content]", "**tea**\nand milk").await;
-    chromium.click_and_expect("form[action^='/notes'][method='post'] [type=submit]", "/notes").await;
+    chromium.click_and_expect("main a[href='/notes/new']", "/notes/new").await;
+    chromium.fill("form[data-note] [name=title]", "Groceries").await;
+    chromium.fill("form[data-note] [name=content]", "**tea**\nand milk").await;
+    chromium.click_and_expect("form[data-note] [type=submit]", "/notes").await;
     let script = person.script(app).await;
     let notes = script.get("/api/notes").await.expect(200).json();
     assert_eq!(notes[0]["content"], "**tea**\nand milk");
@@ -145,16 +146,16 @@ async fn view_hostile_text(app: &App, chromium: &Chromium, person: &Person) {
 }
 
 async fn save_after_the_session_ended(chromium: &Chromium, person: &Person) {
-    chromium.open("/notes").await;
-    chromium.fill("form[action^='/notes'] [name=content]", "typed\nfor an hour").await;
+    chromium.open("/notes/new").await;
+    chromium.fill("form[data-note] [name=content]", "typed\nfor an hour").await;
     let client = database::admin().await;
     let ended = "DELETE FROM sessions WHERE tenant_id = $1 AND kind <> 'script'";
     client.execute(ended, &[&person.tenant_id]).await.expect("ended");
     crate::support::database::wait_for_session_cache_expiry().await;
-    chromium.click_and_wait("form[action^='/notes'][method='post'] [type=submit]").await;
+    chromium.click_and_wait("form[data-note] [type=submit]").await;
     log_in(chromium, person).await;
-    assert_eq!(chromium.value("form[action^='/notes'] [name=content]").await, "typed\nfor an hour");
-    chromium.click_and_expect("form[action^='/notes'][method='post'] [type=submit]", "/notes").await;
+    assert_eq!(chromium.value("form[data-note] [name=content]").await, "typed\nfor an hour");
+    chromium.click_and_expect("form[data-note] [type=submit]", "/notes").await;
     assert!(chromium.text("main").await.contains("for an hour"));
 }
 

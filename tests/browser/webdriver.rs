@@ -110,7 +110,7 @@ impl Chromium {
         source.as_str().expect("a page").to_owned()
     }
 
-    async fn find(&self, selector: &str) -> String {
+    pub async fn find(&self, selector: &str) -> String {
         let wanted = json!({"using": "css selector", "value": selector});
         let end = Instant::now() + TIMEOUT;
         while Instant::now() < end {
@@ -146,10 +146,15 @@ impl Chromium {
     pub async fn click_and_wait(&self, selector: &str) {
         let page = self.find("html").await;
         self.click(selector).await;
+        self.until_replaced(&page, selector).await;
+    }
+
+    /// Waits until another page has replaced the one with this element.
+    pub async fn until_replaced(&self, page: &str, cause: &str) {
         // The driver reports an element of a replaced page as unknown. During a page load it waits.
         let gone =
             async || self.try_call(Method::GET, &format!("/element/{page}/name"), Value::Null).await.is_err();
-        eventually(&format!("another page after {selector}"), gone).await;
+        eventually(&format!("another page after {cause}"), gone).await;
     }
 
     /// The same; the next page must have this path.
@@ -164,6 +169,21 @@ impl Chromium {
         let element = self.find(selector).await;
         self.call(Method::POST, &format!("/element/{element}/clear"), json!({})).await;
         self.call(Method::POST, &format!("/element/{element}/value"), json!({"text": text})).await;
+    }
+
+    /// Sets the text of a field at once, as pasting does.
+    pub async fn set_value(&self, selector: &str, text: &str) {
+        let script = "const [selector, text] = arguments; const field = document.querySelector(selector); \
+                      field.focus(); field.value = text; field.setSelectionRange(text.length, text.length); \
+                      field.dispatchEvent(new Event('input', {bubbles: true}))";
+        let body = json!({"script": script, "args": [selector, text]});
+        self.call(Method::POST, "/execute/sync", body).await;
+    }
+
+    /// Presses keys in a field, as the protocol writes them: `\u{e009}` is Ctrl.
+    pub async fn press(&self, selector: &str, keys: &str) {
+        let element = self.find(selector).await;
+        self.call(Method::POST, &format!("/element/{element}/value"), json!({"text": keys})).await;
     }
 
     pub async fn value(&self, selector: &str) -> String {

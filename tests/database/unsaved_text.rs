@@ -25,7 +25,7 @@ async fn a_note_that_cannot_be_saved_is_returned_in_the_form_and_saved_once() {
     let database = OwnDatabase::create().await;
     let (_server, app, person) = start(on(&database)).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
-    let form = browser.page("/notes").await.form("/notes");
+    let form = browser.page("/notes/new").await.form("/notes");
     let form = html::with_value(
         &html::with_value(&form, "title", "A \"title\""),
         "content",

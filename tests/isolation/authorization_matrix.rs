@@ -65,6 +65,8 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/dashboard", PAGE),
     ("GET", "/notes", PAGE),
     ("POST", "/notes", all(401, 303)),
+    ("GET", "/notes/new", PAGE),
+    ("POST", "/notes/preview", all(401, 200)),
     ("GET", "/notes/{id}", note(303, 200, 200, 200)),
     ("POST", "/notes/{id}", note(401, 303, 403, 303)),
     ("GET", "/notes/{id}/edit", note(303, 200, 403, 200)),

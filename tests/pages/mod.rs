@@ -15,6 +15,7 @@ mod login;
 mod members;
 mod notes;
 mod organization;
+mod preview;
 mod reading;
 mod registration;
 mod rendering_time;

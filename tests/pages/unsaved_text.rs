@@ -127,7 +127,7 @@ async fn a_form_that_cannot_be_taken_names_the_limit() {
 async fn pages_name_the_form_whose_text_was_saved() {
     let app = spawn_app().await;
     let browser = Person::founder(&app).await.browser(&app).await;
-    let page = browser.page("/notes").await;
+    let page = browser.page("/notes/new").await;
     let (once, form) = (page.value("once"), html::with_value(&page.form("/notes"), "content", "first"));
     let saved = browser.post("/notes", &html::as_pairs(&form)).await.expect(303);
     let next = browser.follow(saved).await;

@@ -69,6 +69,6 @@ impl RouteEntry {
 
     /// Whether a form sent without a login is kept as a draft.
     pub fn keeps_draft(&self) -> bool {
-        self.method == "POST" && matches!(self.path.as_str(), "/notes" | "/notes/{id}")
+        self.method == "POST" && matches!(self.path.as_str(), "/notes" | "/notes/{id}" | "/notes/preview")
     }
 }

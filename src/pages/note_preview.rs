@@ -1,0 +1,114 @@
+//! The preview of a note's text, rendered as its page will be.
+
+use actix_session::Session;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::draft::{Draft, NoteForm};
+use super::format::heading_of;
+use super::frame::{frame_of, page};
+use super::notes::received;
+use super::rendering::render;
+use super::unsaved::unsaved;
+use crate::domain::{NoteContent, NoteId, with_unix_newlines};
+use crate::markdown::RenderOptions;
+use crate::web::routes::RefusalReason;
+use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame};
+
+/// What a script asks for that shows the preview beside the text.
+const FRAGMENT: &[u8] = b"text/x-fragment";
+
+#[derive(Template)]
+#[template(path = "notes/preview.html")]
+struct PreviewPage {
+    frame: Frame,
+    heading: String,
+    html: String,
+    /// Where the form is saved, and the address of the page with the form.
+    action: String,
+    address: String,
+    key: String,
+    note: String,
+    version: String,
+    once: String,
+    title: String,
+    content: String,
+    errors: FieldErrors,
+}
+
+/// Shows the text as its page will, above a form with it.
+pub async fn create(
+    request: HttpRequest,
+    user: CurrentUser,
+    form: Result<Form<NoteForm>, Error>,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let form = received(form)?;
+    let draft = draft_of(form);
+    match try_create(&request, &user, &draft, &cookie).await {
+        Err(error) => unsaved(draft, error, (Some(&user), &cookie)).await,
+        answered => answered,
+    }
+}
+
+/// Answers a preview without a login. The response carries the text.
+pub async fn create_refused(
+    reason: RefusalReason<Error>,
+    form: Result<Form<NoteForm>, Error>,
+    request: HttpRequest,
+    cookie: Session,
+) -> Result<HttpResponse, Error> {
+    let draft = draft_of(received(form)?);
+    unsaved(draft, reason.0, (CurrentUser::known(&request).as_ref(), &cookie)).await
+}
+
+/// The form as it would be saved.
+fn draft_of(form: NoteForm) -> Draft {
+    let action = match NoteId::parse(&form.note) {
+        Some(note) => format!("/notes/{note}"),
+        None => "/notes".to_owned(),
+    };
+    Draft { action, form }
+}
+
+async fn try_create(
+    request: &HttpRequest,
+    user: &CurrentUser,
+    draft: &Draft,
+    cookie: &Session,
+) -> Result<HttpResponse, Error> {
+    let text = with_unix_newlines(&draft.form.content);
+    let mut errors = FieldErrors::default();
+    let content = errors.keep("content", NoteContent::parse(text));
+    let heading = heading_of(draft.form.title.trim(), &draft.form.content);
+    let html = match content {
+        Some(content) => {
+            let options = RenderOptions { title: heading.clone(), can_tick: false };
+            render(&user.tenant, content, options).await?.html
+        }
+        None => String::new(),
+    };
+    let wants = request.headers().get(header::ACCEPT).map(header::HeaderValue::as_bytes);
+    if wants == Some(FRAGMENT) {
+        return Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html));
+    }
+    let frame = frame_of(user, cookie, "notes");
+    let NoteForm { title, content, version, note, once, .. } = draft.form.clone();
+    let is_new = draft.note().is_none();
+    let shown = PreviewPage {
+        heading,
+        html,
+        action: if is_new { format!("/notes{}", frame.of_tenant) } else { draft.action.clone() },
+        address: if is_new { "/notes/new".to_owned() } else { format!("{}/edit", draft.action) },
+        key: draft.key(),
+        note,
+        version,
+        once: if once.is_empty() { frame.form_number.clone() } else { once },
+        title,
+        content,
+        frame,
+        errors,
+    };
+    page(StatusCode::OK, &shown)
+}
