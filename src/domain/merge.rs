@@ -33,9 +33,11 @@ pub fn is_quick_merge(texts: [&str; 3]) -> bool {
         && texts.iter().map(|text| text.lines().count()).sum::<usize>() <= QUICK_LINES
 }
 
-/// Whether a line of the text is one of the markers of a proposal.
-pub fn has_markers(text: &str) -> bool {
-    text.lines().any(|line| MARKERS.contains(&line.trim_end()))
+/// Whether a line of the text is one of the markers of a proposal. The middle one, which is also how a
+/// heading may be underlined, counts in the answer to a proposal only.
+pub fn has_markers(text: &str, is_answer: bool) -> bool {
+    let [begin, middle, end] = MARKERS;
+    text.lines().map(str::trim_end).any(|line| line == begin || line == end || is_answer && line == middle)
 }
 
 /// Merges two edits of `base`, by lines. Lines that differ in their line breaks alone are the same; a text
@@ -212,13 +214,12 @@ mod tests {
         let Merge::Conflict(proposal) = merge_contents("one\n", "mine\n", "yours\n") else {
             panic!("they overlap")
         };
-        for text in
-            [&proposal, "=======", "a\r\n=======\r\nb", "x\n>>>>>>> saved meanwhile  ", "<<<<<<< yours\n"]
-        {
-            assert!(has_markers(text), "{text:?}");
+        for text in [&proposal, "x\n>>>>>>> saved meanwhile  ", "<<<<<<< yours\n"] {
+            assert!(has_markers(text, false) && has_markers(text, true), "{text:?}");
         }
+        assert!(has_markers("a\r\n=======\r\nb", true) && !has_markers("Heading\n=======\n", false));
         for text in ["", "======", "========", "a =======", "<<<<<<< HEAD", "> quote", "yours"] {
-            assert!(!has_markers(text), "{text:?}");
+            assert!(!has_markers(text, true), "{text:?}");
         }
     }
 

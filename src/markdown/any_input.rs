@@ -101,7 +101,8 @@ proptest! {
             }
         }
         for number in 0..rendered.tasks.1 {
-            prop_assert!(set_task(&text, number, true).is_some_and(|ticked| ticked.len() == text.len()));
+            let ticked = set_task(&text, number, true).expect("a task");
+            prop_assert_eq!(html(&ticked, &RenderOptions::default()).tasks.1, rendered.tasks.1, "{}", ticked);
         }
         prop_assert!(set_task(&text, rendered.tasks.1, true).is_none());
     }

@@ -1,5 +1,6 @@
 //! Code blocks, whose words get classes by the grammar of their language.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -72,9 +73,11 @@ impl Highlighter {
 
     /// Writes the code, with classes if the language is known and the bounds allow it.
     pub fn push(&mut self, language: &str, code: &str, html: &mut String) {
-        match self.highlighted(language, code) {
-            Some(highlighted) => html.push_str(&highlighted),
-            None => push_escaped(code, html),
+        // The library panics where an expression of a grammar cannot be compiled.
+        let highlighted = catch_unwind(AssertUnwindSafe(|| self.highlighted(language, code)));
+        match highlighted {
+            Ok(Some(highlighted)) => html.push_str(&highlighted),
+            Ok(None) | Err(_) => push_escaped(code, html),
         }
     }
 

@@ -3,10 +3,15 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+/// Labels are compared without case, as the parser does.
+fn key(label: &str) -> String {
+    label.to_lowercase()
+}
+
 /// The footnotes of a text.
 #[derive(Default)]
 pub struct Footnotes {
-    /// By their typed labels.
+    /// By their labels.
     numbers: HashMap<String, usize>,
     /// How often the text refers to each, by its number less one.
     references: Vec<usize>,
@@ -19,7 +24,7 @@ pub struct Footnotes {
 impl Footnotes {
     /// Writes a reference.
     pub fn push_reference(&mut self, label: &str, html: &mut String) {
-        let number = *self.numbers.entry(label.to_owned()).or_insert_with(|| {
+        let number = *self.numbers.entry(key(label)).or_insert_with(|| {
             self.references.push(0);
             self.references.len()
         });
@@ -34,9 +39,9 @@ impl Footnotes {
     }
 
     /// Adds a definition.
-    pub fn define(&mut self, label: String, html: String) {
+    pub fn define(&mut self, label: &str, html: String) {
         self.length += html.len();
-        self.definitions.push((label, html));
+        self.definitions.push((key(label), html));
     }
 
     /// Writes the definitions, at the end of the text: first those that the text refers to, by number.

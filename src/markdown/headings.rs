@@ -37,6 +37,11 @@ impl Headings {
         u8::try_from(self.open.len() + 1).unwrap_or(6).min(6)
     }
 
+    /// Counts the next heading as the first.
+    pub fn begin_again(&mut self) {
+        self.open.clear();
+    }
+
     /// Adds a section and gives its id; none when there are too many sections.
     pub fn add(&mut self, level: u8, title: &str) -> Option<String> {
         if self.sections.len() == MOST_SECTIONS {
@@ -69,12 +74,6 @@ pub fn id_of(name: &str) -> String {
         is_behind_word = !character.is_alphanumeric() && character != '\'' && character != '’';
     }
     id
-}
-
-/// Whether a heading has the words of the title, which may be cut.
-pub fn is_title(heading: &str, title: &str) -> bool {
-    let (heading, title) = (heading.trim(), title.trim());
-    heading == title || title.strip_suffix('…').is_some_and(|cut| heading.starts_with(cut))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use pulldown_cmark::{BlockQuoteKind, CowStr, Event, LinkType, Tag, TagEnd};
 
 use super::code::{Highlighter, language_of};
 use super::footnotes::Footnotes;
-use super::headings::{Headings, Section, id_of, is_title};
+use super::headings::{Headings, Section, id_of};
 use super::inline::{push_escaped, push_lines};
 use super::links::{Target, push_linked};
 use super::parser::events;
@@ -50,7 +50,7 @@ pub struct RenderedText {
 /// Renders a Markdown text, up to a bound.
 pub fn html(text: &str, options: &RenderOptions) -> RenderedText {
     let bound = MOST_HTML.min(FREE_HTML + text.len() * HTML_FOR_A_BYTE);
-    let mut writer = HtmlWriter::new(options, text.len());
+    let mut writer = HtmlWriter::new(options, text);
     let mut is_whole = true;
     for (event, place) in events(text) {
         if writer.length() > bound && !matches!(event, Event::End(_)) {
@@ -69,11 +69,10 @@ enum Open<'a> {
     /// What is written at its end.
     Element(&'static str),
     Table,
-    /// A heading: where its tag begins, its level, and the words in it so far.
+    /// A heading: where its tag begins, and its level.
     Heading {
         start: usize,
         level: u8,
-        words: String,
     },
     /// Code: its language, and the code so far.
     Code {
@@ -89,6 +88,9 @@ enum Open<'a> {
 }
 
 struct HtmlWriter<'a> {
+    text: &'a str,
+    /// Where the row of the table ends in the text.
+    row_end: usize,
     html: String,
     open: Vec<Open<'a>>,
     depth: usize,
@@ -97,22 +99,30 @@ struct HtmlWriter<'a> {
     /// Where the tags of the open list items begin, if they have tags and are no tasks yet.
     items: Vec<Option<usize>>,
     headings: Headings,
+    /// The words of the open heading. A heading has no other one inside.
+    heading: Option<String>,
     footnotes: Footnotes,
+    /// The bytes that were written before the open footnotes.
+    held: usize,
     highlighter: Highlighter,
     tasks: (usize, usize),
     options: &'a RenderOptions,
 }
 
 impl<'a> HtmlWriter<'a> {
-    fn new(options: &'a RenderOptions, length: usize) -> Self {
+    fn new(options: &'a RenderOptions, text: &'a str) -> Self {
         Self {
-            html: String::with_capacity(length * 3 / 2),
+            text,
+            row_end: 0,
+            html: String::with_capacity(text.len() * 3 / 2),
             open: Vec::new(),
             depth: 0,
             links: 0,
             table: TableCells::default(),
             items: Vec::new(),
             headings: Headings::default(),
+            heading: None,
+            held: 0,
             footnotes: Footnotes::default(),
             highlighter: Highlighter::default(),
             tasks: (0, 0),
@@ -121,14 +131,18 @@ impl<'a> HtmlWriter<'a> {
     }
 
     fn length(&self) -> usize {
-        self.html.len() + self.footnotes.length
+        self.html.len() + self.held + self.footnotes.length
     }
 
     fn add(&mut self, event: Event<'a>, place: &Range<usize>) {
         match event {
-            // The rows of a table may have fewer cells than its header.
-            Event::Start(Tag::TableCell) | Event::End(TagEnd::TableCell) if place.is_empty() => {}
-            Event::Start(tag) => self.start(tag),
+            Event::Start(Tag::TableCell) | Event::End(TagEnd::TableCell) if self.is_added(place) => {}
+            Event::Start(tag) => {
+                if matches!(tag, Tag::TableHead | Tag::TableRow) {
+                    self.row_end = place.end;
+                }
+                self.start(tag);
+            }
             Event::End(tag) => self.end(tag),
             Event::Text(text) => self.text(&text),
             Event::Code(code) => {
@@ -144,6 +158,13 @@ impl<'a> HtmlWriter<'a> {
             Event::FootnoteReference(label) => self.footnotes.push_reference(&label, &mut self.html),
             Event::InlineMath(text) | Event::DisplayMath(text) => push_escaped(&text, &mut self.html),
         }
+    }
+
+    /// Whether a cell is one that its row does not have: rows may be shorter than the head of the table. An
+    /// empty cell before others was typed.
+    fn is_added(&self, place: &Range<usize>) -> bool {
+        let rest = self.text.get(place.start..self.row_end.max(place.start)).unwrap_or_default();
+        place.is_empty() && rest.chars().all(|character| character == '|' || character.is_whitespace())
     }
 
     fn text(&mut self, text: &str) {
@@ -165,11 +186,7 @@ impl<'a> HtmlWriter<'a> {
 
     /// Keeps the words of a heading for its id.
     fn note_words(&mut self, text: &str) {
-        let heading = self.open.iter_mut().rev().find_map(|open| match open {
-            Open::Heading { words, .. } => Some(words),
-            _ => None,
-        });
-        if let Some(words) = heading {
+        if let Some(words) = &mut self.heading {
             words.push_str(text);
         }
     }
@@ -183,7 +200,10 @@ impl<'a> HtmlWriter<'a> {
             Tag::BlockQuote(_) | Tag::List(_) | Tag::Item => self.start_container(tag),
             Tag::CodeBlock(kind) => Open::Code { language: language_of(&kind), code: String::new() },
             Tag::HtmlBlock => Open::Html(String::new()),
-            Tag::FootnoteDefinition(label) => Open::Footnote(label, std::mem::take(&mut self.html)),
+            Tag::FootnoteDefinition(label) => {
+                self.held += self.html.len();
+                Open::Footnote(label, std::mem::take(&mut self.html))
+            }
             Tag::Table(alignments) => {
                 self.table.start(alignments, &mut self.html);
                 Open::Table
@@ -210,12 +230,14 @@ impl<'a> HtmlWriter<'a> {
         let level = self.headings.level(typed);
         let start = self.html.len();
         let _ = write!(self.html, "<h{level} dir=\"auto\">");
-        Open::Heading { start, level, words: String::new() }
+        self.heading = Some(String::new());
+        Open::Heading { start, level }
     }
 
     fn start_container(&mut self, tag: Tag<'a>) -> Open<'a> {
         self.depth += 1;
-        let is_shown = self.depth <= DEEPEST;
+        // A list is shown only where its items are, too.
+        let is_shown = self.depth < DEEPEST || self.depth == DEEPEST && !matches!(tag, Tag::List(_));
         if tag == Tag::Item {
             self.items.push(is_shown.then_some(self.html.len()));
         }
@@ -273,7 +295,10 @@ impl<'a> HtmlWriter<'a> {
             None => {}
             Some(Open::Element(end)) => self.html.push_str(end),
             Some(Open::Table) => self.html.push_str(self.table.end()),
-            Some(Open::Heading { start, level, words }) => self.close_heading(start, level, &words),
+            Some(Open::Heading { start, level }) => {
+                let words = self.heading.take().unwrap_or_default();
+                self.close_heading(start, level, &words);
+            }
             Some(Open::Code { language, code }) => self.close_code(&language, &code),
             Some(Open::Html(block)) => {
                 self.html.push_str(if self.depth > 0 { "<p>" } else { "<p dir=\"auto\">" });
@@ -283,17 +308,20 @@ impl<'a> HtmlWriter<'a> {
             Some(Open::Image(start, address)) if start == self.html.len() => self.text(&address),
             Some(Open::Image(..)) => {}
             Some(Open::Footnote(label, before)) => {
+                self.held -= before.len();
                 let definition = std::mem::replace(&mut self.html, before);
-                self.footnotes.define(label.to_string(), definition);
+                self.footnotes.define(&label, definition);
             }
         }
     }
 
     fn close_heading(&mut self, start: usize, level: u8, words: &str) {
-        // The page shows the title above the text.
-        let is_first = start == 0 && self.open.is_empty();
-        if is_first && !words.trim().is_empty() && is_title(words, &self.options.title) {
+        // The page shows the title above the text, without links.
+        let has_links = self.html.contains("<a ") || self.html.contains("<sup");
+        let is_title = !words.trim().is_empty() && words.trim() == self.options.title.trim();
+        if start == 0 && self.open.is_empty() && is_title && !has_links {
             self.html.clear();
+            self.headings.begin_again();
             return;
         }
         let Some(id) = self.headings.add(level, words) else {
@@ -434,7 +462,7 @@ mod tests {
         assert_shows("<a@b.cd>", &["<a href=\"mailto:a@b.cd\"", ">a@b.cd</a>"]);
         assert_shows("> [!WARNING]\n> mind", &["<div class=\"alert alert-warning\" dir=\"auto\">", "mind"]);
         assert_shows(
-            "a[^x] b[^y] c[^x]\n\n[^y]: why\n[^x]: *ex*\n[^z]: unused",
+            "a[^X] b[^y] c[^x]\n\n[^y]: why\n[^x]: *ex*\n[^z]: unused",
             &[
                 "<a href=\"#footnote-1\" id=\"footnote-1-1\">1</a>",
                 "<a href=\"#footnote-1\" id=\"footnote-1-2\">1</a>",
@@ -455,11 +483,12 @@ mod tests {
             .iter()
             .map(|section| (section.level, section.id.as_str(), section.title.as_str()))
             .collect();
-        assert_eq!(sections, [(3, "section-first-step", "First step"), (2, "section-other", "Other")]);
+        assert_eq!(sections, [(2, "section-first-step", "First step"), (2, "section-other", "Other")]);
         assert!(!shown.html.contains("Plan") && !shown.html.contains("<h1"), "{}", shown.html);
         assert!(shown.html.contains("<a href=\"#section-first-step\">go</a>"), "{}", shown.html);
-        let cut = RenderOptions { title: "A long head…".to_owned(), can_tick: false };
-        assert!(!html("# A long heading\n\ntext", &cut).html.contains("heading"));
+        let link = "# Plan https://e.org\n\ntext";
+        let title = RenderOptions { title: "Plan https://e.org".to_owned(), can_tick: false };
+        assert!(html(link, &title).html.contains("<a href=\"https://e.org/\""), "a link is not left out");
         assert!(html("text\n\n# Plan", &options).html.contains("Plan"));
     }
 
@@ -499,6 +528,17 @@ mod tests {
             assert_eq!(shown.matches("<blockquote").count(), shown.matches("</blockquote>").count());
             assert!(shown.contains("end") || shown.matches('x').count() == 400);
         }
+    }
+
+    #[test]
+    fn an_empty_cell_keeps_the_place_of_those_behind_it() {
+        assert_shows(
+            "|a|b|c|\n|-|-|-|\n|1||3|\n|4|\n",
+            &[
+                "<tr><td dir=\"auto\">1</td><td dir=\"auto\"></td><td dir=\"auto\">3</td></tr>",
+                "<tr><td dir=\"auto\">4</td></tr>",
+            ],
+        );
     }
 
     /// A table with a header of `columns` columns, and this row as often as fits into `length` bytes.
@@ -558,6 +598,9 @@ mod tests {
             "- [ ] a\n".repeat(CONTENT_LIMIT / 8),
             "#\n".repeat(CONTENT_LIMIT / 2),
             link.repeat(CONTENT_LIMIT / link.len()),
+            format!("{}\n\n[^1]: {}", "- [ ] a\n".repeat(15_000), "*a* ".repeat(30_000)),
+            format!("{}`a` ", ">".repeat(130_000)) + &"`a` ".repeat(32_000),
+            "@ ".to_owned() + &"a.b:".repeat(CONTENT_LIMIT / 4 - 1),
             format!("{}\n\n[^1]: a", "[^1]".repeat(CONTENT_LIMIT / 4 - 10)),
             format!("[a]: https://e.org/{}\n\n{}", "\u{1f54a}".repeat(2_000), "[a] ".repeat(60_000)),
         ] {

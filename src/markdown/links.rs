@@ -5,6 +5,9 @@ use url::Url;
 
 use super::inline::push_escaped;
 
+/// The longest word in which addresses are looked for.
+const LONGEST_ADDRESS: usize = 1024;
+
 const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
 
 /// Where a link leads.
@@ -60,13 +63,18 @@ impl Target {
 
 /// Writes a text in which addresses of the web and of mailboxes are links.
 pub fn push_linked(text: &str, html: &mut String) {
-    // Most texts have neither, and looking is cheaper than finding.
-    if !text.contains("://") && !text.contains("www.") && !text.contains('@') {
-        return push_escaped(text, html);
+    for word in text.split_inclusive(char::is_whitespace) {
+        // The time of the finder may grow with the square of its text.
+        let may_have_address = word.len() <= LONGEST_ADDRESS
+            && (word.contains("://") || word.contains("www.") || word.contains('@'));
+        if may_have_address { push_linked_word(word, html) } else { push_escaped(word, html) }
     }
+}
+
+fn push_linked_word(word: &str, html: &mut String) {
     let mut finder = LinkFinder::new();
     finder.kinds(&[LinkKind::Url, LinkKind::Email]).url_must_have_scheme(false);
-    for span in finder.spans(text) {
+    for span in finder.spans(word) {
         let target = match span.kind() {
             Some(LinkKind::Email) => Target::mailbox(span.as_str()),
             Some(LinkKind::Url) => web_address(span.as_str()),

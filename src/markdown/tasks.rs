@@ -8,9 +8,11 @@ use super::parser::events;
 
 /// The text with the task of this number, from 0 on, done or open; none when there is no such task.
 pub fn set_task(text: &str, number: usize, is_done: bool) -> Option<String> {
-    let place = markers(text).nth(number)?;
-    let ticked = text[place.clone()].replacen(['x', 'X', ' '], if is_done { "x" } else { " " }, 1);
-    Some(format!("{}{ticked}{}", &text[..place.start], &text[place.end..]))
+    let end = markers(text).nth(number)?.end;
+    // The marker may begin with blanks, and ends with the state and a bracket.
+    let state = end.checked_sub("x]".len())?;
+    let mark = if is_done { "x" } else { " " };
+    Some(format!("{}{mark}{}", text.get(..state)?, text.get(end - "]".len()..)?))
 }
 
 /// The number that a task of an older text has in a newer one: that of the task with the same words, by the
@@ -52,6 +54,11 @@ mod tests {
             (3, true, "[x]\ttea", "[x]\ttea"),
         ] {
             assert_eq!(set_task(TEXT, number, is_done), Some(TEXT.replace(old, new)), "{number}");
+        }
+        for odd in ["-   \t[ ] x", "1.  \t[ ] x", "- [\t] x", "* [X] x"] {
+            let done = set_task(odd, 0, true).expect("a task");
+            assert!(done.ends_with("[x] x"), "{done:?}");
+            assert!(set_task(&done, 0, false).is_some_and(|open| open.ends_with("[ ] x")), "{odd:?}");
         }
         assert_eq!(set_task(TEXT, 4, true), None);
         assert_eq!(set_task("", 0, true), None);

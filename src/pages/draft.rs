@@ -31,6 +31,8 @@ pub struct NoteForm {
 pub struct Draft {
     /// `/notes` or `/notes/{id}`.
     pub action: String,
+    /// The end of the address that names the tenant of the form's page.
+    pub of_tenant: String,
     pub form: NoteForm,
 }
 

@@ -215,8 +215,11 @@ fn draft_of(form: UserLoginForm) -> Option<Draft> {
         draft_version: version,
         ..
     } = form;
-    (!action.is_empty())
-        .then_some(Draft { action, form: NoteForm { title, content, version, ..NoteForm::default() } })
+    (!action.is_empty()).then_some(Draft {
+        action,
+        of_tenant: String::new(),
+        form: NoteForm { title, content, version, ..NoteForm::default() },
+    })
 }
 
 fn refuse(

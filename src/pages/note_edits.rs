@@ -17,6 +17,7 @@ use crate::services;
 use crate::services::notes::OnStaleVersion;
 use crate::store::{Edit, EditOutcome, Note, NoteAccess};
 use crate::web::cookie::flash_saved;
+use crate::web::page_tenant::sent_of_tenant;
 use crate::web::routes::RefusalReason;
 use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame, granted, see_other};
 
@@ -81,7 +82,7 @@ pub async fn update(
 ) -> Result<HttpResponse, Error> {
     let form = received(form)?;
     match try_update((&request, &user), *id, &form, &cookie).await {
-        Err(error) => unsaved(draft_of(*id, form), error, (Some(&user), &cookie)).await,
+        Err(error) => unsaved(draft_of(&request, *id, form), error, (Some(&user), &cookie)).await,
         answered => answered,
     }
 }
@@ -95,11 +96,11 @@ pub async fn update_refused(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let user = CurrentUser::known(&request);
-    unsaved(draft_of(*id, received(form)?), reason.0, (user.as_ref(), &cookie)).await
+    unsaved(draft_of(&request, *id, received(form)?), reason.0, (user.as_ref(), &cookie)).await
 }
 
-fn draft_of(id: NoteId, form: NoteForm) -> Draft {
-    Draft { action: format!("/notes/{id}"), form }
+fn draft_of(request: &HttpRequest, id: NoteId, form: NoteForm) -> Draft {
+    Draft { action: format!("/notes/{id}"), of_tenant: sent_of_tenant(request), form }
 }
 
 async fn try_update(
@@ -108,6 +109,10 @@ async fn try_update(
     form: &NoteForm,
     cookie: &Session,
 ) -> Result<HttpResponse, Error> {
+    // Before the text is looked at: a form that is not accepted is shown for a note that is there.
+    if form.restore == "yes" {
+        services::notes::restore(&user.actor(request), id).await?;
+    }
     let refill = async |errors| {
         let note = granted(user.tenant.note(user.id, id, Right::Edit).await?)?.note;
         edit_page(StatusCode::UNPROCESSABLE_ENTITY, (user, cookie), &note, form.clone(), errors)
@@ -120,10 +125,10 @@ async fn try_update(
         let errors = FieldErrors::one("", "The form lost its version; check the text and save again.");
         return refill(errors).await;
     };
-    if form.restore == "yes" {
-        services::notes::restore(&user.actor(request), id).await?;
-    }
-    if form.markers != "keep" && has_markers(content.as_str()) && has_new_markers(user, id, form).await? {
+    if form.markers != "keep"
+        && has_markers(content.as_str(), form.merging == "yes")
+        && has_new_markers(user, id, form).await?
+    {
         let errors = FieldErrors::one("content", MARKERS_LEFT);
         return refill(errors).await;
     }
@@ -151,7 +156,7 @@ const MARKERS_LEFT: &str = "The text still has marker lines of the merge, such a
 /// Whether markers are in the text that were not in the stored one: a note may well be about them.
 async fn has_new_markers(user: &CurrentUser, id: NoteId, form: &NoteForm) -> Result<bool, Error> {
     let is_new = match user.tenant.note(user.id, id, Right::Edit).await? {
-        NoteAccess::Granted(stored) => !has_markers(stored.note.content.as_str()),
+        NoteAccess::Granted(stored) => !has_markers(stored.note.content.as_str(), false),
         NoteAccess::Forbidden | NoteAccess::NotFound => false,
     };
     Ok(is_new || form.merging == "yes")

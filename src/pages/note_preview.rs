@@ -13,6 +13,7 @@ use super::rendering::render;
 use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, with_unix_newlines};
 use crate::markdown::RenderOptions;
+use crate::web::page_tenant::sent_of_tenant;
 use crate::web::routes::RefusalReason;
 use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame};
 
@@ -45,7 +46,7 @@ pub async fn create(
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
     let form = received(form)?;
-    let draft = draft_of(form);
+    let draft = draft_of(&request, form);
     match try_create(&request, &user, &draft, &cookie).await {
         Err(error) => unsaved(draft, error, (Some(&user), &cookie)).await,
         answered => answered,
@@ -59,17 +60,17 @@ pub async fn create_refused(
     request: HttpRequest,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let draft = draft_of(received(form)?);
+    let draft = draft_of(&request, received(form)?);
     unsaved(draft, reason.0, (CurrentUser::known(&request).as_ref(), &cookie)).await
 }
 
 /// The form as it would be saved.
-fn draft_of(form: NoteForm) -> Draft {
+fn draft_of(request: &HttpRequest, form: NoteForm) -> Draft {
     let action = match NoteId::parse(&form.note) {
         Some(note) => format!("/notes/{note}"),
         None => "/notes".to_owned(),
     };
-    Draft { action, form }
+    Draft { action, of_tenant: sent_of_tenant(request), form }
 }
 
 async fn try_create(
@@ -82,15 +83,15 @@ async fn try_create(
     let mut errors = FieldErrors::default();
     let content = errors.keep("content", NoteContent::parse(text));
     let heading = heading_of(draft.form.title.trim(), &draft.form.content);
+    let accepts = request.headers().get(header::ACCEPT).map(header::HeaderValue::as_bytes);
+    let is_fragment = accepts == Some(FRAGMENT);
+    // Beside the text no heading of the page stands above it.
+    let title = if is_fragment { String::new() } else { heading.clone() };
     let html = match content {
-        Some(content) => {
-            let options = RenderOptions { title: heading.clone(), can_tick: false };
-            render(&user.tenant, content, options).await?.html
-        }
+        Some(content) => render(&user.tenant, content, RenderOptions { title, can_tick: false }).await?.html,
         None => String::new(),
     };
-    let wants = request.headers().get(header::ACCEPT).map(header::HeaderValue::as_bytes);
-    if wants == Some(FRAGMENT) {
+    if is_fragment {
         return Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html));
     }
     let frame = frame_of(user, cookie, "notes");
@@ -99,7 +100,7 @@ async fn try_create(
     let shown = PreviewPage {
         heading,
         html,
-        action: if is_new { format!("/notes{}", frame.of_tenant) } else { draft.action.clone() },
+        action: format!("{}{}", draft.action, frame.of_tenant),
         address: if is_new { "/notes/new".to_owned() } else { format!("{}/edit", draft.action) },
         key: draft.key(),
         note,

@@ -14,9 +14,10 @@ use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
 use crate::markdown::{RenderOptions, RenderedText};
 use crate::services::sharing;
-use crate::store::{self, Cursor, NewNote, Note, NoteState, Outcome, Page, Received};
+use crate::store::{self, NewNote, Note, NoteState, Outcome, Page, Received};
 use crate::web::cookie::flash_saved;
 use crate::web::idempotency;
+use crate::web::page_tenant::sent_of_tenant;
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::routes::RefusalReason;
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Form, Frame, Visitor, granted, see_other};
@@ -103,10 +104,7 @@ pub async fn create(
 ) -> Result<HttpResponse, Error> {
     let form = received(form)?;
     match try_create((&request, &context), &user, &form, &cookie).await {
-        Err(error) => {
-            let draft = Draft { action: "/notes".to_owned(), form };
-            unsaved(draft, error, (Some(&user), &cookie)).await
-        }
+        Err(error) => unsaved(draft_of(&request, form), error, (Some(&user), &cookie)).await,
         answered => answered,
     }
 }
@@ -118,8 +116,12 @@ pub async fn create_refused(
     request: HttpRequest,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let draft = Draft { action: "/notes".to_owned(), form: received(form)? };
+    let draft = draft_of(&request, received(form)?);
     unsaved(draft, reason.0, (CurrentUser::known(&request).as_ref(), &cookie)).await
+}
+
+fn draft_of(request: &HttpRequest, form: NoteForm) -> Draft {
+    Draft { action: "/notes".to_owned(), of_tenant: sent_of_tenant(request), form }
 }
 
 /// The form of a note.

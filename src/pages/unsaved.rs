@@ -22,6 +22,8 @@ struct UnsavedPage {
     /// What the user can do now.
     advice: &'static str,
     way_on: WayOn,
+    /// Where the form is sent.
+    action: String,
     draft: Draft,
 }
 
@@ -30,6 +32,8 @@ struct UnsavedPage {
 enum WayOn {
     /// It is sent again to where it was sent.
     TryAgain,
+    /// It is sent again, from a page of the tenant that is active now.
+    SaveHere,
     /// It becomes a new note.
     NewNote,
     /// The note is taken out of the bin and saved, or the text becomes a new note.
@@ -54,7 +58,12 @@ pub async fn unsaved(
     // For its headers, such as Retry-After, and for the lines in the log.
     let mut refused = error.error_response();
     let frame = user.map_or_else(Frame::bare, |user| Frame::of_user(user, cookie));
-    let mut response = page(status, &UnsavedPage { frame, sentence, advice, way_on, draft })?;
+    let action = match way_on {
+        WayOn::NewNote => format!("/notes{}", frame.of_tenant),
+        WayOn::SaveHere => format!("{}{}", draft.action, frame.of_tenant),
+        WayOn::TryAgain | WayOn::Restore => format!("{}{}", draft.action, draft.of_tenant),
+    };
+    let mut response = page(status, &UnsavedPage { frame, sentence, advice, way_on, action, draft })?;
     for (name, value) in refused.headers() {
         response.headers_mut().insert(name.clone(), value.clone());
     }
@@ -73,9 +82,14 @@ async fn explain(
     let status = error.status_code();
     match error {
         Error::LimitReached(limit) => (limit.sentence(), "Try again when there is room.", WayOn::TryAgain),
-        Error::OtherTenant => (
+        Error::OtherTenant if draft.note().is_none() => (
             "You switched to another organization after you opened this form, so the note was not saved.",
             "“Try again” saves it in the organization that is active now.",
+            WayOn::SaveHere,
+        ),
+        Error::OtherTenant => (
+            "You switched to another organization after you opened this form, so the note was not saved.",
+            "Switch back in another tab, and then try again here.",
             WayOn::TryAgain,
         ),
         Error::NotFound if is_in_bin(draft, user).await => (

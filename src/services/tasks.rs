@@ -4,7 +4,7 @@ use super::Actor;
 use super::notes::{OnStaleVersion, save};
 use crate::db::DbError;
 use crate::domain::{NoteContent, NoteId, Right};
-use crate::markdown::{same_task, set_task};
+use crate::markdown::{same_task, set_task, takes_little_time};
 use crate::store::{Edit, EditOutcome, Note, NoteAccess};
 
 /// A task, and what becomes of it.
@@ -33,24 +33,58 @@ pub async fn change_task(
         NoteAccess::Forbidden => return Ok(NoteAccess::Forbidden),
         NoteAccess::NotFound => return Ok(NoteAccess::NotFound),
     };
-    let number = match change.version.filter(|version| *version != current.version) {
-        None => Some(change.number),
+    let earlier = match change.version.filter(|version| *version != current.version) {
+        None => None,
         Some(version) => match text_of(actor, note, version).await? {
-            Some(text) if set_task(&text, change.number, change.is_done).is_some() => {
-                same_task(&text, change.number, current.content.as_str())
-            }
-            _ => return Ok(NoteAccess::Granted(None)),
+            Some(text) => Some(text),
+            None => return Ok(NoteAccess::Granted(None)),
         },
     };
-    let Some(number) = number else { return Ok(NoteAccess::Granted(Some((0, conflict(current))))) };
-    let text = set_task(current.content.as_str(), number, change.is_done);
-    // The text does not become longer, so it is one of a note.
-    let Some(content) = text.and_then(|text| NoteContent::parse(text).ok()) else {
-        return Ok(NoteAccess::Granted(None));
+    let text = current.content.as_str().to_owned();
+    let (number, content) = match ticked(actor, change, earlier, text).await? {
+        Ticked::Text(number, content) => (number, content),
+        Ticked::Gone => return Ok(NoteAccess::Granted(Some((0, conflict(current))))),
+        Ticked::NoSuchTask => return Ok(NoteAccess::Granted(None)),
     };
     let edit = Edit { title: current.title, content, version: current.version, from_browser: false };
     let outcome = save(actor, note, &edit, OnStaleVersion::Merge).await?;
     Ok(NoteAccess::Granted(Some((number, outcome))))
+}
+
+/// A text with a task in its new state.
+enum Ticked {
+    /// The number of the task, and the text.
+    Text(usize, NoteContent),
+    /// The task was changed or removed since the earlier version.
+    Gone,
+    NoSuchTask,
+}
+
+/// Changes the task in the current text, in the tenant's turn if that may take long.
+async fn ticked(
+    actor: &Actor<'_>,
+    change: TaskChange,
+    earlier: Option<String>,
+    current: String,
+) -> Result<Ticked, DbError> {
+    let is_quick = takes_little_time(&current) && earlier.as_deref().is_none_or(takes_little_time);
+    let tick = move || {
+        let number = match &earlier {
+            None => change.number,
+            Some(text) if set_task(text, change.number, change.is_done).is_none() => {
+                return Ticked::NoSuchTask;
+            }
+            Some(text) => match same_task(text, change.number, &current) {
+                Some(number) => number,
+                None => return Ticked::Gone,
+            },
+        };
+        // The text does not become longer, so it is one of a note.
+        let text = set_task(&current, number, change.is_done);
+        let content = text.and_then(|text| NoteContent::parse(text).ok());
+        content.map_or(Ticked::NoSuchTask, |content| Ticked::Text(number, content))
+    };
+    if is_quick { Ok(tick()) } else { actor.tenant.compute(tick).await }
 }
 
 /// The text of an earlier version, if there was one.

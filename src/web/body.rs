@@ -34,7 +34,7 @@ use crate::domain::{CONTENT_LIMIT, ClientNetwork};
 pub const BODY_LIMIT: usize = 6 * CONTENT_LIMIT + 64 * 1024;
 /// The longest body of a note's form whose user is known. A text that is too long for a note comes back in
 /// the form, and for that it has to be read. Letters beyond ASCII are sent as three bytes for each of theirs.
-const DRAFT_LIMIT: usize = 16 * CONTENT_LIMIT;
+const DRAFT_LIMIT: usize = 10 * CONTENT_LIMIT;
 /// The longest body of a request whose user is not known.
 const SHORT_LIMIT: usize = 16 * 1024;
 /// The longest text in a body with a draft whose user is not known: one note, and short fields.
@@ -269,6 +269,11 @@ pub fn error_of_payload(error: PayloadError) -> Error {
 
 /// Keeps the reservation of a body as long as its request.
 struct HeldRequest(#[expect(dead_code, reason = "it is dropped with the request")] Option<Reservation>);
+
+/// Gives back what the body of a request reserved, when its answer has been made.
+pub fn release(request: &HttpRequest) {
+    request.extensions_mut().remove::<HeldRequest>();
+}
 
 fn reservation(request: &HttpRequest) -> Option<Reservation> {
     let site = request.app_data::<web::Data<Site>>()?;

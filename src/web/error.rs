@@ -269,8 +269,8 @@ impl Error {
                  Switch back, or open the page again."
             }
             Self::NoteTooLarge => {
-                "A note holds up to 256 KiB of text, and this one is many times longer. Split it into \
-                 several notes, or shorten it."
+                "A note holds up to 256 KiB of text, and this one is longer. Split it into several notes, \
+                 or shorten it."
             }
             Self::PreconditionFailed { .. } => {
                 "The note was changed in the meantime; read it again and repeat your change."

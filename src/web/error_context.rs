@@ -19,6 +19,15 @@ pub struct ErrorContext {
     pub sent: Option<SentForm>,
 }
 
+impl ErrorContext {
+    /// The context of an error that comes after the handler, for a user who has been found.
+    pub fn of(request: &HttpRequest) -> Self {
+        let user = CurrentUser::known(request);
+        let frame = user.map_or_else(Frame::bare, |user| Frame::of_user(&user, &request.get_session()));
+        Self { frame, sent: request.extensions_mut().remove::<SentForm>() }
+    }
+}
+
 /// Adds the context to each response to a browser that has an error and no page yet. It runs inside the
 /// middleware of the cookie, behind which the cookie can no longer be read.
 ///

@@ -2,6 +2,8 @@
 //! form acts in the one that is active. If another tab has switched meanwhile, that is not the one that the
 //! user sees.
 
+use std::num::ParseIntError;
+
 use actix_web::HttpRequest;
 use actix_web::http::Method;
 use percent_encoding::percent_decode_str;
@@ -17,6 +19,17 @@ pub fn of_tenant(tenant: TenantId) -> String {
     format!("?{NAME}={tenant}")
 }
 
+/// The end of the address of the form that a request comes from; empty without a number of a tenant.
+pub fn sent_of_tenant(request: &HttpRequest) -> String {
+    number(request).and_then(Result::ok).map_or_else(String::new, |number| format!("?{NAME}={number}"))
+}
+
+fn number(request: &HttpRequest) -> Option<Result<i64, ParseIntError>> {
+    let mut pairs = request.query_string().split('&');
+    let text = pairs.find_map(|pair| pair.strip_prefix(NAME)?.strip_prefix('='))?;
+    Some(percent_decode_str(text).decode_utf8_lossy().parse::<i64>())
+}
+
 /// Refuses a form that comes from a page of another tenant than `active`. A form without the parameter is let
 /// in: its path names something of one tenant.
 ///
@@ -26,9 +39,7 @@ pub fn admit(request: &HttpRequest, active: TenantId) -> Result<(), Error> {
     if request.method() != Method::POST {
         return Ok(());
     }
-    let of_page =
-        request.query_string().split('&').find_map(|pair| pair.strip_prefix(NAME)?.strip_prefix('='));
-    match of_page.map(|text| percent_decode_str(text).decode_utf8_lossy().parse::<i64>()) {
+    match number(request) {
         Some(number) if number != Ok(active.number()) => Err(Error::OtherTenant),
         _ => Ok(()),
     }

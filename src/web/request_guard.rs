@@ -13,11 +13,13 @@ use actix_web::{HttpMessage, HttpResponse, ResponseError, web};
 use futures_util::FutureExt;
 use log::Level;
 
+use super::body;
 use super::client_address::{ClientAddress, client_address};
 use super::context::Context;
 use super::cookie;
 use super::current_user::CurrentUser;
 use super::error::Error;
+use super::error_context::ErrorContext;
 use super::held_body::HeldBody;
 use super::refusal_log::{log_refusal, place};
 use super::request_info::{RequestInfo, new_request_id};
@@ -105,8 +107,12 @@ fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site)
     let (request, response) = response.into_parts();
     let tenant = request.extensions().get::<CurrentUser>().map(|user| user.tenant.tenant());
     let reservation = site.budget.reservation(ClientNetwork::of(info.address), tenant);
-    let held = HeldBody::hold(response, reservation)
-        .unwrap_or_else(|refusal| finish(Error::from(refusal).error_response(), info, site));
+    body::release(&request);
+    let held = HeldBody::hold(response, reservation).unwrap_or_else(|refusal| {
+        let mut refused = Error::from(refusal).error_response();
+        refused.extensions_mut().insert(ErrorContext::of(&request));
+        finish(refused, info, site)
+    });
     let mut response = finish(held, info, site);
     cookie::extend_life(&request, response.headers_mut(), site.tls_only);
     ServiceResponse::new(request, response)

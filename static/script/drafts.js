@@ -5,6 +5,8 @@ const draftPrefix = "pigeonhole.draft.";
 const owner = document.body.dataset.owner;
 const ownPrefix = `${draftPrefix}${owner}.`;
 const sentDraft = "pigeonhole.sent";
+const loggedOut = "pigeonhole.logged-out";
+const connectionTimeout = 8_000;
 const savingPause = 400;
 const draftLifetime = 30 * 24 * 60 * 60 * 1000;
 
@@ -41,12 +43,18 @@ const removeOldDrafts = () => stored(() => {
 });
 
 const field = (form, name) => form.elements.namedItem(name);
+// A form that came back from a request without a number gets one.
+const ensureNumber = (form) => {
+  const once = field(form, "once");
+  if (once.value === "") once.value = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+};
 const draftOf = (form) => ({
   note: form.dataset.note,
   once: field(form, "once").value,
   version: field(form, "version")?.value ?? "",
   title: field(form, "title").value,
   content: field(form, "content").value,
+  isSent: "sent" in form.dataset,
   at: Date.now(),
 });
 const hasSameText = (one, other) => one.title === other.title && one.content === other.content;
@@ -75,8 +83,9 @@ const keepWhileTyping = (form) => {
     timer ||= setTimeout(keepNow, savingPause);
   });
   form.addEventListener("submit", () => {
+    form.dataset.sent = "";
     keepNow();
-    stored(() => sessionStorage.setItem(sentDraft, field(form, "once").value));
+    stored(() => sessionStorage.setItem(sentDraft, JSON.stringify(draftOf(form))));
   });
   // A closed tab and a phone that puts the browser away send nothing but these.
   document.addEventListener("visibilitychange", () => {
@@ -91,7 +100,14 @@ const keepWhileTyping = (form) => {
 const fillIn = (form, draft) => {
   field(form, "title").value = draft.title;
   field(form, "content").value = draft.content;
-  field(form, "once").value = draft.once;
+  // A text that was sent keeps its number, so that the server knows it if it came through. Another one may still be
+  // in an open window, under its own number.
+  if (draft.isSent || field(form, "once").value === "") {
+    field(form, "once").value = draft.once;
+    form.dataset.sent = "";
+  } else {
+    removeDraft(draft);
+  }
   const version = field(form, "version");
   if (version !== null && draft.version !== "") version.value = draft.version;
   form.dataset.unsaved = "";
@@ -126,11 +142,13 @@ const offerDraft = (form, draft) => {
   notice.setAttribute("role", "status");
   const take = () => {
     const current = draftOf(form);
-    if (isTyped(form) && hasText(current)) {
-      writeDraft(current);
-      offerDraft(form, current);
-    }
+    const isSwapped = isTyped(form) && hasText(current);
     fillIn(form, draft);
+    if (isSwapped) {
+      const other = draft.isSent ? current : { ...current, once: draft.once };
+      writeDraft(other);
+      offerDraft(form, other);
+    }
     keepDraft(form);
     notice.remove();
     field(form, "content").focus();
@@ -180,7 +198,7 @@ const listDrafts = () => {
 const showKeptText = () => {
   const template = document.getElementById("kept-text");
   if (template === null) return;
-  const sent = stored(() => sessionStorage.getItem(sentDraft), null);
+  const sent = lastSent()?.once;
   const note = location.pathname.match(/^\/notes\/(\d+)/)?.[1];
   const draft = allDrafts().find((draft) => draft.once === sent || draft.note === note);
   if (draft === undefined) return;
@@ -195,9 +213,26 @@ const showKeptText = () => {
   fillIn(form, draft);
 };
 
+const lastSent = () => parseDraft(stored(() => sessionStorage.getItem(sentDraft), null));
+
+// What was typed after the form was sent stays.
 const forgetSavedDraft = () => {
   const saved = document.querySelector("[data-saved]")?.dataset.saved;
-  if (saved !== undefined) removeDraft({ once: saved });
+  const sent = lastSent();
+  if (saved === undefined || sent?.once !== saved) return;
+  const kept = allDrafts().find((draft) => draft.once === saved);
+  if (kept !== undefined && hasSameText(kept, sent)) removeDraft(kept);
+};
+
+// The page after a logout has another user or none. Only then the texts of the one who left are deleted.
+const forgetAfterLogout = () => {
+  const prefix = stored(() => sessionStorage.getItem(loggedOut), null);
+  if (prefix === null) return;
+  stored(() => sessionStorage.removeItem(loggedOut));
+  if (owner !== undefined && prefix === ownPrefix) return;
+  stored(() => {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key);
+  });
 };
 
 const askAtLogout = (form) => {
@@ -205,7 +240,7 @@ const askAtLogout = (form) => {
   form.addEventListener("submit", (event) => {
     const drafts = allDrafts();
     if (isAsked || drafts.length === 0) {
-      drafts.forEach(removeDraft);
+      stored(() => sessionStorage.setItem(loggedOut, ownPrefix));
       return;
     }
     event.preventDefault();
@@ -223,21 +258,30 @@ const askAtLogout = (form) => {
 // Without a connection the browser would show a page of its own in place of the text.
 const sendOnlyWhenConnected = (form) => {
   let isConnected = false;
+  let lastCheck = 0;
   form.addEventListener("submit", (event) => {
     if (event.defaultPrevented || isConnected) return;
     event.preventDefault();
     const { submitter } = event;
     form.querySelector(".not-connected")?.remove();
-    fetch("/livez", { method: "HEAD", cache: "no-store" }).then(() => {
+    lastCheck += 1;
+    const check = lastCheck;
+    const signal = AbortSignal.timeout(connectionTimeout);
+    fetch("/livez", { method: "HEAD", cache: "no-store", signal }).then(() => {
+      if (check !== lastCheck) return;
       isConnected = true;
       form.classList.remove("is-sending");
       form.requestSubmit(submitter);
       isConnected = false;
     }, () => {
+      if (check !== lastCheck) return;
       form.classList.remove("is-sending");
       const notice = element("p", { className: "flash flash-error not-connected" });
       notice.setAttribute("role", "alert");
-      notice.textContent = "There is no connection to the server. Your text is kept in this browser; save it when you are connected again.";
+      const isKept = allDrafts().some((draft) => draft.once === field(form, "once").value);
+      notice.textContent = isKept
+        ? "There is no connection to the server. Your text is kept in this browser; save it when you are connected again."
+        : "There is no connection to the server, and this browser cannot keep your text. Leave this page open, and save when you are connected again.";
       form.append(notice);
     });
   });

@@ -142,7 +142,7 @@ const listenToKeys = (form, textarea) => {
   form.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "s" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    form.requestSubmit();
+    form.requestSubmit(form.querySelector("[type=submit]"));
   });
 };
 
@@ -159,7 +159,7 @@ const countWords = (textarea) => {
 
 // The server renders the preview, as it renders the page of the note.
 const addPreview = (form, textarea) => {
-  const send = form.querySelector("[formaction='/notes/preview']");
+  const send = form.querySelector("[formaction^='/notes/preview']");
   const pane = element("div", { className: "preview prose", tabIndex: 0 });
   pane.setAttribute("role", "region");
   pane.setAttribute("aria-label", "Preview");

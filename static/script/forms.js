@@ -25,7 +25,7 @@ const submitFromKeyboard = (form) => {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
     event.preventDefault();
-    form.requestSubmit();
+    form.requestSubmit(form.querySelector("[type=submit]"));
   });
 };
 

@@ -4,6 +4,7 @@ const showAddressOfForm = () => {
   if (address !== undefined) history.replaceState(history.state, "", address);
 };
 
+forgetAfterLogout();
 if (owner !== undefined) {
   removeOldDrafts();
   forgetSavedDraft();
@@ -15,6 +16,7 @@ const noteForms = [...document.querySelectorAll("form[data-note]")];
 if (noteForms.length > 0) warnBeforeLeaving(noteForms);
 if (owner !== undefined) {
   for (const form of noteForms) {
+    ensureNumber(form);
     offerDrafts(form);
     keepWhileTyping(form);
     sendOnlyWhenConnected(form);

@@ -124,12 +124,12 @@ async fn edit_the_note(app: &App, chromium: &Chromium, person: &Person, id: i64)
         script.put(&format!("/api{path}"), &json!({"content": text})).await.expect(200);
         chromium.open(&format!("{path}/edit")).await;
         assert_eq!(chromium.value("[name=content]").await, text);
-        chromium.click_and_expect(&format!("form[action='{path}'] [type=submit]"), &path).await;
+        chromium.click_and_expect("form[data-note] [type=submit]", &path).await;
         assert_eq!(script.read(id).await["content"], text, "an untouched form changed the note");
     }
     chromium.open(&format!("{path}/edit")).await;
     chromium.fill("[name=content]", "edited by hand").await;
-    chromium.click_and_expect(&format!("form[action='{path}'] [type=submit]"), &path).await;
+    chromium.click_and_expect("form[data-note] [type=submit]", &path).await;
     assert_eq!(script.read(id).await["content"], "edited by hand");
 }
 

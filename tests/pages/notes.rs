@@ -182,5 +182,6 @@ async fn the_dashboard_counts_and_shows_the_latest_notes() {
     let text = page.text();
     assert!(text.contains('6'));
     assert!(text.contains("latest 6") && !text.contains("latest 1"));
-    assert_eq!(page.value("content"), "");
+    assert!(page.has("main a[href='/notes/new']"));
+    assert_eq!(browser.page("/notes/new").await.value("content"), "");
 }

@@ -188,8 +188,7 @@ async fn a_form_of_another_organizations_page_is_refused_and_keeps_its_text() {
     choose(&browser, &first, &first.tenant_name).await;
     let of_first = format!("?tenant={}", first.tenant_id);
     for (page, path) in [
-        ("/notes", "/notes"),
-        ("/dashboard", "/notes"),
+        ("/notes/new", "/notes"),
         ("/organization", "/organization"),
         ("/organization", "/organization/deletion"),
         ("/account", "/account/password"),
@@ -206,7 +205,8 @@ async fn a_form_of_another_organizations_page_is_refused_and_keeps_its_text() {
     let page = Page::parse(&refused.text());
     assert!(page.text().contains("You switched to another organization"), "{}", page.text());
     assert_eq!(page.value("title"), "Rent");
-    let kept: String = page.one("form[action='/notes'] textarea[name='content']").text().collect();
+    let of_second = format!("form[action='/notes?tenant={}'] textarea[name='content']", second.tenant_id);
+    let kept: String = page.one(&of_second).text().collect();
     assert_eq!(kept.trim(), "a text for the first");
     for path in [
         "/organization",
