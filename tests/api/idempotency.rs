@@ -109,7 +109,7 @@ async fn submitting_a_form_twice_writes_once() {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let browser = person.browser(&app).await;
-    let page = browser.page("/notes").await;
+    let page = browser.page("/notes/new").await;
     let number = page
         .all("input[name=once]")
         .first()
