@@ -13,7 +13,7 @@ use super::footnotes::Footnotes;
 use super::headings::{Headings, Section, id_of};
 use super::inline::{push_escaped, push_lines};
 use super::links::{Target, push_linked};
-use super::parser::events;
+use super::parser::{events, shallow};
 use super::table::TableCells;
 
 /// The most bytes of HTML, with one piece of text more. Text of the greatest size, 256 KiB, that is all short
@@ -49,6 +49,7 @@ pub struct RenderedText {
 
 /// Renders a Markdown text, up to a bound.
 pub fn html(text: &str, options: &RenderOptions) -> RenderedText {
+    let text = &*shallow(text);
     let bound = MOST_HTML.min(FREE_HTML + text.len() * HTML_FOR_A_BYTE);
     let mut writer = HtmlWriter::new(options, text);
     let mut is_whole = true;

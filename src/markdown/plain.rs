@@ -3,14 +3,15 @@
 
 use pulldown_cmark::{Event, Tag, TagEnd};
 
-use super::parser::events_of_beginning;
+use super::parser::{events_of_beginning, shallow};
 
 /// The beginning of a text without its markup, one line for each block and item, until `is_enough` says so of
 /// what there is. No more than `most` characters of the Markdown are parsed.
 pub fn beginning(markdown: &str, most: usize, is_enough: impl Fn(&str) -> bool) -> String {
     let end = markdown.char_indices().nth(most).map_or(markdown.len(), |(end, _)| end);
     let mut lines = LineWriter::default();
-    for event in events_of_beginning(&markdown[..end]) {
+    let beginning = shallow(&markdown[..end]);
+    for event in events_of_beginning(&beginning) {
         lines.add(event);
         if is_enough(&lines.text) {
             break;

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use pulldown_cmark::Event;
 
-use super::parser::events;
+use super::parser::{events, shallow};
 
 /// The text with the task of this number, from 0 on, done or open; none when there is no such task.
 pub fn set_task(text: &str, number: usize, is_done: bool) -> Option<String> {
-    let end = markers(text).nth(number)?.end;
+    let end = markers(text).get(number)?.end;
     // The marker may begin with blanks, and ends with the state and a bracket.
     let state = end.checked_sub("x]".len())?;
     let mark = if is_done { "x" } else { " " };
@@ -18,9 +18,10 @@ pub fn set_task(text: &str, number: usize, is_done: bool) -> Option<String> {
 /// The number that a task of an older text has in a newer one: that of the task with the same words, by the
 /// order of those that have them. None when one of them was added, changed or removed.
 pub fn same_task(old: &str, number: usize, new: &str) -> Option<usize> {
-    let words = words_of(old, &markers(old).nth(number)?);
+    let words = words_of(old, markers(old).get(number)?);
     let same = |text: &str| -> Vec<usize> {
-        let tasks = markers(text).enumerate();
+        let places = markers(text);
+        let tasks = places.iter().enumerate();
         tasks.filter(|(_, place)| words_of(text, place) == words).map(|(number, _)| number).collect()
     };
     let (before, after) = (same(old), same(new));
@@ -28,8 +29,11 @@ pub fn same_task(old: &str, number: usize, new: &str) -> Option<usize> {
     if before.len() == after.len() { after.get(order).copied() } else { None }
 }
 
-fn markers(text: &str) -> impl Iterator<Item = Range<usize>> {
-    events(text).filter_map(|(event, place)| matches!(event, Event::TaskListMarker(_)).then_some(place))
+fn markers(text: &str) -> Vec<Range<usize>> {
+    let text = shallow(text);
+    events(&text)
+        .filter_map(|(event, place)| matches!(event, Event::TaskListMarker(_)).then_some(place))
+        .collect()
 }
 
 /// The rest of the line behind a marker.

@@ -26,6 +26,12 @@ async fn nested_quotes_are_rendered_in_time() {
 }
 
 #[tokio::test]
+async fn lines_that_go_on_in_nested_quotes_are_rendered_in_time() {
+    assert_rendered_in_time(">".repeat(100_000) + "a\n" + &"a\n".repeat(60_000)).await;
+    assert_rendered_in_time("- ".repeat(50_000) + "a\n" + &"a\n".repeat(60_000)).await;
+}
+
+#[tokio::test]
 async fn nested_html_elements_are_rendered_in_time() {
     assert_rendered_in_time("<div>".repeat(52_000)).await;
 }
