@@ -10,7 +10,9 @@ use super::notes::with_unix_newlines;
 const CONTEXT: usize = 2;
 /// The most lines of a comparison.
 const MOST_LINES: usize = 400;
-/// The time after which what was not compared yet counts as changed.
+/// Two texts of no more bytes together are compared whole in a few milliseconds, however they differ.
+const QUICK_BYTES: usize = 4 * 1024;
+/// The time after which what was not compared yet of longer ones counts as changed.
 const TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Where two texts differ.
@@ -52,14 +54,19 @@ pub enum LineChange {
 /// texts.
 pub fn compare(old: &str, new: &str) -> Comparison {
     let [old, new] = [old, new].map(with_unix_newlines);
-    let deadline = Instant::now() + TIMEOUT;
-    let lines = TextDiffConfig::default().deadline(deadline).diff_lines(old.as_str(), new.as_str());
+    let is_quick = old.len() + new.len() <= QUICK_BYTES;
+    let deadline = (!is_quick).then(|| Instant::now() + TIMEOUT);
+    let mut config = TextDiffConfig::default();
+    if let Some(deadline) = deadline {
+        config.deadline(deadline);
+    }
+    let lines = config.diff_lines(old.as_str(), new.as_str());
+    let words_deadline = deadline.map(|deadline| deadline + TIMEOUT);
     let mut comparison = Comparison { places: Vec::new(), is_whole: true };
     let mut room = MOST_LINES;
     for group in lines.grouped_ops(CONTEXT) {
-        let changes = group
-            .iter()
-            .flat_map(|operation| lines.iter_inline_changes_deadline(operation, Some(deadline + TIMEOUT)));
+        let changes =
+            group.iter().flat_map(|operation| lines.iter_inline_changes_deadline(operation, words_deadline));
         let mut place = Vec::new();
         for change in changes {
             if room == 0 {

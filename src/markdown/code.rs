@@ -92,7 +92,7 @@ impl Highlighter {
         let mut line_parser = ParseState::new(grammar);
         let mut scopes = ScopeStack::new();
         for line in code.split_inclusive('\n') {
-            if line.len() > LONGEST_LINE || Instant::now() > deadline {
+            if line.len() > LONGEST_LINE || Instant::now() >= deadline {
                 return None;
             }
             let changes = line_parser.parse_line(line, &GRAMMARS).ok()?;

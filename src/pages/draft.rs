@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::NoteId;
+use crate::web::Frame;
 
 /// The form of a note, as it was sent.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -24,6 +25,13 @@ pub struct NoteForm {
     pub markers: String,
     /// `yes` when the form proposed a merge.
     pub merging: String,
+}
+
+impl NoteForm {
+    /// The number under which the form is shown again: its own, or that of the page where it has none.
+    pub fn number(&self, frame: &Frame) -> String {
+        if self.once.is_empty() { frame.form_number.clone() } else { self.once.clone() }
+    }
 }
 
 /// A form of a note that was not saved, and where it was sent.

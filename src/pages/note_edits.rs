@@ -176,7 +176,7 @@ pub fn edit_page(
         id: note.id.number(),
         heading: heading(note),
         version: form.version.parse().unwrap_or(note.version),
-        once: if form.once.is_empty() { frame.form_number.clone() } else { form.once },
+        once: form.number(&frame),
         is_unsaved: (form.title.as_str(), form.content.as_str()) != (stored.0.as_str(), stored.1),
         asks_about_markers: errors.of("content") == Some(MARKERS_LEFT),
         title: form.title,
@@ -213,7 +213,7 @@ async fn conflict_page(
     let (comparison, saved_content, yours_content) = user.tenant.compute(compared).await?;
     let conflict = ConflictPage {
         id,
-        once: if form.once.is_empty() { frame.form_number.clone() } else { form.once.clone() },
+        once: form.number(&frame),
         saved_version,
         saved_by: proposal.by,
         saved_at: Timestamp(saved_at),

@@ -95,7 +95,7 @@ async fn try_create(
         return Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html));
     }
     let frame = frame_of(user, cookie, "notes");
-    let NoteForm { title, content, version, note, once, .. } = draft.form.clone();
+    let NoteForm { title, content, version, note, .. } = draft.form.clone();
     let is_new = draft.note().is_none();
     let shown = PreviewPage {
         heading,
@@ -105,7 +105,7 @@ async fn try_create(
         key: draft.key(),
         note,
         version,
-        once: if once.is_empty() { frame.form_number.clone() } else { once },
+        once: draft.form.number(&frame),
         title,
         content,
         frame,

@@ -200,7 +200,7 @@ pub fn new_page(
     errors: FieldErrors,
 ) -> Result<HttpResponse, Error> {
     let frame = frame_of(user, cookie, "notes");
-    let once = if form.once.is_empty() { frame.form_number.clone() } else { form.once };
+    let once = form.number(&frame);
     page(status, &NewPage { once, title: form.title, content: form.content, errors, frame })
 }
 

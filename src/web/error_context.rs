@@ -20,9 +20,8 @@ pub struct ErrorContext {
 }
 
 impl ErrorContext {
-    /// The context of an error that comes after the handler, for a user who has been found.
-    pub fn of(request: &HttpRequest) -> Self {
-        let user = CurrentUser::known(request);
+    /// The context of an error of this request.
+    pub fn of(request: &HttpRequest, user: Option<CurrentUser>) -> Self {
         let frame = user.map_or_else(Frame::bare, |user| Frame::of_user(&user, &request.get_session()));
         Self { frame, sent: request.extensions_mut().remove::<SentForm>() }
     }
@@ -42,12 +41,8 @@ pub async fn middleware(
     let is_error = status.is_client_error() || status.is_server_error();
     let request = response.request();
     if is_error && !is_api_path(request.path()) && !response.headers().contains_key(header::CONTENT_TYPE) {
-        let frame = match user_of(request, status).await {
-            Some(user) => Frame::of_user(&user, &request.get_session()),
-            None => Frame::bare(),
-        };
-        let sent = request.extensions_mut().remove::<SentForm>();
-        response.response_mut().extensions_mut().insert(ErrorContext { frame, sent });
+        let context = ErrorContext::of(request, user_of(request, status).await);
+        response.response_mut().extensions_mut().insert(context);
     }
     Ok(response)
 }

@@ -110,7 +110,7 @@ fn complete(response: ServiceResponse<BoxBody>, info: &RequestInfo, site: &Site)
     body::release(&request);
     let held = HeldBody::hold(response, reservation).unwrap_or_else(|refusal| {
         let mut refused = Error::from(refusal).error_response();
-        refused.extensions_mut().insert(ErrorContext::of(&request));
+        refused.extensions_mut().insert(ErrorContext::of(&request, CurrentUser::known(&request)));
         finish(refused, info, site)
     });
     let mut response = finish(held, info, site);

@@ -39,7 +39,7 @@ pub struct TypedField {
 }
 
 impl SentForm {
-    /// The form that was sent to `target`; none when nobody typed anything into it, or where it could not be
+    /// The form that was sent to `target`; none when it has no typed text, or where it could not be
     /// sent again.
     pub fn of(target: &str, fields: &HashMap<String, String>) -> Option<Self> {
         let action = local_path(target)?.to_owned();

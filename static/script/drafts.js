@@ -6,7 +6,7 @@ const owner = document.body.dataset.owner;
 const ownPrefix = `${draftPrefix}${owner}.`;
 const sentDraft = "pigeonhole.sent";
 const loggedOut = "pigeonhole.logged-out";
-const connectionTimeout = 8_000;
+const connectionTimeout = 20_000;
 const savingPause = 400;
 const draftLifetime = 30 * 24 * 60 * 60 * 1000;
 

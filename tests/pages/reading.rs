@@ -69,8 +69,8 @@ async fn cards_and_headings_show_the_words_of_the_page() {
 #[tokio::test]
 async fn each_block_has_the_direction_of_its_text() {
     let (browser, script) = writer().await;
-    let content = "שלום\n\nשלום עולם, test 1.\n\n- מרחבا\n\n> ציטוט\n\n| א |\n|---|\n| ב |\n\nEnglish";
-    let page = page_of(&browser, &script, content).await;
+    let blocks = ["שלום", "שלום עולם, test 1.", "- מרחבا", "> ציטוט", "| א |\n|---|\n| ב |", "English"];
+    let page = page_of(&browser, &script, &blocks.join("\n\n")).await;
     for selector in [
         "h1[dir=auto]",
         ".prose > p[dir=auto]",

@@ -39,8 +39,8 @@ async fn shared_note(app: &App) -> (Person, Person, i64, String) {
     (author, colleague, id, format!("/notes/{id}"))
 }
 
-#[tokio::test]
-async fn a_note_in_the_bin_is_restored_with_the_text() {
+/// An edit of a note that was moved to the bin meanwhile: its author, the note, and the page that answers.
+async fn edit_of_a_binned_note() -> (Browser, Script, i64, Page) {
     let app = spawn_app().await;
     let person = Person::founder(&app).await;
     let (browser, script) = (person.browser(&app).await, person.script(&app).await);
@@ -49,6 +49,13 @@ async fn a_note_in_the_bin_is_restored_with_the_text() {
     let form = edited(&browser, &path).await;
     script.delete(&format!("/api/notes/{id}")).await.expect(204);
     let page = refused(&browser, &path, &form, 404).await;
+    (browser, script, id, page)
+}
+
+#[tokio::test]
+async fn a_note_in_the_bin_is_restored_with_the_text() {
+    let (browser, script, id, page) = edit_of_a_binned_note().await;
+    let path = format!("/notes/{id}");
     let restore = [page.form(&path), vec![("restore".to_owned(), "yes".to_owned())]].concat();
     assert!(page.has("button[name='restore'][value='yes']"));
     browser.post(&path, &html::as_pairs(&restore)).await.expect_see_other(&path);
@@ -57,14 +64,8 @@ async fn a_note_in_the_bin_is_restored_with_the_text() {
 
 #[tokio::test]
 async fn a_text_whose_note_is_in_the_bin_can_become_a_new_note() {
-    let app = spawn_app().await;
-    let person = Person::founder(&app).await;
-    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
-    let id = script.note("first").await;
+    let (browser, script, id, page) = edit_of_a_binned_note().await;
     let path = format!("/notes/{id}");
-    let form = edited(&browser, &path).await;
-    script.delete(&format!("/api/notes/{id}")).await.expect(204);
-    let page = refused(&browser, &path, &form, 404).await;
     let new = page.one("button[formaction]").value().attr("formaction").expect("an address").to_owned();
     browser.post(&new, &html::as_pairs(&page.form(&path))).await.expect_see_other("/notes");
     let notes = script.get("/api/notes").await.expect(200).json();
