@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio_postgres::Client;
 
+use pigeonhole::db::index_older_notes;
 use pigeonhole::store::count_seeded;
 
 use crate::outcome::Outcome;
@@ -95,6 +96,7 @@ impl Population {
         for note in 1..=NOTES {
             client.batch_execute(&round.replace("{note}", &note.to_string())).await?;
         }
+        index_older_notes(client).await?;
         count_seeded(client).await?;
         client.batch_execute("VACUUM (ANALYZE) shared.tenants, shared.users, notes, tenant_usage").await?;
         checkpoint(nodes).await?;

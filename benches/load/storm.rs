@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pigeonhole::db::index_older_notes;
+
 use crate::bench::{Bench, host_of};
 use crate::circumstances::MachineWatch;
 use crate::figures::median;
@@ -88,6 +90,7 @@ impl Storm {
     /// Gives the first tenant its long notes, and finds a neighbour on the same node.
     async fn prepare(bench: &mut Bench) -> Outcome<Self> {
         run_paragraphs(&bench.client, include_str!("storm.sql")).await?;
+        index_older_notes(&bench.client).await?;
         bench.changed_tenant = Some(FIRST_TENANT);
         let node = |tenant: i64| {
             bench.shards.iter().find(|shard| shard.tenants.contains(&tenant)).map(|shard| &shard.node)

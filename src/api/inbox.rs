@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::list_query::{cursor_of, limit_of, shorten, words_of};
+use super::list_query::{cursor_of, flag_of, limit_of, search_cursor_of, shorten, shorten_found, words_of};
 use super::problem::Problem;
-use crate::store::{self, ReceivedNote};
-use crate::web::paging::{encode, with_words};
-use crate::web::{Error, FieldErrors, Visitor};
+use crate::domain::{SearchQuery, SearchWords};
+use crate::store::{self, ReceivedNote, SearchHit, SearchPosition, SearchRequest, SearchScope};
+use crate::web::paging::{encode, encode_found, with_words};
+use crate::web::search::search;
+use crate::web::{Error, Visitor};
 
 /// A note in the inbox.
 #[derive(Serialize, ToSchema)]
@@ -66,30 +68,47 @@ pub struct InboxQuery {
     ),
 )]
 pub async fn index(visitor: Visitor, query: web::Query<InboxQuery>) -> Result<HttpResponse, Error> {
-    let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
-    let unread = match query.unread.as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Error::Invalid(FieldErrors::one("unread", "This is true or false."))),
-    };
-    let words = words_of(query.q.as_deref())?;
-    let mut page = match &words {
-        None => visitor.read(|viewer| store::whole_inbox(viewer, unread, cursor, limit)).await?.1,
-        Some(words) => {
-            let user = visitor.user().await?;
-            user.tenant.search_whole_inbox(user.id, words, unread, cursor, limit).await?
-        }
-    };
+    let limit = limit_of(query.limit.as_deref())?;
+    let unread = flag_of("unread", query.unread.as_deref())?;
+    if let Some(words) = words_of(query.q.as_deref())? {
+        let after = search_cursor_of(query.cursor.as_deref())?;
+        return found(&visitor, &words, unread, (after, limit)).await;
+    }
+    let cursor = cursor_of(query.cursor.as_deref())?;
+    let (_, mut page) = visitor.read(|viewer| store::whole_inbox(viewer, unread, cursor, limit)).await?;
     shorten(&mut page);
+    let next =
+        page.older().map(|last| format!("/api/inbox?limit={limit}&unread={unread}&cursor={}", encode(last)));
+    Ok(list(next, page.notes.into_iter()))
+}
+
+async fn found(
+    visitor: &Visitor,
+    words: &SearchWords,
+    only_unread: bool,
+    (after, limit): (Option<SearchPosition>, u16),
+) -> Result<HttpResponse, Error> {
+    let query = &SearchQuery::of(words);
+    let request = SearchRequest { query, scope: SearchScope::Inbox { only_unread }, after, limit };
+    let (_, mut page) = search(visitor, request).await?;
+    shorten_found(&mut page);
+    let next = page.older.map(|last| {
+        let place = format!("/api/inbox?limit={limit}&unread={only_unread}&cursor={}", encode_found(last));
+        with_words(&place, Some(words))
+    });
+    let received = page.hits.into_iter().filter_map(|SearchHit { note, received, .. }| {
+        let (access, received, shared_by_name) = received?;
+        Some(ReceivedNote { note, access, received, shared_by_name })
+    });
+    Ok(list(next, received))
+}
+
+fn list(next: Option<String>, notes: impl Iterator<Item = ReceivedNote>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    if let Some(last) = page.older() {
-        let next = with_words(
-            &format!("/api/inbox?limit={limit}&unread={unread}&cursor={}", encode(last)),
-            words.as_ref(),
-        );
+    if let Some(next) = next {
         response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
     }
-    Ok(response.json(page.notes.into_iter().map(view).collect::<Vec<_>>()))
+    response.json(notes.map(view).collect::<Vec<_>>())
 }
 
 fn view(received: ReceivedNote) -> ReceivedView {

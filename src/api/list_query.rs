@@ -3,8 +3,8 @@
 use std::num::IntErrorKind;
 
 use crate::domain::{Invalid, SearchWords};
-use crate::store::{Page, Position, Positioned};
-use crate::web::paging::{PAGE_SIZE, decode};
+use crate::store::{Page, Position, Positioned, SearchPage, SearchPosition};
+use crate::web::paging::{PAGE_SIZE, decode, decode_found};
 use crate::web::{Error, FieldErrors};
 
 const LARGEST_PAGE: u16 = 100;
@@ -20,6 +20,11 @@ pub fn shorten<T: Positioned>(page: &mut Page<T>) {
     if bytes > PAGE_BYTES / LONGEST_BYTE {
         page.shorten(PAGE_BYTES, |text| text.bytes().map(json_length).sum());
     }
+}
+
+/// The same for the results of a search.
+pub fn shorten_found(page: &mut SearchPage) {
+    page.shorten(PAGE_BYTES, |text| text.bytes().map(json_length).sum());
 }
 
 /// The bytes that a byte of a text takes in JSON, as serde_json writes it.
@@ -56,11 +61,35 @@ pub fn words_of(given: Option<&str>) -> Result<Option<SearchWords>, Error> {
         .map_err(|Invalid(message)| Error::Invalid(FieldErrors::one("q", message)))
 }
 
+/// A parameter that is true or false, and false when it is not given.
+///
+/// # Errors
+/// 422 for anything else.
+pub fn flag_of(name: &'static str, given: Option<&str>) -> Result<bool, Error> {
+    match given {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Error::Invalid(FieldErrors::one(name, "This is true or false."))),
+    }
+}
+
+/// The place at which a page of a search begins.
+///
+/// # Errors
+/// As [`cursor_of`].
+pub fn search_cursor_of(given: Option<&str>) -> Result<Option<SearchPosition>, Error> {
+    read_cursor(given, decode_found)
+}
+
 /// The position at which a page begins.
 ///
 /// # Errors
 /// 422 for a text that is not from a `Link` header of this server.
 pub fn cursor_of(given: Option<&str>) -> Result<Option<Position>, Error> {
+    read_cursor(given, decode)
+}
+
+fn read_cursor<T>(given: Option<&str>, decode: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
     match given.map(decode) {
         None => Ok(None),
         Some(Some(position)) => Ok(Some(position)),

@@ -3,10 +3,9 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::deliveries;
-use super::list_query::{cursor_of, limit_of, shorten, words_of};
 use super::note_view::{NoteView, view};
 use super::problem::Problem;
 use super::share_with::ShareWith;
@@ -16,7 +15,6 @@ use crate::services::sharing;
 use crate::store::{self, CreatedNote, DeliveryState, Edit, EditOutcome, NewNote, Note, NoteAccess};
 use crate::web::etag::{cached_tag, etag, holds, if_match};
 use crate::web::idempotency;
-use crate::web::paging::{encode, with_words};
 use crate::web::{Context, CurrentUser, Error, FieldErrors, Json, Visitor, granted};
 
 /// A note to write.
@@ -63,61 +61,6 @@ pub struct NoteCreated {
     /// The state of the delivery, when the note is shared: pending, published, acknowledged or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<&'static str>,
-}
-
-/// The query of the list.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ListQuery {
-    /// 1 to 100, 20 when not given.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 100)]
-    limit: Option<String>,
-    /// From the `next` link of the page before.
-    cursor: Option<String>,
-    /// Only notes with all of these words, up to 200 characters. A word matches every word that begins with
-    /// it, in any case; `"words in quotes"` match a phrase, `-word` excludes notes, and `or` between words
-    /// matches either.
-    #[param(max_length = 200)]
-    q: Option<String>,
-}
-
-/// List the notes of the token's user, or the results of a search, newest first; the `Link` header leads to
-/// the next page (RFC 8288).
-///
-/// # Errors
-/// 401 without a valid token, 422 for an invalid query.
-#[utoipa::path(
-    get,
-    path = "/api/notes",
-    operation_id = "notes_index",
-    params(ListQuery),
-    security(("bearer" = [])),
-    responses(
-        (status = 200, body = Vec<NoteView>, headers(("Link" = String, description = "rel=next"))),
-        (status = 401, body = Problem),
-        (status = 422, body = Problem),
-    ),
-)]
-pub async fn index(visitor: Visitor, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
-    let (limit, cursor) = (limit_of(query.limit.as_deref())?, cursor_of(query.cursor.as_deref())?);
-    let words = words_of(query.q.as_deref())?;
-    let (user, mut page) = match &words {
-        None => visitor.read(|viewer| store::whole_notes(viewer, cursor, limit)).await?,
-        Some(words) => {
-            let user = visitor.user().await?;
-            let page = user.tenant.search_whole_notes(user.id, words, cursor, limit).await?;
-            (user, page)
-        }
-    };
-    shorten(&mut page);
-    let mut response = HttpResponse::Ok();
-    if let Some(last) = page.older() {
-        let next = with_words(&format!("/api/notes?limit={limit}&cursor={}", encode(last)), words.as_ref());
-        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
-    }
-    let tenant = user.tenant.tenant().number();
-    let notes = page.notes.into_iter().map(|note| view(tenant, note, NoteRole::Author)).collect();
-    Ok(response.content_type(header::ContentType::json()).body(list(notes)?))
 }
 
 /// Write a note, and share it when `share_with` is given. With an `Idempotency-Key` a repeated request gets
@@ -357,16 +300,6 @@ pub fn answer_edit(user: &CurrentUser, outcome: EditOutcome) -> Result<HttpRespo
         EditOutcome::Forbidden => granted(NoteAccess::Forbidden),
         EditOutcome::NotFound => granted(NoteAccess::NotFound),
     }
-}
-
-/// The JSON of notes, in a buffer of the right size from the start, as this is the largest response of the
-/// API.
-fn list(notes: Vec<NoteView>) -> Result<Vec<u8>, Error> {
-    let expected = notes.iter().map(|note| note.content.len() + note.content.len() / 16 + 512).sum();
-    let mut json = Vec::with_capacity(expected);
-    serde_json::to_writer(&mut json, &notes)
-        .map_err(|error| Error::Internal("writing JSON", Box::new(error)))?;
-    Ok(json)
 }
 
 fn answer(user: &CurrentUser, note: Note, standing: NoteRole) -> HttpResponse {

@@ -10,7 +10,7 @@ use super::openapi_errors;
 use super::problem::{Problem, ProblemField};
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
-    notes, registration, shares, tasks, usage,
+    note_list, notes, registration, search, shares, tasks, usage,
 };
 use crate::web::Error;
 
@@ -23,12 +23,13 @@ use crate::web::Error;
         logout::create,
         me::show,
         usage::show,
-        notes::index,
+        note_list::index,
         notes::create,
         notes::show,
         notes::update,
         notes::delete,
         tasks::update,
+        search::index,
         shares::index,
         shares::create,
         shares::delete,

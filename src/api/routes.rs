@@ -2,7 +2,7 @@
 
 use super::{
     acceptances, deliveries, export, import, inbox, inbox_reading, invitations, login, logout, me, members,
-    notes, openapi, registration, shares, tasks, usage,
+    note_list, notes, openapi, registration, search, shares, tasks, usage,
 };
 use crate::web::Route;
 
@@ -18,12 +18,14 @@ pub fn all() -> Vec<Route> {
         Route::get("/api/me", me::show),
         Route::get("/api/usage", usage::show),
         // Notes
-        Route::get("/api/notes", notes::index).finds_user_with_reads(),
+        Route::get("/api/notes", note_list::index).finds_user_with_reads(),
         Route::post("/api/notes", notes::create),
         Route::get("/api/notes/{id}", notes::show).finds_user_with_reads(),
         Route::put("/api/notes/{id}", notes::update),
         Route::delete("/api/notes/{id}", notes::delete),
         Route::put("/api/notes/{id}/tasks/{number}", tasks::update),
+        // Search
+        Route::get("/api/search", search::index).finds_user_with_reads(),
         // Shares
         Route::get("/api/notes/{id}/shares", shares::index),
         Route::post("/api/notes/{id}/shares", shares::create),

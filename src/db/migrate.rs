@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Config};
 use super::connect::{ConnectError, connect, reason};
 use super::connection::PooledConnection;
 use super::error::DbError;
+use super::older_notes::index_older_notes;
 use super::role_conflict::retry_on_role_conflict;
 use super::roles;
 use super::row::DbRow;
@@ -85,6 +86,7 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
         .batch_execute(&readable)
         .await
         .map_err(failed("letting the application see the schema's history"))?;
+    index_older_notes(client).await.map_err(failed("preparing older notes for searches"))?;
     set_demo_tenant(client, demo_tenant).await.map_err(failed("setting up the demo tenant"))?;
     Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }

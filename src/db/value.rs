@@ -20,6 +20,7 @@ pub(crate) enum Value<'a> {
     Time(Option<DateTime<Utc>>),
     Text(Option<Cow<'a, str>>),
     Bytes(&'a [u8]),
+    IntArray(&'a [i32]),
     BigIntArray(&'a [i64]),
     BytesArray(&'a [Vec<u8>]),
     /// The user of the session that an earlier statement of the same message finds.
@@ -58,6 +59,7 @@ impl Value<'_> {
             Self::Time(value) => value,
             Self::Text(value) => value,
             Self::Bytes(value) => value,
+            Self::IntArray(value) => value,
             Self::BigIntArray(value) => value,
             Self::BytesArray(value) => value,
             // Outside of such a message there is no user, and no row belongs to none.
@@ -73,14 +75,17 @@ impl Value<'_> {
             Self::BigInt(value) => Some(value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())),
             Self::Time(Some(value)) => Some(format!("'{}'", value.format("%Y-%m-%d %H:%M:%S%.6f+00"))),
             Self::Bytes(value) => Some(format!("'\\x{}'", hex::encode(value))),
-            Self::BigIntArray(values) => {
-                let numbers: Vec<String> = values.iter().map(ToString::to_string).collect();
-                Some(format!("'{{{}}}'", numbers.join(",")))
-            }
+            Self::IntArray(values) => Some(array(values)),
+            Self::BigIntArray(values) => Some(array(values)),
             Self::UserOfSession => Some(USER_OF_SESSION.to_owned()),
             Self::Time(None) | Self::Text(_) | Self::BytesArray(_) => None,
         }
     }
+}
+
+fn array<T: ToString>(numbers: &[T]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("'{{{}}}'", numbers.join(","))
 }
 
 macro_rules! from {
@@ -108,6 +113,7 @@ from!(
     Option<&'a str> => |value| Self::Text(value.map(Cow::from)),
     Option<String> => |value| Self::Text(value.map(Cow::from)),
     &'a [u8] => |value| Self::Bytes(value),
+    &'a [i32] => |value| Self::IntArray(value),
     &'a [i64] => |value| Self::BigIntArray(value),
     &'a [Vec<u8>] => |value| Self::BytesArray(value),
 );

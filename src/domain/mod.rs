@@ -32,7 +32,10 @@ pub use names::{Email, Identifier, TenantName, Username};
 pub use notes::{CONTENT_LIMIT, NoteContent, NoteTitle, with_unix_newlines};
 pub use password::{LoginPassword, NewPassword};
 pub use roles::Role;
-pub use search::{SEARCH_LIMIT, SearchWords};
+pub use search::{
+    Alternative, HighlightedText, SEARCH_LIMIT, SearchIndex, SearchQuery, SearchWords, TextPart,
+    hits as search_hits,
+};
 pub use sharing::{AUDIENCE_LIMIT, Access, Audience, NoteRole, Right};
 pub use sign_up::{SignUpMode, SignUpPolicy, SignUpRefusal, ascii_domain};
 pub use text::canonical;

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod any_input;
 mod code;
+mod excerpt;
 mod footnotes;
 mod headings;
 mod html;
@@ -17,6 +18,7 @@ mod table;
 mod table_cells;
 mod tasks;
 
+pub use excerpt::excerpt;
 pub use headings::Section;
 pub use html::{RenderOptions, RenderedText, html};
 pub use parser::takes_little_time;

@@ -29,7 +29,7 @@ pub async fn index(
 ) -> Result<HttpResponse, Error> {
     let reads = |viewer| store::notes(viewer, NoteState::Deleted, query.cursor(), PAGE_SIZE);
     let (user, notes) = visitor.read(reads).await?;
-    let (newer, older) = neighbours("/bin", None, &notes);
+    let (newer, older) = neighbours("/bin", &notes);
     let bin = BinPage {
         frame: frame_of(&user, &cookie, "bin"),
         notes: notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Deleted)).collect(),

@@ -4,14 +4,11 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::highlight::HighlightedText;
 use crate::markdown;
-use crate::store::{DeliveryState, Note, NoteState, SearchHit};
+use crate::store::{DeliveryState, Note, NoteState};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
-// An excerpt of a search result has two parts of the text, with marks around the hits.
-const FOUND_CHARACTERS: usize = 320;
 
 /// A point in time, as pages show it.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +40,9 @@ pub fn delivery_in_words(state: DeliveryState) -> &'static str {
 pub struct NoteCard {
     pub id: i64,
     /// The title, or the first line of the text.
-    pub title: HighlightedText,
-    /// The beginning of the text, or the parts of it with search hits.
-    pub excerpt: HighlightedText,
+    pub title: String,
+    /// The beginning of the text.
+    pub excerpt: String,
     pub updated_at: Timestamp,
     pub in_bin: bool,
 }
@@ -63,27 +60,10 @@ impl NoteCard {
         };
         Self {
             id: note.id.number(),
-            title: HighlightedText::plain(title),
-            excerpt: HighlightedText::plain(cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS)),
+            title,
+            excerpt: cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS),
             updated_at: Timestamp(note.updated_at),
             in_bin: bin == NoteState::Deleted,
-        }
-    }
-
-    /// The card of a search result; `note` is the note of `found`.
-    pub fn found<T>(note: &Note, found: &SearchHit<T>) -> Self {
-        Self {
-            id: note.id.number(),
-            title: found
-                .title
-                .as_deref()
-                .map_or_else(|| HighlightedText::plain(heading(note)), HighlightedText::of),
-            excerpt: HighlightedText::of(&cut(
-                &beginning(&found.excerpt, |text| has_more_than(FOUND_CHARACTERS, text)).replace('\n', " "),
-                FOUND_CHARACTERS,
-            )),
-            updated_at: Timestamp(note.updated_at),
-            in_bin: false,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The preview of a note's text, rendered as its page will be.
 
 use actix_session::Session;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::draft::{Draft, NoteForm};
 use super::format::heading_of;
+use super::fragment::is_fragment_wanted;
 use super::frame::{frame_of, page};
 use super::notes::received;
 use super::rendering::render;
@@ -16,9 +17,6 @@ use crate::markdown::RenderOptions;
 use crate::web::page_tenant::sent_of_tenant;
 use crate::web::routes::RefusalReason;
 use crate::web::{CurrentUser, Error, FieldErrors, Form, Frame};
-
-/// What a script asks for that shows the preview beside the text.
-const FRAGMENT: &[u8] = b"text/x-fragment";
 
 #[derive(Template)]
 #[template(path = "notes/preview.html")]
@@ -83,8 +81,7 @@ async fn try_create(
     let mut errors = FieldErrors::default();
     let content = errors.keep("content", NoteContent::parse(text));
     let heading = heading_of(draft.form.title.trim(), &draft.form.content);
-    let accepts = request.headers().get(header::ACCEPT).map(header::HeaderValue::as_bytes);
-    let is_fragment = accepts == Some(FRAGMENT);
+    let is_fragment = is_fragment_wanted(request);
     // Beside the text no heading of the page stands above it.
     let title = if is_fragment { String::new() } else { heading.clone() };
     let html = match content {

@@ -9,12 +9,13 @@ use super::draft::{Draft, NoteForm};
 use super::format::{NoteCard, Timestamp, delivery_in_words, heading};
 use super::frame::{frame_of, page};
 use super::rendering::render;
-use super::search::SearchForm;
+use super::search::forward;
+use super::search_form::SearchForm;
 use super::unsaved::unsaved;
 use crate::domain::{NoteContent, NoteId, NoteRole, NoteTitle, Right, with_unix_newlines};
 use crate::markdown::{RenderOptions, RenderedText};
 use crate::services::sharing;
-use crate::store::{self, NewNote, Note, NoteState, Outcome, Page, Received};
+use crate::store::{self, NewNote, NoteState, Outcome, Received};
 use crate::web::cookie::flash_saved;
 use crate::web::idempotency;
 use crate::web::page_tenant::sent_of_tenant;
@@ -42,13 +43,6 @@ struct NewPage {
     errors: FieldErrors,
 }
 
-impl IndexPage {
-    fn empty(frame: Frame) -> Self {
-        let search = SearchForm::empty("/notes");
-        Self { frame, search, notes: Vec::new(), newer: None, older: None }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "notes/show.html")]
 struct ShowPage {
@@ -72,26 +66,22 @@ struct Sharer {
     at: Timestamp,
 }
 
-/// Lists the notes, or the results of a search.
+/// Lists the notes. An address with words leads to the search, as such addresses were kept by people.
 pub async fn index(
     visitor: Visitor,
     query: web::Query<PageQuery>,
     cookie: Session,
 ) -> Result<HttpResponse, Error> {
-    let (search, words) = SearchForm::sent("/notes", &query);
-    let Some(words) = &words else {
-        let reads = |viewer| store::notes(viewer, NoteState::Active, query.cursor(), PAGE_SIZE);
-        let (user, notes) = visitor.read(reads).await?;
-        return page(search.status(), &IndexPage { search, ..list(&user, &cookie, &notes) });
-    };
-    let user = visitor.user().await?;
-    let found = user.tenant.search_notes(user.id, words, query.cursor(), PAGE_SIZE).await?;
-    let (newer, older) = neighbours("/notes", Some(words), &found);
-    let notes = found.notes.iter().map(|found| NoteCard::found(&found.item, found)).collect();
-    page(
-        StatusCode::OK,
-        &IndexPage { search, notes, newer, older, ..IndexPage::empty(frame_of(&user, &cookie, "notes")) },
-    )
+    if !query.typed().trim().is_empty() {
+        visitor.user().await?;
+        return Ok(forward(query.typed()));
+    }
+    let reads = |viewer| store::notes(viewer, NoteState::Active, query.cursor(), PAGE_SIZE);
+    let (user, notes) = visitor.read(reads).await?;
+    let (newer, older) = neighbours("/notes", &notes);
+    let notes = notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect();
+    let frame = frame_of(&user, &cookie, "notes");
+    page(StatusCode::OK, &IndexPage { frame, search: SearchForm::default(), notes, newer, older })
 }
 
 /// Writes a note. When it cannot be saved, the response carries the text.
@@ -202,12 +192,6 @@ pub fn new_page(
     let frame = frame_of(user, cookie, "notes");
     let once = form.number(&frame);
     page(status, &NewPage { once, title: form.title, content: form.content, errors, frame })
-}
-
-fn list(user: &CurrentUser, cookie: &Session, notes: &Page<Note>) -> IndexPage {
-    let (newer, older) = neighbours("/notes", None, notes);
-    let cards = notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect();
-    IndexPage { notes: cards, newer, older, ..IndexPage::empty(frame_of(user, cookie, "notes")) }
 }
 
 async fn open_received(user: &CurrentUser, id: NoteId, received: &Received) -> Result<Sharer, Error> {

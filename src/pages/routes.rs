@@ -6,7 +6,7 @@ use super::{
     invitation_registration, invitations, login, logout, member_role, members, membership, note_deletion,
     note_edits, note_preview, note_restoration, note_tasks, notes, opened_invitation, organization,
     organization_deletion, organization_export, organization_restoration, other_sessions, password,
-    registration, revisions, sessions, shares, tenant_activation, transfer, welcome,
+    registration, revisions, search, sessions, shares, tenant_activation, transfer, welcome,
 };
 use crate::web::{Route, assets, health};
 
@@ -53,6 +53,8 @@ fn note_pages() -> Vec<Route> {
             .carries_draft(),
         Route::get("/notes/{id}/edit", note_edits::edit),
         Route::post("/notes/{id}/tasks", note_tasks::update),
+        // Search
+        Route::get("/search", search::index).finds_user_with_reads(),
         // Deleted notes
         Route::get("/bin", bin::index).finds_user_with_reads(),
         Route::post("/notes/{id}/deletion", note_deletion::create),

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::plan::Plan;
 use super::rows::Rows;
-use crate::domain::{Email, Identifier, TenantName, Username};
+use crate::domain::{Email, Identifier, SearchIndex, TenantName, Username};
 use crate::store::SeedTable;
 
 const FIRST: &str = "\
@@ -104,15 +104,17 @@ impl RowGenerator {
         // Squared, so that a few users write much and most write little.
         let author = users[((fastrand::f64().powi(2) * users.len() as f64) as usize).min(users.len() - 1)];
         let created = self.now - fastrand::i64(0..YEAR);
-        rows.begin(6).bigint(tenant).bigint(author);
-        if fastrand::u8(..3) == 0 {
-            rows.text(self.some_prose(12..48))
-        } else {
-            rows.null()
-        };
+        let title = (fastrand::u8(..3) == 0).then(|| self.some_prose(12..48));
         // Mostly one or two lines, sometimes a page.
         let length = if fastrand::u8(..12) == 0 { 800..3000 } else { 30..400 };
-        rows.text(self.some_prose(length)).time(created).time(created);
+        let content = self.some_prose(length);
+        rows.begin(8).bigint(tenant).bigint(author);
+        match title {
+            Some(title) => rows.text(title),
+            None => rows.null(),
+        };
+        let index = SearchIndex::of_texts(author, title, content);
+        rows.text(content).time(created).time(created).text(&index.text).integers(&index.keys);
     }
 
     fn names(&self, tenant: i64, user: i64) -> (Username, Email) {

@@ -45,6 +45,21 @@ impl Rows {
         self
     }
 
+    /// An integer[].
+    pub(super) fn integers(&mut self, values: &[i32]) -> &mut Self {
+        let length = |bytes: usize| i32::try_from(bytes).expect("an invented value is short");
+        self.0.put_i32(length(20 + 8 * values.len()));
+        // One dimension, no NULL, the type int4, the number of values, and the number of the first.
+        for number in [1, 0, 23, length(values.len()), 1] {
+            self.0.put_i32(number);
+        }
+        for value in values {
+            self.0.put_i32(4);
+            self.0.put_i32(*value);
+        }
+        self
+    }
+
     /// A timestamptz, given in microseconds since 1970.
     pub(super) fn time(&mut self, unix_micros: i64) -> &mut Self {
         self.bigint(unix_micros - EPOCH)

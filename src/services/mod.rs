@@ -16,6 +16,7 @@ pub mod notes;
 pub mod organization;
 pub mod password;
 pub mod registration;
+pub mod search;
 pub mod sessions;
 pub mod sharing;
 pub mod tasks;

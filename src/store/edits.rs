@@ -7,8 +7,8 @@ use super::revisions::{Revision, base};
 use super::usage::add_bytes_of_edit;
 use crate::db::{DbError, Statement, TenantHandle, Value, values};
 use crate::domain::{
-    Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, UserId, is_quick_merge, merge_contents,
-    merge_titles,
+    Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, SearchIndex, UserId, is_quick_merge,
+    merge_contents, merge_titles,
 };
 
 // The statements check the right themselves, because it may have ended since it was looked up. The author's
@@ -51,8 +51,8 @@ macro_rules! keep_replaced {
 macro_rules! replace {
     ($right:expr) => {
         Statement::writing(concat!(
-            "UPDATE {notes} n SET title = $5, content = $6, version = n.version + 1, updated_at = now()
-             WHERE",
+            "UPDATE {notes} n SET title = $5, content = $6, version = n.version + 1, updated_at = now(),
+             search_text = $8, search_keys = $9 WHERE",
             is_changed!($right),
             " RETURNING ",
             note_columns!(whole)
@@ -213,7 +213,9 @@ impl TenantHandle {
         id: NoteId,
         edit: &Edit,
     ) -> Result<Option<Note>, DbError> {
-        let (keep, replace) = (edit.values(user, id), edit.values(user, id));
+        let index = SearchIndex::of(author, edit.title.as_ref(), &edit.content);
+        let (keep, mut replace) = (edit.values(user, id), edit.values(user, id));
+        replace.extend(values![index.text.as_str(), index.keys.as_slice()]);
         let count = add_bytes_of_edit(self, author, id, edit.version, (edit.title.as_ref(), &edit.content));
         match edit_as {
             EditAs::Author => {

@@ -11,16 +11,12 @@ use crate::domain::{Access, NoteId, UserId};
 /// A page of an inbox: one statement for each direction and for the start, as for the notes of an author.
 macro_rules! page {
     ($text:tt, $which:literal, $bound:literal, $order:literal) => {
-        page!($text, "", $which, $bound, $order)
-    };
-    ($text:tt, $more:expr, $which:literal, $bound:expr, $order:literal) => {
         Statement::reading(concat!(
             "SELECT ",
             $crate::store::notes::note_columns!($text, "i.created_at", "i.note_id", $order),
             ", ",
             $crate::store::note_access::received_columns!(),
             ", u.username",
-            $more,
             " FROM {shared_notes} i
              JOIN {notes} n ON n.tenant_id = i.tenant_id AND n.id = i.note_id AND n.deleted_at IS NULL
              JOIN {shared.users} u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
@@ -35,7 +31,6 @@ macro_rules! page {
         ))
     };
 }
-pub(super) use page;
 
 static LATEST: Statement = page!(beginning, "", "", "DESC");
 static OLDER: Statement = page!(beginning, "", " AND (i.created_at, i.note_id) < ($4, $5)", "DESC");
@@ -143,7 +138,7 @@ pub(crate) fn inbox(
         Cursor::OlderThan(..) => &OLDER,
         Cursor::NewerThan(..) => &NEWER,
     };
-    (PageRequest { cursor, limit, words: None }.steps(statement, recipient), unread(recipient))
+    (PageRequest { cursor, limit }.steps(statement, recipient), unread(recipient))
 }
 
 /// Up to `limit` notes of an inbox that were delivered before `before`, or the latest, each with its whole
@@ -160,7 +155,7 @@ pub(crate) fn whole_inbox(
         (true, None) => &WHOLE_UNREAD_LATEST,
         (true, Some(_)) => &WHOLE_UNREAD_OLDER,
     };
-    PageRequest { cursor: Cursor::before(before), limit, words: None }.steps(statement, recipient)
+    PageRequest { cursor: Cursor::before(before), limit }.steps(statement, recipient)
 }
 
 impl TenantHandle {

@@ -48,13 +48,9 @@ pub(super) use note_columns;
 /// walks the index and stops after a page.
 macro_rules! page {
     ($text:tt, $deleted:literal, $bound:literal, $order:literal) => {
-        page!($text, "", $deleted, $bound, $order)
-    };
-    ($text:tt, $more:expr, $deleted:literal, $bound:expr, $order:literal) => {
         Statement::reading(concat!(
             "SELECT ",
             $crate::store::notes::note_columns!($text, "n.created_at", "n.id", $order),
-            $more,
             " FROM {notes} n
              WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.deleted_at IS ",
             $deleted,
@@ -67,7 +63,6 @@ macro_rules! page {
         ))
     };
 }
-pub(super) use page;
 
 static WHOLE_LATEST: Statement = page!(whole, "NULL", "", "DESC");
 static WHOLE_OLDER: Statement = page!(whole, "NULL", " AND (n.created_at, n.id) < ($4, $5)", "DESC");
@@ -190,7 +185,7 @@ pub(crate) fn notes(
         (NoteState::Deleted, Cursor::OlderThan(..)) => &DELETED_OLDER,
         (NoteState::Deleted, Cursor::NewerThan(..)) => &DELETED_NEWER,
     };
-    PageRequest { cursor, limit, words: None }.steps(statement, author.into())
+    PageRequest { cursor, limit }.steps(statement, author.into())
 }
 
 /// Up to `limit` notes of an author that are older than `before`, or the latest, each with its whole text.
@@ -200,7 +195,7 @@ pub(crate) fn whole_notes(
     limit: u16,
 ) -> impl Steps<Output = Page<Note>> {
     let statement = if before.is_none() { &WHOLE_LATEST } else { &WHOLE_OLDER };
-    PageRequest { cursor: Cursor::before(before), limit, words: None }.steps(statement, author)
+    PageRequest { cursor: Cursor::before(before), limit }.steps(statement, author)
 }
 
 impl TenantHandle {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::db::{DbError, FromRow, Statement, Step, Steps, TenantHandle, Value, Viewer, values};
-use crate::domain::{NoteId, SearchWords, UserId};
+use crate::db::{FromRow, Statement, Step, Steps, Value, Viewer, values};
+use crate::domain::NoteId;
 
 /// The key by which lists are ordered. Ids alone do not tell which note is newer, because each node takes
 /// them from a range of its own.
@@ -12,9 +12,6 @@ pub type Position = (DateTime<Utc>, NoteId);
 /// A page ends with the note whose text reaches this many bytes, so that no page takes much memory. The
 /// statements of whole notes leave out the texts behind it (`note_columns`, which has the same number).
 pub(super) const PAGE_BYTES: usize = 2 * 1024 * 1024;
-
-/// Later than any note.
-const END_OF_TIME: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999");
 
 /// Where a page of a list, newest first, begins.
 #[derive(Clone, Copy, Debug)]
@@ -36,26 +33,22 @@ impl Cursor {
 
 /// Which part of a list to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PageRequest<'a> {
+pub(super) struct PageRequest {
     pub(super) cursor: Cursor,
     pub(super) limit: u16,
-    /// The words that each item must have, for the results of a search.
-    pub(super) words: Option<&'a SearchWords>,
 }
 
-impl<'a> PageRequest<'a> {
+impl PageRequest {
     /// The step that reads the page and one row more, which tells whether there is another page.
     ///
     /// The statement takes the owner of the list, the number of rows and, unless the page begins at the
-    /// start, the position. A search always takes a position, and the words as bytes behind it.
-    pub(super) fn step<T: FromRow>(self, statement: &'static Statement, owner: Viewer) -> Step<'a, Vec<T>> {
+    /// start, the position.
+    fn step<'a, T: FromRow>(self, statement: &'static Statement, owner: Viewer) -> Step<'a, Vec<T>> {
         let mut values: Vec<Value<'a>> = values![owner, i64::from(self.limit) + 1];
         match self.cursor {
-            Cursor::Start if self.words.is_none() => {}
-            Cursor::Start => values.extend(values![END_OF_TIME, i64::MAX]),
+            Cursor::Start => {}
             Cursor::OlderThan(time, id) | Cursor::NewerThan(time, id) => values.extend(values![time, id]),
         }
-        values.extend(self.words.map(|words| Value::from(words.as_str().as_bytes())));
         statement.all(values)
     }
 
@@ -69,7 +62,7 @@ impl<'a> PageRequest<'a> {
     }
 
     /// The page of the rows that [`Self::step`] read.
-    pub(super) fn page<T: Positioned>(self, mut notes: Vec<T>) -> Page<T> {
+    fn page<T: Positioned>(self, mut notes: Vec<T>) -> Page<T> {
         let whole = count_within(notes.iter().map(|note| note.text().len()), PAGE_BYTES);
         let shown = whole.min(usize::from(self.limit));
         let more = notes.len() > shown;
@@ -130,17 +123,5 @@ impl<T: Positioned> Page<T> {
     /// Where the page after this one begins, if there is one.
     pub fn older(&self) -> Option<Position> {
         self.notes.last().filter(|_| self.has_older).map(Positioned::position)
-    }
-}
-
-impl TenantHandle {
-    /// A page of what belongs to `owner`; see [`PageRequest::step`].
-    pub(super) async fn page<T: FromRow + Positioned>(
-        &self,
-        statement: &'static Statement,
-        owner: UserId,
-        request: PageRequest<'_>,
-    ) -> Result<Page<T>, DbError> {
-        self.transaction(request.steps(statement, owner.into())).await
     }
 }

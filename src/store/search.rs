@@ -1,180 +1,234 @@
-//! Searching for words in the notes that a user wrote, and in those that were shared with the user. A search
-//! walks the user's list, newest first, until a page is full, and compares the words that each note stores.
-//! Row-level security prevents an index over words: docs/decisions/0025.
+//! Searching in what a user may read: own notes, those that were shared with the user, and the user's bin. A
+//! function of the database finds the numbers of the notes (migrations/V17), and a statement under the
+//! policies reads them and checks the right again: docs/decisions/0039.
 
-use super::inbox::{self, ReceivedNote, unread};
-use super::notes::{self, Note};
-use super::page::{Cursor, Page, PageRequest, Position, Positioned};
-use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle};
-use crate::domain::{SearchWords, UserId};
+use std::collections::HashMap;
 
-/// Marks the start of a found word in an excerpt.
-pub const HIT_START: char = '\u{2}';
-/// Marks the end of a found word in an excerpt.
-pub const HIT_END: char = '\u{3}';
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
 
-/// The search as a tsquery. websearch_to_tsquery accepts any text. Punctuation separates words as it does in
-/// the column `words` (migration 9), except that a minus before a word excludes notes. Each word then also
-/// matches longer words that begin with it. The subquery is computed once for a statement and not once for
-/// each row. The search is sent as bytes, because reads write their values as literals, which text may not
-/// be.
-macro_rules! query {
-    () => {
-        "(SELECT regexp_replace(websearch_to_tsquery('simple', regexp_replace(convert_from($6, 'UTF8'), \
-         '(?<=\\S)-|[/.:@_+=~#&<>''\\\\]', ' ', 'g'))::text, '''((?:[^'']|'''')*)''', '''\\1'':*', \
-         'g')::tsquery)"
-    };
-}
-/// The title and the parts of the text around the words, with the words marked. Parsing a text to mark words
-/// costs more than finding the note, so only its first 16,384 characters are parsed.
-macro_rules! excerpt {
-    () => {
-        concat!(
-            ", ts_headline('simple', coalesce(n.title, ''), ",
-            query!(),
-            ", 'HighlightAll=true, StartSel=\u{2}, StopSel=\u{3}')",
-            ", ts_headline('simple', left(n.content, 16384), ",
-            query!(),
-            ", 'MaxFragments=2, MinWords=8, MaxWords=20, FragmentDelimiter=\" … \", StartSel=\u{2}, \
-             StopSel=\u{3}')"
-        )
-    };
-}
-macro_rules! written {
-    ($text:tt, $excerpt:expr, $bound:literal, $order:literal) => {
-        notes::page!(
-            $text,
-            $excerpt,
-            "NULL",
-            concat!(" AND (n.created_at, n.id) ", $bound, " ($4, $5) AND n.words @@ ", query!()),
-            $order
-        )
-    };
-}
-macro_rules! received {
-    ($text:tt, $excerpt:expr, $which:literal, $bound:literal, $order:literal) => {
-        inbox::page!(
-            $text,
-            $excerpt,
-            $which,
-            concat!(" AND (i.created_at, i.note_id) ", $bound, " ($4, $5) AND n.words @@ ", query!()),
-            $order
-        )
-    };
-}
-static OLDER: Statement = written!(beginning, excerpt!(), "<", "DESC").heavy();
-static NEWER: Statement = written!(beginning, excerpt!(), ">", "ASC").heavy();
-static WHOLE_OLDER: Statement = written!(whole, "", "<", "DESC").heavy();
-static RECEIVED_OLDER: Statement = received!(beginning, excerpt!(), "", "<", "DESC").heavy();
-static RECEIVED_NEWER: Statement = received!(beginning, excerpt!(), "", ">", "ASC").heavy();
-static WHOLE_RECEIVED_OLDER: Statement = received!(whole, "", "", "<", "DESC").heavy();
-static WHOLE_UNREAD_OLDER: Statement = received!(whole, "", " AND i.read_at IS NULL", "<", "DESC").heavy();
+use super::note_access::{Received, received_columns};
+use super::notes::{Note, note_columns};
+use super::page::{PAGE_BYTES, count_within};
+use crate::db::{DbError, FromRow, RowReader, Statement, Steps, TenantHandle, Viewer, values};
+use crate::domain::{Access, NoteId, SearchQuery, UserId};
 
-pub(super) static ALL: &[&Statement] = &[
-    &OLDER,
-    &NEWER,
-    &WHOLE_OLDER,
-    &RECEIVED_OLDER,
-    &RECEIVED_NEWER,
-    &WHOLE_RECEIVED_OLDER,
-    &WHOLE_UNREAD_OLDER,
-];
+static FIND: Statement = Statement::reading(
+    "SELECT note_id, in_title, changed_at, total, is_exact \
+     FROM requests.find_notes('{notes}', '{shared_notes}', $1, $2, $3)",
+)
+.heavy();
+static READ: Statement = Statement::reading(concat!(
+    "SELECT ",
+    note_columns!(whole, "array_position($3, n.id)", "n.id", "ASC"),
+    ", n.deleted_at IS NOT NULL, ",
+    received_columns!(),
+    ", u.username FROM {notes} n
+     LEFT JOIN {shared_notes} i ON i.tenant_id = n.tenant_id AND i.recipient_id = $2 AND i.note_id = n.id
+     LEFT JOIN {shared.users} u ON u.tenant_id = i.tenant_id AND u.id = i.shared_by
+     WHERE n.tenant_id = $1 AND n.id = ANY($3)
+       AND (n.user_id = $2 OR (i.note_id IS NOT NULL AND n.deleted_at IS NULL))"
+));
 
-/// A note that a search found, with the found words between [`HIT_START`] and [`HIT_END`].
-#[derive(Clone, Debug)]
-pub struct SearchHit<T> {
-    pub item: T,
-    pub title: Option<String>,
-    /// The parts of the text around the words.
-    pub excerpt: String,
+pub(super) static ALL: &[&Statement] = &[&FIND, &READ];
+
+/// Where a search looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchScope {
+    /// In the user's own notes.
+    Own,
+    /// In the notes that were shared with the user.
+    Inbox { only_unread: bool },
+    /// In both, and in the user's bin if `bin` says so.
+    Everything { bin: bool },
 }
 
-impl<T: FromRow> FromRow for SearchHit<T> {
+/// Where a note is in the results of a search: hits in the title come first, then those that changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchPosition {
+    pub in_title: bool,
+    pub changed_at: DateTime<Utc>,
+    pub id: NoteId,
+}
+
+/// One page of a search.
+#[derive(Clone, Copy)]
+pub struct SearchRequest<'a> {
+    pub query: &'a SearchQuery,
+    pub scope: SearchScope,
+    /// The last result of the page before.
+    pub after: Option<SearchPosition>,
+    pub limit: u16,
+}
+
+/// The request as `requests.find_notes` reads it.
+#[derive(Serialize)]
+struct RequestJson<'a> {
+    any: Vec<AlternativeJson<'a>>,
+    own: bool,
+    inbox: bool,
+    unread: bool,
+    bin: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<PositionJson>,
+    wanted: u32,
+}
+
+#[derive(Serialize)]
+struct AlternativeJson<'a> {
+    keys: Vec<i32>,
+    title_keys: Vec<i32>,
+    all: &'a [String],
+    none: &'a [String],
+}
+
+#[derive(Serialize)]
+struct PositionJson {
+    in_title: bool,
+    at: String,
+    id: i64,
+}
+
+impl SearchRequest<'_> {
+    /// The request as bytes for [`found`].
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let any = self.query.alternatives.iter().map(|alternative| AlternativeJson {
+            keys: alternative.keys(),
+            title_keys: alternative.title_keys(),
+            all: &alternative.all,
+            none: &alternative.none,
+        });
+        let scope = self.scope;
+        let json = RequestJson {
+            any: any.collect(),
+            own: !matches!(scope, SearchScope::Inbox { .. }),
+            inbox: scope != SearchScope::Own,
+            unread: scope == SearchScope::Inbox { only_unread: true },
+            bin: scope == SearchScope::Everything { bin: true },
+            after: self.after.map(|position| PositionJson {
+                in_title: position.in_title,
+                at: position.changed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+                id: position.id.number(),
+            }),
+            wanted: u32::from(self.limit) + 1,
+        };
+        serde_json::to_vec(&json).expect("numbers and texts are JSON")
+    }
+}
+
+/// How many notes a search finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SearchTotal {
+    pub notes: i64,
+    /// Whether there are no more.
+    pub is_exact: bool,
+}
+
+/// The numbers of the notes that a search found.
+pub struct FoundNumbers {
+    positions: Vec<SearchPosition>,
+    total: SearchTotal,
+}
+
+/// The row of one number.
+struct FoundNumber(SearchPosition, SearchTotal);
+
+impl FromRow for FoundNumber {
     fn from_row(row: &mut RowReader<'_>) -> Self {
-        Self {
-            item: row.read(),
-            title: Some(row.read()).filter(|title: &String| !title.is_empty()),
-            excerpt: row.read(),
+        let (id, in_title, changed_at) = (row.read(), row.read(), row.read());
+        let total = SearchTotal { notes: row.read(), is_exact: row.read() };
+        Self(SearchPosition { in_title, changed_at, id }, total)
+    }
+}
+
+/// The numbers of the notes that the request of [`SearchRequest::to_bytes`] finds for a user.
+pub(crate) fn found(user: Viewer, request: &[u8]) -> impl Steps<Output = FoundNumbers> + use<'_> {
+    FIND.all(values![user, request]).map(|rows: Vec<FoundNumber>| FoundNumbers {
+        total: rows.first().map_or(SearchTotal { notes: 0, is_exact: true }, |row| row.1),
+        positions: rows.into_iter().map(|row| row.0).collect(),
+    })
+}
+
+/// A note that a search found.
+#[derive(Clone, Debug)]
+pub struct SearchHit {
+    pub position: SearchPosition,
+    pub note: Note,
+    pub is_in_bin: bool,
+    /// How it reached the user, unless the user is the author: the right, the way, and the name of the member
+    /// who shared it.
+    pub received: Option<(Access, Received, String)>,
+}
+
+/// The row of a hit, whose place in the results is still to be found.
+struct HitRow {
+    note: Note,
+    is_in_bin: bool,
+    received: Option<(Access, Received, String)>,
+}
+
+impl FromRow for HitRow {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        let (note, is_in_bin) = (row.read(), row.read());
+        let access = row.column::<Option<&str>>().map(Access::from_row);
+        let (by, at, read_at): (Option<i64>, Option<DateTime<Utc>>, _) = (row.read(), row.read(), row.read());
+        let way = by.zip(at).map(|(by, at)| Received { shared_by: UserId::from_row(by), at, read_at });
+        let name: Option<String> = row.read();
+        let received = access.zip(way).map(|(access, way)| (access, way, name.unwrap_or_default()));
+        Self { note, is_in_bin, received }
+    }
+}
+
+/// A page of the results of a search.
+pub struct SearchPage {
+    pub hits: Vec<SearchHit>,
+    /// The last result of this page, if there is another page.
+    pub older: Option<SearchPosition>,
+    /// Counted on the first page.
+    pub total: SearchTotal,
+}
+
+impl SearchPage {
+    /// Ends the page with the note whose text reaches `limit` bytes, as `measure` counts them.
+    pub fn shorten(&mut self, limit: usize, measure: impl Fn(&str) -> usize) {
+        let shown = count_within(self.hits.iter().map(|hit| measure(hit.note.content.as_str())), limit);
+        if shown < self.hits.len() {
+            self.hits.truncate(shown);
+            self.older = self.hits.last().map(|hit| hit.position);
         }
     }
 }
 
-impl<T: Positioned> Positioned for SearchHit<T> {
-    fn position(&self) -> Position {
-        self.item.position()
-    }
-
-    fn text(&self) -> &str {
-        self.item.text()
-    }
-}
-
 impl TenantHandle {
-    /// Up to `limit` notes of `author` with these words from `cursor` on, newest first.
+    /// The notes of the numbers that [`found`] gave for `user`, up to `limit`. The page ends earlier when its
+    /// texts get long.
     ///
     /// # Errors
     /// [`DbError`] of the one statement.
-    pub async fn search_notes(
-        &self,
-        author: UserId,
-        words: &SearchWords,
-        cursor: Cursor,
-        limit: u16,
-    ) -> Result<Page<SearchHit<Note>>, DbError> {
-        let statement = if matches!(cursor, Cursor::NewerThan(..)) { &NEWER } else { &OLDER };
-        self.page(statement, author, PageRequest { cursor, limit, words: Some(words) }).await
-    }
-
-    /// Up to `limit` notes of `author` with these words that are older than `before`, or the latest, each
-    /// with its whole text.
-    ///
-    /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn search_whole_notes(
-        &self,
-        author: UserId,
-        words: &SearchWords,
-        before: Option<Position>,
-        limit: u16,
-    ) -> Result<Page<Note>, DbError> {
-        let request = PageRequest { cursor: Cursor::before(before), limit, words: Some(words) };
-        self.page(&WHOLE_OLDER, author, request).await
-    }
-
-    /// Up to `limit` notes of an inbox with these words from `cursor` on, and the number of unread notes in
-    /// the whole inbox.
-    ///
-    /// # Errors
-    /// [`DbError`] of the transaction.
-    pub async fn search_inbox(
+    pub async fn search_page(
         &self,
         user: UserId,
-        words: &SearchWords,
-        cursor: Cursor,
+        found: FoundNumbers,
         limit: u16,
-    ) -> Result<(Page<SearchHit<ReceivedNote>>, i64), DbError> {
-        let statement =
-            if matches!(cursor, Cursor::NewerThan(..)) { &RECEIVED_NEWER } else { &RECEIVED_OLDER };
-        let request = PageRequest { cursor, limit, words: Some(words) };
-        let (hits, unread) = self.transaction((request.step(statement, user.into()), unread(user))).await?;
-        Ok((request.page(hits), unread))
-    }
-
-    /// Up to `limit` notes of an inbox with these words that were delivered before `before`, or the latest,
-    /// each with its whole text.
-    ///
-    /// # Errors
-    /// [`DbError`] of the one statement.
-    pub async fn search_whole_inbox(
-        &self,
-        user: UserId,
-        words: &SearchWords,
-        unread: bool,
-        before: Option<Position>,
-        limit: u16,
-    ) -> Result<Page<ReceivedNote>, DbError> {
-        let statement = if unread { &WHOLE_UNREAD_OLDER } else { &WHOLE_RECEIVED_OLDER };
-        let request = PageRequest { cursor: Cursor::before(before), limit, words: Some(words) };
-        self.page(statement, user, request).await
+    ) -> Result<SearchPage, DbError> {
+        let FoundNumbers { mut positions, total } = found;
+        let has_more = positions.len() > usize::from(limit);
+        positions.truncate(limit.into());
+        let ids: Vec<i64> = positions.iter().map(|position| position.id.number()).collect();
+        let rows: Vec<HitRow> = match ids.is_empty() {
+            true => Vec::new(),
+            false => self.transaction(READ.all(values![user, ids.as_slice()])).await?,
+        };
+        let older = positions.last().copied().filter(|_| has_more);
+        let mut rows: HashMap<i64, HitRow> =
+            rows.into_iter().map(|row| (row.note.id.number(), row)).collect();
+        // A note that was taken away meanwhile leaves its place out.
+        let hits = positions.into_iter().filter_map(|position| {
+            let HitRow { note, is_in_bin, received } = rows.remove(&position.id.number())?;
+            Some(SearchHit { position, note, is_in_bin, received })
+        });
+        let mut page = SearchPage { hits: hits.collect(), older, total };
+        page.shorten(PAGE_BYTES, str::len);
+        Ok(page)
     }
 }

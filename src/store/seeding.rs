@@ -13,7 +13,8 @@ pub enum SeedTable {
     Users,
     /// identifier_hash, tenant_id, user_id.
     Logins,
-    /// tenant_id, user_id, title or NULL, content, created_at, updated_at. A sequence gives the id.
+    /// tenant_id, user_id, title or NULL, content, created_at, updated_at, search_text, search_keys. A
+    /// sequence gives the id.
     Notes,
 }
 
@@ -27,8 +28,8 @@ impl SeedTable {
             }
             Self::Logins => "COPY logins (identifier_hash, tenant_id, user_id) FROM STDIN (FORMAT binary)",
             Self::Notes => {
-                "COPY notes (tenant_id, user_id, title, content, created_at, updated_at) \
-                 FROM STDIN (FORMAT binary)"
+                "COPY notes (tenant_id, user_id, title, content, created_at, updated_at, search_text, \
+                 search_keys) FROM STDIN (FORMAT binary)"
             }
         }
     }

@@ -9,7 +9,7 @@ use super::notes::{Note, note_columns};
 use super::revisions::{Revision, revision_columns};
 use super::usage::add_notes;
 use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle, values};
-use crate::domain::{Limit, NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
+use crate::domain::{Limit, NoteContent, NoteId, NoteTitle, SearchIndex, UserId, counted_bytes};
 
 static NOTES_OF_TENANT: Statement = Statement::reading(concat!(
     "SELECT ",
@@ -56,8 +56,9 @@ static KNOWN_ORIGINS: Statement = Statement::reading(
 );
 static IMPORT: Statement = Statement::inserting(
     "INSERT INTO {notes}
-         (id, tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at)
-     VALUES (nextval('notes_id_seq'), $1, $2, $3, $4, 1, $5, $6, $7)",
+         (id, tenant_id, user_id, title, content, version, created_at, updated_at, deleted_at, search_text,
+          search_keys)
+     VALUES (nextval('notes_id_seq'), $1, $2, $3, $4, 1, $5, $6, $7, $8, $9)",
 )
 .heavy();
 // In the transaction that has just written the note, on the connection whose sequence gave its id.
@@ -256,11 +257,15 @@ impl TenantHandle {
     /// [`DbError::Taken`] if one of them was imported meanwhile, [`DbError::LimitReached`] if they are more
     /// than the user or the tenant may have; otherwise that of the transaction.
     pub async fn import_notes(&self, user: UserId, notes: &[ImportedNote]) -> Result<(), DbError> {
+        let index = |note: &ImportedNote| SearchIndex::of(user, note.title.as_ref(), &note.content);
+        let indexes: Vec<SearchIndex> = notes.iter().map(index).collect();
         let steps: Vec<_> = notes
             .iter()
-            .map(|note| {
+            .zip(&indexes)
+            .map(|(note, index)| {
                 let (title, content) = (note.title.as_ref().map(NoteTitle::as_str), note.content.as_str());
-                let values = values![user, title, content, note.created_at, note.updated_at, note.deleted_at];
+                let mut values = values![user, title, content, note.created_at, note.updated_at];
+                values.extend(values![note.deleted_at, index.text.as_str(), index.keys.as_slice()]);
                 (IMPORT.run(values), RECORD_ORIGIN.run(values![user, note.origin.as_slice()]))
             })
             .collect();

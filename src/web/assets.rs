@@ -18,7 +18,7 @@ struct EmbeddedFiles;
 /// The parts of app.css, in the order of the cascade.
 const STYLE: [&str; 8] = ["base", "frame", "controls", "cabinet", "pictures", "note", "lists", "media"];
 /// The parts of app.js, each of which uses those before it.
-const SCRIPT: [&str; 4] = ["forms", "drafts", "editor", "start"];
+const SCRIPT: [&str; 5] = ["forms", "drafts", "editor", "search", "start"];
 
 struct StaticFile {
     content: web::Bytes,

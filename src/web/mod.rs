@@ -41,6 +41,7 @@ pub mod request_pace;
 pub mod request_rate;
 pub mod response_headers;
 pub mod routes;
+pub mod search;
 pub mod sent_form;
 pub mod site;
 pub mod upload;

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use crate::domain::{NoteId, SearchWords};
-use crate::store::{Cursor, Page, Position, Positioned};
+use crate::store::{Cursor, Page, Position, Positioned, SearchPosition};
 
 /// The number of notes on a page.
 pub const PAGE_SIZE: u16 = 20;
@@ -37,15 +37,9 @@ impl PageQuery {
     }
 }
 
-/// The URLs of the newer and the older page, of a list or of a search in it.
-pub fn neighbours<T: Positioned>(
-    path: &str,
-    words: Option<&SearchWords>,
-    page: &Page<T>,
-) -> (Option<String>, Option<String>) {
-    let link = |direction: &str, position: Position| {
-        with_words(&format!("{path}?{direction}={}", encode(position)), words)
-    };
+/// The URLs of the newer and the older page of a list.
+pub fn neighbours<T: Positioned>(path: &str, page: &Page<T>) -> (Option<String>, Option<String>) {
+    let link = |direction: &str, position: Position| format!("{path}?{direction}={}", encode(position));
     (
         page.newer().map(|position| link("newer", position)),
         page.older().map(|position| link("older", position)),
@@ -69,7 +63,27 @@ pub fn encode((time, id): Position) -> String {
 
 /// The position of a text by [`encode`]; none for any other text.
 pub fn decode(text: &str) -> Option<Position> {
-    let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    position_of(&URL_SAFE_NO_PAD.decode(text).ok()?)
+}
+
+/// A place in the results of a search as opaque text.
+pub fn encode_found(SearchPosition { in_title, changed_at, id }: SearchPosition) -> String {
+    let mut bytes = vec![u8::from(in_title)];
+    bytes.extend(changed_at.timestamp_micros().to_be_bytes());
+    bytes.extend(id.number().to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The place of a text by [`encode_found`]; none for any other text.
+pub fn decode_found(text: &str) -> Option<SearchPosition> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (in_title, position) = bytes.split_first()?;
+    let (changed_at, id) = position_of(position)?;
+    (*in_title <= 1).then_some(SearchPosition { in_title: *in_title == 1, changed_at, id })
+}
+
+fn position_of(bytes: &[u8]) -> Option<Position> {
+    let bytes: [u8; 16] = bytes.try_into().ok()?;
     let (time, id) = bytes.split_at(8);
     let time = DateTime::from_timestamp_micros(i64::from_be_bytes(time.try_into().ok()?))?;
     // The range of PostgreSQL's timestamps is smaller than chrono's.

@@ -12,6 +12,7 @@ if (owner !== undefined) {
 }
 document.querySelectorAll("form").forEach(prepareForm);
 document.querySelectorAll("form[data-editor]").forEach(prepareEditor);
+document.querySelectorAll("form[data-search]").forEach(prepareSearch);
 const noteForms = [...document.querySelectorAll("form[data-note]")];
 if (noteForms.length > 0) warnBeforeLeaving(noteForms);
 if (owner !== undefined) {

@@ -2,6 +2,7 @@
 
 mod editor;
 mod kept_text;
+mod search;
 mod tasks;
 mod user_journey;
 pub mod webdriver;

@@ -5,6 +5,7 @@ mod failures;
 mod fairness;
 mod hash_queue;
 mod migrations;
+mod older_notes;
 mod purge;
 mod server_errors;
 mod timeouts;

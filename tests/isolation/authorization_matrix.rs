@@ -78,6 +78,7 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/notes/{id}/shares", note(303, 200, 403, 403)),
     ("POST", "/notes/{id}/shares", note(303, 303, 403, 403)),
     ("POST", "/notes/{id}/shares/{user_id}/revocation", note(303, 303, 403, 403)),
+    ("GET", "/search", PAGE),
     ("GET", "/inbox", PAGE),
     ("POST", "/inbox/reading", POST),
     ("GET", "/bin", PAGE),
@@ -92,6 +93,8 @@ const ROWS: &[(&str, &str, Codes)] = &[
     ("GET", "/api/notes/{id}/shares", note(401, 200, 403, 403)),
     ("POST", "/api/notes/{id}/shares", note(401, 201, 403, 403)),
     ("DELETE", "/api/notes/{id}/shares/{user_id}", note(401, 204, 403, 403)),
+    // Without words.
+    ("GET", "/api/search", all(401, 422)),
     ("GET", "/api/inbox", CALL),
     ("POST", "/api/inbox/reading", all(401, 204)),
     ("GET", "/api/notes/{id}/deliveries", note(401, 200, 403, 403)),

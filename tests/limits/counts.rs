@@ -116,6 +116,13 @@ async fn the_migration_and_a_recount_find_what_is_there() {
         "DROP TABLE tenant_limits",
         "DROP TABLE import_leases",
         "DROP FUNCTION requests.lock_placement",
+        "DROP FUNCTION requests.find_notes",
+        "DROP FUNCTION requests.compare_notes_by_index",
+        "DROP FUNCTION requests.compare_notes",
+        "DROP INDEX notes_by_search_keys",
+        "DROP INDEX notes_of_author_by_change",
+        "DROP INDEX notes_without_search_text",
+        "ALTER TABLE notes DROP COLUMN search_text, DROP COLUMN search_keys, ADD COLUMN words tsvector",
         "DELETE FROM refinery_schema_history WHERE version >= 12",
     ] {
         client.batch_execute(statement).await.expect(statement);

@@ -270,5 +270,5 @@ async fn a_path_with_escapes_or_empty_segments_is_404_and_shows_no_page() {
         let answer = raw_http::request(&app, &format!("POST {path}"), &foreign).await;
         assert_eq!(raw_http::status(&answer), status, "{path}: {answer}");
     }
-    browser.get("/notes?q=caf%C3%A9+100%25").await.expect(200);
+    browser.get("/search?q=caf%C3%A9+100%25").await.expect(200);
 }

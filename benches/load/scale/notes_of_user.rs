@@ -1,5 +1,7 @@
 //! Notes of one user, from 10 on, ten times as many at each point.
 
+use pigeonhole::db::index_older_notes;
+
 use crate::bench::Bench;
 use crate::outcome::Outcome;
 use crate::population::{FIRST_TENANT, SeededUser};
@@ -10,8 +12,7 @@ use super::{Point, print_growth, print_head, print_point};
 /// Where the numbers of these users begin within their tenants.
 const FIRST_USER: i64 = 900;
 
-/// Measures the list of each user over one connection, and a search that finds nothing, which reads all
-/// notes.
+/// Measures the list of each user over one connection, and a search that finds nothing.
 pub async fn measure(bench: &mut Bench) -> Outcome<()> {
     let most = i64::try_from(bench.options.sizes.notes_of_user)?;
     let (mut first, mut last) = (None, Point::default());
@@ -25,7 +26,7 @@ pub async fn measure(bench: &mut Bench) -> Outcome<()> {
         set.make(&bench.client, bench.population, 1).await?;
         let cookies = [bench.sealer.session(&set.token(bench.population, 0))];
         let point = bench.pages("/notes", &cookies, 1).await?;
-        let search = bench.pages("/notes?q=nowhere", &cookies, 1).await?;
+        let search = bench.pages("/search?q=nowhere", &cookies, 1).await?;
         print_point(&notes.to_string(), point, &format!(" {:.2} |", search.p50));
         first.get_or_insert(point);
         last = point;
@@ -54,6 +55,7 @@ async fn add(bench: &Bench, person: SeededUser, notes: i64) -> Outcome<()> {
              FROM generate_series(1, {notes}) n"
         ))
         .await?;
+    index_older_notes(&bench.client).await?;
     bench.client.batch_execute("VACUUM (ANALYZE) notes").await?;
     Ok(())
 }

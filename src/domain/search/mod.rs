@@ -1,5 +1,17 @@
-//! The words of a search. PostgreSQL compares them with a note's words by the configuration `simple`
-//! (migrations/V9), which ignores case and keeps accents: a search for "cafe" does not find "café".
+//! Searching for words: what a note stores so that it is found (`index`), what a search asks for (`query`),
+//! and the places in a text that it found (`hits`). All three compare runs of folded words (`folding`,
+//! `words`), and an index narrows the notes down by the `keys` of parts of words.
+
+mod folding;
+mod hits;
+mod index;
+mod keys;
+mod query;
+mod words;
+
+pub use hits::{HighlightedText, TextPart, hits};
+pub use index::SearchIndex;
+pub use query::{Alternative, SearchQuery};
 
 use super::Invalid;
 
