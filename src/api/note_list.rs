@@ -56,7 +56,7 @@ pub async fn index(visitor: Visitor, query: web::Query<ListQuery>) -> Result<Htt
     let (user, mut page) = visitor.read(|viewer| store::whole_notes(viewer, cursor, limit)).await?;
     shorten(&mut page);
     let next = page.older().map(|last| format!("/api/notes?limit={limit}&cursor={}", encode(last)));
-    list(&user, next, page.notes)
+    list(&user, next, page.notes.into_iter().map(|listed| listed.note).collect())
 }
 
 async fn found(

@@ -32,7 +32,7 @@ pub async fn index(
     let (newer, older) = neighbours("/bin", &notes);
     let bin = BinPage {
         frame: frame_of(&user, &cookie, "bin"),
-        notes: notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Deleted)).collect(),
+        notes: notes.notes.iter().map(|listed| NoteCard::listed(listed, NoteState::Deleted)).collect(),
         newer,
         older,
     };

@@ -31,7 +31,7 @@ pub async fn show(visitor: Visitor, cookie: Session) -> Result<HttpResponse, Err
     let dashboard = DashboardPage {
         frame: frame_of(&user, &cookie, "dashboard"),
         note_count: overview.count,
-        latest: overview.latest.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect(),
+        latest: overview.latest.iter().map(|listed| NoteCard::listed(listed, NoteState::Active)).collect(),
         received: overview.received.iter().map(InboxRow::of).collect(),
     };
     page(StatusCode::OK, &dashboard)

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::markdown;
-use crate::store::{DeliveryState, Note, NoteState};
+use crate::store::{DeliveryState, ListedNote, Note, NoteState};
 
 const TITLE_CHARACTERS: usize = 80;
 const EXCERPT_CHARACTERS: usize = 160;
@@ -43,13 +43,20 @@ pub struct NoteCard {
     pub title: String,
     /// The beginning of the text.
     pub excerpt: String,
-    pub updated_at: Timestamp,
+    /// When the text changed, or when the note was deleted.
+    pub at: Timestamp,
     pub in_bin: bool,
 }
 
 impl NoteCard {
-    /// The card of a note in a list.
-    pub fn of(note: &Note, bin: NoteState) -> Self {
+    /// The card of a note in a list of own notes.
+    pub fn listed(listed: &ListedNote, state: NoteState) -> Self {
+        let at = Timestamp(listed.at);
+        Self { at, in_bin: state == NoteState::Deleted, ..Self::of(&listed.note) }
+    }
+
+    /// The card of a note that is not in the bin.
+    pub fn of(note: &Note) -> Self {
         let text = beginning(note.content.as_str(), |text| {
             let behind_title = if note.title.is_some() { text } else { behind_first_line(text) };
             has_more_than(EXCERPT_CHARACTERS, behind_title)
@@ -62,8 +69,8 @@ impl NoteCard {
             id: note.id.number(),
             title,
             excerpt: cut(&excerpt.replace('\n', " "), EXCERPT_CHARACTERS),
-            updated_at: Timestamp(note.updated_at),
-            in_bin: bin == NoteState::Deleted,
+            at: Timestamp(note.updated_at),
+            in_bin: false,
         }
     }
 }

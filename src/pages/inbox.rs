@@ -37,7 +37,7 @@ impl InboxRow {
     /// The row of a received note.
     pub fn of(received: &ReceivedNote) -> Self {
         Self {
-            card: NoteCard::of(&received.note, NoteState::Active),
+            card: NoteCard::of(&received.note),
             shared_by: received.shared_by_name.clone(),
             shared_at: Timestamp(received.received.at),
             unread: received.received.read_at.is_none(),

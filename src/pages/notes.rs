@@ -79,7 +79,7 @@ pub async fn index(
     let reads = |viewer| store::notes(viewer, NoteState::Active, query.cursor(), PAGE_SIZE);
     let (user, notes) = visitor.read(reads).await?;
     let (newer, older) = neighbours("/notes", &notes);
-    let notes = notes.notes.iter().map(|note| NoteCard::of(note, NoteState::Active)).collect();
+    let notes = notes.notes.iter().map(|listed| NoteCard::listed(listed, NoteState::Active)).collect();
     let frame = frame_of(&user, &cookie, "notes");
     page(StatusCode::OK, &IndexPage { frame, search: SearchForm::default(), notes, newer, older })
 }

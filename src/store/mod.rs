@@ -55,7 +55,7 @@ pub use members::{Decision, Member};
 pub use new_notes::{CreatedNote, NewNote};
 pub(crate) use note_access::note_with_delivery;
 pub use note_access::{AccessibleNote, FoundNote, NoteAccess, Received};
-pub use notes::{Note, NoteState};
+pub use notes::{ListedNote, Note, NoteState};
 pub(crate) use notes::{notes, whole_notes};
 pub(crate) use outbox::CHANNEL as OUTBOX_CHANNEL;
 pub use outbox::{

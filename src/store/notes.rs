@@ -47,15 +47,19 @@ pub(super) use note_columns;
 /// A page of notes. There is one statement for each direction and for the start, so that each has a plan that
 /// walks the index and stops after a page.
 macro_rules! page {
-    ($text:tt, $deleted:literal, $bound:literal, $order:literal) => {
+    ($text:tt, $time:literal, $deleted:literal, $bound:literal, $order:literal) => {
         Statement::reading(concat!(
             "SELECT ",
-            $crate::store::notes::note_columns!($text, "n.created_at", "n.id", $order),
+            $crate::store::notes::note_columns!($text, $time, "n.id", $order),
+            ", ",
+            $time,
             " FROM {notes} n
              WHERE n.tenant_id = $1 AND n.user_id = $2 AND n.deleted_at IS ",
             $deleted,
             $bound,
-            " ORDER BY n.created_at ",
+            " ORDER BY ",
+            $time,
+            " ",
             $order,
             ", n.id ",
             $order,
@@ -64,15 +68,20 @@ macro_rules! page {
     };
 }
 
-static WHOLE_LATEST: Statement = page!(whole, "NULL", "", "DESC");
-static WHOLE_OLDER: Statement = page!(whole, "NULL", " AND (n.created_at, n.id) < ($4, $5)", "DESC");
-static LATEST: Statement = page!(beginning, "NULL", "", "DESC");
-static OLDER: Statement = page!(beginning, "NULL", " AND (n.created_at, n.id) < ($4, $5)", "DESC");
-static NEWER: Statement = page!(beginning, "NULL", " AND (n.created_at, n.id) > ($4, $5)", "ASC");
-static DELETED_LATEST: Statement = page!(beginning, "NOT NULL", "", "DESC");
+// Scripts page by the time of creation, which an edit meanwhile does not change.
+static WHOLE_LATEST: Statement = page!(whole, "n.created_at", "NULL", "", "DESC");
+static WHOLE_OLDER: Statement =
+    page!(whole, "n.created_at", "NULL", " AND (n.created_at, n.id) < ($4, $5)", "DESC");
+static LATEST: Statement = page!(beginning, "n.updated_at", "NULL", "", "DESC");
+static OLDER: Statement =
+    page!(beginning, "n.updated_at", "NULL", " AND (n.updated_at, n.id) < ($4, $5)", "DESC");
+static NEWER: Statement =
+    page!(beginning, "n.updated_at", "NULL", " AND (n.updated_at, n.id) > ($4, $5)", "ASC");
+static DELETED_LATEST: Statement = page!(beginning, "n.deleted_at", "NOT NULL", "", "DESC");
 static DELETED_OLDER: Statement =
-    page!(beginning, "NOT NULL", " AND (n.created_at, n.id) < ($4, $5)", "DESC");
-static DELETED_NEWER: Statement = page!(beginning, "NOT NULL", " AND (n.created_at, n.id) > ($4, $5)", "ASC");
+    page!(beginning, "n.deleted_at", "NOT NULL", " AND (n.deleted_at, n.id) < ($4, $5)", "DESC");
+static DELETED_NEWER: Statement =
+    page!(beginning, "n.deleted_at", "NOT NULL", " AND (n.deleted_at, n.id) > ($4, $5)", "ASC");
 static COUNT: Statement = Statement::reading(
     "SELECT count(*) FROM {notes} WHERE tenant_id = $1 AND user_id = $2 AND deleted_at IS NULL",
 );
@@ -141,13 +150,27 @@ impl FromRow for Note {
     }
 }
 
-impl Positioned for Note {
+/// A note in a list, with the time by which the list is ordered.
+#[derive(Clone, Debug)]
+pub struct ListedNote {
+    pub note: Note,
+    /// When its text last changed; in the bin, when it was deleted; for scripts, when it was created.
+    pub at: DateTime<Utc>,
+}
+
+impl FromRow for ListedNote {
+    fn from_row(row: &mut RowReader<'_>) -> Self {
+        Self { note: row.read(), at: row.read() }
+    }
+}
+
+impl Positioned for ListedNote {
     fn position(&self) -> Position {
-        (self.created_at, self.id)
+        (self.at, self.note.id)
     }
 
     fn text(&self) -> &str {
-        self.content.as_str()
+        self.note.content.as_str()
     }
 }
 
@@ -166,17 +189,18 @@ pub(super) fn count(author: Viewer) -> impl Steps<Output = i64> {
 }
 
 /// The latest active notes of a user.
-pub(super) fn latest<'a>(author: Viewer, limit: u16) -> Step<'a, Vec<Note>> {
+pub(super) fn latest<'a>(author: Viewer, limit: u16) -> Step<'a, Vec<ListedNote>> {
     LATEST.all(values![author, i64::from(limit)])
 }
 
-/// Up to `limit` notes of an author from `cursor` on, each with the beginning of its text.
+/// Up to `limit` notes of an author from `cursor` on, each with the beginning of its text: those that changed
+/// last, or were deleted last, first.
 pub(crate) fn notes(
     author: impl Into<Viewer>,
     state: NoteState,
     cursor: Cursor,
     limit: u16,
-) -> impl Steps<Output = Page<Note>> {
+) -> impl Steps<Output = Page<ListedNote>> {
     let statement = match (state, cursor) {
         (NoteState::Active, Cursor::Start) => &LATEST,
         (NoteState::Active, Cursor::OlderThan(..)) => &OLDER,
@@ -188,12 +212,12 @@ pub(crate) fn notes(
     PageRequest { cursor, limit }.steps(statement, author.into())
 }
 
-/// Up to `limit` notes of an author that are older than `before`, or the latest, each with its whole text.
+/// Up to `limit` notes of an author that were created before `before`, or the latest, each with its whole text.
 pub(crate) fn whole_notes(
     author: Viewer,
     before: Option<Position>,
     limit: u16,
-) -> impl Steps<Output = Page<Note>> {
+) -> impl Steps<Output = Page<ListedNote>> {
     let statement = if before.is_none() { &WHOLE_LATEST } else { &WHOLE_OLDER };
     PageRequest { cursor: Cursor::before(before), limit }.steps(statement, author)
 }
@@ -209,7 +233,7 @@ impl TenantHandle {
         state: NoteState,
         cursor: Cursor,
         limit: u16,
-    ) -> Result<Page<Note>, DbError> {
+    ) -> Result<Page<ListedNote>, DbError> {
         self.transaction(notes(author, state, cursor, limit)).await
     }
 

@@ -1,15 +1,15 @@
 //! The overview of a user: the first notes of each list, and their counts.
 
 use super::inbox::{self, ReceivedNote};
-use super::notes::{self, Note};
+use super::notes::{self, ListedNote};
 use crate::db::{Steps, Viewer};
 
 /// What a user's start page shows.
 pub struct Overview {
     /// How many notes the user wrote.
     pub count: i64,
-    /// The latest notes that the user wrote.
-    pub latest: Vec<Note>,
+    /// The notes of the user that changed last.
+    pub latest: Vec<ListedNote>,
     /// How many notes in the inbox are unread.
     pub unread: i64,
     /// The latest notes in the inbox.

@@ -104,8 +104,9 @@ async fn distribute_keeps_every_row_and_policy() {
     nodes.run(&["migrate"]).await.expect(0);
     let admin = nodes.client(0).await;
     sql_load::create_tenants(&admin, 1000, 50).await;
-    let fill = "INSERT INTO notes (tenant_id, user_id, content)
-                    SELECT 1000 + i % 50, 500001000 + i % 50, 'before ' || i FROM generate_series(1, 5000) i;
+    let fill = "INSERT INTO notes (tenant_id, user_id, content, search_text, search_keys)
+                    SELECT 1000 + i % 50, 500001000 + i % 50, 'before ' || i, '', '{}'
+                    FROM generate_series(1, 5000) i;
                 INSERT INTO note_revisions SELECT tenant_id, id, 1, NULL, 'older', user_id FROM notes
                 WHERE id % 3 = 0;
                 INSERT INTO sessions (tenant_id, token_hash, user_id, kind, expires_at)

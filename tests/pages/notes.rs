@@ -63,7 +63,7 @@ async fn the_list_shows_twenty_notes_a_page_and_every_note_once() {
     database::admin()
         .await
         .execute(
-            "INSERT INTO notes (tenant_id, user_id, content, created_at) \
+            "INSERT INTO notes (tenant_id, user_id, content, updated_at) \
              SELECT $1, $2, 'note ' || n, now() - (n / 3) * interval '1 second' \
              FROM generate_series(1, 45) n",
             &[&person.tenant_id, &person.user_id],
@@ -95,6 +95,30 @@ async fn the_list_shows_twenty_notes_a_page_and_every_note_once() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids, pages[1]);
+}
+
+#[tokio::test]
+async fn what_changed_last_is_first_and_in_the_bin_what_was_deleted_last() {
+    let app = spawn_app().await;
+    let person = Person::founder(&app).await;
+    let (browser, script) = (person.browser(&app).await, person.script(&app).await);
+    let (first, second, third) =
+        (script.note("first").await, script.note("second").await, script.note("third").await);
+    script.put(&format!("/api/notes/{first}"), &serde_json::json!({"content": "changed"})).await.expect(200);
+    assert_eq!(browser.page("/notes").await.note_ids(), [first, third, second]);
+    assert_eq!(browser.page("/dashboard").await.note_ids(), [first, third, second]);
+    // Scripts page by the time of creation.
+    let listed = script.get("/api/notes").await.expect(200).json();
+    assert_eq!(listed[0]["note_id"], third);
+    for id in [third, first] {
+        browser.post(&format!("/notes/{id}/deletion"), &[]).await.expect(303);
+    }
+    let bin = browser.page("/bin").await;
+    let titles: Vec<String> =
+        bin.all(".note-card-title").iter().map(|title| title.text().collect::<String>()).collect();
+    assert_eq!(titles, ["changed", "third"]);
+    let label = bin.all(".slot .label")[0].text().collect::<String>();
+    assert!(label.starts_with("Deleted "), "{label}");
 }
 
 fn link_to(page: &Page, here: &str, direction: &str) -> Option<String> {

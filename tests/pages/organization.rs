@@ -133,8 +133,8 @@ async fn fill_every_table(app: &App, team: &Team) {
              VALUES ({tenant}, {owner}, 1, now(), now())"
         ),
         format!(
-            "INSERT INTO notes (tenant_id, user_id, content) SELECT {tenant}, {owner}, 'n' || n \
-             FROM generate_series(1, 1200) n"
+            "INSERT INTO notes (tenant_id, user_id, content, search_text, search_keys) \
+             SELECT {tenant}, {owner}, 'n' || n, '', '{{}}' FROM generate_series(1, 1200) n"
         ),
     ] {
         client.batch_execute(&statement).await.expect(&statement);
