@@ -8,7 +8,7 @@
 -- notes have is found by the index, and one that many have within the latest notes.
 CREATE FUNCTION requests.compare_notes(notes text, shared_notes text, tenant bigint, person bigint, search bytea)
 RETURNS TABLE (note_id bigint, in_title boolean, changed_at timestamptz, total bigint, is_exact boolean)
-LANGUAGE plpgsql STABLE SET search_path TO pg_catalog SET jit TO off AS $$
+LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp SET jit TO off AS $$
 DECLARE
     -- How many of the latest notes are compared one by one and how many bytes of them, and with how many hits among them the older ones are not counted.
     latest CONSTANT integer := 2000;
@@ -116,15 +116,15 @@ $$;
 -- these notes is under the policies, like every other.
 CREATE FUNCTION requests.compare_notes_by_index(notes text, shared_notes text, tenant bigint, person bigint, search bytea)
 RETURNS TABLE (note_id bigint, in_title boolean, changed_at timestamptz, total bigint, is_exact boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS $$
     SELECT * FROM requests.compare_notes(notes, shared_notes, tenant, person, search)
 $$;
 
--- The one that requests call. The name of a distributed table means that the statement goes through Citus. Citus opens connections to
--- other nodes as the role that runs it, and the owner has no login, so there the policies stay in the way of the index.
+-- The one that requests call. The name of a distributed table means that the statement goes through Citus. Citus repeats the role of
+-- the request on connections that it opens as the owner, which is refused, so there the policies stay in the way of the index.
 CREATE FUNCTION requests.find_notes(notes text, shared_notes text, tenant bigint, person bigint, search bytea)
 RETURNS TABLE (note_id bigint, in_title boolean, changed_at timestamptz, total bigint, is_exact boolean)
-LANGUAGE plpgsql STABLE SET search_path TO pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path TO pg_catalog, pg_temp AS $$
 BEGIN
     IF notes ~ '_[0-9]+$' OR NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') THEN
         RETURN QUERY SELECT * FROM requests.compare_notes_by_index(notes, shared_notes, tenant, person, search);

@@ -50,8 +50,8 @@ pub struct InboxQuery {
     q: Option<String>,
 }
 
-/// List the inbox, newest first; the `Link` header leads to the next page (RFC 8288). Listing marks no note
-/// as read.
+/// List the inbox, newest first, or the results of a search in it, in its order; the `Link` header leads to
+/// the next page (RFC 8288). Listing marks no note as read.
 ///
 /// # Errors
 /// 401 without a valid token, 422 for an invalid query.

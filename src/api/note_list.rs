@@ -29,8 +29,8 @@ pub struct ListQuery {
     q: Option<String>,
 }
 
-/// List the notes of the token's user, or the results of a search, newest first; the `Link` header leads to
-/// the next page (RFC 8288).
+/// List the notes of the token's user, newest first, or the results of a search in them, in its order; the
+/// `Link` header leads to the next page (RFC 8288).
 ///
 /// # Errors
 /// 401 without a valid token, 422 for an invalid query.

@@ -12,6 +12,7 @@ const OF_BODIES: [u16; 5] = [400, 408, 413, 415, 422];
 
 /// Completes the calls of a document.
 pub fn complete(document: &mut Value) {
+    let mut shared = Map::new();
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     let items = paths.into_iter().flat_map(|paths| paths.values_mut().filter_map(Value::as_object_mut));
     for operation in items.flat_map(|item| item.values_mut().filter_map(Value::as_object_mut)) {
@@ -24,7 +25,20 @@ pub fn complete(document: &mut Value) {
         }
         for (status, response) in responses {
             complete_response(status, response);
+            share(status, response, &mut shared);
         }
+    }
+    document["components"]["responses"] = Value::Object(shared);
+}
+
+/// Writes an error that several calls have once, so that the document stays short enough to be compressed.
+fn share(status: &str, response: &mut Value, shared: &mut Map<String, Value>) {
+    if response["content"]["application/problem+json"].is_null() {
+        return;
+    }
+    let first = shared.entry(status).or_insert_with(|| response.clone());
+    if first == response {
+        *response = json!({ "$ref": format!("#/components/responses/{status}") });
     }
 }
 

@@ -20,6 +20,8 @@ mod embedded {
 
 /// The key of the advisory lock that the migrating process holds; any fixed number will do.
 const LOCK_KEY: i64 = 0x7069_6765_6f6e;
+/// The key of the lock of the process that prepares older notes for searches.
+const OLDER_NOTES_KEY: i64 = LOCK_KEY + 1;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The result of a migration run.
@@ -69,7 +71,20 @@ pub async fn migrate(config: &Config, demo_tenant: bool) -> Result<MigrationRepo
     let mut client = connect(config).await?;
     // The lock ends with this session, so it needs no release when this function fails.
     lock(&client).await?;
-    retry_on_role_conflict(async || run(&mut client, demo_tenant).await, MigrateError::reason).await
+    let report =
+        retry_on_role_conflict(async || run(&mut client, demo_tenant).await, MigrateError::reason).await?;
+    prepare_older_notes(&client).await.map_err(failed("preparing older notes for searches"))?;
+    Ok(report)
+}
+
+/// Others may go on meanwhile: this may take minutes. It stops where another process does it.
+async fn prepare_older_notes(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.execute("SELECT pg_advisory_unlock($1)", &[&LOCK_KEY]).await?;
+    let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&OLDER_NOTES_KEY]).await?;
+    if row.get(0) {
+        index_older_notes(client).await?;
+    }
+    Ok(())
 }
 
 async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, MigrateError> {
@@ -86,7 +101,6 @@ async fn run(client: &mut Client, demo_tenant: bool) -> Result<MigrationReport, 
         .batch_execute(&readable)
         .await
         .map_err(failed("letting the application see the schema's history"))?;
-    index_older_notes(client).await.map_err(failed("preparing older notes for searches"))?;
     set_demo_tenant(client, demo_tenant).await.map_err(failed("setting up the demo tenant"))?;
     Ok(MigrationReport { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
 }

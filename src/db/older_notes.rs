@@ -6,8 +6,8 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use crate::domain::SearchIndex;
 
-/// How many notes are read at a time: with the longest texts some 50 MB.
-const NOTES: i64 = 200;
+/// How many notes are read at a time: with the longest texts some 80 MB.
+const NOTES: i64 = 50;
 
 const READ: &str =
     "SELECT tenant_id, id, user_id, title, content, version FROM notes WHERE search_text IS NULL LIMIT $1";

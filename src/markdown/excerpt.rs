@@ -6,17 +6,27 @@ use crate::domain::{HighlightedText, SearchQuery, search_hits};
 /// How much of the Markdown before the first hit is parsed, and how much in all, in bytes.
 const BEFORE: usize = 400;
 const PARSED: usize = 1_600;
+/// How many hits are tried until one is in the text and not in the markup.
+const TRIED: usize = 8;
 /// How much of the text is shown before the first hit, and how much in all, in characters.
 const SHOWN_BEFORE: usize = 50;
 const SHOWN: usize = 240;
 
 /// The words around the first hit in a text, with the hits marked; the beginning of a text without a hit.
 pub fn excerpt(query: &SearchQuery, markdown: &str) -> HighlightedText {
-    let first = search_hits(query, markdown).first().map_or(0, |hit| hit.start);
-    let start = start_of_part(markdown, first);
-    let end = markdown.floor_char_boundary((start + PARSED).min(markdown.len()));
-    let plain = beginning(&markdown[start..end], PARSED, |_| false).replace('\n', " ");
-    let first = search_hits(query, &plain).first().map_or(0, |hit| hit.start);
+    let hits = search_hits(query, markdown);
+    let places = hits.iter().take(TRIED).map(|hit| hit.start);
+    let (start, end, plain, first) = places
+        .filter_map(|place| {
+            let (start, end, plain) = part_around(markdown, place);
+            let first = search_hits(query, &plain).first()?.start;
+            Some((start, end, plain, first))
+        })
+        .next()
+        .unwrap_or_else(|| {
+            let (start, end, plain) = part_around(markdown, 0);
+            (start, end, plain, 0)
+        });
     let from = word_before(&plain, first);
     let to = plain[from..].char_indices().nth(SHOWN).map_or(plain.len(), |(end, _)| from + end);
     let mut shown = HighlightedText::of(query, plain[from..to].trim());
@@ -28,6 +38,14 @@ pub fn excerpt(query: &SearchQuery, markdown: &str) -> HighlightedText {
         add_ellipsis(&mut shown, end);
     }
     shown
+}
+
+/// The part of the Markdown around a place: where it begins and ends, and its text without markup.
+fn part_around(markdown: &str, place: usize) -> (usize, usize, String) {
+    let start = start_of_part(markdown, place);
+    let end = markdown.floor_char_boundary((start + PARSED).min(markdown.len()));
+    let plain = beginning(&markdown[start..end], PARSED, |_| false).replace('\n', " ");
+    (start, end, plain)
 }
 
 /// Where the part begins that is parsed for a hit: with a line if one begins near.
@@ -74,5 +92,7 @@ mod tests {
     #[test]
     fn a_hit_in_the_markup_alone_is_not_marked() {
         assert_eq!(marked("example", "see [this](https://example.org/) page"), "see this page");
+        let later = format!("[x](https://example.org/)\n{}\nan example", "word ".repeat(1_000));
+        assert!(marked("example", &later).ends_with("an [example]"));
     }
 }

@@ -10,7 +10,7 @@ use super::frame::{frame_of, page};
 use super::search::forward;
 use super::search_form::SearchForm;
 use crate::domain::Access;
-use crate::store::{self, NoteState, ReceivedNote};
+use crate::store::{self, ReceivedNote};
 use crate::web::paging::{PAGE_SIZE, PageQuery, neighbours};
 use crate::web::{Error, Frame, Visitor};
 

@@ -125,7 +125,7 @@ fn total_in_words(total: SearchTotal) -> String {
     match (total.notes, total.is_exact) {
         (1, true) => "1 note".to_owned(),
         (notes, true) => format!("{notes} notes"),
-        (notes, false) => format!("More than {} notes", notes / 10 * 10),
+        (notes, false) => format!("More than {} notes", (notes - 1) / 10 * 10),
     }
 }
 

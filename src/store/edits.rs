@@ -7,8 +7,8 @@ use super::revisions::{Revision, base};
 use super::usage::add_bytes_of_edit;
 use crate::db::{DbError, Statement, TenantHandle, Value, values};
 use crate::domain::{
-    Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, SearchIndex, UserId, is_quick_merge,
-    merge_contents, merge_titles,
+    Merge, NoteContent, NoteId, NoteRole, NoteTitle, Right, UserId, is_quick_merge, merge_contents,
+    merge_titles,
 };
 
 // The statements check the right themselves, because it may have ended since it was looked up. The author's
@@ -213,7 +213,7 @@ impl TenantHandle {
         id: NoteId,
         edit: &Edit,
     ) -> Result<Option<Note>, DbError> {
-        let index = SearchIndex::of(author, edit.title.as_ref(), &edit.content);
+        let index = self.search_index(author, edit.title.as_ref(), &edit.content).await?;
         let (keep, mut replace) = (edit.values(user, id), edit.values(user, id));
         replace.extend(values![index.text.as_str(), index.keys.as_slice()]);
         let count = add_bytes_of_edit(self, author, id, edit.version, (edit.title.as_ref(), &edit.content));

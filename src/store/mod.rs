@@ -1,6 +1,7 @@
 //! The SQL of the product. A file is one subject, and most of its functions are calls on a handle of `db`:
 //!
-//! - notes: `notes`, `new_notes`, `note_access`, `edits`, `revisions`, `search`, `overview`, `page`;
+//! - notes: `notes`, `new_notes`, `note_access`, `edits`, `revisions`, `search`, `search_index`, `overview`,
+//!   `page`;
 //! - sharing: `shares`, `recipients`, `inbox`, and the messages that deliver shares: `outbox`, `backlog`;
 //! - people: `sign_up`, `logins`, `throttles`, `sessions`, `users`, `members`, `invitations`, `tenants`;
 //! - across subjects: `idempotency`, `transfer` (export and import), `import_leases`, `usage`, `limits` and
@@ -29,6 +30,7 @@ mod purge;
 mod recipients;
 mod revisions;
 mod search;
+mod search_index;
 mod seeding;
 mod session_lifetime;
 mod sessions;

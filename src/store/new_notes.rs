@@ -6,7 +6,7 @@ use super::outbox::enqueue_for_new_note;
 use super::shares::{Sharing, share_new_note};
 use super::usage::add_notes;
 use crate::db::{DbError, Statement, TenantHandle, values};
-use crate::domain::{NoteContent, NoteId, NoteTitle, SearchIndex, UserId, counted_bytes};
+use crate::domain::{NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
 
 static INSERT: Statement = Statement::inserting(
     "INSERT INTO {notes} (id, tenant_id, user_id, title, content, search_text, search_keys) \
@@ -60,7 +60,7 @@ impl TenantHandle {
     async fn insert_note(&self, author: UserId, note: &NewNote<'_>) -> Result<CreatedNote, DbError> {
         let (title, content) = (note.title.map(NoteTitle::as_str), note.content.as_str());
         let bytes = counted_bytes(note.title, note.content);
-        let index = SearchIndex::of(author, note.title, note.content);
+        let index = self.search_index(author, note.title, note.content).await?;
         let (id, _, message, _, ()) = self
             .transaction((
                 INSERT.first(values![author, title, content, index.text.as_str(), index.keys.as_slice()]),

@@ -212,7 +212,8 @@ pub(crate) fn notes(
     PageRequest { cursor, limit }.steps(statement, author.into())
 }
 
-/// Up to `limit` notes of an author that were created before `before`, or the latest, each with its whole text.
+/// Up to `limit` notes of an author that were created before `before`, or the latest, each with its whole
+/// text.
 pub(crate) fn whole_notes(
     author: Viewer,
     before: Option<Position>,

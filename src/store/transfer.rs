@@ -9,7 +9,7 @@ use super::notes::{Note, note_columns};
 use super::revisions::{Revision, revision_columns};
 use super::usage::add_notes;
 use crate::db::{DbError, FromRow, RowReader, Statement, TenantHandle, values};
-use crate::domain::{Limit, NoteContent, NoteId, NoteTitle, SearchIndex, UserId, counted_bytes};
+use crate::domain::{Limit, NoteContent, NoteId, NoteTitle, UserId, counted_bytes};
 
 static NOTES_OF_TENANT: Statement = Statement::reading(concat!(
     "SELECT ",
@@ -257,8 +257,10 @@ impl TenantHandle {
     /// [`DbError::Taken`] if one of them was imported meanwhile, [`DbError::LimitReached`] if they are more
     /// than the user or the tenant may have; otherwise that of the transaction.
     pub async fn import_notes(&self, user: UserId, notes: &[ImportedNote]) -> Result<(), DbError> {
-        let index = |note: &ImportedNote| SearchIndex::of(user, note.title.as_ref(), &note.content);
-        let indexes: Vec<SearchIndex> = notes.iter().map(index).collect();
+        let mut indexes = Vec::with_capacity(notes.len());
+        for note in notes {
+            indexes.push(self.search_index(user, note.title.as_ref(), &note.content).await?);
+        }
         let steps: Vec<_> = notes
             .iter()
             .zip(&indexes)

@@ -88,6 +88,6 @@ fn position_of(bytes: &[u8]) -> Option<Position> {
     let time = DateTime::from_timestamp_micros(i64::from_be_bytes(time.try_into().ok()?))?;
     // The range of PostgreSQL's timestamps is smaller than chrono's.
     let year = chrono::Datelike::year(&time);
-    (0..=9999).contains(&year).then_some(())?;
+    (1..=9999).contains(&year).then_some(())?;
     Some((time, NoteId::from_row(i64::from_be_bytes(id.try_into().ok()?))))
 }

@@ -8,6 +8,7 @@ const prepareSearch = (form) => {
   if (region === null) return;
   const start = { address: location.pathname + location.search, title: document.title, nodes: [...region.childNodes] };
   let shown = form.action === location.origin + location.pathname ? new URLSearchParams(new FormData(form)).toString() : "";
+  const status = form.querySelector("[role='status']");
   let waiting;
   let running;
 
@@ -16,10 +17,18 @@ const prepareSearch = (form) => {
     history.replaceState(history.state, "", start.address);
     document.title = start.title;
   };
+  // The page of the button says why.
+  const showFailure = () => {
+    const message = document.createElement("p");
+    message.textContent = "The results could not be loaded. Press Search to try again.";
+    region.replaceChildren(message);
+    status.textContent = message.textContent;
+    shown = undefined;
+  };
   const search = async () => {
     const query = new URLSearchParams(new FormData(form)).toString();
-    if (query === shown) return;
     running?.abort();
+    if (query === shown) return;
     running = new AbortController();
     if (field.value.trim() === "" && start.address.split("?")[0] !== "/search") {
       shown = "";
@@ -29,23 +38,18 @@ const prepareSearch = (form) => {
     const address = `${form.getAttribute("action")}?${query}`;
     try {
       const answer = await fetch(address, { headers: { Accept: "text/x-fragment" }, signal: running.signal, redirect: "error" });
-      // Without an answer of this kind the button still leads to the page, which says why.
-      if (!answer.ok) return;
+      if (!answer.ok) return showFailure();
       const results = document.createRange().createContextualFragment(await answer.text());
       region.replaceChildren(results);
+      status.textContent = region.querySelector("[data-status]")?.textContent ?? "";
       shown = query;
       history.replaceState(history.state, "", address);
       document.title = field.value.trim() === "" ? start.title : `“${field.value.trim()}” · Pigeonhole`;
-    } catch {
-      // The next letter or the button tries again.
+    } catch (error) {
+      if (error.name !== "AbortError") showFailure();
     }
   };
-  form.addEventListener("input", (event) => {
-    if (event.isComposing) return;
-    clearTimeout(waiting);
-    waiting = setTimeout(search, searchPause);
-  });
-  field.addEventListener("compositionend", () => {
+  form.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(search, searchPause);
   });

@@ -12,7 +12,7 @@ fn encoded(path: &str, words: &str) -> String {
 
 /// What the page says of the number of results.
 fn total(page: &Page) -> String {
-    page.one("#results [role='status']").text().collect::<String>().trim().to_owned()
+    page.one("#results [data-status]").text().collect::<String>().trim().to_owned()
 }
 
 #[tokio::test]

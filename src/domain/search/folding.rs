@@ -18,8 +18,8 @@ pub(super) fn fold(text: &str, mut give: impl FnMut(char, Range<usize>)) {
         let ascii = bytes[start..].iter().take_while(|byte| byte.is_ascii()).count();
         // A mark behind the last one may belong to it.
         let alone = if start + ascii == bytes.len() { ascii } else { ascii.saturating_sub(1) };
-        for place in start..start + alone {
-            give(char::from(bytes[place].to_ascii_lowercase()), place..place + 1);
+        for (place, byte) in bytes.iter().enumerate().skip(start).take(alone) {
+            give(char::from(byte.to_ascii_lowercase()), place..place + 1);
         }
         start += alone;
         let rest = &text[start..];

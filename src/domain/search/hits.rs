@@ -49,6 +49,9 @@ impl std::fmt::Display for HighlightedText {
     }
 }
 
+/// The most hits of one word that are marked.
+const HITS_OF_PART: usize = 200;
+
 /// The hits in a text, in order and apart from each other: whole words, and in scripts without blanks between
 /// words only the characters that were searched for.
 pub fn hits(query: &SearchQuery, text: &str) -> Vec<Range<usize>> {
@@ -63,15 +66,29 @@ pub fn hits(query: &SearchQuery, text: &str) -> Vec<Range<usize>> {
     });
     let mut found: Vec<Range<usize>> = Vec::new();
     for part in query.parts() {
-        let inner = part.len() - part.trim_start().len()..part.trim_end().len();
-        for (start, _) in run.match_indices(part) {
-            let hit = widened(&run, start + inner.start..start + inner.end);
+        for hit in hits_of_part(&run, part) {
             if let (Some((start, _)), Some((_, end))) = (places.get(hit.start), places.get(hit.end - 1)) {
                 found.push(*start as usize..*end as usize);
             }
         }
     }
     joined(found)
+}
+
+/// The first hits of a part in a run of words, each behind the one before.
+fn hits_of_part(run: &str, part: &str) -> Vec<Range<usize>> {
+    let inner = part.len() - part.trim_start().len()..part.trim_end().len();
+    let mut hits: Vec<Range<usize>> = Vec::new();
+    let mut from = 0;
+    while hits.len() < HITS_OF_PART
+        && let Some(start) = run.get(from..).and_then(|rest| rest.find(part)).map(|start| from + start)
+    {
+        let hit = widened(run, start + inner.start..start + inner.end);
+        // The blank behind a word is the one before the next.
+        from = hit.end.max(start + 1);
+        hits.push(hit);
+    }
+    hits
 }
 
 /// The part of the run with the whole of the words in which it begins and ends.
@@ -127,6 +144,8 @@ mod tests {
             ("cafe", "cafe\u{301}s", "[cafe\u{301}s]"),
             ("nothing", "a \u{2}text", "a \u{2}text"),
             ("aa", "aaa aa", "[aaa] [aa]"),
+            ("\"a\"", "a a b a", "[a] [a] b [a]"),
+            ("ai 手", "使用AI写作手机", "使用[AI]写作[手]机"),
         ] {
             assert_eq!(marked(search, text), expected, "{search}");
         }

@@ -82,7 +82,10 @@ impl SearchQuery {
             if is_or && !last.is_empty() {
                 alternatives.push(Alternative::default());
             } else if let Some(part) = term.part() {
-                if term.is_excluded { &mut last.none } else { &mut last.all }.push(part);
+                let parts = if term.is_excluded { &mut last.none } else { &mut last.all };
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
             }
         }
         alternatives.retain(|alternative| !alternative.is_empty());

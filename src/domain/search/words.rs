@@ -1,6 +1,7 @@
 //! A text as the run of its words, the form in which texts are compared with searches: the folded words, one
 //! blank before, between and behind them. Letters and digits make words, and every sign between them parts
-//! them, except that `c++` and `c#` keep theirs. A symbol such as 🎉 is a word of its own.
+//! them, except that `c++` and `c#` keep theirs. A word ends where a script without blanks between words
+//! begins. A symbol such as 🎉 is a word of its own.
 
 use std::ops::Range;
 
@@ -9,12 +10,16 @@ use icu_properties::props::{GeneralCategory, Script};
 
 use super::folding::fold;
 
+/// The longest run, in bytes: a few characters stand for many letters each.
+const LONGEST_RUN: usize = 1024 * 1024;
+
 /// What a folded character is to words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CharacterKind {
     Letter,
-    /// A digit or a mark.
-    Other,
+    Digit,
+    /// What belongs to the letter before it.
+    Mark,
     Symbol,
     /// `+` or `#`, which belong to the word that they end.
     EndSign,
@@ -25,7 +30,7 @@ fn kind(character: char) -> CharacterKind {
     use GeneralCategory as Category;
     match character {
         'a'..='z' => CharacterKind::Letter,
-        '0'..='9' => CharacterKind::Other,
+        '0'..='9' => CharacterKind::Digit,
         '+' | '#' => CharacterKind::EndSign,
         '\0'..='\u{7f}' => CharacterKind::Separator,
         _ => match CodePointMapData::<Category>::new().get(character) {
@@ -34,12 +39,8 @@ fn kind(character: char) -> CharacterKind {
             | Category::TitlecaseLetter
             | Category::ModifierLetter
             | Category::OtherLetter => CharacterKind::Letter,
-            Category::NonspacingMark
-            | Category::SpacingMark
-            | Category::EnclosingMark
-            | Category::DecimalNumber
-            | Category::LetterNumber
-            | Category::OtherNumber => CharacterKind::Other,
+            Category::NonspacingMark | Category::SpacingMark | Category::EnclosingMark => CharacterKind::Mark,
+            Category::DecimalNumber | Category::LetterNumber | Category::OtherNumber => CharacterKind::Digit,
             Category::OtherSymbol => CharacterKind::Symbol,
             _ => CharacterKind::Separator,
         },
@@ -76,7 +77,8 @@ pub(super) fn is_unspaced(character: char) -> bool {
 /// Gives the characters of the run of words, each with the place in the text that it comes from. A blank
 /// between words comes from an empty place.
 pub(super) fn words(text: &str, give: impl FnMut(char, Range<usize>)) {
-    let mut writer = Writer { give, in_word: false, ends_with_letter: false, signs: Vec::new() };
+    let mut writer =
+        Writer { give, in_word: false, ends_with_letter: false, ends_unspaced: false, signs: Vec::new() };
     (writer.give)(' ', 0..0);
     fold(text, |character, place| writer.add(character, place));
     writer.end_word();
@@ -85,7 +87,11 @@ pub(super) fn words(text: &str, give: impl FnMut(char, Range<usize>)) {
 /// The run of words as a text.
 pub(super) fn words_of(text: &str) -> String {
     let mut run = String::with_capacity(text.len() + 2);
-    words(text, |character, _| run.push(character));
+    words(text, |character, _| {
+        if run.len() < LONGEST_RUN {
+            run.push(character);
+        }
+    });
     run
 }
 
@@ -93,6 +99,7 @@ struct Writer<F> {
     give: F,
     in_word: bool,
     ends_with_letter: bool,
+    ends_unspaced: bool,
     /// Signs behind a letter, which belong to the word if it ends behind them.
     signs: Vec<(char, Range<usize>)>,
 }
@@ -101,13 +108,17 @@ impl<F: FnMut(char, Range<usize>)> Writer<F> {
     fn add(&mut self, character: char, place: Range<usize>) {
         let kind = kind(character);
         match kind {
-            CharacterKind::Letter | CharacterKind::Other => {
-                if !self.signs.is_empty() {
+            CharacterKind::Mark => (self.give)(character, place),
+            CharacterKind::Letter | CharacterKind::Digit => {
+                let is_letter = kind == CharacterKind::Letter;
+                let unspaced = is_unspaced(character);
+                if !self.signs.is_empty() && is_letter {
                     self.signs.clear();
                     (self.give)(' ', place.start..place.start);
+                } else if self.in_word && (unspaced != self.ends_unspaced || !self.signs.is_empty()) {
+                    self.end_word();
                 }
-                self.in_word = true;
-                self.ends_with_letter = kind == CharacterKind::Letter;
+                (self.in_word, self.ends_with_letter, self.ends_unspaced) = (true, is_letter, unspaced);
                 (self.give)(character, place);
             }
             CharacterKind::EndSign if self.in_word && self.ends_with_letter && self.signs.len() < 2 => {
@@ -150,6 +161,8 @@ mod tests {
             ("1+ 2", " 1 2 "),
             ("hip 🎉hurra", " hip 🎉 hurra "),
             ("支持中文分词。ABC", " 支持中文分词 abc "),
+            ("使用AI写作 第3章", " 使用 ai 写作 第 3 章 "),
+            ("C++17 issue#12", " c++ 17 issue# 12 "),
             ("½ ™", " 1 2 tm "),
         ] {
             assert_eq!(words_of(text), run, "{text}");
