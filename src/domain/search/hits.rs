@@ -55,6 +55,9 @@ const HITS_OF_PART: usize = 200;
 /// The hits in a text, in order and apart from each other: whole words, and in scripts without blanks between
 /// words only the characters that were searched for.
 pub fn hits(query: &SearchQuery, text: &str) -> Vec<Range<usize>> {
+    if query.parts().next().is_none() {
+        return Vec::new();
+    }
     let mut run = String::with_capacity(text.len() + 2);
     // For each byte of the run the place in the text that it comes from.
     let mut places: Vec<(u32, u32)> = Vec::with_capacity(text.len() + 2);
