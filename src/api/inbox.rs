@@ -1,17 +1,14 @@
 //! The inbox: notes that other members share with the token's user.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::list_query::{cursor_of, flag_of, limit_of, search_cursor_of, shorten, shorten_found, words_of};
+use super::list_query::{cursor_of, flag_of, found_in_list, limit_of, ok_with_next, shorten, words_of};
 use super::problem::Problem;
-use crate::domain::{SearchQuery, SearchWords};
-use crate::store::{self, ReceivedNote, SearchHit, SearchPosition, SearchRequest, SearchScope};
-use crate::web::paging::{encode, encode_found, with_words};
-use crate::web::search::search;
+use crate::store::{self, ReceivedNote, SearchHit, SearchScope};
+use crate::web::paging::encode;
 use crate::web::{Error, Visitor};
 
 /// A note in the inbox.
@@ -69,46 +66,22 @@ pub struct InboxQuery {
 )]
 pub async fn index(visitor: Visitor, query: web::Query<InboxQuery>) -> Result<HttpResponse, Error> {
     let limit = limit_of(query.limit.as_deref())?;
-    let unread = flag_of("unread", query.unread.as_deref())?;
+    let only_unread = flag_of("unread", query.unread.as_deref())?;
+    let place = format!("/api/inbox?limit={limit}&unread={only_unread}");
     if let Some(words) = words_of(query.q.as_deref())? {
-        let after = search_cursor_of(query.cursor.as_deref())?;
-        return found(&visitor, &words, unread, (after, limit)).await;
+        let (scope, part) = (SearchScope::Inbox { only_unread }, (query.cursor.as_deref(), limit));
+        let (_, page, next) = found_in_list(&visitor, &words, (&place, scope), part).await?;
+        let received = page.hits.into_iter().filter_map(|SearchHit { note, received, .. }| {
+            let (access, received, shared_by_name) = received?;
+            Some(ReceivedNote { note, access, received, shared_by_name })
+        });
+        return Ok(ok_with_next(next).json(received.map(view).collect::<Vec<_>>()));
     }
     let cursor = cursor_of(query.cursor.as_deref())?;
-    let (_, mut page) = visitor.read(|viewer| store::whole_inbox(viewer, unread, cursor, limit)).await?;
+    let (_, mut page) = visitor.read(|viewer| store::whole_inbox(viewer, only_unread, cursor, limit)).await?;
     shorten(&mut page);
-    let next =
-        page.older().map(|last| format!("/api/inbox?limit={limit}&unread={unread}&cursor={}", encode(last)));
-    Ok(list(next, page.notes.into_iter()))
-}
-
-async fn found(
-    visitor: &Visitor,
-    words: &SearchWords,
-    only_unread: bool,
-    (after, limit): (Option<SearchPosition>, u16),
-) -> Result<HttpResponse, Error> {
-    let query = &SearchQuery::of(words);
-    let request = SearchRequest { query, scope: SearchScope::Inbox { only_unread }, after, limit };
-    let (_, mut page) = search(visitor, request).await?;
-    shorten_found(&mut page);
-    let next = page.older.map(|last| {
-        let place = format!("/api/inbox?limit={limit}&unread={only_unread}&cursor={}", encode_found(last));
-        with_words(&place, Some(words))
-    });
-    let received = page.hits.into_iter().filter_map(|SearchHit { note, received, .. }| {
-        let (access, received, shared_by_name) = received?;
-        Some(ReceivedNote { note, access, received, shared_by_name })
-    });
-    Ok(list(next, received))
-}
-
-fn list(next: Option<String>, notes: impl Iterator<Item = ReceivedNote>) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    if let Some(next) = next {
-        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
-    }
-    response.json(notes.map(view).collect::<Vec<_>>())
+    let next = page.older().map(|last| format!("{place}&cursor={}", encode(last)));
+    Ok(ok_with_next(next).json(page.notes.into_iter().map(view).collect::<Vec<_>>()))
 }
 
 fn view(received: ReceivedNote) -> ReceivedView {

@@ -1,11 +1,15 @@
-//! The query parameters of the lists of notes.
+//! The query parameters of the lists of notes, and the way to their next page.
 
 use std::num::IntErrorKind;
 
-use crate::domain::{Invalid, SearchWords};
-use crate::store::{Page, Position, Positioned, SearchPage, SearchPosition};
-use crate::web::paging::{PAGE_SIZE, decode, decode_found};
-use crate::web::{Error, FieldErrors};
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::domain::{Invalid, SearchQuery, SearchWords};
+use crate::store::{Page, Position, Positioned, SearchPage, SearchPosition, SearchRequest, SearchScope};
+use crate::web::paging::{PAGE_SIZE, decode, decode_found, encode_found, with_words};
+use crate::web::search::search;
+use crate::web::{CurrentUser, Error, FieldErrors, Visitor};
 
 const LARGEST_PAGE: u16 = 100;
 /// A page ends with the note whose JSON reaches this many bytes.
@@ -15,16 +19,53 @@ const LONGEST_BYTE: usize = 6;
 
 /// Ends a page where its JSON gets too long; the `Link` header goes on from there.
 pub fn shorten<T: Positioned>(page: &mut Page<T>) {
-    let bytes: usize = page.notes.iter().map(|note| note.text().len()).sum();
-    // Counting what the JSON of each byte takes was a tenth of the server's work for a list.
-    if bytes > PAGE_BYTES / LONGEST_BYTE {
-        page.shorten(PAGE_BYTES, |text| text.bytes().map(json_length).sum());
+    if may_be_too_long(page.notes.iter().map(|note| note.text().len())) {
+        page.shorten(PAGE_BYTES, json_length_of);
     }
 }
 
-/// The same for the results of a search.
-pub fn shorten_found(page: &mut SearchPage) {
-    page.shorten(PAGE_BYTES, |text| text.bytes().map(json_length).sum());
+/// The answer 200 of a list, with the address of its next page in the `Link` header (RFC 8288).
+pub fn ok_with_next(next: Option<String>) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    if let Some(next) = next {
+        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
+    }
+    response
+}
+
+/// A page of the notes with these words, as whole notes in a list, and the address of the next one. `list` is
+/// the address of the list with its other parameters.
+///
+/// # Errors
+/// 422 for an invalid cursor, and those of [`search`].
+pub async fn found_in_list(
+    visitor: &Visitor,
+    words: &SearchWords,
+    (list, scope): (&str, SearchScope),
+    (cursor, limit): (Option<&str>, u16),
+) -> Result<(CurrentUser, SearchPage, Option<String>), Error> {
+    let after = search_cursor_of(cursor)?;
+    let request = SearchRequest { query: &SearchQuery::of(words), scope, after, limit };
+    let (user, mut page) = search(visitor, request).await?;
+    if may_be_too_long(page.hits.iter().map(|hit| hit.note.content.as_str().len())) {
+        page.shorten(PAGE_BYTES, json_length_of);
+    }
+    let next = next_found(list, page.older, words);
+    Ok((user, page, next))
+}
+
+/// The address of the page behind this result of a search.
+pub fn next_found(list: &str, last: Option<SearchPosition>, words: &SearchWords) -> Option<String> {
+    last.map(|last| with_words(&format!("{list}&cursor={}", encode_found(last)), words))
+}
+
+/// Counting what the JSON of each byte takes was a tenth of the server's work for a list.
+fn may_be_too_long(lengths: impl Iterator<Item = usize>) -> bool {
+    lengths.sum::<usize>() > PAGE_BYTES / LONGEST_BYTE
+}
+
+fn json_length_of(text: &str) -> usize {
+    text.bytes().map(json_length).sum()
 }
 
 /// The bytes that a byte of a text takes in JSON, as serde_json writes it.

@@ -1,11 +1,11 @@
 //! The members of the organization.
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::list_query::ok_with_next;
 use super::problem::Problem;
 use crate::domain::{Role, UserId};
 use crate::services::membership;
@@ -80,12 +80,10 @@ pub async fn index(user: CurrentUser, query: web::Query<MembersQuery>) -> Result
     if more {
         members.pop();
     }
-    let mut answer = HttpResponse::Ok();
-    if let Some(last) = members.last().filter(|_| more) {
-        answer.insert_header((header::LINK, format!("</api/members?after={}>; rel=\"next\"", last.id)));
-    }
+    let last = members.last().filter(|_| more);
+    let next = last.map(|last| format!("/api/members?after={}", last.id));
     let views: Vec<_> = members.into_iter().map(|member| view(member, user.session.role)).collect();
-    Ok(answer.json(views))
+    Ok(ok_with_next(next).json(views))
 }
 
 /// Give a member another role.

@@ -5,13 +5,12 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::list_query::{cursor_of, limit_of, search_cursor_of, shorten, shorten_found, words_of};
+use super::list_query::{cursor_of, found_in_list, limit_of, ok_with_next, shorten, words_of};
 use super::note_view::{NoteView, view};
 use super::problem::Problem;
-use crate::domain::{NoteRole, SearchQuery, SearchWords};
-use crate::store::{self, Note, SearchPosition, SearchRequest, SearchScope};
-use crate::web::paging::{encode, encode_found, with_words};
-use crate::web::search::search;
+use crate::domain::NoteRole;
+use crate::store::{self, Note, SearchScope};
+use crate::web::paging::encode;
 use crate::web::{CurrentUser, Error, Visitor};
 
 /// The query of the list.
@@ -48,42 +47,28 @@ pub struct ListQuery {
 )]
 pub async fn index(visitor: Visitor, query: web::Query<ListQuery>) -> Result<HttpResponse, Error> {
     let limit = limit_of(query.limit.as_deref())?;
+    let place = format!("/api/notes?limit={limit}");
     if let Some(words) = words_of(query.q.as_deref())? {
-        let after = search_cursor_of(query.cursor.as_deref())?;
-        return found(&visitor, &words, after, limit).await;
+        let part = (query.cursor.as_deref(), limit);
+        let (user, page, next) = found_in_list(&visitor, &words, (&place, SearchScope::Own), part).await?;
+        return list(&user, next, page.hits.into_iter().map(|hit| hit.note));
     }
     let cursor = cursor_of(query.cursor.as_deref())?;
     let (user, mut page) = visitor.read(|viewer| store::whole_notes(viewer, cursor, limit)).await?;
     shorten(&mut page);
-    let next = page.older().map(|last| format!("/api/notes?limit={limit}&cursor={}", encode(last)));
-    list(&user, next, page.notes.into_iter().map(|listed| listed.note).collect())
-}
-
-async fn found(
-    visitor: &Visitor,
-    words: &SearchWords,
-    after: Option<SearchPosition>,
-    limit: u16,
-) -> Result<HttpResponse, Error> {
-    let query = &SearchQuery::of(words);
-    let request = SearchRequest { query, scope: SearchScope::Own, after, limit };
-    let (user, mut page) = search(visitor, request).await?;
-    shorten_found(&mut page);
-    let next = page.older.map(|last| {
-        with_words(&format!("/api/notes?limit={limit}&cursor={}", encode_found(last)), Some(words))
-    });
-    list(&user, next, page.hits.into_iter().map(|hit| hit.note).collect())
+    let next = page.older().map(|last| format!("{place}&cursor={}", encode(last)));
+    list(&user, next, page.notes.into_iter().map(|listed| listed.note))
 }
 
 /// The answer with notes of the user, and the address of the next page.
-fn list(user: &CurrentUser, next: Option<String>, notes: Vec<Note>) -> Result<HttpResponse, Error> {
-    let mut response = HttpResponse::Ok();
-    if let Some(next) = next {
-        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
-    }
+fn list(
+    user: &CurrentUser,
+    next: Option<String>,
+    notes: impl Iterator<Item = Note>,
+) -> Result<HttpResponse, Error> {
     let tenant = user.tenant.tenant().number();
-    let notes = notes.into_iter().map(|note| view(tenant, note, NoteRole::Author)).collect();
-    Ok(response.content_type(header::ContentType::json()).body(json_of(notes)?))
+    let notes = notes.map(|note| view(tenant, note, NoteRole::Author)).collect();
+    Ok(ok_with_next(next).content_type(header::ContentType::json()).body(json_of(notes)?))
 }
 
 /// The JSON of notes, in a buffer of the right size from the start, as this is the largest response of the

@@ -1,17 +1,15 @@
 //! Search in all notes that the token's user may read.
 
-use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::list_query::{flag_of, limit_of, search_cursor_of, words_of};
+use super::list_query::{flag_of, limit_of, next_found, ok_with_next, search_cursor_of, words_of};
 use super::problem::Problem;
 use crate::domain::{HighlightedText, SearchQuery};
 use crate::services::search::{SearchResult, with_excerpts};
 use crate::store::{SearchRequest, SearchScope};
-use crate::web::paging::{encode_found, with_words};
 use crate::web::search::search;
 use crate::web::{Error, FieldErrors, Visitor};
 
@@ -99,15 +97,10 @@ pub async fn index(visitor: Visitor, query: web::Query<SearchParameters>) -> Res
     let parsed = SearchQuery::of(&words);
     let request = SearchRequest { query: &parsed, scope: SearchScope::Everything { bin }, after, limit };
     let (user, page) = search(&visitor, request).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(last) = page.older {
-        let place = format!("/api/search?limit={limit}&bin={bin}&cursor={}", encode_found(last));
-        let next = with_words(&place, Some(&words));
-        response.insert_header((header::LINK, format!("<{next}>; rel=\"next\"")));
-    }
+    let next = next_found(&format!("/api/search?limit={limit}&bin={bin}"), page.older, &words);
     let total = after.is_none().then_some(page.total);
     let results = with_excerpts(&user.tenant, &parsed, page.hits).await?;
-    Ok(response.json(SearchView {
+    Ok(ok_with_next(next).json(SearchView {
         total: total.map(|total| total.notes),
         total_is_exact: total.map(|total| total.is_exact),
         notes: results.into_iter().map(view).collect(),

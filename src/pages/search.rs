@@ -114,7 +114,7 @@ async fn found(
     let (user, page) = search(visitor, request).await?;
     let bin = if form.bin { "bin=on&" } else { "" };
     let more =
-        page.older.map(|last| with_words(&format!("/search?{bin}after={}", encode_found(last)), Some(words)));
+        page.older.map(|last| with_words(&format!("/search?{bin}after={}", encode_found(last)), words));
     let total = after.is_none().then(|| total_in_words(page.total));
     let results = with_excerpts(&user.tenant, &query, page.hits).await?;
     let rows = results.into_iter().map(|result| ResultRow::of(&query, result)).collect();

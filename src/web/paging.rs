@@ -47,8 +47,7 @@ pub fn neighbours<T: Positioned>(path: &str, page: &Page<T>) -> (Option<String>,
 }
 
 /// Adds the search words to a URL that has a query.
-pub fn with_words(url: &str, words: Option<&SearchWords>) -> String {
-    let Some(words) = words else { return url.to_owned() };
+pub fn with_words(url: &str, words: &SearchWords) -> String {
     let query: String =
         form_urlencoded::Serializer::new(String::new()).append_pair("q", words.as_str()).finish();
     format!("{url}&{query}")

@@ -112,9 +112,7 @@ fn joined(mut hits: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut joined: Vec<Range<usize>> = Vec::with_capacity(hits.len());
     for hit in hits {
         match joined.last_mut() {
-            Some(last) if hit.start < last.end || (hit.start == last.end && hit.is_empty()) => {
-                last.end = last.end.max(hit.end);
-            }
+            Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
             _ => joined.push(hit),
         }
     }
